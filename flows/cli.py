@@ -1,0 +1,275 @@
+"""`restem`: thin verbs over the flows. Exit codes: 0 done, 2 the user's mistake, 1 a failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tasks.errors import StepError, UserError
+
+app = typer.Typer(
+    help="ReST^EM self-training: generate, filter, finetune, evaluate, repeat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+engine_app = typer.Typer(help="The vLLM engine's own environment.", no_args_is_help=True)
+store_app = typer.Typer(help="The artifact store.", no_args_is_help=True)
+app.add_typer(engine_app, name="engine")
+app.add_typer(store_app, name="store")
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def demo(changes: Changes = None, dry_run: bool = False) -> None:
+    """Run the embedded default: a tiny model improves on synthetic problems, in minutes."""
+    _run("math-demo", changes, dry_run, False)
+
+
+@app.command()
+def run(
+    config: Annotated[str, typer.Argument(help="A TOML file, or a name in configs/.")],
+    changes: Changes = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the plan and what is cached.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a configuration, or resume it: what is done already comes from the cache."""
+    _run(config, changes, dry_run, as_json)
+
+
+def _run(config: str, changes: list[str] | None, dry_run: bool, as_json: bool) -> None:
+    from flows.config import load_config
+
+    settings = load_config(config, changes)
+    if dry_run:
+        _print_plan(settings, as_json)
+        return
+    from flows.server import prefect_server
+
+    with prefect_server():
+        from flows.rest_em import rest_em
+
+        outcome = rest_em(settings)
+    if as_json:
+        typer.echo(json.dumps(outcome))
+
+
+def _print_plan(settings: Any, as_json: bool) -> None:
+    import tomli_w
+
+    from flows.plan import plan
+
+    caller = plan(settings)
+    rows = [vars(group) for group in caller.groups.values()]
+    if as_json:
+        facts = {"run": settings.run_id, "config": settings.model_dump(), "steps": rows}
+        typer.echo(json.dumps(facts | {"warnings": caller.warnings}))
+        return
+    typer.echo(tomli_w.dumps(settings.model_dump()))
+    typer.echo(f"# run {settings.run_id}")
+    _table(["iteration", "step", "cached", "to do"], [list(row.values()) for row in rows])
+    for warning in caller.warnings:
+        typer.echo(f"warning: {warning}")
+
+
+@app.command()
+def status(
+    run: Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")] = "latest",
+    as_json: AsJson = False,
+) -> None:
+    """Show a run's metrics by iteration and the state of its steps."""
+    from flows import status as reader
+
+    facts = reader.status(run)
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    from rich.console import Console
+
+    from flows.console import results_table
+
+    typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
+    if facts["iterations"]:
+        Console(soft_wrap=True).print(results_table(facts))
+    groups: dict[tuple[int, str], list[Any]] = {}
+    for line in facts["steps"]:
+        row = groups.setdefault((line["iteration"], line["step"]), [0, 0, 0.0, 0])
+        row[0] += 1
+        row[1] += line["state"] == "Cached"
+        row[2] += line["seconds"]
+        row[3] += line["tokens"]
+    _table(
+        ["iteration", "step", "tasks", "cached", "seconds", "tokens"],
+        [[*key, row[0], row[1], f"{row[2]:.1f}", row[3]] for key, row in groups.items()],
+    )
+
+
+@app.command()
+def report(run: Annotated[str, typer.Argument(help="Run id or `latest`.")] = "latest") -> None:
+    """Print where a run's report page is."""
+    from flows.journal import find_run
+
+    page = find_run(run) / "report.html"
+    if not page.is_file():
+        raise UserError(f"RUN {run}: it has no report yet; a report is written when a run ends")
+    typer.echo(page)
+
+
+@app.command()
+def trace(run: str, row: str, as_json: AsJson = False) -> None:
+    """Print the chain from a training row (17, or 2:17 in iteration 2) back to the base model."""
+    from flows import status as reader
+
+    chain = reader.trace(run, row)
+    if as_json:
+        typer.echo(json.dumps(chain))
+        return
+    for title, facts in chain.items():
+        typer.echo(title if isinstance(facts, dict) else f"{title}: {facts}")
+        for name, value in facts.items() if isinstance(facts, dict) else ():
+            typer.echo(f"    {name}: {value!r}" if isinstance(value, str) else f"    {name}: {value}")
+
+
+@app.command()
+def grade(
+    file: Annotated[Path, typer.Argument(help='JSON lines {"gold", "prediction"}; - for input.')],
+) -> None:
+    """Grade math answers: the same lines with correct, status, extracted and seconds added."""
+    from flows.services import GRADE_SECONDS
+    from tasks.filter.grade_file import grade_lines
+    from tasks.filter.pool import GradePool
+
+    if str(file) != "-" and not file.is_file():
+        raise UserError(f"{file}: no such file; expected JSON lines with gold and prediction")
+    stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    with stream, GradePool(os.cpu_count() or 1, GRADE_SECONDS) as pool:
+        grade_lines(stream, pool, sys.stdout)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="resume, overhead, generate or memory.")],
+    options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
+) -> None:
+    """Measure something against its baseline in the same run; the last line is the ratio."""
+    import importlib
+
+    names = sorted(p.stem for p in (Path(__file__).parent / "bench").glob("[!_]*.py"))
+    if name not in names:
+        raise UserError(f"NAME {name}: expected one of: {', '.join(names)}")
+    importlib.import_module(f"flows.bench.{name}").run(*(options or []))
+
+
+@engine_app.command("install")
+def engine_install(
+    name: Annotated[str, typer.Argument(help="vllm")] = "vllm",
+    cpu: Annotated[bool, typer.Option("--cpu", help="The CPU build.")] = False,
+) -> None:
+    """Make the engine's environment under RESTEM_HOME."""
+    from tasks.generate.environment import install
+    from tasks.runtime import home
+
+    if name != "vllm":
+        raise UserError(f"NAME {name}: expected vllm, the one engine with its own environment")
+    typer.echo(install(home(), cpu))
+
+
+@engine_app.command("check")
+def engine_check() -> None:
+    """Say which engines are there."""
+    from tasks.generate.environment import check
+    from tasks.runtime import home
+
+    for fact in check(home()):
+        typer.echo(fact)
+
+
+@store_app.command("list")
+def store_list(as_json: AsJson = False) -> None:
+    """List the artifacts."""
+    from flows.storekeeping import listing
+
+    rows = listing()
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    _table(
+        ["kind", "key", "rows", "bytes", "seconds", "made by"],
+        [[r["kind"], r["key"], r["rows"], r["bytes"], r["seconds"], r["label"]] for r in rows],
+    )
+
+
+@store_app.command("verify")
+def store_verify() -> None:
+    """Check every artifact against its manifest; exit 1 if one is damaged."""
+    from flows.storekeeping import verify
+
+    whole, damaged = verify()
+    for line in damaged:
+        typer.echo(line)
+    typer.echo(f"{whole} whole, {len(damaged)} damaged (a run rebuilds what it needs)")
+    if damaged:
+        raise typer.Exit(1)
+
+
+@store_app.command("gc")
+def store_gc(
+    keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete, not only list.")] = False,
+) -> None:
+    """Remove artifacts that no kept run reaches."""
+    from flows.storekeeping import collect
+
+    for line in collect(keep or [], delete):
+        typer.echo(line)
+
+
+def _table(titles: list[str], rows: list[list[Any]]) -> None:
+    """A plain table: columns as wide as their widest cell, numbers to the right."""
+    cells = [titles, *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
+    for row in cells:
+        padded = [
+            cell.rjust(width) if cell.replace(".", "").isdigit() else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        typer.echo("  ".join(padded).rstrip())
+
+
+def main() -> None:
+    """Entry point: mistakes become one line and exit 2, failures one line and exit 1."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except UserError as error:
+        _exit(2, str(error))
+    except StepError as error:
+        _exit(1, str(error))
+    except KeyboardInterrupt:
+        _exit(1, "interrupted; the same command resumes it")
+    except BrokenPipeError:
+        os._exit(1)
+
+
+def _exit(code: int, text: str) -> None:
+    print(f"restem: {' '.join(text.split())}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _terminate(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

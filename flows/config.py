@@ -1,0 +1,127 @@
+"""`RestEmConfig`: the one description of a run.
+
+It is the parameter form in Prefect's UI, the TOML file in configs/, and what `--set` changes.
+Recipe sections decide the result and are in cache keys; `resources` is in none.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.artifacts import digest_of
+from tasks.errors import UserError
+from tasks.settings import (
+    DataSettings,
+    EvaluationSettings,
+    FilterSettings,
+    FinetuneSettings,
+    ModelSettings,
+    Resources,
+    SamplingSettings,
+)
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+class RestEmConfig(BaseModel):
+    """A ReST^EM run: problems, policy, and the settings of each step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        "rest-em",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
+        description="Name of the run: lower-case letters, digits and hyphens.",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**31, description="Seed of sampling, the cap's draw and training. Another "
+        "seed draws fresh samples; the same seed finds them in the cache."
+    )
+    iterations: int = Field(
+        3, ge=1, le=20, description="Iterations of generate and improve (paper: MATH 3, APPS 2)."
+    )
+    stop_on_validation: bool = Field(
+        False,
+        description="End the loop after an iteration whose validation accuracy is below that of "
+        "the policy before it. Off in the paper, which shows fixed numbers of iterations.",
+    )
+    data: DataSettings = Field(default_factory=DataSettings, title="Problems")
+    model: ModelSettings = Field(default_factory=ModelSettings, title="Base policy")
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings, title="Generate (E-step)")
+    filter: FilterSettings = Field(default_factory=FilterSettings, title="Filter")
+    finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")
+    resources: Resources = Field(
+        default_factory=Resources, title="Resources (change no result)"
+    )
+
+    @property
+    def run_id(self) -> str:
+        """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
+        recipe = self.model_dump(exclude={"resources", "name"})
+        return f"{self.name}-{digest_of(recipe)[:8]}"
+
+
+def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmConfig:
+    """Read a configuration and apply `key=value` changes.
+
+    Args:
+        path: A TOML file, or the name of one in configs/ without its ending.
+        changes: Such as `sampling.samples=16`; values are TOML, a bare word is text.
+
+    Raises:
+        UserError: naming the file or field and what was expected.
+    """
+    file = Path(path)
+    if not file.is_file():
+        file = CONFIGS / f"{path}.toml"
+    if not file.is_file():
+        shipped = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise UserError(f"{path}: no such file; expected a TOML file or one of: {shipped}")
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: not TOML: {error}") from None
+    for change in changes or []:
+        _apply(raw, change)
+    return parse_config(raw, str(file))
+
+
+def parse_config(raw: dict[str, Any], source: str) -> RestEmConfig:
+    """Validate a plain dictionary; every problem is named in one line."""
+    try:
+        return RestEmConfig.model_validate(raw)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {_plain(item)}"
+            for item in error.errors()
+        )
+        raise UserError(f"{source}: {problems}") from None
+
+
+def _plain(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "no such field"
+    given = repr(item["input"])
+    return f"{item['msg']}, not {given if len(given) < 80 else given[:77] + '...'}"
+
+
+def _apply(raw: dict[str, Any], change: str) -> None:
+    key, sign, text = change.partition("=")
+    parts = key.strip().split(".")
+    if not sign or not all(parts):
+        raise UserError(f"--set {change}: expected key=value, such as sampling.samples=16")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    section = raw
+    for part in parts[:-1]:
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {change}: {part} is not a section")
+    section[parts[-1]] = value

@@ -1,0 +1,132 @@
+"""What a person sees while a run goes: a line for each finished group of steps, and a bar.
+
+On a terminal the bar is live (rich); elsewhere only the lines are printed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as Rich
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from flows.config import RestEmConfig
+from flows.progress import ProgressArtifact
+
+Json = dict[str, Any]
+HEADLINE = ("greedy", "train", "pass@1")
+
+
+class Console:
+    """Prints a run; a context manager that owns the live bar."""
+
+    def __init__(self, config: RestEmConfig) -> None:
+        self._rich = Rich(highlight=False, soft_wrap=True)
+        self._config = config
+        self._bar = Progress(
+            TextColumn("[cyan]{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+            console=self._rich,
+            transient=True,
+            disable=not self._rich.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+        self._artifact = ProgressArtifact()
+        self._group: tuple[int, str] | None = None
+        self._sum: Json = {}
+        self._started = time.perf_counter()
+        self._counts = {"Cached": 0, "Completed": 0}
+
+    def __enter__(self) -> Console:
+        self._rich.print(f"[bold]restem[/] {self._config.run_id}")
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._bar.stop()
+
+    def begin(self, iteration: int, group: str, label: str) -> None:
+        """A step starts."""
+        if self._group != (iteration, group):
+            self._flush()
+            self._group = (iteration, group)
+            self._sum = {"calls": 0, "cached": 0, "rows": 0, "tokens": 0, "took": 0.0, "note": ""}
+        self._bar.update(self._task, description=label, completed=0, total=None)
+        self._artifact.begin(label)
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """The current step has done so much."""
+        self._bar.update(self._task, description=label, completed=done, total=total)
+        self._artifact.update(done, total)
+
+    def end(self, entry: Json, stats: Json) -> None:
+        """A step is done; `entry` is its journal line."""
+        self._counts[entry["state"]] += 1
+        self._sum["calls"] += 1
+        self._sum["cached"] += entry["state"] == "Cached"
+        for name in ("rows", "tokens", "took"):
+            self._sum[name] += entry[name]
+        self._sum["note"] = stats.get("note", "")
+
+    def warn(self, text: str) -> None:
+        """Print a warning above the bar."""
+        self._rich.print(f"[yellow]warning:[/] {text}", markup=True)
+
+    def finish(self, outcome: Any, report: Path, page: Path) -> None:
+        """Print the results and where the report is."""
+        self._flush()
+        self._bar.stop()
+        summary = json.loads((report / "report.json").read_text())
+        self._rich.print(results_table(summary))
+        seconds = time.perf_counter() - self._started
+        self._rich.print(
+            f"steps: {self._counts['Completed']} run, {self._counts['Cached']} cached; "
+            f"{seconds:.0f} s"
+        )
+        self._rich.print(f"report: {page}")
+
+    def _flush(self) -> None:
+        """Print the line of the group that ended."""
+        if self._group is None or not self._sum.get("calls"):
+            return
+        iteration, group = self._group
+        sums = self._sum
+        parts = [f"{sums['took']:7.1f} s"]
+        if sums["cached"]:
+            whole = sums["cached"] == sums["calls"]
+            parts.append("cached" if whole else f"{sums['cached']} of {sums['calls']} cached")
+        if sums["tokens"]:
+            parts.append(f"{sums['tokens']:,} tokens")
+        if sums["note"]:
+            parts.append(sums["note"])
+        self._rich.print(f"  {iteration} {group:<20}" + " · ".join(parts), markup=False)
+        self._group = None
+
+
+def results_table(summary: Json) -> Any:
+    """Metrics of every policy with their intervals, as a rich table."""
+    from rich.table import Table
+
+    names = list(summary["iterations"][0]["metrics"]) if summary["iterations"] else []
+    table = Table(title=f"{summary['run']}: accuracy in %, 95% intervals")
+    table.add_column("policy")
+    for name in names:
+        table.add_column(name, justify="right")
+    for item in summary["iterations"]:
+        label = "base" if item["iteration"] == 0 else f"iteration {item['iteration']}"
+        cells = [_cell(item["metrics"].get(name)) for name in names]
+        table.add_row(label, *cells)
+    return table
+
+
+def _cell(metric: Json | None) -> str:
+    if not metric:
+        return "-"
+    low, high = 100 * metric["low"], 100 * metric["high"]
+    return f"{100 * metric['value']:.1f} [{low:.1f}, {high:.1f}]"

@@ -1,0 +1,49 @@
+"""The loop without Prefect: every step is called straight, in this process.
+
+The baseline of `restem bench overhead`, and what tests use to look at steps alone.
+"""
+
+from __future__ import annotations
+
+from flows.config import RestEmConfig
+from flows.services import Services
+from tasks.artifacts import ArtifactRef
+from tasks.runtime import home, open_store
+from tasks.steps import Call, find, perform
+
+
+class DirectCaller:
+    """Calls steps as plain functions; a context manager that ends what they started."""
+
+    def __init__(self, config: RestEmConfig, *, isolate: bool = False) -> None:
+        self.store = open_store(config.resources)
+        self.done: list[tuple[str, ArtifactRef]] = []
+        self.warnings: list[str] = []
+        self._services = Services(
+            self.store, home() / "logs", config.resources, lambda *_: None, isolate=isolate
+        )
+
+    def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
+        """Do the work, or find it done."""
+        find(call, self.store, self.warn)
+        ref = perform(call, self._services.runtime)
+        self.done.append((group, ref))
+        return ref
+
+    def pending(self, ref: ArtifactRef) -> bool:
+        """Nothing is only planned here."""
+        return False
+
+    def end_stage(self) -> None:
+        """Free the engine's memory."""
+        self._services.release_engine()
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(text)
+
+    def __enter__(self) -> DirectCaller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._services.close()

@@ -1,0 +1,88 @@
+"""What a run writes for people: RESTEM_HOME/runs/RUN with its configuration, steps and state.
+
+It is a view, never the truth: artifacts are, and a run whose journal is lost still resumes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.runtime import home
+
+Json = dict[str, Any]
+
+
+class Journal:
+    """The journal of one attempt at a run; a new attempt starts it anew."""
+
+    def __init__(self, run_id: str, config: Json) -> None:
+        self.folder = home() / "runs" / run_id
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._head: Json = {
+            "run": run_id,
+            "state": "running",
+            "pid": os.getpid(),
+            "started": time.time(),
+            "config": config,
+            "warnings": [],
+        }
+        (self.folder / "steps.jsonl").write_text("")
+        self._write()
+
+    @property
+    def logs(self) -> Path:
+        """Where child processes write their output."""
+        return self.folder / "logs"
+
+    def step(self, entry: Json) -> None:
+        """Add the line of one step call."""
+        with (self.folder / "steps.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def warn(self, text: str) -> None:
+        """Keep a warning with the run."""
+        self._head["warnings"].append(text)
+        self._write()
+
+    def end(self, state: str, **facts: Any) -> None:
+        """Close the journal with a final state."""
+        self._head |= {"state": state, "ended": time.time(), **facts}
+        self._write()
+
+    def _write(self) -> None:
+        draft = self.folder / ".run.json"
+        draft.write_text(json.dumps(self._head, indent=1))
+        draft.replace(self.folder / "run.json")
+
+
+def read_journal(run: str) -> tuple[Json, list[Json]]:
+    """Head and step lines of a run, given its id or an unambiguous beginning of it.
+
+    Raises:
+        UserError: there is no such run, or several begin so.
+    """
+    folder = find_run(run)
+    head = json.loads((folder / "run.json").read_text())
+    if head["state"] == "running" and not Path(f"/proc/{head['pid']}").exists():
+        head["state"] = "interrupted"
+    lines = (folder / "steps.jsonl").read_text().splitlines()
+    return head, [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def find_run(run: str) -> Path:
+    """Folder of a run."""
+    known = sorted((home() / "runs").glob("*/run.json"), key=lambda p: p.stat().st_mtime)
+    names = [path.parent.name for path in known]
+    if run == "latest" and names:
+        return known[-1].parent
+    found = [name for name in names if name == run] or [n for n in names if n.startswith(run)]
+    if len(found) != 1:
+        what = "several runs begin so" if found else "no such run"
+        listing = ", ".join(found or names[-5:]) or "none yet; start one with restem run CONFIG"
+        raise UserError(f"RUN {run}: {what}; known: {listing}")
+    return home() / "runs" / found[0]

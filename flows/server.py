@@ -1,0 +1,136 @@
+"""A Prefect server for runs that were given none.
+
+With PREFECT_API_URL set (a server of yours, or `restem up`) that one is used. Otherwise the first
+run starts one on a free port, on a SQLite file under RESTEM_HOME, and later runs join it. It
+lives as long as anybody holds the lock file, which the kernel releases however they end; so
+nothing is left behind, not even after SIGKILL. (Prefect's own ephemeral server would do, but two
+of them on one SQLite file print "database is locked" tracebacks.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.errors import StepError
+from tasks.runtime import home
+
+# The first start migrates the database, which took over a minute on slow disks.
+START_SECONDS = 180.0
+_POLL = 0.1
+
+
+def prefect_environment() -> None:
+    """Point Prefect at RESTEM_HOME. Call it before Prefect is imported."""
+    folder = home()
+    defaults = {
+        "PREFECT_HOME": folder / "prefect",
+        "PREFECT_RESULTS_LOCAL_STORAGE_PATH": folder / "results",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        # Our own lines tell a person how the run goes; the server keeps Prefect's log.
+        "PREFECT_LOGGING_CONSOLE_COLORS": "false",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_CLIENT_METRICS_ENABLED": "false",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, str(value))
+
+
+@contextlib.contextmanager
+def prefect_server() -> Iterator[str]:
+    """A server for the length of the block; yields its API address."""
+    prefect_environment()
+    if given := os.environ.get("PREFECT_API_URL"):
+        yield given
+        return
+    folder = home() / "prefect"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        address = _join_or_start(folder)
+        os.environ["PREFECT_API_URL"] = address
+        try:
+            yield address
+        finally:
+            os.environ.pop("PREFECT_API_URL", None)
+
+
+def _join_or_start(folder: Path) -> str:
+    """The address of the shared server; one run at a time looks, so only one starts it."""
+    note = folder / "server.json"
+    with (folder / "start.lock").open("w") as start:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            address = json.loads(note.read_text())["address"]
+            if _healthy(address):
+                return address
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        address = f"http://127.0.0.1:{port}/api"
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=Path(__file__).resolve().parent.parent,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not _healthy(address):
+            if keeper.poll() is not None or time.monotonic() > deadline:
+                raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
+            time.sleep(_POLL)
+        note.write_text(json.dumps({"address": address, "pid": keeper.pid}))
+        return address
+
+
+def _healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def keep(port: int) -> None:
+    """Run the server until nobody holds the users' lock. The body of the keeper process."""
+    folder = home() / "prefect"
+    guard = Path(__file__).resolve().parent.parent / "tasks" / "guard.py"
+    lifeline, mine = os.pipe()
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-services"]
+    with (folder / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-SE", str(guard), str(lifeline), "", *command]
+            + ["--host", "127.0.0.1", "--port", str(port)],
+            pass_fds=[lifeline],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    os.close(lifeline)
+    with (folder / "users.lock").open("w") as users:
+        while server.poll() is None:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.5)
+    os.close(mine)  # the guard ends the server and all that it started
+    server.wait()
+
+
+if __name__ == "__main__":
+    keep(int(sys.argv[1]))

@@ -1,0 +1,146 @@
+"""What is known of a run: `restem status`, `restem trace`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flows.config import RestEmConfig
+from flows.journal import read_journal
+from tasks.artifacts import ArtifactRef, Damage, Store
+from tasks.errors import UserError
+from tasks.rows import Row, read_rows, text_digest
+from tasks.runtime import open_store
+
+Json = dict[str, Any]
+
+
+def status(run: str) -> Json:
+    """Metrics with intervals for the base and each iteration, and every step's state."""
+    head, steps = read_journal(run)
+    store = _store(head)
+    iterations: list[Json] = []
+    for line in steps:
+        if line["step"] == "measure" and (ref := lookup(store, line["artifact"])) is not None:
+            measured = json.loads((store.path(ref) / "metrics.json").read_text())
+            iterations.append({"iteration": line["iteration"], **measured})
+    for item in iterations:
+        item["steps"] = [line for line in steps if line["iteration"] == item["iteration"]]
+    known = ("run", "state", "started", "ended", "error", "warnings", "report")
+    return {
+        **{name: head[name] for name in known if name in head},
+        "iterations": iterations,
+        "steps": steps,
+    }
+
+
+def trace(run: str, row: str) -> Json:
+    """The chain behind one training row: sample, seed, verdict, prompt, policy, base.
+
+    Args:
+        run: A run's id or the beginning of it.
+        row: Number of the row (from 0) in the last iteration's training rows, or
+            ITERATION:NUMBER for those that made policy p_ITERATION.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    head, steps = read_journal(run)
+    store = _store(head)
+    iteration, number = _parse_row(row)
+    selections = [s for s in steps if s["step"] == "select"]
+    if iteration is not None:
+        selections = [s for s in selections if s["iteration"] == iteration]
+    if not selections:
+        raise UserError(f"ROW {row}: the run has no training rows for that iteration yet")
+    chosen = selections[-1]
+    selection = _need(store, chosen["artifact"])
+    training = _nth(store, selection, "rows.parquet", number, row)
+    sample_ref = _need(store, f"samples/{training['samples']}")
+    sample = _match(store, sample_ref, "samples.parquet", training)
+    verdict_place, verdict = _verdict(store, steps, training)
+    model = next(
+        (s for s in steps if s["digest"] == sample["model"] and s["artifact"].startswith("model/")),
+        None,
+    )
+    made = store.manifest(sample_ref)["stats"]["provenance"]
+    return {
+        "training row": {
+            "artifact": selection.location, "iteration": chosen["iteration"], "row": number,
+            **{k: training[k] for k in ("problem_id", "index", "weight", "completion")},
+        },
+        "sample": {
+            "artifact": sample_ref.location, "digest": sample_ref.digest,
+            **{k: sample[k] for k in ("index", "seed", "tokens", "finish", "text")},
+        },
+        "verdict": {
+            "artifact": verdict_place,
+            **{k: verdict[k] for k in ("reward", "status", "extracted")},
+        },
+        "prompt": {
+            "digest": sample["prompt"],
+            "template": made["settings"]["prompt"],
+            "same in training": text_digest(training["prompt"]) == sample["prompt"],
+            "text": training["prompt"],
+        },
+        "sampling": made["settings"],
+        "policy": {
+            "digest": sample["model"],
+            "artifact": model and model["artifact"],
+            "made by": model and model["label"],
+        },
+        "base": head["config"]["model"]["base"],
+    }
+
+
+def _verdict(store: Store, steps: list[Json], training: Row) -> tuple[str, Row]:
+    for line in steps:
+        if line["artifact"].startswith("verdicts/"):
+            ref = _need(store, line["artifact"])
+            source = store.manifest(ref)["stats"]["provenance"]["inputs"]["samples"]
+            if source["key"] == training["samples"]:
+                return ref.location, _match(store, ref, "verdicts.parquet", training)
+    raise UserError("the verdict of that row is not in the run's journal; run it again")
+
+
+def _parse_row(row: str) -> tuple[int | None, int]:
+    iteration, sign, number = row.rpartition(":")
+    if not number.isdigit() or (sign and not iteration.isdigit()):
+        raise UserError(f"ROW {row}: expected a row number such as 17, or 2:17 for iteration 2")
+    return (int(iteration) if sign else None), int(number)
+
+
+def _nth(store: Store, ref: ArtifactRef, name: str, number: int, row: str) -> Row:
+    if number >= ref.rows:
+        raise UserError(f"ROW {row}: expected a number below {ref.rows}, the rows there are")
+    for position, item in enumerate(read_rows(store.path(ref) / name)):
+        if position == number:
+            return item
+    raise AssertionError("rows disagree with the manifest")
+
+
+def _match(store: Store, ref: ArtifactRef, name: str, training: Row) -> Row:
+    for row in read_rows(store.path(ref) / name):
+        if (row["problem_id"], row["index"]) == (training["problem_id"], training["index"]):
+            return row
+    raise AssertionError("a training row names a sample that is not in its shard")
+
+
+def lookup(store: Store, location: str) -> ArtifactRef | None:
+    """The artifact at a location of the journal, or None when it is gone or damaged."""
+    kind, key = location.split("/")
+    try:
+        return store.lookup(kind, key)
+    except Damage:
+        return None
+
+
+def _need(store: Store, location: str) -> ArtifactRef:
+    ref = lookup(store, location)
+    if ref is None:
+        raise UserError(f"artifact {location} is gone or damaged; run the run again to rebuild it")
+    return ref
+
+
+def _store(head: Json) -> Store:
+    return open_store(RestEmConfig.model_validate(head["config"]).resources)

@@ -1,0 +1,140 @@
+"""The last step: everything a run's artifacts say, as report.json, report.html and report.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flows.config import RestEmConfig
+from flows.loop import Iteration, Outcome, Shards
+from flows.report import markdown, render
+from tasks.artifacts import ArtifactRef, Draft, Json, Store
+from tasks.evaluate.compare import solved_and_lost
+from tasks.problems.step import load_splits
+from tasks.rows import read_rows
+from tasks.runtime import Runtime
+from tasks.steps import Call, step
+
+
+def report_call(config: RestEmConfig, outcome: Outcome) -> Call:
+    """The call that writes the report of a run."""
+    inputs = {"problems": outcome.problems}
+    for now in outcome.iterations:
+        name = f"p{now.number}"
+        inputs[f"{name} policy"] = now.policy
+        inputs[f"{name} metrics"] = now.metrics
+        if now.selection is not None:
+            inputs[f"{name} selection"] = now.selection
+        for kind in ("greedy", "train", "validation", "sampled", "drawn"):
+            shards: Shards = getattr(now, kind)
+            for number, (sample, verdict) in enumerate(
+                zip(shards.samples, shards.verdicts, strict=True)
+            ):
+                inputs[f"{name} {kind} samples {number}"] = sample
+                inputs[f"{name} {kind} verdicts {number}"] = verdict
+    settings = {
+        "run": config.run_id,
+        "config": config.model_dump(exclude={"resources"}),
+        "warnings": outcome.warnings,
+    }
+    return Call(write_report, "report", settings, inputs)
+
+
+@step("report", "report")
+def write_report(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Gather the summary and render it."""
+    summary = summarise(call, runtime.store)
+    # Wall times differ between equal runs, so the pages stay out of the digest and the metrics in.
+    results = {"run": summary["run"], "iterations": summary["iterations"]}
+    (draft.path / "report.json").write_text(json.dumps(results, indent=1, sort_keys=True))
+    (draft.path / "report.html").write_text(render(summary))
+    (draft.path / "report.md").write_text(markdown(summary))
+    draft.volatile = {"report.html", "report.md"}
+    draft.rows = len(summary["iterations"])
+
+
+def summarise(call: Call, store: Store) -> Json:
+    """The dictionary behind the report (its form is described in flows/report.py)."""
+    inputs = call.inputs
+    questions = load_splits(store.path(inputs["problems"]))["test"]
+    numbers = sorted(int(name[1:].split()[0]) for name in inputs if name.endswith(" metrics"))
+    base = _greedy(store, inputs, 0)
+    iterations = []
+    for number in numbers:
+        item = _read(store, inputs[f"p{number} metrics"], "metrics.json")
+        policy = inputs[f"p{number} policy"]
+        selection = inputs.get(f"p{number} selection")
+        solved, lost = ([], [])
+        if number:
+            solved, lost = solved_and_lost(base, _greedy(store, inputs, number), questions)
+        iterations.append(
+            {
+                "iteration": number,
+                "model": policy.digest,
+                **item,
+                "selection": selection and _read(store, selection, "counts.json"),
+                "finetune": _optional(store, policy, "training.json") if number else None,
+                "solved": solved,
+                "lost": lost,
+            }
+        )
+    settings = call.settings
+    return {
+        "run": settings["run"],
+        "name": settings["config"]["name"],
+        "config": settings["config"],
+        "base": settings["config"]["model"]["base"],
+        "state": "completed",
+        "iterations": iterations,
+        "steps": _steps(store, inputs),
+        "warnings": settings["warnings"],
+    }
+
+
+def _greedy(store: Store, inputs: dict[str, ArtifactRef], number: int) -> list[Json]:
+    """Greedy samples merged with their verdicts."""
+    rows: list[Json] = []
+    shard = 0
+    while (sample := inputs.get(f"p{number} greedy samples {shard}")) is not None:
+        verdict = inputs[f"p{number} greedy verdicts {shard}"]
+        pairs = zip(
+            read_rows(store.path(sample) / "samples.parquet"),
+            read_rows(store.path(verdict) / "verdicts.parquet"),
+            strict=True,
+        )
+        rows += [{**a, **b} for a, b in pairs]
+        shard += 1
+    return rows
+
+
+def _steps(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
+    """Seconds and tokens by iteration and step, as they were when the work was done."""
+    table: dict[tuple[int, str], Json] = {}
+    for name, ref in inputs.items():
+        if name == "problems":
+            continue
+        number = int(name[1:].split()[0])
+        group = {"policy": "finetune", "metrics": "measure", "selection": "select"}.get(
+            name.split()[1], f"{'generate' if ' samples ' in name else 'score'} {name.split()[1]}"
+        )
+        stats = store.manifest(ref)["stats"]
+        row = table.setdefault(
+            (number, group),
+            {"iteration": number, "step": group, "shards": 0, "cached": 0, "seconds": 0.0, "tokens": 0},
+        )
+        row["shards"] += 1
+        row["seconds"] += stats.get("seconds", 0.0)
+        row["tokens"] += stats.get("tokens", 0)
+    return [table[key] for key in sorted(table, key=lambda k: k[0])]
+
+
+def _read(store: Store, ref: ArtifactRef, name: str) -> Json:
+    return json.loads((store.path(ref) / name).read_text())
+
+
+def _optional(store: Store, ref: ArtifactRef, name: str) -> Json | None:
+    path: Path = store.path(ref) / name
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+__all__ = ["Iteration", "report_call", "summarise", "write_report"]

@@ -1,0 +1,224 @@
+"""What a policy can do, from its verdicts: greedy accuracy, pass@k, majority vote, train-test gap.
+
+pass@k is the unbiased estimator of Chen et al., "Evaluating Large Language Models Trained on Code"
+(arXiv 2107.03374), equation 1. The majority vote is self-consistency (Wang et al., 2203.11171) as
+ReST^EM reports it. The gap is that of figure 4 of ReST^EM (arXiv 2312.06585). Every number has a
+bootstrap interval over problems (intervals.py).
+
+Rows are a sample merged with its verdict: problem_id, index, reward, status, extracted, tokens,
+finish. Not covered: votes that join answers which are equal but written differently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tasks.errors import UserError
+from tasks.evaluate.intervals import Interval, interval, paired_difference, unpaired_difference
+from tasks.rows import Row
+from tasks.settings import EvaluationSettings
+
+CORRECT = 1.0
+
+
+@cache
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Probability that k of n samples, drawn without replacement, hold one of the c correct ones.
+
+    1 - C(n-c, k) / C(n, k), in whole numbers, so it is exact for every n.
+
+    Raises:
+        ValueError: Not 0 <= c <= n and 1 <= k <= n.
+    """
+    if not (0 <= c <= n and 1 <= k <= n):
+        raise ValueError(f"pass@k needs 0 <= c <= n and 1 <= k <= n, not n={n} c={c} k={k}")
+    return 1.0 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def majority_correct(answers: Sequence[str], correct: Sequence[bool], m: int) -> bool:
+    """Whether the answer that most of the first m samples give is right.
+
+    Args:
+        answers: The checker's normalised answer of each sample; empty: no answer, no vote.
+        correct: The verdict of each sample.
+        m: Voters.
+
+    A tie goes to the answer given first; the verdict is that of the group's first sample. Without
+    any vote there is no answer, so the problem counts as not solved.
+    """
+    votes = Counter(answer for answer in answers[:m] if answer)
+    if not votes:
+        return False
+    # Counter keeps the order of first occurrence, and max takes the first of equals.
+    winner = max(votes, key=lambda answer: votes[answer])
+    return bool(correct[list(answers).index(winner)])
+
+
+@dataclass
+class Samples:
+    """The samples of one problem, in the order of their index."""
+
+    rewards: list[float] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+    @property
+    def correct(self) -> list[bool]:
+        """Which samples have the full reward."""
+        return [reward >= CORRECT for reward in self.rewards]
+
+
+def measure(
+    greedy_rows: Iterable[Row],
+    sampled_rows: Iterable[Row],
+    train_rows: Iterable[Row],
+    problems: Iterable[Row],
+    settings: EvaluationSettings,
+    seed: int,
+    *,
+    validation_rows: Iterable[Row] = (),
+) -> dict[str, Any]:
+    """All metrics of one policy, as plain JSON; a metric without any problem is left out.
+
+    Args:
+        greedy_rows: Greedy solutions of test problems, one each.
+        sampled_rows: Samples of test problems, `settings.samples` each.
+        train_rows: Greedy solutions of training problems.
+        problems: Problem rows, for the levels.
+        settings: Which k and m, and how intervals are made.
+        seed: Seed of the bootstrap.
+        validation_rows: Greedy solutions of validation problems.
+
+    Returns:
+        {"metrics": {name: interval}, "levels": {level: interval of greedy accuracy},
+        "mean_tokens": of a greedy test solution or None, "truncated": share of greedy test
+        solutions cut at the limit or None, "statuses": {status: greedy test solutions}}.
+
+    Raises:
+        UserError: A k of pass@k or a size of the vote is larger than the number of samples.
+    """
+    tally = Tally()
+    greedy = scores(tally.watch(greedy_rows))
+    train, validation = scores(train_rows), scores(validation_rows)
+
+    def bounds(values: Sequence[float]) -> Interval:
+        return interval(values, settings.bootstrap, settings.confidence, seed)
+
+    found: dict[str, Interval] = {}
+    for name, values in (("greedy", greedy), ("train", train), ("validation", validation)):
+        if values:
+            found[name] = bounds(list(values.values()))
+    if greedy and train:
+        pair = [list(values.values()) for values in (train, greedy)]
+        found["gap"] = unpaired_difference(*pair, settings.bootstrap, settings.confidence, seed)
+    for name, values in _sampled(sampled_rows, settings).items():
+        found[name] = bounds(values)
+    levels = _by_level(greedy, problems)
+    return {
+        "metrics": {name: value.to_json() for name, value in found.items()},
+        "levels": {level: bounds(values).to_json() for level, values in levels.items()},
+        "mean_tokens": tally.tokens / tally.rows if tally.rows else None,
+        "truncated": tally.cut / tally.rows if tally.rows else None,
+        "statuses": dict(sorted(tally.statuses.items())),
+    }
+
+
+def paired_gain(
+    base_greedy: Iterable[Row], now_greedy: Iterable[Row], settings: EvaluationSettings, seed: int
+) -> Interval | None:
+    """Gain in greedy accuracy on the problems that both policies solved or tried; None if none."""
+    base, now = scores(base_greedy), scores(now_greedy)
+    both = [key for key in base if key in now]
+    if not both:
+        return None
+    pair = ([values[key] for key in both] for values in (base, now))
+    return paired_difference(*pair, settings.bootstrap, settings.confidence, seed)
+
+
+def scores(rows: Iterable[Row]) -> dict[str, float]:
+    """Mean reward of each problem, in the order of problem ids."""
+    return {key: float(np.mean(s.rewards)) for key, s in grouped(rows).items()}
+
+
+def grouped(rows: Iterable[Row]) -> dict[str, Samples]:
+    """Samples by problem id, both in order, whatever the order of the rows."""
+    keyed: dict[str, dict[int, tuple[float, str]]] = {}
+    for row in rows:
+        of_problem = keyed.setdefault(row["problem_id"], {})
+        if row["index"] in of_problem:
+            raise ValueError(f"sample {row['index']} of {row['problem_id']} comes twice")
+        of_problem[row["index"]] = (float(row["reward"]), row["extracted"] or "")
+    result = {}
+    for key in sorted(keyed):
+        ordered = [keyed[key][index] for index in sorted(keyed[key])]
+        result[key] = Samples([r for r, _ in ordered], [a for _, a in ordered])
+    return result
+
+
+@dataclass
+class Tally:
+    """Counts of the rows that pass by."""
+
+    rows: int = 0
+    tokens: int = 0
+    cut: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, rows: Iterable[Row]) -> Iterable[Row]:
+        """Yield the rows and count them."""
+        for row in rows:
+            self.rows += 1
+            self.tokens += row["tokens"]
+            self.cut += row["finish"] == "length"
+            self.statuses[row["status"]] += 1
+            yield row
+
+
+def _sampled(rows: Iterable[Row], settings: EvaluationSettings) -> dict[str, list[float]]:
+    """Scores for each problem of every pass@k and vote, by the metric's name."""
+    if not settings.samples:
+        return {}
+    _at_most(settings.pass_k, settings.samples, "pass_k")
+    _at_most(settings.majority, settings.samples, "majority")
+    by_problem = list(grouped(rows).values())
+    if not by_problem:
+        return {}
+    fewest = min(len(samples.rewards) for samples in by_problem)
+    if fewest < max([*settings.pass_k, *settings.majority], default=1):
+        raise ValueError(f"a problem has {fewest} samples where {settings.samples} were drawn")
+    result: dict[str, list[float]] = {}
+    for k in sorted(set(settings.pass_k)):
+        result[f"pass@{k}"] = [
+            pass_at_k(len(s.rewards), sum(s.correct), k) for s in by_problem
+        ]
+    for m in sorted(set(settings.majority)):
+        result[f"maj@{m}"] = [
+            float(majority_correct(s.answers, s.correct, m)) for s in by_problem
+        ]
+    return result
+
+
+def _at_most(sizes: Sequence[int], samples: int, name: str) -> None:
+    for size in sizes:
+        if not 1 <= size <= samples:
+            raise UserError(
+                f"evaluation.{name}: expected numbers from 1 to evaluation.samples ({samples}), "
+                f"not {size}"
+            )
+
+
+def _by_level(
+    greedy: Mapping[str, float], problems: Iterable[Row]
+) -> dict[str, list[float]]:
+    """Greedy scores by level, for problems that have one."""
+    levels: dict[str, list[float]] = {}
+    for row in sorted(problems, key=lambda row: row["id"]):
+        if row["level"] and row["id"] in greedy:
+            levels.setdefault(row["level"], []).append(greedy[row["id"]])
+    return dict(sorted(levels.items()))

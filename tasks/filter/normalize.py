@@ -1,0 +1,117 @@
+"""Brings an answer to one spelling: what looks the same in print becomes the same text.
+
+Unicode signs become LaTeX, wrappers ($...$, \\( \\), bold, quotes) and pure spacing go, variants of
+a command (\\dfrac, \\tfrac; \\mbox, \\mathrm; \\leq, \\leqslant) become one. Nothing here changes a
+value: units, percent and money are left for forms.py.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Longer texts are compared as they are: no answer of a data set comes near this.
+MAX_ANSWER = 4000
+
+_SIGNS = str.maketrans(
+    {
+        "−": "-", "–": "-", "—": "-", "﹣": "-", "－": "-",
+        "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "⁄": "/",
+        "π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "±": r"\pm ",
+        "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "≈": r"\approx ",
+        "√": r"\sqrt ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
+        "²": "^2", "³": "^3", "¹": "^1", "º": "°", "˚": "°",
+        "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+        "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
+        "，": ",", "（": "(", "）": ")", "％": "%", "＝": "=", "＋": "+",
+        "“": '"', "”": '"', "’": "'", "‘": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+        "\u200b": "", "\ufeff": "",
+    }
+)  # fmt: skip
+_SIGNS.update({0xFF10 + digit: str(digit) for digit in range(10)})
+
+_WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"),
+             ('"', '"'), ("'", "'"))  # fmt: skip
+# A row break `\\` is matched first, so that its second stroke is not read as the space macro `\ `.
+_SPACING = re.compile(r"\\\\|\\[!,;:>]|\\ |\\(?:quad|qquad|thinspace|,)(?![A-Za-z])|~")
+_SIZES = re.compile(
+    r"\\(?:left|right|[bB]ig{1,2}[lr]?|middle|displaystyle|textstyle|limits|phantom\s*\{[^{}]*\})"
+    r"(?![A-Za-z])"
+)
+_FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_TEXT = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|mbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*\{"
+)
+_DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])")
+_COMMANDS = {
+    r"\leq": r"\le", r"\leqslant": r"\le", r"\geq": r"\ge", r"\geqslant": r"\ge", r"\neq": r"\ne",
+    r"\cdot": "*", r"\times": "*", r"\div": "/", r"\lbrace": r"\{", r"\rbrace": r"\}",
+    r"\lt": "<", r"\gt": ">", r"\varnothing": r"\emptyset", r"\dots": r"\ldots", r"\colon": ":",
+    r"\lvert": "|", r"\rvert": "|", r"\vert": "|", r"\infin": r"\infty",
+}  # fmt: skip
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_SPACES = re.compile(r"\s+")
+_NO_SPACE = re.compile(r"\s+(?![A-Za-z])|(?<![A-Za-z])\s+")
+_ONE_ARGUMENT = re.compile(r"\{([A-Za-z0-9])\}")
+
+
+def canonical(text: str) -> str:
+    """One spelling for an answer; spaces are kept single, case is kept."""
+    text = text.strip()
+    if len(text) > MAX_ANSWER:
+        return text
+    text = unwrap(text.translate(_SIGNS))
+    if "\\" in text or "~" in text:
+        text = _latex(text)
+    text = text.replace("{,}", ",")
+    return unwrap(_SPACES.sub(" ", text))
+
+
+def key(text: str) -> str:
+    """The form in which two canonical answers are compared as text: no spaces, `{a}` as `a`.
+
+    Words are compared whatever their case; single letters (variables, choices) are not.
+    """
+    if len(text) > MAX_ANSWER:
+        return text
+    bare = _ONE_ARGUMENT.sub(r"\1", _NO_SPACE.sub("", text))
+    return bare.casefold() if is_words(bare) else bare
+
+
+def is_words(text: str) -> bool:
+    """Whether a text is words alone (a name, a day), so that case says nothing."""
+    plain = text.replace(r"\text{", "").replace("}", "")
+    return len(plain) > 2 and "\\" not in plain and all(c.isalpha() or c in " .'-" for c in plain)
+
+
+def unwrap(text: str) -> str:
+    """Remove wrappers around the whole text, and punctuation that ends a sentence."""
+    while True:
+        before = text
+        text = text.strip()
+        if text.endswith((".", ",", ";")) and not text.endswith((r"\,", r"\;", "...")):
+            text = text[:-1].rstrip()
+        for start, end in _WRAPPERS:
+            size = len(start) + len(end)
+            if len(text) > size and text.startswith(start) and text.endswith(end):
+                inner = text[len(start) : -len(end)]
+                if start not in inner and end not in inner and not inner.endswith("\\"):
+                    text = inner
+        if text == before:
+            return text
+
+
+def _latex(text: str) -> str:
+    text = _SPACING.sub(_space, text)
+    text = _SIZES.sub("", text)
+    text = _FRACTION.sub(r"\\frac", text)
+    text = _TEXT.sub(r"\\text{", text)
+    text = _DEGREE.sub("°", text)
+    text = text.replace(r"\%", "%").replace(r"\$", "$")
+    return _COMMAND.sub(lambda match: _COMMANDS.get(match.group(), match.group()), text)
+
+
+def _space(match: re.Match[str]) -> str:
+    macro = match.group()
+    if macro == r"\\":
+        return macro
+    return "" if macro == r"\!" else " "

@@ -1,0 +1,133 @@
+"""The two filter steps: `score` gives every sample a verdict, `select` makes training rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from tasks.artifacts import ArtifactRef, Draft, Json
+from tasks.rows import TIMING, TRAINING, VERDICT, Row, read_rows, write_rows
+from tasks.runtime import Runtime
+from tasks.settings import FilterSettings
+from tasks.steps import Call, step
+
+VERDICTS = "verdicts.parquet"
+ROWS = "rows.parquet"
+
+
+def score_call(
+    label: str, samples: ArtifactRef, references: str, problems: ArtifactRef, hints: Json
+) -> Call:
+    """The call that scores one shard of samples.
+
+    Args:
+        label: Name of the task run.
+        samples: The shard.
+        references: Digest of the block of problems it answers.
+        problems: Artifact in which the block lies.
+        hints: The block's split, start and stop.
+    """
+    keyed = {"references": references}
+    return Call(score_shard, label, keyed, {"samples": samples}, hints, {"problems": problems})
+
+
+# Raise the version with every change of the checker: samples are scored again, not drawn again.
+@step("score", "verdicts", version=1)
+def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Give every sample of a shard a verdict; none is dropped here."""
+    from tasks.filter.score import score_rows
+
+    hints = call.hints
+    problems = runtime.store.path(call.context["problems"]) / "problems.parquet"
+    split = [row for row in read_rows(problems) if row["split"] == hints["split"]]
+    references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
+    samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
+    seconds: list[float] = []
+    correct = 0
+
+    def verdicts() -> Iterator[Row]:
+        nonlocal correct
+        for verdict, taken in score_rows(samples, references, runtime.grader()):
+            seconds.append(taken)
+            correct += verdict["status"] == "correct"
+            yield verdict
+
+    draft.rows = write_rows(draft.path / VERDICTS, VERDICT, verdicts())
+    write_rows(draft.path / "timing.parquet", TIMING, ({"seconds": s} for s in seconds))
+    draft.volatile = {"timing.parquet"}
+    draft.stats["correct"] = correct
+
+
+def select_call(
+    label: str,
+    settings: FilterSettings,
+    *,
+    seed: int,
+    prompt: str,
+    shots: int,
+    template: str,
+    problems: ArtifactRef,
+    samples: list[ArtifactRef],
+    verdicts: list[ArtifactRef],
+) -> Call:
+    """The call that makes the training rows of an iteration.
+
+    Args:
+        label: Name of the task run.
+        settings: The rules.
+        seed: Of the draw behind the cap.
+        prompt: Digest of the prompt template that rows are written with.
+        shots: Exemplars in that prompt.
+        template: Name of the template.
+        problems: All problems (training ones, and test ones to decontaminate against).
+        samples: Shards, and in the same order
+        verdicts: their verdicts.
+    """
+    inputs = {"problems": problems}
+    for number, (sample, verdict) in enumerate(zip(samples, verdicts, strict=True)):
+        inputs[f"samples {number}"] = sample
+        inputs[f"verdicts {number}"] = verdict
+    keyed = {**settings.model_dump(), "seed": seed, "prompt": prompt, "shots": shots}
+    return Call(select_rows, label, keyed, inputs, {"template": template})
+
+
+@step("select", "rows")
+def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Apply the rules of FilterSettings and count what each dropped."""
+    from tasks.filter.select import select
+    from tasks.prompts import load_template
+
+    template = load_template(call.hints["template"])
+    settings = dict(call.settings)
+    seed, shots = settings.pop("seed"), settings.pop("shots")
+    del settings["prompt"]
+    rows, counts = select(
+        _shards(call, runtime),
+        list(read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")),
+        FilterSettings(**settings),
+        seed,
+        lambda problem: template.render(problem["question"], shots),
+    )
+    draft.rows = write_rows(draft.path / ROWS, TRAINING, rows)
+    facts = counts.to_json()
+    (draft.path / "counts.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+    draft.stats["note"] = (
+        f"{facts['samples']:,} samples, {facts['correct']:,} correct, {draft.rows:,} rows kept"
+    )
+
+
+def _shards(call: Call, runtime: Runtime) -> list[tuple[str, str, str]]:
+    """Paths of samples and verdicts, and the key of the samples, shard by shard."""
+    count = sum(name.startswith("samples ") for name in call.inputs)
+    shards = []
+    for number in range(count):
+        sample = call.inputs[f"samples {number}"]
+        verdict = call.inputs[f"verdicts {number}"]
+        shards.append(
+            (
+                str(runtime.store.path(sample) / "samples.parquet"),
+                str(runtime.store.path(verdict) / VERDICTS),
+                sample.key,
+            )
+        )
+    return shards

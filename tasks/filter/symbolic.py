@@ -1,0 +1,191 @@
+"""Symbolic equality with sympy: only for what the exact rules left open, only in worker processes.
+
+Our own tree (syntax.py) becomes a sympy expression, node by node. What our reader does not know is
+read by latex2sympy2_extended, under limits on its text. No text is ever given to sympify,
+parse_expr or eval. The limits keep honest answers fast; what passes them and still runs long is
+killed by the pool.
+
+Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, assumptions.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sympy
+
+from tasks.filter.syntax import Refused, Tree, read
+from tasks.filter.values import exact, factorial
+
+# For text that only the LaTeX library reads. Its parser is slow on long input and applies powers
+# and factorials while it reads.
+MAX_LATEX = 200
+MAX_LATEX_DEPTH = 10
+MAX_LATEX_DIGITS = 12
+MAX_LATEX_POWERS = 6
+# Sizes that simplification still finishes on; found by trial.
+MAX_OPERATIONS = 200
+MAX_SYMBOLS = 8
+MAX_POLYNOMIAL_POWER = 64
+# Digits to which two constants that sympy cannot prove equal must agree.
+PRECISION = 60
+AGREEMENT = sympy.Rational(1, 10**45)
+
+_DIGITS = re.compile(r"\d+")
+_LONG_EXPONENT = re.compile(r"\^\s*\{?\s*\(?-?\s*\d{4,}|\^[^+\-*/=]*\^")
+# There i is an index, not the imaginary unit.
+_SUM = re.compile(r"\\(?:sum|prod)(?![A-Za-z])")
+_DECIMAL = re.compile(r"(\d+)\.(\d+)")
+
+
+def same(a: str, b: str) -> bool:
+    """Whether two expressions, or two equations written `(l)=(r)`, are equal.
+
+    Raises:
+        Refused: over a limit, or not readable.
+    """
+    a, b = sorted((a, b))  # symmetric by construction
+    if ")=(" in a and ")=(" in b:
+        return _same_equations(a, b)
+    return _equal(expression(a), expression(b))
+
+
+def _same_equations(a: str, b: str) -> bool:
+    """Equations are the same if their sides' differences are, up to a constant factor."""
+    differences = []
+    for text in (a, b):
+        left, right = text.split(")=(")
+        differences.append(expression(left + ")") - expression("(" + right))
+    first, second = (sympy.expand(one) for one in differences)
+    if first == 0 or second == 0:
+        return first == second
+    ratio = sympy.cancel(first / second)
+    return bool(ratio.is_number and ratio != 0 and ratio.is_finite)
+
+
+def expression(text: str) -> Any:
+    """A canonical text as a sympy expression."""
+    tree = read(text)
+    if tree is not None:
+        exact(tree)  # refuses huge powers and factorials before sympy computes them
+        built = _build(tree)
+    else:
+        built = _latex(text)
+    if sympy.count_ops(built) > MAX_OPERATIONS:
+        raise Refused(f"more than {MAX_OPERATIONS} operations")
+    if len(built.free_symbols) > MAX_SYMBOLS:
+        raise Refused(f"more than {MAX_SYMBOLS} variables")
+    return built
+
+
+def _build(tree: Tree) -> Any:
+    kind = tree[0]
+    if kind == "num":
+        return sympy.Rational(tree[1].numerator, tree[1].denominator)
+    if kind == "sym":
+        return sympy.Symbol(tree[1])
+    if kind == "const":
+        return {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "oo": sympy.oo}[tree[1]]
+    if kind == "fn":
+        return _function(tree[1], _build(tree[2]))
+    if kind == "fact":
+        value = exact(tree[1])
+        if value is None:
+            return sympy.factorial(_build(tree[1]))
+        return sympy.Integer(factorial(value))
+    parts = [_build(part) for part in tree[1:]]
+    return _COMBINE[kind](*parts)
+
+
+def _function(name: str, argument: Any) -> Any:
+    names = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "abs": "Abs"}
+    return getattr(sympy, names.get(name, name))(argument)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    symbolic_sum = base.is_Add and base.free_symbols
+    if symbolic_sum and exponent.is_number and abs(exponent) > MAX_POLYNOMIAL_POWER:
+        raise Refused(f"a power of a sum over {MAX_POLYNOMIAL_POWER}")
+    return sympy.Pow(base, exponent)
+
+
+_COMBINE = {
+    "add": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "neg": lambda a: -a,
+    "pow": _power,
+    "root": lambda a, degree: sympy.Pow(a, 1 / degree),
+    "log": lambda base, a: sympy.log(a, base),
+    "binom": lambda n, k: sympy.binomial(n, k),
+}
+
+
+def _latex(text: str) -> Any:
+    """What the LaTeX library makes of a text that our own reader does not know."""
+    _check_latex(text)
+    from latex2sympy2_extended import latex2sympy
+
+    # Decimals become fractions, or sympy would compare them as floats.
+    text = _DECIMAL.sub(
+        lambda d: rf"{{\frac{{{int(d[1] + d[2])}}}{{{10 ** len(d[2])}}}}}", text
+    )
+    try:
+        built = latex2sympy(text, is_real=False)
+    except (RecursionError, MemoryError):
+        raise
+    except Exception as error:  # the library raises bare Exception on what it cannot read
+        raise Refused(f"not readable as mathematics: {type(error).__name__}") from None
+    if not isinstance(built, sympy.Expr):
+        raise Refused("not an expression")
+    built = built.doit()
+    return built if _SUM.search(text) else built.subs(sympy.Symbol("i"), sympy.I)
+
+
+def _check_latex(text: str) -> None:
+    if len(text) > MAX_LATEX:
+        raise Refused(f"longer than {MAX_LATEX} characters")
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_LATEX_DEPTH:
+        raise Refused(f"nested deeper than {MAX_LATEX_DEPTH}")
+    if any(len(digits) > MAX_LATEX_DIGITS for digits in _DIGITS.findall(text)):
+        raise Refused(f"a number of more than {MAX_LATEX_DIGITS} digits")
+    if text.count("^") > MAX_LATEX_POWERS or _LONG_EXPONENT.search(text):
+        raise Refused("a power tower or a long exponent")
+    if "!" in text:
+        raise Refused("a factorial in an unknown expression")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a == b:
+        return True
+    if a.free_symbols != b.free_symbols:
+        a, b = sympy.simplify(a), sympy.simplify(b)
+        if a.free_symbols != b.free_symbols:
+            return False
+    if not a.is_finite and not a.free_symbols:
+        return a == b
+    difference = a - b
+    if difference.free_symbols:
+        return _zero_function(difference)
+    return _zero_constant(difference, a)
+
+
+def _zero_constant(difference: Any, size: Any) -> bool:
+    """A constant is zero if sympy proves it, or if it vanishes to many digits."""
+    value = sympy.Abs(sympy.N(difference, PRECISION))
+    scale = sympy.Abs(sympy.N(size, PRECISION))
+    if not (value.is_Float or value.is_Integer) or not (scale.is_Float or scale.is_Integer):
+        return sympy.simplify(difference) == 0
+    # Relative, so that 1/2004! and 1/2006! are told apart although both are nearly zero.
+    return bool(value <= AGREEMENT * scale) if scale != 0 else bool(value == 0)
+
+
+def _zero_function(difference: Any) -> bool:
+    if sympy.expand(difference) == 0:
+        return True
+    return sympy.simplify(difference) == 0

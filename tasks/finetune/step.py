@@ -1,0 +1,109 @@
+"""The M-step as a cached step: a child process trains, this side answers its questions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from tasks.artifacts import ArtifactRef, Draft, Json
+from tasks.errors import StepError
+from tasks.prompts import load_template
+from tasks.rows import Row, read_rows
+from tasks.runtime import Runtime
+from tasks.settings import FinetuneSettings
+from tasks.stage import Child
+from tasks.steps import Call, step
+
+TRAINER = "tasks.finetune.trainer:main"
+
+
+def finetune_call(
+    label: str,
+    settings: FinetuneSettings,
+    *,
+    seed: int,
+    validation: Json,
+    template: str,
+    problems: ArtifactRef,
+    start: ArtifactRef,
+    rows: ArtifactRef,
+) -> Call:
+    """The call that fine-tunes a policy.
+
+    Args:
+        label: Name of the task run.
+        settings: How to train.
+        seed: Of the data order.
+        validation: prompt (template digest), shots, max_tokens, problems (block digests).
+        template: Name of the prompt template.
+        problems: Artifact with the validation problems.
+        start: Policy that training starts from.
+        rows: Training rows.
+    """
+    keyed = {**settings.model_dump(), "seed": seed, "validation": validation}
+    inputs = {"start": start, "rows": rows}
+    return Call(finetune, label, keyed, inputs, {"template": template}, {"problems": problems})
+
+
+@step("finetune", "model")
+def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Train, asking back for rewards of validation samples, and keep the best policy."""
+    settings = dict(call.settings)
+    validation, seed = settings.pop("validation"), settings.pop("seed")
+    template = load_template(call.hints["template"])
+    problems = _validation(runtime, call) if settings["checks"] else []
+    work = runtime.work(call.key)
+    out = work / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    job = {
+        "rows": str(runtime.store.path(call.inputs["rows"]) / "rows.parquet"),
+        "model": str(runtime.store.path(call.inputs["start"])),
+        "out": str(out),
+        "work": str(work),
+        "settings": settings,
+        "seed": seed,
+        "validation": {
+            "prompts": [template.render(p["question"], validation["shots"]) for p in problems],
+            "max_tokens": validation["max_tokens"],
+            "stop": list(template.stop),
+            "batch_size": runtime.resources.batch_size,
+        },
+        "resources": runtime.resources.model_dump(),
+    }
+
+    def answer(question: Json) -> Json:
+        pairs = zip((p["reference"] for p in problems), question["score"], strict=True)
+        return {"rewards": [grade.reward for grade, _ in runtime.grader().grade(pairs)]}
+
+    facts = _train(job, call.label, answer, runtime)
+    for path in sorted(out.iterdir()):
+        shutil.move(str(path), draft.path / path.name)
+    taken = facts.pop("seconds", {})
+    (draft.path / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+    draft.stats["parts"] = taken
+    draft.stats["tokens"] = facts["tokens"]
+    draft.stats["note"] = f"{facts['rows']:,} rows, best of {facts['steps']} steps: {facts['best_step']}"
+    draft.rows = facts["rows"]
+
+
+def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
+    def progress(done: int, total: int) -> None:
+        runtime.progress(label, done, total)
+
+    if not runtime.isolate:
+        from tasks.finetune.trainer import train
+
+        return train(job, answer, progress)  # type: ignore[arg-type]
+    Path(job["work"]).mkdir(parents=True, exist_ok=True)
+    with Child.module(TRAINER, log=runtime.logs / "finetune.log") as child:
+        reply = child.call(job, on_progress=progress, on_ask=answer)  # type: ignore[arg-type]
+    if "steps" not in reply:
+        raise StepError(f"the trainer answered without results (log: {child.log})")
+    return reply
+
+
+def _validation(runtime: Runtime, call: Call) -> list[Row]:
+    problems = runtime.store.path(call.context["problems"]) / "problems.parquet"
+    return [row for row in read_rows(problems) if row["split"] == "validation"]

@@ -1,0 +1,66 @@
+"""Runs one command in a session of its own and takes all of it down when the parent goes.
+
+`python guard.py LIFELINE_FD COMMAND...`: the parent holds the other end of the lifeline pipe. The
+kernel closes it however the parent ends, SIGKILL included; the guard then kills its whole process
+group. It imports the standard library alone, so it starts in milliseconds.
+
+Why not the parent-death signal alone: Linux sends it when the *thread* that started the child
+ends, and it does not reach grandchildren (vLLM's workers). The command gets it all the same, from
+this single-threaded guard, in case the guard itself is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def _die_with_parent() -> None:
+    """In the child, before exec: SIGKILL when the guard ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main() -> None:
+    """Run the command; end with its exit code, or kill everything when the lifeline closes."""
+    lifeline = int(sys.argv[1])
+    pass_fds = [int(a) for a in sys.argv[2].split(",") if a]
+    # Daemonised grandchildren become the guard's own children, so they die below as well.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    child = subprocess.Popen(sys.argv[3:], pass_fds=pass_fds, preexec_fn=_die_with_parent)
+    for fd in pass_fds:
+        os.close(fd)
+    exited = os.pidfd_open(child.pid)
+    ready, _, _ = select.select([lifeline, exited], [], [])
+    code = 0
+    if exited in ready:
+        code = child.wait()
+    # The guard leads the group, so this ends it too; a plain exit would leave grandchildren.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if exited in ready and not _others():
+        if code < 0:
+            if -code != signal.SIGKILL:
+                signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)  # tell the parent how the command ended
+        sys.exit(code)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(0, signal.SIGKILL)
+
+
+def _others() -> bool:
+    """Whether the guard still has children (what the command left behind)."""
+    try:
+        return os.waitpid(-1, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Keys and values of a batch whose rows come and go: one preallocated buffer a layer.
+
+Every row is left-padded to the same last column, so a step writes one column of all rows. A row
+that ends is overwritten by the prompt of another one, and columns that no row needs any more are
+dropped when the buffer is full. Layers with a sliding window keep all their columns here: the
+model's own mask hides those outside the window, because a row's columns are contiguous.
+"""
+
+from __future__ import annotations
+
+import torch
+from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from tasks.errors import UserError
+
+# Room for so many columns is made at once; copying all rows is paid once for so many steps.
+_SLACK = 64
+
+
+class BufferLayer(DynamicLayer):
+    """One layer's buffer, of shape [rows, heads, columns, size]; columns lo..hi are in use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lo = 0
+        self.hi = 0
+        self.is_initialized = True
+
+    def update(  # noqa: D102 - transformers' interface
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        assert self.keys is not None and self.values is not None
+        end = self.hi + key_states.shape[-2]
+        self.keys[:, :, self.hi : end] = key_states
+        self.values[:, :, self.hi : end] = value_states
+        self.hi = end
+        return self.keys[:, :, self.lo : end], self.values[:, :, self.lo : end]
+
+    def get_seq_length(self) -> int:  # noqa: D102
+        return self.hi - self.lo
+
+
+class RowCache(Cache):
+    """A cache that all models with plain attention accept, with rows that can be replaced."""
+
+    def __init__(self, layers: int) -> None:
+        """Make an empty cache; buffers appear with the first `put`."""
+        super().__init__(layers=[BufferLayer() for _ in range(layers)])
+
+    @property
+    def span(self) -> int:
+        """Columns in use."""
+        return self.layers[0].get_seq_length()
+
+    def put(
+        self, rows: torch.Tensor, source: Cache, picked: torch.Tensor, columns: int, size: int
+    ) -> None:
+        """Copy prompts into rows, so that they end at the last column in use.
+
+        Args:
+            rows: Rows to overwrite, [n].
+            source: Cache of the prompts, left-padded.
+            picked: Row of `source` for each of `rows`, [n].
+            columns: Last columns of `source` to copy; at most `span` unless the cache is empty.
+            size: Rows of the buffer, used when it is made.
+        """
+        for mine, other in zip(self.layers, source.layers, strict=True):
+            assert isinstance(mine, BufferLayer)
+            for name in ("keys", "values"):
+                new = getattr(other, name)[:, :, -columns:]
+                if getattr(mine, name) is None:
+                    shape = (size, new.shape[1], columns + _SLACK, new.shape[3])
+                    setattr(mine, name, new.new_zeros(shape))
+                    mine.lo, mine.hi = 0, columns
+                getattr(mine, name)[rows, :, mine.hi - columns : mine.hi] = new[picked]
+
+    def make_room(self, used: int) -> None:
+        """See that one more column fits, keeping the last `used` ones.
+
+        Raises:
+            torch.OutOfMemoryError: the device has no room left.
+        """
+        for layer in self.layers:
+            assert isinstance(layer, BufferLayer) and layer.keys is not None
+            layer.lo = layer.hi - used
+            if layer.hi < layer.keys.shape[2]:
+                continue
+            for name in ("keys", "values"):
+                old = getattr(layer, name)
+                # A quarter of the span beside the slack keeps long sequences from being moved often.
+                shape = (*old.shape[:2], used + _SLACK + used // 4, old.shape[3])
+                new = old.new_zeros(shape)
+                new[:, :, :used] = old[:, :, layer.lo : layer.hi]
+                setattr(layer, name, new)
+            layer.lo, layer.hi = 0, used
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep only these rows, in this order."""
+        for layer in self.layers:
+            assert layer.keys is not None and layer.values is not None
+            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+
+
+def plain_layers(model: PreTrainedModel) -> int:
+    """Number of layers, all of which keep keys and values and nothing else.
+
+    Raises:
+        UserError: the model keeps another state (recurrent, shared or compressed layers).
+    """
+    layers = DynamicCache(config=model.config).layers
+    if any(type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers):
+        kind = getattr(model.config, "model_type", "this")
+        raise UserError(
+            f"sampling.engine: the transformers engine cannot sample from {kind} models, whose "
+            "layers keep more than keys and values; use vllm"
+        )
+    return len(layers)

@@ -1,0 +1,77 @@
+"""How a step becomes a Prefect task whose result is cached by our own key.
+
+Prefect's default policy shares nothing between runs and hashes Python objects; ours is the step's
+key, so a run, its retry in the UI and a scheduled re-run all find the same results. Only the small
+reference is persisted, as plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import Task
+from prefect.cache_policies import CachePolicy
+
+from tasks.artifacts import Json
+from tasks.runtime import Runtime
+from tasks.steps import Call, Step, perform
+
+
+@dataclass
+class StepKey(CachePolicy):
+    """The cache key is the step's key; nothing else about the task matters."""
+
+    def compute_key(
+        self, task_ctx: Any, inputs: dict[str, Any], flow_parameters: dict[str, Any], **_: Any
+    ) -> str:
+        """Key of the call that the task was given."""
+        return record_key(inputs["call"])
+
+
+def record_key(call: Call) -> str:
+    """Name of Prefect's record of a call in its result storage."""
+    return f"{call.step.name}-{call.key}"
+
+
+_TASKS: dict[str, Task[..., Json]] = {}
+
+
+def task_of(step: Step) -> Task[..., Json]:
+    """The Prefect task of a step, made once."""
+    if step.name not in _TASKS:
+
+        def run(call: Call, runtime: Runtime) -> Json:
+            return perform(call, runtime).to_json()
+
+        _TASKS[step.name] = Task(
+            fn=run,
+            name=step.name,
+            description=(step.fill.__doc__ or "").split("\n")[0],
+            task_run_name="{call.label}",
+            cache_policy=StepKey(),
+            persist_result=True,
+            result_serializer="json",
+        )
+    return _TASKS[step.name]
+
+
+def drop_broken_record(call: Call, results: Path) -> bool:
+    """Remove Prefect's record of a call when it is not readable; returns whether it was.
+
+    A record is a file that a kill or a full disk may leave damaged; Prefect would fail on it
+    rather than run the task again.
+    """
+    path = results / record_key(call)
+    if not path.is_file():
+        return False
+    try:
+        ref = json.loads(json.loads(path.read_bytes())["result"])
+        whole = isinstance(ref, dict) and ref["key"] == call.key
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        path.unlink()
+    return not whole

@@ -1,0 +1,52 @@
+"""`gsm8k`: grade-school word problems (Cobbe et al., arXiv 2110.14168), 7,473 train and 1,319 test.
+
+Fields read: question, answer (a worked solution that ends in `#### NUMBER`); optional id, split.
+The set has no levels of difficulty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tasks.problems.source import Origin
+from tasks.rows import Row
+
+ORIGIN = Origin(
+    name="gsm8k",
+    hub="openai/gsm8k",
+    configs=("main",),
+    files=("gsm8k_{split}", "gsm8k", "{split}"),
+)
+MARK = "####"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def load_split(split: str, *, source: str = "") -> Iterator[Row]:
+    """Yield the problem rows of `train` or `test`.
+
+    Raises:
+        UserError: The data are nowhere, or a row is malformed (file, line and field are named).
+    """
+    index = 0
+    for record in ORIGIN.records(split, source):
+        if record.split(split) != split:
+            continue
+        solution = record.text("answer")
+        _, mark, final = solution.rpartition(MARK)
+        # `1,060` and `1060` are one number; the reference has the plain form.
+        reference = final.replace(",", "").strip()
+        if not mark or not _NUMBER.fullmatch(reference):
+            record.fail("answer", f"a solution that ends in '{MARK} NUMBER'")
+        own = record.optional("id").removeprefix(f"{split}/") or str(index)
+        yield {
+            "id": f"gsm8k/{split}/{own}",
+            "domain": "math",
+            "question": record.text("question"),
+            "reference": reference,
+            "solution": solution,
+            "level": "",
+            "subject": "",
+            "split": split,
+        }
+        index += 1

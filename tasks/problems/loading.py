@@ -1,0 +1,128 @@
+"""The registry of data sets, and the splits that a run trains, validates and tests on.
+
+The order of problems is that of a hash of (seed, id), so it does not depend on the order in a file
+and a larger limit keeps the earlier problems: their samples are found in the cache. Validation is
+held out of the training split before any limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.rows import Row
+from tasks.settings import DataSettings
+
+# name -> module and function; imported when asked for.
+LOADERS = {
+    "gsm8k": ("tasks.problems.gsm8k", "load_split"),
+    "svamp": ("tasks.problems.svamp", "load_split"),
+    "math": ("tasks.problems.math", "load_split"),
+    "math500": ("tasks.problems.math", "load_split_500"),
+    "synthetic_math": ("tasks.problems.synthetic_math", "load_split"),
+}
+SPLITS = ("train", "test")
+
+
+def load_split(name: str, split: str, *, source: str = "") -> Iterator[Row]:
+    """Yield the problem rows of a data set's split, in the data set's own order.
+
+    Args:
+        name: gsm8k, svamp, math, math500 or synthetic_math.
+        split: train or test.
+        source: A folder, a .jsonl or .jsonl.gz file, or a Hub id; empty: RESTEM_DATA, then the Hub.
+
+    Raises:
+        UserError: An unknown name or split, data that are nowhere, a malformed row, an id that
+            comes twice.
+    """
+    if name not in LOADERS:
+        raise UserError(f"data set {name!r}: expected one of {', '.join(sorted(LOADERS))}")
+    if split not in SPLITS:
+        raise UserError(f"{name}: split {split!r}: expected one of {', '.join(SPLITS)}")
+    module, function = LOADERS[name]
+    rows = getattr(importlib.import_module(module), function)(split, source=source)
+    return _unique(rows, f"{name} ({split})")
+
+
+def prepare(settings: DataSettings) -> dict[str, list[Row]]:
+    """The problems of a run by split: train, validation and test, each shuffled by the seed.
+
+    Raises:
+        UserError: As `load_split`; and when a split is left empty, or one file without a `split`
+            field is given for both sides.
+    """
+    test_name = settings.train if settings.test == "same" else settings.test
+    test_source = settings.test_source
+    if not test_source and test_name == settings.train:
+        test_source = settings.source
+    pool = _read(settings.train, "train", settings.source, settings.level)
+    held = _order(pool, settings.seed, "validation")[: settings.validation]
+    names = {row["id"] for row in held}
+    left = [row for row in pool if row["id"] not in names]
+    if not left:
+        raise UserError(
+            f"data.validation: holding out {settings.validation} of {len(pool)} training problems "
+            "leaves none to train on; expected a smaller number"
+        )
+    test = _read(test_name, "test", test_source, settings.level)
+    _keep_apart(settings, test_source, pool, test)
+    return {
+        "train": _limit(_order(left, settings.seed, "train"), settings.train_limit),
+        "validation": [{**row, "split": "validation"} for row in held],
+        "test": _limit(_order(test, settings.seed, "test"), settings.test_limit),
+    }
+
+
+def _read(name: str, split: str, source: str, level: int) -> list[Row]:
+    rows = list(load_split(name, split, source=source))
+    if not rows:
+        raise UserError(f"{name}: no {split} problem in {source or 'the data set'}")
+    kept = [row for row in rows if not level or row["level"] == str(level)]
+    if not kept:
+        levels = ", ".join(sorted({row["level"] for row in rows if row["level"]})) or "no levels"
+        raise UserError(
+            f"data.level: no {split} problem of {name} has level {level}; the data set has {levels}"
+        )
+    return kept
+
+
+def _order(rows: Iterable[Row], seed: int, purpose: str) -> list[Row]:
+    """Shuffle by a hash of each row's own id, so that no row moves when others come or go."""
+
+    def place(row: Row) -> bytes:
+        return hashlib.sha256(f"{purpose}\x1f{seed}\x1f{row['id']}".encode()).digest()
+
+    return sorted(rows, key=place)
+
+
+def _limit(rows: list[Row], limit: int) -> list[Row]:
+    return rows[:limit] if limit else rows
+
+
+def _unique(rows: Iterable[Row], place: str) -> Iterator[Row]:
+    seen: set[str] = set()
+    for row in rows:
+        if row["id"] in seen:
+            raise UserError(f"{place}: problem id {row['id']!r} comes twice; ids must be unique")
+        seen.add(row["id"])
+        yield row
+
+
+def _keep_apart(
+    settings: DataSettings, test_source: str, train: list[Row], test: list[Row]
+) -> None:
+    """Refuse one file that serves both sides because its rows name no split."""
+    if not settings.source or not test_source:
+        return
+    files = [Path(source).expanduser() for source in (settings.source, test_source)]
+    if not all(file.is_file() for file in files) or not files[0].samefile(files[1]):
+        return
+    if {row["question"] for row in train} & {row["question"] for row in test}:
+        raise UserError(
+            f"data.test_source: {test_source} would be training and test set at once; expected "
+            "another file, or rows with a field 'split' of train or test"
+        )

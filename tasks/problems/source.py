@@ -1,0 +1,226 @@
+"""Where the rows of a data set come from, and how a bad one is named.
+
+A data set is looked for in the place the user names (a folder, a JSON-lines file, a Hub id), else
+in the folder RESTEM_DATA names, else on the Hugging Face Hub. Every row carries the place it was
+read from, so that an error says file, line and field. What the fields mean is the business of each
+data set's own module.
+
+Not covered: JSON arrays, CSV and Parquet files of one's own (the Hub's Parquet is `datasets`' job).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tasks.errors import UserError
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+ENDINGS = (".jsonl", ".jsonl.gz")
+# A quoted value longer than this hides the rest of a one-line message.
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Record:
+    """One raw row and where it stands.
+
+    Attributes:
+        data: The JSON object.
+        file: File or Hub data set it was read from.
+        line: Line in the file, or row on the Hub, counted from 1.
+    """
+
+    data: dict[str, Any]
+    file: str
+    line: int
+
+    def fail(self, field: str, expected: str) -> NoReturn:
+        """Raise the UserError that names this row's place, the field and what was expected."""
+        given = _short(self.data[field]) if field in self.data else "nothing"
+        raise UserError(
+            f"{self.file} line {self.line}: field {field!r}: expected {expected}, not {given}"
+        )
+
+    def text(self, *fields: str) -> str:
+        """The non-empty text in the first of `fields` that the row has."""
+        field = self._present(fields)
+        value = self.data.get(field)
+        if not isinstance(value, str) or not value.strip():
+            self.fail(field, "non-empty text")
+        return value.strip()
+
+    def optional(self, *fields: str) -> str:
+        """Like `text`, but empty where the field is absent, null or empty."""
+        field = self._present(fields)
+        value = self.data.get(field)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.fail(field, "text")
+        return value.strip()
+
+    def number(self, *fields: str) -> str:
+        """A finite number, given as a number or as text, in its shortest plain form."""
+        field = self._present(fields)
+        value = self.data.get(field)
+        if isinstance(value, str):
+            try:
+                value = float(value.replace(",", ""))
+            except ValueError:
+                self.fail(field, "a number")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(field, "a number")
+        if not math.isfinite(value):
+            self.fail(field, "a finite number")
+        return str(int(value)) if value == int(value) else repr(value)
+
+    def split(self, asked: str) -> str:
+        """The row's own split; a row that names none belongs to the split that is asked for."""
+        return self.optional("split") or asked
+
+    def _present(self, fields: Sequence[str]) -> str:
+        return next((field for field in fields if field in self.data), fields[0])
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The places of one data set.
+
+    Attributes:
+        name: The data set's name in the configuration.
+        hub: Its own Hub id.
+        configs: Its configurations on the Hub, all of which are read; empty: the default one.
+        files: Names a file may have without its ending; `{split}` is filled in.
+        layout: A folder layout that the data set's own module looks for first; for messages.
+    """
+
+    name: str
+    hub: str
+    configs: tuple[str, ...]
+    files: tuple[str, ...]
+    layout: str = ""
+
+    def records(self, split: str, source: str) -> Iterator[Record]:
+        """Yield the raw rows of a split from the first place that has it.
+
+        Raises:
+            UserError: The data set is nowhere, or a row cannot be read.
+        """
+        looked: list[str] = []
+        path = self.locate(split, source, looked)
+        if path is not None:
+            yield from read_json_lines(path)
+        else:
+            yield from self.from_hub(split, source, looked)
+
+    def locate(self, split: str, source: str, looked: list[str]) -> Path | None:
+        """The file to read, or None for the Hub; what was tried is added to `looked`."""
+        if source:
+            path = Path(source).expanduser()
+            if path.is_file():
+                if not path.name.endswith(ENDINGS):
+                    raise UserError(f"{path}: expected a folder or a file ending in .jsonl or .jsonl.gz")
+                return path
+            if path.is_dir():
+                return self._inside(path, split, looked) or self._missing(split, looked)
+            looked.append(f"the path {path}")
+            if not HUB_ID.fullmatch(source):
+                self._missing(split, looked)
+            return None
+        folder = os.environ.get("RESTEM_DATA", "")
+        if not folder:
+            looked.append("RESTEM_DATA (not set)")
+            return None
+        return self._inside(Path(folder).expanduser(), split, looked)
+
+    def from_hub(self, split: str, source: str, looked: list[str]) -> Iterator[Record]:
+        """Yield the rows of a split on the Hub; each row tells its configuration as `config`."""
+        hub = source or self.hub
+        try:
+            tables = list(_hub_tables(hub, split, self.configs if hub == self.hub else ()))
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0][:160]
+            looked.append(f"{hub} on the Hub ({type(error).__name__}: {reason})")
+            self._missing(split, looked)
+        for config, table in tables:
+            place = f"{hub} ({config or 'default'}, {split})"
+            for number, row in enumerate(table, start=1):
+                yield Record({**row, "config": config}, place, number)
+
+    def _inside(self, folder: Path, split: str, looked: list[str]) -> Path | None:
+        names = [name.format(split=split) for name in self.files]
+        for name in names:
+            for ending in ENDINGS:
+                if (folder / f"{name}{ending}").is_file():
+                    return folder / f"{name}{ending}"
+        said = [f"{name}.jsonl[.gz]" for name in names]
+        if self.layout:
+            said.append(self.layout.format(split=split))
+        looked.append(f"{', '.join(said)} in {folder}")
+        return None
+
+    def _missing(self, split: str, looked: list[str]) -> NoReturn:
+        raise UserError(
+            f"{self.name}: no {split} split found; looked for {'; then '.join(looked)}. Set "
+            "data.source (data.test_source for the test side) to a folder, a .jsonl or .jsonl.gz "
+            "file or a Hub id that this machine reaches, or RESTEM_DATA to a folder with such a file"
+        )
+
+
+def read_json_lines(path: Path) -> Iterator[Record]:
+    """Yield the objects of a JSON-lines file, gzipped or not; blank lines are passed over."""
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
+            for raw in file:
+                number += 1
+                if raw.strip():
+                    yield parse_object(raw, str(path), number)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} line {number + 1}: cannot be read ({error})") from None
+
+
+def parse_object(raw: bytes, file: str, line: int) -> Record:
+    """Parse one JSON object that starts at `line` of `file`."""
+    try:
+        value = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UserError(f"{file} line {line}: expected UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{file} line {line + error.lineno - 1}: expected a JSON object ({error.msg} at column "
+            f"{error.colno})"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} line {line}: expected a JSON object ({error})") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{file} line {line}: expected a JSON object, not {_short(value)}")
+    return Record(value, file, line)
+
+
+def _hub_tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield (configuration, rows) of a Hub data set, the wanted configurations or what it has."""
+    import datasets
+    from huggingface_hub.utils import logging
+
+    # Without a network it prints every retry, on lines that bury ours.
+    logging.set_verbosity_error()
+    if not wanted:
+        names = datasets.get_dataset_config_names(hub)
+        wanted = ("main",) if "main" in names else tuple(names)
+    for config in wanted:
+        yield config, datasets.load_dataset(hub, config, split=split)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -1,0 +1,92 @@
+"""The first step: problems of all splits as one artifact, and how blocks of them are named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.artifacts import Draft, digest_of
+from tasks.rows import PROBLEM, Row, read_rows, write_rows
+from tasks.runtime import Runtime
+from tasks.settings import DataSettings
+from tasks.steps import Call, step
+
+FILE = "problems.parquet"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring problems of one split; the digest names their content, not their place."""
+
+    split: str
+    start: int
+    stop: int
+    digest: str
+
+    def to_json(self) -> dict[str, object]:
+        """Where the block lies in its split; travels as a hint, not in keys."""
+        return {"split": self.split, "start": self.start, "stop": self.stop}
+
+
+def problems_call(settings: DataSettings) -> Call:
+    """The call that reads, shuffles and splits the problems."""
+    keyed = settings.model_dump(exclude={"source", "test_source"})
+    keyed["sources"] = [fingerprint(settings.source), fingerprint(settings.test_source)]
+    return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
+
+
+@step("problems", "problems")
+def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Fill a draft with the problems; `hints` is a DataSettings."""
+    from tasks.problems.loading import prepare
+
+    splits = prepare(DataSettings(**call.hints))
+    draft.stats["problems"] = {split: len(rows) for split, rows in splits.items()}
+    draft.rows = write_rows(
+        draft.path / FILE, PROBLEM, (row for rows in splits.values() for row in rows)
+    )
+
+
+def load_splits(folder: Path) -> dict[str, list[Row]]:
+    """Problems by split, in their order, from a problems artifact."""
+    splits: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
+    for row in read_rows(folder / FILE):
+        splits[row["split"]].append(row)
+    return splits
+
+
+def blocks(rows: Sequence[Row], split: str, size: int, limit: int = 0) -> list[Block]:
+    """Cut the first `limit` problems of a split (0: all) into blocks of `size`.
+
+    More problems add blocks and leave the earlier ones, but for a last one that was not full.
+    """
+    end = min(limit or len(rows), len(rows))
+    cut = [(start, min(start + size, end)) for start in range(0, end, size)]
+    return [
+        Block(split, start, stop, block_digest(rows[start:stop])) for start, stop in cut
+    ]
+
+
+def block_digest(rows: Sequence[Row]) -> str:
+    """Names what sampling and scoring read of these problems."""
+    return digest_of([[row["id"], row["question"], row["reference"]] for row in rows])
+
+
+def fingerprint(source: str) -> str:
+    """What identifies the content of a data source: hash of a file, listing of a folder."""
+    path = Path(source or os.environ.get("RESTEM_DATA", "")).expanduser()
+    if str(path) == "." or not path.exists():
+        return f"hub:{source}"
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    # A MATH folder holds 12,500 files: their names, sizes and times stand in for the content.
+    listing = sorted(
+        (str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns)
+        for p in path.rglob("*.json*")
+    )
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -1,0 +1,189 @@
+"""`synthetic_math`: arithmetic word problems made by a program, in five levels of difficulty.
+
+They let the whole loop run in minutes with no download: short questions about one person's things
+that change hands one to three times, with numbers up to 99. What decides the side of a problem is
+its arithmetic alone (`23+14-9`, whoever owns whatever): a hash of it falls into one of three
+shares, so the same sum never stands on two sides, however many problems are asked for.
+
+- `test`: held out from everything;
+- `train`: what the loop trains on (the validation problems are taken from these);
+- `corpus`: what the shipped base model was pre-trained on (models/make_tiny_math.py).
+
+A question has at most thirteen words, so that two questions never share a run of thirteen, the
+size at which `select` takes a training problem for a copy of a test problem, unless they are one.
+
+Not covered: fractions, negative numbers, more than one unknown, distracting numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tasks.errors import UserError
+from tasks.rows import Row
+
+# More training problems than the shipped model can learn by heart in one run.
+SIZES = {"train": 6000, "test": 1000}
+# Of every ten sums one is for testing, two for the loop, seven for pre-training.
+SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
+LEVELS = ("1", "2", "3", "4", "5")
+# A problem that would take more digits than this somewhere on its way is not asked.
+LARGEST = 99
+
+NAMES = ("Ann", "Bob", "Eve", "Ian", "Kim", "Leo", "Max", "Mia", "Ned", "Sue", "Tom", "Zoe")
+THINGS = ("caps", "cups", "eggs", "figs", "hats", "keys", "mugs", "nuts", "pens", "toys")
+VERBS = {"+": ("buys", "finds", "gets", "wins"), "-": ("eats", "gives", "loses", "sells")}
+NOT_EATEN = frozenset({"caps", "cups", "hats", "keys", "mugs", "pens", "toys"})
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What problems of a level look like: bags at the start, changes after, largest change."""
+
+    bags: bool
+    changes: int
+    largest: int
+
+
+SHAPES = {
+    "1": Shape(bags=False, changes=1, largest=50),
+    "2": Shape(bags=False, changes=2, largest=20),
+    "3": Shape(bags=False, changes=2, largest=50),
+    "4": Shape(bags=False, changes=3, largest=50),
+    "5": Shape(bags=True, changes=2, largest=50),
+}
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One problem before it is put into words.
+
+    Attributes:
+        level: "1" (easy) to "5".
+        first: The number of things at the start, or of bags.
+        moves: The operations in order, each a sign (`*`, `+`, `-`) and a number.
+    """
+
+    level: str
+    first: int
+    moves: tuple[tuple[str, int], ...]
+
+    @property
+    def text(self) -> str:
+        """The arithmetic alone, evaluated from left to right, such as `23+14-9`."""
+        return str(self.first) + "".join(f"{sign}{number}" for sign, number in self.moves)
+
+    @property
+    def totals(self) -> list[int]:
+        """The number of things after each move; the last one is the answer."""
+        totals, value = [], self.first
+        for sign, number in self.moves:
+            value = apply(value, sign, number)
+            totals.append(value)
+        return totals
+
+    @property
+    def steps(self) -> list[str]:
+        """The worked steps, such as `23+14=37` and `37-9=28`."""
+        totals = self.totals
+        starts = [self.first, *totals[:-1]]
+        moves = zip(starts, self.moves, totals, strict=True)
+        return [f"{start}{sign}{number}={total}" for start, (sign, number), total in moves]
+
+    @property
+    def share(self) -> str:
+        """The side on which this arithmetic stands, whatever the words around it."""
+        digest = hashlib.sha256(f"synthetic_math:{self.text}".encode()).digest()
+        bucket = int.from_bytes(digest[:8], "big") % 10
+        return next(share for share, buckets in SHARES.items() if bucket in buckets)
+
+
+def apply(value: int, sign: str, number: int) -> int:
+    """The result of one move."""
+    if sign == "*":
+        return value * number
+    return value + number if sign == "+" else value - number
+
+
+def load_split(split: str, *, source: str = "") -> Iterator[Row]:
+    """Yield the problem rows of a split, made as they are asked for; always the same ones.
+
+    Args:
+        split: `train` or `test`.
+        source: Must be empty, for there is nothing to read.
+
+    Raises:
+        UserError: For another split, or when a source is given.
+    """
+    if split not in SIZES:
+        raise UserError(f"synthetic_math: split must be one of train, test; not {split!r}")
+    if source:
+        raise UserError(
+            f"data.source: synthetic_math is made by a program and reads nothing; not {source!r}"
+        )
+    rows = stream(split, seed=0)
+    for index, row in enumerate(itertools.islice(rows, SIZES[split])):
+        yield {**row, "id": f"synthetic_math/{split}/{index:05d}"}
+
+
+def stream(share: str, *, seed: int) -> Iterator[Row]:
+    """Yield problem rows of a share without end, levels in turn, no question twice.
+
+    The rows have an empty id: a place in a stream is a name only once the stream is cut.
+    """
+    rng = random.Random(f"synthetic_math/{share}/{seed}")
+    seen: set[str] = set()
+    for level in itertools.cycle(LEVELS):
+        while True:
+            problem = draw(rng, level)
+            if problem.share != share:
+                continue
+            question = put(rng, problem)
+            if question not in seen:
+                break
+        seen.add(question)
+        yield {
+            "id": "",
+            "domain": "math",
+            "question": question,
+            "reference": str(problem.totals[-1]),
+            "solution": careful(problem),
+            "level": level,
+            "subject": "bags" if SHAPES[level].bags else "changes",
+            "split": share,
+        }
+
+
+def draw(rng: random.Random, level: str) -> Sum:
+    """Draw the arithmetic of a problem; every number on its way lies between 1 and LARGEST."""
+    shape = SHAPES[level]
+    while True:
+        first = rng.randint(2, 6 if shape.bags else shape.largest)
+        moves = [("*", rng.randint(2, 12))] if shape.bags else []
+        for _ in range(shape.changes):
+            moves.append((rng.choice("+-"), rng.randint(2, shape.largest)))
+        problem = Sum(level, first, tuple(moves))
+        if all(1 <= total <= LARGEST for total in problem.totals):
+            return problem
+
+
+def put(rng: random.Random, problem: Sum) -> str:
+    """Put the arithmetic into words: at most thirteen of them."""
+    name, thing = rng.choice(NAMES), rng.choice(THINGS)
+    start, changes = f"{problem.first} {thing}", problem.moves
+    if changes[0][0] == "*":
+        start, changes = f"{problem.first} bags of {changes[0][1]} {thing}", changes[1:]
+    parts = [f"{name} has {start}"]
+    for sign, number in changes:
+        verbs = [verb for verb in VERBS[sign] if verb != "eats" or thing not in NOT_EATEN]
+        parts.append(f"{rng.choice(verbs)} {number}")
+    return ", ".join(parts) + ". How many?"
+
+
+def careful(problem: Sum) -> str:
+    """The worked solution: every step, then the answer after `####`."""
+    return ", ".join(problem.steps) + f" #### {problem.totals[-1]}"

@@ -1,0 +1,131 @@
+"""The rows that flow between steps, as Parquet schemas, and how they are read and written.
+
+Every sample and verdict is kept, the wrong ones too: other selectors need them and the report
+explains with them. Readers and writers stream row groups, so memory does not grow with a file.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# Big enough that a row group compresses well, small enough that a batch of long solutions
+# (about 2 kB each) stays near 10 MB.
+ROW_GROUP = 4096
+
+Row = dict[str, Any]
+
+
+class Status(enum.StrEnum):
+    """Why a sample got its reward."""
+
+    CORRECT = "correct"
+    WRONG_ANSWER = "wrong_answer"
+    NO_ANSWER = "no_answer"
+    RUNTIME_ERROR = "runtime_error"
+    TIME_LIMIT = "time_limit"
+    MEMORY_LIMIT = "memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    COMPILE_ERROR = "compile_error"
+    CHECKER_ERROR = "checker_error"
+    SANDBOX_ERROR = "sandbox_error"
+
+
+PROBLEM = pa.schema(
+    [
+        ("id", pa.string()),
+        ("domain", pa.string()),
+        ("question", pa.string()),
+        ("reference", pa.string()),  # the gold answer (math) or the tests as JSON (code)
+        ("solution", pa.string()),  # a human solution where the data set has one, else ""
+        ("level", pa.string()),
+        ("subject", pa.string()),
+        ("split", pa.string()),  # train, validation or test
+    ]
+)
+
+SAMPLE = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("index", pa.int32()),  # 0 <= index < samples for each problem
+        ("seed", pa.int64()),
+        ("text", pa.string()),
+        ("tokens", pa.int32()),  # generated tokens, the stop token included
+        ("finish", pa.string()),  # "stop" or "length"
+        ("model", pa.string()),  # digest of the policy
+        ("prompt", pa.string()),  # digest of the prompt text
+    ]
+)
+
+VERDICT = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("index", pa.int32()),
+        ("reward", pa.float32()),  # in [0, 1]
+        ("status", pa.string()),
+        ("extracted", pa.string()),
+        ("first_failure", pa.int32()),  # first failing test, -1 where there is none
+    ]
+)
+
+# Wall time differs from run to run, so it lies beside the verdicts and outside their digest.
+TIMING = pa.schema([("seconds", pa.float32())])
+
+TRAINING = pa.schema(
+    [
+        ("prompt", pa.string()),
+        ("completion", pa.string()),
+        ("weight", pa.float32()),
+        ("problem_id", pa.string()),
+        ("index", pa.int32()),
+        ("samples", pa.string()),  # key of the samples artifact that holds the sample
+    ]
+)
+
+
+def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> int:
+    """Stream `rows` into one Parquet file and return how many there were."""
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in _batches(rows):
+            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
+            count += len(batch)
+    return count
+
+
+def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Row]:
+    """Yield the rows of a Parquet file, one row group in memory at a time."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
+            yield from batch.to_pylist()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, in hex; the form in which prompts are named in samples."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sample_seed(seed: int, problem_id: str, index: int) -> int:
+    """The seed of one sample: the same whatever the shard, the batch or the machine.
+
+    Returns a non-negative 62-bit integer, which every engine's generator accepts.
+    """
+    raw = hashlib.sha256(f"{seed}\x1f{problem_id}\x1f{index}".encode()).digest()
+    return int.from_bytes(raw[:8], "big") >> 2
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == ROW_GROUP:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

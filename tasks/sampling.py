@@ -1,0 +1,61 @@
+"""What is asked of an engine and what it gives back; free of torch, so that flows may import it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Progress = Callable[[int, int], None]  # finished samples, all samples
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How completions are drawn.
+
+    Temperature divides the logits first; then top-k, then top-p over what top-k left, in the order
+    that both transformers and vLLM use.
+
+    Attributes:
+        temperature: 0 is greedy, and then seeds, top_k and top_p have no effect.
+        top_k: Keep so many likeliest tokens; 0: off.
+        top_p: Keep the smallest set of likeliest tokens with at least this mass; 1: off.
+        max_tokens: Longest completion, in tokens.
+        stop: Texts that end a completion; they are cut off with what follows them.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON for the wire."""
+        return {
+            "temperature": self.temperature,
+            "top_k": self.top_k,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "stop": list(self.stop),
+        }
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Sampling:
+        """The inverse of `to_json`."""
+        return cls(**{**raw, "stop": tuple(raw["stop"])})
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled completion.
+
+    Attributes:
+        text: Without the stop text and special tokens.
+        tokens: Generated tokens, those of the stop (or the end-of-text token) included.
+        finish: `stop` (end of text, or a stop text) or `length` (cut at max_tokens).
+    """
+
+    text: str
+    tokens: int
+    finish: Literal["stop", "length"]
