@@ -138,7 +138,9 @@ def trace(run: str, row: str, as_json: AsJson = False) -> None:
     for title, facts in chain.items():
         typer.echo(title if isinstance(facts, dict) else f"{title}: {facts}")
         for name, value in facts.items() if isinstance(facts, dict) else ():
-            typer.echo(f"    {name}: {value!r}" if isinstance(value, str) else f"    {name}: {value}")
+            typer.echo(
+                f"    {name}: {value!r}" if isinstance(value, str) else f"    {name}: {value}"
+            )
 
 
 @app.command()
@@ -155,6 +157,26 @@ def grade(
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     with stream, GradePool(os.cpu_count() or 1, GRADE_SECONDS) as pool:
         grade_lines(stream, pool, sys.stdout)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)] = 4200,
+) -> None:
+    """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
+    from flows.server import prefect_server
+
+    with prefect_server(port) as address:
+        from flows.config import load_config
+        from flows.rest_em import rest_em
+
+        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
+        rest_em.serve(
+            name="local",
+            parameters={"config": load_config("math-demo").model_dump()},
+            limit=1,
+            print_starting_message=False,
+        )
 
 
 @app.command()
@@ -178,6 +200,7 @@ def engine_install(
 ) -> None:
     """Make the engine's environment under RESTEM_HOME."""
     from tasks.generate.environment import install
+
     from tasks.runtime import home
 
     if name != "vllm":
@@ -189,6 +212,7 @@ def engine_install(
 def engine_check() -> None:
     """Say which engines are there."""
     from tasks.generate.environment import check
+
     from tasks.runtime import home
 
     for fact in check(home()):
@@ -260,6 +284,20 @@ def main() -> None:
         _exit(1, "interrupted; the same command resumes it")
     except BrokenPipeError:
         os._exit(1)
+    except Exception as error:
+        _exit(1, f"{type(error).__name__}: {error} (log: {_write_traceback()})")
+
+
+def _write_traceback() -> Path:
+    """Keep the traceback of a failure of ours where a report of it can find it."""
+    import traceback
+
+    from tasks.runtime import home
+
+    path = home() / "logs" / "failure.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(traceback.format_exc())
+    return path
 
 
 def _exit(code: int, text: str) -> None:

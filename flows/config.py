@@ -33,19 +33,25 @@ class RestEmConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
-        "rest-em",
+        default="rest-em",
         pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
         description="Name of the run: lower-case letters, digits and hyphens.",
     )
     seed: int = Field(
-        1, ge=0, lt=2**31, description="Seed of sampling, the cap's draw and training. Another "
-        "seed draws fresh samples; the same seed finds them in the cache."
+        default=1,
+        ge=0,
+        lt=2**31,
+        description="Seed of sampling, the cap's draw and training. Another "
+        "seed draws fresh samples; the same seed finds them in the cache.",
     )
     iterations: int = Field(
-        3, ge=1, le=20, description="Iterations of generate and improve (paper: MATH 3, APPS 2)."
+        default=3,
+        ge=1,
+        le=20,
+        description="Iterations of generate and improve (paper: MATH 3, APPS 2).",
     )
     stop_on_validation: bool = Field(
-        False,
+        default=False,
         description="End the loop after an iteration whose validation accuracy is below that of "
         "the policy before it. Off in the paper, which shows fixed numbers of iterations.",
     )
@@ -55,9 +61,7 @@ class RestEmConfig(BaseModel):
     filter: FilterSettings = Field(default_factory=FilterSettings, title="Filter")
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")
-    resources: Resources = Field(
-        default_factory=Resources, title="Resources (change no result)"
-    )
+    resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
 
     @property
     def run_id(self) -> str:
@@ -106,6 +110,8 @@ def parse_config(raw: dict[str, Any], source: str) -> RestEmConfig:
 def _plain(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "no such field"
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
     given = repr(item["input"])
     return f"{item['msg']}, not {given if len(given) < 80 else given[:77] + '...'}"
 

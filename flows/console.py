@@ -17,7 +17,8 @@ from flows.config import RestEmConfig
 from flows.progress import ProgressArtifact
 
 Json = dict[str, Any]
-HEADLINE = ("greedy", "train", "pass@1")
+# The order of metrics in tables; pass@k and maj@k follow by their k.
+ORDER = ("greedy", "train", "gap", "validation")
 
 
 class Console:
@@ -113,20 +114,27 @@ def results_table(summary: Json) -> Any:
     """Metrics of every policy with their intervals, as a rich table."""
     from rich.table import Table
 
-    names = list(summary["iterations"][0]["metrics"]) if summary["iterations"] else []
+    names = metric_order({name for item in summary["iterations"] for name in item["metrics"]})
     table = Table(title=f"{summary['run']}: accuracy in %, 95% intervals")
-    table.add_column("policy")
+    table.add_column("policy", no_wrap=True)
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for item in summary["iterations"]:
-        label = "base" if item["iteration"] == 0 else f"iteration {item['iteration']}"
+        label = "base" if item["iteration"] == 0 else f"p{item['iteration']}"
         cells = [_cell(item["metrics"].get(name)) for name in names]
         table.add_row(label, *cells)
     return table
+
+
+def metric_order(names: set[str]) -> list[str]:
+    """Metric names in the order people read them."""
+    first = [name for name in ORDER if name in names]
+    rest = sorted(names - set(first), key=lambda n: (n.split("@")[0] != "pass", int(n.split("@")[1])))
+    return first + rest
 
 
 def _cell(metric: Json | None) -> str:
     if not metric:
         return "-"
     low, high = 100 * metric["low"], 100 * metric["high"]
-    return f"{100 * metric['value']:.1f} [{low:.1f}, {high:.1f}]"
+    return f"{100 * metric['value']:.1f} [{low:.0f}, {high:.0f}]"

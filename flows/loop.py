@@ -12,12 +12,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tasks.prompts import load_template
+
 from flows.config import RestEmConfig
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.evaluate.step import measure_call
 from tasks.filter.step import score_call, select_call
 from tasks.finetune.step import finetune_call
-from tasks.prompts import load_template
 from tasks.generate.step import generate_call
 from tasks.policy import base_call
 from tasks.problems.step import Block, blocks, load_splits, problems_call
@@ -132,7 +133,12 @@ class Loop:
             else Shards(),
             self._shards(number, "validation", policy, "validation", greedy, 1),
             self._shards(
-                number, "pass@k", policy, "test", sampled, settings.samples,
+                number,
+                "pass@k",
+                policy,
+                "test",
+                sampled,
+                settings.samples,
                 settings.sampled_problems,
             ),
             self.problems,
@@ -217,18 +223,22 @@ class Loop:
             (first, min(first + resources.shard_samples, samples))
             for first in range(0, samples, resources.shard_samples)
         ]
-        for block in self._blocks(split, limit):
-            for first, last in ranges:
-                sample = self._generate(number, purpose, policy, block, how, (first, last))
-                made.samples.append(sample)
-                call = score_call(
-                    f"score {purpose} p{number} {_place(block, first, last)}",
-                    sample,
-                    block.digest,
-                    self.problems,
-                    block.to_json(),
-                )
-                made.verdicts.append(self.caller.call(call, number, f"score {purpose}"))
+        places = [
+            (block, first, last) for block in self._blocks(split, limit) for first, last in ranges
+        ]
+        for block, first, last in places:
+            made.samples.append(
+                self._generate(number, purpose, policy, block, how, (first, last))
+            )
+        for (block, first, last), sample in zip(places, made.samples, strict=True):
+            call = score_call(
+                f"score {purpose} p{number} {_place(block, first, last)}",
+                sample,
+                block.digest,
+                self.problems,
+                block.to_json(),
+            )
+            made.verdicts.append(self.caller.call(call, number, f"score {purpose}"))
         return made
 
     def _generate(

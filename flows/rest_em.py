@@ -105,9 +105,7 @@ def rest_em(config: RestEmConfig) -> Json:
             with Services(store, journal.logs, config.resources, console.progress) as services:
                 caller = PrefectCaller(services, journal, console)
                 outcome = Loop(config, caller).run()
-                report = caller.call(
-                    report_call(config, outcome), config.iterations, "report"
-                )
+                report = caller.call(report_call(config, outcome), config.iterations, "report")
             return _finish(config, store.path(report), outcome, journal, console)
         except BaseException as error:
             state = "failed" if isinstance(error, Exception) else "interrupted"

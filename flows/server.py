@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.errors import StepError
+from tasks.errors import StepError, UserError
 from tasks.runtime import home
 
 # The first start migrates the database, which took over a minute on slow disks.
@@ -49,8 +49,12 @@ def prefect_environment() -> None:
 
 
 @contextlib.contextmanager
-def prefect_server() -> Iterator[str]:
-    """A server for the length of the block; yields its API address."""
+def prefect_server(port: int = 0) -> Iterator[str]:
+    """A server for the length of the block; yields its API address.
+
+    Args:
+        port: Where to start one; 0 is any free port.
+    """
     prefect_environment()
     if given := os.environ.get("PREFECT_API_URL"):
         yield given
@@ -59,7 +63,7 @@ def prefect_server() -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "users.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
-        address = _join_or_start(folder)
+        address = _join_or_start(folder, port)
         os.environ["PREFECT_API_URL"] = address
         try:
             yield address
@@ -67,7 +71,7 @@ def prefect_server() -> Iterator[str]:
             os.environ.pop("PREFECT_API_URL", None)
 
 
-def _join_or_start(folder: Path) -> str:
+def _join_or_start(folder: Path, port: int) -> str:
     """The address of the shared server; one run at a time looks, so only one starts it."""
     note = folder / "server.json"
     with (folder / "start.lock").open("w") as start:
@@ -77,7 +81,10 @@ def _join_or_start(folder: Path) -> str:
             if _healthy(address):
                 return address
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise UserError(f"--port {port}: taken; expected a free port") from None
             port = probe.getsockname()[1]
         address = f"http://127.0.0.1:{port}/api"
         keeper = subprocess.Popen(
@@ -113,13 +120,29 @@ def keep(port: int) -> None:
     command = [sys.executable, "-m", "prefect", "server", "start", "--no-services"]
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
-            [sys.executable, "-SE", str(guard), str(lifeline), "", *command]
-            + ["--host", "127.0.0.1", "--port", str(port)],
+            [
+                sys.executable,
+                "-SE",
+                str(guard),
+                str(lifeline),
+                "",
+                *command,
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
             pass_fds=[lifeline],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # The UI asks this address, whatever port it was itself loaded from.
+            env={
+                **os.environ,
+                "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+                "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+            },
         )
     os.close(lifeline)
     with (folder / "users.lock").open("w") as users:

@@ -9,7 +9,16 @@ from typing import Any
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.runtime import Progress, Runtime, home
 from tasks.settings import Resources
+from tasks.stage import close_nursery, preload
 
+# Imported once by the process that engines and trainers are forked from (tasks/nursery.py).
+PRELOAD = [
+    "torch",
+    "transformers",
+    "trl",
+    "tasks.generate.transformers_engine",
+    "tasks.finetune.trainer",
+]
 # A math answer that the checker has not settled by then is a checker error (tasks/filter/pool.py).
 GRADE_SECONDS = 5.0
 
@@ -29,6 +38,7 @@ class Services:
         *,
         isolate: bool = True,
     ) -> None:
+        preload(PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
         self._isolate = isolate
         self._engine: Any = None
@@ -81,6 +91,7 @@ class Services:
     def close(self) -> None:
         """End everything."""
         self.release_engine()
+        close_nursery()
         if self._pool is not None:
             self._pool.__exit__(None, None, None)
             self._pool = None

@@ -66,11 +66,14 @@ def trace(run: str, row: str) -> Json:
     made = store.manifest(sample_ref)["stats"]["provenance"]
     return {
         "training row": {
-            "artifact": selection.location, "iteration": chosen["iteration"], "row": number,
+            "artifact": selection.location,
+            "iteration": chosen["iteration"],
+            "row": number,
             **{k: training[k] for k in ("problem_id", "index", "weight", "completion")},
         },
         "sample": {
-            "artifact": sample_ref.location, "digest": sample_ref.digest,
+            "artifact": sample_ref.location,
+            "digest": sample_ref.digest,
             **{k: sample[k] for k in ("index", "seed", "tokens", "finish", "text")},
         },
         "verdict": {

@@ -120,7 +120,14 @@ def _steps(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
         stats = store.manifest(ref)["stats"]
         row = table.setdefault(
             (number, group),
-            {"iteration": number, "step": group, "shards": 0, "cached": 0, "seconds": 0.0, "tokens": 0},
+            {
+                "iteration": number,
+                "step": group,
+                "shards": 0,
+                "cached": 0,
+                "seconds": 0.0,
+                "tokens": 0,
+            },
         )
         row["shards"] += 1
         row["seconds"] += stats.get("seconds", 0.0)

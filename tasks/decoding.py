@@ -172,7 +172,9 @@ class _Batch:
         # Longest prompts first: a later one then always fits into the columns in use.
         lengths = self._prompts.lengths
         self._queue = sorted(
-            range(len(requests)), key=lambda i: (-lengths[self._prompt[i]], self._prompt[i]), reverse=True
+            range(len(requests)),
+            key=lambda i: (-lengths[self._prompt[i]], self._prompt[i]),
+            reverse=True,
         )
         rows = min(batch_size, len(requests), self._affordable(longest + sampling.max_tokens))
         self._cache = RowCache(plain_layers(model))
@@ -285,9 +287,13 @@ class _Batch:
     def _shrink(self) -> None:
         """Drop idle rows when no request is left for them."""
         live = np.flatnonzero(self._request >= 0)
-        self._cache.keep(torch.from_numpy(live).to(self._model.device))
+        size = len(live)
+        order = np.arange(size)
+        # Only rows beyond the new size move, into the idle places before it.
+        order[self._request[:size] < 0] = live[live >= size]
+        self._cache.keep(torch.from_numpy(order).to(self._model.device), size)
         for name in ("_request", "_length", "_count", "_tokens", "_uniforms"):
-            setattr(self, name, getattr(self, name)[live])
+            setattr(self, name, getattr(self, name)[order])
 
     def _affordable(self, columns: int) -> int:
         """Rows whose keys and values fit into memory when each needs `columns`."""

@@ -1,8 +1,9 @@
 """Runs one command in a session of its own and takes all of it down when the parent goes.
 
 `python guard.py LIFELINE_FD COMMAND...`: the parent holds the other end of the lifeline pipe. The
-kernel closes it however the parent ends, SIGKILL included; the guard then kills its whole process
-group. It imports the standard library alone, so it starts in milliseconds.
+kernel closes it however the parent ends, SIGKILL included; the guard then kills all that descends
+from it, in whatever session: it is their "subreaper", so orphans become its own children. It
+imports the standard library alone, so it starts in milliseconds.
 
 Why not the parent-death signal alone: Linux sends it when the *thread* that started the child
 ends, and it does not reach grandchildren (vLLM's workers). The command gets it all the same, from
@@ -39,27 +40,36 @@ def main() -> None:
         os.close(fd)
     exited = os.pidfd_open(child.pid)
     ready, _, _ = select.select([lifeline, exited], [], [])
-    code = 0
-    if exited in ready:
-        code = child.wait()
-    # The guard leads the group, so this ends it too; a plain exit would leave grandchildren.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if exited in ready and not _others():
-        if code < 0:
-            if -code != signal.SIGKILL:
-                signal.signal(-code, signal.SIG_DFL)
-            os.kill(os.getpid(), -code)  # tell the parent how the command ended
-        sys.exit(code)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(0, signal.SIGKILL)
+    code = child.wait() if exited in ready else -signal.SIGKILL
+    _kill_descendants()
+    if code < 0:  # tell the parent how the command ended
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
-def _others() -> bool:
-    """Whether the guard still has children (what the command left behind)."""
-    try:
-        return os.waitpid(-1, os.WNOHANG) == (0, 0)
-    except ChildProcessError:
-        return False
+def _kill_descendants() -> None:
+    """Kill children until there are none; each death hands its own children to the guard."""
+    while True:
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat") as file:
+                # The name in brackets may hold anything; the parent is the second field after it.
+                if int(file.read().rpartition(")")[2].split()[1]) == os.getpid():
+                    found.append(int(entry))
+    return found
 
 
 if __name__ == "__main__":

@@ -88,18 +88,29 @@ class RowCache(Cache):
                 continue
             for name in ("keys", "values"):
                 old = getattr(layer, name)
-                # A quarter of the span beside the slack keeps long sequences from being moved often.
+                # A quarter of the span on top, so that long sequences are not moved often.
                 shape = (*old.shape[:2], used + _SLACK + used // 4, old.shape[3])
-                new = old.new_zeros(shape)
+                new = old.new_empty(shape)
                 new[:, :, :used] = old[:, :, layer.lo : layer.hi]
+                # Masked columns count nothing only if they hold numbers: 0 * NaN is NaN.
+                new[:, :, used:] = 0
                 setattr(layer, name, new)
             layer.lo, layer.hi = 0, used
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Keep only these rows, in this order."""
+    def keep(self, order: torch.Tensor, size: int) -> None:
+        """Move rows `order[i]` to `i` where they differ, and drop those from `size` on.
+
+        Args:
+            order: The row that comes to each place, [size]; a row that moves comes from beyond.
+            size: Rows that remain.
+        """
+        targets = (order != torch.arange(size, device=order.device)).nonzero()[:, 0]
+        sources = order[targets]
         for layer in self.layers:
             assert layer.keys is not None and layer.values is not None
-            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+            for tensor in (layer.keys, layer.values):
+                tensor[targets] = tensor[sources]
+            layer.keys, layer.values = layer.keys[:size], layer.values[:size]
 
 
 def plain_layers(model: PreTrainedModel) -> int:

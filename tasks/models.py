@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.wire import Message, Wire, serve
 
 GGUF_MAGIC = b"GGUF"
 
@@ -41,7 +42,9 @@ def assemble_package(module: str, out: Path) -> None:
     try:
         assemble(out)
     except (OSError, ImportError, ValueError) as error:
-        raise UserError(f"model.base: package {module} could not assemble its file: {error}") from None
+        raise UserError(
+            f"model.base: package {module} could not assemble its file: {error}"
+        ) from None
 
 
 def convert_gguf(gguf: Path, out: Path) -> None:
@@ -76,3 +79,16 @@ def convert_gguf(gguf: Path, out: Path) -> None:
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     shutil.rmtree(out / ".cache", ignore_errors=True)
+
+
+def main(wire: Wire) -> None:
+    """Convert in a child process, so that the memory it takes is free afterwards."""
+    serve(wire, _handle)
+
+
+def _handle(request: Message, wire: Wire) -> Message:
+    gguf = Path(request["gguf"])
+    if request["package"]:
+        assemble_package(request["package"], gguf)
+    convert_gguf(gguf, Path(request["out"]))
+    return {}

@@ -18,6 +18,7 @@ from tasks.artifacts import Draft
 from tasks.errors import UserError
 from tasks.runtime import Runtime
 from tasks.settings import ModelSettings
+from tasks.stage import Child
 from tasks.steps import Call, step
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models"
@@ -68,7 +69,7 @@ def base_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     base = settings.base
     draft.stats["source"] = base
     if base.startswith("package:") or base.endswith(".gguf"):
-        _from_gguf(base, draft.path, runtime)
+        _from_gguf(base, call, draft.path, runtime)
         return
     path = _local(base)
     if path is not None:
@@ -89,17 +90,13 @@ def base_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     shutil.rmtree(draft.path / ".cache", ignore_errors=True)
 
 
-def _from_gguf(base: str, out: Path, runtime: Runtime) -> None:
-    from tasks.models import assemble_package, convert_gguf
-
-    work = runtime.work(hashlib.sha256(base.encode()).hexdigest()[:32])
+def _from_gguf(base: str, call: Call, out: Path, runtime: Runtime) -> None:
+    work = runtime.work(call.key)
     work.mkdir(parents=True, exist_ok=True)
-    gguf = Path(base).expanduser()
-    if base.startswith("package:"):
-        gguf = work / "model.gguf"
-        assemble_package(base.removeprefix("package:"), gguf)
-    convert_gguf(gguf, out)
-    shutil.rmtree(work, ignore_errors=True)
+    package = base.removeprefix("package:") if base.startswith("package:") else ""
+    gguf = work / "model.gguf" if package else Path(base).expanduser()
+    with Child.module("tasks.models:main", log=runtime.logs / "model.log") as child:
+        child.call({"package": package, "gguf": str(gguf), "out": str(out)})
 
 
 def _local(base: str) -> Path | None:
@@ -108,7 +105,9 @@ def _local(base: str) -> Path | None:
         path = EMBEDDED / base.removeprefix("embedded:")
         if not path.is_dir():
             names = ", ".join(sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir()))
-            raise UserError(f"model.base: no embedded model {path.name!r}; expected one of: {names}")
+            raise UserError(
+                f"model.base: no embedded model {path.name!r}; expected one of: {names}"
+            )
         return path
     path = Path(base).expanduser()
     if path.exists():

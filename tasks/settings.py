@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DataSet = Literal["synthetic_math", "gsm8k", "svamp", "math", "math500"]
 
@@ -24,32 +24,42 @@ class Section(BaseModel):
 class DataSettings(Section):
     """Which problems are trained on and which are tested on."""
 
-    train: DataSet = Field("synthetic_math", description="Data set whose training split is used.")
+    train: DataSet = Field(
+        default="synthetic_math", description="Data set whose training split is used."
+    )
     test: Literal["same", "synthetic_math", "gsm8k", "svamp", "math", "math500"] = Field(
-        "same", description="Data set whose test split is used; `same` is that of training."
+        default="same", description="Data set whose test split is used; `same` is that of training."
     )
     source: str = Field(
-        "",
+        default="",
         description="Where the training data set is: a folder, a JSON-lines file, or a Hub id. "
         "Empty: RESTEM_DATA if that is set, else the data set's own Hub id.",
     )
-    test_source: str = Field("", description="The same for the test data set.")
+    test_source: str = Field(default="", description="The same for the test data set.")
     train_limit: int = Field(
-        0, ge=0, description="Use the first so many training problems after a seeded shuffle; 0: all."
+        default=0,
+        ge=0,
+        description="Use the first so many training problems after a seeded shuffle; 0: all.",
     )
-    test_limit: int = Field(0, ge=0, description="The same for the test problems; 0: all.")
+    test_limit: int = Field(default=0, ge=0, description="The same for the test problems; 0: all.")
     validation: int = Field(
-        100,
+        default=100,
         ge=0,
         le=10_000,
         description="Problems held out of the training split; their reward decides when "
         "fine-tuning stops. The paper uses a validation split of unstated size.",
     )
     seed: int = Field(
-        0, ge=0, lt=2**31, description="Seed of the shuffle that picks limits and validation."
+        default=0,
+        ge=0,
+        lt=2**31,
+        description="Seed of the shuffle that picks limits and validation.",
     )
     level: int = Field(
-        0, ge=0, le=5, description="Keep only problems of this difficulty level (MATH, synthetic); 0: all."
+        default=0,
+        ge=0,
+        le=5,
+        description="Keep only problems of this difficulty level (MATH, synthetic); 0: all.",
     )
 
 
@@ -57,26 +67,31 @@ class ModelSettings(Section):
     """The base policy and how it is prompted."""
 
     base: str = Field(
-        "embedded:tiny-math",
+        default="embedded:tiny-math",
         description="The base policy p0: `embedded:NAME` (shipped), a folder, a .gguf file, "
         "`package:MODULE` (a Python package that assembles a GGUF file), or a Hub id.",
     )
-    revision: str = Field("main", description="Revision of a Hub model.")
+    revision: str = Field(default="main", description="Revision of a Hub model.")
     prompt: str = Field(
-        "tiny_math", description="Prompt template: a name in tasks/generate/prompts or a TOML file."
+        default="tiny_math",
+        description="Prompt template: a name in tasks/generate/prompts or a TOML file.",
     )
     shots: int = Field(
-        -1, ge=-1, le=64, description="Exemplars in the base policy's prompt; -1: all of the template."
+        default=-1,
+        ge=-1,
+        le=64,
+        description="Exemplars in the base policy's prompt; -1: all of the template.",
     )
     tuned_shots: int = Field(
-        -1,
+        default=-1,
         ge=-1,
         le=64,
         description="Exemplars in the prompt that fine-tuned policies are trained on and sampled "
         "with; -1: as many as `shots` (the paper). Fewer makes training cheaper.",
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="Number format in sampling. float32 is right on CPU, bfloat16 on GPU."
+        default="float32",
+        description="Number format in sampling. float32 is right on CPU, bfloat16 on GPU.",
     )
 
 
@@ -84,18 +99,23 @@ class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
     engine: Literal["transformers", "vllm"] = Field(
-        "transformers",
+        default="transformers",
         description="Sampling engine. It is recipe, not resource: engines draw different samples "
         "from the same distribution.",
     )
     samples: int = Field(
-        32, ge=1, le=4096, description="Samples N for each problem and iteration (paper: MATH 32, APPS 64)."
+        default=32,
+        ge=1,
+        le=4096,
+        description="Samples N for each problem and iteration (paper: MATH 32, APPS 64).",
     )
-    temperature: float = Field(0.7, gt=0.0, le=5.0, description="Temperature (paper: 0.7).")
-    top_k: int = Field(40, ge=0, le=100_000, description="Top-K (paper: 40); 0: off.")
-    top_p: float = Field(1.0, gt=0.0, le=1.0, description="Nucleus mass; 1: off (paper: not used).")
+    temperature: float = Field(default=0.7, gt=0.0, le=5.0, description="Temperature (paper: 0.7).")
+    top_k: int = Field(default=40, ge=0, le=100_000, description="Top-K (paper: 40); 0: off.")
+    top_p: float = Field(
+        default=1.0, gt=0.0, le=1.0, description="Nucleus mass; 1: off (paper: not used)."
+    )
     max_tokens: int = Field(
-        512,
+        default=512,
         ge=1,
         le=32_768,
         description="Longest solution in tokens. Not in the paper; 512 covers nearly all human "
@@ -107,31 +127,37 @@ class FilterSettings(Section):
     """From samples to training rows: which samples are kept, and with what weight."""
 
     min_reward: float = Field(
-        1.0, gt=0.0, le=1.0, description="Keep samples with at least this reward (paper: correct ones)."
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="Keep samples with at least this reward (paper: correct ones).",
     )
     cap: int = Field(
-        10, ge=0, le=4096, description="Most samples kept for each problem (paper: 10); 0: no cap."
+        default=10,
+        ge=0,
+        le=4096,
+        description="Most samples kept for each problem (paper: 10); 0: no cap.",
     )
     dedup: Literal["exact", "none"] = Field(
-        "exact",
+        default="exact",
         description="Drop samples of a problem that are equal after white-space normalisation. The "
         "paper does not say; a repeated sample adds weight, not information.",
     )
     finished_only: bool = Field(
-        True,
+        default=True,
         description="Drop samples cut at max_tokens. Not in the paper; training on one would teach "
         "the policy to stop in mid-sentence.",
     )
     decontaminate_ngram: int = Field(
-        13,
+        default=13,
         ge=0,
         le=50,
         description="Drop training problems that share a run of so many words with a test problem; "
         "0: off. The paper does not say; 13 is the size commonly used since GPT-3.",
     )
     weight: Literal["one", "reward"] = Field(
-        "one",
-        description="Weight of a row in the loss. `reward` is the reward-weighted loss of section 3; "
+        default="one",
+        description="Weight of a row in the loss. `reward`: the reward-weighted loss of section 3, "
         "the same as `one` for a binary reward.",
     )
 
@@ -140,44 +166,66 @@ class FinetuneSettings(Section):
     """The M-step: supervised fine-tuning on the selected samples."""
 
     start_from: Literal["base", "last"] = Field(
-        "base", description="Policy that fine-tuning starts from (paper: base; ReST uses the last)."
+        default="base",
+        description="Policy that fine-tuning starts from (paper: base; ReST uses the last).",
     )
     method: Literal["full", "lora"] = Field(
-        "full", description="Full fine-tuning (the paper, as far as it says) or LoRA adapters, merged after."
+        default="full",
+        description="Full fine-tuning (as the paper seems to) or LoRA adapters, merged after.",
     )
     learning_rate: float = Field(
-        1e-5, gt=0.0, le=1.0, description="Peak learning rate. Not in the paper; 1e-5 is usual for full fine-tuning."
+        default=1e-5,
+        gt=0.0,
+        le=1.0,
+        description="Peak learning rate. Not in the paper; 1e-5 is usual for full fine-tuning.",
     )
     epochs: float = Field(
-        3.0, gt=0.0, le=100.0, description="Most passes over the rows; validation may stop earlier. Not in the paper."
+        default=3.0,
+        gt=0.0,
+        le=100.0,
+        description="Most passes over the rows; validation may stop earlier. Not in the paper.",
     )
     batch_size: int = Field(
-        32, ge=1, le=65_536, description="Packed sequences for each optimiser step. Not in the paper."
+        default=32,
+        ge=1,
+        le=65_536,
+        description="Packed sequences for each optimiser step. Not in the paper.",
     )
     max_length: int = Field(
-        1024, ge=16, le=131_072, description="Tokens of a packed sequence; longer rows are dropped and counted."
+        default=1024,
+        ge=16,
+        le=131_072,
+        description="Tokens of a packed sequence; longer rows are dropped and counted.",
     )
     packing: bool = Field(
-        True, description="Pack several rows into a sequence without attention between them."
+        default=True,
+        description="Pack several rows into a sequence without attention between them.",
     )
-    warmup: float = Field(0.03, ge=0.0, le=1.0, description="Share of steps with rising learning rate.")
+    warmup: float = Field(
+        default=0.03, ge=0.0, le=1.0, description="Share of steps with rising learning rate."
+    )
     schedule: Literal["cosine", "linear", "constant"] = Field(
-        "cosine", description="Learning-rate schedule after the warm-up."
+        default="cosine", description="Learning-rate schedule after the warm-up."
     )
-    weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="AdamW weight decay.")
-    max_grad_norm: float = Field(1.0, gt=0.0, le=1000.0, description="Gradient-norm clipping.")
+    weight_decay: float = Field(default=0.0, ge=0.0, le=1.0, description="AdamW weight decay.")
+    max_grad_norm: float = Field(
+        default=1.0, gt=0.0, le=1000.0, description="Gradient-norm clipping."
+    )
     checks: int = Field(
-        4,
+        default=4,
         ge=0,
         le=100,
         description="How often in a fine-tune the validation reward is measured; the best model is "
         "kept. 0: never, keep the last. The paper trains while validation reward improves.",
     )
     patience: int = Field(
-        2, ge=1, le=100, description="Stop after so many checks without a better validation reward."
+        default=2,
+        ge=1,
+        le=100,
+        description="Stop after so many checks without a better validation reward.",
     )
-    lora_rank: int = Field(16, ge=1, le=1024, description="Rank of LoRA adapters.")
-    lora_alpha: int = Field(32, ge=1, le=4096, description="Scale of LoRA adapters.")
+    lora_rank: int = Field(default=16, ge=1, le=1024, description="Rank of LoRA adapters.")
+    lora_alpha: int = Field(default=32, ge=1, le=4096, description="Scale of LoRA adapters.")
 
 
 class EvaluationSettings(Section):
@@ -187,25 +235,45 @@ class EvaluationSettings(Section):
         default=[1, 2, 4, 8], description="The k of pass@k, unbiased over `samples` samples."
     )
     samples: int = Field(
-        8, ge=0, le=4096, description="Samples for each test problem for pass@k and majority vote; 0: greedy only."
+        default=8,
+        ge=0,
+        le=4096,
+        description="Samples for each test problem for pass@k and majority vote; 0: greedy only.",
     )
-    temperature: float = Field(1.0, gt=0.0, le=5.0, description="Temperature for pass@k (paper: 1.0).")
-    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Nucleus mass for pass@k (paper: 0.95).")
+    temperature: float = Field(
+        default=1.0, gt=0.0, le=5.0, description="Temperature for pass@k (paper: 1.0)."
+    )
+    top_p: float = Field(
+        default=0.95, gt=0.0, le=1.0, description="Nucleus mass for pass@k (paper: 0.95)."
+    )
     sampled_problems: int = Field(
-        0, ge=0, description="Test problems that are sampled for pass@k and vote; 0: all."
+        default=0, ge=0, description="Test problems that are sampled for pass@k and vote; 0: all."
     )
     majority: list[int] = Field(
         default=[8], description="Sizes of the majority vote (paper: 64), each at most `samples`."
     )
     train_problems: int = Field(
-        200,
+        default=200,
         ge=0,
         description="Training problems solved greedily for the train-test gap (figure 4); 0: none.",
     )
     bootstrap: int = Field(
-        2000, ge=100, le=100_000, description="Bootstrap resamples of problems behind each interval."
+        default=2000,
+        ge=100,
+        le=100_000,
+        description="Bootstrap resamples of problems behind each interval.",
     )
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Level of the intervals.")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0, description="Level of the intervals.")
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> EvaluationSettings:
+        for name, sizes in (("pass_k", self.pass_k), ("majority", self.majority)):
+            if self.samples and not all(1 <= size <= self.samples for size in sizes):
+                raise ValueError(
+                    f"{name} must lie between 1 and evaluation.samples ({self.samples}), "
+                    f"which {sizes} does not"
+                )
+        return self
 
 
 class Resources(Section):
@@ -216,22 +284,49 @@ class Resources(Section):
     last bit, so equal digests are promised on equal resources only.
     """
 
-    store: str = Field("", description="Where artifacts lie: a folder or any fsspec address. Empty: RESTEM_HOME/store.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Device of engines and trainers.")
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads of a child process; 0: all cores.")
+    store: str = Field(
+        default="",
+        description="Where artifacts lie: a folder or fsspec address. Empty: RESTEM_HOME/store.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Device of engines and trainers."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=1024, description="CPU threads of a child process; 0: all cores."
+    )
     batch_size: int = Field(
-        256, ge=1, le=65_536, description="Sequences decoded at once (transformers engine; vLLM's max_num_seqs)."
+        default=256,
+        ge=1,
+        le=65_536,
+        description="Sequences decoded at once (transformers engine; vLLM's max_num_seqs).",
     )
     train_batch_size: int = Field(
-        8, ge=1, le=4096, description="Packed sequences for each forward pass; the rest is accumulated."
+        default=8,
+        ge=1,
+        le=4096,
+        description="Packed sequences for each forward pass; the rest is accumulated.",
     )
-    score_workers: int = Field(0, ge=0, le=1024, description="Checker processes; 0: one a core.")
-    shard_problems: int = Field(256, ge=1, le=100_000, description="Problems in a shard of samples.")
+    score_workers: int = Field(
+        default=0, ge=0, le=1024, description="Checker processes; 0: one a core."
+    )
+    shard_problems: int = Field(
+        default=256, ge=1, le=100_000, description="Problems in a shard of samples."
+    )
     shard_samples: int = Field(
-        8, ge=1, le=4096, description="Samples for each problem in a shard; N grows in such blocks."
+        default=8,
+        ge=1,
+        le=4096,
+        description="Samples for each problem in a shard; N grows in such blocks.",
     )
     checkpoint_minutes: float = Field(
-        5.0, gt=0.0, le=1440.0, description="A killed fine-tune repeats at most about so many minutes."
+        default=5.0,
+        gt=0.0,
+        le=1440.0,
+        description="A killed fine-tune repeats at most about so many minutes.",
     )
-    memory_fraction: float = Field(0.85, gt=0.0, le=1.0, description="Share of GPU memory for vLLM.")
-    cpu_cache_gb: float = Field(4.0, gt=0.0, le=4096.0, description="vLLM's key-value cache on CPU, GB.")
+    memory_fraction: float = Field(
+        default=0.85, gt=0.0, le=1.0, description="Share of GPU memory for vLLM."
+    )
+    cpu_cache_gb: float = Field(
+        default=4.0, gt=0.0, le=4096.0, description="vLLM's key-value cache on CPU, GB."
+    )

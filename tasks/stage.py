@@ -1,7 +1,8 @@
 """Heavy steps in child processes: memory is free before the next stage, nothing is left behind.
 
-A `Child` is started under tasks/guard.py in a session of its own and spoken to over tasks/wire.py.
-Whatever ends this process, SIGKILL included, ends the child and all that it started.
+A `Child` is a process in a session of its own that is spoken to over tasks/wire.py. Those of this
+environment are forked from a warm nursery (tasks/nursery.py), those of another environment are
+started under tasks/guard.py. Whatever ends this process, SIGKILL included, ends them all.
 """
 
 from __future__ import annotations
@@ -11,46 +12,96 @@ import os
 import signal
 import subprocess
 import sys
-import weakref
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tasks.errors import StepError
+from tasks.errors import StepError, UserError
+from tasks.nursery import GUARD, ROOT, Nursery
 from tasks.wire import Message, Wire
 
-ROOT = Path(__file__).resolve().parent.parent
-GUARD = Path(__file__).resolve().parent / "guard.py"
-# A child that was asked to end gets so long to flush its log before its group is killed.
+# A child whose wire was closed gets so long to end by itself before its group is killed.
 CLOSE_SECONDS = 2.0
 
-_LIVE: weakref.WeakSet[Child] = weakref.WeakSet()
+_nursery: Nursery | None = None
+_preload: list[str] = []
+_lock = threading.Lock()
+
+
+def preload(modules: list[str]) -> None:
+    """Say what the nursery imports before it forks; counts until it is started."""
+    _preload[:] = modules
+
+
+def nursery(log: Path) -> Nursery:
+    """This process's nursery, started at the first call."""
+    global _nursery
+    with _lock:
+        if _nursery is None or not _nursery.alive():
+            _nursery = Nursery(_preload, log)
+        return _nursery
+
+
+def close_nursery() -> None:
+    """End the nursery, if there is one, and every child forked from it."""
+    global _nursery
+    with _lock:
+        if _nursery is not None:
+            _nursery.close()
+        _nursery = None
 
 
 class Child:
     """A child process that answers requests; a context manager that ends it."""
 
-    def __init__(
-        self, command: list[str], *, log: Path, env: Mapping[str, str] | None = None
-    ) -> None:
-        """Start `command` with the wire's two descriptors as its last two arguments.
+    def __init__(self, wire: Wire, pid: int, wait: Callable[[], int], log: Path) -> None:
+        """Use `Child.module` or `Child.script`."""
+        self._wire, self._wait = wire, wait
+        self.pid, self.log = pid, log
+        self._code: int | None = None
 
-        Args:
-            command: Program and arguments.
-            log: File that its standard output and error are appended to.
-            env: Variables added to this process's environment.
-        """
-        self.log = log
+    @classmethod
+    def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
+        """Fork a process that calls `module:function` of this environment with its wire."""
+        home = nursery(log.parent / "nursery.log")
+        wire, theirs = _pipes()
         log.parent.mkdir(parents=True, exist_ok=True)
-        child_read, self_write = os.pipe()
-        self_read, child_write = os.pipe()
-        guard_end, self._lifeline = os.pipe()
-        passed = f"{child_read},{child_write}"
+        sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            pid = home.fork(target, [*theirs, sink], dict(env or {}))
+        except OSError as error:
+            raise StepError(f"no child process could be started: {error}") from None
+        finally:
+            for fd in (*theirs, sink):
+                os.close(fd)
+        return cls(wire, pid, lambda: home.wait(pid), log)
+
+    @classmethod
+    def script(
+        cls, python: Path, script: Path, *, log: Path, env: Mapping[str, str] | None = None
+    ) -> Child:
+        """Start a script under another environment's Python.
+
+        Its last two arguments are the descriptors of its wire.
+        """
+        wire, theirs = _pipes()
+        guard_end, lifeline = os.pipe()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        ends = [str(fd) for fd in theirs]
         with log.open("ab") as sink:
-            self._process = subprocess.Popen(
-                # -S -E: the guard needs no site-packages, and starts three times as fast without.
-                [sys.executable, "-SE", str(GUARD), str(guard_end), passed]
-                + [*command, str(child_read), str(child_write)],
-                pass_fds=[guard_end, child_read, child_write],
+            process = subprocess.Popen(
+                # -S -E: the guard needs no site-packages, and starts faster without.
+                [
+                    sys.executable,
+                    "-SE",
+                    str(GUARD),
+                    str(guard_end),
+                    ",".join(ends),
+                    str(python),
+                    str(script),
+                    *ends,
+                ],
+                pass_fds=[guard_end, *theirs],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -58,32 +109,14 @@ class Child:
                 cwd=ROOT,
                 env={**os.environ, **(env or {})},
             )
-        for fd in (guard_end, child_read, child_write):
+        for fd in (guard_end, *theirs):
             os.close(fd)
-        self._wire = Wire(self_read, self_write)
-        _LIVE.add(self)
 
-    @classmethod
-    def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
-        """Start `module:function` of this environment; the function gets the wire."""
-        module, function = target.split(":")
-        code = (
-            f"import sys; from {module} import {function} as f; "
-            "from tasks.wire import wire_from_argv; f(wire_from_argv(sys.argv))"
-        )
-        return cls([sys.executable, "-c", code], log=log, env=env)
+        def wait() -> int:
+            os.close(lifeline)
+            return process.wait()
 
-    @classmethod
-    def script(
-        cls, python: Path, script: Path, *, log: Path, env: Mapping[str, str] | None = None
-    ) -> Child:
-        """Start a script under another environment's Python."""
-        return cls([str(python), str(script)], log=log, env=env)
-
-    @property
-    def pid(self) -> int:
-        """Process id of the guard, which leads the child's process group."""
-        return self._process.pid
+        return cls(wire, process.pid, wait, log)
 
     def call(
         self,
@@ -95,6 +128,7 @@ class Child:
         """Send a request and wait for its answer, serving progress and questions on the way.
 
         Raises:
+            UserError: the child found a mistake of the user's.
             StepError: the child reported an error or died; the message names its log.
         """
         try:
@@ -107,6 +141,8 @@ class Child:
                     if on_ask is None:
                         raise StepError(f"the child process asked {message['ask']!r}, unexpected")
                     self._wire.write({"answer": on_ask(message["ask"])})
+                elif message.get("mistake"):
+                    raise UserError(message["error"])
                 elif "error" in message:
                     raise StepError(f"{message['error']} (log: {self.log})")
                 else:
@@ -114,21 +150,20 @@ class Child:
         except BrokenPipeError:
             pass
         self.close()
-        code = self._process.returncode
-        raise StepError(f"the child process died ({_end_of(code)}; log: {self.log})")
+        raise StepError(f"the child process died ({_end_of(self._code)}; log: {self.log})")
 
     def close(self) -> None:
         """End the child and everything it started, and wait until it is gone."""
+        if self._code is not None:
+            return
         self._wire.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=CLOSE_SECONDS)
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        _wait_a_little(self.pid)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        _LIVE.discard(self)
+            os.killpg(self.pid, signal.SIGKILL)
+        try:
+            self._code = self._wait()
+        except OSError:
+            self._code = -signal.SIGKILL  # the nursery is gone, and its children with it
 
     def __enter__(self) -> Child:
         return self
@@ -137,13 +172,22 @@ class Child:
         self.close()
 
 
-def close_all() -> None:
-    """End every child of this process; the last resort of a signal handler."""
-    for child in list(_LIVE):
-        child.close()
+def _pipes() -> tuple[Wire, list[int]]:
+    """Our wire, and the child's [read, write] descriptors."""
+    child_read, self_write = os.pipe()
+    self_read, child_write = os.pipe()
+    return Wire(self_read, self_write), [child_read, child_write]
+
+
+def _wait_a_little(pid: int) -> None:
+    """Until the process ended, or its time to do so is over."""
+    import select
+
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        select.select([handle], [], [], CLOSE_SECONDS)
+        os.close(handle)
 
 
 def _end_of(code: int | None) -> str:
-    if code is None:
-        return "still running"
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"

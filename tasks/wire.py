@@ -5,12 +5,14 @@ environment's Python. A child serves one request after another; while it works o
 progress and may ask its parent something (the trainer asks for rewards of validation samples).
 
 Child to parent, one of: {"progress": [done, total]}, {"ask": {...}}, {"done": {...}},
-{"error": "text"}. Parent to child: a request, or {"answer": {...}} after an ask.
+{"error": "text", "mistake": whether it is the user's}. Parent to child: a request, or
+{"answer": {...}} after an ask.
 Standard output and error of a child go to its log, so a chatty library cannot break the wire.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import traceback
@@ -52,10 +54,8 @@ class Wire:
     def close(self) -> None:
         """Close both pipes."""
         for end in (self._writer, self._reader):
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 end.close()
-            except BrokenPipeError:
-                pass
 
 
 def serve(wire: Wire, handle: Callable[[Message, Wire], Message]) -> None:
@@ -65,7 +65,10 @@ def serve(wire: Wire, handle: Callable[[Message, Wire], Message]) -> None:
             reply: Message = {"done": handle(request, wire)}
         except Exception as error:
             traceback.print_exc()
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            name = type(error).__name__
+            # By name, because this file imports nothing of ours.
+            reply = {"error": str(error) if name == "UserError" else f"{name}: {error}"}
+            reply["mistake"] = name == "UserError"
         wire.write(reply)
 
 

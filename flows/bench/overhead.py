@@ -55,7 +55,10 @@ def _timed(command: list[str]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         subprocess.run(
-            command, check=True, cwd=ROOT, env={**os.environ, "RESTEM_HOME": folder},
+            command,
+            check=True,
+            cwd=ROOT,
+            env={**os.environ, "RESTEM_HOME": folder},
             stdout=subprocess.DEVNULL,
         )
         return time.perf_counter() - started

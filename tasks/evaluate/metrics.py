@@ -115,8 +115,13 @@ def measure(
         if values:
             found[name] = bounds(list(values.values()))
     if greedy and train:
-        pair = [list(values.values()) for values in (train, greedy)]
-        found["gap"] = unpaired_difference(*pair, settings.bootstrap, settings.confidence, seed)
+        found["gap"] = unpaired_difference(
+            list(train.values()),
+            list(greedy.values()),
+            settings.bootstrap,
+            settings.confidence,
+            seed,
+        )
     for name, values in _sampled(sampled_rows, settings).items():
         found[name] = bounds(values)
     levels = _by_level(greedy, problems)
@@ -132,13 +137,18 @@ def measure(
 def paired_gain(
     base_greedy: Iterable[Row], now_greedy: Iterable[Row], settings: EvaluationSettings, seed: int
 ) -> Interval | None:
-    """Gain in greedy accuracy on the problems that both policies solved or tried; None if none."""
+    """Gain in greedy accuracy on the problems that both policies tried; None if there is none."""
     base, now = scores(base_greedy), scores(now_greedy)
     both = [key for key in base if key in now]
     if not both:
         return None
-    pair = ([values[key] for key in both] for values in (base, now))
-    return paired_difference(*pair, settings.bootstrap, settings.confidence, seed)
+    return paired_difference(
+        [base[key] for key in both],
+        [now[key] for key in both],
+        settings.bootstrap,
+        settings.confidence,
+        seed,
+    )
 
 
 def scores(rows: Iterable[Row]) -> dict[str, float]:
@@ -182,16 +192,16 @@ class Tally:
 
 def _sampled(rows: Iterable[Row], settings: EvaluationSettings) -> dict[str, list[float]]:
     """Scores for each problem of every pass@k and vote, by the metric's name."""
-    if not settings.samples:
-        return {}
-    _at_most(settings.pass_k, settings.samples, "pass_k")
-    _at_most(settings.majority, settings.samples, "majority")
     by_problem = list(grouped(rows).values())
-    if not by_problem:
+    if not settings.samples or not by_problem:
         return {}
     fewest = min(len(samples.rewards) for samples in by_problem)
-    if fewest < max([*settings.pass_k, *settings.majority], default=1):
-        raise ValueError(f"a problem has {fewest} samples where {settings.samples} were drawn")
+    for name, sizes in (("pass_k", settings.pass_k), ("majority", settings.majority)):
+        if max(sizes, default=1) > fewest:
+            raise UserError(
+                f"evaluation.{name}: {max(sizes)} needs as many samples of every problem, and one "
+                f"has {fewest}; expected at most that"
+            )
     result: dict[str, list[float]] = {}
     for k in sorted(set(settings.pass_k)):
         result[f"pass@{k}"] = [
@@ -202,15 +212,6 @@ def _sampled(rows: Iterable[Row], settings: EvaluationSettings) -> dict[str, lis
             float(majority_correct(s.answers, s.correct, m)) for s in by_problem
         ]
     return result
-
-
-def _at_most(sizes: Sequence[int], samples: int, name: str) -> None:
-    for size in sizes:
-        if not 1 <= size <= samples:
-            raise UserError(
-                f"evaluation.{name}: expected numbers from 1 to evaluation.samples ({samples}), "
-                f"not {size}"
-            )
 
 
 def _by_level(

@@ -10,6 +10,7 @@ or out of time is `checker_error`: said and counted, never a silent wrong answer
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -20,21 +21,24 @@ from typing import TYPE_CHECKING
 from tasks.filter.extract import extract_answer, gold_answer
 from tasks.filter.forms import Form, Kind, is_name, read_form
 from tasks.filter.normalize import canonical, key
-from tasks.filter.syntax import MAX_LENGTH, Refused, Tree, read
+from tasks.filter.syntax import MAX_LENGTH, Tree, read
 from tasks.filter.values import differ, exact
 from tasks.rows import Status
 
 if TYPE_CHECKING:
     from tasks.filter.pool import GradePool
 
-# (a, b, are they equations' sides) -> same, different, or not decided here.
+# Compares two expressions, or two equations written `(l)=(r)`; raises Refused over a limit.
 Symbolic = Callable[[str, str], bool | None]
 
 # What a single `grade` call may spend on symbolic work, in seconds of CPU.
 GRADE_SECONDS = 5.0
+# What is kept of an answer in a verdict.
+MAX_SHOWN = 1000
 
 _PLAIN = re.compile(r"^[-+]?\$?(\d{1,3}(?:,\d{3})++|\d++)(?:\.(\d*+))?$")
 _WORDY = re.compile(r"[A-Za-z]{4,}")
+_INEQUALITY = re.compile(r"[<>]|\\(?:le|ge|ne)(?![A-Za-z])")
 _MATHEMATICAL = re.compile(r"[\d\\^_+*/=<>|]")
 
 
@@ -83,15 +87,27 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
             and key(canonical(whole)) == key(canonical(reference))
         ):
             return _graded(True, whole)
-    except Refused:
-        return Grade(0.0, Status.CHECKER_ERROR, answer)
+    except Exception:
+        # Refused, or RecursionError where the caller's stack is deep already. A mistake of ours
+        # must not end a run of a million samples either: the status is counted and shown.
+        return refused(answer)
     if same is None:
         return None if symbolic is None else Grade(0.0, Status.CHECKER_ERROR, answer)
     return _graded(same, answer)
 
 
+def refused(answer: str) -> Grade:
+    """The verdict on an answer that the checker could not settle within its limits."""
+    return Grade(0.0, Status.CHECKER_ERROR, _shown(answer))
+
+
 def _graded(same: bool, answer: str) -> Grade:
-    return Grade(float(same), Status.CORRECT if same else Status.WRONG_ANSWER, answer)
+    status = Status.CORRECT if same else Status.WRONG_ANSWER
+    return Grade(float(same), status, _shown(answer))
+
+
+def _shown(answer: str) -> str:
+    return answer if len(answer) <= MAX_SHOWN else answer[: MAX_SHOWN - 1] + "…"
 
 
 def _no_answer() -> Grade:
@@ -157,16 +173,22 @@ def _same_unordered(
     """Pair each part of one with an equal part of the other."""
     if len(a) != len(b):
         return False
-    left, unsure = list(b), False
-    for part in a:
-        outcomes = [_same(part, other, symbolic) for other in left]
-        if True in outcomes:
-            left.pop(outcomes.index(True))
-        elif None in outcomes:
-            unsure = True
-        else:
-            return False
-    return None if unsure else True
+    table = [[_same(x, y, None) for y in b] for x in a]
+    rows, columns = set(range(len(a))), set(range(len(b)))
+    for decide_by in (None, symbolic):
+        for row in sorted(rows):
+            for column in sorted(columns):
+                if decide_by is not None and table[row][column] is None:
+                    table[row][column] = _same(a[row], b[column], decide_by)
+                if table[row][column]:
+                    rows.remove(row)
+                    columns.remove(column)
+                    break
+    if not rows:
+        return True
+    alone = any(all(table[row][column] is False for column in columns) for row in rows)
+    alone |= any(all(table[row][column] is False for row in rows) for column in columns)
+    return False if alone else None
 
 
 def _same_equation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
@@ -204,12 +226,14 @@ def _same_quantity(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
 def _same_value(a: str, b: str, symbolic: Symbolic | None) -> bool | None:
     if key(a) == key(b):
         return True
+    if bool(_INEQUALITY.search(a)) is not bool(_INEQUALITY.search(b)):
+        return False
     left, right = _tree(a), _tree(b)
     if left is None or right is None:
         if not _worth_parsing(a) or not _worth_parsing(b):
             return False
         return None if symbolic is None else symbolic(a, b)
-    x, y = exact(left), exact(right)
+    x, y = _exact(left), _exact(right)
     if x is not None and y is not None:
         return x == y
     if differ(left, right):
@@ -225,11 +249,13 @@ def _tree(text: str) -> Tree | None:
     return read(text)
 
 
+# A reference is compared with many predictions, and a part of a set with many others.
+_exact = functools.lru_cache(maxsize=4096)(exact)
+
+
 def _worth_parsing(text: str) -> bool:
     """Whether a text that our reader does not know may still be mathematics."""
-    return bool(_MATHEMATICAL.search(text)) and not _WORDY.search(
-        re.sub(r"\\[A-Za-z]+", "", text)
-    )
+    return bool(_MATHEMATICAL.search(text)) and not _WORDY.search(re.sub(r"\\[A-Za-z]+", "", text))
 
 
 _pool_lock = threading.Lock()

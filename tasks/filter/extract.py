@@ -1,4 +1,4 @@
-"""Finds the final answer in what a model, or a data set, wrote.
+r"""Finds the final answer in what a model, or a data set, wrote.
 
 Order, the first that applies:
 1. the content of the last balanced `\\boxed{}` (or `\\fbox{}`);
@@ -18,7 +18,9 @@ import re
 from collections import deque
 
 # Solutions end with their answer: of a longer text only the end is read.
-MAX_SOLUTION = 200_000
+MAX_SOLUTION = 2_000_000
+# Of a line only the end, or after a mark the start, is searched for formulas.
+MAX_LINE = 2000
 # A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
 PROSE_WORDS = 4
 
@@ -26,6 +28,14 @@ _BOX_TOKEN = re.compile(r"\\(?:boxed|fbox)\s*\{|\\boxed\s+([^\s{}$]+)|\\.|[{}]",
 _ANSWER_IS = re.compile(r"\banswer(?:\s+is|\s*[:=])\s*:?", re.IGNORECASE)
 _LABEL = re.compile(
     r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|result|solution)\s*[:=]\s*", re.IGNORECASE
+)
+# Words that lead up to a number ("She has 18"); not a function's name, nor a date.
+_LEAD = re.compile(
+    r"^(?!(?:sin|cos|tan|log|ln|sqrt|pi|january|february|march|april|may|june|july|august"
+    r"|september|october|november|december)\b)"
+    r"(?=[A-Za-z' ]*[A-Za-z]{2})(?:[A-Za-z']+[,:]?\s+){1,3}"
+    r"(?=[-+]?\s*\$?\s*[\d.]|\$|\\(?:[dt]?frac|sqrt|\$|\())",
+    re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*$)")
 _MATH = re.compile(r"\$([^$\n]+)\$|\\\(([^\n]+?)\\\)")
@@ -95,7 +105,8 @@ def _last_box(text: str) -> str | None:
 
 def _phrase(rest: str) -> str:
     """The answer at the start of what follows "the answer is"."""
-    line = rest.strip().split("\n", 1)[0]
+    line = rest.lstrip().split("\n", 1)[0]
+    line = line[:MAX_LINE]
     end = _SENTENCE_END.search(line)
     if end:
         line = line[: end.start()]
@@ -104,7 +115,7 @@ def _phrase(rest: str) -> str:
     if math and len(line) > len(math.group()) and _words(line[math.end() :]) >= 2:
         return (math.group(1) or math.group(2)).strip()
     if _words(line) < PROSE_WORDS:
-        return line
+        return _LEAD.sub("", line)
     if "=" in line:  # "the answer is 5 + 4 = 9 of the eggs": what was computed comes last
         line = line.rsplit("=", 1)[1].strip()
     number = NUMBER.search(line) or _LOOSE_NUMBER.search(line)
@@ -115,8 +126,8 @@ def _final_line(text: str) -> str:
     lines = text.strip().rsplit("\n", 1)
     line = _LABEL.sub("", lines[-1]).strip()
     if line and _words(line) < PROSE_WORDS and (len(lines) == 1 or _has_content(line)):
-        return line
-    formulas = _MATH.findall(line)
+        return _LEAD.sub("", line)
+    formulas = _MATH.findall(line[-MAX_LINE:])
     if formulas:
         return (formulas[-1][0] or formulas[-1][1]).strip()
     return _last_number(line) or _last_number(text)
@@ -133,7 +144,7 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def _words(line: str) -> int:
-    """How many words of prose a line has; LaTeX commands and \\text{} are not prose."""
+    r"""How many words of prose a line has; LaTeX commands and \\text{} are not prose."""
     return len(_WORD.findall(_PROTECTED.sub(" ", line[:2000])))
 
 

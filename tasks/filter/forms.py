@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from tasks.filter.normalize import key
 from tasks.filter.syntax import MAX_DEPTH, Refused
 
+MAX_FORM = 1000  # characters; the longest gold answer of MATH has 160
 MAX_PARTS = 64  # entries of a list or matrix; unordered ones are matched pair by pair
 
 
@@ -81,6 +82,7 @@ _SEPARATORS = (
 _PIECE = re.compile(r"\\(?:begin|end)\s*\{[a-z]*\*?\}|\\[{}]|\\[A-Za-z]+|\\\\|.", re.DOTALL)
 _JOIN = re.compile(r",?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+")
 _MATRIX = re.compile(r"\\begin\{([pbvB]?matrix|array)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_WHOLE_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
 _MEMBER = re.compile(r"^[A-Za-z]\s*\\in(?![A-Za-z])\s*")
 _NAME = re.compile(
     r"^(?:[A-Za-z]|\\[a-z]+)(?:_\{?\w\}?)?'?(?:\([a-z](?:,[a-z])*\))?$|^\\text\{[^{}]*\}$"
@@ -106,6 +108,8 @@ def read_form(text: str) -> Form:
     Raises:
         Refused: nested deeper or with more parts than the limits.
     """
+    if len(text) > MAX_FORM:
+        raise Refused(f"longer than {MAX_FORM} characters")
     return _form(text, 0)
 
 
@@ -129,6 +133,8 @@ def _form(text: str, depth: int) -> Form:
             if kind is Kind.EQUATION and len(pieces) > 2:
                 pieces = [pieces[0], pieces[-1]]
             return Form(kind, separator, _parts(pieces, depth))
+    if (whole := _WHOLE_TEXT.match(text)) and any(c.isdigit() for c in whole.group(1)):
+        return _form(whole.group(1), depth + 1)
     bracketed = _bracketed(text, depth)
     if bracketed:
         return bracketed

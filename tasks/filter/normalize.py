@@ -1,4 +1,4 @@
-"""Brings an answer to one spelling: what looks the same in print becomes the same text.
+r"""Brings an answer to one spelling: what looks the same in print becomes the same text.
 
 Unicode signs become LaTeX, wrappers ($...$, \\( \\), bold, quotes) and pure spacing go, variants of
 a command (\\dfrac, \\tfrac; \\mbox, \\mathrm; \\leq, \\leqslant) become one. Nothing here changes a

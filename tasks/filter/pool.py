@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +21,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tasks.filter.answers import Grade, decide
+from tasks.errors import StepError
+from tasks.filter.answers import Grade, decide, refused
 from tasks.filter.extract import extract_answer
 from tasks.rows import Status
 
@@ -29,6 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
 # The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
 WALL_FACTOR = 4.0
+# A worker that dies without being over its limit (killed from outside, out of memory) is no
+# verdict on the pair: it is tried once more.
+ATTEMPTS = 2
 # sympy's caches grow with every job: a fresh process now and then keeps memory flat.
 JOBS_OF_A_WORKER = 2000
 # Pairs read ahead while a symbolic job runs, so that order is kept and memory is bounded.
@@ -54,6 +59,7 @@ class GradePool:
         self._workers = workers
         self._limit = time_limit
         self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._closed = False
@@ -80,12 +86,19 @@ class GradePool:
             yield _result(waiting.popleft())
 
     def close(self) -> None:
-        """End all workers; pairs that are still waiting are graded first."""
-        self._closed = True
+        """End all workers, busy ones too; pairs that still wait are not graded."""
+        with self._lock:
+            self._closed = True
+            workers, self._idle = list(self._all), []
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.end()
         if self._threads is not None:
             self._threads.shutdown(wait=True)
-        while self._idle:
-            self._idle.pop().kill()
+        for worker in workers:
+            worker.release()
+        self._all.clear()
 
     def __enter__(self) -> GradePool:
         return self
@@ -94,37 +107,60 @@ class GradePool:
         self.close()
 
     def pids(self) -> list[int]:
-        """Process ids of the workers that have nothing to do at the moment."""
+        """Process ids of the workers that are alive."""
         with self._lock:
-            return [worker.pid for worker in self._idle]
+            return [worker.pid for worker in self._all]
 
     def _executor(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._closed:
-                raise RuntimeError("the grading pool is closed")
+                raise StepError("the grading pool is closed")
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(self._workers, "grade")
             return self._threads
 
     def _symbolic(self, gold: str, prediction: str) -> Timed:
         """Have one pair decided by a worker; runs in a thread of this process."""
-        start = time.perf_counter()
-        with self._lock:
-            worker = self._idle.pop() if self._idle else None
-        if worker is None:
-            worker = _Worker(self._limit)
+        reply, seconds = None, 0.0
+        for _ in range(ATTEMPTS):
+            worker = self._take()
             start = time.perf_counter()
-        reply = worker.ask(gold, prediction)
-        if reply is None or worker.jobs >= JOBS_OF_A_WORKER:
-            worker.kill()
-        else:
-            with self._lock:
-                self._idle.append(worker)
-        seconds = time.perf_counter() - start
+            reply = worker.ask(gold, prediction)
+            seconds = time.perf_counter() - start
+            self._put_back(worker, fit=reply is not None and worker.jobs < JOBS_OF_A_WORKER)
+            if self._closed:  # the worker was ended by close(), which says nothing of the pair
+                raise StepError("the grading pool was closed")
+            if reply is not None or worker.over_limit():
+                break
         if reply is None or "grade" not in reply:
-            return Grade(0.0, Status.CHECKER_ERROR, extract_answer(prediction)), seconds
+            return refused(extract_answer(prediction)), seconds
         reward, status, extracted = reply["grade"]
         return Grade(reward, Status(status), extracted), seconds
+
+    def _take(self) -> _Worker:
+        """An idle worker, or a new one."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            if self._closed:
+                raise StepError("the grading pool was closed")
+            worker = _Worker(self._limit)
+            self._all.add(worker)
+        if not worker.ready():
+            self._put_back(worker, fit=False)
+            raise StepError("the checker process did not start")
+        return worker
+
+    def _put_back(self, worker: _Worker, *, fit: bool) -> None:
+        with self._lock:
+            fit = fit and not self._closed
+            if fit:
+                self._idle.append(worker)
+            else:
+                self._all.discard(worker)
+        if not fit:
+            worker.end()
+            worker.release()
 
 
 class _Worker:
@@ -133,6 +169,7 @@ class _Worker:
     def __init__(self, limit: float) -> None:
         self.jobs = 0
         self._limit = limit
+        self._late = self._gone = False
         # A session of its own keeps the terminal's Ctrl-C away: the parent decides, then closes.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tasks.filter.worker", str(limit)],
@@ -145,13 +182,14 @@ class _Worker:
         assert self._process.stdin and self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self._buffer = b""
-        if self._read(START_SECONDS) is None:
-            self.kill()
-            raise RuntimeError("the checker process did not start")
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def ready(self) -> bool:
+        """Wait until the process has imported what it needs."""
+        return self._read(START_SECONDS) is not None
 
     def ask(self, gold: str, prediction: str) -> dict | None:
         """The worker's reply, or None where it died or was over the limit."""
@@ -163,10 +201,20 @@ class _Worker:
             return None
         return self._read(self._limit * WALL_FACTOR + 1.0)
 
-    def kill(self) -> None:
-        """End the process at once and wait until it is gone."""
+    def over_limit(self) -> bool:
+        """Whether a worker that gave no reply used too much time, and did not die otherwise."""
+        return self._late or self._process.returncode == -signal.SIGPROF
+
+    def end(self) -> None:
+        """End the process and wait until it is gone; from any thread."""
+        if self._gone:  # its pipe is closed, so it is ending by itself: keep its exit code
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=1.0)
         self._process.kill()
         self._process.wait()
+
+    def release(self) -> None:
+        """Close the pipes; only by the thread that uses them."""
         for end in (self._requests, self._replies):
             with contextlib.suppress(BrokenPipeError):
                 end.close()
@@ -178,9 +226,11 @@ class _Worker:
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
+                self._late = True
                 return None
             data = os.read(self._replies.fileno(), _CHUNK)
             if not data:
+                self._gone = True
                 return None
             self._buffer += data
         line, self._buffer = self._buffer.split(b"\n", 1)

@@ -39,16 +39,32 @@ _SUM = re.compile(r"\\(?:sum|prod)(?![A-Za-z])")
 _DECIMAL = re.compile(r"(\d+)\.(\d+)")
 
 
+class Unreadable(Refused):
+    """Not mathematics as far as we can tell, so not equal to what is."""
+
+
 def same(a: str, b: str) -> bool:
     """Whether two expressions, or two equations written `(l)=(r)`, are equal.
 
     Raises:
-        Refused: over a limit, or not readable.
+        Refused: over a limit, or neither side is readable.
     """
     a, b = sorted((a, b))  # symmetric by construction
     if ")=(" in a and ")=(" in b:
         return _same_equations(a, b)
-    return _equal(expression(a), expression(b))
+    left, right = _readable(a), _readable(b)
+    if left is None and right is None:
+        raise Refused("neither side is readable as mathematics")
+    if left is None or right is None:
+        return False
+    return _equal(left, right)
+
+
+def _readable(text: str) -> Any:
+    try:
+        return expression(text)
+    except Unreadable:
+        return None
 
 
 def _same_equations(a: str, b: str) -> bool:
@@ -128,17 +144,15 @@ def _latex(text: str) -> Any:
     from latex2sympy2_extended import latex2sympy
 
     # Decimals become fractions, or sympy would compare them as floats.
-    text = _DECIMAL.sub(
-        lambda d: rf"{{\frac{{{int(d[1] + d[2])}}}{{{10 ** len(d[2])}}}}}", text
-    )
+    text = _DECIMAL.sub(lambda d: rf"{{\frac{{{int(d[1] + d[2])}}}{{{10 ** len(d[2])}}}}}", text)
     try:
         built = latex2sympy(text, is_real=False)
     except (RecursionError, MemoryError):
         raise
     except Exception as error:  # the library raises bare Exception on what it cannot read
-        raise Refused(f"not readable as mathematics: {type(error).__name__}") from None
+        raise Unreadable(f"not readable as mathematics: {type(error).__name__}") from None
     if not isinstance(built, sympy.Expr):
-        raise Refused("not an expression")
+        raise Unreadable("not an expression")
     built = built.doit()
     return built if _SUM.search(text) else built.subs(sympy.Symbol("i"), sympy.I)
 

@@ -152,7 +152,7 @@ class _Reader:
         return self.atom()
 
     def digit(self) -> Tree:
-        """An argument of \\frac or \\sqrt: \\frac12 is 1/2, so one digit of a longer number."""
+        r"""An argument of \\frac or \\sqrt: \\frac12 is 1/2, so one digit of a longer number."""
         token = self.peek()
         if token.isdigit() and len(token) > 1:
             self.tokens[self.at] = token[1:]
@@ -192,7 +192,7 @@ class _Reader:
         raise _Unknown
 
     def mixed(self, whole: Tree) -> Tree:
-        """1\\frac{1}{2}: a whole number before a proper fraction of digits is a mixed number."""
+        r"""1\\frac{1}{2}: a whole number before a proper fraction of digits is a mixed number."""
         start, tokens = self.at, list(self.tokens)
         self.take()
         top, bottom = self.digit(), self.digit()
@@ -272,7 +272,7 @@ class _Reader:
         return ("pow", tree, power) if power is not None else tree
 
     def factors(self) -> Tree:
-        """The argument of a function without brackets: \\sin 5x \\cos x is sin(5x)·cos(x)."""
+        r"""The argument of a function without brackets: \\sin 5x \\cos x is sin(5x)·cos(x)."""
         tree = self.power()
         while (token := self.peek()) and self.starts_atom(token) and not _is_number(token):
             if token.lstrip("\\") in _FUNCTIONS or token in ("(", "{"):
@@ -285,7 +285,7 @@ _ATOM_COMMANDS = frozenset((r"\frac", r"\sqrt", r"\pi", r"\binom", r"\infty"))
 
 
 def _is_number(token: str) -> bool:
-    return token[0].isdigit() or (token[0] == "." and len(token) > 1)
+    return token[:1].isdigit() or (token[:1] == "." and len(token) > 1)
 
 
 def _number(token: str) -> Tree:

@@ -50,7 +50,7 @@ def exact(tree: Tree) -> Fraction | None:
 
 
 def power(base: Fraction | None, exponent: Fraction | None) -> Fraction | None:
-    """base ** exponent where that is rational and small enough."""
+    """The power where that is rational and small enough."""
     if exponent is None:
         return None
     if abs(exponent) > MAX_EXPONENT:

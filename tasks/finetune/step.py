@@ -84,7 +84,9 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     (draft.path / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
     draft.stats["parts"] = taken
     draft.stats["tokens"] = facts["tokens"]
-    draft.stats["note"] = f"{facts['rows']:,} rows, best of {facts['steps']} steps: {facts['best_step']}"
+    draft.stats["note"] = (
+        f"{facts['rows']:,} rows, best of {facts['steps']} steps: {facts['best_step']}"
+    )
     draft.rows = facts["rows"]
 
 

@@ -32,9 +32,7 @@ def generate_call(
         problems: Artifact in which the block lies.
         hints: split, start, stop (the block's place) and template (its name).
     """
-    return Call(
-        generate_shard, label, settings, {"model": model}, hints, {"problems": problems}
-    )
+    return Call(generate_shard, label, settings, {"model": model}, hints, {"problems": problems})
 
 
 @step("generate", "samples")

@@ -128,7 +128,7 @@ class Origin:
             path = Path(source).expanduser()
             if path.is_file():
                 if not path.name.endswith(ENDINGS):
-                    raise UserError(f"{path}: expected a folder or a file ending in .jsonl or .jsonl.gz")
+                    raise UserError(f"{path}: expected a folder, a .jsonl or a .jsonl.gz file")
                 return path
             if path.is_dir():
                 return self._inside(path, split, looked) or self._missing(split, looked)
@@ -172,7 +172,7 @@ class Origin:
         raise UserError(
             f"{self.name}: no {split} split found; looked for {'; then '.join(looked)}. Set "
             "data.source (data.test_source for the test side) to a folder, a .jsonl or .jsonl.gz "
-            "file or a Hub id that this machine reaches, or RESTEM_DATA to a folder with such a file"
+            "file or a Hub id that this machine reaches, or RESTEM_DATA to a folder with the file"
         )
 
 

@@ -66,9 +66,7 @@ def blocks(rows: Sequence[Row], split: str, size: int, limit: int = 0) -> list[B
     """
     end = min(limit or len(rows), len(rows))
     cut = [(start, min(start + size, end)) for start in range(0, end, size)]
-    return [
-        Block(split, start, stop, block_digest(rows[start:stop])) for start, stop in cut
-    ]
+    return [Block(split, start, stop, block_digest(rows[start:stop])) for start, stop in cut]
 
 
 def block_digest(rows: Sequence[Row]) -> str:

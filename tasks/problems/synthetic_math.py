@@ -42,19 +42,27 @@ NOT_EATEN = frozenset({"caps", "cups", "hats", "keys", "mugs", "pens", "toys"})
 
 @dataclass(frozen=True)
 class Shape:
-    """What problems of a level look like: bags at the start, changes after, largest change."""
+    """What problems of a level look like.
 
+    Attributes:
+        start: Largest number at the start.
+        bags: Whether things come in bags at first, up to 9 of them with up to 9 things each.
+        changes: How many changes follow.
+        largest: The largest change.
+    """
+
+    start: int
     bags: bool
     changes: int
     largest: int
 
 
 SHAPES = {
-    "1": Shape(bags=False, changes=1, largest=50),
-    "2": Shape(bags=False, changes=2, largest=20),
-    "3": Shape(bags=False, changes=2, largest=50),
-    "4": Shape(bags=False, changes=3, largest=50),
-    "5": Shape(bags=True, changes=2, largest=50),
+    "1": Shape(start=90, bags=False, changes=1, largest=9),
+    "2": Shape(start=50, bags=False, changes=2, largest=9),
+    "3": Shape(start=50, bags=False, changes=3, largest=9),
+    "4": Shape(start=9, bags=True, changes=2, largest=9),
+    "5": Shape(start=50, bags=False, changes=3, largest=20),
 }
 
 
@@ -162,8 +170,8 @@ def draw(rng: random.Random, level: str) -> Sum:
     """Draw the arithmetic of a problem; every number on its way lies between 1 and LARGEST."""
     shape = SHAPES[level]
     while True:
-        first = rng.randint(2, 6 if shape.bags else shape.largest)
-        moves = [("*", rng.randint(2, 12))] if shape.bags else []
+        first = rng.randint(2, shape.start)
+        moves = [("*", rng.randint(2, 9))] if shape.bags else []
         for _ in range(shape.changes):
             moves.append((rng.choice("+-"), rng.randint(2, shape.largest)))
         problem = Sum(level, first, tuple(moves))

@@ -1,0 +1,125 @@
+"""A run's summary as one self-contained HTML page and as a short markdown artifact.
+
+The page asks nothing of the network: its style, script and charts are in it, and a content policy
+forbids everything else, so text that a model wrote can neither load nor run anything even if an
+escape were forgotten. Layout: report_assets/; words and numbers: report_view.py; sections:
+report_parts.py; drawing: charts.py.
+
+The summary (all parts may be missing):
+    run, name, base, state: texts; config: the resolved configuration; warnings: [text];
+    iterations: [{iteration, model, metrics: {name: {value, low, high, problems}},
+        levels: {level: interval}, mean_tokens, selection (of the samples drawn from this policy),
+        finetune (that made this policy): {rows, steps, best_step, tokens, history}, solved, lost,
+        and optionally gain (paired interval against the base), solved_total, lost_total}];
+    steps: [{iteration, step, shards, cached, seconds, tokens}].
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flows.report_parts import accuracy_chart, parts
+from flows.report_view import View, between, clean, metric, name, percent, points
+
+ASSETS = Path(__file__).resolve().parent / "report_assets"
+# Metrics in the short table, where they were measured.
+_BRIEF = ("greedy", "train", "gap", "validation")
+
+
+def render(report: dict[str, Any]) -> str:
+    """The HTML page of a run."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    view = View(report)
+    headline = view.headline()
+    script = "\n" + _asset("tips.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = {
+        "title": f"{clean(report.get('name') or 'restem')}: {headline.title}",
+        "run": clean(report.get("run")),
+        "base": clean(report.get("base")),
+        "state": clean(report.get("state")),
+        "headline": headline.title,
+        "lead": headline.lines,
+        "tiles": headline.tiles,
+        "warnings": [clean(text) for text in report.get("warnings") or []],
+        "rows": parts(view),
+        "footer": f"Intervals are {view.level} bootstrap intervals over problems: they say how far "
+        "the numbers would move with other problems of the same kind, not with another seed.",
+    }
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        style=Markup(_asset("style.css")),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+    )
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """A short summary for a Prefect artifact: a line, a table, a picture, warnings."""
+    view = View(report)
+    headline = view.headline()
+    lines = [
+        f"# {_plain(headline.title)}",
+        "",
+        f"Run `{_plain(report.get('run'))}`, {_plain(report.get('state'))}.",
+    ]
+    lines += [_plain(text) for text in headline.lines]
+    keys = [key for key in _keys(view) if any(metric(now, key) for now in view.iterations)]
+    if keys:
+        lines += ["", f"| policy | {' | '.join(keys)} |", f"|---|{'---:|' * len(keys)}"]
+        for now in view.iterations:
+            lines.append(f"| {name(now)} | {' | '.join(_cell(now, key) for key in keys)} |")
+    chart = accuracy_chart(view, standalone=True)
+    if chart:
+        data = base64.b64encode(chart.encode()).decode()
+        lines += ["", f"![Accuracy over iterations](data:image/svg+xml;base64,{data})"]
+    warnings = report.get("warnings") or []
+    if warnings:
+        lines += ["", "**Warnings**", "", *(f"- {_plain(text)}" for text in warnings)]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(view: View) -> list[str]:
+    """The brief metrics, then pass@1, the largest k and the largest vote."""
+    found = {key for now in view.iterations for key in now.get("metrics") or {}}
+    keys = [key for key in _BRIEF if key in found]
+    for kind in ("pass@", "maj@"):
+        sizes = sorted(int(key[len(kind) :]) for key in found if key.startswith(kind))
+        keys += [f"{kind}{size}" for size in dict.fromkeys(sizes[:1] + sizes[-1:])]
+    return keys
+
+
+def _cell(now: dict[str, Any], key: str) -> str:
+    m = metric(now, key)
+    if m is None:
+        return "–"
+    if key == "gap":
+        return f"{points(m.value).removesuffix(' points')} {between(m, False)}"
+    return f"{percent(m.value)} {between(m)}"
+
+
+def _plain(text: Any) -> str:
+    """Text that markdown neither formats nor takes for HTML."""
+    one_line = " ".join(clean(text).split())
+    for sign in "\\`*_[]|#":
+        one_line = one_line.replace(sign, f"\\{sign}")
+    return html.escape(one_line, quote=False)
+
+
+@cache
+def _asset(file: str) -> str:
+    return (ASSETS / file).read_text(encoding="utf-8")

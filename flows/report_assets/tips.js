@@ -1,0 +1,14 @@
+const tip = document.getElementById("tip");
+document.addEventListener("pointermove", (event) => {
+  const text = event.target instanceof Element && event.target.getAttribute("data-tip");
+  tip.style.display = text ? "block" : "none";
+  if (!text) return;
+  tip.textContent = text;
+  const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+  const top = event.clientY - tip.offsetHeight - 12;
+  tip.style.left = `${Math.max(left, 8)}px`;
+  tip.style.top = `${top < 8 ? event.clientY + 18 : top}px`;
+});
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("details")) part.open = true;
+});

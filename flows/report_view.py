@@ -1,0 +1,266 @@
+"""Reading a run's summary for the report: numbers, words and the headline.
+
+The summary comes from artifacts that may be of an older version or a run that was stopped, so every
+part may be missing or empty; what is missing is left out and nothing here raises for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flows.charts import Point
+from tasks.evaluate.intervals import Interval, square_and_add
+
+Json = dict[str, Any]
+# Longer model texts are cut: a page of a hundred of them stays under a megabyte.
+_LONGEST_TEXT = 4000
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What happened, in words and tiles."""
+
+    title: str
+    lines: list[str]
+    tiles: list[Json]
+
+
+class View:
+    """A run's summary with defaults for everything that is missing."""
+
+    def __init__(self, report: Json) -> None:
+        self.report = report
+        self.iterations: list[Json] = list(report.get("iterations") or [])
+        self.config: Json = report.get("config") or {}
+        evaluation = self.config.get("evaluation") or {}
+        self.level = f"{100 * evaluation.get('confidence', 0.95):g}%"
+
+    @property
+    def best(self) -> Json | None:
+        """The policy with the highest greedy accuracy; the earliest of equals."""
+        measured = [
+            (m.value, -now["iteration"], now)
+            for now in self.iterations
+            if (m := metric(now, "greedy"))
+        ]
+        return max(measured, key=lambda item: item[:2])[2] if measured else None
+
+    def shown(self) -> list[Json]:
+        """Policies that fit one chart: the base and the last five."""
+        if len(self.iterations) <= 6:
+            return self.iterations
+        return [self.iterations[0], *self.iterations[-5:]]
+
+    def gain(self, now: Json) -> tuple[Interval, bool] | None:
+        """Gain in greedy accuracy over the base, and whether its interval is a paired one."""
+        given = as_interval(now.get("gain"))
+        if given:
+            return given, True
+        before, after = metric(self.iterations[0], "greedy"), metric(now, "greedy")
+        if not before or not after:
+            return None
+        low, high = square_and_add(after, before)
+        return Interval(after.value - before.value, low, high, after.problems), False
+
+    def headline(self) -> Headline:
+        """The first thing a reader sees."""
+        best = self.best
+        base = metric(self.iterations[0], "greedy") if self.iterations else None
+        if best is None or base is None:
+            return Headline("No policy has been measured yet", [], self._tiles(None))
+        if len(self.iterations) == 1:
+            title = f"The base policy solves {percent(base.value)} of the test problems"
+            return Headline(title, ["No iteration is done yet."], self._tiles(None))
+        last = self.iterations[-1]
+        now = best if best is not self.iterations[0] else last
+        found = self.gain(now)
+        if found is None:
+            title = f"The base policy solves {percent(base.value)} of the test problems"
+            return Headline(title, ["The later policies are not measured."], self._tiles(None))
+        gain, paired = found
+        after = base.value + gain.value
+        change = f"{percent(base.value)} → {percent(after)}"
+        if gain.value > 0:
+            title = f"Greedy accuracy {change}: {points(gain.value)} in {name(now)}"
+        else:
+            title = f"No iteration beats the base policy ({percent(base.value)} greedy)"
+        lines = [self._verdict(gain, paired, now)]
+        iterations = len(self.iterations) - 1
+        if now is not last and (m := metric(last, "greedy")):
+            lines.append(f"The last policy ({name(last)}) is at {percent(m.value)}.")
+        if iterations > 1 and gain.value > 0:
+            lines.append(
+                f"{name(now).capitalize()} is the best of {iterations} on these same test "
+                "problems, which flatters it a little."
+            )
+        return Headline(title, [" ".join(lines), *self._crossings(last)], self._tiles(now))
+
+    def _verdict(self, gain: Interval, paired: bool, now: Json) -> str:
+        between = f"{points(gain.low)} to {points(gain.high)}"
+        how = "paired over the same" if paired else "over"
+        if gain.low > 0:
+            said = "the gain is larger than chance in the choice of problems explains"
+        elif gain.high < 0:
+            said = "the loss is larger than chance in the choice of problems explains"
+        else:
+            said = "which includes no change: more test problems are needed to tell"
+        return (
+            f"{name(now).capitalize()} against the base policy: {points(gain.value)}, "
+            f"{self.level} interval {between} ({how} {gain.problems} test problems); {said}."
+        )
+
+    def _crossings(self, last: Json) -> list[str]:
+        """A word on pass@k at the largest k, which a self-trained policy often loses."""
+        sizes = pass_sizes(last)
+        if not sizes or sizes[-1] < 2:
+            return []
+        key = f"pass@{sizes[-1]}"
+        before, after = metric(self.iterations[0], key), metric(last, key)
+        if not before or not after:
+            return []
+        low, high = square_and_add(after, before)
+        change = f"{percent(before.value)} → {percent(after.value)}"
+        if high < 0:
+            return [f"{key} fell below the base policy's, {change}: the policy lost variety."]
+        if low > 0:
+            return [f"{key} rose too, {change}."]
+        return [
+            f"{key} changed from {percent(before.value)} to {percent(after.value)}, within noise."
+        ]
+
+    def _tiles(self, now: Json | None) -> list[Json]:
+        tiles: list[Json] = []
+        if self.iterations and (base := metric(self.iterations[0], "greedy")):
+            tiles.append(tile(percent(base.value), f"base policy, greedy {between(base)}"))
+        if now:
+            if after := metric(now, "greedy"):
+                tiles.append(tile(percent(after.value), f"{name(now)}, greedy {between(after)}"))
+            if found := self.gain(now):
+                gain, tone = (
+                    found[0],
+                    "up" if found[0].low > 0 else "down" if found[0].high < 0 else "",
+                )
+                tiles.append(
+                    tile(points(gain.value), f"against the base {between(gain, False)}", tone)
+                )
+            if gap := metric(now, "gap"):
+                tiles.append(
+                    tile(points(gap.value), f"train over test, {name(now)} {between(gap, False)}")
+                )
+        rates = [r for i in self.iterations if (r := acceptance(i)) is not None]
+        if rates:
+            value = (
+                percent(rates[0])
+                if len(rates) == 1
+                else f"{percent(rates[0], 0)} → {percent(rates[-1], 0)}"
+            )
+            tiles.append(tile(value, "of the drawn samples are correct"))
+        seconds = sum(number(s.get("seconds")) for s in self.report.get("steps") or [])
+        if seconds:
+            tiles.append(tile(duration(seconds), "of work in steps, when first done"))
+        return tiles
+
+
+def tile(value: str, text: str, tone: str = "") -> Json:
+    """A large number with a caption; tone is up, down or empty."""
+    return {"value": value, "text": text, "tone": tone}
+
+
+def as_interval(raw: Any) -> Interval | None:
+    """An interval of the summary, or None where it is missing or not a number."""
+    if not isinstance(raw, dict):
+        return None
+    values = [raw.get(key) for key in ("value", "low", "high")]
+    if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+        return None
+    return Interval(*(float(v) for v in values if v is not None), int(raw.get("problems") or 0))
+
+
+def metric(iteration: Json, key: str) -> Interval | None:
+    """A metric of an iteration."""
+    return as_interval((iteration.get("metrics") or {}).get(key))
+
+
+def point(x: float, m: Interval, text: str, *, signed: bool = False) -> Point:
+    """A chart's point with its interval and the text for a pointer."""
+    value = points(m.value) if signed else percent(m.value)
+    tip = f"{text}: {value} {between(m, not signed)}, {m.problems} problems"
+    return Point(x, m.value, tip, m.low, m.high)
+
+
+def pass_sizes(iteration: Json) -> list[int]:
+    """The k of pass@k that were measured, in order."""
+    keys = [key.partition("@") for key in iteration.get("metrics") or {}]
+    return sorted(int(size) for kind, _, size in keys if kind == "pass" and size.isdigit())
+
+
+def acceptance(iteration: Json) -> float | None:
+    """Share of correct samples among those drawn from this policy."""
+    selection = iteration.get("selection") or {}
+    samples = number(selection.get("samples"))
+    return number(selection.get("correct")) / samples if samples else None
+
+
+def name(iteration: Json) -> str:
+    """`base policy` or `iteration 2`."""
+    return f"iteration {iteration['iteration']}" if iteration["iteration"] else "base policy"
+
+
+def short(iteration: Json) -> str:
+    """The same for an axis."""
+    return str(iteration["iteration"]) if iteration["iteration"] else "base"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share of 1 as text."""
+    return f"{100 * value:.{digits}f}%"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * value:+.1f} points".replace("-", "−")
+
+
+def between(m: Interval, share: bool = True) -> str:
+    """An interval in brackets, in percent or in points."""
+    form = "{:.1f}" if share else "{:+.1f}"
+    return f"[{form.format(100 * m.low)}, {form.format(100 * m.high)}]".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{seconds / 60:.1f} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def number(value: Any) -> float:
+    """A finite number, 0 where there is none."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+def by_size(levels: Sequence[str]) -> list[str]:
+    """Levels in the order of their numbers, words after them."""
+    return sorted(
+        levels, key=lambda level: (not level.isdigit(), int(level) if level.isdigit() else 0, level)
+    )
+
+
+def clean(text: Any) -> str:
+    """Text of a model or a data set made fit to show: control characters visible, length bounded."""
+    shown = str(text or "")
+    rest = len(shown) - _LONGEST_TEXT
+    shown = shown[:_LONGEST_TEXT] + (f"… ({rest} more characters)" if rest > 0 else "")
+    shown = "".join(
+        chr(0x2400 + ord(c))
+        if ord(c) < 32 and c not in "\n\t"
+        else "\ufffd"
+        if 127 <= ord(c) < 160
+        else c
+        for c in shown
+    )
+    return shown.encode("utf-8", "replace").decode("utf-8")

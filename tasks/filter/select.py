@@ -1,0 +1,284 @@
+"""From samples and verdicts to training rows: reward, dedup, cap, decontamination, weight.
+
+Section 3 of Singh et al. (arXiv 2312.06585): keep the correct samples, at most so many for each
+problem. The rules run in this order, each on what the one before left:
+1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
+that are equal up to white space the one with the lowest index; 4. at most `cap` by a seeded draw;
+5. problems whose question overlaps the test set's; then the weight.
+
+The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
+on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
+
+Samples are read twice, one block of problems at a time: first to decide (a digest for each text is
+held), then to fetch the texts that stay. So memory grows with a block, not with the set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import StepError
+from tasks.filter.overlap import Overlap
+from tasks.rows import ROW_GROUP, Row
+from tasks.settings import FilterSettings
+
+Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
+
+
+@dataclass
+class LevelCount:
+    """Samples of one difficulty level."""
+
+    samples: int = 0
+    correct: int = 0
+
+
+@dataclass
+class Counts:
+    """What came in, what each rule dropped, what stays; complete when the rows are consumed.
+
+    samples = dropped_reward + dropped_unfinished + dropped_duplicate + dropped_cap
+    + dropped_contaminated + kept.
+    """
+
+    samples: int = 0
+    correct: int = 0  # reward at least min_reward
+    dropped_reward: int = 0
+    dropped_unfinished: int = 0
+    dropped_duplicate: int = 0
+    dropped_cap: int = 0
+    dropped_contaminated: int = 0
+    kept: int = 0
+    problems: int = 0  # with samples
+    problems_solved: int = 0  # with a correct sample
+    problems_contaminated: int = 0
+    levels: dict[str, LevelCount] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, levels in order."""
+        data = asdict(self)
+        data["levels"] = dict(sorted(data["levels"].items()))
+        return data
+
+
+class _Candidate(NamedTuple):
+    """A sample that may become a row: where it lies, not its text."""
+
+    index: int
+    digest: bytes
+    reward: float
+    shard: int
+    row: int
+
+
+def select(
+    shards: Sequence[Shard],
+    problems: Sequence[Row],
+    settings: FilterSettings,
+    seed: int,
+    prompt_of: Callable[[Row], str],
+) -> tuple[Iterator[Row], Counts]:
+    """Apply the rules; rows come block by block, by problem in the order of `problems`, by index.
+
+    Args:
+        shards: All sample shards with their verdicts, row for row in the same order.
+        problems: Problem rows; those of split `test` are what training must not overlap.
+        settings: The rules.
+        seed: Of the draw behind the cap.
+        prompt_of: The prompt of a problem row.
+
+    Returns:
+        The training rows, and their counts, which grow while the rows are consumed.
+
+    Raises:
+        StepError: (while iterating) verdicts that do not belong to their samples, or a sample of
+            an unknown problem.
+    """
+    counts = Counts()
+    return _rows(shards, problems, settings, seed, prompt_of, counts), counts
+
+
+def _rows(
+    shards: Sequence[Shard],
+    problems: Sequence[Row],
+    settings: FilterSettings,
+    seed: int,
+    prompt_of: Callable[[Row], str],
+    counts: Counts,
+) -> Iterator[Row]:
+    position = {problem["id"]: at for at, problem in enumerate(problems)}
+    tests = (row["question"] for row in problems if row["split"] == "test")
+    overlap = Overlap(tests, settings.decontaminate_ngram)
+    for block in _blocks(shards):
+        candidates: dict[str, list[_Candidate]] = {}
+        solved: set[str] = set()
+        for number, shard in enumerate(block):
+            _gather(shard, number, problems, position, settings, counts, candidates, solved)
+        kept: dict[str, list[_Candidate]] = {}
+        counts.problems += len(candidates)
+        counts.problems_solved += len(solved)
+        for problem_id in sorted(candidates, key=position.__getitem__):
+            chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts)
+            if problems[position[problem_id]]["question"] in overlap:
+                counts.problems_contaminated += 1
+                counts.dropped_contaminated += len(chosen)
+            elif chosen:
+                counts.kept += len(chosen)
+                kept[problem_id] = chosen
+        texts = _fetch(block, kept.values())
+        for problem_id, chosen in kept.items():
+            prompt = prompt_of(problems[position[problem_id]])
+            for one in chosen:
+                yield {
+                    "prompt": prompt,
+                    "completion": texts.pop((one.shard, one.row)),
+                    "weight": one.reward if settings.weight == "reward" else 1.0,
+                    "problem_id": problem_id,
+                    "index": one.index,
+                    "samples": block[one.shard][2],
+                }
+
+
+def _blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
+    """Group shards that share problems, in the order of each group's first shard.
+
+    Shards of one block of problems hold different sample indices of the same problems, and all of
+    a problem's samples must be seen together.
+    """
+    group_of: dict[str, int] = {}
+    groups: dict[int, list[int]] = {}
+    for number, (samples, _, _) in enumerate(shards):
+        ids = pq.read_table(samples, columns=["problem_id"]).column(0).unique().to_pylist()
+        touched = sorted({group_of[one] for one in ids if one in group_of})
+        home = touched[0] if touched else number
+        members = groups.setdefault(home, [])
+        for other in touched[1:]:
+            members.extend(groups.pop(other))
+            for one in [one for one, group in group_of.items() if group == other]:
+                group_of[one] = home
+        members.append(number)
+        group_of.update(dict.fromkeys(ids, home))
+    for members in groups.values():
+        yield [shards[number] for number in sorted(members)]
+
+
+def _gather(
+    shard: Shard,
+    number: int,
+    problems: Sequence[Row],
+    position: Mapping[str, int],
+    settings: FilterSettings,
+    counts: Counts,
+    candidates: dict[str, list[_Candidate]],
+    solved: set[str],
+) -> None:
+    """Rules 1 and 2 on one shard; the survivors are noted by problem."""
+    start = 0
+    for sample, verdict in _batches(shard):
+        ids = sample.column("problem_id")
+        # Rewards are stored as float32, so the threshold is rounded in the same way.
+        correct = np.asarray(verdict.column("reward")) >= np.float32(settings.min_reward)
+        passed = correct
+        if settings.finished_only:
+            passed = correct & (np.array(sample.column("finish").to_pylist()) == "stop")
+        kept = np.flatnonzero(passed)
+        counts.samples += len(ids)
+        counts.correct += int(correct.sum())
+        counts.dropped_reward += len(ids) - int(correct.sum())
+        counts.dropped_unfinished += int(correct.sum()) - len(kept)
+        names = ids.to_pylist()
+        for name, right in zip(names, correct.tolist(), strict=True):
+            if name not in candidates:
+                if name not in position:
+                    raise StepError(f"samples of problem {name!r}, which is not in the problems")
+                candidates[name] = []
+            level = _level(counts, problems[position[name]])
+            level.samples += 1
+            level.correct += right
+            if right:
+                solved.add(name)
+        part = sample.take(pa.array(kept))
+        rewards = verdict.column("reward").take(pa.array(kept)).to_pylist()
+        texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
+        for row, text, index, reward in zip(kept.tolist(), texts, indices, rewards, strict=True):
+            digest = _text_digest(text)
+            candidates[names[row]].append(_Candidate(index, digest, reward, number, start + row))
+        start += len(ids)
+
+
+def _choose(
+    problem_id: str, found: list[_Candidate], settings: FilterSettings, seed: int, counts: Counts
+) -> list[_Candidate]:
+    """Rules 3 and 4 on one problem; by index."""
+    found.sort()
+    if settings.dedup == "exact":
+        unique = {one.digest: one for one in reversed(found)}
+        counts.dropped_duplicate += len(found) - len(unique)
+        found = sorted(unique.values())
+    if settings.cap and len(found) > settings.cap:
+        counts.dropped_cap += len(found) - settings.cap
+        found = sorted(found, key=lambda one: _rank(seed, problem_id, one.index))
+        found = sorted(found[: settings.cap])
+    return found
+
+
+def _rank(seed: int, problem_id: str, index: int) -> bytes:
+    return hashlib.sha256(f"cap\x1f{seed}\x1f{problem_id}\x1f{index}".encode()).digest()
+
+
+def _text_digest(text: str) -> bytes:
+    plain = " ".join(text.split())
+    return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _level(counts: Counts, problem: Row) -> LevelCount:
+    level = problem["level"] or ""
+    if level not in counts.levels:
+        counts.levels[level] = LevelCount()
+    return counts.levels[level]
+
+
+def _batches(shard: Shard) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Samples and verdicts side by side, checked to belong together."""
+    samples, verdicts, _ = shard
+    with pq.ParquetFile(samples) as left, pq.ParquetFile(verdicts) as right:
+        if left.metadata.num_rows != right.metadata.num_rows:
+            raise StepError(f"{verdicts} has another number of rows than {samples}")
+        columns = ["problem_id", "index", "text", "finish"]
+        for sample, verdict in zip(
+            left.iter_batches(ROW_GROUP, columns=columns),
+            right.iter_batches(ROW_GROUP, columns=["problem_id", "index", "reward"]),
+            strict=True,
+        ):
+            for name in ("problem_id", "index"):
+                if not sample.column(name).equals(verdict.column(name)):
+                    raise StepError(f"{verdicts} does not belong to {samples}")
+            yield sample, verdict
+
+
+def _fetch(block: list[Shard], kept: Iterable[list[_Candidate]]) -> dict[tuple[int, int], str]:
+    """The texts of the chosen samples, by shard and row."""
+    wanted: dict[int, list[int]] = defaultdict(list)
+    for chosen in kept:
+        for one in chosen:
+            wanted[one.shard].append(one.row)
+    texts: dict[tuple[int, int], str] = {}
+    for number, rows in wanted.items():
+        rows.sort()
+        start = 0
+        with pq.ParquetFile(block[number][0]) as file:
+            for batch in file.iter_batches(ROW_GROUP, columns=["text"]):
+                here = rows[bisect_left(rows, start) : bisect_left(rows, start + len(batch))]
+                picked = batch.column(0).take(pa.array([row - start for row in here], pa.int64()))
+                texts.update(zip(((number, row) for row in here), picked.to_pylist(), strict=True))
+                start += len(batch)
+    return texts

@@ -1,0 +1,125 @@
+"""How far a fine-tune is, on disk: whole checkpoints, the best weights, the end.
+
+A kill may strike between any two system calls. A checkpoint counts only with its marker, which is
+written last and lists the sizes of the other files; anything else is deleted at the next start.
+Weights and final state are written under another name and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+MARKER = "whole.json"
+FINISHED = "finished.json"
+
+
+@dataclass
+class Course:
+    """What a fine-tune remembers beside weights, optimiser and random state.
+
+    Attributes:
+        history: {"step", "loss"} and {"step", "reward"} entries, in order.
+        best_step: Step of the weights to keep so far; 0: none yet.
+        best_reward: Their validation reward; None without validation.
+        misses: Checks since the best one.
+        loss_sum: Of the steps since the last entry of the history.
+        loss_steps: How many these are.
+        steps: Steps taken, set at the end.
+    """
+
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_step: int = 0
+    best_reward: float | None = None
+    misses: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    steps: int = 0
+
+
+class Shelf:
+    """The files of one fine-tune in its work folder."""
+
+    def __init__(self, work: Path) -> None:
+        """Use `work`, which outlives a kill."""
+        self._work = work
+        self.checkpoints = work / "checkpoints"
+
+    def claim(self, identity: str) -> None:
+        """Make sure that what lies here belongs to this job; clear it away otherwise."""
+        owner = self._work / "job.txt"
+        if not owner.exists() or owner.read_text() != identity:
+            for path in (self.checkpoints, self._work / "packed"):
+                shutil.rmtree(path, ignore_errors=True)
+            for path in [self._work / FINISHED, *self._work.glob("best-*")]:
+                path.unlink(missing_ok=True)
+            self._work.mkdir(parents=True, exist_ok=True)
+            _replace(owner, identity)
+
+    def latest(self) -> tuple[Path, Course] | None:
+        """The newest whole checkpoint; half-written ones are deleted."""
+        whole: dict[int, tuple[Path, Course]] = {}
+        for folder in self.checkpoints.glob("checkpoint-*"):
+            try:
+                marker = json.loads((folder / MARKER).read_text())
+                course = Course(**marker["course"])
+                if marker["sizes"] != _sizes(folder) or not self._has_best(course):
+                    raise ValueError("incomplete")
+            except (OSError, ValueError, KeyError, TypeError):
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            whole[int(folder.name.split("-")[1])] = folder, course
+        return whole[max(whole)] if whole else None
+
+    def seal(self, folder: Path, course: Course) -> None:
+        """Declare a checkpoint whole, then delete what it supersedes."""
+        marker = {"sizes": _sizes(folder), "course": asdict(course)}
+        _replace(folder / MARKER, json.dumps(marker))
+        for other in self.checkpoints.glob("checkpoint-*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+        for path in self._work.glob("best-*"):
+            if path != self.best(course.best_step):
+                path.unlink(missing_ok=True)
+
+    def best(self, step: int) -> Path:
+        """Where the trained weights of a step are kept."""
+        return self._work / f"best-{step}.safetensors"
+
+    def keep(self, step: int, weights: dict[str, Any]) -> None:
+        """Save trained weights as those of `step`."""
+        from safetensors.torch import save_file
+
+        draft = self.best(step).with_suffix(".tmp")
+        save_file({name: value.contiguous().cpu() for name, value in weights.items()}, draft)
+        draft.rename(self.best(step))
+
+    def finish(self, course: Course) -> None:
+        """Declare training finished; only the export is left to do."""
+        _replace(self._work / FINISHED, json.dumps(asdict(course)))
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def finished(self) -> Course | None:
+        """The course of a finished training, or None."""
+        path = self._work / FINISHED
+        return Course(**json.loads(path.read_text())) if path.exists() else None
+
+    def _has_best(self, course: Course) -> bool:
+        return not course.best_step or self.best(course.best_step).exists()
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (MARKER, MARKER + ".tmp")
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(text)
+    draft.rename(path)

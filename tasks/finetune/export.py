@@ -1,0 +1,59 @@
+"""The trained policy as a folder that transformers and vLLM load, the same bytes every time.
+
+Holds config, weights (safetensors), generation settings and the start model's own tokenizer files,
+and nothing that differs from run to run: no training arguments, times or paths.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+# What belongs to a tokenizer or to sampling; whatever of it the start model has is copied as it is,
+# because saving a loaded tokenizer again may rewrite it.
+COMPANIONS = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+    "merges.txt",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+
+
+def export(model: Any, weights: Path, start: Path, out: Path) -> None:
+    """Write a model folder.
+
+    Args:
+        model: The model as trained, adapters included; it is changed.
+        weights: Weights to put into it first (course.Shelf.keep).
+        start: Folder of the model that training started from.
+        out: Folder to write; what it holds is replaced.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    kept = load_file(weights)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter.copy_(kept.pop(name))
+    if kept:
+        raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    shutil.rmtree(out, ignore_errors=True)
+    model.save_pretrained(out)
+    for name in COMPANIONS:
+        if (start / name).exists():
+            shutil.copyfile(start / name, out / name)

@@ -1,0 +1,179 @@
+"""Supervised fine-tuning on packed rows: TRL's SFTTrainer with our batches and our loss.
+
+The loss is the reward-weighted negative log-likelihood of section 3 of arXiv 2312.06585,
+E[r(x, y) log p(y | x)], over the solution's tokens: the sum of weight times token loss, divided by
+the number of solution tokens of the optimiser step (so a batch of weights 1 is plain fine-tuning).
+
+Rows of a packed sequence are told apart by their position ids, which start again at 0: from these
+transformers builds a block-diagonal mask (sdpa, eager) or sequence bounds (flash attention). TRL's
+own collator flattens a batch into one sequence instead, which without flash attention costs the
+square of the batch size in attention. `check_separation` finds models that ignore the boundaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+from trl import SFTTrainer  # type: ignore[attr-defined]
+
+from tasks.errors import UserError
+
+IGNORED = -100
+
+
+class Collator:
+    """Packed sequences into one padded batch.
+
+    Padding stands at position 0 each time, so every padding token is a row of its own that no
+    other token sees and that sees no other.
+    """
+
+    def __init__(self, *, weighted: bool) -> None:
+        """With `weighted`, batches carry a weight for each token."""
+        self._weighted = weighted
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Examples as packing.prepare gives them; tensors of shape [batch, longest]."""
+        shape = (len(examples), max(len(example["input_ids"]) for example in examples))
+        ids = np.zeros(shape, np.int64)
+        labels = np.full(shape, IGNORED, np.int64)
+        positions = np.zeros(shape, np.int64)
+        weights = np.zeros(shape, np.float32)
+        for i, example in enumerate(examples):
+            ids[i, : len(example["input_ids"])] = example["input_ids"]
+            end = 0
+            for length, prompt, weight in zip(
+                example["lengths"], example["prompts"], example["weights"], strict=True
+            ):
+                start, end = end, end + length
+                # A row's first token would be predicted from the row before.
+                target = slice(start + max(prompt, 1), end)
+                labels[i, target] = ids[i, target]
+                weights[i, target] = weight
+                positions[i, start:end] = np.arange(length)
+        batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
+        if self._weighted:
+            batch["weights"] = weights
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+
+class Order(Sampler[int]):
+    """Another permutation each epoch that depends on the seed and the epoch alone.
+
+    So a resumed fine-tune needs no random state to find where it was.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        """Orders of `size` sequences."""
+        self._size = size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng([self._seed, self._epoch])
+        return iter(random.permutation(self._size).tolist())
+
+
+class Supervised(SFTTrainer):
+    """SFTTrainer with the loss above; logs nothing and writes no model card."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take SFTTrainer's arguments; batches must come from `Collator`."""
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = True  # losses are divided by num_items_in_batch below
+        self.loss_sum = 0.0  # of the micro-batches since it was last taken
+        self._kept: torch.Tensor | None = None
+        self.plain_model.base_model.register_forward_hook(self._keep)
+
+    @property
+    def plain_model(self) -> Any:
+        """The transformers model, with adapter layers inside where there are any."""
+        model: Any = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def compute_loss(  # noqa: D102 - Trainer's interface
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        kept = inputs["labels"][:, 1:] != IGNORED
+        targets = inputs["labels"][:, 1:][kept]
+        self._kept = kept
+        try:
+            outputs = model(
+                input_ids=inputs["input_ids"],
+                position_ids=inputs["position_ids"],
+                shift_labels=targets[None],
+                fused_lm_head=True,
+            )
+        finally:
+            self._kept = None
+        losses = -outputs.log_probs[0]
+        if "weights" in inputs:
+            losses = losses * inputs["weights"][:, 1:][kept]
+        count = targets.numel() if num_items_in_batch is None else num_items_in_batch
+        loss = losses.sum() / count
+        return (loss, outputs) if return_outputs else loss
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
+        loss = super().training_step(*args, **kwargs)
+        self.loss_sum += loss.item()
+        return loss
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: D102
+        return 0  # nobody reads it, and it walks over all parameters at each step
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        return None
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Order:
+        return Order(len(train_dataset or self.train_dataset), self.args.seed)
+
+    def _keep(self, module: Any, args: Any, output: Any) -> Any:
+        """Pass only the positions with a loss on to the head.
+
+        Few-shot prompts make most of a sequence, and with a vocabulary of 262,144 the head costs
+        more than all layers of a small model.
+        """
+        if self._kept is not None:
+            output.last_hidden_state = output.last_hidden_state[:, :-1][self._kept][None]
+        return output
+
+
+def check_separation(model: Any) -> None:
+    """See that a row's logits do not depend on the row packed before it.
+
+    Raises:
+        UserError: they do (recurrent layers, or attention that ignores position ids).
+    """
+    size = model.config.get_text_config().vocab_size
+    second = [1 % size, 2 % size, 3 % size]
+    positions = torch.tensor([[0, 1, 2, 0, 1, 2]], device=model.device)
+    outputs = []
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        for first in ([0, 0, 0], [4 % size, 5 % size, 6 % size]):
+            ids = torch.tensor([[*first, *second]], device=model.device)
+            logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
+            outputs.append(logits[0, len(first) :])
+    model.train(was_training)
+    limit = 1e-5 * max(1.0, float(outputs[0].abs().max()))
+    if float((outputs[0] - outputs[1]).abs().max()) > limit:
+        kind = getattr(model.config, "model_type", "this")
+        raise UserError(
+            f"finetune.packing: {kind} models mix the rows of a packed sequence; expected false"
+        )

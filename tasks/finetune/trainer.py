@@ -1,0 +1,242 @@
+"""The M-step of ReST^EM: fine-tune a policy on the selected samples (arXiv 2312.06585, section 3).
+
+`train` does one fine-tune and `main` serves it in a child process. A killed fine-tune, called again
+with the same job, goes on from its last whole checkpoint; on CPU with the same threads and batch
+sizes the final model then has the same bytes as that of an undisturbed run. Not bitwise:
+
+- CUDA: several of its kernels add in an order that differs from run to run.
+- Another number of threads or another `train_batch_size`: sums are split differently.
+- Validation rewards that are not a function of the texts (a checker that runs into its time limit),
+  or a machine so short of memory that `decode` makes its batches smaller in one of the runs.
+
+Does not cover more than one GPU or models that do not fit into one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.settings import FinetuneSettings, Resources
+from tasks.wire import Message, Wire, serve
+
+Ask = Callable[[Message], Message]
+Progress = Callable[[int, int], None]
+
+# From so many parameters on, activations are computed again in the backward pass.
+CHECKPOINTING_PARAMETERS = 1_000_000_000
+
+
+def main(wire: Wire) -> None:
+    """Serve fine-tuning jobs in a child process."""
+    # TRL refuses to spread a model over GPUs by itself, and so do we.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    serve(wire, lambda request, wire: train(request, wire.ask, wire.progress))
+
+
+def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
+    """Fine-tune, or go on with a fine-tune that was killed.
+
+    Args:
+        job: rows (path of training rows), model (folder to start from), out (folder for the
+            result), work (folder that outlives a kill), settings (FinetuneSettings), seed,
+            validation (prompts, max_tokens, stop, batch_size) and resources (Resources).
+        ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
+        progress: Told the optimiser steps done and how many there are at most.
+
+    Returns:
+        rows, dropped_long, sequences, tokens and targets (an epoch's, all and those with a loss),
+        steps (taken), best_step, best_reward, history; and, apart because it differs from run to
+        run, seconds.
+
+    Raises:
+        UserError: nothing to train on, or a model that cannot be trained as asked.
+    """
+    began = time.monotonic()
+    settings = FinetuneSettings(**job["settings"])
+    resources = Resources(**job["resources"])
+    device = _set_up_torch(resources)
+
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    from tasks.finetune.course import Course, Shelf
+    from tasks.finetune.export import export
+    from tasks.finetune.packing import prepare
+
+    logging.disable_progress_bar()
+    seconds = {"imports": time.monotonic() - began}
+    start, work = Path(job["model"]), Path(job["work"])
+    shelf = Shelf(work)
+    shelf.claim(_identity(job))
+    began = time.monotonic()
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    dataset, packed = prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"])
+    seconds["packing"] = time.monotonic() - began
+
+    batch = settings.batch_size
+    total = math.ceil(settings.epochs * math.ceil(packed.sequences / batch))
+    began = time.monotonic()
+    trainer = _trainer(job, settings, resources, device, dataset, packed.weighted, total, shelf)
+    course = shelf.finished()
+    if course is None:
+        latest = shelf.latest()
+        folder, course = latest if latest else (None, Course())
+        watch = _watch(trainer, tokenizer, job, course, shelf, total, ask, progress)
+        trainer.train(resume_from_checkpoint=str(folder) if folder else None)
+        seconds |= watch.seconds
+    seconds["training"] = time.monotonic() - began - seconds.get("validation", 0.0)
+    began = time.monotonic()
+    export(trainer.model, shelf.best(course.best_step), start, Path(job["out"]))
+    seconds["export"] = time.monotonic() - began
+    return {
+        "rows": packed.rows,
+        "dropped_long": packed.dropped_long,
+        "sequences": packed.sequences,
+        "tokens": packed.tokens,
+        "targets": packed.targets,
+        "steps": course.steps,
+        "best_step": course.best_step,
+        "best_reward": course.best_reward,
+        "history": course.history,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+    }
+
+
+def micro_batch(batch_size: int, most: int) -> int:
+    """Sequences of a forward pass: the largest divisor of `batch_size` that is at most `most`."""
+    return next(n for n in range(min(batch_size, most), 0, -1) if batch_size % n == 0)
+
+
+def _set_up_torch(resources: Resources) -> str:
+    import torch
+
+    torch.set_num_threads(resources.threads or len(os.sched_getaffinity(0)))
+    if resources.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return resources.device
+
+
+def _trainer(
+    job: Message,
+    settings: FinetuneSettings,
+    resources: Resources,
+    device: str,
+    dataset: Any,
+    weighted: bool,
+    total: int,
+    shelf: Any,
+) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+    from trl import SFTConfig  # type: ignore[attr-defined]
+
+    from tasks.finetune.supervised import Collator, Supervised, check_separation
+
+    # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
+    model = AutoModelForCausalLM.from_pretrained(
+        job["model"], dtype=torch.float32, attn_implementation="sdpa"
+    )
+    for parameter in model.parameters():
+        # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
+        # brings, and alignment may change the last bit of a sum.
+        parameter.data = parameter.data.clone()
+    if settings.packing:
+        check_separation(model)
+    micro = micro_batch(settings.batch_size, resources.train_batch_size)
+    schedules = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+    arguments = SFTConfig(
+        output_dir=str(shelf.checkpoints),
+        max_steps=total,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=settings.batch_size // micro,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=schedules[settings.schedule],
+        warmup_steps=math.ceil(settings.warmup * total),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        seed=job["seed"],
+        use_cpu=device == "cpu",
+        bf16=device == "cuda",
+        gradient_checkpointing=model.num_parameters() >= CHECKPOINTING_PARAMETERS,
+        # Rows come packed and tokenised, and our own collator keeps them apart.
+        packing=False,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=device == "cuda",
+        # Checks and checkpoints are the watch's business, and so is the history.
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+    trainer = Supervised(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        processing_class=AutoTokenizer.from_pretrained(job["model"]),
+        data_collator=Collator(weighted=weighted),
+        peft_config=_adapters(settings) if settings.method == "lora" else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _adapters(settings: FinetuneSettings) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _watch(
+    trainer: Any,
+    tokenizer: Any,
+    job: Message,
+    course: Any,
+    shelf: Any,
+    total: int,
+    ask: Ask,
+    progress: Progress | None,
+) -> Any:
+    from tasks.finetune.watch import Watch, validator
+
+    settings = FinetuneSettings(**job["settings"])
+    checked = settings.checks and job["validation"]["prompts"]
+    watch = Watch(
+        course,
+        shelf,
+        settings,
+        total=total,
+        validate=validator(trainer, tokenizer, job["validation"], ask) if checked else None,
+        minutes=job["resources"]["checkpoint_minutes"],
+        progress=progress,
+    )
+    watch.trainer = trainer
+    trainer.add_callback(watch)
+    return watch
+
+
+def _identity(job: Message) -> str:
+    """What a checkpoint must have been made from to be of use to this job."""
+    with Path(job["rows"]).open("rb") as file:
+        rows = hashlib.file_digest(file, "sha256").hexdigest()
+    # Weights may be many gigabytes, so their sizes have to do; the caller keeps one work folder
+    # for each start model anyway.
+    model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
+    parts = [job["settings"], job["seed"], job["validation"], rows, model]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

@@ -1,0 +1,88 @@
+"""One real Prefect server for all flow tests, and one small finished run that they look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.bench.resume import SMALL
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass
+class Restem:
+    """The command line, with a home and a server."""
+
+    home: Path
+    api: str
+
+    def __call__(self, *arguments: str, code: int = 0, **env: str) -> str:
+        """Run `restem ARGUMENTS` and return what it printed; its exit code must be `code`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli", *arguments],
+            cwd=ROOT,
+            env={**self.environment(), **env},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout + done.stderr
+
+    def demo(self, *changes: str) -> list[dict[str, Any]]:
+        """Run the small demo with changes and return the journal of that run."""
+        flags = [part for change in (*SMALL, *changes) for part in ("--set", change)]
+        self("demo", *flags)
+        return self.status()["steps"]
+
+    def status(self) -> dict[str, Any]:
+        """`restem status latest --json`."""
+        return json.loads(self("status", "latest", "--json"))
+
+    def environment(self) -> dict[str, str]:
+        """Environment of a command: this home, this server."""
+        return {
+            **os.environ,
+            "RESTEM_HOME": str(self.home),
+            "PREFECT_API_URL": self.api,
+        }
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server that lives as long as the tests."""
+    from flows.server import prefect_server
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESTEM_HOME", str(tmp_path_factory.mktemp("server")))
+        # prefect_server sets these for good; a test process must give them back.
+        before = dict(os.environ)
+        with prefect_server() as address:
+            yield address
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def finished(server: str, tmp_path_factory: pytest.TempPathFactory) -> Restem:
+    """A home in which the small demo has run once."""
+    restem = Restem(tmp_path_factory.mktemp("home"), server)
+    restem.demo()
+    return restem
+
+
+@pytest.fixture
+def copied(finished: Restem, tmp_path: Path) -> Restem:
+    """A copy of the finished home that a test may damage."""
+    subprocess.run(["cp", "-a", str(finished.home), str(tmp_path / "copy")], check=True)
+    return Restem(tmp_path / "copy", finished.api)
