@@ -95,13 +95,11 @@ def status(
     if as_json:
         typer.echo(json.dumps(facts))
         return
-    from rich.console import Console
-
     from flows.console import results_table
 
     typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
     if facts["iterations"]:
-        Console(soft_wrap=True).print(results_table(facts))
+        typer.echo(results_table(facts))
     groups: dict[tuple[int, str], list[Any]] = {}
     for line in facts["steps"]:
         row = groups.setdefault((line["iteration"], line["step"]), [0, 0, 0.0, 0])
@@ -260,15 +258,9 @@ def store_gc(
 
 
 def _table(titles: list[str], rows: list[list[Any]]) -> None:
-    """A plain table: columns as wide as their widest cell, numbers to the right."""
-    cells = [titles, *[[str(cell) for cell in row] for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
-    for row in cells:
-        padded = [
-            cell.rjust(width) if cell.replace(".", "").isdigit() else cell.ljust(width)
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        typer.echo("  ".join(padded).rstrip())
+    from flows.console import plain_table
+
+    typer.echo(plain_table(titles, rows))
 
 
 def main() -> None:

@@ -84,7 +84,8 @@ class Console:
         self._flush()
         self._bar.stop()
         summary = json.loads((report / "report.json").read_text())
-        self._rich.print(results_table(summary))
+        self._rich.print("accuracy in %, with intervals:")
+        self._rich.print(results_table(summary), markup=False)
         seconds = time.perf_counter() - self._started
         self._rich.print(
             f"steps: {self._counts['Completed']} run, {self._counts['Cached']} cached; "
@@ -110,26 +111,39 @@ class Console:
         self._group = None
 
 
-def results_table(summary: Json) -> Any:
-    """Metrics of every policy with their intervals, as a rich table."""
-    from rich.table import Table
-
+def results_table(summary: Json) -> str:
+    """Metrics of every policy with their intervals, in percent, as a plain table."""
     names = metric_order({name for item in summary["iterations"] for name in item["metrics"]})
-    table = Table(title=f"{summary['run']}: accuracy in %, 95% intervals")
-    table.add_column("policy", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for item in summary["iterations"]:
-        label = "base" if item["iteration"] == 0 else f"p{item['iteration']}"
-        cells = [_cell(item["metrics"].get(name)) for name in names]
-        table.add_row(label, *cells)
-    return table
+    rows = [
+        [
+            "base" if item["iteration"] == 0 else f"p{item['iteration']}",
+            *[_cell(item["metrics"].get(name)) for name in names],
+        ]
+        for item in summary["iterations"]
+    ]
+    return plain_table(["policy", *names], rows)
+
+
+def plain_table(titles: list[str], rows: list[list[Any]]) -> str:
+    """Columns as wide as their widest cell, numbers to the right; never cut or wrapped."""
+    cells = [titles, *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
+    lines = []
+    for row in cells:
+        padded = [
+            cell.rjust(width) if cell.replace(".", "").isdigit() else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
 
 
 def metric_order(names: set[str]) -> list[str]:
     """Metric names in the order people read them."""
     first = [name for name in ORDER if name in names]
-    rest = sorted(names - set(first), key=lambda n: (n.split("@")[0] != "pass", int(n.split("@")[1])))
+    rest = sorted(
+        names - set(first), key=lambda n: (n.split("@")[0] != "pass", int(n.split("@")[1]))
+    )
     return first + rest
 
 

@@ -227,9 +227,7 @@ class Loop:
             (block, first, last) for block in self._blocks(split, limit) for first, last in ranges
         ]
         for block, first, last in places:
-            made.samples.append(
-                self._generate(number, purpose, policy, block, how, (first, last))
-            )
+            made.samples.append(self._generate(number, purpose, policy, block, how, (first, last)))
         for (block, first, last), sample in zip(places, made.samples, strict=True):
             call = score_call(
                 f"score {purpose} p{number} {_place(block, first, last)}",

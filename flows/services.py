@@ -58,21 +58,34 @@ class Services:
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
         wanted = (model.digest, settings["engine"], settings["dtype"])
         if self._engine_of != wanted:
-            from tasks.generate.engine import open_engine
-
             self.release_engine()
-            self._engine = open_engine(
-                settings["engine"],
-                self._store.path(model),
-                resources=self._resources,
-                dtype=settings["dtype"],
-                log=self._logs / f"engine-{settings['engine']}.log",
-                home=home(),
-                isolate=self._isolate,
-            )
+            self._engine = self._open(self._store.path(model), settings)
             self._engine_of = wanted
             self.engines_started += 1
         return self._engine
+
+    def _open(self, folder: Path, settings: Json) -> Any:
+        resources = self._resources
+        if not self._isolate:
+            from tasks.generate.transformers_engine import TransformersEngine
+
+            return TransformersEngine(
+                folder,
+                device=resources.device,
+                dtype=settings["dtype"],
+                threads=resources.threads,
+                batch_size=resources.batch_size,
+            )
+        from tasks.generate.engine import open_engine
+
+        return open_engine(
+            settings["engine"],
+            folder,
+            resources=resources,
+            dtype=settings["dtype"],
+            log=self._logs / f"engine-{settings['engine']}.log",
+            home=home(),
+        )
 
     def _get_pool(self) -> Any:
         if self._pool is None:

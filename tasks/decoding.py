@@ -184,7 +184,7 @@ class _Batch:
         self._tokens = np.zeros((rows, sampling.max_tokens), np.int64)
         self._uniforms = np.zeros((rows, sampling.max_tokens if sampling.temperature else 1))
         self._done: list[Completion | None] = [None] * len(requests)
-        self._finished = 0
+        self._finished = self._reported = 0
 
     def run(self) -> list[Completion]:
         while True:
@@ -307,7 +307,9 @@ class _Batch:
     def _report(self, last: bool = False) -> None:
         now = time.monotonic()
         if self._progress and (last or now - self._told >= PROGRESS_SECONDS):
-            self._told = now
+            if self._finished == self._reported:
+                return
+            self._told, self._reported = now, self._finished
             self._progress(self._finished, len(self._done))
 
 

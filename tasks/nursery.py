@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class Nursery:
         os.close(guard_end)
         theirs.close()
         self._socket = mine
+        self._lock = threading.Lock()  # a request and its reply belong together
 
     def fork(self, target: str, fds: list[int], env: dict[str, str]) -> int:
         """Fork a child that calls `module:function` with a wire; returns its process id.
@@ -78,13 +80,15 @@ class Nursery:
             OSError: the nursery is gone.
         """
         request = json.dumps({"target": target, "env": env}).encode()
-        socket.send_fds(self._socket, [request], fds)
-        return self._reply()
+        with self._lock:
+            socket.send_fds(self._socket, [request], fds)
+            return self._reply()
 
     def wait(self, pid: int) -> int:
         """Exit code of a child that has ended (negative: the signal)."""
-        self._socket.sendall(json.dumps({"wait": pid}).encode())
-        return self._reply()
+        with self._lock:
+            self._socket.sendall(json.dumps({"wait": pid}).encode())
+            return self._reply()
 
     def alive(self) -> bool:
         """Whether it still runs."""

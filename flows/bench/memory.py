@@ -3,7 +3,7 @@
 Synthetic samples and verdicts in shards of the usual shape (256 problems by 8 samples, 32 samples
 a problem) are written to a temporary folder, once a tenth of the rows and once all. A child
 process then selects and packs them as the steps do; its peak resident memory is measured. The
-ratio is time against rows: 1 is linear.
+ratio is CPU time against rows, so that neighbours do not blur it: 1 is linear.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def measure(folder: str) -> None:
     """In the child: select, write and pack the samples of a folder; print what it took."""
     place = Path(folder)
     shards: list[Shard] = [tuple(one) for one in json.loads((place / "shards.json").read_text())]
-    started = time.perf_counter()
+    started = time.process_time()
     rows, counts = select(
         shards,
         list(read_rows(place / "problems.parquet")),
@@ -65,18 +65,18 @@ def measure(folder: str) -> None:
         lambda problem: f"Question: {problem['question']}\nAnswer:",
     )
     write_rows(place / "rows.parquet", TRAINING, rows)
-    selected = time.perf_counter()
+    selected = time.process_time()
     select_peak = _peak_mb()
     from tasks.finetune.packing import prepare
 
     tokenizer = _tokenizer()
-    imported = time.perf_counter()
+    imported = time.process_time()
     prepare(place / "rows.parquet", tokenizer, FinetuneSettings.model_validate({}), place)
     result = {
         "kept": counts.kept,
         "select": selected - started,
         "select_mb": select_peak,
-        "pack": time.perf_counter() - imported,
+        "pack": time.process_time() - imported,
         "peak_mb": _peak_mb(),
     }
     print(json.dumps(result))
@@ -104,8 +104,8 @@ def _measured(count: int) -> dict[str, float]:
         )
     result = json.loads(child.stdout.splitlines()[-1])
     print(
-        f"{count:>9,} samples, {result['kept']:,} kept: select {result['select']:.1f} s, "
-        f"peak {result['select_mb']:.0f} MB; then pack {result['pack']:.1f} s, "
+        f"{count:>9,} samples, {result['kept']:,} kept: select {result['select']:.1f} s CPU, "
+        f"peak {result['select_mb']:.0f} MB; then pack {result['pack']:.1f} s CPU, "
         f"peak {result['peak_mb']:.0f} MB",
         flush=True,
     )

@@ -77,7 +77,7 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
         same_text = bool(reference) and key(canonical(prediction)) == key(canonical(reference))
         return _graded(True, prediction.strip()) if same_text else _no_answer()
     try:
-        same = _same_answer(reference, answer, symbolic)
+        same = same_answer(reference, answer, symbolic)
         whole = prediction.strip()
         # A bare answer in words ("all real numbers above 3") must not lose to extraction.
         if (
@@ -114,7 +114,12 @@ def _no_answer() -> Grade:
     return Grade(0.0, Status.NO_ANSWER, "")
 
 
-def _same_answer(gold: str, answer: str, symbolic: Symbolic | None) -> bool | None:
+def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> bool | None:
+    """Whether two bare answers are the same; None where only symbolic work can tell.
+
+    Raises:
+        Refused: over a limit.
+    """
     left, right = _plain_number(gold), _plain_number(answer)
     if left is not None and right is not None:
         return left == right

@@ -42,6 +42,7 @@ def export(model: Any, weights: Path, start: Path, out: Path) -> None:
     """
     import torch
     from safetensors.torch import load_file
+    from transformers import AutoConfig
 
     kept = load_file(weights)
     with torch.no_grad():
@@ -52,8 +53,12 @@ def export(model: Any, weights: Path, start: Path, out: Path) -> None:
         raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
+    # Training turns the cache off and such; none of that belongs to the policy.
+    model.config = AutoConfig.from_pretrained(start)
     shutil.rmtree(out, ignore_errors=True)
     model.save_pretrained(out)
+    for path in out.glob("*.safetensors"):
+        path.chmod(0o644)  # written for the owner alone, unlike the rest
     for name in COMPANIONS:
         if (start / name).exists():
             shutil.copyfile(start / name, out / name)

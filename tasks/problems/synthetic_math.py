@@ -31,13 +31,13 @@ SIZES = {"train": 6000, "test": 1000}
 # Of every ten sums one is for testing, two for the loop, seven for pre-training.
 SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 LEVELS = ("1", "2", "3", "4", "5")
-# A problem that would take more digits than this somewhere on its way is not asked.
+# No number on the way to an answer is larger.
 LARGEST = 99
 
 NAMES = ("Ann", "Bob", "Eve", "Ian", "Kim", "Leo", "Max", "Mia", "Ned", "Sue", "Tom", "Zoe")
 THINGS = ("caps", "cups", "eggs", "figs", "hats", "keys", "mugs", "nuts", "pens", "toys")
+FOOD = frozenset({"eggs", "figs", "nuts"})
 VERBS = {"+": ("buys", "finds", "gets", "wins"), "-": ("eats", "gives", "loses", "sells")}
-NOT_EATEN = frozenset({"caps", "cups", "hats", "keys", "mugs", "pens", "toys"})
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,14 @@ class Sum:
         return next(share for share, buckets in SHARES.items() if bucket in buckets)
 
 
+@dataclass(frozen=True)
+class Problem:
+    """A sum and the question that asks for it."""
+
+    question: str
+    sum: Sum
+
+
 def apply(value: int, sign: str, number: int) -> int:
     """The result of one move."""
     if sign == "*":
@@ -128,42 +136,38 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         UserError: For another split, or when a source is given.
     """
     if split not in SIZES:
-        raise UserError(f"synthetic_math: split must be one of train, test; not {split!r}")
+        raise UserError(f"synthetic_math: split {split!r}: expected train or test")
     if source:
         raise UserError(
-            f"data.source: synthetic_math is made by a program and reads nothing; not {source!r}"
+            f"data.source: {source!r}: synthetic_math is made by a program; expected no source"
         )
-    rows = stream(split, seed=0)
-    for index, row in enumerate(itertools.islice(rows, SIZES[split])):
-        yield {**row, "id": f"synthetic_math/{split}/{index:05d}"}
+    for index, problem in enumerate(itertools.islice(stream(split, seed=0), SIZES[split])):
+        yield {
+            "id": f"synthetic_math/{split}/{index:05d}",
+            "domain": "math",
+            "question": problem.question,
+            "reference": str(problem.sum.totals[-1]),
+            "solution": solution(problem.sum),
+            "level": problem.sum.level,
+            "subject": "bags" if SHAPES[problem.sum.level].bags else "changes",
+            "split": split,
+        }
 
 
-def stream(share: str, *, seed: int) -> Iterator[Row]:
-    """Yield problem rows of a share without end, levels in turn, no question twice.
-
-    The rows have an empty id: a place in a stream is a name only once the stream is cut.
-    """
+def stream(share: str, *, seed: int) -> Iterator[Problem]:
+    """Yield problems of a share without end, levels in turn, no question twice."""
     rng = random.Random(f"synthetic_math/{share}/{seed}")
     seen: set[str] = set()
     for level in itertools.cycle(LEVELS):
         while True:
-            problem = draw(rng, level)
-            if problem.share != share:
+            drawn = draw(rng, level)
+            if drawn.share != share:
                 continue
-            question = put(rng, problem)
+            question = in_words(rng, drawn)
             if question not in seen:
                 break
         seen.add(question)
-        yield {
-            "id": "",
-            "domain": "math",
-            "question": question,
-            "reference": str(problem.totals[-1]),
-            "solution": careful(problem),
-            "level": level,
-            "subject": "bags" if SHAPES[level].bags else "changes",
-            "split": share,
-        }
+        yield Problem(question, drawn)
 
 
 def draw(rng: random.Random, level: str) -> Sum:
@@ -179,7 +183,7 @@ def draw(rng: random.Random, level: str) -> Sum:
             return problem
 
 
-def put(rng: random.Random, problem: Sum) -> str:
+def in_words(rng: random.Random, problem: Sum) -> str:
     """Put the arithmetic into words: at most thirteen of them."""
     name, thing = rng.choice(NAMES), rng.choice(THINGS)
     start, changes = f"{problem.first} {thing}", problem.moves
@@ -187,11 +191,11 @@ def put(rng: random.Random, problem: Sum) -> str:
         start, changes = f"{problem.first} bags of {changes[0][1]} {thing}", changes[1:]
     parts = [f"{name} has {start}"]
     for sign, number in changes:
-        verbs = [verb for verb in VERBS[sign] if verb != "eats" or thing not in NOT_EATEN]
+        verbs = [verb for verb in VERBS[sign] if verb != "eats" or thing in FOOD]
         parts.append(f"{rng.choice(verbs)} {number}")
     return ", ".join(parts) + ". How many?"
 
 
-def careful(problem: Sum) -> str:
+def solution(problem: Sum) -> str:
     """The worked solution: every step, then the answer after `####`."""
     return ", ".join(problem.steps) + f" #### {problem.totals[-1]}"

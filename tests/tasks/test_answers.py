@@ -1,14 +1,16 @@
 """The checker's rules on cases of our own; each case also the other way round."""
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tasks.filter.answers import decide, grade
+from tasks.filter.answers import decide, grade, same_answer
 from tasks.filter.extract import extract_answer
+from tasks.filter.syntax import Refused
 from tasks.rows import Status
 
 CASES = json.loads((Path(__file__).parent / "answers_cases.json").read_text(encoding="utf-8"))
@@ -65,6 +67,33 @@ def test_cheap_rules_settle_plain_pairs_without_a_process():
 
 def test_a_broken_limit_is_not_a_wrong_answer():
     assert grade("5", "2^{99999999}").status is Status.CHECKER_ERROR
+
+
+def test_damaged_answers_raise_nothing_and_both_sides_agree():
+    draw = random.Random(0)
+    pieces = [*r"{}()[]\^_/.,$%!=|1x &:°-", r"\frac", r"\sqrt", r"\text{", r"\pm", r"\cup", r"\\"]
+
+    def damaged(text):
+        signs = list(text)
+        for _ in range(draw.randint(1, 6)):
+            at = draw.randrange(len(signs) + 1)
+            signs[at : at + draw.randint(0, 2)] = draw.choice(
+                [[draw.choice(pieces)], [], signs[:9]]
+            )
+        return "".join(signs)
+
+    def outcome(a, b):
+        try:
+            return same_answer(a, b)
+        except Refused:
+            return "refused"
+
+    outcomes = set()
+    for gold, _, _ in CASES * 30:
+        pair = damaged(gold), damaged(gold)
+        outcomes.add(outcome(*pair))
+        assert outcome(*pair) == outcome(*reversed(pair)), pair
+    assert outcomes >= {True, False, None}
 
 
 def test_importing_the_checker_loads_no_heavy_library():

