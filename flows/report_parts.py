@@ -182,7 +182,7 @@ def acceptance_by_level(view: View) -> Part:
     """Share of correct samples by difficulty, of the samples drawn for training."""
 
     def values(now: Json) -> dict[str, tuple[float, str]]:
-        levels = (now.get("selection") or {}).get("by_level") or {}
+        levels = (now.get("selection") or {}).get("levels") or {}
         return {
             key: (
                 number(raw.get("correct")) / number(raw.get("samples")),

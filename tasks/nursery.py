@@ -29,6 +29,15 @@ PR_SET_PDEATHSIG = 1
 _MESSAGE = 1 << 20
 ROOT = Path(__file__).resolve().parent.parent
 GUARD = Path(__file__).resolve().parent / "guard.py"
+# Read when torch is loaded, so the children could not set them any more.
+ENVIRONMENT = {
+    # is_available() must not create a CUDA context that forks could not use.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # Threads that spin while they wait take the cores from whoever they wait for: on two busy
+    # cores a training step took twice as long.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 class Nursery:
@@ -60,8 +69,7 @@ class Nursery:
                 stderr=sink,
                 start_new_session=True,
                 cwd=ROOT,
-                # is_available() must not create a CUDA context that forks could not use.
-                env={**os.environ, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"},
+                env=ENVIRONMENT | os.environ,
             )
         os.close(guard_end)
         theirs.close()

@@ -170,7 +170,7 @@ def _tokenise(
     """
     end = tokenizer.eos_token_id
     if end is None:
-        raise UserError("model.base: the tokenizer has no end-of-text token, so no answer could end")
+        raise UserError("model.base: the tokenizer has no end-of-text token; expected one")
     lengths, prompts, weights, dropped = array("q"), array("q"), array("f"), 0
     with out.open("wb") as file:
         for prompt_ids, completion_ids, weight in _tokenised(rows, tokenizer):

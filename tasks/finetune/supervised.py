@@ -55,6 +55,7 @@ class Collator:
                 labels[i, target] = ids[i, target]
                 weights[i, target] = weight
                 positions[i, start:end] = np.arange(length)
+        batch: dict[str, np.ndarray]
         batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
         if self._weighted:
             batch["weights"] = weights
@@ -140,7 +141,8 @@ class Supervised(SFTTrainer):
         return None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Order:
-        return Order(len(train_dataset or self.train_dataset), self.args.seed)
+        dataset: Any = self.train_dataset if train_dataset is None else train_dataset
+        return Order(len(dataset), self.args.seed)
 
     def _keep(self, module: Any, args: Any, output: Any) -> Any:
         """Pass only the positions with a loss on to the head.

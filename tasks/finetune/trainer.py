@@ -42,9 +42,6 @@ def main(wire: Wire) -> None:
     """Serve fine-tuning jobs in a child process."""
     # TRL refuses to spread a model over GPUs by itself, and so do we.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    # Threads that spin while they wait take the cores from whoever they wait for: on two busy cores
-    # a step took twice as long. Read when torch is loaded, which is later.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _keep_freed_memory()
     serve(wire, lambda request, wire: train(request, wire.ask, wire.progress))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tasks.errors import StepError, UserError
-from tasks.generate.environment import python_of
+from tasks.generate.environment import folder_of, python_of
 from tasks.sampling import Completion, Progress, Sampling
 from tasks.settings import Resources
 from tasks.stage import Child
@@ -30,8 +30,6 @@ SMALL_MODEL_BYTES = 32 * 2**20
 # A further child takes seconds to start; it must have samples to make up for that.
 SAMPLES_A_REPLICA = 256
 MAX_REPLICAS = 8
-# Without it, OpenMP threads that wait for each other burn the time other processes need.
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
 _USER_ERROR = "UserError: "
 
 
@@ -82,7 +80,13 @@ def open_engine(
     }
     if name == "vllm":
         python = python_of(home)
-        env = {"RESTEM_THREADS": str(threads)}
+        env = {
+            **ENVIRONMENT,
+            "OMP_NUM_THREADS": str(threads),
+            # Threads pinned to cores stand still when another process is on their core.
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "VLLM_CACHE_ROOT": str(folder_of(home).parent / "cache"),
+        }
         if resources.device == "cpu":
             env["CUDA_VISIBLE_DEVICES"] = ""
         return ChildEngine(
@@ -101,7 +105,7 @@ def open_engine(
         if 0 < weights < SMALL_MODEL_BYTES:
             replicas = min(threads, MAX_REPLICAS)
     return ChildEngine(
-        lambda: Child.module("tasks.generate.transformers_engine:main", log=log, env=ENVIRONMENT),
+        lambda: Child.module("tasks.generate.transformers_engine:main", log=log),
         {
             **common,
             "device": resources.device,

@@ -62,6 +62,9 @@ class Fact:
     value: str
     good: bool
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
+
 
 def folder_of(home: Path) -> Path:
     """Where the environment lies or would lie."""

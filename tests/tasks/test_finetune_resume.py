@@ -119,7 +119,7 @@ def test_checkpoints_by_the_clock_change_nothing(place, undisturbed, tmp_path):
     assert steps[0] == 5  # the fifth was told before it was saved
 
 
-def test_a_killed_child_process_resumes_in_another(place, undisturbed, tmp_path):
+def test_a_killed_child_process_resumes_elsewhere(place, undisturbed, tmp_path):
     job = job_in(place, tmp_path / "work")
     log = tmp_path / "log.txt"
     target = "tasks.finetune.trainer:main"
@@ -135,11 +135,9 @@ def test_a_killed_child_process_resumes_in_another(place, undisturbed, tmp_path)
 
         with pytest.raises(StepError, match="died"):
             child.call(job, on_ask=kill)
-    with Child.module(target, log=log) as child:
-        reply = child.call(job, on_ask=grade)
-    reply.pop("seconds")
-    files = {path.name: path.read_bytes() for path in Path(job["out"]).iterdir()}
-    assert (reply, files) == undisturbed()
+    steps = []
+    assert outcome(job, lambda done, total: steps.append(done)) == undisturbed()
+    assert steps[0] > 1
 
 
 def test_a_checkpoint_whose_files_changed_is_not_used(tmp_path):

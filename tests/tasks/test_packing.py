@@ -51,7 +51,7 @@ def test_each_row_is_there_once_as_prompt_completion_and_end(tmp_path, tokenizer
     for row in rows:
         prompt = tokenizer(row["prompt"])["input_ids"]
         completion = tokenizer(row["completion"], add_special_tokens=False)["input_ids"]
-        expected.append((tuple([*prompt, *completion, 2]), len(prompt), row["weight"]))
+        expected.append(((*prompt, *completion, 2), len(prompt), row["weight"]))
     assert sorted(split(dataset)) == sorted(expected)
     assert packed.tokens == sum(len(ids) for ids, _, _ in expected)
     assert packed.targets == sum(len(ids) - prompt for ids, prompt, _ in expected)
