@@ -81,7 +81,9 @@ def open_engine(
     if name == "vllm":
         python = python_of(home)
         env = {
-            **ENVIRONMENT,
+            # Threads that wait for each other would burn the time other processes need.
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "TOKENIZERS_PARALLELISM": "false",
             "OMP_NUM_THREADS": str(threads),
             # Threads pinned to cores stand still when another process is on their core.
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",

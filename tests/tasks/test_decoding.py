@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from tasks.drawing import draw, uniforms
 from tasks.errors import UserError
 from tasks.decoding import decode
-from tasks.sampling import Completion, Sampling
+from tasks.sampling import Sampling
 from tasks.stops import Stops
 from tests.tasks.decoding_parts import CHARACTERS, make_model, make_tokenizer
 
@@ -96,7 +96,9 @@ def test_stop_texts_that_straddle_tokens_cut_the_text(model, tokenizer):
     for before, after in zip(whole, cut, strict=True):
         places = [before.text.find(stop) for stop in stops if stop in before.text]
         if places:
-            assert after == Completion(before.text[: min(places)], min(places) + 2, "stop")
+            assert (after.text, after.finish) == (before.text[: min(places)], "stop")
+            # Special tokens, which this model draws too, have no text.
+            assert min(places) + 2 <= after.tokens < before.tokens + 1
         else:
             assert after == before
     assert any(a != b for a, b in zip(whole, cut, strict=True))
@@ -133,7 +135,7 @@ def test_every_end_id_ends_a_completion_and_stays_out_of_its_text(tokenizer):
     ended = [c for c in found if c.finish == "stop"]
     assert len(ended) > 30
     assert all("a" not in c.text for c in found)
-    assert all(c.tokens == len(c.text) + 1 for c in ended)
+    assert all(c.tokens >= len(c.text) + 1 for c in ended)
     assert all(c.tokens == 60 for c in found if c.finish == "length")
 
 
@@ -186,7 +188,7 @@ def test_the_widest_nucleus_is_found_beyond_the_first_try():
     drawn = draw(logits, numbers, Sampling(temperature=1.0, top_p=0.9)).tolist()
     assert drawn[0] != drawn[1]
     wide = draw(
-        logits.expand(1000, -1) if False else torch.zeros(1000, 5000),
+        torch.zeros(1000, 5000),
         torch.linspace(0, 0.999, 1000, dtype=torch.float64),
         Sampling(temperature=1.0, top_p=0.9),
     )

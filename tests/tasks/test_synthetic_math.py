@@ -121,7 +121,9 @@ def test_levels_are_equally_frequent_and_graded(splits: dict[str, list[dict]]) -
     assert steps == [1, 2, 3, 3, 3]
 
     def largest_change(level: str) -> int:
-        return max(int(n) for r in by_level[level] for n in re.findall(r"s (\d+)", r["question"]))
+        return max(
+            int(n) for r in by_level[level] for n in re.findall(r", \w+ (\d+)", r["question"])
+        )
 
     assert largest_change("3") == 9
     assert largest_change("5") == 20
