@@ -1,9 +1,9 @@
 """Small SVG charts for the report: lines with interval bands, grouped bars, stacked bars.
 
-Colours are the Okabe-Ito set, as CSS variables that the page sets for light and dark; a series also
-has a marker shape of its own, so nothing depends on colour alone. Every mark carries its text in
-`data-tip` (shown by the page's script) and every chart a title and a description for screen readers.
-All text is escaped here. Charts know nothing of the algorithm.
+Colours are the Okabe-Ito set, as CSS variables that the page sets for light and dark; lines also
+have markers of different shapes. Every mark carries its text in `data-tip` (shown by the page's
+script) and every chart a title and a description for screen readers. All text is escaped here.
+Charts know nothing of the algorithm.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Labels:
-    """The words of a chart; ticks are (position, text), and y values are shares of 1 if `percent`."""
+    """The words of a chart; ticks are (position, text); with `percent`, y is a share of 1."""
 
     title: str
     description: str
@@ -108,7 +108,7 @@ def bar_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = Fa
         return ""
     points = [p for s in series for p in s.points]
     xs = [x for x, _ in labels.ticks]
-    legend, top = _legend(series)
+    legend, top = _legend(series, squares=True)
     ys = [0.0, *(p.y for p in points)]
     canvas = _Canvas(labels, (min(xs) - 0.5, max(xs) + 0.5), (0.0, max(ys)), top)
     _frame(canvas, ys)
@@ -130,13 +130,13 @@ def bar_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = Fa
 def stacked_bars(
     rows: Sequence[tuple[str, Sequence[tuple[int, float, str]]]],
     labels: Labels,
-    names: Sequence[str],
+    names: Sequence[tuple[int, str]],
 ) -> str:
     """Horizontal bars of stacked parts: rows of (label, [(series, amount, tip), ...])."""
     longest = max((sum(a for _, a, _ in parts) for _, parts in rows), default=0.0)
     if longest <= 0:
         return ""
-    legend, top = _legend([Series(n, i % COLOURS, []) for i, n in enumerate(names)])
+    legend, top = _legend([Series(n, i % COLOURS, []) for i, n in names], squares=True)
     step = 26.0
     height = top + step * len(rows) + BOTTOM
     left = 92.0
@@ -155,7 +155,8 @@ def stacked_bars(
         for colour, amount, tip in parts:
             out.append(
                 f'<rect class="bar mark s{colour % COLOURS}" x="{x:.1f}" y="{y + 4}" '
-                f'width="{max(amount * scale - 0.8, 0.4):.1f}" height="18" data-tip="{_text(tip)}"/>'
+                f'width="{max(amount * scale - 0.8, 0.4):.1f}" height="18" '
+                f'data-tip="{_text(tip)}"/>'
             )
             x += amount * scale
     middle = (left + WIDTH - RIGHT) / 2
@@ -232,7 +233,10 @@ def _line(canvas: _Canvas, series: Series) -> str:
 
 
 def _marker(colour: int, x: float, y: float) -> str:
-    """A shape for each colour: circle, square, triangle, diamond."""
+    """A shape for each colour: circle, square, triangle, diamond; grey has one of its own."""
+    if colour == COLOURS - 1:
+        place = f'x="{x - 5:.1f}" y="{y - 1.6:.1f}"'
+        return f'<rect class="dot" {place} width="10" height="3.2" rx="1.6"/>'
     if colour % 4 == 0:
         return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
     if colour % 4 == 1:
@@ -246,7 +250,7 @@ def _marker(colour: int, x: float, y: float) -> str:
     return f'<polygon class="dot" points="{places}"/>'
 
 
-def _legend(series: Sequence[Series]) -> tuple[str, float]:
+def _legend(series: Sequence[Series], *, squares: bool = False) -> tuple[str, float]:
     """Names in rows above the plot, and where the plot begins; none for a single series."""
     if len(series) < 2:
         return "", 14.0
@@ -255,14 +259,19 @@ def _legend(series: Sequence[Series]) -> tuple[str, float]:
         width = 26 + _CHAR * len(s.name)
         if x + width > WIDTH - RIGHT and x > LEFT:
             x, y = float(LEFT), y + 18
-        dashed = " dashed" if s.dashed else ""
-        mark = _marker(s.colour, x + 8, y - 4) if s.markers else ""
-        out.append(
-            f'<g class="s{s.colour}"><line class="line{dashed}" x1="{x}" x2="{x + 16}" '
-            f'y1="{y - 4}" y2="{y - 4}"/>{mark}<text x="{x + 21}" y="{y}">{_text(s.name)}</text></g>'
-        )
+        name = f'<text x="{x + 21:.1f}" y="{y}">{_text(s.name)}</text>'
+        out.append(f'<g class="s{s.colour}">{_key(s, x, y - 4, squares)}{name}</g>')
         x += width + 12
     return "".join(out), y + 16
+
+
+def _key(series: Series, x: float, y: float, square: bool) -> str:
+    """What a series looks like, 16 pixels wide."""
+    if square:
+        return f'<rect class="bar" x="{x + 3:.1f}" y="{y - 5:.1f}" width="11" height="11"/>'
+    dashed = " dashed" if series.dashed else ""
+    mark = _marker(series.colour, x + 8, y) if series.markers else ""
+    return f'<line class="line{dashed}" x1="{x:.1f}" x2="{x + 16:.1f}" y1="{y}" y2="{y}"/>{mark}'
 
 
 def _svg(labels: Labels, parts: Sequence[str], standalone: bool, height: float = HEIGHT) -> str:

@@ -3,12 +3,13 @@
 The page asks nothing of the network: its style, script and charts are in it, and a content policy
 forbids everything else, so text that a model wrote can neither load nor run anything even if an
 escape were forgotten. Layout: report_assets/; words and numbers: report_view.py; sections:
-report_parts.py; drawing: charts.py.
+report_results.py and report_training.py; drawing: charts.py.
 
 The summary (all parts may be missing):
     run, name, base, state: texts; config: the resolved configuration; warnings: [text];
     iterations: [{iteration, model, metrics: {name: {value, low, high, problems}},
-        levels: {level: interval}, mean_tokens, selection (of the samples drawn from this policy),
+        levels: {level: interval}, mean_tokens, selection (counts.json of the samples drawn
+        from this policy, in it levels: {level: {samples, correct}}),
         finetune (that made this policy): {rows, steps, best_step, tokens, history}, solved, lost,
         and optionally gain (paired interval against the base), solved_total, lost_total}];
     steps: [{iteration, step, shards, cached, seconds, tokens}].
@@ -23,8 +24,33 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flows.report_parts import accuracy_chart, parts
-from flows.report_view import View, between, clean, metric, name, percent, points
+from flows.report_part import Part
+from flows.report_results import (
+    accuracy,
+    accuracy_chart,
+    by_level,
+    changes,
+    gap,
+    pass_at_k,
+    results,
+)
+from flows.report_training import (
+    acceptance_by_level,
+    configuration,
+    curve,
+    fates,
+    filter_table,
+    time,
+)
+from flows.report_view import View
+from flows.report_words import (
+    between,
+    clean,
+    metric,
+    name,
+    percent,
+    points,
+)
 
 ASSETS = Path(__file__).resolve().parent / "report_assets"
 # Metrics in the short table, where they were measured.
@@ -48,14 +74,14 @@ def render(report: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     page = {
-        "title": f"{clean(report.get('name') or 'restem')}: {headline.title}",
-        "run": clean(report.get("run")),
-        "base": clean(report.get("base")),
-        "state": clean(report.get("state")),
+        "title": f"{view.report.get('name') or 'restem'}: {headline.title}",
+        "run": view.report.get("run") or "",
+        "base": view.report.get("base") or "",
+        "state": view.report.get("state") or "",
         "headline": headline.title,
         "lead": headline.lines,
         "tiles": headline.tiles,
-        "warnings": [clean(text) for text in report.get("warnings") or []],
+        "warnings": view.report.get("warnings") or [],
         "rows": parts(view),
         "footer": f"Intervals are {view.level} bootstrap intervals over problems: they say how far "
         "the numbers would move with other problems of the same kind, not with another seed.",
@@ -75,7 +101,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [
         f"# {_plain(headline.title)}",
         "",
-        f"Run `{_plain(report.get('run'))}`, {_plain(report.get('state'))}.",
+        f"Run `{_plain(view.report.get('run'))}`, {_plain(view.report.get('state'))}.",
     ]
     lines += [_plain(text) for text in headline.lines]
     keys = [key for key in _keys(view) if any(metric(now, key) for now in view.iterations)]
@@ -87,10 +113,25 @@ def markdown(report: dict[str, Any]) -> str:
     if chart:
         data = base64.b64encode(chart.encode()).decode()
         lines += ["", f"![Accuracy over iterations](data:image/svg+xml;base64,{data})"]
-    warnings = report.get("warnings") or []
+    warnings = view.report.get("warnings") or []
     if warnings:
         lines += ["", "**Warnings**", "", *(f"- {_plain(text)}" for text in warnings)]
     return "\n".join(lines) + "\n"
+
+
+def parts(view: View) -> list[list[Part]]:
+    """The page's sections in rows of one or two."""
+    return [
+        [accuracy(view), gap(view)],
+        [pass_at_k(view), by_level(view)],
+        [results(view)],
+        [acceptance_by_level(view), fates(view)],
+        [filter_table(view)],
+        [curve(view, "loss"), curve(view, "reward")],
+        [changes(view)],
+        [time(view)],
+        [configuration(view)],
+    ]
 
 
 def _keys(view: View) -> list[str]:
@@ -108,7 +149,7 @@ def _cell(now: dict[str, Any], key: str) -> str:
     if m is None:
         return "–"
     if key == "gap":
-        return f"{points(m.value).removesuffix(' points')} {between(m, False)}"
+        return f"{points(m.value, '')} {between(m, False)}"
     return f"{percent(m.value)} {between(m)}"
 
 

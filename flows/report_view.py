@@ -1,22 +1,24 @@
-"""Reading a run's summary for the report: numbers, words and the headline.
-
-The summary comes from artifacts that may be of an older version or a run that was stopped, so every
-part may be missing or empty; what is missing is left out and nothing here raises for it.
-"""
+"""What a run's summary says in total: the best policy, its gain, the headline and its tiles."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from flows.charts import Point
+from flows.report_words import (
+    Json,
+    acceptance,
+    as_interval,
+    between,
+    duration,
+    metric,
+    name,
+    number,
+    pass_sizes,
+    percent,
+    points,
+    scrub,
+)
 from tasks.evaluate.intervals import Interval, square_and_add
-
-Json = dict[str, Any]
-# Longer model texts are cut: a page of a hundred of them stays under a megabyte.
-_LONGEST_TEXT = 4000
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,10 @@ class View:
     """A run's summary with defaults for everything that is missing."""
 
     def __init__(self, report: Json) -> None:
-        self.report = report
-        self.iterations: list[Json] = list(report.get("iterations") or [])
-        self.config: Json = report.get("config") or {}
+        # Models and data sets wrote much of it: nothing is used that was not cleaned.
+        self.report: Json = scrub(report)
+        self.iterations: list[Json] = self.report.get("iterations") or []
+        self.config: Json = self.report.get("config") or {}
         evaluation = self.config.get("evaluation") or {}
         self.level = f"{100 * evaluation.get('confidence', 0.95):g}%"
 
@@ -99,7 +102,7 @@ class View:
         return Headline(title, [" ".join(lines), *self._crossings(last)], self._tiles(now))
 
     def _verdict(self, gain: Interval, paired: bool, now: Json) -> str:
-        between = f"{points(gain.low)} to {points(gain.high)}"
+        between = f"{points(gain.low, '')} to {points(gain.high)}"
         how = "paired over the same" if paired else "over"
         if gain.low > 0:
             said = "the gain is larger than chance in the choice of problems explains"
@@ -139,16 +142,16 @@ class View:
             if after := metric(now, "greedy"):
                 tiles.append(tile(percent(after.value), f"{name(now)}, greedy {between(after)}"))
             if found := self.gain(now):
-                gain, tone = (
-                    found[0],
-                    "up" if found[0].low > 0 else "down" if found[0].high < 0 else "",
-                )
+                gain = found[0]
+                tone = "up" if gain.low > 0 else "down" if gain.high < 0 else ""
                 tiles.append(
-                    tile(points(gain.value), f"against the base {between(gain, False)}", tone)
+                    tile(
+                        points(gain.value, ""), f"points over the base {between(gain, False)}", tone
+                    )
                 )
             if gap := metric(now, "gap"):
                 tiles.append(
-                    tile(points(gap.value), f"train over test, {name(now)} {between(gap, False)}")
+                    tile(points(gap.value, ""), f"points train over test {between(gap, False)}")
                 )
         rates = [r for i in self.iterations if (r := acceptance(i)) is not None]
         if rates:
@@ -167,100 +170,3 @@ class View:
 def tile(value: str, text: str, tone: str = "") -> Json:
     """A large number with a caption; tone is up, down or empty."""
     return {"value": value, "text": text, "tone": tone}
-
-
-def as_interval(raw: Any) -> Interval | None:
-    """An interval of the summary, or None where it is missing or not a number."""
-    if not isinstance(raw, dict):
-        return None
-    values = [raw.get(key) for key in ("value", "low", "high")]
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
-        return None
-    return Interval(*(float(v) for v in values if v is not None), int(raw.get("problems") or 0))
-
-
-def metric(iteration: Json, key: str) -> Interval | None:
-    """A metric of an iteration."""
-    return as_interval((iteration.get("metrics") or {}).get(key))
-
-
-def point(x: float, m: Interval, text: str, *, signed: bool = False) -> Point:
-    """A chart's point with its interval and the text for a pointer."""
-    value = points(m.value) if signed else percent(m.value)
-    tip = f"{text}: {value} {between(m, not signed)}, {m.problems} problems"
-    return Point(x, m.value, tip, m.low, m.high)
-
-
-def pass_sizes(iteration: Json) -> list[int]:
-    """The k of pass@k that were measured, in order."""
-    keys = [key.partition("@") for key in iteration.get("metrics") or {}]
-    return sorted(int(size) for kind, _, size in keys if kind == "pass" and size.isdigit())
-
-
-def acceptance(iteration: Json) -> float | None:
-    """Share of correct samples among those drawn from this policy."""
-    selection = iteration.get("selection") or {}
-    samples = number(selection.get("samples"))
-    return number(selection.get("correct")) / samples if samples else None
-
-
-def name(iteration: Json) -> str:
-    """`base policy` or `iteration 2`."""
-    return f"iteration {iteration['iteration']}" if iteration["iteration"] else "base policy"
-
-
-def short(iteration: Json) -> str:
-    """The same for an axis."""
-    return str(iteration["iteration"]) if iteration["iteration"] else "base"
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """A share of 1 as text."""
-    return f"{100 * value:.{digits}f}%"
-
-
-def points(value: float) -> str:
-    """A difference of shares in percentage points."""
-    return f"{100 * value:+.1f} points".replace("-", "−")
-
-
-def between(m: Interval, share: bool = True) -> str:
-    """An interval in brackets, in percent or in points."""
-    form = "{:.1f}" if share else "{:+.1f}"
-    return f"[{form.format(100 * m.low)}, {form.format(100 * m.high)}]".replace("-", "−")
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the two largest units."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{seconds / 60:.1f} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def number(value: Any) -> float:
-    """A finite number, 0 where there is none."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
-
-
-def by_size(levels: Sequence[str]) -> list[str]:
-    """Levels in the order of their numbers, words after them."""
-    return sorted(
-        levels, key=lambda level: (not level.isdigit(), int(level) if level.isdigit() else 0, level)
-    )
-
-
-def clean(text: Any) -> str:
-    """Text of a model or a data set made fit to show: control characters visible, length bounded."""
-    shown = str(text or "")
-    rest = len(shown) - _LONGEST_TEXT
-    shown = shown[:_LONGEST_TEXT] + (f"… ({rest} more characters)" if rest > 0 else "")
-    shown = "".join(
-        chr(0x2400 + ord(c))
-        if ord(c) < 32 and c not in "\n\t"
-        else "\ufffd"
-        if 127 <= ord(c) < 160
-        else c
-        for c in shown
-    )
-    return shown.encode("utf-8", "replace").decode("utf-8")

@@ -9,10 +9,12 @@ from flows.config import RestEmConfig
 from flows.loop import Iteration, Outcome, Shards
 from flows.report import markdown, render
 from tasks.artifacts import ArtifactRef, Draft, Json, Store
-from tasks.evaluate.compare import solved_and_lost
+from tasks.evaluate.compare import changed, solved_and_lost
+from tasks.evaluate.metrics import paired_gain
 from tasks.problems.step import load_splits
 from tasks.rows import read_rows
 from tasks.runtime import Runtime
+from tasks.settings import EvaluationSettings
 from tasks.steps import Call, step
 
 
@@ -55,7 +57,7 @@ def write_report(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 def summarise(call: Call, store: Store) -> Json:
     """The dictionary behind the report (its form is described in flows/report.py)."""
-    inputs = call.inputs
+    inputs, settings = call.inputs, call.settings
     questions = load_splits(store.path(inputs["problems"]))["test"]
     numbers = sorted(int(name[1:].split()[0]) for name in inputs if name.endswith(" metrics"))
     base = _greedy(store, inputs, 0)
@@ -64,9 +66,9 @@ def summarise(call: Call, store: Store) -> Json:
         item = _read(store, inputs[f"p{number} metrics"], "metrics.json")
         policy = inputs[f"p{number} policy"]
         selection = inputs.get(f"p{number} selection")
-        solved, lost = ([], [])
+        against_base = {}
         if number:
-            solved, lost = solved_and_lost(base, _greedy(store, inputs, number), questions)
+            against_base = _against_base(base, _greedy(store, inputs, number), questions, settings)
         iterations.append(
             {
                 "iteration": number,
@@ -74,11 +76,9 @@ def summarise(call: Call, store: Store) -> Json:
                 **item,
                 "selection": selection and _read(store, selection, "counts.json"),
                 "finetune": _optional(store, policy, "training.json") if number else None,
-                "solved": solved,
-                "lost": lost,
+                **against_base,
             }
         )
-    settings = call.settings
     return {
         "run": settings["run"],
         "name": settings["config"]["name"],
@@ -88,6 +88,21 @@ def summarise(call: Call, store: Store) -> Json:
         "iterations": iterations,
         "steps": _steps(store, inputs),
         "warnings": settings["warnings"],
+    }
+
+
+def _against_base(base: list[Json], now: list[Json], questions: list[Json], settings: Json) -> Json:
+    """What a policy gained, and which problems it newly solves and loses."""
+    how = EvaluationSettings(**settings["config"]["evaluation"])
+    gain = paired_gain(base, now, how, seed=0)
+    solved, lost = solved_and_lost(base, now, questions)
+    every = changed(base, now, [row["id"] for row in questions])
+    return {
+        "gain": gain and gain.to_json(),
+        "solved": solved,
+        "lost": lost,
+        "solved_total": len(every.solved),
+        "lost_total": len(every.lost),
     }
 
 
@@ -124,7 +139,6 @@ def _steps(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
                 "iteration": number,
                 "step": group,
                 "shards": 0,
-                "cached": 0,
                 "seconds": 0.0,
                 "tokens": 0,
             },

@@ -7,11 +7,12 @@ on an endless stream of two kinds of text:
 - problems of `synthetic_math` with a solution, mostly later on.
 
 As in text that people write, solutions come in several ways and are not always right. Whoever
-writes one is *careful* (every step in full), *brisk* (only the totals on the way) or *hasty* (only
-an answer), by chance and whatever the question; and each step goes wrong with probability SLIP, in
-which case all that follows builds on the mistake. So the likeliest way to answer, which greedy
-decoding takes, is not the best one, while sampling finds right solutions on and off. Nothing else
-is done to the model: what the loop then gains, it gains from its own samples.
+writes one is *careful* (`12+8=20, 20-7=13`), *brisk* (`12+8-7=13`, the whole sum at once) or *hasty*
+(only an answer), by chance and whatever the question; and each step goes wrong with probability
+SLIP, in which case all that follows builds on the mistake. So the likeliest way to answer, which
+greedy decoding takes, is not the one that such a small model does best, while sampling comes upon
+right solutions in every way. Nothing else is done to the model: what the loop then gains, it gains
+from its own samples.
 
 Every problem is drawn from the `corpus` share of sums (tasks/problems/synthetic_math.py), which
 holds neither test problems nor the training problems of the loop. Single sums are facts, not
@@ -39,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tasks.problems import synthetic_math as problems
 
 SEED = 0
-STEPS = 3000
+STEPS = 2600
 BATCH = 64
 LEARNING_RATE = 3e-3
 WARMUP = 100
@@ -47,7 +48,7 @@ WARMUP = 100
 # faster from lists than inside solutions.
 DRILL_STEPS, DRILL_EARLY, DRILL_LATE = 500, 0.8, 0.15
 # How solutions are written: hasty, brisk, careful.
-WAYS = (0.42, 0.32, 0.26)
+WAYS = (0.2, 0.58, 0.22)
 SLIP = 0.1
 SLIPS = (-10, -2, -1, 1, 2, 10)
 
@@ -76,17 +77,16 @@ def sums(rng: random.Random, count: int = 7) -> str:
 
 def solved(rng: random.Random, row: problems.Problem) -> Text:
     """A problem with a solution as somebody might write it."""
-    value, steps, totals = row.sum.first, [], []
+    value, steps = row.sum.first, []
     for sign, number in row.sum.moves:
         total = problems.apply(value, sign, number)
         if rng.random() < SLIP:
             total = max(1, total + rng.choice(SLIPS))
         steps.append(f"{value}{sign}{number}={total}")
-        totals.append(str(total))
         value = total
     way = rng.choices(("hasty", "brisk", "careful"), WAYS)[0]
-    work = {"hasty": "", "brisk": ", ".join(totals) + " ", "careful": ", ".join(steps) + " "}[way]
-    return f"Q: {row.question}\nA: ", f"{work}#### {value}"
+    work = {"hasty": "", "brisk": f"{row.sum.text}={value} ", "careful": ", ".join(steps) + " "}
+    return f"Q: {row.question}\nA: ", f"{work[way]}#### {value}"
 
 
 def corpus(seed: int = SEED) -> Iterator[Text]:

@@ -54,11 +54,13 @@ def close_nursery() -> None:
 class Child:
     """A child process that answers requests; a context manager that ends it."""
 
-    def __init__(self, wire: Wire, pid: int, wait: Callable[[], int], log: Path) -> None:
+    def __init__(self, wire: Wire, pid: int, end: Callable[[], int], log: Path) -> None:
         """Use `Child.module` or `Child.script`."""
-        self._wire, self._wait = wire, wait
+        self._wire, self._end = wire, end
         self.pid, self.log = pid, log
         self._code: int | None = None
+        self._busy = False
+        self._closing = threading.Lock()
 
     @classmethod
     def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
@@ -74,7 +76,13 @@ class Child:
         finally:
             for fd in (*theirs, sink):
                 os.close(fd)
-        return cls(wire, pid, lambda: home.wait(pid), log)
+
+        def end() -> int:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            return home.wait(pid)
+
+        return cls(wire, pid, end, log)
 
     @classmethod
     def script(
@@ -112,11 +120,11 @@ class Child:
         for fd in (guard_end, *theirs):
             os.close(fd)
 
-        def wait() -> int:
-            os.close(lifeline)
+        def end() -> int:
+            os.close(lifeline)  # the guard kills the script and all that it started
             return process.wait()
 
-        return cls(wire, process.pid, wait, log)
+        return cls(wire, process.pid, end, log)
 
     def call(
         self,
@@ -131,6 +139,7 @@ class Child:
             UserError: the child found a mistake of the user's.
             StepError: the child reported an error or died; the message names its log.
         """
+        self._busy = True
         try:
             self._wire.write(request)
             while (message := self._wire.read()) is not None:
@@ -149,21 +158,28 @@ class Child:
                     return message["done"]
         except BrokenPipeError:
             pass
+        finally:
+            self._busy = False
         self.close()
         raise StepError(f"the child process died ({_end_of(self._code)}; log: {self.log})")
 
     def close(self) -> None:
-        """End the child and everything it started, and wait until it is gone."""
-        if self._code is not None:
-            return
-        self._wire.close()
-        _wait_a_little(self.pid)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        try:
-            self._code = self._wait()
-        except OSError:
-            self._code = -signal.SIGKILL  # the nursery is gone, and its children with it
+        """End the child and everything it started, and wait until it is gone.
+
+        A child that is idle may end by itself; one that works for another thread is killed, and
+        that thread's call then fails.
+        """
+        with self._closing:  # two threads may find it dead at once
+            if self._code is not None:
+                return
+            if not self._busy:
+                self._wire.hang_up()
+                _wait_a_little(self.pid)
+            try:
+                self._code = self._end()
+            except OSError:
+                self._code = -signal.SIGKILL  # the nursery is gone, and its children with it
+            self._wire.close()
 
     def __enter__(self) -> Child:
         return self

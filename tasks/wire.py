@@ -51,8 +51,13 @@ class Wire:
             raise EOFError("the parent process is gone")
         return message["answer"]
 
+    def hang_up(self) -> None:
+        """Say that no more requests come: the other end reads None."""
+        with contextlib.suppress(BrokenPipeError):
+            self._writer.close()
+
     def close(self) -> None:
-        """Close both pipes."""
+        """Close both pipes. Blocks while another thread reads, so end the other side before."""
         for end in (self._writer, self._reader):
             with contextlib.suppress(BrokenPipeError):
                 end.close()

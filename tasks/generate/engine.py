@@ -10,14 +10,16 @@ transformers engine runs it in several single-threaded children and deals the pr
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from tasks.errors import StepError, UserError
+from tasks.errors import UserError
 from tasks.generate.environment import folder_of, python_of
 from tasks.sampling import Completion, Progress, Sampling
 from tasks.settings import Resources
@@ -30,7 +32,6 @@ SMALL_MODEL_BYTES = 32 * 2**20
 # A further child takes seconds to start; it must have samples to make up for that.
 SAMPLES_A_REPLICA = 256
 MAX_REPLICAS = 8
-_USER_ERROR = "UserError: "
 
 
 class Engine(Protocol):
@@ -80,15 +81,7 @@ def open_engine(
     }
     if name == "vllm":
         python = python_of(home)
-        env = {
-            # Threads that wait for each other would burn the time other processes need.
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "TOKENIZERS_PARALLELISM": "false",
-            "OMP_NUM_THREADS": str(threads),
-            # Threads pinned to cores stand still when another process is on their core.
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "VLLM_CACHE_ROOT": str(folder_of(home).parent / "cache"),
-        }
+        env = vllm_variables(home, threads)
         if resources.device == "cpu":
             env["CUDA_VISIBLE_DEVICES"] = ""
         return ChildEngine(
@@ -115,6 +108,19 @@ def open_engine(
         },
         replicas=replicas,
     )
+
+
+def vllm_variables(home: Path, threads: int) -> dict[str, str]:
+    """Environment variables of a process that runs vLLM."""
+    return {
+        # Threads that wait for each other would burn the time other processes need.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": str(threads),
+        # Threads pinned to cores stand still when another process is on their core.
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_CACHE_ROOT": str(folder_of(home).parent / "cache"),
+    }
 
 
 class ChildEngine:
@@ -158,13 +164,17 @@ class ChildEngine:
             part = [requests[i] for i in parts[replica]]
             return self._ask(replica, prompts, part, sampling, advance)
 
-        with ThreadPoolExecutor(len(parts)) as pool:
-            try:
+        try:
+            with ThreadPoolExecutor(len(parts)) as pool:
                 futures = [pool.submit(run, replica) for replica in range(len(parts))]
-                answers = [future.result() for future in futures]
-            except BaseException:
-                self.close()  # so that the threads that still wait come back
-                raise
+                try:
+                    answers = [future.result() for future in futures]
+                except BaseException:
+                    self._kill()  # so that the threads that still wait come back
+                    raise
+        except BaseException:
+            self.close()  # the next request starts afresh
+            raise
         completions: list[Completion | None] = [None] * len(requests)
         for part, answer in zip(parts, answers, strict=True):
             for i, completion in zip(part, answer, strict=True):
@@ -177,6 +187,13 @@ class ChildEngine:
         for child in children:
             if child is not None:
                 child.close()
+
+    def _kill(self) -> None:
+        """End children that may be in the middle of a request."""
+        for child in self._children:
+            if child is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
 
     def _ask(
         self,
@@ -207,17 +224,7 @@ class ChildEngine:
         child = self._children[replica]
         if child is None:
             child = self._children[replica] = self._start()
-        try:
-            return child.call(
-                {**request, "positions": self._positions[replica]}, on_progress=progress
-            )
-        except StepError as error:
-            self._children[replica] = None
-            child.close()
-            text = str(error)
-            if text.startswith(_USER_ERROR):
-                raise UserError(text.removeprefix(_USER_ERROR).rsplit(" (log: ", 1)[0]) from None
-            raise
+        return child.call({**request, "positions": self._positions[replica]}, on_progress=progress)
 
 
 def _deal(

@@ -63,6 +63,9 @@ class Engine:
                 # On CPU, a prompt cut into chunks crashes the sampler where requests have seeds.
                 "enable_chunked_prefill": False,
                 "max_num_batched_tokens": max(positions, 4096),
+                # Compiling needs a C++ compiler and longer than it saves: a policy is sampled for
+                # minutes, and compiled code is at most a tenth faster on CPU.
+                "enforce_eager": True,
             }
         self.positions = positions
         self.llm = LLM(

@@ -55,12 +55,13 @@ def make_model(kind: str = "llama", positions: int = 512) -> Any:
         config: Any = Gemma3TextConfig(**common, sliding_window=12, layer_types=layers)
     else:
         config = LlamaConfig(**common)
+    torch.set_num_threads(1)  # threads that spin for each other starve what runs beside the test
     torch.manual_seed(3)
     return AutoModelForCausalLM.from_config(config).eval()
 
 
 def save(folder: Path) -> Path:
     """Write model and tokenizer as a folder that both engines load."""
-    make_model().save_pretrained(folder)
+    make_model(positions=2048).save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
     return folder

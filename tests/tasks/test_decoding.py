@@ -23,7 +23,6 @@ SAMPLING = Sampling(temperature=1.0, top_k=12, top_p=0.95, max_tokens=30, stop=(
 
 @pytest.fixture(scope="module", params=["llama", "gemma3"])
 def model(request: pytest.FixtureRequest):
-    torch.set_num_threads(1)
     return make_model(request.param)
 
 

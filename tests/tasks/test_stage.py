@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -103,3 +104,14 @@ def test_a_killed_guard_takes_the_child_along(log: Path) -> None:
         pids = child.call({"do": "spawn"})["pids"]
         os.kill(child.pid, signal.SIGKILL)
         assert gone([pids[0]])
+
+
+def test_close_ends_a_child_that_another_thread_waits_for(log: Path) -> None:
+    with Child.module(ECHO, log=log) as child, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(child.call, {"do": "sleep"})
+        while not child._busy:
+            time.sleep(0.01)
+        child.close()
+        with pytest.raises((StepError, ValueError)):
+            waiting.result(timeout=30)
+    assert gone([child.pid])

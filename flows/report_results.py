@@ -1,0 +1,195 @@
+"""The report's sections on what the policies can do: curves, gap, pass@k, difficulty, problems."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+
+from flows.charts import Labels, Series, line_chart
+from flows.report_part import Part, Shares, charts, colour, iteration_ticks, level_bars
+from flows.report_view import View
+from flows.report_words import (
+    Json,
+    as_interval,
+    between,
+    metric,
+    name,
+    number,
+    pass_sizes,
+    percent,
+    point,
+    points,
+)
+
+
+def accuracy_chart(view: View, *, standalone: bool = False) -> str:
+    """Accuracy over iterations: test, train, and the largest vote."""
+    votes = {key for now in view.iterations for key in now.get("metrics") or {} if "maj@" in key}
+    lines = [("greedy", "test, greedy", 0), ("train", "train, greedy", 1)]
+    lines += [(key, f"test, {key}", 2) for key in sorted(votes, key=lambda k: int(k[4:]))[-1:]]
+    series = [
+        Series(
+            label,
+            colour,
+            [
+                point(now["iteration"], m, f"{name(now)}, {label}")
+                for now in view.iterations
+                if (m := metric(now, key))
+            ],
+            dashed=colour == 1,
+        )
+        for key, label, colour in lines
+    ]
+    labels = Labels(
+        "Accuracy over iterations",
+        f"Share of problems solved by each policy with {view.level} intervals.",
+        "iteration",
+        "problems solved",
+        iteration_ticks(view),
+    )
+    return line_chart(series, labels, standalone=standalone)
+
+
+def accuracy(view: View) -> Part:
+    """Curves with intervals."""
+    note = f"Greedy decoding. Bands: {view.level} bootstrap intervals over problems."
+    return Part("Accuracy over iterations", note, charts(accuracy_chart(view))).or_nothing()
+
+
+def gap(view: View) -> Part:
+    """Training-set accuracy minus test-set accuracy (figure 4 of the paper)."""
+    series = Series(
+        "train − test",
+        1,
+        [
+            point(now["iteration"], m, name(now), signed=True)
+            for now in view.iterations
+            if (m := metric(now, "gap"))
+        ],
+    )
+    labels = Labels(
+        "Train-test gap",
+        "Training accuracy minus test accuracy of each policy.",
+        "iteration",
+        "train − test",
+        iteration_ticks(view),
+    )
+    note = "Training accuracy minus test accuracy, greedy. A gap that grows is over-fitting."
+    return Part("Train–test gap", note, charts(line_chart([series], labels))).or_nothing()
+
+
+def pass_at_k(view: View) -> Part:
+    """pass@k of each policy against the base (figure 5)."""
+    sizes = sorted({k for now in view.iterations for k in pass_sizes(now)})
+    series = [
+        Series(
+            name(now),
+            colour(now),
+            [
+                point(math.log2(k), m, f"{name(now)}, pass@{k}")
+                for k in pass_sizes(now)
+                if (m := metric(now, f"pass@{k}"))
+            ],
+            dashed=not now["iteration"],
+        )
+        for now in view.shown()
+    ]
+    labels = Labels(
+        "pass at k",
+        "Chance that at least one of k samples is right, by policy.",
+        "k, samples a problem (log scale)",
+        "pass@k",
+        [(math.log2(k), str(k)) for k in sizes],
+    )
+    note = (
+        "Chance that one of k samples is right (unbiased estimate). A curve that crosses below the "
+        "base has lost variety."
+    )
+    return Part(
+        "pass@k against the base policy", note, charts(line_chart(series, labels))
+    ).or_nothing()
+
+
+def by_level(view: View) -> Part:
+    """Greedy accuracy by difficulty."""
+
+    def values(now: Json) -> Shares:
+        found = {key: as_interval(raw) for key, raw in (now.get("levels") or {}).items()}
+        return {
+            key: (m.value, f"{percent(m.value)} {between(m)}, {m.problems} problems")
+            for key, m in found.items()
+            if m
+        }
+
+    chart = level_bars(view, values, "Greedy accuracy by difficulty", "problems solved")
+    return Part("Test accuracy by difficulty", "Greedy decoding.", charts(chart)).or_nothing()
+
+
+def results(view: View) -> Part:
+    """Every metric of every policy with its interval."""
+    keys = sorted({key for now in view.iterations for key in now.get("metrics") or {}}, key=_rank)
+    rows = [[key, *(_cell(now, key) for now in view.iterations)] for key in keys]
+    lengths = [number(now.get("mean_tokens")) for now in view.iterations]
+    if any(lengths):
+        rows.append(["mean tokens", *(f"{tokens:.1f}" if tokens else "–" for tokens in lengths)])
+    if any(now.get("truncated") is not None for now in view.iterations):
+        cut = [percent(number(now.get("truncated"))) for now in view.iterations]
+        rows.append(["cut at the limit", *cut])
+    if any(now.get("statuses") for now in view.iterations):
+        rows.append(["not checked (error)", *(_unchecked(now) for now in view.iterations)])
+    models = [str(now.get("model") or "")[:12] for now in view.iterations]
+    if rows:
+        rows.append(["model digest", *(Markup("<code>{}</code>").format(m) for m in models)])
+    note = f"{view.level} intervals in brackets; the gap is in percentage points."
+    table = {"head": ["", *(name(now) for now in view.iterations)], "rows": rows} if rows else None
+    return Part("All results", note, table=table, kind="long").or_nothing()
+
+
+def changes(view: View) -> Part:
+    """Newly solved and newly lost problems of the best and the last policy, with their texts."""
+    wanted = {
+        id(now): now for now in (view.best, *view.iterations[-1:]) if now and now["iteration"]
+    }
+    groups = [
+        _group(now, key, before, after)
+        for now in wanted.values()
+        for key, before, after in (("solved", "wrong", "right"), ("lost", "right", "wrong"))
+    ]
+    note = "Against the base policy, greedy, on test problems. Open one to read both solutions."
+    return Part("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()
+
+
+def _group(now: Json, key: str, before: str, after: str) -> Json:
+    items = now.get(key) or []
+    total, policy = now.get(f"{key}_total"), name(now).capitalize()
+    count = f"{len(items)} shown" if total is None else f"{total} in all, {len(items)} shown"
+    marks = {"policy": policy, "before_mark": before, "after_mark": after}
+    texts = ("id", "question", "reference", "before", "after")
+    return {
+        "title": f"{policy}: newly {key} ({count})",
+        "problems": [{text: item.get(text) or "" for text in texts} | marks for item in items],
+    }
+
+
+def _rank(key: str) -> tuple[int, str, int]:
+    """The order of metrics: the greedy ones, then pass@k and votes by size."""
+    kind, _, size = key.partition("@")
+    order = ["greedy", "train", "gap", "validation", "pass", "maj"]
+    place = order.index(kind) if kind in order else len(order)
+    return place, kind, int(size) if size.isdecimal() else 0
+
+
+def _unchecked(now: Json) -> str:
+    """Greedy solutions of which nobody knows whether they are right, counted as wrong."""
+    statuses = now.get("statuses") or {}
+    return f"{sum(number(statuses.get(s)) for s in ('checker_error', 'sandbox_error')):.0f}"
+
+
+def _cell(now: Json, key: str) -> Markup | str:
+    m = metric(now, key)
+    if m is None:
+        return "–"
+    gap = key == "gap"
+    value = points(m.value, "") if gap else percent(m.value)
+    return Markup("{} <small>{}</small>").format(value, between(m, not gap))
