@@ -12,7 +12,7 @@ The summary (all parts may be missing):
         from this policy, in it levels: {level: {samples, correct}}),
         finetune (that made this policy): {rows, steps, best_step, tokens, history}, solved, lost,
         and optionally gain (paired interval against the base), solved_total, lost_total}];
-    steps: [{iteration, step, shards, cached, seconds, tokens}].
+    steps: [{iteration, step, shards, seconds, tokens}].
 """
 
 from __future__ import annotations

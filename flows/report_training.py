@@ -141,10 +141,10 @@ def time(view: View) -> Part:
     sums: dict[int, dict[str, float]] = {}
     totals: dict[str, list[float]] = {}
     for s in steps:
-        values = [number(s.get(key)) for key in ("shards", "cached", "seconds", "tokens")]
+        values = [number(s.get(key)) for key in ("shards", "seconds", "tokens")]
         of_iteration = sums.setdefault(int(number(s.get("iteration"))), {})
-        of_iteration[_kind(s)] = of_iteration.get(_kind(s), 0.0) + values[2]
-        old = totals.setdefault(str(s.get("step")), [0.0] * 4)
+        of_iteration[_kind(s)] = of_iteration.get(_kind(s), 0.0) + values[1]
+        old = totals.setdefault(str(s.get("step")), [0.0] * 3)
         totals[str(s.get("step"))] = [a + b for a, b in zip(old, values, strict=True)]
     label = [f"iteration {i}" if i else "base" for i in sums]
     bars = [
@@ -161,7 +161,7 @@ def time(view: View) -> Part:
             f"{tokens:,.0f}" if tokens else "–",
             f"{tokens / seconds:,.0f}" if tokens and seconds else "–",
         ]
-        for step, (shards, _, seconds, tokens) in sorted(totals.items(), key=lambda kv: -kv[1][2])
+        for step, (shards, seconds, tokens) in sorted(totals.items(), key=lambda kv: -kv[1][1])
     ]
     head = ["step, all iterations", "shards", "time", "tokens", "tokens a second"]
     note = "Times are those of the work when it was first done; what the cache gave cost nothing."
