@@ -117,7 +117,7 @@ def keep(port: int) -> None:
     folder = home() / "prefect"
     guard = Path(__file__).resolve().parent.parent / "tasks" / "guard.py"
     lifeline, mine = os.pipe()
-    command = [sys.executable, "-m", "prefect", "server", "start", "--no-services"]
+    command = [sys.executable, "-m", "prefect", "server", "start"]
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
             [

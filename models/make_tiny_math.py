@@ -7,12 +7,12 @@ on an endless stream of two kinds of text:
 - problems of `synthetic_math` with a solution, mostly later on.
 
 As in text that people write, solutions come in several ways and are not always right. Whoever
-writes one is *careful* (`12+8=20, 20-7=13`), *brisk* (`12+8-7=13`, the whole sum at once) or *hasty*
-(only an answer), by chance and whatever the question; and each step goes wrong with probability
-SLIP, in which case all that follows builds on the mistake. So the likeliest way to answer, which
-greedy decoding takes, is not the one that such a small model does best, while sampling comes upon
-right solutions in every way. Nothing else is done to the model: what the loop then gains, it gains
-from its own samples.
+writes one is *careful* (`12+8=20, 20-7=13`), *brisk* (`12+8-7=13`, the whole sum at once) or
+*hasty* (only an answer), by chance and whatever the question; and each step goes wrong with
+probability SLIP, in which case all that follows builds on the mistake. So the likeliest way to
+answer, which greedy decoding takes, is not the one that such a small model does best, while
+sampling comes upon right solutions in every way. Nothing else is done to the model: what the loop
+then gains, it gains from its own samples.
 
 Every problem is drawn from the `corpus` share of sums (tasks/problems/synthetic_math.py), which
 holds neither test problems nor the training problems of the loop. Single sums are facts, not

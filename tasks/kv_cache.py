@@ -8,6 +8,8 @@ model's own mask hides those outside the window, because a row's columns are con
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from transformers import Cache, DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
@@ -27,9 +29,10 @@ class BufferLayer(DynamicLayer):
         self.hi = 0
         self.is_initialized = True
 
-    def update(  # noqa: D102 - transformers' interface
+    def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write the newest columns; returns all that are in use."""
         assert self.keys is not None and self.values is not None
         end = self.hi + key_states.shape[-2]
         self.keys[:, :, self.hi : end] = key_states
@@ -37,12 +40,15 @@ class BufferLayer(DynamicLayer):
         self.hi = end
         return self.keys[:, :, self.lo : end], self.values[:, :, self.lo : end]
 
-    def get_seq_length(self) -> int:  # noqa: D102
+    def get_seq_length(self) -> int:
+        """Columns in use."""
         return self.hi - self.lo
 
 
 class RowCache(Cache):
     """A cache that all models with plain attention accept, with rows that can be replaced."""
+
+    layers: list[Any]
 
     def __init__(self, layers: int) -> None:
         """Make an empty cache; buffers appear with the first `put`."""
@@ -66,7 +72,6 @@ class RowCache(Cache):
             size: Rows of the buffer, used when it is made.
         """
         for mine, other in zip(self.layers, source.layers, strict=True):
-            assert isinstance(mine, BufferLayer)
             for name in ("keys", "values"):
                 new = getattr(other, name)[:, :, -columns:]
                 if getattr(mine, name) is None:
@@ -82,7 +87,6 @@ class RowCache(Cache):
             torch.OutOfMemoryError: the device has no room left.
         """
         for layer in self.layers:
-            assert isinstance(layer, BufferLayer) and layer.keys is not None
             layer.lo = layer.hi - used
             if layer.hi < layer.keys.shape[2]:
                 continue
@@ -107,7 +111,6 @@ class RowCache(Cache):
         targets = (order != torch.arange(size, device=order.device)).nonzero()[:, 0]
         sources = order[targets]
         for layer in self.layers:
-            assert layer.keys is not None and layer.values is not None
             for tensor in (layer.keys, layer.values):
                 tensor[targets] = tensor[sources]
             layer.keys, layer.values = layer.keys[:size], layer.values[:size]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tasks.errors import UserError
 from tasks.wire import Message, Wire, serve
@@ -66,7 +67,7 @@ def convert_gguf(gguf: Path, out: Path) -> None:
     try:
         place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
         tokenizer = AutoTokenizer.from_pretrained(**place)
-        model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
     except ImportError as error:
         raise UserError(f"model.base: GGUF needs another package: {error}") from None
     except ValueError as error:

@@ -60,11 +60,13 @@ class PromptTemplate:
         return self.preamble + "".join(shown) + self.query.replace("{question}", question)
 
 
-def load_template(name: str) -> PromptTemplate:
+def load_template(name: str, digest: str = "") -> PromptTemplate:
     """Read a template.
 
     Args:
         name: Of a shipped one, or the path of a TOML file.
+        digest: What it must be, where a cache key already says so: an edit in the middle of a run
+            must not put samples of one prompt under the key of another.
 
     Raises:
         UserError: naming the file and the field, and what was expected.
@@ -77,7 +79,10 @@ def load_template(name: str) -> PromptTemplate:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not TOML: {error}") from None
-    return _parse(raw, path)
+    template = _parse(raw, path)
+    if digest not in ("", template.digest):
+        raise UserError(f"{path}: it was changed while the run went on; run the same command again")
+    return template
 
 
 def _parse(raw: dict[str, Any], path: Path) -> PromptTemplate:

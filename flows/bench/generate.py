@@ -3,8 +3,8 @@
 Three ways to sample the same requests (SVAMP-style questions of our own, the shipped few-shot
 prompt, temperature 0.7, top-K 40) from one model on CPU: the transformers engine, the vLLM engine,
 and `LLM.generate` in vLLM's environment with no code of ours around it. Loading is not counted; a
-warm-up request goes first. Neighbours on the machine blur wall time, so vLLM's two ways take turns
-and the median round counts.
+warm-up request goes first. Neighbours on the machine blur wall time, so both ways of using vLLM are
+loaded at once and take turns.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from tasks.errors import StepError, UserError
-from tasks.generate.engine import Engine, open_engine
+from tasks.generate.engine import Engine, open_engine, vllm_variables
 from tasks.generate.environment import python_of
+from tasks.generate.vllm_engine import ENVIRONMENT, POSITIONS_STEP
 from tasks.prompts import load_template
 from tasks.runtime import home
 from tasks.sampling import Sampling
@@ -33,8 +32,7 @@ BATCH = 64
 CACHE_GB = 2.0
 TEMPLATE = "svamp"
 _STRAIGHT = """
-import json, os, sys, time
-os.environ.update(json.loads(sys.argv[2]))
+import json, sys, time
 from vllm import LLM, SamplingParams
 task = json.load(open(sys.argv[1]))
 llm = LLM(model=task["model"], dtype="float32", max_num_seqs=task["batch"], seed=0,
@@ -75,8 +73,8 @@ def run(
         resources = Resources(device="cpu", batch_size=BATCH, cpu_cache_gb=CACHE_GB)
 
         def requests(turn: int) -> list[tuple[int, int]]:
-            count = int(samples)
-            return [(i, 1000 * turn + i * count + j) for i in range(len(prompts)) for j in range(count)]
+            total = len(prompts) * int(samples)
+            return [(i % len(prompts), turn * total + i) for i in range(total)]
 
         def opened(name: str) -> Engine:
             return open_engine(
@@ -96,19 +94,26 @@ def run(
             engine.close()
         _say("transformers engine", *hf)
         ours, straight = [], []
-        for turn in range(int(rounds)):  # one process at a time has the machine
-            engine = opened("vllm")
-            try:
+        engine = opened("vllm")
+        try:
+            with _Straight(python, Path(scratch), folder, prompts, sampling) as alone:
                 engine.sample(prompts, requests(0)[:2], sampling)
-                ours.append(_timed(engine, prompts, requests(turn + 1), sampling))
-            finally:
-                engine.close()
-            _say("vLLM engine", *ours[-1])
-            script = _Straight(python, Path(scratch), folder, prompts, sampling)
-            straight.append(script.measure([requests(0)[:2], requests(turn + 1)]))
-            _say("LLM.generate straight", *straight[-1])
-    mine = statistics.median(tokens / seconds for _, tokens, seconds in ours)
-    theirs = statistics.median(tokens / seconds for _, tokens, seconds in straight)
+                alone.measure(requests(0)[:2])
+                for turn in range(1, int(rounds) + 1):
+                    # Each second turn the other way round, so that a drift favours neither.
+                    for who in ("ours", "straight")[:: 1 if turn % 2 else -1]:
+                        if who == "ours":
+                            ours.append(_timed(engine, prompts, requests(turn), sampling))
+                            _say("vLLM engine", *ours[-1])
+                        else:
+                            straight.append(alone.measure(requests(turn)))
+                            _say("LLM.generate straight", *straight[-1])
+        finally:
+            engine.close()
+    mine, theirs = (
+        sum(tokens for _, tokens, _ in turns) / sum(seconds for *_, seconds in turns)
+        for turns in (ours, straight)
+    )
     plain = hf[1] / hf[2]
     print(f"vLLM engine against transformers engine: {mine / plain:.2f} (tokens a second)")
     print(f"generate ratio={mine / theirs:.3f}")
@@ -121,39 +126,44 @@ class _Straight:
     def __init__(
         self, python: Path, scratch: Path, model: Path, prompts: list[str], sampling: Sampling
     ) -> None:
-        self._command = [str(python), "-c", _STRAIGHT, str(scratch / "task.json")]
         task = {
             "model": str(model.resolve()),
             "prompts": prompts,
             "sampling": sampling.to_json(),
             "batch": BATCH,
-            "positions": 1024,
+            "positions": POSITIONS_STEP,
             "cache": int(CACHE_GB * 2**30),
         }
-        (scratch / "task.json").write_text(json.dumps(task))
+        path = scratch / "task.json"
+        path.write_text(json.dumps(task))
         self._log = scratch / "straight.log"
-
-    def measure(self, turns: list[list[tuple[int, int]]]) -> tuple[int, int, float]:
-        """Samples, tokens and seconds of the last of `turns`."""
-        from tasks.generate.engine import vllm_variables
-        from tasks.generate.vllm_engine import ENVIRONMENT
-
         variables = {**ENVIRONMENT, **vllm_variables(home(), os.cpu_count() or 1)}
-        lines = "".join(json.dumps(turn) + "\n" for turn in turns)
         with self._log.open("w") as log:
-            result = subprocess.run(
-                [*self._command, json.dumps(variables)],
-                input=lines,
+            self._process = subprocess.Popen(
+                [str(python), "-c", _STRAIGHT, str(path)],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env={**os.environ, **variables},
-                check=False,
             )
-        found = [line.split() for line in result.stdout.splitlines() if line.startswith("RESULT")]
-        if result.returncode or len(found) != len(turns):
-            raise StepError(f"LLM.generate failed: {self._log.read_text()[-500:]}")
-        return len(turns[-1]), int(found[-1][2]), float(found[-1][1])
+
+    def measure(self, requests: list[tuple[int, int]]) -> tuple[int, int, float]:
+        """Samples, tokens and seconds of these requests."""
+        assert self._process.stdin and self._process.stdout
+        print(json.dumps(requests), file=self._process.stdin, flush=True)
+        for line in self._process.stdout:
+            if line.startswith("RESULT"):
+                _, seconds, tokens = line.split()
+                return len(requests), int(tokens), float(seconds)
+        raise StepError(f"LLM.generate failed: {self._log.read_text()[-500:]}")
+
+    def __enter__(self) -> _Straight:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def _timed(

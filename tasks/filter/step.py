@@ -97,10 +97,9 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.filter.select import select
     from tasks.prompts import load_template
 
-    template = load_template(call.hints["template"])
     settings = dict(call.settings)
+    template = load_template(call.hints["template"], settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
-    del settings["prompt"]
     rows, counts = select(
         _shards(call, runtime),
         list(read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")),

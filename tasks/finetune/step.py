@@ -51,7 +51,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
     validation, seed = settings.pop("validation"), settings.pop("seed")
-    template = load_template(call.hints["template"])
+    template = load_template(call.hints["template"], validation["prompt"])
     problems = _validation(runtime, call) if settings["checks"] else []
     work = runtime.work(call.key)
     out = work / "out"

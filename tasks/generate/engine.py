@@ -183,7 +183,8 @@ class ChildEngine:
 
     def close(self) -> None:
         """End the children."""
-        children, self._children = self._children, [None] * self._replicas
+        children = list(self._children)
+        self._children[:] = [None] * self._replicas
         for child in children:
             if child is not None:
                 child.close()

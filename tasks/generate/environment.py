@@ -193,8 +193,8 @@ def _run(command: list[str], log: Path, what: str) -> None:
     with log.open("a", encoding="utf-8") as sink:
         sink.write(f"$ {' '.join(command)}\n")
         sink.flush()
-        code = subprocess.run(command, stdout=sink, stderr=subprocess.STDOUT, check=False).returncode
-    if code:
+        done = subprocess.run(command, stdout=sink, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
         lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
         errors = [line for line in lines if "ERROR" in line or "Error" in line]
         last = (errors or lines or ["no output"])[-1]

@@ -7,6 +7,7 @@ whenever it is made, and a larger N adds shards without touching those that are 
 from __future__ import annotations
 
 from tasks.artifacts import ArtifactRef, Draft, Json
+from tasks.prompts import load_template
 from tasks.rows import SAMPLE, read_rows, sample_seed, text_digest, write_rows
 from tasks.runtime import Runtime
 from tasks.sampling import Sampling
@@ -38,10 +39,8 @@ def generate_call(
 @step("generate", "samples")
 def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Sample every problem of a block `samples[0] <= index < samples[1]` times."""
-    from tasks.prompts import load_template
-
     settings, hints = call.settings, call.hints
-    template = load_template(hints["template"])
+    template = load_template(hints["template"], settings["prompt"])
     block = read_block(runtime, call.context["problems"], hints)
     prompts = [template.render(row["question"], settings["shots"]) for row in block]
     indices = range(*settings["samples"])

@@ -117,7 +117,9 @@ class Engine:
 class Bar:
     """What vLLM takes for a tqdm bar: tells the parent how many requests are done."""
 
-    def __init__(self, wire: Any, items: Any = (), total: int = 0, desc: str = "", **_: Any) -> None:
+    def __init__(
+        self, wire: Any, items: Any = (), total: int = 0, desc: str = "", **_: Any
+    ) -> None:
         # vLLM first wraps the prompts in a bar, then counts finished requests with another.
         self._wire = wire if desc.startswith("Processed") else None
         self._items = items
@@ -131,9 +133,11 @@ class Bar:
 
     @property
     def format_dict(self) -> dict[str, float]:
+        """VLLM divides by this for the speed it would show."""
         return {"elapsed": max(time.monotonic() - self._start, 1e-6)}
 
     def update(self, count: int = 1) -> None:
+        """Count finished requests."""
         self.n += count
         now = time.monotonic()
         if self._wire and (now - self._told >= PROGRESS_SECONDS or self.n == self._total):
@@ -141,10 +145,10 @@ class Bar:
             self._wire.progress(self.n, self._total)
 
     def refresh(self) -> None:
-        pass
+        """Nothing is shown."""
 
     def close(self) -> None:
-        pass
+        """Nothing is open."""
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from tasks.decoding import decode
 from tasks.drawing import draw, uniforms
 from tasks.errors import UserError
-from tasks.decoding import decode
 from tasks.sampling import Sampling
 from tasks.stops import Stops
 from tests.tasks.decoding_parts import CHARACTERS, make_model, make_tokenizer
@@ -77,9 +77,7 @@ def test_a_sample_depends_on_its_seed_and_on_nothing_beside_it(model, tokenizer)
 
 
 def test_equal_requests_give_equal_samples_and_other_seeds_other_ones(model, tokenizer):
-    found = decode(
-        model, tokenizer, PROMPTS, [(1, 7), (1, 7), (1, 8)], SAMPLING, batch_size=2
-    )
+    found = decode(model, tokenizer, PROMPTS, [(1, 7), (1, 7), (1, 8)], SAMPLING, batch_size=2)
     assert found[0] == found[1] != found[2]
 
 
@@ -113,13 +111,20 @@ def test_a_stop_text_split_over_bytes_of_one_character_is_found():
     inner.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="!")
     config = LlamaConfig(
-        vocab_size=len(alphabet), hidden_size=8, intermediate_size=8, num_hidden_layers=1,
-        num_attention_heads=1, num_key_value_heads=1, eos_token_id=None, bos_token_id=None,
+        vocab_size=len(alphabet),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        eos_token_id=None,
+        bos_token_id=None,
     )
     stops = Stops(LlamaForCausalLM(config), tokenizer, ["→€"])
     ids = tokenizer("so → then →€ and on", add_special_tokens=False)["input_ids"]
     ended = [
-        i for i in range(len(ids))
+        i
+        for i in range(len(ids))
         if stops.suspect(np.array(ids[i : i + 1]))[0] and stops.cut(ids[: i + 1]) is not None
     ]
     assert stops.cut(ids[: ended[0] + 1]) == "so → then "
@@ -231,7 +236,12 @@ def test_progress_ends_with_all_of_them(tokenizer):
     seen: list[tuple[int, int]] = []
     requests = [(0, seed) for seed in range(9)]
     decode(
-        make_model(), tokenizer, PROMPTS, requests, SAMPLING, batch_size=4,
+        make_model(),
+        tokenizer,
+        PROMPTS,
+        requests,
+        SAMPLING,
+        batch_size=4,
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen[-1] == (9, 9)

@@ -163,7 +163,8 @@ def test_corpus_holds_no_problem_of_the_loop(
             answer = str(left_to_right(read(question)))
             work, given = completion.split("#### ")
             solved, right = solved + 1, right + (given == answer)
-            ways.add("careful" if "=" in work else "brisk" if work else "hasty")
+            if question.count(",") > 1:  # one change is written alike by the careful and the brisk
+                ways.add(("hasty", "brisk", "careful")[min(work.count("="), 2)])
     assert solved > 10_000
     assert ways == {"careful", "brisk", "hasty"}
     assert 0.5 < right / solved < 0.95, "solutions of the corpus are not always right"
