@@ -60,7 +60,10 @@ def _run(config: str, changes: list[str] | None, dry_run: bool, as_json: bool) -
     with prefect_server():
         from flows.rest_em import rest_em
 
-        outcome = rest_em(settings)
+        try:
+            outcome = rest_em(settings)
+        except KeyboardInterrupt:  # typer would end with a word of its own
+            raise StepError("interrupted; the same command resumes it") from None
     if as_json:
         typer.echo(json.dumps(outcome))
 

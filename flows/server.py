@@ -27,6 +27,18 @@ from tasks.runtime import home
 # The first start migrates the database, which took over a minute on slow disks.
 START_SECONDS = 180.0
 _POLL = 0.1
+# What a run by itself has no use for: schedules, work pools, automations. It leaves the processor
+# to the run; recording events and task runs stays on, so that the UI shows them.
+_IDLE_SERVICES = (
+    "CANCELLATION_CLEANUP",
+    "CLEANUP_RECONCILER",
+    "FOREMAN",
+    "LATE_RUNS",
+    "PAUSE_EXPIRATIONS",
+    "REPOSSESSOR",
+    "SCHEDULER",
+    "TRIGGERS",
+)
 
 
 def prefect_environment() -> None:
@@ -80,6 +92,7 @@ def _join_or_start(folder: Path, port: int) -> str:
             address = json.loads(note.read_text())["address"]
             if _healthy(address):
                 return address
+        fixed = port != 0
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -88,7 +101,7 @@ def _join_or_start(folder: Path, port: int) -> str:
             port = probe.getsockname()[1]
         address = f"http://127.0.0.1:{port}/api"
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "flows.server", str(port)],
+            [sys.executable, "-m", "flows.server", str(port), "full" if fixed else "lean"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -112,8 +125,13 @@ def _healthy(address: str) -> bool:
         return False
 
 
-def keep(port: int) -> None:
-    """Run the server until nobody holds the users' lock. The body of the keeper process."""
+def keep(port: int, *, full: bool) -> None:
+    """Run the server until nobody holds the users' lock. The body of the keeper process.
+
+    Args:
+        port: Where it listens.
+        full: With schedules, work pools and automations.
+    """
     folder = home() / "prefect"
     guard = Path(__file__).resolve().parent.parent / "tasks" / "guard.py"
     lifeline, mine = os.pipe()
@@ -140,6 +158,7 @@ def keep(port: int) -> None:
             # The UI asks this address, whatever port it was itself loaded from.
             env={
                 **os.environ,
+                **{f"PREFECT_SERVER_SERVICES_{s}_ENABLED": str(full) for s in _IDLE_SERVICES},
                 "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
                 "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
             },
@@ -156,4 +175,4 @@ def keep(port: int) -> None:
 
 
 if __name__ == "__main__":
-    keep(int(sys.argv[1]))
+    keep(int(sys.argv[1]), full=sys.argv[2] == "full")

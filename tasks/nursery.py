@@ -103,10 +103,12 @@ class Nursery:
         return self._guard.poll() is None
 
     def close(self) -> None:
-        """End it and its children."""
-        self._socket.close()
-        with contextlib.suppress(OSError):
+        """End it and its children; a thread that waits for it gets an OSError."""
+        if self._lifeline >= 0:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
             os.close(self._lifeline)
+            self._lifeline = -1
         self._guard.wait()
 
     def _reply(self) -> int:

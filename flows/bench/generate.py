@@ -16,7 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 from tasks.errors import StepError, UserError
 from tasks.generate.engine import Engine, open_engine, vllm_variables
@@ -32,7 +37,7 @@ BATCH = 64
 CACHE_GB = 2.0
 TEMPLATE = "svamp"
 _STRAIGHT = """
-import json, sys, time
+import json, sys
 from vllm import LLM, SamplingParams
 task = json.load(open(sys.argv[1]))
 llm = LLM(model=task["model"], dtype="float32", max_num_seqs=task["batch"], seed=0,
@@ -44,15 +49,13 @@ for line in sys.stdin:
     for prompt, seed in json.loads(line):
         prompts.append(task["prompts"][prompt])
         params.append(SamplingParams(seed=seed, **task["sampling"]))
-    start = time.perf_counter()
     outputs = llm.generate(prompts, params, use_tqdm=False)
-    seconds = time.perf_counter() - start
-    print("RESULT", seconds, sum(len(o.outputs[0].token_ids) for o in outputs), flush=True)
+    print("RESULT", sum(len(o.outputs[0].token_ids) for o in outputs), flush=True)
 """
 
 
 def run(
-    model: str = "", problems: int | str = 32, samples: int | str = 4, rounds: int | str = 3
+    model: str = "", problems: int | str = 32, samples: int | str = 4, rounds: int | str = 4
 ) -> float:
     """Print samples and tokens a second of each way, and the ratios.
 
@@ -86,38 +89,81 @@ def run(
                 home=home(),
             )
 
+        plain, ours, straight = (
+            Ledger("transformers engine"),
+            Ledger("vLLM engine"),
+            Ledger("LLM.generate straight"),
+        )
         engine = opened("transformers")
         try:
             engine.sample(prompts, requests(0)[:2], sampling)
-            hf = _timed(engine, prompts, requests(1), sampling)
+            plain.time(lambda: _tokens(engine, prompts, requests(1), sampling))
         finally:
             engine.close()
-        _say("transformers engine", *hf)
-        ours, straight = [], []
-        engine = opened("vllm")
+        vllm = opened("vllm")
         try:
             with _Straight(python, Path(scratch), folder, prompts, sampling) as alone:
-                engine.sample(prompts, requests(0)[:2], sampling)
-                alone.measure(requests(0)[:2])
+                vllm.sample(prompts, requests(0)[:2], sampling)
+                alone.sample(requests(0)[:2])
                 for turn in range(1, int(rounds) + 1):
+                    asked = requests(turn)
+                    ways = [
+                        (ours, partial(_tokens, vllm, prompts, asked, sampling)),
+                        (straight, partial(alone.sample, asked)),
+                    ]
                     # Each second turn the other way round, so that a drift favours neither.
-                    for who in ("ours", "straight")[:: 1 if turn % 2 else -1]:
-                        if who == "ours":
-                            ours.append(_timed(engine, prompts, requests(turn), sampling))
-                            _say("vLLM engine", *ours[-1])
-                        else:
-                            straight.append(alone.measure(requests(turn)))
-                            _say("LLM.generate straight", *straight[-1])
+                    for ledger, way in ways[:: 1 if turn % 2 else -1]:
+                        ledger.time(way)
         finally:
-            engine.close()
-    mine, theirs = (
-        sum(tokens for _, tokens, _ in turns) / sum(seconds for *_, seconds in turns)
-        for turns in (ours, straight)
-    )
-    plain = hf[1] / hf[2]
-    print(f"vLLM engine against transformers engine: {mine / plain:.2f} (tokens a second)")
-    print(f"generate ratio={mine / theirs:.3f}")
-    return mine / theirs
+            vllm.close()
+    ratio = ours.speed / straight.speed
+    print(f"vLLM engine against transformers engine: {ours.speed / plain.speed:.2f}")
+    print(f"generate ratio by processor time: {ours.thrift / straight.thrift:.3f}")
+    print(f"generate ratio={ratio:.3f}")
+    return ratio
+
+
+@dataclass
+class Ledger:
+    """What one way of sampling has done so far."""
+
+    name: str
+    samples: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    processor: float = 0.0
+
+    @property
+    def speed(self) -> float:
+        """Tokens a second."""
+        return self.tokens / self.seconds
+
+    @property
+    def thrift(self) -> float:
+        """Tokens a second of processor time."""
+        return self.tokens / self.processor
+
+    def time(self, way: Callable[[], tuple[int, int]]) -> None:
+        """Run one turn, which returns samples and tokens, and print it."""
+        burnt, start = _processor_seconds(), time.perf_counter()
+        samples, tokens = way()
+        seconds, burnt = time.perf_counter() - start, _processor_seconds() - burnt
+        self.samples += samples
+        self.tokens += tokens
+        self.seconds += seconds
+        self.processor += burnt
+        print(
+            f"{self.name:22} {samples} samples, {tokens} tokens: {seconds:.1f} s "
+            f"({burnt:.1f} s of processor), {samples / seconds:.2f} samples/s, "
+            f"{tokens / seconds:.0f} tokens/s",
+            flush=True,
+        )
+
+
+def _processor_seconds() -> float:
+    """Processor time of all processes below this one; only one works at a time."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return sum(t.user + t.system for t in times)
 
 
 class _Straight:
@@ -148,14 +194,13 @@ class _Straight:
                 env={**os.environ, **variables},
             )
 
-    def measure(self, requests: list[tuple[int, int]]) -> tuple[int, int, float]:
-        """Samples, tokens and seconds of these requests."""
+    def sample(self, requests: list[tuple[int, int]]) -> tuple[int, int]:
+        """Sample, and count samples and tokens."""
         assert self._process.stdin and self._process.stdout
         print(json.dumps(requests), file=self._process.stdin, flush=True)
         for line in self._process.stdout:
             if line.startswith("RESULT"):
-                _, seconds, tokens = line.split()
-                return len(requests), int(tokens), float(seconds)
+                return len(requests), int(line.split()[1])
         raise StepError(f"LLM.generate failed: {self._log.read_text()[-500:]}")
 
     def __enter__(self) -> _Straight:
@@ -166,20 +211,12 @@ class _Straight:
         self._process.wait()
 
 
-def _timed(
+def _tokens(
     engine: Engine, prompts: list[str], requests: list[tuple[int, int]], sampling: Sampling
-) -> tuple[int, int, float]:
-    start = time.perf_counter()
+) -> tuple[int, int]:
+    """Sample, and count samples and tokens."""
     completions = engine.sample(prompts, requests, sampling, lambda done, total: None)
-    return len(completions), sum(c.tokens for c in completions), time.perf_counter() - start
-
-
-def _say(what: str, samples: int, tokens: int, seconds: float) -> None:
-    print(
-        f"{what:24} {samples} samples, {tokens} tokens in {seconds:.1f} s: "
-        f"{samples / seconds:.2f} samples/s, {tokens / seconds:.0f} tokens/s",
-        flush=True,
-    )
+    return len(completions), sum(c.tokens for c in completions)
 
 
 def _prompts(count: int) -> list[str]:

@@ -204,19 +204,13 @@ def _sampled(rows: Iterable[Row], settings: EvaluationSettings) -> dict[str, lis
             )
     result: dict[str, list[float]] = {}
     for k in sorted(set(settings.pass_k)):
-        result[f"pass@{k}"] = [
-            pass_at_k(len(s.rewards), sum(s.correct), k) for s in by_problem
-        ]
+        result[f"pass@{k}"] = [pass_at_k(len(s.rewards), sum(s.correct), k) for s in by_problem]
     for m in sorted(set(settings.majority)):
-        result[f"maj@{m}"] = [
-            float(majority_correct(s.answers, s.correct, m)) for s in by_problem
-        ]
+        result[f"maj@{m}"] = [float(majority_correct(s.answers, s.correct, m)) for s in by_problem]
     return result
 
 
-def _by_level(
-    greedy: Mapping[str, float], problems: Iterable[Row]
-) -> dict[str, list[float]]:
+def _by_level(greedy: Mapping[str, float], problems: Iterable[Row]) -> dict[str, list[float]]:
     """Greedy scores by level, for problems that have one."""
     levels: dict[str, list[float]] = {}
     for row in sorted(problems, key=lambda row: row["id"]):

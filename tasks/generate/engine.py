@@ -23,7 +23,7 @@ from tasks.errors import UserError
 from tasks.generate.environment import folder_of, python_of
 from tasks.sampling import Completion, Progress, Sampling
 from tasks.settings import Resources
-from tasks.stage import Child
+from tasks.stage import Child, close_nursery
 from tasks.wire import Message
 
 VLLM_SCRIPT = Path(__file__).with_name("vllm_engine.py")

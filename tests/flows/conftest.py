@@ -51,8 +51,10 @@ class Restem:
 
     def environment(self) -> dict[str, str]:
         """Environment of a command: this home, this server."""
+        # The server's own settings must not leak into a command's home.
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         return {
-            **os.environ,
+            **plain,
             "RESTEM_HOME": str(self.home),
             "PREFECT_API_URL": self.api,
         }

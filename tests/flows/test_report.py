@@ -20,7 +20,7 @@ from flows.report_view import View
 
 HOSTILE = (
     '</pre></script><script>document.title="owned"</script>'
-    '<img src=x onerror="document.title=\'owned\'">&lt;b&gt; {{ 7*7 }} "\'`\x00\x1b[31m\u202e\ud800'
+    "<img src=x onerror=\"document.title='owned'\">&lt;b&gt; {{ 7*7 }} \"'`\x00\x1b[31m\u202e\ud800"
 )
 CHROMIUM = next(
     (path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))),
@@ -48,30 +48,48 @@ def policy(number: int, greedy: float) -> dict[str, Any]:
     metrics |= {"gap": estimate(0.1), "maj@8": estimate(greedy + 0.02)}
     metrics |= {f"pass@{k}": estimate(greedy + 0.05 * k) for k in (1, 2, 4)}
     selection = {
-        "samples": 1000, "correct": 400, "dropped_reward": 600, "dropped_unfinished": 20,
-        "dropped_duplicate": 80, "dropped_cap": 50, "dropped_contaminated": 3, "kept": 247,
-        "problems": 125, "problems_solved": 90,
+        "samples": 1000,
+        "correct": 400,
+        "dropped_reward": 600,
+        "dropped_unfinished": 20,
+        "dropped_duplicate": 80,
+        "dropped_cap": 50,
+        "dropped_contaminated": 3,
+        "kept": 247,
+        "problems": 125,
+        "problems_solved": 90,
         "levels": {"1": {"samples": 500, "correct": 300}, HOSTILE: {"samples": 5, "correct": 1}},
     }
     history = [{"step": s, "loss": 1 / s} for s in range(1, 900)] + [{"step": 800, "reward": 0.4}]
     return {
-        "iteration": number, "model": HOSTILE, "metrics": metrics, "mean_tokens": 31.5,
+        "iteration": number,
+        "model": HOSTILE,
+        "metrics": metrics,
+        "mean_tokens": 31.5,
         "levels": {"1": estimate(greedy), "10": estimate(greedy), "2": estimate(greedy)},
-        "selection": selection, "truncated": 0.01, "statuses": {"checker_error": 2},
+        "selection": selection,
+        "truncated": 0.01,
+        "statuses": {"checker_error": 2},
         "finetune": {"rows": 9, "steps": 899, "best_step": 800, "tokens": 5, "history": history}
-        if number else None,
-        "solved": [texts(1), texts(2)] if number else [], "lost": [texts(3)] if number else [],
+        if number
+        else None,
+        "solved": [texts(1), texts(2)] if number else [],
+        "lost": [texts(3)] if number else [],
     }
 
 
 def full() -> dict[str, Any]:
     return {
-        "run": HOSTILE, "name": HOSTILE, "base": HOSTILE, "state": "completed",
+        "run": HOSTILE,
+        "name": HOSTILE,
+        "base": HOSTILE,
+        "state": "completed",
         "config": {"evaluation": {"confidence": 0.9}, "data": {"source": HOSTILE}},
         "iterations": [policy(i, v) for i, v in enumerate((0.31, 0.42, 0.525, 0.50))],
         "steps": [
             {"iteration": i, "step": s, "shards": 2, "cached": 1, "seconds": 3.5, "tokens": 100}
-            for i in range(4) for s in ("generate draw", HOSTILE, "finetune")
+            for i in range(4)
+            for s in ("generate draw", HOSTILE, "finetune")
         ],
         "warnings": [HOSTILE],
     }
@@ -193,8 +211,13 @@ def test_missing_parts_are_left_out(report: dict[str, Any]) -> None:
 def test_zero_accepted_samples_and_one_problem() -> None:
     report = full()
     for now in report["iterations"]:
-        now["selection"] = {"samples": 8, "correct": 0, "dropped_reward": 8, "kept": 0,
-                            "levels": {"1": {"samples": 8, "correct": 0}, "2": {"samples": 0}}}
+        now["selection"] = {
+            "samples": 8,
+            "correct": 0,
+            "dropped_reward": 8,
+            "kept": 0,
+            "levels": {"1": {"samples": 8, "correct": 0}, "2": {"samples": 0}},
+        }
         now["metrics"] = {"greedy": {"value": 0.0, "low": 0.0, "high": 0.975, "problems": 1}}
     page = check(render(report))
     assert "No iteration beats the base policy (0.0% greedy)" in page.text
@@ -223,9 +246,7 @@ def test_metrics_stand_in_an_order_of_their_own_and_sizes_by_number() -> None:
         metrics = {**now["metrics"], "pass@16": estimate(0.9)}
         now["metrics"] = dict(sorted(metrics.items()))
     heads = re.findall(r'<th scope="row">(.*?)</th>', render(report))
-    assert heads[:8] == [
-        "greedy", "train", "gap", "pass@1", "pass@2", "pass@4", "pass@16", "maj@8"
-    ]
+    assert heads[:8] == ["greedy", "train", "gap", "pass@1", "pass@2", "pass@4", "pass@16", "maj@8"]
 
 
 def test_charts_are_xml_with_a_name_and_finite_places() -> None:
@@ -271,11 +292,19 @@ def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
     """The page's text after its scripts ran, and what the browser's console said."""
     done = subprocess.run(
         [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-            "--virtual-time-budget=2000", f"--user-data-dir={profile}", "--dump-dom",
+            str(CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=2000",
+            f"--user-data-dir={profile}",
+            "--dump-dom",
             path.as_uri(),
         ],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 

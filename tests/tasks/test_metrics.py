@@ -158,7 +158,13 @@ def test_measure_does_not_depend_on_the_order_of_rows_and_is_plain_json() -> Non
     again = measure(*map(iter, lists), SETTINGS, 9, validation_rows=iter(lists[2]))
     assert json.dumps(first, allow_nan=False) == json.dumps(again, allow_nan=False)
     assert set(first["metrics"]) == {
-        "greedy", "train", "validation", "gap", "pass@1", "pass@8", "maj@8"
+        "greedy",
+        "train",
+        "validation",
+        "gap",
+        "pass@1",
+        "pass@8",
+        "maj@8",
     }
 
 
@@ -211,7 +217,11 @@ def test_solved_and_lost_follow_the_problems_order_and_limit() -> None:
     solved, lost = solved_and_lost(base, now, problems, limit=1)
     assert [s["id"] for s in solved] == ["d"] and [s["id"] for s in lost] == ["b"]
     assert lost[0] == {
-        "id": "b", "question": "Q b", "reference": "7", "before": "base b", "after": "now b"
+        "id": "b",
+        "question": "Q b",
+        "reference": "7",
+        "before": "base b",
+        "after": "now b",
     }
     everything = changed(base, now, [p["id"] for p in problems])
     assert everything.solved == ["d", "c"] and everything.lost == ["b", "a"]

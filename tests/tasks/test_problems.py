@@ -147,7 +147,8 @@ def test_svamp_question_has_the_story_in_it(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "svamp.jsonl", rows)
     found = list(load_split("svamp", "test", source=str(path)))
     assert [row["question"] for row in found] == [
-        "Ann has 3 figs. How many figs?", "If Bo has 1, how many?"
+        "Ann has 3 figs. How many figs?",
+        "If Bo has 1, how many?",
     ]
     assert [row["reference"] for row in found] == ["3", "2.5"]
     assert found[0]["id"] == "svamp/test/chal-1"
@@ -215,7 +216,11 @@ def test_without_a_network_the_error_is_one_line(name: str, tmp_path: Path) -> N
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "RESTEM_DATA": here, "HF_HOME": here}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=env, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
     )
     assert done.stdout.count("\n") == 1 and done.stderr == ""
     assert f"{name}: no test split found" in done.stdout
@@ -258,7 +263,9 @@ def settings(source: str, **more) -> DataSettings:
 def test_the_three_splits_share_no_problem(tmp_path: Path) -> None:
     splits = prepare(settings(own_set(tmp_path)))
     assert {name: len(rows) for name, rows in splits.items()} == {
-        "train": 50, "validation": 10, "test": 25
+        "train": 50,
+        "validation": 10,
+        "test": 25,
     }
     ids = [row["id"] for rows in splits.values() for row in rows]
     assert len(ids) == len(set(ids))
