@@ -201,7 +201,6 @@ def engine_install(
 ) -> None:
     """Make the engine's environment under RESTEM_HOME."""
     from tasks.generate.environment import install
-
     from tasks.runtime import home
 
     if name != "vllm":
@@ -213,7 +212,6 @@ def engine_install(
 def engine_check() -> None:
     """Say which engines are there."""
     from tasks.generate.environment import check
-
     from tasks.runtime import home
 
     for fact in check(home()):

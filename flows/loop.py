@@ -12,8 +12,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tasks.prompts import load_template
-
 from flows.config import RestEmConfig
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.evaluate.step import measure_call
@@ -22,6 +20,7 @@ from tasks.finetune.step import finetune_call
 from tasks.generate.step import generate_call
 from tasks.policy import base_call
 from tasks.problems.step import Block, blocks, load_splits, problems_call
+from tasks.prompts import load_template
 from tasks.steps import Call
 
 GREEDY = {"temperature": 0.0, "top_k": 0, "top_p": 1.0}

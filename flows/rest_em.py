@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from prefect import State, flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
@@ -44,7 +45,7 @@ class PrefectCaller:
             task = task.with_options(refresh_cache=True)
         self._console.begin(iteration, group, call.label)
         needed = [self._states[ref.location] for ref in call.inputs.values()]
-        state = task(call, self._services.runtime, wait_for=needed, return_state=True)
+        state: Any = task(call, self._services.runtime, wait_for=needed, return_state=True)
         if state.is_failed() or state.is_crashed():
             state.result()  # raises what the step raised
         ref = self.store.lookup(call.step.kind, call.key)

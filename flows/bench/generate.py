@@ -3,7 +3,7 @@
 Three ways to sample the same requests (SVAMP-style questions of our own, the shipped few-shot
 prompt, temperature 0.7, top-K 40) from one model on CPU: the transformers engine, the vLLM engine,
 and `LLM.generate` in vLLM's environment with no code of ours around it. Loading is not counted; a
-warm-up request goes first. Neighbours on the machine blur wall time, so both ways of using vLLM are
+warm-up goes first. Neighbours on the machine blur wall time, so both ways of using vLLM are
 loaded at once and take turns.
 """
 
@@ -103,8 +103,8 @@ def run(
         vllm = opened("vllm")
         try:
             with _Straight(python, Path(scratch), folder, prompts, sampling) as alone:
-                vllm.sample(prompts, requests(0)[:2], sampling)
-                alone.sample(requests(0)[:2])
+                vllm.sample(prompts, requests(0), sampling)
+                alone.sample(requests(0))
                 for turn in range(1, int(rounds) + 1):
                     asked = requests(turn)
                     ways = [

@@ -10,9 +10,8 @@ transformers engine runs it in several single-threaded children and deals the pr
 
 from __future__ import annotations
 
-import contextlib
+import contextvars
 import os
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -164,17 +163,20 @@ class ChildEngine:
             part = [requests[i] for i in parts[replica]]
             return self._ask(replica, prompts, part, sampling, advance)
 
-        try:
-            with ThreadPoolExecutor(len(parts)) as pool:
-                futures = [pool.submit(run, replica) for replica in range(len(parts))]
-                try:
-                    answers = [future.result() for future in futures]
-                except BaseException:
-                    self._kill()  # so that the threads that still wait come back
-                    raise
-        except BaseException:
-            self.close()  # the next request starts afresh
-            raise
+        with ThreadPoolExecutor(len(parts)) as pool:
+            # In a copy of this context, so that progress knows the task that it belongs to.
+            futures = [
+                pool.submit(contextvars.copy_context().run, run, replica)
+                for replica in range(len(parts))
+            ]
+            try:
+                answers = [future.result() for future in futures]
+            except BaseException as error:
+                # The threads that still wait must come back: at once where a person interrupted.
+                if not isinstance(error, Exception):
+                    close_nursery()
+                self.close()
+                raise
         completions: list[Completion | None] = [None] * len(requests)
         for part, answer in zip(parts, answers, strict=True):
             for i, completion in zip(part, answer, strict=True):
@@ -188,13 +190,6 @@ class ChildEngine:
         for child in children:
             if child is not None:
                 child.close()
-
-    def _kill(self) -> None:
-        """End children that may be in the middle of a request."""
-        for child in self._children:
-            if child is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
 
     def _ask(
         self,
