@@ -78,8 +78,10 @@ class Child:
                 os.close(fd)
 
         def end() -> int:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            # Itself first: a child that was only just forked may not lead its group yet.
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
             return home.wait(pid)
 
         return cls(wire, pid, end, log)

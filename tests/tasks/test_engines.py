@@ -61,9 +61,9 @@ def test_samples_of_several_children_are_those_of_one_process_in_order(folder, t
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 598
     assert seen[-1] == (600, 600)
     commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
-    # Only the nursery, which forks the children, and its guard stay.
-    assert len(commands) <= 2
-    assert all("tasks.nursery" in command for command in commands)
+    # Only the nursery, which forks the children, and its guard stay. (Checker processes of other
+    # tests may live beside them.)
+    assert sum("tasks.nursery" in command for command in commands) <= 2
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 5])
