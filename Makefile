@@ -19,8 +19,7 @@ demo: setup
 	@$(BIN)/restem demo
 
 test: check
-	@scripts/browser.sh
-	@$(BIN)/python -m pytest tests
+	@RESTEM_VLLM_PYTHON="$$(scripts/test_parts.sh)" $(BIN)/python -m pytest tests
 
 check: setup
 	@$(BIN)/ruff check .

@@ -55,8 +55,12 @@ def _run(config: str, changes: list[str] | None, dry_run: bool, as_json: bool) -
     if dry_run:
         _print_plan(settings, as_json)
         return
+    from flows.journal import is_completed
     from flows.server import prefect_server
+    from flows.services import warm_up
 
+    if not is_completed(settings.run_id):  # else everything is likely cached
+        warm_up()
     with prefect_server():
         from flows.rest_em import rest_em
 

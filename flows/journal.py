@@ -60,6 +60,14 @@ class Journal:
         draft.replace(self.folder / "run.json")
 
 
+def is_completed(run_id: str) -> bool:
+    """Whether the last attempt at a run came to its end."""
+    try:
+        return json.loads((home() / "runs" / run_id / "run.json").read_text())["state"] == "completed"
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 def read_journal(run: str) -> tuple[Json, list[Json]]:
     """Head and step lines of a run, given its id or an unambiguous beginning of it.
 

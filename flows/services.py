@@ -9,18 +9,18 @@ from typing import Any
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.runtime import Progress, Runtime, home
 from tasks.settings import Resources
-from tasks.stage import close_nursery, preload
+from tasks.stage import close_nursery, nursery, preload
 
-# Imported once by the process that engines and trainers are forked from (tasks/nursery.py).
-PRELOAD = [
-    "torch",
-    "transformers",
-    "trl",
-    "tasks.generate.transformers_engine",
-    "tasks.finetune.trainer",
-]
+# Imported once by the process that engines and trainers are forked from.
+PRELOAD = ["tasks.warm"]
 # A math answer that the checker has not settled by then is a checker error (tasks/filter/pool.py).
 GRADE_SECONDS = 5.0
+
+
+def warm_up() -> None:
+    """Start what takes seconds to import, so that it is ready when the first step asks for it."""
+    preload(PRELOAD)
+    nursery(home() / "logs" / "nursery.log")
 
 
 class Services:

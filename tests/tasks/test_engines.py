@@ -141,7 +141,7 @@ def test_a_variable_that_names_no_program_is_the_users_mistake(tmp_path, monkeyp
 def vllm_python() -> Path:
     named = os.environ.get(VARIABLE)
     if not named:
-        pytest.skip(f"{VARIABLE} is not set: no environment with vLLM for this test")
+        pytest.skip(f"{VARIABLE} is not set: no environment with vLLM (make test makes one)")
     return Path(named)
 
 
