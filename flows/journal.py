@@ -63,7 +63,9 @@ class Journal:
 def is_completed(run_id: str) -> bool:
     """Whether the last attempt at a run came to its end."""
     try:
-        return json.loads((home() / "runs" / run_id / "run.json").read_text())["state"] == "completed"
+        return (
+            json.loads((home() / "runs" / run_id / "run.json").read_text())["state"] == "completed"
+        )
     except (OSError, ValueError, KeyError):
         return False
 

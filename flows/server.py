@@ -26,6 +26,7 @@ from tasks.runtime import home
 
 # The first start migrates the database, which took over a minute on slow disks.
 START_SECONDS = 180.0
+SEND_SECONDS = 5.0
 _POLL = 0.1
 # What a run by itself has no use for: schedules, work pools, automations. It leaves the processor
 # to the run; recording events and task runs stays on, so that the UI shows them.
@@ -80,7 +81,16 @@ def prefect_server(port: int = 0) -> Iterator[str]:
         try:
             yield address
         finally:
+            _send_logs()
             os.environ.pop("PREFECT_API_URL", None)
+
+
+def _send_logs() -> None:
+    """Wait for what Prefect logs in the background; once the server ends it could not be sent."""
+    if "prefect.logging.handlers" in sys.modules:
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all(timeout=SEND_SECONDS)
 
 
 def _join_or_start(folder: Path, port: int) -> str:

@@ -37,6 +37,7 @@ class Restem:
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
+        assert "--- " not in done.stderr, done.stderr  # how Python's and Prefect's logging fail
         return done.stdout + done.stderr
 
     def demo(self, *changes: str) -> list[dict[str, Any]]:

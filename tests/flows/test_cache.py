@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.bench.resume import digests, leftovers
+from flows.bench.resume import SMALL, digests, leftovers
 from tests.flows.conftest import Restem
 
 
@@ -48,6 +48,13 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
         ).json()
     assert len(tasks) == expected
     assert {task["state"]["name"] for task in tasks} == {"Cached"}
+
+
+def test_a_run_with_a_server_of_its_own_ends_in_silence(copied: Restem) -> None:
+    flags = [part for change in SMALL for part in ("--set", change)]
+    said = copied("demo", *flags, PREFECT_API_URL="")
+    assert "steps: 0 run" in said
+    assert said.splitlines()[-1].startswith("report: ")
 
 
 def test_another_cap_runs_select_and_later_only(copied: Restem) -> None:

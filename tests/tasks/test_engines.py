@@ -66,6 +66,21 @@ def test_samples_of_several_children_are_those_of_one_process_in_order(folder, t
     assert sum("tasks.nursery" in command for command in commands) <= 2
 
 
+def test_a_warm_nursery_leaves_children_nothing_to_import(folder):
+    code = (
+        "import sys, tasks.warm; from pathlib import Path; before = set(sys.modules); "
+        "from tasks.generate.transformers_engine import TransformersEngine as Engine; "
+        "from tasks.sampling import Sampling; "
+        "engine = Engine(Path(sys.argv[1]), device='cpu', dtype='float32', threads=1, "
+        "batch_size=2); engine.sample(['3 and 4 is '], [(0, 1)], Sampling(max_tokens=2)); "
+        "print(len(set(sys.modules) - before))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", code, str(folder)]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 10  # without the warming it is over a thousand
+
+
 @pytest.mark.parametrize("replicas", [1, 2, 5])
 def test_every_request_goes_to_one_child_with_all_samples_of_its_prompt(replicas: int):
     requests = [(i % 40, i) for i in range(2000)]
