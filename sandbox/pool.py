@@ -1,0 +1,190 @@
+"""A pool of warm containers: jobs go in, verdicts come out in the same order, none is lost.
+
+A container that faults is replaced and its job runs again elsewhere; only a job that faults
+ATTEMPTS containers is a `sandbox_error`, which is a statement about the sandbox and never one
+about the program. No code is ever run on the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import docker
+import docker.errors
+
+from sandbox.container import LABEL, Container, SandboxFault
+from sandbox.verdict import Job, Status, Verdict, judge
+
+ATTEMPTS = 3
+# Between attempts, for an engine that is being restarted.
+PAUSE_SECONDS = 1.0
+# A container is replaced after so many jobs, whatever it looks like.
+JOBS_A_CONTAINER = 5000
+# Jobs handed to the threads ahead of the one whose verdict is awaited, for each worker.
+AHEAD = 8
+
+
+class NoEngine(Exception):
+    """There is no Docker engine to be used; the message says how to get one."""
+
+
+def connect() -> docker.DockerClient:
+    """The Docker engine of this machine (or that of DOCKER_HOST).
+
+    Raises:
+        NoEngine: in one line, why not and what to do.
+    """
+    try:
+        client = docker.from_env(timeout=60)
+        client.ping()
+        return client
+    except docker.errors.DockerException as error:
+        text = str(error)
+    if "ermission" in text:
+        raise NoEngine(
+            "no permission to use the Docker engine; add yourself to the group docker, or set "
+            "DOCKER_HOST to a rootless engine"
+        )
+    raise NoEngine(
+        "no Docker engine answers; install one (Debian: apt-get install docker.io), start it, or "
+        "set DOCKER_HOST"
+    )
+
+
+class SandboxPool:
+    """Containers for as many jobs at once as there are workers; a context manager."""
+
+    def __init__(
+        self,
+        image: str,
+        *,
+        workers: int = 0,
+        memory: int = 256 * 2**20,
+        runtime: str | None = None,
+    ) -> None:
+        """Find engine and image; containers are started when they are first needed.
+
+        Args:
+            image: Name or digest of the image.
+            workers: Containers; 0: one for each core.
+            memory: Largest `Limits.memory` of the jobs, in bytes.
+            runtime: Of the engine; None: its default.
+
+        Raises:
+            NoEngine: no engine, or no such image in it.
+        """
+        self._client = connect()
+        try:
+            self.image = str(self._client.images.get(image).id)
+        except docker.errors.ImageNotFound:
+            raise NoEngine(f"image {image} is missing; run `restem sandbox build`") from None
+        self.workers = workers or os.cpu_count() or 1
+        self._memory, self._runtime = memory, runtime
+        self._free: queue.SimpleQueue[Container | None] = queue.SimpleQueue()
+        for _ in range(self.workers):
+            self._free.put(None)
+        self._threads = ThreadPoolExecutor(self.workers, "sandbox")
+        self._closed = False
+        self.started = 0
+
+    def submit(self, job: Job) -> Future[Verdict]:
+        """Run a job when a worker is free."""
+        return self._threads.submit(self._run, job)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Verdict]:
+        """Verdicts in the order of the jobs, which are taken as they are needed."""
+        waiting: list[Future[Verdict]] = []
+        for job in jobs:
+            waiting.append(self.submit(job))
+            if len(waiting) >= self.workers * AHEAD:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+    def close(self) -> None:
+        """Remove all containers."""
+        self._closed = True
+        self._threads.shutdown(cancel_futures=True)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                container = self._free.get_nowait()
+                if container is not None:
+                    container.close()
+        self._client.close()
+
+    def __enter__(self) -> SandboxPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, job: Job) -> Verdict:
+        fault = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_SECONDS * attempt)
+            container = self._free.get()
+            try:
+                if container is None or container.jobs >= JOBS_A_CONTAINER:
+                    container = self._replace(container)
+                return self._judge(job, container)
+            except SandboxFault as error:
+                fault = str(error)
+                if container is not None:
+                    container.close()
+                container = None
+            finally:
+                self._free.put(container)
+        total = len(job.tests)
+        return Verdict(Status.SANDBOX_ERROR, 0, total, None, 0.0, self.image, fault)
+
+    def _replace(self, old: Container | None) -> Container:
+        if old is not None:
+            old.close()
+        self.started += 1
+        return Container(self._client, self.image, memory=self._memory, runtime=self._runtime)
+
+    def _judge(self, job: Job, container: Container) -> Verdict:
+        reports: list[tuple[Status, dict[str, Any]]] = []
+
+        def seen(number: int, report: dict[str, Any]) -> bool:
+            if number != len(reports) or number >= len(job.tests):
+                raise SandboxFault("reports out of order")
+            status = judge(job.tests[number], report, call=job.entry is not None)
+            reports.append((status, report))
+            return status is Status.CORRECT or not job.stop_at_failure
+
+        container.run(job, seen)
+        failures = [i for i, (status, _) in enumerate(reports) if status is not Status.CORRECT]
+        if not failures and len(reports) < len(job.tests):
+            raise SandboxFault("reports are missing")
+        first = failures[0] if failures else None
+        whole = first is None or not job.stop_at_failure
+        considered = reports if whole else reports[: first + 1]
+        return Verdict(
+            status=reports[first][0] if first is not None else Status.CORRECT,
+            passed=sum(status is Status.CORRECT for status, _ in considered),
+            total=len(job.tests),
+            first_failure=first,
+            seconds=round(sum(report["cpu"] for _, report in considered), 4),
+            image=self.image,
+            detail=reports[first][1]["stderr"][-500:] if first is not None else "",
+        )
+
+
+def remove_leftovers(client: docker.DockerClient) -> int:
+    """Remove containers whose pool is gone (its process was killed); how many there were."""
+    removed = 0
+    for container in client.containers.list(all=True, filters={"label": LABEL}):
+        owner = container.labels.get(LABEL, "")
+        if not os.path.exists(f"/proc/{owner}"):
+            with contextlib.suppress(docker.errors.APIError):
+                container.remove(force=True)
+                removed += 1
+    return removed

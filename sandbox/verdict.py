@@ -1,0 +1,172 @@
+"""Jobs, limits and verdicts of the sandbox, and the comparison, which happens outside of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+# A float is right within this relative or absolute error, as in most programming contests; only
+# where the expected token is itself written as a float.
+FLOAT_ERROR = 1e-6
+
+
+class Status(StrEnum):
+    """How a job or a test of it ended."""
+
+    CORRECT = "correct"
+    WRONG_ANSWER = "wrong_answer"
+    RUNTIME_ERROR = "runtime_error"
+    TIME_LIMIT = "time_limit"
+    MEMORY_LIMIT = "memory_limit"
+    OUTPUT_LIMIT = "output_limit"
+    COMPILE_ERROR = "compile_error"
+    SANDBOX_ERROR = "sandbox_error"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one program may use.
+
+    Attributes:
+        cpu: Processor time of a test in seconds; wall time is limited to three times that.
+        memory: Bytes of address space beyond the interpreter's.
+        output: Bytes that a program may print.
+        file: Bytes of the largest file it may write.
+        processes: Processes and threads at once.
+    """
+
+    cpu: float = 4.0
+    memory: int = 256 * 2**20
+    output: int = 8 * 2**20
+    file: int = 16 * 2**20
+    processes: int = 32
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test: standard input and output, or arguments and the expected value."""
+
+    stdin: str = ""
+    expected: str = ""
+    args: tuple[Any, ...] | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program and its tests.
+
+    Attributes:
+        program: Python source.
+        tests: In order; all of one form.
+        entry: Name of the function (or method of `Solution`) that is called; None: a program that
+            reads standard input.
+        limits: For each test.
+        stop_at_failure: Whether the tests after the first failure are left out.
+    """
+
+    program: str
+    tests: tuple[Test, ...]
+    entry: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    stop_at_failure: bool = True
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a job.
+
+    Attributes:
+        status: `correct`, or that of the first test that failed.
+        passed: Tests passed; with stop_at_failure, before the first failure.
+        total: Tests of the job.
+        first_failure: Its index, or None.
+        seconds: Processor time of all tests that ran.
+        image: Digest of the image that ran it.
+        detail: End of the standard error, or of the sandbox's own error.
+    """
+
+    status: Status
+    passed: int
+    total: int
+    first_failure: int | None
+    seconds: float
+    image: str = ""
+    detail: str = ""
+
+
+def judge(test: Test, report: dict[str, Any], *, call: bool) -> Status:
+    """The status of one test from what the runner reports."""
+    if report["status"] != "ok":
+        return Status(report["status"])
+    good = same_value(report["output"], test.value) if call else same_output(report, test)
+    return Status.CORRECT if good else Status.WRONG_ANSWER
+
+
+def same_output(report: dict[str, Any], test: Test) -> bool:
+    """Whether the printed lines are the expected ones, token by token.
+
+    White space at the ends of lines and empty lines at the end do not count; the order and the
+    number of lines and tokens do.
+    """
+    got, expected = _lines(report["output"]), _lines(test.expected)
+    if len(got) != len(expected):
+        return False
+    return all(_same_line(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def _lines(text: str) -> list[list[str]]:
+    lines = [line.split() for line in text.replace("\r\n", "\n").split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _same_line(got: list[str], expected: list[str]) -> bool:
+    return len(got) == len(expected) and all(map(same_token, got, expected))
+
+
+def same_token(got: str, expected: str) -> bool:
+    """Equal text, or numbers within FLOAT_ERROR where the expected one is written as a float."""
+    if got == expected:
+        return True
+    if not any(sign in expected for sign in ".eE"):
+        return False
+    try:
+        return _close(float(got), float(expected))
+    except ValueError:
+        return False
+
+
+def same_value(text: str, expected: Any) -> bool:
+    """Whether a call returned the expected value; the text is JSON from the container."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return _equal(value, expected)
+
+
+def _equal(got: Any, expected: Any) -> bool:
+    if isinstance(expected, tuple):
+        expected = list(expected)
+    if isinstance(expected, bool) or isinstance(got, bool):
+        return got is expected
+    if isinstance(expected, float) and isinstance(got, int | float):
+        return _close(float(got), expected)
+    if isinstance(expected, list):
+        same_size = isinstance(got, list) and len(got) == len(expected)
+        return same_size and all(map(_equal, got, expected))
+    if isinstance(expected, dict):
+        same_keys = isinstance(got, dict) and got.keys() == {str(key) for key in expected}
+        return same_keys and all(_equal(got[str(key)], expected[key]) for key in expected)
+    return type(got) is type(expected) and got == expected
+
+
+def _close(got: float, expected: float) -> bool:
+    if math.isnan(expected):
+        return math.isnan(got)
+    return math.isclose(got, expected, rel_tol=FLOAT_ERROR, abs_tol=FLOAT_ERROR)

@@ -1,0 +1,218 @@
+"""What programs try, one property each; after each an honest job must pass in the same worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.container import LABEL
+from sandbox.pool import SandboxPool, connect
+from sandbox.verdict import Job, Limits, Status, Verdict
+from sandbox.verdict import Test as Case
+
+HONEST = Job("print(int(input()) + 1)", (Case("41\n", "42"),))
+FAST = Limits(cpu=1.0)
+SECRET = "9418263750"
+
+# Each program gets the line 41, and 42 is expected; `right` are the statuses that may come of it.
+ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text())
+
+
+def one(pool: SandboxPool, job: Job) -> Verdict:
+    return next(iter(pool.run([job])))
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[attack["name"] for attack in ATTACKS])
+def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: dict):
+    verdict = one(pool, Job(attack["program"], (Case("41\n", "42"),), limits=FAST))
+    assert verdict.status.value in attack["right"], verdict
+    began = time.monotonic()
+    assert one(pool, HONEST).status is Status.CORRECT
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        open('/tmp/alive', 'w').close()\n        time.sleep(100)\n    os._exit(0)\n"
+        "print(42)",
+        "import os, time\nif os.fork() == 0:\n    time.sleep(100)\nprint(42)",
+    ],
+    ids=["double fork", "child keeps stdout"],
+)
+def test_nothing_outlives_its_job(pool: SandboxPool, program: str):
+    began = time.monotonic()
+    assert one(pool, Job(program, (Case("", "42"),))).status is Status.CORRECT
+    assert time.monotonic() - began < 30
+    look = (
+        "import os\nn = [p for p in os.listdir('/proc') if p.isdigit()]\n"
+        "print(len(n), os.listdir('/tmp') == [str(os.getuid())])"
+    )
+    # Process 1, the supervisor and this program.
+    assert one(pool, Job(look, (Case("", "3 True"),))).status is Status.CORRECT
+
+
+def test_no_job_sees_what_another_left(pool: SandboxPool):
+    leave = (
+        "import builtins, sys, os\nbuiltins.left = sys.left = 1\nos.environ['LEFT'] = '1'\n"
+        f"import math\nmath.left = '{SECRET}'\nopen('/tmp/left', 'w').write('{SECRET}')\nprint(42)"
+    )
+    assert one(pool, Job(leave, (Case("", "42"),))).status is Status.CORRECT
+    look = (
+        "import builtins, sys, os, math\nprint(hasattr(builtins, 'left'), hasattr(sys, 'left'), "
+        "'LEFT' in os.environ, hasattr(math, 'left'), os.path.exists('/tmp/left'))"
+    )
+    expected = "False False False False False"
+    assert one(pool, Job(look, (Case("", expected),))).status is Status.CORRECT
+
+
+def test_another_jobs_input_is_nowhere_in_memory(pool: SandboxPool):
+    assert one(pool, Job("print(input())", (Case(SECRET, SECRET),))).status is Status.CORRECT
+    scan = (
+        "half = input()\nneedle = (half + '263750').encode()\nfound = 0\n"
+        "with open('/proc/self/maps') as maps, open('/proc/self/mem', 'rb', 0) as memory:\n"
+        "    for line in maps:\n"
+        "        if ' rw' not in line or '[v' in line: continue\n"
+        "        start, end = (int(x, 16) for x in line.split()[0].split('-'))\n"
+        "        memory.seek(start)\n"
+        "        try: found += memory.read(end - start).count(needle)\n"
+        "        except OSError: pass\n"
+        "print('seen', found > 8)"
+    )
+    # The needle itself, joined at run time, is there a few times.
+    verdict = one(pool, Job(scan, (Case("9418", "seen False"),)))
+    assert verdict.status in (Status.CORRECT, Status.RUNTIME_ERROR), verdict
+
+
+def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
+    hunt = (
+        "import gc, sys\nhalf = input()\nfound = []\n"
+        "def look(text):\n    if isinstance(text, str) and text.startswith(half) and len(text) > "
+        "len(half): found.append(text)\n"
+        "frame = sys._getframe()\n"
+        "while frame:\n    for v in list(frame.f_locals.values()): look(v)\n"
+        "    frame = frame.f_back\n"
+        "for thing in gc.get_objects():\n    if isinstance(thing, dict):\n"
+        "        for v in list(thing.values()): look(v)\n"
+        "print(found[0] if found else 'nothing')"
+    )
+    verdict = one(pool, Job(hunt, (Case(SECRET[:5], SECRET),)))
+    assert verdict.status is Status.WRONG_ANSWER
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "class A:\n    def __eq__(self, other): return True\ndef f(): return A()",
+        "class A(int):\n    def __eq__(self, other): return True\ndef f(): return A(3)",
+        "class A(list):\n    __class__ = int\ndef f(): return A()",
+        "import pickle\ndef f(): return pickle.dumps(42)",
+        "def f(): return [42]",
+        "def f(): return '42'",
+        "def f(): return True",
+        "def f(): print(42)",
+    ],
+)
+def test_only_the_value_itself_is_right(pool: SandboxPool, value: str):
+    verdict = one(pool, Job(value, (Case(args=(), value=42),), entry="f"))
+    assert verdict.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR)
+    good = Job("def f(): return 42", (Case(args=(), value=42),), entry="f")
+    assert one(pool, good).status is Status.CORRECT
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "input()",
+        "sys.stdin.readline()",
+        "sys.stdin.read()",
+        "sys.stdin.buffer.read()",
+        "open(0).read()",
+        "os.read(0, 100)",
+        "next(iter(sys.stdin))",
+        "list(fileinput.input())[0]",
+        "io.TextIOWrapper(sys.stdin.buffer).readline()",
+    ],
+)
+def test_every_honest_way_to_read(pool: SandboxPool, read: str):
+    program = f"import sys, os, io, fileinput\nprint(int({read}) + 1)"
+    assert one(pool, Job(program, (Case("41\n", "42"),))).status is Status.CORRECT
+
+
+def test_much_honest_output_and_unread_input(pool: SandboxPool):
+    text = "\n".join(str(i) for i in range(40000))
+    big = Job("print('\\n'.join(map(str, range(40000))))", (Case("x" * 5_000_000, text),))
+    assert one(pool, big).status is Status.CORRECT
+    noisy = "import sys\nsys.stderr.write('x' * 200000)\nprint(42)"
+    assert one(pool, Job(noisy, (Case("", "42"),))).status is Status.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("printed", "status"),
+    [
+        ("1 2\\n3 4", "correct"),
+        ("1 2  \\n3  4\\n\\n", "correct"),
+        ("1 2", "wrong_answer"),
+        ("3 4\\n1 2", "wrong_answer"),
+        ("2 1\\n3 4", "wrong_answer"),
+        ("1 2\\n3 4\\n3 4", "wrong_answer"),
+        ("1 2 3 4", "wrong_answer"),
+    ],
+)
+def test_order_and_number_are_never_ignored(pool: SandboxPool, printed: str, status: str):
+    verdict = one(pool, Job(f"print('{printed}')", (Case("", "1 2\n3 4\n"),)))
+    assert verdict.status.value == status
+
+
+def test_jobs_beside_each_other_do_not_meet(image: str):
+    hunter = (
+        "import os, time\nend = time.time() + 1\nseen = set()\nwhile time.time() < end:\n"
+        "    seen |= {p for p in os.listdir('/proc') if p.isdigit()}\n"
+        "    for p in seen:\n        try: os.kill(int(p), 0)\n        except OSError: pass\n"
+        "print(len(seen))"
+    )
+    with SandboxPool(image, workers=2) as pool:
+        verdicts = list(pool.run([Job(hunter, (Case("", "3"),))] * 2))
+    assert [v.status for v in verdicts] == [Status.CORRECT] * 2
+
+
+def test_a_busy_machine_does_not_fail_an_honest_program(image: str):
+    work = "t = 0\nfor i in range(9_000_000): t += i\nprint(t)"
+    job = Job(work, (Case("", str(sum(range(9_000_000)))),), limits=Limits(cpu=4.0))
+    loops = [os.posix_spawn("/bin/sh", ["sh", "-c", "while :; do :; done"], {}) for _ in range(4)]
+    try:
+        with SandboxPool(image, workers=2) as pool:
+            verdicts = list(pool.run([job] * 2))
+    finally:
+        for pid in loops:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+    assert [v.status for v in verdicts] == [Status.CORRECT] * 2
+
+
+def test_a_killed_container_loses_no_job(image: str):
+    with SandboxPool(image, workers=1) as pool:
+        assert one(pool, HONEST).status is Status.CORRECT
+        slow = Job("import time\ntime.sleep(2)\nprint(42)", (Case("", "42"),))
+        future = pool.submit(slow)
+        time.sleep(1.0)
+        for container in pool._client.containers.list():
+            if container.labels.get("restem.sandbox") == str(os.getpid()):
+                container.kill()
+        assert future.result().status is Status.CORRECT
+        assert pool.started == 2
+
+
+def test_closing_the_pool_removes_its_containers(image: str):
+    client = connect()
+    mine = {"label": f"{LABEL}={os.getpid()}"}
+    before = len(client.containers.list(all=True, filters=mine))
+    with SandboxPool(image, workers=2) as pool:
+        list(pool.run([HONEST] * 8))
+        assert len(client.containers.list(filters=mine)) > before
+    assert len(client.containers.list(all=True, filters=mine)) == before
