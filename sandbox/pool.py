@@ -165,8 +165,9 @@ class SandboxPool:
         if not failures and len(reports) < len(job.tests):
             raise SandboxFault("reports are missing")
         first = failures[0] if failures else None
-        whole = first is None or not job.stop_at_failure
-        considered = reports if whole else reports[: first + 1]
+        considered = reports
+        if first is not None and job.stop_at_failure:
+            considered = reports[: first + 1]
         return Verdict(
             status=reports[first][0] if first is not None else Status.CORRECT,
             passed=sum(status is Status.CORRECT for status, _ in considered),
