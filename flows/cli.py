@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli_sandbox import execute, sandbox_app
 from tasks.errors import StepError, UserError
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ engine_app = typer.Typer(help="The vLLM engine's own environment.", no_args_is_h
 store_app = typer.Typer(help="The artifact store.", no_args_is_help=True)
 app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
+app.add_typer(sandbox_app, name="sandbox")
+app.command()(execute)
 
 Changes = Annotated[
     list[str] | None,
@@ -186,7 +189,7 @@ def serve(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="resume, overhead, generate or memory.")],
+    name: Annotated[str, typer.Argument(help="resume, overhead, generate, memory or sandbox.")],
     options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
 ) -> None:
     """Measure something against its baseline in the same run; the last line is the ratio."""

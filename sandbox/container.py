@@ -113,6 +113,7 @@ class Container:
         call = job.entry is not None
         tests = [{"args": t.args} if call else {"stdin": t.stdin} for t in job.tests]
         message = {"id": name, "program": job.program, "entry": job.entry, "tests": tests}
+        message["wrap"] = job.wrap
         self._timeout(job.limits.cpu * STARVED_FACTOR + SLACK_SECONDS)
         try:
             self._send({**message, "limits": _limits(job.limits)})

@@ -95,7 +95,7 @@ class SandboxPool:
 
     def submit(self, job: Job) -> Future[Verdict]:
         """Run a job when a worker is free."""
-        return self._threads.submit(self._run, job)
+        return self._threads.submit(self.judge_now, job)
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Verdict]:
         """Verdicts in the order of the jobs, which are taken as they are needed."""
@@ -124,7 +124,8 @@ class SandboxPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self, job: Job) -> Verdict:
+    def judge_now(self, job: Job) -> Verdict:
+        """Run a job in the calling thread, as soon as a container is free."""
         fault = ""
         for attempt in range(ATTEMPTS):
             if attempt:

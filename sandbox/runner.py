@@ -305,7 +305,7 @@ def _become(job: Json, test: Json, uid: int, code: bytes, given: int, ends: list
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(HOME=folder, PATH="/usr/bin:/bin", LANG="C.UTF-8", PYTHONHASHSEED="0")
-    _task[:] = [job["program"], job["entry"], test.get("args"), code]
+    _task[:] = [job["program"], job["entry"], test.get("args"), code, job.get("wrap")]
 
 
 def _mapped() -> int:
@@ -325,7 +325,7 @@ def run_program() -> None:
     import marshal
     import types
 
-    source, entry, arguments, compiled = _task
+    source, entry, arguments, compiled, wrap = _task
     _task.clear()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.enable()
@@ -341,7 +341,7 @@ def run_program() -> None:
     sys.argv = ["main.py"]
     if not compiled:
         try:
-            code = compile(source, "main.py", "exec", dont_inherit=True)
+            code = _compile(source, wrap)
             _write_all(4, marshal.dumps(code))
         except BaseException:
             traceback.print_exc(limit=0)
@@ -358,6 +358,21 @@ def run_program() -> None:
     if status == 0 and entry is not None:
         status = _guarded(lambda: _call(module.__dict__, entry, arguments))
     _end(status)
+
+
+def _compile(source: str, wrap: bool) -> Any:
+    """Compile a program, with `wrap` as the body of a function if it is no module."""
+    try:
+        return compile(source, "main.py", "exec", dont_inherit=True)
+    except SyntaxError:
+        if not wrap:
+            raise
+        body = "".join(f" {line}\n" for line in source.split("\n"))
+        try:
+            return compile(f"def main():\n{body}\nmain()\n", "main.py", "exec", dont_inherit=True)
+        except SyntaxError:
+            pass
+        raise
 
 
 def _guarded(work: Any) -> int:

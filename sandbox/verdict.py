@@ -66,6 +66,9 @@ class Job:
             reads standard input.
         limits: For each test.
         stop_at_failure: Whether the tests after the first failure are left out.
+        wrap: Whether a program that is no module, because it says `return` at its top level or
+            `nonlocal` of a name there, runs as the body of a function. The authors of APPS ran all
+            programs so, and some of its reference solutions need it.
     """
 
     program: str
@@ -73,6 +76,7 @@ class Job:
     entry: str | None = None
     limits: Limits = field(default_factory=Limits)
     stop_at_failure: bool = True
+    wrap: bool = False
 
 
 @dataclass(frozen=True)

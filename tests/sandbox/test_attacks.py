@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from pathlib import Path
 
 import pytest
 
+from sandbox.check import ATTACKS, HONEST, attempt
 from sandbox.container import LABEL
 from sandbox.pool import SandboxPool, connect
 from sandbox.verdict import Job, Limits, Status, Verdict
 from sandbox.verdict import Test as Case
 
-HONEST = Job("print(int(input()) + 1)", (Case("41\n", "42"),))
 FAST = Limits(cpu=1.0)
 SECRET = "9418263750"
-
-# Each program gets the line 41, and 42 is expected; `right` are the statuses that may come of it.
-ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text())
 
 
 def one(pool: SandboxPool, job: Job) -> Verdict:
@@ -28,11 +23,8 @@ def one(pool: SandboxPool, job: Job) -> Verdict:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack["name"] for attack in ATTACKS])
 def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: dict):
-    verdict = one(pool, Job(attack["program"], (Case("41\n", "42"),), limits=FAST))
-    assert verdict.status.value in attack["right"], verdict
-    began = time.monotonic()
-    assert one(pool, HONEST).status is Status.CORRECT
-    assert time.monotonic() - began < 30
+    outcome = attempt(pool, attack)
+    assert outcome.held, outcome
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""The verbs about running programs: `restem execute` and `restem sandbox`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.errors import UserError
+
+sandbox_app = typer.Typer(help="The sandbox that programs run in.", no_args_is_help=True)
+
+
+def execute(
+    file: Annotated[Path, typer.Argument(help="JSON lines of programs and tests; - for input.")],
+    workers: Annotated[int, typer.Option(help="Containers; 0: one a core.", min=0)] = 0,
+) -> None:
+    """Run programs on their tests in the sandbox: one line for each with its verdict."""
+    from sandbox.image import TAG
+    from sandbox.pool import NoEngine, SandboxPool
+    from tasks.filter.execute_file import MEMORY_MB, execute_lines
+
+    if str(file) != "-" and not file.is_file():
+        raise UserError(f"{file}: no such file; expected JSON lines with id, program and tests")
+    stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    try:
+        with stream, SandboxPool(TAG, workers=workers, memory=MEMORY_MB * 2**20) as pool:
+            execute_lines(stream, pool, sys.stdout)
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+
+
+@sandbox_app.command("build")
+def build() -> None:
+    """Make the image, from a registry's base image or from Debian's packages."""
+    from sandbox import image
+    from sandbox.pool import NoEngine
+
+    try:
+        typer.echo(image.build(typer.echo))
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+
+
+@sandbox_app.command("check")
+def check() -> None:
+    """Attack the sandbox on this machine; exit 1 if anything gets through."""
+    from sandbox.check import check as attack
+    from sandbox.image import TAG
+    from sandbox.pool import NoEngine, SandboxPool
+
+    broken = count = 0
+    try:
+        with SandboxPool(TAG, workers=1) as pool:
+            for outcome in attack(pool):
+                count += 1
+                broken += not outcome.held
+                word = "held" if outcome.held else "BROKEN"
+                typer.echo(f"{outcome.name:40} {outcome.status.value:16} {word}")
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+    typer.echo(f"{count - broken} of {count} attacks held, on {os.uname().nodename}")
+    if broken:
+        raise typer.Exit(1)

@@ -1,0 +1,98 @@
+"""`restem execute`: verdicts in the order of the input, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.verdict import Job
+from tasks.errors import UserError
+from tasks.filter.execute_file import read_job
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = {
+    "id": 1,
+    "program": "print(int(input()) * 2)",
+    "tests": [{"input": "3", "output": "6"}, {"input": "4", "output": "8\n"}],
+}
+
+
+def execute(file: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows.cli", "execute", str(file)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_line_gets_its_verdict_in_order(image: str, tmp_path: Path):
+    call = {"entry_point": "f", "cases": [{"args": [1, 2], "expected": 3}]}
+    rows = [
+        GOOD,
+        {**GOOD, "id": "slow", "program": "while True: pass", "time_limit": 0.5},
+        {**GOOD, "id": None, "program": "print(6)"},
+        {"id": 4, "program": "def f(a, b): return a + b", "tests": call},
+        {"id": 5, "program": "def f(a, b): return a + b", "tests": [call]},
+        {**GOOD, "id": 6, "program": "x = bytearray(2**30)", "memory_mb": 64},
+    ]
+    file = tmp_path / "jobs.jsonl"
+    file.write_text("\n\n".join(map(json.dumps, rows)))
+    done = execute(file)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in found] == [row["id"] for row in rows]
+    assert [(r["status"], r["passed"], r["total"], r["first_failure"]) for r in found] == [
+        ("correct", 2, 2, None),
+        ("time_limit", 0, 2, 0),
+        ("wrong_answer", 1, 2, 1),
+        ("correct", 1, 1, None),
+        ("correct", 1, 1, None),
+        ("memory_limit", 0, 2, 0),
+    ]
+    assert all(row["seconds"] >= 0 for row in found)
+
+
+def test_what_was_run_before_a_bad_line_is_kept(image: str, tmp_path: Path):
+    file = tmp_path / "jobs.jsonl"
+    file.write_text(json.dumps(GOOD) + "\n{}\n")
+    done = execute(file)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["status"] == "correct"
+    assert done.stderr.startswith("restem: line 2: expected an object with")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "expected an object"),
+        (json.dumps({**GOOD, "program": 3}), '"program"'),
+        (json.dumps({**GOOD, "tests": []}), '"tests"'),
+        (json.dumps({**GOOD, "tests": [3]}), '"tests"'),
+        (json.dumps({**GOOD, "tests": [{"input": "1"}]}), '"output"'),
+        (json.dumps({**GOOD, "tests": {"entry_point": "f"}}), '"cases"'),
+        (json.dumps({**GOOD, "tests": {"entry_point": "f", "cases": [{"args": 1}]}}), '"args"'),
+        (json.dumps({**GOOD, "time_limit": -1}), '"time_limit"'),
+        (json.dumps({**GOOD, "memory_mb": 1e9}), '"memory_mb"'),
+    ],
+)
+def test_a_mistake_names_its_field(line: str, said: str):
+    with pytest.raises(UserError, match=said):
+        read_job(line)
+
+
+def test_the_defaults_are_the_sandboxs_own():
+    _, job = read_job(json.dumps(GOOD))
+    assert job == Job(job.program, job.tests)
+
+
+def test_without_an_engine_one_line_says_what_to_do(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    file = tmp_path / "jobs.jsonl"
+    file.write_text(json.dumps(GOOD))
+    done = execute(file)
+    assert done.returncode == 2
+    assert "no Docker engine answers; install one" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
