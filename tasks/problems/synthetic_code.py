@@ -178,8 +178,12 @@ def _sensible(task: Task) -> bool:
     """Whether a task is defined for all inputs, and by words that mean one thing."""
     names = [step.name for step in task.steps]
     operations = [TABLES[task.kind][name] for name in names]
-    # An operation that comes twice is one in disguise (plus 4, plus 5) or none (reverse, reverse).
-    if len(set(names)) < len(names) or any(operation.ends for operation in operations[:-1]):
+    operands = [step.operand for step in task.steps if step.operand]
+    # An operation that comes twice is one in disguise (plus 4, plus 5) or none (reverse, reverse),
+    # and an operand that comes twice may undo itself (times b, div b).
+    if len(set(names)) < len(names) or len(set(operands)) < len(operands):
+        return False
+    if any(operation.ends for operation in operations[:-1]):
         return False
     if task.kind == LIST:  # a list with nothing kept has no largest element
         return names[-1] not in ("largest", "smallest") or not KEEPS & set(names)
