@@ -120,7 +120,13 @@ def draw(rng: random.Random, level: str, share: str) -> Task:
         task = Task(level, kind, tuple(steps))
         if not _sensible(task) or share_of(task) != share:
             continue
-        if all(count >= MATTERING for count in mattering(task, PROBES[kind])):
+        # As the tests do, count only inputs for which something is printed; a chain that keeps
+        # next to nothing, or prints the same for all, is no task.
+        values = [value for value in PROBES[kind] if task.run(value)]
+        results = {task.run(value) for value in values}
+        if len(values) < PROBE_COUNT // 2 or len(results) < MATTERING:
+            continue
+        if all(count >= MATTERING for count in mattering(task, values)):
             return task
 
 
@@ -154,7 +160,8 @@ def tests_of(rng: random.Random, task: Task) -> tuple[tuple[str, str], ...]:
             values = inputs(rng, task.kind)
             if task.run(values):
                 drawn[task.input(values)] = values
-        if all(mattering(task, list(drawn.values()))):
+        results = {task.run(values) for values in drawn.values()}
+        if len(results) > 1 and all(mattering(task, list(drawn.values()))):
             return tuple((text, task.run(values) + "\n") for text, values in drawn.items())
 
 

@@ -42,11 +42,6 @@ def output(program: str, given: str) -> str:
     return done.stdout
 
 
-def outputs(rows: list[dict]) -> set[str]:
-    """What tasks compute, told by their tests alone."""
-    return {row["reference"] for row in rows}
-
-
 def test_sizes_levels_and_fields(splits: dict[str, list[dict]]) -> None:
     for split, rows in splits.items():
         assert Counter(row["level"] for row in rows) == dict(zip(LEVELS, SIZES[split], strict=True))
@@ -108,21 +103,17 @@ def test_no_task_stands_on_two_sides(seed: int) -> None:
         share: [problem.task for problem in itertools.islice(stream(share, seed=seed), 200)]
         for share in ("train", "test", "corpus")
     }
-    for compared in (lambda task: task.text, behaviour, lambda task: stepwise(task)):
+    for compared in (lambda task: task.text, behaviour, stepwise):
         found = {share: {compared(task) for task in tasks} for share, tasks in sides.items()}
         for one, other in itertools.combinations(found.values(), 2):
             assert one and not one & other
 
 
-def test_one_task_in_other_words_or_order_stays_on_its_side() -> None:
-    for first, second in itertools.combinations(("plus", "times"), 2):
-        for number in range(2, 40):
-            for name in (first, second):
-                commuted = [
-                    Task("3", LIST, (Step("sort"), Step(name, str(number)))),
-                    Task("3", LIST, (Step(name, str(number)), Step("sort"))),
-                ]
-                assert len({share_of(task) for task in commuted}) == 1
+def test_operations_that_commute_stay_on_one_side() -> None:
+    for number in map(str, range(2, 40)):
+        first, second = Step("sort"), Step("plus", number)
+        ways = [Task("3", LIST, (first, second)), Task("3", LIST, (second, first))]
+        assert len({share_of(task) for task in ways}) == 1
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -145,20 +136,15 @@ def test_every_operation_changes_some_test() -> None:
         assert len(task.steps) == SHAPES[task.level][1]
         for place in range(len(task.steps)):
             lazy = Task(task.level, task.kind, task.steps[:place] + task.steps[place + 1 :])
-            results = []
-            for given, _ in problem.tests:
-                values = [int(word) for word in given.split()]
-                results.append(lazy.run(values if "b" in task.text else [*values, 0]) + "\n")
-            if task.kind == NUMBERS:
-                assert results != [expected for _, expected in problem.tests], task.text
+            tests = [([int(word) for word in given.split()], said) for given, said in problem.tests]
+            assert any(lazy.run(values) + "\n" != said for values, said in tests), task.text
 
 
 def test_questions_are_short_and_tell_every_operand(splits: dict[str, list[dict]]) -> None:
     for row in splits["train"] + splits["test"]:
         assert len(re.findall(r"\w+", row["question"])) <= 13
         told = re.findall(r"\d+", row["question"])
-        written = [n for n in re.findall(r"\d+", row["solution"].replace("%2==", "")) if n != "1"]
-        assert set(told) <= set(written) | {"1"}, row["question"]
+        assert set(told) <= set(re.findall(r"\d+", row["solution"])), row["question"]
         assert len(row["solution"]) < 140
 
 
