@@ -12,7 +12,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-DataSet = Literal["synthetic_math", "gsm8k", "svamp", "math", "math500"]
+DataSet = Literal[
+    "synthetic_math",
+    "gsm8k",
+    "svamp",
+    "math",
+    "math500",
+    "synthetic_code",
+    "apps",
+    "humaneval",
+]
 
 
 class Section(BaseModel):
@@ -27,7 +36,7 @@ class DataSettings(Section):
     train: DataSet = Field(
         default="synthetic_math", description="Data set whose training split is used."
     )
-    test: Literal["same", "synthetic_math", "gsm8k", "svamp", "math", "math500"] = Field(
+    test: DataSet | Literal["same"] = Field(
         default="same", description="Data set whose test split is used; `same` is that of training."
     )
     source: str = Field(
@@ -60,6 +69,10 @@ class DataSettings(Section):
         ge=0,
         le=5,
         description="Keep only problems of this difficulty level (MATH, synthetic); 0: all.",
+    )
+    difficulty: Literal["introductory", "interview", "competition", "all"] = Field(
+        default="introductory",
+        description="Keep only APPS problems of this difficulty (paper: introductory).",
     )
 
 

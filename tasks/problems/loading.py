@@ -22,7 +22,10 @@ LOADERS = {
     "svamp": ("tasks.problems.svamp", "load_split"),
     "math": ("tasks.problems.math", "load_split"),
     "math500": ("tasks.problems.math", "load_split_500"),
+    "apps": ("tasks.problems.apps", "load_split"),
+    "humaneval": ("tasks.problems.humaneval", "load_split"),
     "synthetic_math": ("tasks.problems.synthetic_math", "load_split"),
+    "synthetic_code": ("tasks.problems.synthetic_code", "load_split"),
 }
 SPLITS = ("train", "test")
 
@@ -31,7 +34,7 @@ def load_split(name: str, split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of a data set's split, in the data set's own order.
 
     Args:
-        name: gsm8k, svamp, math, math500 or synthetic_math.
+        name: One of LOADERS.
         split: train or test.
         source: A folder, a .jsonl or .jsonl.gz file, or a Hub id; empty: RESTEM_DATA, then the Hub.
 
@@ -59,7 +62,7 @@ def prepare(settings: DataSettings) -> dict[str, list[Row]]:
     test_source = settings.test_source
     if not test_source and test_name == settings.train:
         test_source = settings.source
-    pool = _read(settings.train, "train", settings.source, settings.level)
+    pool = _read(settings, settings.train, "train", settings.source)
     held = _order(pool, settings.seed, "validation")[: settings.validation]
     names = {row["id"] for row in held}
     left = [row for row in pool if row["id"] not in names]
@@ -68,7 +71,7 @@ def prepare(settings: DataSettings) -> dict[str, list[Row]]:
             f"data.validation: holding out {settings.validation} of {len(pool)} training problems "
             "leaves none to train on; expected a smaller number"
         )
-    test = _read(test_name, "test", test_source, settings.level)
+    test = _read(settings, test_name, "test", test_source)
     _keep_apart(settings, test_source, pool, test)
     return {
         "train": _limit(_order(left, settings.seed, "train"), settings.train_limit),
@@ -77,15 +80,24 @@ def prepare(settings: DataSettings) -> dict[str, list[Row]]:
     }
 
 
-def _read(name: str, split: str, source: str, level: int) -> list[Row]:
-    rows = list(load_split(name, split, source=source))
-    if not rows:
+def _read(settings: DataSettings, name: str, split: str, source: str) -> list[Row]:
+    """The rows of the level asked for; the rest, big for code, is never held at once."""
+    field, wanted = "level", str(settings.level) if settings.level else ""
+    if name == "apps":
+        field, wanted = "difficulty", settings.difficulty.replace("all", "")
+    kept, levels, count = [], set(), 0
+    for row in load_split(name, split, source=source):
+        count += 1
+        levels.add(row["level"])
+        if not wanted or row["level"] == wanted:
+            kept.append(row)
+    if not count:
         raise UserError(f"{name}: no {split} problem in {source or 'the data set'}")
-    kept = [row for row in rows if not level or row["level"] == str(level)]
     if not kept:
-        levels = ", ".join(sorted({row["level"] for row in rows if row["level"]})) or "no levels"
+        has = ", ".join(sorted(levels - {""})) or "no levels"
         raise UserError(
-            f"data.level: no {split} problem of {name} has level {level}; the data set has {levels}"
+            f"data.{field}: no {split} problem of {name} has {field} {wanted}; the data set has "
+            f"{has}"
         )
     return kept
 

@@ -101,6 +101,8 @@ class Origin:
         configs: Its configurations on the Hub, all of which are read; empty: the default one.
         files: Names a file may have without its ending; `{split}` is filled in.
         layout: A folder layout that the data set's own module looks for first; for messages.
+        hub_file: A JSON-lines file in its own Hub repository, which is then downloaded and read as
+            such: `datasets` refuses repositories that have a loading script beside it.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Origin:
     configs: tuple[str, ...]
     files: tuple[str, ...]
     layout: str = ""
+    hub_file: str = ""
 
     def records(self, split: str, source: str) -> Iterator[Record]:
         """Yield the raw rows of a split from the first place that has it.
@@ -145,16 +148,31 @@ class Origin:
     def from_hub(self, split: str, source: str, looked: list[str]) -> Iterator[Record]:
         """Yield the rows of a split on the Hub; each row tells its configuration as `config`."""
         hub = source or self.hub
+        if self.hub_file and hub == self.hub:
+            yield from read_json_lines(self._download(split, looked))
+            return
         try:
             tables = list(_hub_tables(hub, split, self.configs if hub == self.hub else ()))
         except Exception as error:
-            reason = str(error).strip().split("\n")[0][:160]
-            looked.append(f"{hub} on the Hub ({type(error).__name__}: {reason})")
-            self._missing(split, looked)
+            self._unreached(hub, error, split, looked)
         for config, table in tables:
             place = f"{hub} ({config or 'default'}, {split})"
             for number, row in enumerate(table, start=1):
                 yield Record({**row, "config": config}, place, number)
+
+    def _download(self, split: str, looked: list[str]) -> Path:
+        import huggingface_hub
+
+        try:
+            name = self.hub_file.format(split=split)
+            return Path(huggingface_hub.hf_hub_download(self.hub, name, repo_type="dataset"))
+        except Exception as error:
+            self._unreached(self.hub, error, split, looked)
+
+    def _unreached(self, hub: str, error: Exception, split: str, looked: list[str]) -> NoReturn:
+        reason = str(error).strip().split("\n")[0][:160]
+        looked.append(f"{hub} on the Hub ({type(error).__name__}: {reason})")
+        self._missing(split, looked)
 
     def _inside(self, folder: Path, split: str, looked: list[str]) -> Path | None:
         names = [name.format(split=split) for name in self.files]

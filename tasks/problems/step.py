@@ -82,9 +82,11 @@ def fingerprint(source: str) -> str:
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    # A MATH folder holds 12,500 files: their names, sizes and times stand in for the content.
+    # A MATH folder holds 12,500 files: their names, sizes and times stand in for the content. APPS
+    # has its questions and starter code in files of their own.
     listing = sorted(
         (str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns)
-        for p in path.rglob("*.json*")
+        for pattern in ("*.json*", "question.txt", "starter_code.py")
+        for p in path.rglob(pattern)
     )
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from tasks.errors import UserError
 from tasks.filter.answers import grade
 from tasks.filter.extract import extract_answer
+from tasks.filter.program import complete_function
 from tasks.prompts import TEMPLATES, load_template
 
 GOOD = {
@@ -83,7 +87,8 @@ def test_a_shipped_exemplar_is_what_a_completion_would_be(name):
         assert shown.startswith(query)
         after = shown.removeprefix(query) + query
         places = [after.find(stop) for stop in template.stop if stop in after]
-        assert places and after[: min(places)].strip() == one.solution
+        # The body of a function is indented from its first line on.
+        assert places and after[: min(places)].strip() == one.solution.strip()
 
 
 def calculated(text: str) -> list[tuple[str, str]]:
@@ -118,9 +123,37 @@ def test_no_exemplar_is_a_problem_of_a_data_set(name, data):
     texts = [
         gzip.decompress(path.read_bytes()).decode()
         for path in sorted(data.glob("*.jsonl.gz"))
-        if path.stem.startswith(("gsm8k", "svamp", "math"))
+        if path.stem.startswith(("gsm8k", "svamp", "math", "apps", "humaneval"))
     ]
     assert texts
     for one in load_template(name).exemplars:
-        start = one.question[:40].replace("\\", "\\\\")
+        start = json.dumps(one.question[:40])[1:-1]
         assert not any(start in text for text in texts)
+
+
+# Program, what it reads or is called with, what comes of it; worked out apart from the files.
+PROGRAMS = [
+    ("apps", 0, "4 200\n90 80 70 120\n", "2"),
+    ("apps", 0, "5 100\n100 40 60 1 99\n", "3"),
+    ("apps", 1, "pepper\n", "10"),
+    ("apps", 2, "warmer_days([3, 4, 4, 9, 1])", "2"),
+    ("synthetic_code", 0, "2\n1\n", "7"),
+    ("synthetic_code", 1, "1 2 3\n", "22 8"),
+    ("synthetic_code", 2, "12\n", "144"),
+    ("humaneval", 0, "seats_left(2, 3, [(0, 1), (0, 1), (1, 2)])", "4"),
+    ("humaneval", 1, "longest_climb([3, 5, 6, 2, 4])", "2"),
+]
+
+
+@pytest.mark.parametrize(("name", "number", "given", "result"), PROGRAMS)
+def test_the_exemplars_of_code_run_and_give_the_right_result(name, number, given, result):
+    one = load_template(name).exemplars[number]
+    program = one.solution
+    if name == "humaneval":
+        program = complete_function(one.question, program, given.partition("(")[0])
+    if "(" in given:
+        program += f"\nprint({given})"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], input=given, capture_output=True, text=True
+    )
+    assert (done.stdout.strip(), done.stderr) == (result, "")

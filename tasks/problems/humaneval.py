@@ -1,0 +1,63 @@
+"""`humaneval`: 164 functions to complete (Chen et al., arXiv 2107.03374). Evaluation only.
+
+Fields read: task_id, prompt (the head of a function with its docstring), entry_point, test (source
+of a function `check(candidate)` that asserts), optional canonical_solution. There is no training
+split, and the problems must not be trained on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from tasks.errors import UserError
+from tasks.problems.source import Origin
+from tasks.rows import Row
+
+ORIGIN = Origin(
+    name="humaneval",
+    hub="openai/openai_humaneval",
+    configs=(),
+    files=("humaneval_{split}", "humaneval", "HumanEval", "{split}"),
+)
+
+
+def load_split(split: str, *, source: str = "") -> Iterator[Row]:
+    """Yield the problem rows of `test`.
+
+    Raises:
+        UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
+            are named).
+    """
+    if split != "test":
+        raise UserError(
+            f"humaneval: it is for evaluation only and has no {split} split; expected another data "
+            "set to train on, such as apps"
+        )
+    return _rows(source)
+
+
+def _rows(source: str) -> Iterator[Row]:
+    for index, record in enumerate(ORIGIN.records("test", source)):
+        if record.split("test") != "test":
+            continue
+        prompt, name, check = record.text("prompt"), record.text("entry_point"), record.text("test")
+        if not name.isidentifier() or f"def {name}(" not in prompt:
+            record.fail("entry_point", "the name of a function that the prompt begins")
+        if "def check(" not in check:
+            record.fail("test", "source of a function check(candidate)")
+        own = record.optional("task_id").removeprefix("HumanEval/") or str(index)
+        body = record.data.get("canonical_solution")
+        if body is not None and not isinstance(body, str):
+            record.fail("canonical_solution", "text")
+        yield {
+            "id": f"humaneval/test/{own}",
+            "domain": "code",
+            "question": prompt,
+            "reference": json.dumps({"entry_point": name, "check": check}),
+            # Its indentation is that of a function's body, so it is not stripped.
+            "solution": body or "",
+            "level": "",
+            "subject": "",
+            "split": "test",
+        }
