@@ -1,0 +1,56 @@
+"""Completions with programs in them get grades, in order, through the real sandbox."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from sandbox.pool import SandboxPool
+from sandbox.verdict import Limits
+from tasks.errors import StepError
+from tasks.filter.code import CodePool
+from tasks.problems.synthetic_code import load_split
+
+DOUBLE = json.dumps({"tests": [{"input": "3", "output": "6"}]})
+CALL = json.dumps({"entry_point": "f", "cases": [{"args": [[3, 1]], "expected": [1, 3]}]})
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "status"),
+    [
+        (DOUBLE, "Sure:\n```python\nprint(2 * int(input()))\n```\nDone.", "correct"),
+        (DOUBLE, "print(2 * int(input()))\n", "correct"),
+        (DOUBLE, "n = int(input())\nif n == 3:\n    print(6)\n    return\nprint(n)", "correct"),
+        (DOUBLE, "print(7)", "wrong_answer"),
+        (DOUBLE, "I do not know", "compile_error"),
+        (DOUBLE, "  \n", "no_answer"),
+        (CALL, "def f(x: List[int]): return sorted(x)", "correct"),
+        (CALL, "class Solution:\n    def f(self, x): return sorted(x)", "correct"),
+        (CALL, "def g(x): return x", "runtime_error"),
+    ],
+)
+def test_a_completion_gets_its_status(
+    pool: SandboxPool, reference: str, text: str, status: str
+) -> None:
+    ((grade, seconds),) = CodePool(pool, Limits()).grade([(reference, text)])
+    assert grade.status.value == status
+    assert grade.reward == (1.0 if status == "correct" else 0.0)
+    assert seconds >= 0
+
+
+def test_many_grades_come_in_order(pool: SandboxPool) -> None:
+    rows = list(itertools.islice(load_split("train"), 60))
+    pairs = [
+        (row["reference"], row["solution"] if number % 3 else "print('no')")
+        for number, row in enumerate(rows)
+    ]
+    found = [grade.reward for grade, _ in CodePool(pool, Limits()).grade(iter(pairs))]
+    assert found == [1.0 if number % 3 else 0.0 for number in range(60)]
+
+
+def test_a_check_function_is_refused(pool: SandboxPool) -> None:
+    reference = json.dumps({"entry_point": "f", "check": "def check(candidate): pass"})
+    with pytest.raises(StepError, match="check function"):
+        list(CodePool(pool, Limits()).grade([(reference, "def f(): pass")]))
