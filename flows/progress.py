@@ -27,7 +27,10 @@ class ProgressArtifact:
     def update(self, done: int, total: int) -> None:
         """Publish the share done, at most every few seconds."""
         now = time.monotonic()
-        if now - self._last < EVERY_SECONDS or not total or TaskRunContext.get() is None:
+        # The end is always published where a beginning was, or the bar would stand short of it.
+        ends = done >= total and self._id is not None
+        early = now - self._last < EVERY_SECONDS and not ends
+        if early or not total or TaskRunContext.get() is None:
             return
         self._last = now
         share = min(100.0, 100.0 * done / total)
