@@ -14,6 +14,7 @@ from typing import Any
 import docker
 import docker.errors
 
+from sandbox.runner import STARVED_FACTOR
 from sandbox.verdict import Job, Limits
 
 HERE = Path(__file__).resolve().parent
@@ -27,7 +28,6 @@ SCRATCH = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
-STARVED_FACTOR = 20.0
 
 Json = dict[str, Any]
 
@@ -71,7 +71,6 @@ class Container:
             pids_limit=PROCESSES,
             mem_limit=memory + MEMORY_BESIDE,
             memswap_limit=memory + MEMORY_BESIDE,
-            oom_kill_disable=False,
             tmpfs={"/tmp": SCRATCH},
             log_config={"Type": "none"},
             runtime=runtime,

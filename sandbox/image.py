@@ -19,8 +19,10 @@ TAG = "restem-sandbox:1"
 SUITE = "bookworm"
 PACKAGES = "python3,python3-numpy"
 # Of no use to a program, and a third of the image.
-LEFT_OUT = ("./var/cache", "./var/lib/apt/lists", "./usr/share/doc", "./usr/share/man")
-_LOCALE = "./usr/share/locale"
+LEFT_OUT = (
+    *("./var/cache", "./var/lib/apt/lists"),
+    *("./usr/share/doc", "./usr/share/man", "./usr/share/locale"),
+)
 
 
 def find_image(client: docker.DockerClient) -> str | None:
@@ -75,7 +77,7 @@ def _from_packages(client: docker.DockerClient) -> str:
             raise NoEngine(f"no sandbox image: debootstrap failed: {last}")
         _drop_setuid(root)
         archive = Path(scratch) / "root.tar"
-        skip = [f"--exclude={path}" for path in (*LEFT_OUT, _LOCALE)]
+        skip = [f"--exclude={path}" for path in LEFT_OUT]
         subprocess.run(["tar", "-C", str(root), *skip, "-cf", str(archive), "."], check=True)
         repository, tag = TAG.split(":")
         client.api.import_image_from_file(str(archive), repository=repository, tag=tag)

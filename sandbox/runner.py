@@ -1,5 +1,7 @@
 """The part of the sandbox that runs inside the container, as process 1, with Python alone.
 
+One file, because its text is handed to the container's Python: the image holds nothing of ours.
+
 It speaks over its standard input and output: frames of four bytes of length (big endian) and JSON.
 For each job process 1 forks a *supervisor*, which reads the job, and for each test of the job the
 supervisor forks a *program*. So process 1 never holds anything of a job, a program is a fork of a

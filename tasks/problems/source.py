@@ -242,3 +242,15 @@ def _hub_tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def check_generated(name: str, split: str, source: str) -> None:
+    """See that a data set which a program makes is asked for what it has.
+
+    Raises:
+        UserError: Another split than train or test, or a source.
+    """
+    if split not in ("train", "test"):
+        raise UserError(f"{name}: split {split!r}: expected train or test")
+    if source:
+        raise UserError(f"data.source: {source!r}: {name} is made by a program; expected no source")

@@ -24,8 +24,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.errors import UserError
 from tasks.problems.code_tasks import KEEPS, LIST, NUMBERS, TABLES, Step, Task, stepwise
+from tasks.problems.source import check_generated
 from tasks.rows import Row
 
 # Of every ten tasks one is for testing, two for the loop, seven for pre-training.
@@ -81,12 +81,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     Raises:
         UserError: For another split, or when a source is given.
     """
-    if split not in SIZES:
-        raise UserError(f"synthetic_code: split {split!r}: expected train or test")
-    if source:
-        raise UserError(
-            f"data.source: {source!r}: synthetic_code is made by a program; expected no source"
-        )
+    check_generated("synthetic_code", split, source)
     seen: set[str] = set()
     for level, size in zip(LEVELS, SIZES[split], strict=True):
         rng = random.Random(f"synthetic_code/{split}/{level}")

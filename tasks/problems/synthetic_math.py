@@ -23,7 +23,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.errors import UserError
+from tasks.problems.source import check_generated
 from tasks.rows import Row
 
 # More training problems than the shipped model can learn by heart in one run.
@@ -135,12 +135,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     Raises:
         UserError: For another split, or when a source is given.
     """
-    if split not in SIZES:
-        raise UserError(f"synthetic_math: split {split!r}: expected train or test")
-    if source:
-        raise UserError(
-            f"data.source: {source!r}: synthetic_math is made by a program; expected no source"
-        )
+    check_generated("synthetic_math", split, source)
     for index, problem in enumerate(itertools.islice(stream(split, seed=0), SIZES[split])):
         yield {
             "id": f"synthetic_math/{split}/{index:05d}",

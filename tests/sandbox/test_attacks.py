@@ -38,9 +38,8 @@ def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: dict
     ids=["double fork", "child keeps stdout"],
 )
 def test_nothing_outlives_its_job(pool: SandboxPool, program: str):
-    began = time.monotonic()
+    # Waiting for the child would end at the time limit, and not be correct.
     assert one(pool, Job(program, (Case("", "42"),))).status is Status.CORRECT
-    assert time.monotonic() - began < 30
     look = (
         "import os\nn = [p for p in os.listdir('/proc') if p.isdigit()]\n"
         "print(len(n), os.listdir('/tmp') == [str(os.getuid())])"
@@ -63,22 +62,30 @@ def test_no_job_sees_what_another_left(pool: SandboxPool):
     assert one(pool, Job(look, (Case("", expected),))).status is Status.CORRECT
 
 
-def test_another_jobs_input_is_nowhere_in_memory(pool: SandboxPool):
+# Prints what in the process's writable memory begins with the first line of the input and goes on
+# with six digits; reads nothing that would itself put such a text there.
+SCAN = """import ctypes, re
+start = input().encode()
+areas = []
+with open('/proc/self/maps') as maps:
+    for line in maps:
+        if ' rw' in line and '[v' not in line:
+            areas.append([int(end, 16) for end in line.split()[0].split('-')])
+found = set()
+for low, high in areas:
+    found |= set(re.findall(start + rb'\\d{6}', ctypes.string_at(low, high - low)))
+print(sorted(found))"""
+
+
+@pytest.mark.parametrize(
+    ("given", "printed"),
+    [(SECRET[:4], "[]"), (f"{SECRET[:4]}\n{SECRET}", f"[b'{SECRET}']")],
+    ids=["of another job", "its own, so that the search is known to work"],
+)
+def test_an_input_is_in_no_other_jobs_memory(pool: SandboxPool, given: str, printed: str):
     assert one(pool, Job("print(input())", (Case(SECRET, SECRET),))).status is Status.CORRECT
-    scan = (
-        "half = input()\nneedle = (half + '263750').encode()\nfound = 0\n"
-        "with open('/proc/self/maps') as maps, open('/proc/self/mem', 'rb', 0) as memory:\n"
-        "    for line in maps:\n"
-        "        if ' rw' not in line or '[v' in line: continue\n"
-        "        start, end = (int(x, 16) for x in line.split()[0].split('-'))\n"
-        "        memory.seek(start)\n"
-        "        try: found += memory.read(end - start).count(needle)\n"
-        "        except OSError: pass\n"
-        "print('seen', found > 8)"
-    )
-    # The needle itself, joined at run time, is there a few times.
-    verdict = one(pool, Job(scan, (Case("9418", "seen False"),)))
-    assert verdict.status in (Status.CORRECT, Status.RUNTIME_ERROR), verdict
+    verdict = one(pool, Job(SCAN, (Case(given, printed),)))
+    assert verdict.status is Status.CORRECT, verdict
 
 
 def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
