@@ -14,6 +14,7 @@ from concurrent.futures import Future
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, Verdict
+from tasks.artifacts import Json
 from tasks.errors import StepError
 from tasks.filter.answers import Grade
 from tasks.filter.execute_file import read_tests
@@ -45,12 +46,18 @@ def code_job(reference: str, program: str, limits: Limits) -> Job:
     return Job(PRELUDE + program if entry else program, cases, entry, limits, wrap=True)
 
 
+def limits_of(settings: Json) -> Limits:
+    """The limits in what `sandbox_settings` (step.py) made."""
+    return Limits(cpu=settings["time_limit"], memory=settings["memory_mb"] * 2**20)
+
+
 class CodePool:
     """Grades completions by running the programs in them; what GradePool is for math."""
 
     def __init__(self, sandbox: SandboxPool, limits: Limits) -> None:
         """Grade in a sandbox that the caller closes."""
         self._sandbox, self._limits = sandbox, limits
+        self.image = sandbox.image
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
         """Yield each pair's grade and the seconds it took, in order; pairs are (reference, text).
@@ -79,4 +86,5 @@ def _grade(program: str, future: Future[Verdict] | None) -> tuple[Grade, float]:
     verdict = future.result()
     status = Status(verdict.status.value)
     reward = 1.0 if status is Status.CORRECT else 0.0
-    return Grade(reward, status, program), verdict.seconds
+    failed = -1 if verdict.first_failure is None else verdict.first_failure
+    return Grade(reward, status, program, failed), verdict.seconds
