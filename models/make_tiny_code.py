@@ -33,10 +33,10 @@ from tasks.problems import synthetic_code as problems
 from tasks.problems.code_tasks import TABLES, Step, Task, as_read, at_once, stepwise
 
 SEED = 0
-PLAN = Plan(steps=2600, seed=SEED)
+PLAN = Plan(steps=1800, seed=SEED)
 # How programs are written: hasty, brisk, careful.
-WAYS = {as_read: 0.36, at_once: 0.30, stepwise: 0.34}
-SLIP = 0.1
+WAYS = {as_read: 0.5, at_once: 0.24, stepwise: 0.26}
+SLIP = 0.15
 # Words, digits and signs are never merged with each other; every digit stands alone.
 PIECES = r" ?[A-Za-z]+|//|==|, |\d|[^\w]|."
 
