@@ -2,24 +2,34 @@
 
 One file, because its text is handed to the container's Python: the image holds nothing of ours.
 
-It speaks over its standard input and output: frames of four bytes of length (big endian) and JSON.
-For each job process 1 forks a *supervisor*, which reads the job, and for each test of the job the
-supervisor forks a *program*. So process 1 never holds anything of a job, a program is a fork of a
-prepared interpreter that has seen nothing but its own job, and a program is compiled once.
+Process 1 forks a *program* for each test and watches it. It never holds anything of a job in its
+memory, which every later program is a copy of: what comes in goes from its standard input into a
+file in memory, and what a program prints from the pipe to its standard output, both inside the
+kernel. The program reads the job for itself, under its own uid, before it becomes what the job
+says. A program is a fork of a prepared interpreter that has seen nothing but its own job; it is
+forked before the job comes, and compiled once in a job.
 
-A program runs under a uid that no other process has had, with the limits below. When it ends, or
-overruns, the supervisor kills every other process in the container, reaps them, and the uid's files
-are removed. Expected outputs never enter the container: what is reported is what was printed.
+A program runs under a uid that no other job has had, with the limits below. When it ends, or
+overruns, process 1 kills every other process in the container, reaps them, and removes the files.
+Expected outputs never enter the container: what is reported is what was printed.
 
-A job: {"id", "program", "entry" (or null), "tests": [{"stdin"} or {"args"}], "limits": {...}}.
-The answers to it: {"id", "test", "status", "output", "stderr", "cpu", "wall", "signal"} for each
-test, then {"id", "done"}. {"stop": id} ends a job after the test at work.
+A job is HEAD and as many bytes as that says: the ends of its parts (END for the first part, then
+for each test), {"program", "entry" (or null), "wrap"} as JSON, and for each test what the program
+reads or, as JSON, the arguments of the call. HEAD with no tests stops the job of that number. The
+answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
 """
 
 from __future__ import annotations
 
+import atexit
+import builtins
 import contextlib
+import errno
+import fcntl
+import gc
+import io
 import json
+import marshal
 import os
 import resource
 import select
@@ -27,9 +37,11 @@ import shutil
 import signal
 import struct
 import sys
+import termios
 import time
 import traceback
-from typing import Any
+import types
+from typing import Any, NamedTuple
 
 # What programs commonly import costs each of them nothing. numpy is left to those that use it: it
 # would make every fork a tenth slower.
@@ -42,161 +54,328 @@ SCRATCH = "/tmp"
 # Wall time is no measure of a program, only a bound on one that sleeps; time spent waiting for a
 # busy core does not count, up to the second factor.
 WALL_FACTOR, STARVED_FACTOR = 3.0, 20.0
-STDERR_BYTES = 16384
-CHUNK = 1 << 16
-PR_SET_CHILD_SUBREAPER = 36
+STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
+CHUNK = 1 << 20
+# Within this time a program is only awaited; most end, and have printed less than a pipe holds.
+QUICK_MS = 5
+NO_COMPILE = 97
+# Of a job: number, tests, bytes, whether it is a call, and its limits: processor seconds, bytes of
+# memory, output and files, processes.
+HEAD = struct.Struct("!IIQ?dQQQI")
+END = struct.Struct("!Q")
+# Of a test: job, test, reason, wait status, processor and wall seconds, bytes of output and errors.
+ANSWER = struct.Struct("!IIBiddQQ")
+ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
+# Of a program's process while it still is ours.
+OUT, ERR, RESULT, CODE, JOB, GO = range(1, 7)
+NULL = 3  # of process 1
+# What a program looks like, to make what Python makes at the first use of it.
+SAMPLE = """
+import sys, math
+from collections import defaultdict
+class A:
+    def __init__(self, n: int = 0):
+        self.n = n
+def f(a, *b, c=1, **d):
+    if a < 0 and not b:
+        return None
+    return [x * 2 for x in range(a) if x % 2] + list(b)
+counts = defaultdict(int)
+a, b = map(int, read().split())
+for i in range(3):
+    counts[str(i)] += i
+    while True:
+        break
+try:
+    total = sum(f(a)) / b
+except ZeroDivisionError as error:
+    total = math.inf
+same = [(lambda x: x)(A(1).n), max(a, b), {k: v for k, v in counts.items()}]
+print(f"{total:.2f}", sorted({a, b}), *same, sep=" ", file=out)
+"""
 
 Json = dict[str, Any]
 
 
+class Head(NamedTuple):
+    """HEAD, unpacked."""
+
+    number: int
+    tests: int
+    size: int
+    call: bool
+    cpu: float
+    memory: int
+    output: int
+    file: int
+    processes: int
+
+
+class Answer(NamedTuple):
+    """ANSWER, unpacked."""
+
+    job: int
+    test: int
+    reason: int
+    status: int
+    cpu: float
+    wall: float
+    output: int
+    errors: int
+
+
+class Child(NamedTuple):
+    """A program's process and our ends of its pipes."""
+
+    pid: int
+    go: int
+    streams: list[Stream]  # output, errors, result
+
+
+class Stream:
+    """What a program writes: in its pipe, and in a file in memory where it is much."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd, self.spool, self.size = fd, -1, 0
+
+    def drain(self, cap: int) -> bool:
+        """Empty the pipe, beyond the cap into nothing; False once it has ended."""
+        waiting = unread(self.fd)
+        if not waiting:
+            return False  # woken although there is nothing to read: its other ends are closed
+        if self.spool < 0:
+            self.spool = os.memfd_create("spool")
+        move(self.fd, self.spool if self.size <= cap else NULL, waiting)
+        self.size += waiting
+        return True
+
+    def total(self) -> int:
+        """Bytes written, once nobody writes any more."""
+        return self.size + unread(self.fd)
+
+    def send(self, skip: int, count: int) -> None:
+        """Write some of the bytes to our standard output."""
+        source = self.fd
+        if self.spool >= 0:
+            source = self.spool
+            os.lseek(source, skip, os.SEEK_SET)
+        else:
+            move(source, NULL, skip)
+        move(source, 1, count)
+
+    def kept(self) -> int:
+        """Bytes that can be sent, once nobody writes any more."""
+        if self.spool < 0:
+            return unread(self.fd)
+        move(self.fd, self.spool, unread(self.fd))
+        return os.fstat(self.spool).st_size
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self.fd)
+        if self.spool >= 0:
+            os.close(self.spool)
+
+
 def main() -> None:
     """Serve jobs until the input ends."""
-    import ctypes
-    import gc
+    hooks = prepare()
+    uid = int(sys.argv[1]) + 1
+    os.write(1, ANSWER.pack(0, 0, READY, 0, 0.0, 0.0, 0, 0))
+    while serve(uid):
+        uid += 1
+    run_program(hooks)  # at the bottom of the stack, so no frame under the program's holds anything
 
+
+def prepare() -> list[Json]:
+    """Make the interpreter that programs are forks of; returns what modules want done at forks.
+
+    Process 1 has one thread, so at its own forks there is nothing to repair, and what random and
+    threading would do there costs as much as the rest of the fork. Programs register it again.
+    """
+    hooks: list[Json] = []
+    register = os.register_at_fork
+    os.register_at_fork = lambda **when: hooks.append(when)  # type: ignore[assignment]
     for name in PRELOAD:
         with contextlib.suppress(ImportError):
             __import__(name)
-    libc = ctypes.CDLL(None)
+    os.register_at_fork = register
+    while os.open(os.devnull, os.O_RDWR) < GO:
+        pass  # no descriptor made later is in the way of a program's
+    for what, most in (
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 64),
+    ):
+        lower(what, most)
+    os.setgroups([])
+    os.environ.clear()
+    os.environ.update(HOME=SCRATCH, PATH="/usr/bin:/bin", LANG="C.UTF-8", PYTHONHASHSEED="0")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    rehearse()
     gc.disable()
+    gc.collect()
     gc.freeze()  # the garbage collector would touch, and so copy, every page in each fork
-    uid = int(sys.argv[1])
-    send({"ready": os.getpid(), "python": sys.version.split()[0]})
-    while True:
-        uid += 1
-        child = os.fork()
-        if child == 0:
-            libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-            supervise(uid)  # comes back in the forked program alone
-            run_program()
-        _, status = os.waitpid(child, 0)
-        clean = sweep()
-        if status != 0 or not clean:
+    return hooks
+
+
+def rehearse() -> None:
+    """Do what programs do, so that what Python makes at the first use is there before the forks."""
+    for _ in range(10):  # after eight runs a function has its final form
+        sample = marshal.loads(marshal.dumps(_compile(SAMPLE, False)))
+        given = memory_file(b"3 4\n")
+        streams = _streams(given, NULL, NULL)
+        names = {"read": streams[0].readline, "out": streams[1]}
+        exec(sample, names)
+        for stream in streams:
+            stream.flush()
+        os.close(given)
+        json.loads(json.dumps({"program": SAMPLE, "entry": None, "wrap": False}))
+    try:
+        exec(sample, {"read": str})
+    except Exception:
+        traceback.format_exc()
+
+
+def serve(uid: int) -> bool:
+    """Run a job; False in the programs of it."""
+    job, code = os.memfd_create("job"), os.memfd_create("code")
+    child = spawn(uid, job, code)  # the first program waits for the job
+    if child is None:
+        return False
+    head = receive()
+    while not head.tests:  # a stop for a job that has ended since
+        head = receive()
+    move(0, job, head.size)
+    for test in range(head.tests):
+        if test:
+            if stopped(head.number):
+                break
+            child = spawn(uid, job, code)
+            if child is None:
+                return False
+        going = attempt(child, head, test, code)
+        if not sweep(uid):
             os._exit(3)  # not to be trusted any more; the pool replaces the container
-
-
-def supervise(uid: int) -> None:
-    """Read a job and run its tests; exits in the supervisor, returns in each program."""
-    job = receive()
-    while job is not None and "stop" in job:  # for a job that has ended since
-        job = receive()
-    if job is None:
-        os._exit(4)
-    code = b""
-    for number, test in enumerate(job["tests"]):
-        if number and stopped(job["id"]):
+        if not going:
             break
-        report = attempt(job, test, uid, code)
-        if report is None:
-            return
-        code = report.pop("code") or code
-        send({"id": job["id"], "test": number, **report})
-        if report["status"] == "compile_error":
-            break
-    send({"id": job["id"], "done": True})
-    os._exit(0)
+    os.close(job)
+    os.close(code)
+    return True
 
 
-def stopped(job: str) -> bool:
+def receive() -> Head:
+    """The next HEAD; ends the container at the end of the input."""
+    data = b""
+    while len(data) < HEAD.size:
+        part = os.read(0, HEAD.size - len(data))
+        if not part:
+            os._exit(4)
+        data += part
+    return Head(*HEAD.unpack(data))
+
+
+def stopped(number: int) -> bool:
     """Whether the pool wants no more tests of this job."""
     while select.select([0], [], [], 0)[0]:
-        message = receive()
-        if message is None:
-            os._exit(4)
-        if message.get("stop") == job:
+        head = receive()
+        if head.tests:
+            os._exit(3)  # another job before the end of this one
+        if head.number == number:
             return True
     return False
 
 
-def attempt(job: Json, test: Json, uid: int, code: bytes) -> Json | None:
-    """Fork a program for one test and watch it; None in the program itself."""
-    limits = job["limits"]
-    given = memory_file(test.get("stdin", ""))
-    pipes = [os.pipe() for _ in range(4)]  # output, errors, result, compiled code
-    began = time.monotonic()
+def spawn(uid: int, job: int, code: int) -> Child | None:
+    """Fork a program, which waits to be told its test; None in the program itself."""
+    pipes = [os.pipe() for _ in range(4)]
+    (output, errors, result, go) = pipes
     pid = os.fork()
     if pid == 0:
-        _become(job, test, uid, code, given, [write for _, write in pipes])
+        _become(uid, (output[1], errors[1], result[1], code, job, go[0]))
         return None
-    for fd in (given, *(write for _, write in pipes)):
+    for fd in (output[1], errors[1], result[1], go[0]):
         os.close(fd)
-    return watch(pid, [read for read, _ in pipes], limits, began, call=job["entry"] is not None)
+    return Child(pid, go[1], [Stream(output[0]), Stream(errors[0]), Stream(result[0])])
 
 
-def watch(pid: int, fds: list[int], limits: Json, began: float, *, call: bool) -> Json:
-    """Read what a program writes, bounded, until it ends or overruns a limit."""
-    handle = os.pidfd_open(pid)
-    kept = {fd: bytearray() for fd in fds}
-    caps = dict(zip(fds, (limits["output"], STDERR_BYTES, limits["output"], 1 << 24), strict=True))
-    poll = select.poll()
-    for fd in (handle, *fds):
-        os.set_blocking(fd, False)
-        poll.register(fd, select.POLLIN)
-    reason = ""
-    over = False
-    while not over and not reason:
-        for fd, _ in poll.poll(wait_for(pid, limits, began)):
-            if fd == handle:
-                over = True
-            elif not drain(fd, kept[fd], caps[fd], 1):
-                poll.unregister(fd)
-        if len(kept[fds[0]]) > limits["output"] or len(kept[fds[2]]) > limits["output"]:
-            reason = "output_limit"
-        elif not over:
-            reason = overrun(pid, limits, began)
+def attempt(child: Child, head: Head, test: int, code: int) -> bool:
+    """Let a program do its test, and report; whether the job goes on."""
+    began = time.monotonic()
+    os.write(child.go, END.pack(test) + HEAD.pack(*head))
+    os.close(child.go)
+    reason = watch(child, head, began)
     with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)  # everything but process 1 and this one
-    _, status, usage = os.wait4(pid, 0)
+        os.kill(-1, signal.SIGKILL)  # everything but this one
+    _, status, usage = os.wait4(child.pid, 0)
     reap()
-    for fd in fds:
-        drain(fd, kept[fd], caps[fd], caps[fd] // CHUNK + 2)
-        os.close(fd)
-    os.close(handle)
-    output, errors, result, code = (bytes(kept[fd]) for fd in fds)
-    if not reason and max(len(output), len(result)) > limits["output"]:
-        reason = "output_limit"
-    cpu = usage.ru_utime + usage.ru_stime
-    return {
-        "status": reason or classify(status, errors, cpu, limits, code),
-        "output": (result if call else output).decode("utf-8", "replace"),
-        "stderr": errors[-STDERR_BYTES:].decode("utf-8", "replace"),
-        "cpu": round(cpu, 4),
-        "wall": round(time.monotonic() - began, 4),
-        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-        "code": code,
-    }
-
-
-def drain(fd: int, into: bytearray, cap: int, times: int) -> bool:
-    """Read a pipe a few times at most; False once it has ended. Beyond the cap nothing is kept."""
-    for _ in range(times):
-        try:
-            part = os.read(fd, CHUNK)
-        except BlockingIOError:
-            return True
-        if not part:
-            return False
-        if len(into) <= cap:
-            into += part
-    return True
-
-
-def wait_for(pid: int, limits: Json, began: float) -> float:
-    """Milliseconds for which no limit can be overrun."""
-    left = limits["cpu"] - cpu_of(pid)
-    return max(5.0, 1000.0 * min(left, limits["cpu"] * WALL_FACTOR - (time.monotonic() - began)))
-
-
-def overrun(pid: int, limits: Json, began: float) -> str:
-    """The limit that a running program has overrun, or nothing."""
-    if cpu_of(pid) > limits["cpu"]:
-        return "time_limit"
     wall = time.monotonic() - began
-    if wall > limits["cpu"] * STARVED_FACTOR:
-        return "time_limit"
-    if wall - starved(pid) > limits["cpu"] * WALL_FACTOR:
-        return "time_limit"
-    return ""
+    output, errors, result = child.streams
+    if reason == ENDED and max(output.total(), result.total()) > head.output:
+        reason = OUTPUT_LIMIT
+    if reason == ENDED and status == NO_COMPILE << 8 and not os.fstat(code).st_size:
+        reason = COMPILE_ERROR
+    if reason != STOPPED:
+        printed = result if head.call else output
+        size = 0 if reason == OUTPUT_LIMIT else printed.kept()
+        told = min(errors.kept(), STDERR_BYTES)
+        cpu = usage.ru_utime + usage.ru_stime
+        os.write(1, ANSWER.pack(head.number, test, reason, status, cpu, wall, size, told))
+        printed.send(0, size)
+        errors.send(errors.kept() - told, told)
+    for stream in child.streams:
+        stream.close()
+    return reason not in (STOPPED, COMPILE_ERROR)
+
+
+def watch(child: Child, head: Head, began: float) -> int:
+    """Wait until a program ends, overruns a limit or is not wanted any more."""
+    handle = os.pidfd_open(child.pid)
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    reason = ENDED if poll.poll(QUICK_MS) else watch_longer(child, head, began, handle, poll)
+    os.close(handle)
+    return reason
+
+
+def watch_longer(child: Child, head: Head, began: float, handle: int, poll: Any) -> int:
+    """Watch a program that does not end at once: take what it prints, look at its limits."""
+    output, errors, result = child.streams
+    caps = ((output, head.output), (errors, STDERR_KEPT), (result, head.output))
+    streams = {stream.fd: (stream, cap) for stream, cap in caps}
+    for fd in (0, *streams):
+        poll.register(fd, select.POLLIN)
+    while True:
+        for fd, _ in poll.poll(wait_for(child.pid, head, began)):
+            if fd == handle:
+                return ENDED
+            if fd == 0:
+                if stopped(head.number):
+                    return STOPPED
+            elif not streams[fd][0].drain(streams[fd][1]):
+                poll.unregister(fd)
+        if max(output.size, result.size) > head.output:
+            return OUTPUT_LIMIT
+        if overrun(child.pid, head, began):
+            return TIME_LIMIT
+
+
+def wait_for(pid: int, head: Head, began: float) -> float:
+    """Milliseconds for which no limit can be overrun."""
+    left = head.cpu - cpu_of(pid)
+    return max(5.0, 1000.0 * min(left, head.cpu * WALL_FACTOR - (time.monotonic() - began)))
+
+
+def overrun(pid: int, head: Head, began: float) -> bool:
+    """Whether a running program has overrun its time."""
+    if cpu_of(pid) > head.cpu:
+        return True
+    wall = time.monotonic() - began
+    if wall <= head.cpu * WALL_FACTOR:
+        return False
+    return wall > head.cpu * STARVED_FACTOR or wall - starved(pid) > head.cpu * WALL_FACTOR
 
 
 def cpu_of(pid: int) -> float:
@@ -213,25 +392,6 @@ def starved(pid: int) -> float:
     return 0.0
 
 
-def classify(status: int, errors: bytes, cpu: float, limits: Json, code: bytes) -> str:
-    """What the end of a program that overran nothing means."""
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        if number == signal.SIGXCPU or cpu > limits["cpu"]:
-            return "time_limit"
-        if number == signal.SIGXFSZ:
-            return "output_limit"
-        # Nobody else sends SIGKILL: the kernel did, for want of memory.
-        return "memory_limit" if number == signal.SIGKILL else "runtime_error"
-    end = os.WEXITSTATUS(status)
-    if end == 0:
-        return "ok"
-    if end == NO_COMPILE and not code:
-        return "compile_error"
-    last = errors.rstrip().rsplit(b"\n", 1)[-1]
-    return "memory_limit" if last.startswith(b"MemoryError") else "runtime_error"
-
-
 def reap() -> None:
     """Wait for all children; orphans of programs are among them."""
     with contextlib.suppress(ChildProcessError):
@@ -239,11 +399,10 @@ def reap() -> None:
             os.wait()
 
 
-def sweep() -> bool:
-    """End what is left of a job and remove its files; whether nothing is left."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)
-    reap()
+def sweep(uid: int) -> bool:
+    """Remove the files of a program that has ended; whether none is left."""
+    with contextlib.suppress(OSError):
+        os.rmdir(f"{SCRATCH}/{uid}")  # few programs leave anything in it
     for name in os.listdir(SCRATCH):
         path = os.path.join(SCRATCH, name)
         if os.path.isdir(path) and not os.path.islink(path):
@@ -254,106 +413,153 @@ def sweep() -> bool:
     return not os.listdir(SCRATCH)
 
 
-def memory_file(text: str) -> int:
-    """A descriptor to read a text from, as from a redirected file."""
-    writer = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    data = memoryview(text.encode("utf-8", "surrogateescape"))
-    while data:
-        data = data[os.write(writer, data) :]
+def move(source: int, target: int, count: int) -> None:
+    """Move bytes from a descriptor to another, one of them a pipe, past our own memory."""
+    while count:
+        try:
+            moved = os.splice(source, target, min(count, CHUNK))
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return copy(source, target, count)
+        if not moved:
+            os._exit(4)
+        count -= moved
+
+
+def copy(source: int, target: int, count: int) -> None:
+    """Do as `move` where the kernel does not, in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            while count:
+                part = os.read(source, min(count, CHUNK))
+                if not part:
+                    break
+                count -= len(part)
+                _write_all(target, part)
+        finally:
+            os._exit(4 if count else 0)
+    if os.waitpid(pid, 0)[1]:
+        os._exit(4)
+
+
+def unread(fd: int) -> int:
+    """Bytes in a pipe."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def lower(what: int, most: int) -> None:
+    """Set a limit, if it is not lower already."""
+    hard = resource.getrlimit(what)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (most, most))
+
+
+def memory_file(data: bytes) -> int:
+    """A descriptor to read these bytes from, as from a redirected file."""
+    writer = os.memfd_create("stdin")
+    _write_all(writer, data)
     reader = os.open(f"/proc/self/fd/{writer}", os.O_RDONLY)
     os.close(writer)
     return reader
 
 
 # ---- in the program's process ----
-NO_COMPILE = 97
-_task: list[Any] = []
-
-
-def _become(job: Json, test: Json, uid: int, code: bytes, given: int, ends: list[int]) -> None:
-    """Leave the supervisor's world: session, descriptors, limits, uid."""
+def _become(uid: int, ends: tuple[int, ...]) -> None:
+    """Leave process 1's world: session, descriptors, uid."""
     os.setsid()
-    os.dup2(given, 0)
-    os.dup2(ends[0], 1)
-    os.dup2(ends[1], 2)
-    os.dup2(ends[2], 3)
-    os.dup2(ends[3], 4)
-    os.closerange(5, 256)
-    limits = job["limits"]
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")  # rather this one than process 1
-    seconds = int(limits["cpu"]) + 1
-    memory = limits["memory"] + _mapped()
-    for what, most in (
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_FSIZE, limits["file"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
-        (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_STACK, limits["memory"]),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_SIGPENDING, 64),
-    ):
-        _, hard = resource.getrlimit(what)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
-    os.setgroups([])
+    for number, fd in enumerate(ends, 1):
+        os.dup2(fd, number)
+    os.closerange(GO + 1, 256)
+    adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    with contextlib.suppress(OSError):
+        os.write(adjust, b"1000")  # rather this one than process 1
+    os.close(adjust)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     folder = f"{SCRATCH}/{uid}"
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o700)
+    os.mkdir(folder, 0o700)
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(HOME=folder, PATH="/usr/bin:/bin", LANG="C.UTF-8", PYTHONHASHSEED="0")
-    _task[:] = [job["program"], job["entry"], test.get("args"), code, job.get("wrap")]
+    os.environ["HOME"] = folder
+
+
+def _take() -> tuple[str, str | None, Any, bytes, bool, int]:
+    """Wait for the test and take the limits; what is to be run, and the files it may write.
+
+    Nothing else of the job, and no descriptor to it, is left to the program.
+    """
+    told = os.read(GO, END.size + HEAD.size)
+    if not told:
+        os._exit(4)
+    (test,) = END.unpack_from(told)
+    head = Head(*HEAD.unpack_from(told, END.size))
+    offset = END.size * (head.tests + 1)
+    (end,) = END.unpack(os.pread(JOB, END.size, 0))
+    text = os.pread(JOB, end - offset, offset)
+    job = json.loads(text)
+    low, high = struct.unpack("!QQ", os.pread(JOB, 2 * END.size, END.size * test))
+    given = os.pread(JOB, high - low, low)
+    if b"random" in text or b"statistics" in text:
+        sys.modules["random"].seed()  # all others are spared it
+    arguments = json.loads(given) if head.call else None
+    stdin = memory_file(b"" if head.call else given)
+    os.dup2(stdin, 0)
+    os.close(stdin)
+    code = os.pread(CODE, os.fstat(CODE).st_size, 0) if test else b""
+    os.close(JOB)
+    os.close(GO)
+    if not head.call:
+        os.close(RESULT)
+    lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
+    lower(resource.RLIMIT_AS, head.memory + _mapped())
+    lower(resource.RLIMIT_STACK, head.memory)
+    lower(resource.RLIMIT_NPROC, head.processes)
+    return job["program"], job["entry"], arguments, code, job["wrap"], head.file
 
 
 def _mapped() -> int:
     """Bytes of address space that the prepared interpreter has already."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    pages = int(os.read(statm, 64).split()[0])
+    os.close(statm)
+    return pages * resource.getpagesize()
 
 
-def run_program() -> None:
-    """Run the program as if Python had been started for it; never returns.
-
-    Called from the bottom of the stack, so no frame above the program's holds anything.
-    """
-    import builtins
-    import gc
-    import io
-    import marshal
-    import types
-
-    source, entry, arguments, compiled, wrap = _task
-    _task.clear()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.enable()
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), "utf-8")
-    sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(2, "w", closefd=False)),
-        "utf-8",
-        errors="backslashreplace",
-        line_buffering=True,
+def _streams(stdin: int, stdout: int, stderr: int) -> tuple[Any, Any, Any]:
+    """What Python makes of its three descriptors."""
+    return (
+        io.TextIOWrapper(io.BufferedReader(io.FileIO(stdin, closefd=False)), "utf-8"),
+        io.TextIOWrapper(io.BufferedWriter(io.FileIO(stdout, "w", closefd=False)), "utf-8"),
+        io.TextIOWrapper(
+            io.BufferedWriter(io.FileIO(stderr, "w", closefd=False)),
+            "utf-8",
+            errors="backslashreplace",
+            line_buffering=True,
+        ),
     )
+
+
+def run_program(hooks: list[Json]) -> None:
+    """Run the program as if Python had been started for it; never returns."""
+    source, entry, arguments, compiled, wrap, file = _take()
+    for when in hooks:
+        os.register_at_fork(**when)
+    gc.enable()
+    sys.stdin, sys.stdout, sys.stderr = _streams(0, 1, 2)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
     sys.argv = ["main.py"]
     if not compiled:
         try:
             code = _compile(source, wrap)
-            _write_all(4, marshal.dumps(code))
+            _write_all(CODE, marshal.dumps(code))
         except BaseException:
             traceback.print_exc(limit=0)
             _end(NO_COMPILE)
     else:
         code = marshal.loads(compiled)
-    os.close(4)
-    if entry is None:
-        os.close(3)
+    os.close(CODE)
+    lower(resource.RLIMIT_FSIZE, file)
     module = types.ModuleType("__main__")
     module.__dict__.update(__builtins__=builtins, __file__="main.py")
     sys.modules["__main__"] = module
@@ -403,8 +609,8 @@ def _call(names: Json, entry: str, arguments: list[Any]) -> None:
         raise NameError(f"name {entry!r} is not defined")
     value = function(*arguments)
     text = json.dumps(value, allow_nan=True)
-    _write_all(3, text.encode())
-    os.close(3)
+    _write_all(RESULT, text.encode())
+    os.close(RESULT)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -415,7 +621,6 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def _end(status: int) -> None:
     """What Python does at its end: threads, exit handlers, buffers."""
-    import atexit
     import threading
 
     try:
@@ -429,32 +634,6 @@ def _end(status: int) -> None:
         except BaseException:
             status = status or 120
     os._exit(status)
-
-
-# ---- frames ----
-def receive() -> Json | None:
-    """The next frame, or None at the end of the input; never reads beyond a frame."""
-    head = _read(4)
-    if head is None:
-        return None
-    body = _read(struct.unpack(">I", head)[0])
-    return None if body is None else json.loads(body)
-
-
-def _read(count: int) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < count:
-        part = os.read(0, min(count - len(parts), 1 << 20))
-        if not part:
-            return None
-        parts += part
-    return bytes(parts)
-
-
-def send(message: Json) -> None:
-    """Write a frame."""
-    body = json.dumps(message).encode()
-    _write_all(1, struct.pack(">I", len(body)) + body)
 
 
 if __name__ == "__main__":
