@@ -13,10 +13,10 @@ A program runs under a uid that no other job has had, with the limits below. Whe
 overruns, process 1 kills every other process in the container, reaps them, and removes the files.
 Expected outputs never enter the container: what is reported is what was printed.
 
-A job is HEAD and as many bytes as that says: the ends of its parts (END for the first part, then
-for each test), {"program", "entry" (or null), "wrap"} as JSON, and for each test what the program
-reads or, as JSON, the arguments of the call. HEAD with no tests stops the job of that number. The
-answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
+A job is HEAD and as many bytes as that says: an OFFSET for each part and for the end; the program;
+the name to be called; and for each test what the program reads or, as JSON, the arguments of the
+call. HEAD with no tests stops the job of that number. The answer to each test is ANSWER, what was
+printed (or returned), and the end of the errors.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ import termios
 import time
 import traceback
 import types
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 # What programs commonly import costs each of them nothing. numpy is left to those that use it: it
@@ -59,16 +60,28 @@ CHUNK = 1 << 20
 # Within this time a program is only awaited; most end, and have printed less than a pipe holds.
 QUICK_MS = 5
 NO_COMPILE = 97
-# Of a job: number, tests, bytes, whether it is a call, and its limits: processor seconds, bytes of
-# memory, output and files, processes.
-HEAD = struct.Struct("!IIQ?dQQQI")
-END = struct.Struct("!Q")
-# Of a test: job, test, reason, wait status, processor and wall seconds, bytes of output and errors.
+HEAD = struct.Struct("!IIQ??dQQQI")
+OFFSET, OFFSETS = struct.Struct("!Q"), struct.Struct("!QQ")
+PARTS = 2  # before the tests: program, entry
 ANSWER = struct.Struct("!IIBiddQQ")
 ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
-# Of a program's process while it still is ours.
-OUT, ERR, RESULT, CODE, JOB, GO = range(1, 7)
-NULL = 3  # of process 1
+# Descriptors: of process 1, and of a program in its place where it is to return a value.
+NULL = RESULT = 3
+# A program's own folder. It has one name for all, as there is one program at a time.
+HOME = f"{SCRATCH}/home"
+LIMITED = (
+    *(resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_STACK, resource.RLIMIT_NPROC),
+    *(resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE),
+    *(resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_SIGPENDING),
+)
+# Of these process 1 needs no more than a program may have.
+FIXED = (
+    (resource.RLIMIT_NOFILE, 64),
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_MEMLOCK, 0),
+    (resource.RLIMIT_MSGQUEUE, 0),
+    (resource.RLIMIT_SIGPENDING, 64),
+)
 # What a program looks like, to make what Python makes at the first use of it.
 SAMPLE = """
 import sys, math
@@ -98,12 +111,13 @@ Json = dict[str, Any]
 
 
 class Head(NamedTuple):
-    """HEAD, unpacked."""
+    """What a job is, and its limits: seconds, bytes, processes."""
 
     number: int
     tests: int
     size: int
     call: bool
+    wrap: bool
     cpu: float
     memory: int
     output: int
@@ -112,12 +126,12 @@ class Head(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """ANSWER, unpacked."""
+    """What became of a test; the last two say how many bytes follow."""
 
     job: int
     test: int
     reason: int
-    status: int
+    status: int  # of wait(2)
     cpu: float
     wall: float
     output: int
@@ -177,74 +191,116 @@ class Stream:
             os.close(self.spool)
 
 
+class Mine(NamedTuple):
+    """The descriptors by which a program's process learns what it is to do."""
+
+    go: int
+    job: int
+    code: int
+    result: int
+
+
 def main() -> None:
     """Serve jobs until the input ends."""
-    hooks = prepare()
     uid = int(sys.argv[1]) + 1
+    prepare()
     os.write(1, ANSWER.pack(0, 0, READY, 0, 0.0, 0.0, 0, 0))
-    while serve(uid):
+    while (mine := serve(uid)) is None:
         uid += 1
-    run_program(hooks)  # at the bottom of the stack, so no frame under the program's holds anything
+    run_program(mine)  # at the bottom of the stack: no frame under the program's holds anything
 
 
-def prepare() -> list[Json]:
-    """Make the interpreter that programs are forks of; returns what modules want done at forks.
+# What modules want done in every fork, and whether this is a program's process.
+_hooks: list[Callable[[], None]] = []
+_inside: list[bool] = []
+_hard: dict[int, int] = {}
+_mapped: list[int] = []
 
-    Process 1 has one thread, so at its own forks there is nothing to repair, and what random and
-    threading would do there costs as much as the rest of the fork. Programs register it again.
-    """
-    hooks: list[Json] = []
+
+def prepare() -> None:
+    """Make the interpreter that programs are forks of."""
     register = os.register_at_fork
-    os.register_at_fork = lambda **when: hooks.append(when)  # type: ignore[assignment]
+
+    def later(*, after_in_child: Callable[[], None] | None = None, **others: Any) -> None:
+        if after_in_child is not None:
+            _hooks.append(after_in_child)
+        if others:
+            register(**others)
+
+    os.register_at_fork = later  # type: ignore[assignment]
     for name in PRELOAD:
         with contextlib.suppress(ImportError):
             __import__(name)
     os.register_at_fork = register
-    while os.open(os.devnull, os.O_RDWR) < GO:
-        pass  # no descriptor made later is in the way of a program's
-    for what, most in (
-        (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_SIGPENDING, 64),
-    ):
+    register(after_in_child=_forked)
+    while os.open(os.devnull, os.O_RDWR) < NULL:
+        pass
+    for what in LIMITED:
+        _hard[what] = resource.getrlimit(what)[1]
+    for what, most in FIXED:
         lower(what, most)
     os.setgroups([])
     os.environ.clear()
-    os.environ.update(HOME=SCRATCH, PATH="/usr/bin:/bin", LANG="C.UTF-8", PYTHONHASHSEED="0")
+    os.environ.update(HOME=HOME, PATH="/usr/bin:/bin", LANG="C.UTF-8", PYTHONHASHSEED="0")
+    sys.argv = ["main.py"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rehearse()
+    make_streams()
+    with open("/proc/self/statm") as file:
+        _mapped.append(int(file.read().split()[0]) * resource.getpagesize())
     gc.disable()
     gc.collect()
     gc.freeze()  # the garbage collector would touch, and so copy, every page in each fork
-    return hooks
+
+
+def _forked() -> None:
+    """What modules want done, in the forks of programs alone.
+
+    Process 1 has one thread, so in its own forks there is nothing to repair; and what random and
+    threading would do there costs as much as the rest of the fork.
+    """
+    if _inside:
+        for hook in _hooks:
+            hook()
+
+
+def make_streams() -> None:
+    """Give Python's streams the form that they have in programs, so that no program need do it."""
+    own = [os.dup(fd) for fd in range(3)]
+    given, ends = memory_file(b""), os.pipe()
+    for fd, like in enumerate((given, ends[1], ends[1])):
+        os.dup2(like, fd)
+    sys.stdin, sys.stdout, sys.stderr = _streams(0, 1, 2)
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    for fd, like in enumerate(own):
+        os.dup2(like, fd)
+    for fd in (*own, given, *ends):
+        os.close(fd)
 
 
 def rehearse() -> None:
     """Do what programs do, so that what Python makes at the first use is there before the forks."""
+    sample: Any = None
     for _ in range(10):  # after eight runs a function has its final form
         sample = marshal.loads(marshal.dumps(_compile(SAMPLE, False)))
         given = memory_file(b"3 4\n")
         streams = _streams(given, NULL, NULL)
-        names = {"read": streams[0].readline, "out": streams[1]}
-        exec(sample, names)
+        exec(sample, {"read": streams[0].readline, "out": streams[1]})
         for stream in streams:
             stream.flush()
         os.close(given)
-        json.loads(json.dumps({"program": SAMPLE, "entry": None, "wrap": False}))
     try:
         exec(sample, {"read": str})
     except Exception:
         traceback.format_exc()
 
 
-def serve(uid: int) -> bool:
-    """Run a job; False in the programs of it."""
+def serve(uid: int) -> Mine | None:
+    """Run a job; comes back with something in the programs of it alone."""
     job, code = os.memfd_create("job"), os.memfd_create("code")
     child = spawn(uid, job, code)  # the first program waits for the job
-    if child is None:
-        return False
+    if isinstance(child, Mine):
+        return child
     head = receive()
     while not head.tests:  # a stop for a job that has ended since
         head = receive()
@@ -254,16 +310,16 @@ def serve(uid: int) -> bool:
             if stopped(head.number):
                 break
             child = spawn(uid, job, code)
-            if child is None:
-                return False
+            if isinstance(child, Mine):
+                return child
         going = attempt(child, head, test, code)
-        if not sweep(uid):
+        if not sweep():
             os._exit(3)  # not to be trusted any more; the pool replaces the container
         if not going:
             break
     os.close(job)
     os.close(code)
-    return True
+    return None
 
 
 def receive() -> Head:
@@ -288,14 +344,13 @@ def stopped(number: int) -> bool:
     return False
 
 
-def spawn(uid: int, job: int, code: int) -> Child | None:
-    """Fork a program, which waits to be told its test; None in the program itself."""
-    pipes = [os.pipe() for _ in range(4)]
-    (output, errors, result, go) = pipes
+def spawn(uid: int, job: int, code: int) -> Child | Mine:
+    """Fork a program, which waits to be told its test; Mine in the program itself."""
+    output, errors, result, go = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become(uid, (output[1], errors[1], result[1], code, job, go[0]))
-        return None
+        _become(uid, output[1], errors[1])
+        return Mine(go[0], job, code, result[1])
     for fd in (output[1], errors[1], result[1], go[0]):
         os.close(fd)
     return Child(pid, go[1], [Stream(output[0]), Stream(errors[0]), Stream(result[0])])
@@ -304,11 +359,10 @@ def spawn(uid: int, job: int, code: int) -> Child | None:
 def attempt(child: Child, head: Head, test: int, code: int) -> bool:
     """Let a program do its test, and report; whether the job goes on."""
     began = time.monotonic()
-    os.write(child.go, END.pack(test) + HEAD.pack(*head))
+    os.write(child.go, OFFSET.pack(test) + HEAD.pack(*head))
     os.close(child.go)
     reason = watch(child, head, began)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)  # everything but this one
+    os.kill(-1, signal.SIGKILL)  # everything but this process; there is at least the program
     _, status, usage = os.wait4(child.pid, 0)
     reap()
     wall = time.monotonic() - began
@@ -399,10 +453,10 @@ def reap() -> None:
             os.wait()
 
 
-def sweep(uid: int) -> bool:
+def sweep() -> bool:
     """Remove the files of a program that has ended; whether none is left."""
     with contextlib.suppress(OSError):
-        os.rmdir(f"{SCRATCH}/{uid}")  # few programs leave anything in it
+        os.rmdir(HOME)  # few programs leave anything in it
     for name in os.listdir(SCRATCH):
         path = os.path.join(SCRATCH, name)
         if os.path.isdir(path) and not os.path.islink(path):
@@ -451,79 +505,65 @@ def unread(fd: int) -> int:
 
 def lower(what: int, most: int) -> None:
     """Set a limit, if it is not lower already."""
-    hard = resource.getrlimit(what)[1]
+    hard = _hard[what]
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(what, (most, most))
 
 
 def memory_file(data: bytes) -> int:
     """A descriptor to read these bytes from, as from a redirected file."""
-    writer = os.memfd_create("stdin")
-    _write_all(writer, data)
-    reader = os.open(f"/proc/self/fd/{writer}", os.O_RDONLY)
-    os.close(writer)
-    return reader
+    fd = os.memfd_create("stdin")
+    _write_all(fd, data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 # ---- in the program's process ----
-def _become(uid: int, ends: tuple[int, ...]) -> None:
-    """Leave process 1's world: session, descriptors, uid."""
+def _become(uid: int, output: int, errors: int) -> None:
+    """Leave process 1's world: session, streams, uid."""
     os.setsid()
-    for number, fd in enumerate(ends, 1):
-        os.dup2(fd, number)
-    os.closerange(GO + 1, 256)
+    os.dup2(output, 1)
+    os.dup2(errors, 2)
     adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    with contextlib.suppress(OSError):
-        os.write(adjust, b"1000")  # rather this one than process 1
+    os.write(adjust, b"1000")  # rather this one than process 1
     os.close(adjust)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    folder = f"{SCRATCH}/{uid}"
-    os.mkdir(folder, 0o700)
-    os.chdir(folder)
-    os.environ["HOME"] = folder
+    os.mkdir(HOME, 0o700)
+    os.chdir(HOME)
 
 
-def _take() -> tuple[str, str | None, Any, bytes, bool, int]:
-    """Wait for the test and take the limits; what is to be run, and the files it may write.
+def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
+    """Wait for the test; returns program, entry, arguments and what was compiled before.
 
-    Nothing else of the job, and no descriptor to it, is left to the program.
+    Of the other tests of the job nothing is in this process, then or later.
     """
-    told = os.read(GO, END.size + HEAD.size)
+    told = os.read(mine.go, OFFSET.size + HEAD.size)
     if not told:
         os._exit(4)
-    (test,) = END.unpack_from(told)
-    head = Head(*HEAD.unpack_from(told, END.size))
-    offset = END.size * (head.tests + 1)
-    (end,) = END.unpack(os.pread(JOB, END.size, 0))
-    text = os.pread(JOB, end - offset, offset)
-    job = json.loads(text)
-    low, high = struct.unpack("!QQ", os.pread(JOB, 2 * END.size, END.size * test))
-    given = os.pread(JOB, high - low, low)
-    if b"random" in text or b"statistics" in text:
-        sys.modules["random"].seed()  # all others are spared it
-    arguments = json.loads(given) if head.call else None
-    stdin = memory_file(b"" if head.call else given)
-    os.dup2(stdin, 0)
-    os.close(stdin)
-    code = os.pread(CODE, os.fstat(CODE).st_size, 0) if test else b""
-    os.close(JOB)
-    os.close(GO)
-    if not head.call:
-        os.close(RESULT)
+    (test,) = OFFSET.unpack_from(told)
+    head = Head(*HEAD.unpack_from(told, OFFSET.size))
+    source, entry = _part(mine.job, 0), _part(mine.job, 1)
+    given = _part(mine.job, PARTS + test)
+    arguments = None
+    if head.call:
+        os.dup2(mine.result, RESULT)
+        arguments, given = json.loads(given), b""
+    os.dup2(memory_file(given), 0)
+    if b"random" in source or b"statistics" in source:
+        sys.modules["random"].seed()  # what would be done in every fork
+    compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
     lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
-    lower(resource.RLIMIT_AS, head.memory + _mapped())
+    lower(resource.RLIMIT_AS, head.memory + _mapped[0])
     lower(resource.RLIMIT_STACK, head.memory)
     lower(resource.RLIMIT_NPROC, head.processes)
-    return job["program"], job["entry"], arguments, code, job["wrap"], head.file
+    return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
 
 
-def _mapped() -> int:
-    """Bytes of address space that the prepared interpreter has already."""
-    statm = os.open("/proc/self/statm", os.O_RDONLY)
-    pages = int(os.read(statm, 64).split()[0])
-    os.close(statm)
-    return pages * resource.getpagesize()
+def _part(job: int, number: int) -> bytes:
+    """A part of the job."""
+    low, high = OFFSETS.unpack(os.pread(job, OFFSETS.size, OFFSET.size * number))
+    return os.pread(job, high - low, low)
 
 
 def _streams(stdin: int, stdout: int, stderr: int) -> tuple[Any, Any, Any]:
@@ -540,31 +580,28 @@ def _streams(stdin: int, stdout: int, stderr: int) -> tuple[Any, Any, Any]:
     )
 
 
-def run_program(hooks: list[Json]) -> None:
+def run_program(mine: Mine) -> None:
     """Run the program as if Python had been started for it; never returns."""
-    source, entry, arguments, compiled, wrap, file = _take()
-    for when in hooks:
-        os.register_at_fork(**when)
+    head, source, entry, arguments, compiled = _take(mine)
+    _inside.append(True)
     gc.enable()
-    sys.stdin, sys.stdout, sys.stderr = _streams(0, 1, 2)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
-    sys.argv = ["main.py"]
     if not compiled:
         try:
-            code = _compile(source, wrap)
-            _write_all(CODE, marshal.dumps(code))
+            code = _compile(source, head.wrap)
+            # That there is something says that the program could be compiled.
+            _write_all(mine.code, marshal.dumps(code) if head.tests > 1 else b"1")
         except BaseException:
             traceback.print_exc(limit=0)
             _end(NO_COMPILE)
     else:
         code = marshal.loads(compiled)
-    os.close(CODE)
-    lower(resource.RLIMIT_FSIZE, file)
+    os.closerange(RESULT + head.call, 256)
+    lower(resource.RLIMIT_FSIZE, head.file)
     module = types.ModuleType("__main__")
     module.__dict__.update(__builtins__=builtins, __file__="main.py")
     sys.modules["__main__"] = module
     status = _guarded(lambda: exec(code, module.__dict__))
-    if status == 0 and entry is not None:
+    if status == 0 and head.call:
         status = _guarded(lambda: _call(module.__dict__, entry, arguments))
     _end(status)
 
@@ -624,7 +661,8 @@ def _end(status: int) -> None:
     import threading
 
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading.active_count() > 1 or threading._threading_atexits:  # type: ignore
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     except BaseException:
         pass

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any
 
-from sandbox.runner import COMPILE_ERROR, END, HEAD, OUTPUT_LIMIT, TIME_LIMIT, Answer
+from sandbox.runner import COMPILE_ERROR, HEAD, OFFSET, OUTPUT_LIMIT, TIME_LIMIT, Answer
 from sandbox.verdict import Job
 
 REASONS = {
@@ -20,26 +20,26 @@ REASONS = {
 def pack(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
-    named = {"program": job.program, "entry": job.entry, "wrap": job.wrap}
-    parts = [json.dumps(named).encode()]
+    parts = [job.program.encode("utf-8", "surrogatepass"), (job.entry or "").encode()]
     for test in job.tests:
         given = json.dumps(test.args) if call else test.stdin
         parts.append(given.encode("utf-8", "surrogateescape"))
-    end, ends = END.size * len(parts), []
+    offset = OFFSET.size * (len(parts) + 1)
+    offsets = [offset]
     for part in parts:
-        end += len(part)
-        ends.append(END.pack(end))
+        offset += len(part)
+        offsets.append(offset)
     limits = job.limits
     head = HEAD.pack(
-        *(number, len(job.tests), end, call),
+        *(number, len(job.tests), offset, call, job.wrap),
         *(limits.cpu, limits.memory, limits.output, limits.file, limits.processes),
     )
-    return b"".join((head, *ends, *parts))
+    return b"".join((head, *map(OFFSET.pack, offsets), *parts))
 
 
 def pack_stop(number: int) -> bytes:
     """Ends a job."""
-    return HEAD.pack(number, 0, 0, False, 0.0, 0, 0, 0, 0)
+    return HEAD.pack(number, 0, 0, False, False, 0.0, 0, 0, 0, 0)
 
 
 def report(answer: Answer, output: bytes, errors: bytes, cpu_limit: float) -> dict[str, Any]:
