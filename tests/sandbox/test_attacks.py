@@ -48,6 +48,25 @@ def test_nothing_outlives_its_job(pool: SandboxPool, program: str):
     assert one(pool, Job(look, (Case("", "2 True"),))).status is Status.CORRECT
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "for _ in range(900):\n    os.mkdir('d')\n    os.chdir('d')",
+        "os.mkdir('s')\nopen('s/f', 'w').close()\nos.chmod('s', 0o1777)\nos.chmod('.', 0o1777)",
+        "os.makedirs('a/b')\nopen('a/b/f', 'w').close()\nos.chmod('a/b', 0)\nos.chmod('a', 0)",
+        "os.symlink('/etc', 'l')\nos.mkdir('/tmp/0')\nos.symlink('/tmp/0', '/tmp/0/1')",
+        "open('/tmp/\\udcff\\n', 'w').close()",
+    ],
+    ids=["deep", "sticky", "closed", "links", "name"],
+)
+def test_whatever_files_are_left_the_container_goes_on(pool: SandboxPool, leave: str):
+    started = one(pool, HONEST) and pool.started
+    assert one(pool, Job(f"import os\n{leave}\nprint(42)", (Case("", "42"),))).passed == 1
+    look = Job("import os\nprint(os.listdir('/tmp'), os.listdir())", (Case("", "['home'] []"),))
+    assert one(pool, look).status is Status.CORRECT
+    assert pool.started == started
+
+
 def test_no_job_sees_what_another_left(pool: SandboxPool):
     leave = (
         "import builtins, sys, os\nbuiltins.left = sys.left = 1\nos.environ['LEFT'] = '1'\n"
@@ -205,6 +224,14 @@ def test_a_killed_container_loses_no_job(image: str):
                 container.kill()
         assert future.result().status is Status.CORRECT
         assert pool.started == 2
+
+
+def test_a_job_that_failed_is_stopped_in_its_next_test(pool: SandboxPool):
+    """Else the job after it would wait for the test at work, which here overruns its time."""
+    program = "if input() == '1':\n    while True: pass"
+    job = Job(program, (Case("0", "42"), Case("1", "42")), limits=Limits(cpu=60.0))
+    assert one(pool, job).status is Status.WRONG_ANSWER
+    assert one(pool, HONEST).status is Status.CORRECT
 
 
 def test_closing_the_pool_removes_its_containers(image: str):
