@@ -96,15 +96,37 @@ for low, high in areas:
 print(sorted(found))"""
 
 
-@pytest.mark.parametrize(
-    ("given", "printed"),
-    [(SECRET[:4], "[]"), (f"{SECRET[:4]}\n{SECRET}", f"[b'{SECRET}']")],
-    ids=["of another job", "its own, so that the search is known to work"],
-)
-def test_an_input_is_in_no_other_jobs_memory(pool: SandboxPool, given: str, printed: str):
-    assert one(pool, Job("print(input())", (Case(SECRET, SECRET),))).status is Status.CORRECT
-    verdict = one(pool, Job(SCAN, (Case(given, printed),)))
+LARGE = f"import time\nprint('{SECRET}' * 20000, flush=True)\ntime.sleep(0.1)"
+EARLIER = {
+    "an input": Job("print(input())", (Case(SECRET, SECRET),)),
+    "inputs of two tests": Job("print(input())", (Case(SECRET, SECRET),) * 2),
+    "a program and much output": Job(LARGE, (Case("", SECRET * 20000),)),
+    "errors": Job(f"raise ValueError('{SECRET}')", (Case("", SECRET),)),
+    "a call": Job("def f(x): return x", (Case(args=(SECRET,), value=SECRET),), entry="f"),
+}
+
+
+@pytest.mark.parametrize("earlier", EARLIER.values(), ids=list(EARLIER))
+def test_nothing_of_a_job_is_in_the_memory_of_the_next(pool: SandboxPool, earlier: Job):
+    assert one(pool, earlier).status in (Status.CORRECT, Status.RUNTIME_ERROR)
+    verdict = one(pool, Job(SCAN, (Case(SECRET[:4], "[]"),)))
     assert verdict.status is Status.CORRECT, verdict
+
+
+def test_the_search_of_the_memory_finds_what_is_there(pool: SandboxPool):
+    given = Case(f"{SECRET[:4]}\n{SECRET}", f"[b'{SECRET}']")
+    assert one(pool, Job(SCAN, (given,))).status is Status.CORRECT
+
+
+def test_a_test_does_not_see_the_other_tests_of_its_job(pool: SandboxPool):
+    tests = (Case("none", "[]"), Case(SECRET, "[]"), Case("none", "[]"))
+    look = (
+        "import os\nassert len(os.listdir('/proc/self/fd')) == 4  # three and that of listdir\n"
+        "if input() != 'none':\n    print([])\n    raise SystemExit\n"
+    )
+    scan = SCAN.replace("input().encode()", f"b'{SECRET[:4]}'")
+    verdict = one(pool, Job(look + scan, tests, stop_at_failure=False))
+    assert (verdict.status, verdict.passed) == (Status.CORRECT, 3), verdict
 
 
 def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
