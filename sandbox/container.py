@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import socket
@@ -14,8 +13,9 @@ from typing import Any
 import docker
 import docker.errors
 
-from sandbox.runner import STARVED_FACTOR
-from sandbox.verdict import Job, Limits
+from sandbox import wire
+from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, Answer
+from sandbox.verdict import Job
 
 HERE = Path(__file__).resolve().parent
 LABEL = "restem.sandbox"
@@ -28,8 +28,6 @@ SCRATCH = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
-
-Json = dict[str, Any]
 
 
 class SandboxFault(Exception):
@@ -95,7 +93,7 @@ class Container:
             self._keep = attached  # its finaliser closes the socket
             self._api.start(self.id)
             self._timeout(START_SECONDS)
-            if "ready" not in self._receive():
+            if self._answer()[0].reason != READY:
                 raise SandboxFault("the runner did not start")
         except (docker.errors.APIError, OSError) as error:
             self.close()
@@ -108,21 +106,22 @@ class Container:
             SandboxFault: the container is of no use any more; the job was not judged.
         """
         self.jobs += 1
-        name = f"{self.id[:8]}-{self.jobs}"
-        call = job.entry is not None
-        tests = [{"args": t.args} if call else {"stdin": t.stdin} for t in job.tests]
-        message = {"id": name, "program": job.program, "entry": job.entry, "tests": tests}
-        message["wrap"] = job.wrap
         self._timeout(job.limits.cpu * STARVED_FACTOR + SLACK_SECONDS)
         try:
-            self._send({**message, "limits": _limits(job.limits)})
-            going = True
-            while "done" not in (report := self._receive()):
-                if report.get("id") != name:
+            self._send(wire.pack(job, self.jobs))
+            for test in range(len(job.tests)):
+                answer, output, errors = self._answer()
+                while answer.job < self.jobs:  # of a job that was stopped
+                    answer, output, errors = self._answer()
+                if (answer.job, answer.test) != (self.jobs, test):
                     raise SandboxFault("an answer to another job")
-                if going and not seen(report["test"], report):
-                    going = False
-                    self._send({"stop": name})
+                going = seen(test, wire.report(answer, output, errors, job.limits.cpu))
+                if answer.reason == COMPILE_ERROR:
+                    return
+                if not going:
+                    if test + 1 < len(job.tests):
+                        self._send(wire.pack_stop(self.jobs))
+                    return
         except (OSError, ValueError, KeyError) as error:
             raise SandboxFault(f"{type(error).__name__}: {error}") from None
 
@@ -139,21 +138,22 @@ class Container:
         assert self._socket is not None
         self._socket.settimeout(seconds)
 
-    def _send(self, message: Json) -> None:
+    def _send(self, data: bytes) -> None:
         assert self._socket is not None
-        body = json.dumps(message).encode()
-        self._socket.sendall(struct.pack(">I", len(body)) + body)
+        self._socket.sendall(data)
 
-    def _receive(self) -> Json:
-        """The runner's next frame, out of the engine's own frames around its streams."""
-        while True:
-            if len(self._kept) >= 4:
-                size = struct.unpack(">I", self._kept[:4])[0]
-                if len(self._kept) >= 4 + size:
-                    body = bytes(self._kept[4 : 4 + size])
-                    del self._kept[: 4 + size]
-                    return json.loads(body)
+    def _answer(self) -> tuple[Answer, bytes, bytes]:
+        """The runner's next answer, what was printed and the errors."""
+        answer = Answer(*ANSWER.unpack(self._receive(ANSWER.size)))
+        return answer, self._receive(answer.output), self._receive(answer.errors)
+
+    def _receive(self, count: int) -> bytes:
+        """So many bytes of the runner, out of the engine's own frames around its streams."""
+        while len(self._kept) < count:
             self._read_more()
+        body = bytes(self._kept[:count])
+        del self._kept[:count]
+        return body
 
     def _read_more(self) -> None:
         assert self._socket is not None
@@ -171,7 +171,3 @@ class Container:
             if not part:
                 raise SandboxFault("the container ended")
             self._parts += part
-
-
-def _limits(limits: Limits) -> Json:
-    return dict(vars(limits))

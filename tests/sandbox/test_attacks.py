@@ -42,10 +42,29 @@ def test_nothing_outlives_its_job(pool: SandboxPool, program: str):
     assert one(pool, Job(program, (Case("", "42"),))).status is Status.CORRECT
     look = (
         "import os\nn = [p for p in os.listdir('/proc') if p.isdigit()]\n"
-        "print(len(n), os.listdir('/tmp') == [str(os.getuid())])"
+        "print(len(n), os.listdir('/tmp') == ['home'])"
     )
-    # Process 1, the supervisor and this program.
-    assert one(pool, Job(look, (Case("", "3 True"),))).status is Status.CORRECT
+    # Process 1 and this program.
+    assert one(pool, Job(look, (Case("", "2 True"),))).status is Status.CORRECT
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        "for _ in range(900):\n    os.mkdir('d')\n    os.chdir('d')",
+        "os.mkdir('s')\nopen('s/f', 'w').close()\nos.chmod('s', 0o1777)\nos.chmod('.', 0o1777)",
+        "os.makedirs('a/b')\nopen('a/b/f', 'w').close()\nos.chmod('a/b', 0)\nos.chmod('a', 0)",
+        "os.symlink('/etc', 'l')\nos.mkdir('/tmp/0')\nos.symlink('/tmp/0', '/tmp/0/1')",
+        "open('/tmp/\\udcff\\n', 'w').close()",
+    ],
+    ids=["deep", "sticky", "closed", "links", "name"],
+)
+def test_whatever_files_are_left_the_container_goes_on(pool: SandboxPool, leave: str):
+    started = one(pool, HONEST) and pool.started
+    assert one(pool, Job(f"import os\n{leave}\nprint(42)", (Case("", "42"),))).passed == 1
+    look = Job("import os\nprint(os.listdir('/tmp'), os.listdir())", (Case("", "['home'] []"),))
+    assert one(pool, look).status is Status.CORRECT
+    assert pool.started == started
 
 
 def test_no_job_sees_what_another_left(pool: SandboxPool):
@@ -77,15 +96,37 @@ for low, high in areas:
 print(sorted(found))"""
 
 
-@pytest.mark.parametrize(
-    ("given", "printed"),
-    [(SECRET[:4], "[]"), (f"{SECRET[:4]}\n{SECRET}", f"[b'{SECRET}']")],
-    ids=["of another job", "its own, so that the search is known to work"],
-)
-def test_an_input_is_in_no_other_jobs_memory(pool: SandboxPool, given: str, printed: str):
-    assert one(pool, Job("print(input())", (Case(SECRET, SECRET),))).status is Status.CORRECT
-    verdict = one(pool, Job(SCAN, (Case(given, printed),)))
+LARGE = f"import time\nprint('{SECRET}' * 20000, flush=True)\ntime.sleep(0.1)"
+EARLIER = {
+    "an input": Job("print(input())", (Case(SECRET, SECRET),)),
+    "inputs of two tests": Job("print(input())", (Case(SECRET, SECRET),) * 2),
+    "a program and much output": Job(LARGE, (Case("", SECRET * 20000),)),
+    "errors": Job(f"raise ValueError('{SECRET}')", (Case("", SECRET),)),
+    "a call": Job("def f(x): return x", (Case(args=(SECRET,), value=SECRET),), entry="f"),
+}
+
+
+@pytest.mark.parametrize("earlier", EARLIER.values(), ids=list(EARLIER))
+def test_nothing_of_a_job_is_in_the_memory_of_the_next(pool: SandboxPool, earlier: Job):
+    assert one(pool, earlier).status in (Status.CORRECT, Status.RUNTIME_ERROR)
+    verdict = one(pool, Job(SCAN, (Case(SECRET[:4], "[]"),)))
     assert verdict.status is Status.CORRECT, verdict
+
+
+def test_the_search_of_the_memory_finds_what_is_there(pool: SandboxPool):
+    given = Case(f"{SECRET[:4]}\n{SECRET}", f"[b'{SECRET}']")
+    assert one(pool, Job(SCAN, (given,))).status is Status.CORRECT
+
+
+def test_a_test_does_not_see_the_other_tests_of_its_job(pool: SandboxPool):
+    tests = (Case("none", "[]"), Case(SECRET, "[]"), Case("none", "[]"))
+    look = (
+        "import os\nassert len(os.listdir('/proc/self/fd')) == 4  # three and that of listdir\n"
+        "if input() != 'none':\n    print([])\n    raise SystemExit\n"
+    )
+    scan = SCAN.replace("input().encode()", f"b'{SECRET[:4]}'")
+    verdict = one(pool, Job(look + scan, tests, stop_at_failure=False))
+    assert (verdict.status, verdict.passed) == (Status.CORRECT, 3), verdict
 
 
 def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
@@ -176,7 +217,7 @@ def test_jobs_beside_each_other_do_not_meet(image: str):
         "print(len(seen))"
     )
     with SandboxPool(image, workers=2) as pool:
-        verdicts = list(pool.run([Job(hunter, (Case("", "3"),))] * 2))
+        verdicts = list(pool.run([Job(hunter, (Case("", "2"),))] * 2))
     assert [v.status for v in verdicts] == [Status.CORRECT] * 2
 
 
@@ -205,6 +246,14 @@ def test_a_killed_container_loses_no_job(image: str):
                 container.kill()
         assert future.result().status is Status.CORRECT
         assert pool.started == 2
+
+
+def test_a_job_that_failed_is_stopped_in_its_next_test(pool: SandboxPool):
+    """Else the job after it would wait for the test at work, which here overruns its time."""
+    program = "if input() == '1':\n    while True: pass"
+    job = Job(program, (Case("0", "42"), Case("1", "42")), limits=Limits(cpu=60.0))
+    assert one(pool, job).status is Status.WRONG_ANSWER
+    assert one(pool, HONEST).status is Status.CORRECT
 
 
 def test_closing_the_pool_removes_its_containers(image: str):

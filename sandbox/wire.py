@@ -1,0 +1,72 @@
+"""What goes to the runner in a container and comes back, as bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+from sandbox.runner import COMPILE_ERROR, HEAD, OFFSET, OUTPUT_LIMIT, TIME_LIMIT, Answer
+from sandbox.verdict import Job
+
+REASONS = {
+    TIME_LIMIT: "time_limit",
+    OUTPUT_LIMIT: "output_limit",
+    COMPILE_ERROR: "compile_error",
+}
+
+
+def pack(job: Job, number: int) -> bytes:
+    """A job as the runner reads it; the expected outputs are left out."""
+    call = job.entry is not None
+    parts = [job.program.encode("utf-8", "surrogatepass"), (job.entry or "").encode()]
+    for test in job.tests:
+        given = json.dumps(test.args) if call else test.stdin
+        parts.append(given.encode("utf-8", "surrogateescape"))
+    offset = OFFSET.size * (len(parts) + 1)
+    offsets = [offset]
+    for part in parts:
+        offset += len(part)
+        offsets.append(offset)
+    limits = job.limits
+    head = HEAD.pack(
+        *(number, len(job.tests), offset, call, job.wrap),
+        *(limits.cpu, limits.memory, limits.output, limits.file, limits.processes),
+    )
+    return b"".join((head, *map(OFFSET.pack, offsets), *parts))
+
+
+def pack_stop(number: int) -> bytes:
+    """Ends a job."""
+    return HEAD.pack(number, 0, 0, False, False, 0.0, 0, 0, 0, 0)
+
+
+def report(answer: Answer, output: bytes, errors: bytes, cpu_limit: float) -> dict[str, Any]:
+    """What became of a test, in words."""
+    status = answer.status
+    found = REASONS.get(answer.reason) or _classify(status, errors, answer.cpu, cpu_limit)
+    return {
+        "status": found,
+        "output": output.decode("utf-8", "replace"),
+        "stderr": errors.decode("utf-8", "replace"),
+        "cpu": round(answer.cpu, 4),
+        "wall": round(answer.wall, 4),
+        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+    }
+
+
+def _classify(status: int, errors: bytes, cpu: float, limit: float) -> str:
+    """What the end of a program that overran nothing means."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number == signal.SIGXCPU or cpu > limit:
+            return "time_limit"
+        if number == signal.SIGXFSZ:
+            return "output_limit"
+        # Nobody else sends SIGKILL: the kernel did, for want of memory.
+        return "memory_limit" if number == signal.SIGKILL else "runtime_error"
+    if os.WEXITSTATUS(status) == 0:
+        return "ok"
+    last = errors.rstrip().rsplit(b"\n", 1)[-1]
+    return "memory_limit" if last.startswith(b"MemoryError") else "runtime_error"

@@ -1,0 +1,112 @@
+"""What crosses into and out of the container, without one: bytes, and what their meaning is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from sandbox import runner, wire
+from sandbox.runner import ANSWER, HEAD, PARTS, Answer, Head
+from sandbox.verdict import Job, Limits
+from sandbox.verdict import Test as Case
+
+SECRET = "7340952816"
+LIMITS = Limits(cpu=1.5)
+
+
+def parts_of(job: Job) -> tuple[Head, list[bytes]]:
+    """Read a job as the runner does."""
+    data = wire.pack(job, 7)
+    head = Head(*HEAD.unpack_from(data))
+    body = data[HEAD.size :]
+    assert len(body) == head.size
+    fd = os.memfd_create("job")
+    os.write(fd, body)
+    parts = [runner._part(fd, number) for number in range(PARTS + head.tests)]
+    os.close(fd)
+    return head, parts
+
+
+def test_a_job_crosses_whole_and_without_what_is_expected():
+    tests = (Case("eins\n", SECRET), Case("", SECRET), Case("ä\udcff", SECRET))
+    head, parts = parts_of(Job("print('ö')\ud800", tests, limits=LIMITS, wrap=True))
+    assert head == Head(
+        *(7, 3, head.size, False, True),
+        *(1.5, LIMITS.memory, LIMITS.output, LIMITS.file, LIMITS.processes),
+    )
+    assert parts[0].decode("utf-8", "surrogatepass") == "print('ö')\ud800"
+    assert parts[1:] == [b"", b"eins\n", b"", "ä".encode() + b"\xff"]
+    assert SECRET.encode() not in wire.pack(Job("", tests), 1)
+
+
+def test_a_call_crosses_with_its_arguments_alone():
+    head, parts = parts_of(Job("def f(): 0", (Case(args=(1, "x"), value=SECRET),), entry="f"))
+    assert head.call
+    assert parts == [b"def f(): 0", b"f", b'[1, "x"]']
+    assert SECRET.encode() not in b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "cpu", "errors", "found"),
+    [
+        (runner.ENDED, 0, 0.1, b"", "ok"),
+        (runner.ENDED, 0, 0.1, b"MemoryError", "ok"),
+        (runner.ENDED, 1 << 8, 0.1, b"Traceback\nMemoryError\n", "memory_limit"),
+        (runner.ENDED, 1 << 8, 0.1, b"MemoryError\nValueError: 3\n", "runtime_error"),
+        (runner.ENDED, runner.NO_COMPILE << 8, 0.1, b"", "runtime_error"),
+        (runner.ENDED, signal.SIGKILL, 0.1, b"", "memory_limit"),
+        (runner.ENDED, signal.SIGXCPU, 0.9, b"", "time_limit"),
+        (runner.ENDED, signal.SIGKILL, 1.1, b"", "time_limit"),
+        (runner.ENDED, signal.SIGXFSZ, 0.1, b"", "output_limit"),
+        (runner.ENDED, signal.SIGSEGV, 0.1, b"", "runtime_error"),
+        (runner.TIME_LIMIT, signal.SIGKILL, 0.1, b"", "time_limit"),
+        (runner.OUTPUT_LIMIT, 0, 0.1, b"", "output_limit"),
+        (runner.COMPILE_ERROR, runner.NO_COMPILE << 8, 0.1, b"", "compile_error"),
+    ],
+)
+def test_the_end_of_a_program_has_a_meaning(
+    reason: int, status: int, cpu: float, errors: bytes, found: str
+):
+    answer = Answer(*ANSWER.unpack(ANSWER.pack(1, 0, reason, status, cpu, cpu, 0, len(errors))))
+    assert wire.report(answer, b"", errors, 1.0)["status"] == found
+
+
+def sockets() -> tuple[int, int]:
+    a, b = socket.socketpair()
+    return a.detach(), b.detach()
+
+
+@pytest.mark.parametrize("make", [os.pipe, sockets], ids=["spliced", "copied"])
+def test_bytes_move_past_our_memory_or_in_another_process(make: Callable[[], tuple[int, int]]):
+    """Between a socket, which some engines give a container, and a file nothing can be spliced."""
+    source, feed = make()
+    text = os.urandom(50_000)
+    os.write(feed, text + b"next")
+    target = os.memfd_create("target")
+    runner.move(source, target, len(text))
+    assert os.pread(target, 1 << 20, 0) == text
+    assert os.read(source, 100) == b"next"
+    for fd in (source, feed, target):
+        os.close(fd)
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["at the end", "while it runs"])
+def test_a_stream_keeps_what_may_be_sent(early: bool, monkeypatch: pytest.MonkeyPatch):
+    read, write = os.pipe()
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    monkeypatch.setattr(runner, "NULL", nothing)
+    stream = runner.Stream(read)
+    for part in (b"a" * 100, b"b" * 100, b"c" * 100):
+        os.write(write, part)
+        if early:
+            assert stream.drain(150)
+    os.close(write)
+    assert not early or not stream.drain(150)
+    assert stream.total() == 300
+    assert stream.kept() == (200 if early else 300)
+    stream.close()
+    os.close(nothing)
