@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import socket
 import struct
@@ -14,11 +13,11 @@ from typing import Any
 import docker
 import docker.errors
 
+from sandbox.owner import labels
 from sandbox.runner import STARVED_FACTOR
 from sandbox.verdict import Job, Limits
 
 HERE = Path(__file__).resolve().parent
-LABEL = "restem.sandbox"
 # What the runner needs: to become another user, to end that user's processes, to remove its files.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE"]
 PROCESSES = 128
@@ -36,11 +35,47 @@ class SandboxFault(Exception):
     """The container, not the program in it, failed."""
 
 
+class NoContainer(SandboxFault):
+    """No container could be started; no job was in it."""
+
+
+def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> Json:
+    """How a container is closed off, in the engine's words; the same for whatever runs in it.
+
+    Args:
+        client: Of the engine.
+        memory: Largest `Limits.memory` of a job, in bytes.
+        runtime: Of the engine; None: its default.
+    """
+    api: Any = client.api
+    return api.create_host_config(
+        network_mode="none",
+        ipc_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        cap_add=CAPABILITIES,
+        security_opt=["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
+        pids_limit=PROCESSES,
+        mem_limit=memory + MEMORY_BESIDE,
+        memswap_limit=memory + MEMORY_BESIDE,
+        tmpfs={"/tmp": SCRATCH},
+        log_config={"Type": "none"},
+        runtime=runtime,
+        auto_remove=True,
+    )
+
+
 class Container:
     """A container whose process 1 is sandbox/runner.py; runs one job at a time."""
 
     def __init__(
-        self, client: docker.DockerClient, image: str, *, memory: int, runtime: str | None = None
+        self,
+        client: docker.DockerClient,
+        image: str,
+        *,
+        memory: int,
+        runtime: str | None = None,
+        pool: str = "",
     ) -> None:
         """Start it.
 
@@ -49,9 +84,10 @@ class Container:
             image: Name or digest.
             memory: Largest `Limits.memory` of a job, in bytes.
             runtime: Of the engine, such as runc or runsc; None: its default.
+            pool: Whose it is, for the label.
 
         Raises:
-            SandboxFault: it does not come up.
+            NoContainer: it does not come up.
         """
         self._api: Any = client.api
         self.jobs = 0
@@ -61,21 +97,6 @@ class Container:
         runner = (HERE / "runner.py").read_text()
         # Uids are counted over all containers of a kernel, so each has a range of its own.
         first_uid = random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
-        host = self._api.create_host_config(
-            network_mode="none",
-            ipc_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            cap_add=CAPABILITIES,
-            security_opt=["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
-            pids_limit=PROCESSES,
-            mem_limit=memory + MEMORY_BESIDE,
-            memswap_limit=memory + MEMORY_BESIDE,
-            tmpfs={"/tmp": SCRATCH},
-            log_config={"Type": "none"},
-            runtime=runtime,
-            auto_remove=True,
-        )
         try:
             made = self._api.create_container(
                 image,
@@ -84,8 +105,8 @@ class Container:
                 stdin_open=True,
                 environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
                 hostname="sandbox",
-                host_config=host,
-                labels={LABEL: str(os.getpid())},
+                host_config=hardening(client, memory, runtime),
+                labels=labels(pool),
             )
             self.id = made["Id"]
             attached = self._api.attach_socket(
@@ -96,10 +117,10 @@ class Container:
             self._api.start(self.id)
             self._timeout(START_SECONDS)
             if "ready" not in self._receive():
-                raise SandboxFault("the runner did not start")
-        except (docker.errors.APIError, OSError) as error:
+                raise NoContainer("the runner did not start")
+        except (docker.errors.APIError, OSError, SandboxFault) as error:
             self.close()
-            raise SandboxFault(f"no container: {error}") from None
+            raise NoContainer(f"no container: {error}") from None
 
     def run(self, job: Job, seen: Any) -> None:
         """Run a job; `seen(test, report)` gets every report and says whether to go on.

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sandbox.check import ATTACKS, HONEST, attempt
-from sandbox.container import LABEL
+from sandbox.owner import LABEL
 from sandbox.pool import SandboxPool, connect
 from sandbox.verdict import Job, Limits, Status, Verdict
 from sandbox.verdict import Test as Case
