@@ -65,6 +65,14 @@ def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> 
     )
 
 
+def first_uid() -> int:
+    """Below those that programs of one container get.
+
+    Uids are counted over all containers of a kernel, so each container has a range of its own.
+    """
+    return random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
+
+
 class Container:
     """A container whose process 1 is sandbox/runner.py; runs one job at a time."""
 
@@ -95,13 +103,11 @@ class Container:
         self._kept = bytearray()
         self._parts = bytearray()
         runner = (HERE / "runner.py").read_text()
-        # Uids are counted over all containers of a kernel, so each has a range of its own.
-        first_uid = random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
         try:
             made = self._api.create_container(
                 image,
                 # -I: no environment, no user site; -S would lose numpy.
-                ["python3", "-I", "-c", runner, str(first_uid)],
+                ["python3", "-I", "-c", runner, str(first_uid())],
                 stdin_open=True,
                 environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
                 hostname="sandbox",
