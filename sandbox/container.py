@@ -24,6 +24,12 @@ PROCESSES = 128
 # The interpreter itself, and what the kernel counts for pipes and the scratch folder.
 MEMORY_BESIDE = 192 * 2**20
 SCRATCH = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
+VARIABLES = {
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Else each thread may reserve 64 MB of address space beside its stack, or not: as it happens.
+    "MALLOC_ARENA_MAX": "1",
+}
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
@@ -109,7 +115,7 @@ class Container:
                 # -I: no environment, no user site; -S would lose numpy.
                 ["python3", "-I", "-c", runner, str(first_uid())],
                 stdin_open=True,
-                environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
+                environment=VARIABLES,
                 hostname="sandbox",
                 host_config=hardening(client, memory, runtime),
                 labels=labels(pool),

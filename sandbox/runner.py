@@ -45,7 +45,6 @@ WALL_FACTOR, STARVED_FACTOR = 3.0, 20.0
 STDERR_BYTES = 16384
 CHUNK = 1 << 16
 PR_SET_CHILD_SUBREAPER = 36
-M_ARENA_MAX = -8
 
 Json = dict[str, Any]
 
@@ -59,7 +58,6 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             __import__(name)
     libc = ctypes.CDLL(None)
-    libc.mallopt(M_ARENA_MAX, 1)  # else each thread takes 64 MB of the address space
     gc.disable()
     gc.freeze()  # the garbage collector would touch, and so copy, every page in each fork
     uid = int(sys.argv[1])
