@@ -207,7 +207,9 @@ def serve(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="resume, overhead, generate, memory or sandbox.")],
+    name: Annotated[
+        str, typer.Argument(help="resume, overhead, generate, memory, sandbox or soak.")
+    ],
     options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
 ) -> None:
     """Measure something against its baseline in the same run; the last line is the ratio."""

@@ -97,3 +97,26 @@ def check() -> None:
     typer.echo(f"{count - broken} of {count} attacks held, on {os.uname().nodename}")
     if broken:
         raise typer.Exit(1)
+
+
+@sandbox_app.command("shell")
+def shell(
+    python: Annotated[bool, typer.Option("--python", help="Python instead of a shell.")] = False,
+) -> None:
+    """Look around where programs run, with their rights; commands may also be piped in."""
+    from sandbox import shell as shells
+    from sandbox.image import TAG, find_image
+    from sandbox.pool import NoEngine, connect
+
+    try:
+        client = connect()
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+    try:
+        image = find_image(client)
+        if image is None:
+            raise UserError(f"image {TAG} is missing; run `restem sandbox build`")
+        code = shells.shell(client, image, shells.PYTHON if python else None)
+    finally:
+        client.close()
+    raise typer.Exit(code)

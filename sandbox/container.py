@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import socket
 import struct
@@ -14,17 +13,23 @@ import docker
 import docker.errors
 
 from sandbox import wire
+from sandbox.owner import labels
 from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, Answer
 from sandbox.verdict import Job
 
 HERE = Path(__file__).resolve().parent
-LABEL = "restem.sandbox"
 # What the runner needs: to become another user, to end that user's processes, to remove its files.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE"]
 PROCESSES = 128
 # The interpreter itself, and what the kernel counts for pipes and the scratch folder.
 MEMORY_BESIDE = 192 * 2**20
 SCRATCH = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
+VARIABLES = {
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Else each thread may reserve 64 MB of address space beside its stack, or not: as it happens.
+    "MALLOC_ARENA_MAX": "1",
+}
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
@@ -34,11 +39,55 @@ class SandboxFault(Exception):
     """The container, not the program in it, failed."""
 
 
+class NoContainer(SandboxFault):
+    """No container could be started; no job was in it."""
+
+
+def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> Any:
+    """How a container is closed off, in the engine's words; the same for whatever runs in it.
+
+    Args:
+        client: Of the engine.
+        memory: Largest `Limits.memory` of a job, in bytes.
+        runtime: Of the engine; None: its default.
+    """
+    api: Any = client.api
+    return api.create_host_config(
+        network_mode="none",
+        ipc_mode="none",
+        read_only=True,
+        cap_drop=["ALL"],
+        cap_add=CAPABILITIES,
+        security_opt=["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
+        pids_limit=PROCESSES,
+        mem_limit=memory + MEMORY_BESIDE,
+        memswap_limit=memory + MEMORY_BESIDE,
+        tmpfs={"/tmp": SCRATCH},
+        log_config={"Type": "none"},
+        runtime=runtime,
+        auto_remove=True,
+    )
+
+
+def first_uid() -> int:
+    """Below those that programs of one container get.
+
+    Uids are counted over all containers of a kernel, so each container has a range of its own.
+    """
+    return random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
+
+
 class Container:
     """A container whose process 1 is sandbox/runner.py; runs one job at a time."""
 
     def __init__(
-        self, client: docker.DockerClient, image: str, *, memory: int, runtime: str | None = None
+        self,
+        client: docker.DockerClient,
+        image: str,
+        *,
+        memory: int,
+        runtime: str | None = None,
+        pool: str = "",
     ) -> None:
         """Start it.
 
@@ -47,9 +96,10 @@ class Container:
             image: Name or digest.
             memory: Largest `Limits.memory` of a job, in bytes.
             runtime: Of the engine, such as runc or runsc; None: its default.
+            pool: Whose it is, for the label.
 
         Raises:
-            SandboxFault: it does not come up.
+            NoContainer: it does not come up.
         """
         self._api: Any = client.api
         self.jobs = 0
@@ -57,33 +107,16 @@ class Container:
         self._kept = bytearray()
         self._parts = bytearray()
         runner = (HERE / "runner.py").read_text()
-        # Uids are counted over all containers of a kernel, so each has a range of its own.
-        first_uid = random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
-        host = self._api.create_host_config(
-            network_mode="none",
-            ipc_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            cap_add=CAPABILITIES,
-            security_opt=["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
-            pids_limit=PROCESSES,
-            mem_limit=memory + MEMORY_BESIDE,
-            memswap_limit=memory + MEMORY_BESIDE,
-            tmpfs={"/tmp": SCRATCH},
-            log_config={"Type": "none"},
-            runtime=runtime,
-            auto_remove=True,
-        )
         try:
             made = self._api.create_container(
                 image,
                 # -I: no environment, no user site; -S would lose numpy.
-                ["python3", "-I", "-c", runner, str(first_uid)],
+                ["python3", "-I", "-c", runner, str(first_uid())],
                 stdin_open=True,
-                environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
+                environment=VARIABLES,
                 hostname="sandbox",
-                host_config=host,
-                labels={LABEL: str(os.getpid())},
+                host_config=hardening(client, memory, runtime),
+                labels=labels(pool),
             )
             self.id = made["Id"]
             attached = self._api.attach_socket(
@@ -94,10 +127,10 @@ class Container:
             self._api.start(self.id)
             self._timeout(START_SECONDS)
             if self._answer()[0].reason != READY:
-                raise SandboxFault("the runner did not start")
-        except (docker.errors.APIError, OSError) as error:
+                raise NoContainer("the runner did not start")
+        except (docker.errors.APIError, OSError, SandboxFault) as error:
             self.close()
-            raise SandboxFault(f"no container: {error}") from None
+            raise NoContainer(f"no container: {error}") from None
 
     def run(self, job: Job, seen: Any) -> None:
         """Run a job; `seen(test, report)` gets every report and says whether to go on.

@@ -2,7 +2,9 @@
 
 A container that faults is replaced and its job runs again elsewhere; only a job that faults
 ATTEMPTS containers is a `sandbox_error`, which is a statement about the sandbox and never one
-about the program. No code is ever run on the host.
+about the program. Where the engine does not answer or starts no container, as when it is being
+restarted, jobs wait for it, and only after PATIENCE_SECONDS are errors of the sandbox too. No code
+is ever run on the host.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import secrets
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +22,13 @@ from typing import Any
 import docker
 import docker.errors
 
-from sandbox.container import LABEL, Container, SandboxFault
+from sandbox.container import Container, NoContainer, SandboxFault
+from sandbox.owner import remove_leftovers, remove_pool
 from sandbox.verdict import Job, Status, Verdict, judge
 
 ATTEMPTS = 3
-# Between attempts, for an engine that is being restarted.
+# How long jobs wait for an engine that starts no container, and for how long between two tries.
+PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 # A container is replaced after so many jobs, whatever it looks like.
 JOBS_A_CONTAINER = 5000
@@ -91,7 +97,12 @@ class SandboxPool:
             self._free.put(None)
         self._threads = ThreadPoolExecutor(self.workers, "sandbox")
         self._closed = False
+        self._name = secrets.token_hex(8)
+        self._down_since: float | None = None
+        self._lock = threading.Lock()
         self.started = 0
+        with contextlib.suppress(docker.errors.APIError, OSError):
+            remove_leftovers(self._client)
 
     def submit(self, job: Job) -> Future[Verdict]:
         """Run a job when a worker is free."""
@@ -116,6 +127,9 @@ class SandboxPool:
                 container = self._free.get_nowait()
                 if container is not None:
                     container.close()
+        # What the engine could not be told to remove while it did not answer.
+        with contextlib.suppress(docker.errors.APIError, OSError):
+            remove_pool(self._client, self._name)
         self._client.close()
 
     def __enter__(self) -> SandboxPool:
@@ -127,16 +141,22 @@ class SandboxPool:
     def judge_now(self, job: Job) -> Verdict:
         """Run a job in the calling thread, as soon as a container is free."""
         fault = ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(PAUSE_SECONDS * attempt)
+        faults = 0
+        while faults < ATTEMPTS:
+            time.sleep(PAUSE_SECONDS * faults)
             container = self._free.get()
             try:
                 if container is None or container.jobs >= JOBS_A_CONTAINER:
                     container = self._replace(container)
                 return self._judge(job, container)
+            except NoContainer as error:
+                fault = str(error)
+                container = None
+                if not self._wait():
+                    break
             except SandboxFault as error:
                 fault = str(error)
+                faults += 1
                 if container is not None:
                     container.close()
                 container = None
@@ -148,8 +168,22 @@ class SandboxPool:
     def _replace(self, old: Container | None) -> Container:
         if old is not None:
             old.close()
-        self.started += 1
-        return Container(self._client, self.image, memory=self._memory, runtime=self._runtime)
+        new = Container(
+            self._client, self.image, memory=self._memory, runtime=self._runtime, pool=self._name
+        )
+        with self._lock:
+            self.started += 1
+            self._down_since = None
+        return new
+
+    def _wait(self) -> bool:
+        """Wait a little for an engine that starts no container; False if it was for too long."""
+        with self._lock:
+            since = self._down_since = self._down_since or time.monotonic()
+        if self._closed or time.monotonic() - since > PATIENCE_SECONDS:
+            return False
+        time.sleep(PAUSE_SECONDS)
+        return True
 
     def _judge(self, job: Job, container: Container) -> Verdict:
         reports: list[tuple[Status, dict[str, Any]]] = []
@@ -178,15 +212,3 @@ class SandboxPool:
             image=self.image,
             detail=reports[first][1]["stderr"][-500:] if first is not None else "",
         )
-
-
-def remove_leftovers(client: docker.DockerClient) -> int:
-    """Remove containers whose pool is gone (its process was killed); how many there were."""
-    removed = 0
-    for container in client.containers.list(all=True, filters={"label": LABEL}):
-        owner = container.labels.get(LABEL, "")
-        if not os.path.exists(f"/proc/{owner}"):
-            with contextlib.suppress(docker.errors.APIError):
-                container.remove(force=True)
-                removed += 1
-    return removed

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sandbox.check import ATTACKS, HONEST, attempt
-from sandbox.container import LABEL
+from sandbox.owner import LABEL
 from sandbox.pool import SandboxPool, connect
 from sandbox.verdict import Job, Limits, Status, Verdict
 from sandbox.verdict import Test as Case
@@ -190,6 +190,15 @@ def test_much_honest_output_and_unread_input(pool: SandboxPool):
     assert one(pool, big).status is Status.CORRECT
     noisy = "import sys\nsys.stderr.write('x' * 200000)\nprint(42)"
     assert one(pool, Job(noisy, (Case("", "42"),))).status is Status.CORRECT
+
+
+def test_threads_within_the_limit_all_start(pool: SandboxPool):
+    work = (
+        "import threading\nall_here = threading.Barrier(21)\nfor _ in range(20):\n"
+        "    threading.Thread(target=all_here.wait).start()\nall_here.wait()\nprint(42)"
+    )
+    for verdict in pool.run([Job(work, (Case("", "42"),))] * 10):
+        assert verdict.status is Status.CORRECT, verdict.detail
 
 
 @pytest.mark.parametrize(

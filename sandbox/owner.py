@@ -1,0 +1,80 @@
+"""Whose container one is: labels that tell a dead owner from a living one, whoever asks.
+
+A process id alone does not: it is used again, and an engine may serve several machines and
+containers, in each of which it means another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+
+LABEL = "restem.sandbox"  # the process id of the owner
+BORN = "restem.sandbox.born"  # when that process began, in ticks since the machine's start
+PLACE = "restem.sandbox.place"  # where the process id means that process
+POOL = "restem.sandbox.pool"  # which of the pools of that process
+
+
+def labels(pool: str = "") -> dict[str, str]:
+    """The labels of this process's containers."""
+    pid = os.getpid()
+    return {LABEL: str(pid), BORN: _born(pid), PLACE: _place(), POOL: pool}
+
+
+def remove_leftovers(client: docker.DockerClient) -> int:
+    """Remove containers whose owner was killed; how many there were.
+
+    Those of living processes stay, and those of other machines, of which nothing is known here.
+    """
+    place = _place()
+    return sum(
+        remove(client, each["Id"])
+        for each in containers(client, PLACE, place)
+        if _is_gone(each["Labels"])
+    )
+
+
+def remove_pool(client: docker.DockerClient, pool: str) -> int:
+    """Remove what is left of a pool; how many containers there were."""
+    return sum(remove(client, each["Id"]) for each in containers(client, POOL, pool))
+
+
+def containers(client: docker.DockerClient, label: str, value: str) -> list[dict[str, Any]]:
+    """What the engine lists of this label, whatever state it is in."""
+    # The client's own list asks again for each, which fails if one is removed meanwhile.
+    api: Any = client.api
+    return api.containers(all=True, filters={"label": f"{label}={value}"})
+
+
+def remove(client: docker.DockerClient, container: str) -> bool:
+    """Remove a container; False if that did not work, as when somebody else does it now."""
+    api: Any = client.api
+    with contextlib.suppress(docker.errors.APIError, OSError):
+        api.remove_container(container, force=True)
+        return True
+    return False
+
+
+def _is_gone(owner: dict[str, str]) -> bool:
+    born = _born(owner[LABEL])
+    return not born or born != owner.get(BORN)
+
+
+def _born(pid: int | str) -> str:
+    """When a process began; nothing if it is gone, or ended and only not yet waited for."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _place() -> str:
+    """The boot of this machine and the namespace of process ids."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"

@@ -1,0 +1,138 @@
+"""Containers of killed processes go, those of living ones stay; a slow engine loses no job."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+import sandbox.pool as pool_module
+from sandbox.check import HONEST
+from sandbox.container import Container, NoContainer
+from sandbox.owner import BORN, LABEL, PLACE, POOL, containers, labels, remove, remove_leftovers
+from sandbox.pool import SandboxPool, connect
+from sandbox.verdict import Status
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    client = connect()
+    yield client
+    client.close()
+
+
+def left(client: docker.DockerClient, name: str) -> bool:
+    return bool(containers(client, POOL, name))
+
+
+def gone_process() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+@pytest.mark.parametrize(
+    ("changed", "goes"),
+    [
+        ({LABEL: "dead"}, True),
+        ({BORN: "1"}, True),
+        ({}, False),
+        ({LABEL: "dead", PLACE: "another boot pid:[1]"}, False),
+    ],
+    ids=["dead owner", "its id used again", "living owner", "another machine"],
+)
+def test_what_is_left_over(
+    client: docker.DockerClient, image: str, changed: dict[str, str], goes: bool
+) -> None:
+    name = "test " + " ".join(changed.values())
+    marks = {**labels(name), **changed}
+    if marks[LABEL] == "dead":
+        marks[LABEL] = str(gone_process())
+    made = client.api.create_container(image, ["sleep", "9"], labels=marks)["Id"]
+    try:
+        remove_leftovers(client)
+        assert left(client, name) is not goes
+    finally:
+        remove(client, made)
+
+
+def test_an_owner_that_nobody_waited_for_is_gone(client: docker.DockerClient, image: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "print(1)"], stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.read()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, but still in the table
+    marks = {**labels("test unwaited"), LABEL: str(child.pid)}
+    made = client.api.create_container(image, ["sleep", "9"], labels=marks)["Id"]
+    try:
+        remove_leftovers(client)
+        assert not left(client, "test unwaited")
+    finally:
+        child.wait()
+        remove(client, made)
+
+
+KILLED = """
+import sys, time
+from sandbox.pool import SandboxPool
+from sandbox.verdict import Job, Limits, Test
+with SandboxPool(sys.argv[1], workers=1) as pool:
+    job = Job("import time\\ntime.sleep(60)", (Test("", ""),), limits=Limits(cpu=30.0))
+    pool.submit(job)
+    while not pool.started:
+        time.sleep(0.01)
+    print(pool._name, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_new_pool_removes_what_a_killed_one_left(client: docker.DockerClient, image: str) -> None:
+    command = [sys.executable, "-c", KILLED, image]
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    name = child.stdout.readline().strip()
+    assert left(client, name)
+    with SandboxPool(image, workers=1):
+        assert left(client, name)  # its owner lives
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    with SandboxPool(image, workers=1):
+        assert not left(client, name)
+
+
+def test_a_job_waits_for_an_engine_that_starts_nothing(
+    image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[None] = []
+
+    def start(*args: object, **more: object) -> Container:
+        tries.append(None)
+        if len(tries) <= 2 * pool_module.ATTEMPTS:
+            raise NoContainer("the engine is being restarted")
+        return Container(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pool_module, "Container", start)
+    monkeypatch.setattr(pool_module, "PAUSE_SECONDS", 0.01)
+    with SandboxPool(image, workers=1) as pool:
+        assert pool.judge_now(HONEST).status is Status.CORRECT
+    tries.clear()
+    monkeypatch.setattr(pool_module, "PATIENCE_SECONDS", 0.0)
+    with SandboxPool(image, workers=1) as pool:
+        verdict = pool.judge_now(HONEST)
+    assert verdict.status is Status.SANDBOX_ERROR
+    assert "restarted" in verdict.detail
+
+
+def test_closing_removes_what_the_pool_lost_sight_of(
+    client: docker.DockerClient, image: str
+) -> None:
+    with SandboxPool(image, workers=1) as pool:
+        client.api.create_container(image, ["sleep", "9"], labels=labels(pool._name))
+        assert left(client, pool._name)
+    assert not left(client, pool._name)
