@@ -43,7 +43,7 @@ class NoContainer(SandboxFault):
     """No container could be started; no job was in it."""
 
 
-def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> Any:
+def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> dict[str, Any]:
     """How a container is closed off, in the engine's words; the same for whatever runs in it.
 
     Args:

@@ -31,7 +31,8 @@ def remove_leftovers(client: docker.DockerClient) -> int:
 
     Those of living processes stay, and those of other machines, of which nothing is known here.
     """
-    place = _place()
+    if not (place := _place()):
+        return 0
     return sum(
         remove(client, each["Id"])
         for each in containers(client, PLACE, place)
@@ -75,6 +76,9 @@ def _born(pid: int | str) -> str:
 
 
 def _place() -> str:
-    """The boot of this machine and the namespace of process ids."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    """The boot of this machine and the namespace of process ids; nothing without /proc."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
