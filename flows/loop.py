@@ -103,9 +103,10 @@ class Loop:
             now.selection = self._select(number, now.drawn)
             caller.end_stage()
             if now.selection.rows == 0:
-                caller.warn(
+                self._warn(
+                    outcome,
                     f"iteration {number + 1}: no sample was accepted, so there is nothing to "
-                    "train on; the loop ends with the policy it has"
+                    "train on; the loop ends with the policy it has",
                 )
                 break
             start = base if config.finetune.start_from == "base" else policy
@@ -296,12 +297,18 @@ class Loop:
             return False
         values = [self._validation(i.metrics) for i in (before, now)]
         if values[1] < values[0]:
-            self.caller.warn(
+            self._warn(
+                outcome,
                 f"iteration {now.number}: validation accuracy fell from {values[0]:.3f} to "
-                f"{values[1]:.3f}; the loop ends here"
+                f"{values[1]:.3f}; the loop ends here",
             )
             return True
         return False
+
+    def _warn(self, outcome: Outcome, text: str) -> None:
+        """Say it now, and in the report."""
+        self.caller.warn(text)
+        outcome.warnings.append(text)
 
     def _validation(self, metrics: ArtifactRef) -> float:
         text = (self.caller.store.path(metrics) / "metrics.json").read_text()
