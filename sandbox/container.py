@@ -162,6 +162,8 @@ class Container:
         """Remove the container, whatever state it is in."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
+                # The stream alone would leave the connection below it open, and these pile up.
+                getattr(self._keep, "_response", self._keep).close()
                 self._keep.close()
         if hasattr(self, "id"):
             with contextlib.suppress(docker.errors.APIError, OSError):

@@ -66,7 +66,7 @@ def job(number: int) -> Job:
     """Job `number`; no two honest ones have the same answer to print."""
     _, text, status, _ = KINDS[kind(number)]
     # The second input is above 5000, the first is not.
-    pairs = [(1 + number % 5000, number), (5001 + number % 5000, number)]
+    pairs = [(1 + number % 4000, number), (5001 + number % 4000, number)]
     tests = tuple(Test(f"{a} {b}\n", str(a * b)) for a, b in pairs)
     return Job(_BASE + text, tests, limits=SHORT if status is Status.TIME_LIMIT else LIMITS)
 

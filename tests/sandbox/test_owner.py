@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -140,3 +141,22 @@ def test_closing_removes_what_the_pool_lost_sight_of(
         client.api.create_container(image, ["sleep", "9"], labels=labels(pool._name))
         assert left(client, pool._name)
     assert not left(client, pool._name)
+
+
+def test_a_closed_container_leaves_no_connection(
+    client: docker.DockerClient, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "JOBS_A_CONTAINER", 1)
+    # The garbage collector would find them some day; until then they pile up.
+    gc.disable()
+    try:
+        with SandboxPool(image, workers=1) as pool:
+            lines = []
+            for _ in range(3):
+                assert pool.judge_now(HONEST).status is Status.CORRECT
+                pool._free.put(container := pool._free.get())
+                assert container is not None
+                lines.append(container._socket)
+    finally:
+        gc.enable()
+    assert [line is not None and line.fileno() for line in lines] == [-1] * 3
