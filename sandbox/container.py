@@ -14,7 +14,7 @@ import docker
 import docker.errors
 
 from sandbox import wire
-from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, Answer
+from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, STOPPED, Answer
 from sandbox.verdict import Job
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +28,26 @@ SCRATCH = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
+
+
+def hardening(memory: int) -> dict[str, Any]:
+    """What closes a container off, as options of the engine.
+
+    Args:
+        memory: Largest `Limits.memory` of a job, in bytes.
+    """
+    return {
+        "network_mode": "none",
+        "ipc_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "cap_add": CAPABILITIES,
+        "security_opt": ["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
+        "pids_limit": PROCESSES,
+        "mem_limit": memory + MEMORY_BESIDE,
+        "memswap_limit": memory + MEMORY_BESIDE,
+        "tmpfs": {"/tmp": SCRATCH},
+    }
 
 
 class SandboxFault(Exception):
@@ -53,6 +73,7 @@ class Container:
         """
         self._api: Any = client.api
         self.jobs = 0
+        self._stopping = False
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
@@ -60,19 +81,7 @@ class Container:
         # Uids are counted over all containers of a kernel, so each has a range of its own.
         first_uid = random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
         host = self._api.create_host_config(
-            network_mode="none",
-            ipc_mode="none",
-            read_only=True,
-            cap_drop=["ALL"],
-            cap_add=CAPABILITIES,
-            security_opt=["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
-            pids_limit=PROCESSES,
-            mem_limit=memory + MEMORY_BESIDE,
-            memswap_limit=memory + MEMORY_BESIDE,
-            tmpfs={"/tmp": SCRATCH},
-            log_config={"Type": "none"},
-            runtime=runtime,
-            auto_remove=True,
+            **hardening(memory), log_config={"Type": "none"}, runtime=runtime, auto_remove=True
         )
         try:
             made = self._api.create_container(
@@ -108,11 +117,13 @@ class Container:
         self.jobs += 1
         self._timeout(job.limits.cpu * STARVED_FACTOR + SLACK_SECONDS)
         try:
+            # Before anything is sent: the runner may be at an answer to the job that was stopped.
+            while self._stopping and self._answer()[0].reason != STOPPED:
+                pass
+            self._stopping = False
             self._send(wire.pack(job, self.jobs))
             for test in range(len(job.tests)):
                 answer, output, errors = self._answer()
-                while answer.job < self.jobs:  # of a job that was stopped
-                    answer, output, errors = self._answer()
                 if (answer.job, answer.test) != (self.jobs, test):
                     raise SandboxFault("an answer to another job")
                 going = seen(test, wire.report(answer, output, errors, job.limits.cpu))
@@ -121,6 +132,7 @@ class Container:
                 if not going:
                     if test + 1 < len(job.tests):
                         self._send(wire.pack_stop(self.jobs))
+                        self._stopping = True
                     return
         except (OSError, ValueError, KeyError) as error:
             raise SandboxFault(f"{type(error).__name__}: {error}") from None
