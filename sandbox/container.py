@@ -14,7 +14,7 @@ import docker.errors
 
 from sandbox import wire
 from sandbox.owner import labels
-from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, Answer
+from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, STOPPED, Answer
 from sandbox.verdict import Job
 
 HERE = Path(__file__).resolve().parent
@@ -35,6 +35,26 @@ START_SECONDS = 60.0
 SLACK_SECONDS = 30.0
 
 
+def hardening(memory: int) -> dict[str, Any]:
+    """What closes a container off, as options of the engine.
+
+    Args:
+        memory: Largest `Limits.memory` of a job, in bytes.
+    """
+    return {
+        "network_mode": "none",
+        "ipc_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "cap_add": CAPABILITIES,
+        "security_opt": ["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
+        "pids_limit": PROCESSES,
+        "mem_limit": memory + MEMORY_BESIDE,
+        "memswap_limit": memory + MEMORY_BESIDE,
+        "tmpfs": {"/tmp": SCRATCH},
+    }
+
+
 class SandboxFault(Exception):
     """The container, not the program in it, failed."""
 
@@ -43,8 +63,8 @@ class NoContainer(SandboxFault):
     """No container could be started; no job was in it."""
 
 
-def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> dict[str, Any]:
-    """How a container is closed off, in the engine's words; the same for whatever runs in it.
+def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -> dict[str, Any]:
+    """`hardening` in the engine's words, for containers that go when they end.
 
     Args:
         client: Of the engine.
@@ -53,19 +73,7 @@ def hardening(client: docker.DockerClient, memory: int, runtime: str | None) -> 
     """
     api: Any = client.api
     return api.create_host_config(
-        network_mode="none",
-        ipc_mode="none",
-        read_only=True,
-        cap_drop=["ALL"],
-        cap_add=CAPABILITIES,
-        security_opt=["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
-        pids_limit=PROCESSES,
-        mem_limit=memory + MEMORY_BESIDE,
-        memswap_limit=memory + MEMORY_BESIDE,
-        tmpfs={"/tmp": SCRATCH},
-        log_config={"Type": "none"},
-        runtime=runtime,
-        auto_remove=True,
+        **hardening(memory), log_config={"Type": "none"}, runtime=runtime, auto_remove=True
     )
 
 
@@ -103,6 +111,7 @@ class Container:
         """
         self._api: Any = client.api
         self.jobs = 0
+        self._stopping = False
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
@@ -115,7 +124,7 @@ class Container:
                 stdin_open=True,
                 environment=VARIABLES,
                 hostname="sandbox",
-                host_config=hardening(client, memory, runtime),
+                host_config=host_config(client, memory, runtime),
                 labels=labels(pool),
             )
             self.id = made["Id"]
@@ -141,11 +150,13 @@ class Container:
         self.jobs += 1
         self._timeout(job.limits.cpu * STARVED_FACTOR + SLACK_SECONDS)
         try:
+            # Before anything is sent: the runner may be at an answer to the job that was stopped.
+            while self._stopping and self._answer()[0].reason != STOPPED:
+                pass
+            self._stopping = False
             self._send(wire.pack(job, self.jobs))
             for test in range(len(job.tests)):
                 answer, output, errors = self._answer()
-                while answer.job < self.jobs:  # of a job that was stopped
-                    answer, output, errors = self._answer()
                 if (answer.job, answer.test) != (self.jobs, test):
                     raise SandboxFault("an answer to another job")
                 going = seen(test, wire.report(answer, output, errors, job.limits.cpu))
@@ -154,6 +165,7 @@ class Container:
                 if not going:
                     if test + 1 < len(job.tests):
                         self._send(wire.pack_stop(self.jobs))
+                        self._stopping = True
                     return
         except (OSError, ValueError, KeyError) as error:
             raise SandboxFault(f"{type(error).__name__}: {error}") from None

@@ -15,8 +15,8 @@ Expected outputs never enter the container: what is reported is what was printed
 
 A job is HEAD and as many bytes as that says: an OFFSET for each part and for the end; the program;
 the name to be called; and for each test what the program reads or, as JSON, the arguments of the
-call. HEAD with no tests stops the job of that number. The answer to each test is ANSWER, what was
-printed (or returned), and the end of the errors.
+call. The answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
+HEAD with no tests stops the job of that number; a last ANSWER says so.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
 FIONREAD = 0x541B  # of termios, a module that would only make forks larger
 # Descriptors: of process 1, and of a program in its place where it is to return a value.
 NULL = RESULT = 3
+BOX_OUT, BOX_IN = 4, 5
+SMALL = 1 << 12
 # A program's own folder. It has one name for all, as there is one program at a time.
 HOME = f"{SCRATCH}/home"
 LIMITED = (
@@ -166,15 +168,15 @@ class Stream:
         """Bytes written, once nobody writes any more."""
         return self.size + unread(self.fd)
 
-    def send(self, skip: int, count: int) -> None:
-        """Write some of the bytes to our standard output."""
+    def send(self, target: int, skip: int, count: int) -> None:
+        """Move some of the bytes on."""
         source = self.fd
         if self.spool >= 0:
             source = self.spool
             os.lseek(source, skip, os.SEEK_SET)
         else:
             move(source, NULL, skip)
-        move(source, 1, count)
+        move(source, target, count)
 
     def kept(self) -> int:
         """Bytes that can be sent, once nobody writes any more."""
@@ -234,6 +236,7 @@ def prepare() -> None:
     register(after_in_child=_forked)
     while os.open(os.devnull, os.O_RDWR) < NULL:
         pass
+    os.pipe()  # BOX_OUT, BOX_IN
     for what in LIMITED:
         _hard[what] = resource.getrlimit(what)[1]
     for what, most in FIXED:
@@ -301,7 +304,7 @@ def serve(uid: int) -> Mine | None:
     if isinstance(child, Mine):
         return child
     head = receive()
-    while not head.tests:  # a stop for a job that has ended since
+    while not head.tests:  # a stop of a job that has ended since
         head = receive()
     move(0, job, head.size)
     for test in range(head.tests):
@@ -322,14 +325,20 @@ def serve(uid: int) -> Mine | None:
 
 
 def receive() -> Head:
-    """The next HEAD; ends the container at the end of the input."""
+    """The next HEAD; ends the container at the end of the input.
+
+    A stop is answered here, so that it is once, and after all else that is said of its job.
+    """
     data = b""
     while len(data) < HEAD.size:
         part = os.read(0, HEAD.size - len(data))
         if not part:
             os._exit(4)
         data += part
-    return Head(*HEAD.unpack(data))
+    head = Head(*HEAD.unpack(data))
+    if not head.tests:
+        os.write(1, ANSWER.pack(head.number, 0, STOPPED, 0, 0.0, 0.0, 0, 0))
+    return head
 
 
 def stopped(number: int) -> bool:
@@ -375,9 +384,14 @@ def attempt(child: Child, head: Head, test: int, code: int) -> bool:
         size = 0 if reason == OUTPUT_LIMIT else printed.kept()
         told = min(errors.kept(), STDERR_BYTES)
         cpu = usage.ru_utime + usage.ru_stime
-        os.write(1, ANSWER.pack(head.number, test, reason, status, cpu, wall, size, told))
-        printed.send(0, size)
-        errors.send(errors.kept() - told, told)
+        # A pipe before the engine's stream: so a small answer is one message on all of its way.
+        small = ANSWER.size + size + told <= SMALL
+        into = BOX_IN if small else 1
+        os.write(into, ANSWER.pack(head.number, test, reason, status, cpu, wall, size, told))
+        printed.send(into, 0, size)
+        errors.send(into, errors.kept() - told, told)
+        if small:
+            move(BOX_OUT, 1, ANSWER.size + size + told)
     for stream in child.streams:
         stream.close()
     return reason not in (STOPPED, COMPILE_ERROR)

@@ -21,7 +21,7 @@ from typing import Any
 
 import docker
 
-from sandbox.container import first_uid, hardening
+from sandbox.container import first_uid, host_config
 from sandbox.owner import labels, remove
 from sandbox.verdict import Limits
 
@@ -71,7 +71,7 @@ def shell(client: docker.DockerClient, image: str, command: list[str] | None = N
         stdin_open=True,
         tty=terminal,
         hostname="sandbox",
-        host_config=hardening(client, limits.memory, None),
+        host_config=host_config(client, limits.memory, None),
         labels=labels(),
     )["Id"]
     try:

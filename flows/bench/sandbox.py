@@ -1,9 +1,10 @@
 """`restem bench sandbox`: programs in the sandbox against a bare `python3` process for each test.
 
 In one run, at one worker and at as many as there are cores: programs with one test and with ten;
-and, for scale, `docker exec` into a warm container and a hardened `docker run` for each test. The
-baseline has no limits, no user of its own and no isolation at all. Ways take turns, and the median
-over the rounds counts. The last line is the one-test figure at as many workers as cores.
+what the layers of isolation cost (_layers.py); and, for scale, `docker exec` into a warm container
+and a hardened `docker run` for each test. The baseline has no limits, no user of its own and no
+isolation at all. Ways take turns, and the median over the rounds counts. The last line is the
+one-test figure at as many workers as cores.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from flows.bench._layers import layers
+from sandbox.container import hardening
 from sandbox.image import TAG
 from sandbox.pool import NoEngine, SandboxPool, connect
-from sandbox.verdict import Job, Status, Test
+from sandbox.verdict import Job, Limits, Status, Test
 from tasks.errors import StepError, UserError
 
 PROGRAM = "a, b = map(int, input().split())\nprint(a * b + sum(range(100)))"
@@ -37,23 +40,25 @@ def run(jobs: str = "300", rounds: str = "5") -> float:
         jobs: Programs a round and way.
         rounds: Rounds; each way once in each.
     """
-    ratio = 0.0
+    ratio, speed = 0.0, 0.0
     try:
         for workers in sorted({1, os.cpu_count() or 1}):
             with SandboxPool(TAG, workers=workers) as pool:
                 list(pool.run([_job(1)] * 2 * workers))
                 for tests in (1, MANY_TESTS):
-                    ratio_here = _compare(pool, tests, int(jobs) // tests, int(rounds))
+                    found = _compare(pool, tests, int(jobs) // tests, int(rounds))
                     if tests == 1:
-                        ratio = ratio_here
-        _containers(pool.image)
+                        ratio, speed = found[0], found[1] if workers == 1 else speed
+        layers(PROGRAM, _job(1), int(rounds))
+        _containers(pool.image, speed)
     except NoEngine as error:
         raise UserError(str(error)) from None
     print(f"sandbox ratio={ratio:.3f}")
     return ratio
 
 
-def _compare(pool: SandboxPool, tests: int, jobs: int, rounds: int) -> float:
+def _compare(pool: SandboxPool, tests: int, jobs: int, rounds: int) -> tuple[float, float]:
+    """Ratio to the baseline, and programs a second."""
     latencies: list[float] = []
     ours, bare = [], []
     for number in range(rounds):
@@ -74,7 +79,7 @@ def _compare(pool: SandboxPool, tests: int, jobs: int, rounds: int) -> float:
         f"{statistics.median(bare):6.1f} programs/s, ratio {ratio:.2f}",
         flush=True,
     )
-    return ratio
+    return ratio, statistics.median(ours)
 
 
 def _sandboxed(pool: SandboxPool, tests: int, jobs: int, latencies: list[float]) -> None:
@@ -104,24 +109,27 @@ def _bare(workers: int, tests: int, jobs: int) -> None:
         list(threads.map(one, range(jobs)))
 
 
-def _containers(image: str) -> None:
+def _containers(image: str, ours: float) -> None:
     """`docker exec` and `docker run` of the same program, one after the other."""
     client = connect()
-    options = {"network_mode": "none", "read_only": True, "cap_drop": ["ALL"], "mem_limit": "512m"}
+    options = hardening(Limits().memory)
     warm = client.containers.run(image, ["sleep", "600"], detach=True, **options)
+    test = _job(1).tests[0]
+    command = ["python3", "-c", PROGRAM.replace("input()", repr(test.stdin))]
+    ways: list[tuple[str, int, Callable[[], object]]] = [
+        ("exec", EXECS, lambda: warm.exec_run(command)),
+        ("run", COLD_RUNS, lambda: client.containers.run(image, command, remove=True, **options)),
+    ]
     try:
-        test = _job(1).tests[0]
-        command = ["python3", "-c", PROGRAM.replace("input()", repr(test.stdin))]
-        started = time.perf_counter()
-        for _ in range(EXECS):
-            warm.exec_run(command)
-        print(f"docker exec, one at a time: {EXECS / (time.perf_counter() - started):.1f} a second")
-        started = time.perf_counter()
-        for _ in range(COLD_RUNS):
-            client.containers.run(image, command, remove=True, **options)
-        print(
-            f"docker run, one at a time: {COLD_RUNS / (time.perf_counter() - started):.1f} a second"
-        )
+        for name, times, way in ways:
+            started = time.perf_counter()
+            for _ in range(times):
+                way()
+            speed = times / (time.perf_counter() - started)
+            print(
+                f"docker {name}, hardened alike, one at a time: {speed:.1f} programs/s; the "
+                f"sandbox with one worker runs {ours / speed:.0f} times as many"
+            )
     finally:
         warm.remove(force=True)
         client.close()

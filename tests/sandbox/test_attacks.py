@@ -265,6 +265,17 @@ def test_a_job_that_failed_is_stopped_in_its_next_test(pool: SandboxPool):
     assert one(pool, HONEST).status is Status.CORRECT
 
 
+def test_a_flood_of_a_job_that_was_stopped_does_not_stop_the_next(pool: SandboxPool):
+    """Both ways at once are full: the answer of the first, the input of the second."""
+    started = one(pool, HONEST) and pool.started
+    flood = Job("print('x' * 8_000_000)", (Case("", "42"),) * 5)
+    big = Job("print(len(input()))", (Case("x" * 5_000_000, "5000000"),))
+    for _ in range(3):
+        assert one(pool, flood).status is Status.WRONG_ANSWER
+        assert one(pool, big).status is Status.CORRECT
+    assert pool.started == started
+
+
 def test_closing_the_pool_removes_its_containers(image: str):
     client = connect()
     mine = {"label": f"{LABEL}={os.getpid()}"}
