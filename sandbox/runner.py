@@ -67,7 +67,7 @@ FIONREAD = 0x541B  # of termios, a module that would only make forks larger
 # Descriptors: of process 1, and of a program in its place where it is to return a value.
 NULL = RESULT = 3
 BOX_OUT, BOX_IN = 4, 5
-SMALL = 1 << 12
+SMALL, BOX_BYTES = 1 << 12, 1 << 18
 # A program's own folder. It has one name for all, as there is one program at a time.
 HOME = f"{SCRATCH}/home"
 LIMITED = (
@@ -237,6 +237,8 @@ def prepare() -> None:
     while os.open(os.devnull, os.O_RDWR) < NULL:
         pass
     os.pipe()  # BOX_OUT, BOX_IN
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(BOX_IN, fcntl.F_SETPIPE_SZ, BOX_BYTES)
     for what in LIMITED:
         _hard[what] = resource.getrlimit(what)[1]
     for what, most in FIXED:
@@ -385,7 +387,7 @@ def attempt(child: Child, head: Head, test: int, code: int) -> bool:
         told = min(errors.kept(), STDERR_BYTES)
         cpu = usage.ru_utime + usage.ru_stime
         # A pipe before the engine's stream: so a small answer is one message on all of its way.
-        small = ANSWER.size + size + told <= SMALL
+        small = ANSWER.size + size + told <= SMALL and fits(printed, errors)
         into = BOX_IN if small else 1
         os.write(into, ANSWER.pack(head.number, test, reason, status, cpu, wall, size, told))
         printed.send(into, 0, size)
@@ -395,6 +397,12 @@ def attempt(child: Child, head: Head, test: int, code: int) -> bool:
     for stream in child.streams:
         stream.close()
     return reason not in (STOPPED, COMPILE_ERROR)
+
+
+def fits(*streams: Stream) -> bool:
+    """Whether all that these pipes can hold has room in the box, in however small pieces it is."""
+    held = sum(fcntl.fcntl(stream.fd, fcntl.F_GETPIPE_SZ) for stream in streams)
+    return held + SMALL <= fcntl.fcntl(BOX_IN, fcntl.F_GETPIPE_SZ)
 
 
 def watch(child: Child, head: Head, began: float) -> int:

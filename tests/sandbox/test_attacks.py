@@ -265,6 +265,27 @@ def test_a_job_that_failed_is_stopped_in_its_next_test(pool: SandboxPool):
     assert one(pool, HONEST).status is Status.CORRECT
 
 
+@pytest.mark.parametrize(
+    "tricks",
+    [
+        "fcntl.fcntl(1, fcntl.F_SETFL, os.O_WRONLY | os.O_DIRECT)",
+        "fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)",
+        "fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)\n"
+        "fcntl.fcntl(1, fcntl.F_SETFL, os.O_WRONLY | os.O_DIRECT)",
+        "fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 4096)",
+    ],
+    ids=["packets", "a large pipe", "a large pipe of packets", "a small pipe"],
+)
+@pytest.mark.parametrize("wait", ["", "time.sleep(0.05)"], ids=["short", "long"])
+def test_what_a_program_does_to_its_pipe_does_not_matter(pool: SandboxPool, tricks: str, wait: str):
+    started = one(pool, HONEST) and pool.started
+    write = f"for i in range(200):\n    os.write(1, b'123 ')\n    if i == 9: {wait or 'pass'}"
+    program = f"import fcntl, os, time\n{tricks}\n{write}"
+    assert one(pool, Job(program, (Case("", "123 " * 200),))).status is Status.CORRECT
+    assert one(pool, HONEST).status is Status.CORRECT
+    assert pool.started == started
+
+
 def test_a_flood_of_a_job_that_was_stopped_does_not_stop_the_next(pool: SandboxPool):
     """Both ways at once are full: the answer of the first, the input of the second."""
     started = one(pool, HONEST) and pool.started
