@@ -29,6 +29,16 @@ START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
 
+# The modules that run inside, from their texts; each imports those before it.
+PARTS = ("runner", "plain", "calls", "checking")
+LOADER = """import sys, types
+sys.modules["sandbox"] = types.ModuleType("sandbox")
+for name, text in zip(sys.argv[2].split(), sys.argv[3:]):
+    module = sys.modules["sandbox." + name] = types.ModuleType("sandbox." + name)
+    exec(compile(text, name + ".py", "exec"), module.__dict__)
+sys.modules["sandbox.runner"].main()
+"""
+
 Json = dict[str, Any]
 
 
@@ -58,7 +68,7 @@ class Container:
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
-        runner = (HERE / "runner.py").read_text()
+        texts = [(HERE / f"{part}.py").read_text() for part in PARTS]
         # Uids are counted over all containers of a kernel, so each has a range of its own.
         first_uid = random.SystemRandom().randrange(1 << 20, 1 << 30, 1 << 16)
         host = self._api.create_host_config(
@@ -80,7 +90,7 @@ class Container:
             made = self._api.create_container(
                 image,
                 # -I: no environment, no user site; -S would lose numpy.
-                ["python3", "-I", "-c", runner, str(first_uid)],
+                ["python3", "-I", "-c", LOADER, str(first_uid), " ".join(PARTS), *texts],
                 stdin_open=True,
                 environment={"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"},
                 hostname="sandbox",
@@ -112,10 +122,12 @@ class Container:
         call = job.entry is not None
         tests = [{"args": t.args} if call else {"stdin": t.stdin} for t in job.tests]
         message = {"id": name, "program": job.program, "entry": job.entry, "tests": tests}
-        message["wrap"] = job.wrap
+        message["wrap"], message["checked"] = job.wrap, job.check is not None
         self._timeout(job.limits.cpu * STARVED_FACTOR + SLACK_SECONDS)
         try:
             self._send({**message, "limits": _limits(job.limits)})
+            if job.check is not None:  # apart, so that it is never in a memory the program gets
+                self._send({"id": name, "source": job.check})
             going = True
             while "done" not in (report := self._receive()):
                 if report.get("id") != name:

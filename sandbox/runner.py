@@ -1,6 +1,7 @@
 """The part of the sandbox that runs inside the container, as process 1, with Python alone.
 
-One file, because its text is handed to the container's Python: the image holds nothing of ours.
+Its text is handed to the container's Python, with those of plain.py, calls.py and checking.py
+(tests that are a check function): the image holds nothing of ours.
 
 It speaks over its standard input and output: frames of four bytes of length (big endian) and JSON.
 For each job process 1 forks a *supervisor*, which reads the job, and for each test of the job the
@@ -110,6 +111,10 @@ def stopped(job: str) -> bool:
 
 def attempt(job: Json, test: Json, uid: int, code: bytes) -> Json | None:
     """Fork a program for one test and watch it; None in the program itself."""
+    if job.get("checked"):
+        from sandbox.checking import attempt as attempt_checked
+
+        return attempt_checked(job, uid)
     limits = job["limits"]
     given = memory_file(test.get("stdin", ""))
     pipes = [os.pipe() for _ in range(4)]  # output, errors, result, compiled code
@@ -328,8 +333,11 @@ def run_program() -> None:
     import marshal
     import types
 
+    from sandbox.calls import serve, take_questions
+
     source, entry, arguments, compiled, wrap = _task
     _task.clear()
+    questions = take_questions() if entry and arguments is None else None
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.enable()
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
@@ -359,7 +367,10 @@ def run_program() -> None:
     sys.modules["__main__"] = module
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and entry is not None:
-        status = _guarded(lambda: _call(module.__dict__, entry, arguments))
+        if questions is not None:
+            status = _guarded(lambda: serve(_function(module.__dict__, entry), questions, 3))
+        elif arguments is not None:
+            status = _guarded(lambda: _call(module.__dict__, entry, arguments))
     _end(status)
 
 
@@ -394,14 +405,19 @@ def _guarded(work: Any) -> int:
     return 0
 
 
-def _call(names: Json, entry: str, arguments: list[Any]) -> None:
-    """Call a function, or the method of a class Solution, and write its value as JSON."""
+def _function(names: Json, entry: str) -> Any:
+    """A function, or the method of a class Solution."""
     function = names.get(entry)
     if function is None and "Solution" in names:
         function = getattr(names["Solution"](), entry, None)
     if function is None:
         raise NameError(f"name {entry!r} is not defined")
-    value = function(*arguments)
+    return function
+
+
+def _call(names: Json, entry: str, arguments: list[Any]) -> None:
+    """Call a function and write its value as JSON."""
+    value = _function(names, entry)(*arguments)
     text = json.dumps(value, allow_nan=True)
     _write_all(3, text.encode())
     os.close(3)
@@ -455,7 +471,3 @@ def send(message: Json) -> None:
     """Write a frame."""
     body = json.dumps(message).encode()
     _write_all(1, struct.pack(">I", len(body)) + body)
-
-
-if __name__ == "__main__":
-    main()

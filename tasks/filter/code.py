@@ -1,8 +1,8 @@
 """From a problem's reference and a program to a job for the sandbox.
 
-References are JSON: {"tests": [{"input", "output"}]} or {"entry_point", "cases": [{"args",
-"expected"}]} (tasks/problems). HumanEval's, which are code with a check function, are not covered
-yet: its asserts hold the expected values, and those stay outside the sandbox.
+References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
+"expected"}]}, or {"entry_point", "check", "head"}, where the completion goes on from the head of a
+function and the source of `check(candidate)` asserts (tasks/problems).
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Verdict
-from tasks.errors import StepError
+from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.filter.answers import Grade
 from tasks.filter.execute_file import read_tests
-from tasks.filter.program import extract_program
+from tasks.filter.program import complete_function, extract_program
 from tasks.rows import Status
 
 # Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
@@ -33,16 +32,24 @@ PRELUDE = (
 
 
 def code_job(reference: str, program: str, limits: Limits) -> Job:
-    """The job that tests a program.
-
-    Raises:
-        StepError: the reference has a form that cannot be tested here.
-    """
+    """The job that tests a program."""
     tests = json.loads(reference)
     if "check" in tests:
-        raise StepError("references with a check function cannot be tested yet")
+        # Some checks call helpers of the head. No prelude: what a program must import itself is
+        # part of the task, so that figures compare with published ones.
+        head = complete_function(tests["head"], "    pass", tests["entry_point"])
+        check = f"{head}\n{tests['check']}"
+        return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
     return Job(PRELUDE + program if entry else program, cases, entry, limits, wrap=True)
+
+
+def find_program(reference: str, text: str) -> str:
+    """The program that a completion makes, or "" where there is none."""
+    tests = json.loads(reference)
+    if "head" in tests:
+        return complete_function(tests["head"], text, tests["entry_point"])
+    return extract_program(text)
 
 
 class CodePool:
@@ -53,14 +60,14 @@ class CodePool:
         self._sandbox, self._limits = sandbox, limits
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
-        """Yield each pair's grade and the seconds it took, in order; pairs are (reference, text).
+        """Yield each pair's grade and the seconds it took, in order.
 
-        Raises:
-            StepError: a reference has a form that cannot be tested here.
+        Args:
+            pairs: References and completions.
         """
         waiting: deque[tuple[str, Future[Verdict] | None]] = deque()
         for reference, text in pairs:
-            program = extract_program(text)
+            program = find_program(reference, text)
             job = code_job(reference, program, self._limits) if program.strip() else None
             waiting.append((program, self._sandbox.submit(job) if job else None))
             while waiting and (len(waiting) >= WINDOW or _ready(waiting[0][1])):

@@ -80,7 +80,7 @@ def test_real_humaneval(data: Path) -> None:
     assert rows[0]["id"] == "humaneval/test/0"
     for row in rows:
         reference = json.loads(row["reference"])
-        assert set(reference) == {"entry_point", "check"}
+        assert set(reference) == {"entry_point", "check", "head"}
         # The whole task as Python: head, body and test fit together.
         compile(f"{row['question']}\n{row['solution']}\n{reference['check']}", row["id"], "exec")
     assert rows[0]["solution"].startswith("    for ")
