@@ -8,6 +8,7 @@ function and the source of `check(candidate)` asserts (tasks/problems).
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -23,12 +24,23 @@ from tasks.rows import Status
 WINDOW = 64
 
 # Who writes a function for a site that calls it counts on these; the authors of APPS put them
-# before every program too. One line, so that the line numbers of messages are off by one alone.
+# before every program too. One line, so that the line numbers of messages are off by little.
 PRELUDE = (
     "import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, "
     "string, sys; from collections import *; from functools import *; from heapq import *; "
     "from itertools import *; from math import *; from typing import *\n"
 )
+# APPS was written for Python 3.7 or older: names that were moved or removed since, as they were.
+# Its own imports are undone, so that a program which forgot one still fails.
+OLD_NAMES = (
+    "import collections.abc, fractions, math, time; "
+    "vars(collections).update((name, getattr(collections.abc, name)) "
+    "for name in collections.abc.__all__); time.clock = time.process_time; "
+    "fractions.gcd = lambda a, b, gcd=math.gcd: -gcd(a, b) if (b or a) < 0 else gcd(a, b); "
+    "del collections, fractions, math, time\n"
+)
+# What must stand before everything else in a program.
+_FUTURE = re.compile(r"^from __future__ import [^\n(]*\n", re.MULTILINE)
 
 
 def code_job(reference: str, program: str, limits: Limits) -> Job:
@@ -41,7 +53,13 @@ def code_job(reference: str, program: str, limits: Limits) -> Job:
         check = f"{head}\n{tests['check']}"
         return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
-    return Job(PRELUDE + program if entry else program, cases, entry, limits, wrap=True)
+    before = OLD_NAMES + PRELUDE if entry else OLD_NAMES
+    return Job(_precede(before, program), cases, entry, limits, wrap=True)
+
+
+def _precede(before: str, program: str) -> str:
+    place = max((match.end() for match in _FUTURE.finditer(program)), default=0)
+    return program[:place] + before + program[place:]
 
 
 def find_program(reference: str, text: str) -> str:

@@ -28,6 +28,14 @@ CALL = json.dumps({"entry_point": "f", "cases": [{"args": [[3, 1]], "expected": 
         (CALL, "def f(x: List[int]): return sorted(x)", "correct"),
         (CALL, "class Solution:\n    def f(self, x): return sorted(x)", "correct"),
         (CALL, "def g(x): return x", "runtime_error"),
+        (DOUBLE, "from __future__ import division\nprint(6 if 1 / 2 else 0)", "correct"),
+        (DOUBLE, "from fractions import gcd\nprint(gcd(-12, -18) * -1)", "correct"),
+        (
+            DOUBLE,
+            "import time, collections\ntime.clock(); collections.Mapping\nprint(6)",
+            "correct",
+        ),
+        (DOUBLE, "print(6 * math.gcd(1, 1))", "runtime_error"),  # it forgot an import
     ],
 )
 def test_a_completion_gets_its_status(
