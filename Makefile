@@ -17,6 +17,7 @@ setup: .venv/.stamp
 
 demo: setup
 	@$(BIN)/restem demo
+	@$(BIN)/restem demo --domain code --if-engine
 
 test: check
 	@RESTEM_VLLM_PYTHON="$$(scripts/test_parts.sh)" $(BIN)/python -m pytest tests

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows.cli_sandbox import execute, sandbox_app
+from flows.cli_sandbox import execute, ready_for_code, sandbox_app
 from tasks.errors import StepError, UserError
 
 app = typer.Typer(
@@ -34,10 +35,27 @@ Changes = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+class Domain(StrEnum):
+    """What the problems of a demo are of."""
+
+    MATH = "math"
+    CODE = "code"
+
+
 @app.command()
-def demo(changes: Changes = None, dry_run: bool = False) -> None:
+def demo(
+    domain: Annotated[Domain, typer.Option(help="Word problems or small programs.")] = Domain.MATH,
+    changes: Changes = None,
+    dry_run: bool = False,
+    if_engine: Annotated[
+        bool, typer.Option(help="Where no Docker engine answers, say so and succeed.")
+    ] = False,
+) -> None:
     """Run the embedded default: a tiny model improves on synthetic problems, in minutes."""
-    _run("math-demo", changes, dry_run, False)
+    name = f"{domain.value}-demo"
+    if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
+        return
+    _run(name, changes, dry_run, False)
 
 
 @app.command()

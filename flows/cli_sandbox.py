@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,37 @@ def execute(
             execute_lines(stream, pool, sys.stdout)
     except NoEngine as error:
         raise UserError(str(error)) from None
+
+
+def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> bool:
+    """Make the image if a run will need it; whether the run can start.
+
+    Args:
+        config: Of the run.
+        changes: To it.
+        forgiving: Whether a missing engine is told and no mistake.
+
+    Raises:
+        UserError: no engine answers, or the image cannot be made.
+    """
+    from flows.config import load_config
+    from flows.journal import is_completed
+    from sandbox import image
+    from sandbox.pool import NoEngine, connect
+
+    if is_completed(load_config(config, changes).run_id):  # likely all cached
+        return True
+    try:
+        with contextlib.closing(connect()) as client:
+            if image.find_image(client) is None:
+                typer.echo("making the sandbox image, once; this takes about two minutes")
+                image.build(typer.echo)
+        return True
+    except NoEngine as error:
+        if not forgiving:
+            raise UserError(str(error)) from None
+        typer.echo(f"the code demo is left out: {error}")
+        return False
 
 
 @sandbox_app.command("build")

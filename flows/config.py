@@ -12,11 +12,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.artifacts import digest_of
+from tasks.artifacts import Json, digest_of
 from tasks.errors import UserError
+from tasks.filter.step import sandbox_settings
 from tasks.settings import (
+    CODE_SETS,
     DataSettings,
     EvaluationSettings,
+    ExecutionSettings,
     FilterSettings,
     FinetuneSettings,
     ModelSettings,
@@ -59,9 +62,18 @@ class RestEmConfig(BaseModel):
     model: ModelSettings = Field(default_factory=ModelSettings, title="Base policy")
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, title="Generate (E-step)")
     filter: FilterSettings = Field(default_factory=FilterSettings, title="Filter")
+    execution: ExecutionSettings = Field(
+        default_factory=ExecutionSettings, title="Execute (code only)"
+    )
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")
     resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
+
+    @property
+    def sandbox(self) -> Json | None:
+        """What a run needs of the sandbox; None where no problems are of code."""
+        code = CODE_SETS & {self.data.train, self.data.test}
+        return sandbox_settings(self.execution) if code else None
 
     @property
     def run_id(self) -> str:

@@ -20,7 +20,12 @@ class DirectCaller:
         self.done: list[tuple[str, ArtifactRef]] = []
         self.warnings: list[str] = []
         self._services = Services(
-            self.store, home() / "logs", config.resources, lambda *_: None, isolate=isolate
+            self.store,
+            home() / "logs",
+            config.resources,
+            lambda *_: None,
+            isolate=isolate,
+            sandbox=config.sandbox,
         )
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:

@@ -15,7 +15,7 @@ from typing import Protocol
 from flows.config import RestEmConfig
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.evaluate.step import measure_call
-from tasks.filter.step import score_call, select_call
+from tasks.filter.step import sandbox_settings, score_call, select_call
 from tasks.finetune.step import finetune_call
 from tasks.generate.step import generate_call
 from tasks.policy import base_call
@@ -189,16 +189,19 @@ class Loop:
         return self.caller.call(call, number + 1, "select")
 
     def _finetune(self, number: int, start: ArtifactRef, rows: ArtifactRef) -> ArtifactRef:
+        validation: Json = {
+            "prompt": self.template.digest,
+            "shots": self._shots(number),
+            "max_tokens": self.config.sampling.max_tokens,
+            "problems": [b.digest for b in self._blocks("validation", 0)],
+        }
+        if sandbox := self._sandbox("validation"):
+            validation["sandbox"] = sandbox
         call = finetune_call(
             f"finetune {number}",
             self.config.finetune,
             seed=self.config.seed,
-            validation={
-                "prompt": self.template.digest,
-                "shots": self._shots(number),
-                "max_tokens": self.config.sampling.max_tokens,
-                "problems": [b.digest for b in self._blocks("validation", 0)],
-            },
+            validation=validation,
             template=self.config.model.prompt,
             problems=self.problems,
             start=start,
@@ -234,6 +237,7 @@ class Loop:
                 block.digest,
                 self.problems,
                 block.to_json(),
+                self._sandbox(split),
             )
             made.verdicts.append(self.caller.call(call, number, f"score {purpose}"))
         return made
@@ -268,6 +272,11 @@ class Loop:
     def _blocks(self, split: str, limit: int) -> list[Block]:
         size = self.config.resources.shard_problems
         return blocks(self.splits[split], split, size, limit)
+
+    def _sandbox(self, split: str) -> Json | None:
+        """What decides verdicts on programs; None for a split of math problems."""
+        code = any(row["domain"] == "code" for row in self.splits[split][:1])
+        return sandbox_settings(self.config.execution) if code else None
 
     def _sampling(self, settings: Json) -> Json:
         return {**settings, "max_tokens": self.config.sampling.max_tokens}

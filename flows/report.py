@@ -3,13 +3,14 @@
 The page asks nothing of the network: its style, script and charts are in it, and a content policy
 forbids everything else, so text that a model wrote can neither load nor run anything even if an
 escape were forgotten. Layout: report_assets/; words and numbers: report_view.py; sections:
-report_results.py and report_training.py; drawing: charts.py.
+report_results.py, report_training.py, report_samples.py; drawing: charts.py.
 
 The summary (all parts may be missing):
     run, name, base, state: texts; config: the resolved configuration; warnings: [text];
     iterations: [{iteration, model, metrics: {name: {value, low, high, problems}},
         levels: {level: interval}, mean_tokens, selection (counts.json of the samples drawn
         from this policy, in it levels: {level: {samples, correct}}),
+        drawn: {statuses: {status: samples}, refused: [{id, question, reference, status, text}]},
         finetune (that made this policy): {rows, steps, best_step, tokens, history}, solved, lost,
         and optionally gain (paired interval against the base), solved_total, lost_total}];
     steps: [{iteration, step, shards, seconds, tokens}].
@@ -29,11 +30,11 @@ from flows.report_results import (
     accuracy,
     accuracy_chart,
     by_level,
-    changes,
     gap,
     pass_at_k,
     results,
 )
+from flows.report_samples import changes, endings, refused
 from flows.report_training import (
     acceptance_by_level,
     configuration,
@@ -127,8 +128,10 @@ def parts(view: View) -> list[list[Part]]:
         [results(view)],
         [acceptance_by_level(view), fates(view)],
         [filter_table(view)],
+        [endings(view)],
         [curve(view, "loss"), curve(view, "reward")],
         [changes(view)],
+        [refused(view)],
         [time(view)],
         [configuration(view)],
     ]

@@ -146,32 +146,6 @@ def results(view: View) -> Part:
     return Part("All results", note, table=table, kind="long").or_nothing()
 
 
-def changes(view: View) -> Part:
-    """Newly solved and newly lost problems of the best and the last policy, with their texts."""
-    wanted = {
-        id(now): now for now in (view.best, *view.iterations[-1:]) if now and now["iteration"]
-    }
-    groups = [
-        _group(now, key, before, after)
-        for now in wanted.values()
-        for key, before, after in (("solved", "wrong", "right"), ("lost", "right", "wrong"))
-    ]
-    note = "Against the base policy, greedy, on test problems. Open one to read both solutions."
-    return Part("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()
-
-
-def _group(now: Json, key: str, before: str, after: str) -> Json:
-    items = now.get(key) or []
-    total, policy = now.get(f"{key}_total"), name(now).capitalize()
-    count = f"{len(items)} shown" if total is None else f"{total} in all, {len(items)} shown"
-    marks = {"policy": policy, "before_mark": before, "after_mark": after}
-    texts = ("id", "question", "reference", "before", "after")
-    return {
-        "title": f"{policy}: newly {key} ({count})",
-        "problems": [{text: item.get(text) or "" for text in texts} | marks for item in items],
-    }
-
-
 def _rank(key: str) -> tuple[int, str, int]:
     """The order of metrics: the greedy ones, then pass@k and votes by size."""
     kind, _, size = key.partition("@")

@@ -103,7 +103,13 @@ def rest_em(config: RestEmConfig) -> Json:
     store.sweep_drafts()
     with Console(config) as console:
         try:
-            with Services(store, journal.logs, config.resources, console.progress) as services:
+            with Services(
+                store,
+                journal.logs,
+                config.resources,
+                console.progress,
+                sandbox=config.sandbox,
+            ) as services:
                 caller = PrefectCaller(services, journal, console)
                 outcome = Loop(config, caller).run()
                 report = caller.call(report_call(config, outcome), config.iterations, "report")

@@ -1,4 +1,4 @@
-"""What a run needs from the machine: one sampling engine at a time, a pool of checkers."""
+"""What a run needs from the machine: one sampling engine at a time, checkers, a sandbox."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import ArtifactRef, Json, Store
+from tasks.errors import UserError
 from tasks.runtime import Progress, Runtime, home
 from tasks.settings import Resources
 from tasks.stage import close_nursery, nursery, preload
@@ -37,20 +38,35 @@ class Services:
         progress: Progress,
         *,
         isolate: bool = True,
+        sandbox: Json | None = None,
     ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            store: Where artifacts lie.
+            logs: Folder for the logs of child processes.
+            resources: Cores, devices, batch sizes.
+            progress: Told how far the current step is.
+            isolate: Whether heavy steps run in child processes (False only in benchmarks).
+            sandbox: What will be asked of the sandbox, if anything; it is tried before an engine
+                is started, for nobody wants to hear of a missing Docker engine after an hour of
+                sampling.
+        """
         preload(PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
         self._isolate = isolate
         self._engine: Any = None
         self._engine_of: tuple[str, ...] = ()
         self._pool: Any = None
+        self._sandbox: Any = None
+        self._needed = sandbox
         self.engines_started = 0
         self.runtime = Runtime(
             store=store,
             logs=logs,
             resources=resources,
             engine=self._get_engine,
-            grader=self._get_pool,
+            grader=self._get_grader,
             progress=progress,
             isolate=isolate,
         )
@@ -58,6 +74,8 @@ class Services:
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
         wanted = (model.digest, settings["engine"], settings["dtype"])
         if self._engine_of != wanted:
+            if self._needed is not None:
+                self._get_grader(self._needed)
             self.release_engine()
             self._engine = self._open(self._store.path(model), settings)
             self._engine_of = wanted
@@ -87,13 +105,29 @@ class Services:
             home=home(),
         )
 
-    def _get_pool(self) -> Any:
+    def _get_grader(self, sandbox: Json | None = None) -> Any:
+        workers = self._resources.score_workers or os.cpu_count() or 1
+        if sandbox is not None:
+            from tasks.filter.code import CodePool, limits_of
+
+            limits = limits_of(sandbox)
+            return CodePool(self._get_sandbox(sandbox["image"], workers, limits.memory), limits)
         if self._pool is None:
             from tasks.filter.pool import GradePool
 
-            workers = self._resources.score_workers or os.cpu_count() or 1
             self._pool = GradePool(workers, GRADE_SECONDS).__enter__()
         return self._pool
+
+    def _get_sandbox(self, image: str, workers: int, memory: int) -> Any:
+        if self._sandbox is None:
+            from sandbox.pool import NoEngine, SandboxPool
+
+            runtime = self._resources.sandbox_runtime or None
+            try:
+                self._sandbox = SandboxPool(image, workers=workers, memory=memory, runtime=runtime)
+            except NoEngine as error:
+                raise UserError(f"code problems need the sandbox: {error}") from None
+        return self._sandbox
 
     def release_engine(self) -> None:
         """End the engine, so that its memory is free for the next stage."""
@@ -108,6 +142,9 @@ class Services:
         if self._pool is not None:
             self._pool.__exit__(None, None, None)
             self._pool = None
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
 
     def __enter__(self) -> Services:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from flows.config import RestEmConfig
@@ -42,7 +43,7 @@ def report_call(config: RestEmConfig, outcome: Outcome) -> Call:
     return Call(write_report, "report", settings, inputs)
 
 
-@step("report", "report")
+@step("report", "report", version=2)
 def write_report(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Gather the summary and render it."""
     summary = summarise(call, runtime.store)
@@ -58,7 +59,9 @@ def write_report(call: Call, draft: Draft, runtime: Runtime) -> None:
 def summarise(call: Call, store: Store) -> Json:
     """The dictionary behind the report (its form is described in flows/report.py)."""
     inputs, settings = call.inputs, call.settings
-    questions = load_splits(store.path(inputs["problems"]))["test"]
+    splits = load_splits(store.path(inputs["problems"]))
+    questions = splits["test"]
+    problems = {row["id"]: row for row in splits["train"]}
     numbers = sorted(int(name[1:].split()[0]) for name in inputs if name.endswith(" metrics"))
     base = _greedy(store, inputs, 0)
     iterations = []
@@ -75,6 +78,7 @@ def summarise(call: Call, store: Store) -> Json:
                 "model": policy.digest,
                 **item,
                 "selection": selection and _read(store, selection, "counts.json"),
+                "drawn": _drawn(store, inputs, number, problems),
                 "finetune": _optional(store, policy, "training.json") if number else None,
                 **against_base,
             }
@@ -102,6 +106,8 @@ def _against_base(base: list[Json], now: list[Json], questions: list[Json], sett
     how = EvaluationSettings(**settings["config"]["evaluation"])
     gain = paired_gain(base, now, how, seed=0)
     solved, lost = solved_and_lost(base, now, questions)
+    for item in (*solved, *lost):
+        item["reference"] = shown_reference(item["reference"])
     every = changed(base, now, [row["id"] for row in questions])
     return {
         "gain": gain and gain.to_json(),
@@ -126,6 +132,50 @@ def _greedy(store: Store, inputs: dict[str, ArtifactRef], number: int) -> list[J
         rows += [{**a, **b} for a, b in pairs]
         shard += 1
     return rows
+
+
+def _drawn(
+    store: Store, inputs: dict[str, ArtifactRef], number: int, problems: dict[str, Json]
+) -> Json | None:
+    """How the samples drawn for training ended, and the first one of each way to fail."""
+    statuses: Counter[str] = Counter()
+    refused: dict[str, Json] = {}
+    shard = 0
+    while (sample := inputs.get(f"p{number} drawn samples {shard}")) is not None:
+        verdict = store.path(inputs[f"p{number} drawn verdicts {shard}"]) / "verdicts.parquet"
+        found = [row["status"] for row in read_rows(verdict)]
+        statuses.update(found)
+        new = {status: found.index(status) for status in set(found) - {"correct", *refused}}
+        if new:
+            for place, row in enumerate(read_rows(store.path(sample) / "samples.parquet")):
+                if place in new.values():
+                    asked = problems[row["problem_id"]]
+                    refused[found[place]] = {
+                        "id": asked["id"],
+                        "question": asked["question"],
+                        "reference": shown_reference(asked["reference"]),
+                        "status": found[place],
+                        "text": row["text"],
+                    }
+        shard += 1
+    if not shard:
+        return None
+    return {
+        "statuses": dict(sorted(statuses.items())),
+        "refused": [refused[status] for status in sorted(refused)],
+    }
+
+
+def shown_reference(reference: str) -> str:
+    """A reference in a few words: an answer as it is, of a program's tests their number."""
+    try:
+        tests = json.loads(reference)
+    except ValueError:
+        tests = None
+    if not isinstance(tests, dict):
+        return f"answer {reference}"
+    cases = tests.get("tests") or tests.get("cases")
+    return f"{len(cases)} tests" if cases else "a check function"
 
 
 def _steps(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import docker
 import docker.errors
 
+from sandbox import TAG
 from sandbox.pool import NoEngine, connect
 
 HERE = Path(__file__).resolve().parent
-TAG = "restem-sandbox:1"
 SUITE = "bookworm"
 PACKAGES = "python3,python3-numpy"
 # Of no use to a program, and a third of the image.

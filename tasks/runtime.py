@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import ArtifactRef, Store
+from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.settings import Resources
 
 Progress = Callable[[str, int, int], None]  # label, done, total
@@ -37,7 +37,7 @@ class Runtime:
         logs: Path,
         resources: Resources,
         engine: Callable[[ArtifactRef, dict[str, Any]], Any],
-        grader: Callable[[], Any],
+        grader: Callable[[Json | None], Any],
         progress: Progress,
         isolate: bool = True,
     ) -> None:
@@ -48,7 +48,8 @@ class Runtime:
             logs: Folder for the logs of child processes.
             resources: Cores, devices, batch sizes.
             engine: Gives the sampling engine for a model, started at the first call.
-            grader: Gives the pool of math checkers, started at the first call.
+            grader: Gives what grades, started at the first call: programs in a sandbox of these
+                settings (tasks/filter/code.py), or math answers for None.
             progress: Told how far the current step is.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
         """

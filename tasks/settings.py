@@ -22,6 +22,7 @@ DataSet = Literal[
     "apps",
     "humaneval",
 ]
+CODE_SETS = {"synthetic_code", "apps", "humaneval"}
 
 
 class Section(BaseModel):
@@ -175,6 +176,25 @@ class FilterSettings(Section):
     )
 
 
+class ExecutionSettings(Section):
+    """How the programs of code problems are tested; read for no other problems."""
+
+    time_limit: float = Field(
+        default=4.0,
+        gt=0.0,
+        le=600.0,
+        description="Seconds of processor time for each test, the limit of the APPS authors' own "
+        "scorer; wall time is limited to three times that.",
+    )
+    memory_mb: int = Field(
+        default=512,
+        ge=16,
+        le=65_536,
+        description="Megabytes of memory for each test, beside the interpreter's own. Not in the "
+        "paper.",
+    )
+
+
 class FinetuneSettings(Section):
     """The M-step: supervised fine-tuning on the selected samples."""
 
@@ -320,7 +340,15 @@ class Resources(Section):
         description="Packed sequences for each forward pass; the rest is accumulated.",
     )
     score_workers: int = Field(
-        default=0, ge=0, le=1024, description="Checker processes; 0: one a core."
+        default=0,
+        ge=0,
+        le=1024,
+        description="Checker processes, or containers for code; 0: one a core.",
+    )
+    sandbox_runtime: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="The Docker engine's runtime for sandboxes, such as runsc; empty: its default.",
     )
     shard_problems: int = Field(
         default=256, ge=1, le=100_000, description="Problems in a shard of samples."

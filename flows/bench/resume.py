@@ -55,17 +55,17 @@ class Tally:
     survivors: int = 0
 
 
-def run(kills: str = "24", seed: str = "1") -> float:
-    """Kill a run at least `kills` times and compare; raises SystemExit(1) on any difference."""
+def run(kills: str = "24", seed: str = "1", domain: str = "math") -> float:
+    """Kill a demo at least `kills` times and compare; raises SystemExit(1) on any difference."""
     with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as stormy:
         started = time.perf_counter()
-        _command(Path(calm)).wait()
+        _command(Path(calm), domain).wait()
         seconds = time.perf_counter() - started
         expected = digests(Path(calm))
         print(f"undisturbed: {seconds:.0f} s, {len(expected)} artifacts", flush=True)
         started = time.perf_counter()
         moments = choose_moments(Path(calm), int(kills), random.Random(int(seed)))
-        tally = storm(Path(stormy), moments)
+        tally = storm(Path(stormy), moments, domain)
         disturbed = time.perf_counter() - started
         found = digests(Path(stormy))
         left = leftovers(Path(stormy))
@@ -101,12 +101,12 @@ def choose_moments(calm: Path, kills: int, dice: random.Random) -> list[tuple[in
     return moments
 
 
-def storm(home: Path, moments: list[tuple[int, float]]) -> Tally:
+def storm(home: Path, moments: list[tuple[int, float]], domain: str = "math") -> Tally:
     """Kill and restart at every moment, then let the run end."""
     tally = Tally()
     for commits, seconds in moments:
         before = _commits(home)
-        process = _command(home)
+        process = _command(home, domain)
         if _wait_for_work(process, home, commits):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
@@ -121,7 +121,7 @@ def storm(home: Path, moments: list[tuple[int, float]]) -> Tally:
         tally.steps[step] = tally.steps.get(step, 0) + 1
         after = _commits(home)
         tally.remade += [k for k, made in before.items() if after.get(k) != made]
-    code = _command(home).wait()
+    code = _command(home, domain).wait()
     if code:
         raise SystemExit(f"the last run ended with exit code {code}")
     tally.survivors += _survivors(home)
@@ -141,10 +141,10 @@ def leftovers(home: Path) -> int:
     return sum(1 for name in ("store/.drafts", "work", "cache") for _ in (home / name).glob("*"))
 
 
-def _command(home: Path) -> subprocess.Popen[bytes]:
+def _command(home: Path, domain: str) -> subprocess.Popen[bytes]:
     flags = [part for change in SMALL for part in ("--set", change)]
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "demo", *flags],
+        [sys.executable, "-m", "flows.cli", "demo", "--domain", domain, *flags],
         cwd=ROOT,
         env={**os.environ, "RESTEM_HOME": str(home)},
         stdout=subprocess.DEVNULL,

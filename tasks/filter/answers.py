@@ -49,6 +49,7 @@ class Grade:
     reward: float  # 1.0 or 0.0
     status: Status
     extracted: str  # the answer as it was found in the prediction
+    first_failure: int = -1  # of a program: the first test that failed
 
 
 def grade(gold: str, prediction: str) -> Grade:

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
+from tasks.artifacts import Json
 from tasks.filter.answers import Grade
 from tasks.filter.execute_file import read_tests
 from tasks.filter.program import complete_function, extract_program
@@ -70,12 +71,18 @@ def find_program(reference: str, text: str) -> str:
     return extract_program(text)
 
 
+def limits_of(settings: Json) -> Limits:
+    """The limits in what `sandbox_settings` (step.py) made."""
+    return Limits(cpu=settings["time_limit"], memory=settings["memory_mb"] * 2**20)
+
+
 class CodePool:
     """Grades completions by running the programs in them; what GradePool is for math."""
 
     def __init__(self, sandbox: SandboxPool, limits: Limits) -> None:
         """Grade in a sandbox that the caller closes."""
         self._sandbox, self._limits = sandbox, limits
+        self.image = sandbox.image
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
         """Yield each pair's grade and the seconds it took, in order.
@@ -104,4 +111,5 @@ def _grade(program: str, future: Future[Verdict] | None) -> tuple[Grade, float]:
     verdict = future.result()
     status = Status(verdict.status.value)
     reward = 1.0 if status is Status.CORRECT else 0.0
-    return Grade(reward, status, program), verdict.seconds
+    failed = -1 if verdict.first_failure is None else verdict.first_failure
+    return Grade(reward, status, program, failed), verdict.seconds

@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from tasks.errors import StepError
-from tasks.filter.pool import GradePool, Timed
+from tasks.filter.answers import Grade
 from tasks.rows import Row
 
 Key = tuple[str, str]
+Timed = tuple[Grade, float]
+
+
+class Grader(Protocol):
+    """Grades (reference, text) pairs in order: math answers (pool.py) or programs (code.py)."""
+
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
+        """Yield each pair's grade and the seconds it took."""
+        ...
 
 
 def score_rows(
-    samples: Iterable[Row], reference_of: Mapping[str, str], pool: GradePool
+    samples: Iterable[Row], reference_of: Mapping[str, str], pool: Grader
 ) -> Iterator[tuple[Row, float]]:
     """Yield (verdict row, seconds) for each sample, in order.
 
@@ -62,6 +72,6 @@ def _verdict(sample: Row, key: Key, graded: dict[Key, Timed]) -> tuple[Row, floa
         "reward": grade.reward,
         "status": grade.status.value,
         "extracted": grade.extracted,
-        "first_failure": -1,
+        "first_failure": grade.first_failure,
     }
     return row, seconds

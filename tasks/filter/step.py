@@ -5,18 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from sandbox import TAG
 from tasks.artifacts import ArtifactRef, Draft, Json
 from tasks.rows import TIMING, TRAINING, VERDICT, Row, read_rows, write_rows
 from tasks.runtime import Runtime
-from tasks.settings import FilterSettings
+from tasks.settings import ExecutionSettings, FilterSettings
 from tasks.steps import Call, step
 
 VERDICTS = "verdicts.parquet"
 ROWS = "rows.parquet"
+# Raised with every change of how programs are found in texts or judged: they are scored again.
+CODE_RULES = 2
+# Verdicts between two words on progress.
+TELL_EVERY = 64
+
+
+def sandbox_settings(execution: ExecutionSettings) -> Json:
+    """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
+    return {**execution.model_dump(), "image": TAG, "rules": CODE_RULES}
 
 
 def score_call(
-    label: str, samples: ArtifactRef, references: str, problems: ArtifactRef, hints: Json
+    label: str,
+    samples: ArtifactRef,
+    references: str,
+    problems: ArtifactRef,
+    hints: Json,
+    sandbox: Json | None = None,
 ) -> Call:
     """The call that scores one shard of samples.
 
@@ -26,8 +41,11 @@ def score_call(
         references: Digest of the block of problems it answers.
         problems: Artifact in which the block lies.
         hints: The block's split, start and stop.
+        sandbox: Of code problems: what decides their verdicts (`sandbox_settings`).
     """
-    keyed = {"references": references}
+    keyed: Json = {"references": references}
+    if sandbox is not None:
+        keyed["sandbox"] = sandbox
     return Call(score_shard, label, keyed, {"samples": samples}, hints, {"problems": problems})
 
 
@@ -42,13 +60,17 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     split = [row for row in read_rows(problems) if row["split"] == hints["split"]]
     references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
     samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
+    total = call.inputs["samples"].rows
+    grader = runtime.grader(call.settings.get("sandbox"))
     seconds: list[float] = []
     correct = 0
 
     def verdicts() -> Iterator[Row]:
         nonlocal correct
-        for verdict, taken in score_rows(samples, references, runtime.grader()):
+        for verdict, taken in score_rows(samples, references, grader):
             seconds.append(taken)
+            if len(seconds) % TELL_EVERY == 0:
+                runtime.progress(call.label, len(seconds), total)
             correct += verdict["status"] == "correct"
             yield verdict
 
@@ -56,6 +78,8 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     write_rows(draft.path / "timing.parquet", TIMING, ({"seconds": s} for s in seconds))
     draft.volatile = {"timing.parquet"}
     draft.stats["correct"] = correct
+    if "sandbox" in call.settings:
+        draft.stats["image"] = grader.image
 
 
 def select_call(

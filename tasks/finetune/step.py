@@ -35,7 +35,8 @@ def finetune_call(
         label: Name of the task run.
         settings: How to train.
         seed: Of the data order.
-        validation: prompt (template digest), shots, max_tokens, problems (block digests).
+        validation: prompt (template digest), shots, max_tokens, problems (block digests), and for
+            code problems sandbox (`sandbox_settings`).
         template: Name of the prompt template.
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
@@ -75,7 +76,8 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     def answer(question: Json) -> Json:
         pairs = zip((p["reference"] for p in problems), question["score"], strict=True)
-        return {"rewards": [grade.reward for grade, _ in runtime.grader().grade(pairs)]}
+        grader = runtime.grader(validation.get("sandbox"))
+        return {"rewards": [grade.reward for grade, _ in grader.grade(pairs)]}
 
     facts = _train(job, call.label, answer, runtime)
     for path in sorted(out.iterdir()):

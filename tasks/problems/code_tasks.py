@@ -11,7 +11,7 @@ Nothing here executes a text. Not covered: strings, loops that a chain cannot ex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 NUMBERS, LIST = "numbers", "list"
@@ -151,6 +151,21 @@ def at_once(task: Task) -> str:
         operation = TABLES[task.kind][step.name]
         code = _code(task, step, f"({code})" if loose and operation.tight else code)
         loose = operation.loose and task.kind == NUMBERS
+    return "\n".join([*_reads(task), _prints(task, code)])
+
+
+def as_read(task: Task) -> str:
+    """One expression in the order of the words, which is often wrong.
+
+    It leaves out the parentheses that sums need, and for lists puts the first operation outermost.
+    """
+    if task.kind == LIST:
+        ends = TABLES[LIST][task.steps[-1].name].ends
+        chain = task.steps[:-1] if ends else task.steps
+        return at_once(replace(task, steps=chain[::-1] + task.steps[len(chain) :]))
+    code = _name(task)
+    for step in task.steps:
+        code = _code(task, step, code)
     return "\n".join([*_reads(task), _prints(task, code)])
 
 
