@@ -91,8 +91,14 @@ def summarise(call: Call, store: Store) -> Json:
         "state": "completed",
         "iterations": iterations,
         "steps": _steps(store, inputs),
-        "warnings": settings["warnings"],
+        "warnings": settings["warnings"] + _gaps(store, inputs["problems"]),
     }
+
+
+def _gaps(store: Store, problems: ArtifactRef) -> list[str]:
+    """What the data have that is not graded, or not well."""
+    note = store.manifest(problems)["stats"].get("note")
+    return [f"problems: {note}"] if note else []
 
 
 def _against_base(base: list[Json], now: list[Json], questions: list[Json], settings: Json) -> Json:

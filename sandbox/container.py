@@ -30,6 +30,15 @@ VARIABLES = {
     # Else each thread may reserve 64 MB of address space beside its stack, or not: as it happens.
     "MALLOC_ARENA_MAX": "1",
 }
+# The modules that run inside, from their texts; each imports those before it.
+PARTS = ("runner", "plain", "calls", "checking")
+LOADER = """import sys, types
+sys.modules["sandbox"] = types.ModuleType("sandbox")
+for name, text in zip(sys.argv[2].split(), sys.argv[3:]):
+    module = sys.modules["sandbox." + name] = types.ModuleType("sandbox." + name)
+    exec(compile(text, name + ".py", "exec"), module.__dict__)
+sys.modules["sandbox.runner"].main()
+"""
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
@@ -115,12 +124,12 @@ class Container:
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
-        runner = (HERE / "runner.py").read_text()
+        texts = [(HERE / f"{part}.py").read_text() for part in PARTS]
         try:
             made = self._api.create_container(
                 image,
                 # -I: no environment, no user site; -S would lose numpy.
-                ["python3", "-I", "-c", runner, str(first_uid())],
+                ["python3", "-I", "-c", LOADER, str(first_uid()), " ".join(PARTS), *texts],
                 stdin_open=True,
                 environment=VARIABLES,
                 hostname="sandbox",
@@ -159,7 +168,7 @@ class Container:
                 answer, output, errors = self._answer()
                 if (answer.job, answer.test) != (self.jobs, test):
                     raise SandboxFault("an answer to another job")
-                going = seen(test, wire.report(answer, output, errors, job.limits.cpu))
+                going = seen(test, wire.report(answer, output, errors, job))
                 if answer.reason == COMPILE_ERROR:
                     return
                 if not going:

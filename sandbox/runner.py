@@ -1,6 +1,7 @@
 """The part of the sandbox that runs inside the container, as process 1, with Python alone.
 
-One file, because its text is handed to the container's Python: the image holds nothing of ours.
+Its text is handed to the container's Python, with those of plain.py, calls.py and checking.py
+(tests that are a check function): the image holds nothing of ours.
 
 Process 1 forks a *program* for each test and watches it. It never holds anything of a job in its
 memory, which every later program is a copy of: what comes in goes from its standard input into a
@@ -16,7 +17,8 @@ Expected outputs never enter the container: what is reported is what was printed
 A job is HEAD and as many bytes as that says: an OFFSET for each part and for the end; the program;
 the name to be called; and for each test what the program reads or, as JSON, the arguments of the
 call. The answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
-HEAD with no tests stops the job of that number; a last ANSWER says so.
+HEAD with no tests stops the job of that number; a last ANSWER says so. After a job of which a check
+function is the test come an OFFSET, its length, and the check (checking.py).
 """
 
 from __future__ import annotations
@@ -58,14 +60,17 @@ CHUNK = 1 << 20
 # Within this time a program is only awaited; most end, and have printed less than a pipe holds.
 QUICK_MS = 5
 NO_COMPILE = 97
-HEAD = struct.Struct("!IIQ??dQQQI")
+HEAD = struct.Struct("!IIQ???dQQQI")
 OFFSET, OFFSETS = struct.Struct("!Q"), struct.Struct("!QQ")
 PARTS = 2  # before the tests: program, entry
 ANSWER = struct.Struct("!IIBiddQQ")
 ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
+# What a check function says of the program that it called.
+PASSED, WRONG, FAILED, NO_CHECK = range(6, 10)
 FIONREAD = 0x541B  # of termios, a module that would only make forks larger
 # Descriptors: of process 1, and of a program in its place where it is to return a value.
 NULL = RESULT = 3
+QUESTIONS = 4  # and this where a check asks it for values
 BOX_OUT, BOX_IN = 4, 5
 SMALL, BOX_BYTES = 1 << 12, 1 << 18
 # A program's own folder. It has one name for all, as there is one program at a time.
@@ -118,6 +123,7 @@ class Head(NamedTuple):
     tests: int
     size: int
     call: bool
+    checked: bool
     wrap: bool
     cpu: float
     memory: int
@@ -316,7 +322,12 @@ def serve(uid: int) -> Mine | None:
             child = spawn(uid, job, code)
             if isinstance(child, Mine):
                 return child
-        going = attempt(child, head, test, code)
+        if head.checked:
+            from sandbox.checking import attempt as attempt_check
+
+            going = attempt_check(child, head, Mine(child.go, job, code, -1), uid)
+        else:
+            going = attempt(child, head, test, code)
         if not sweep(uid):
             os._exit(3)  # not to be trusted any more; the pool replaces the container
         if not going:
@@ -597,6 +608,8 @@ def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
     if head.call:
         os.dup2(mine.result, RESULT)
         arguments, given = json.loads(given), b""
+    if head.checked:
+        os.dup2(mine.go, QUESTIONS)
     os.dup2(memory_file(given), 0)
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
@@ -643,13 +656,19 @@ def run_program(mine: Mine) -> None:
             _end(NO_COMPILE)
     else:
         code = marshal.loads(compiled)
-    os.closerange(RESULT + head.call, 256)
+    os.closerange(RESULT + head.call + head.checked, 256)
     lower(resource.RLIMIT_FSIZE, head.file)
     module = types.ModuleType("__main__")
     module.__dict__.update(__builtins__=builtins, __file__="main.py")
     sys.modules["__main__"] = module
     status = _guarded(lambda: exec(code, module.__dict__))
-    if status == 0 and head.call:
+    if status == 0 and head.checked:
+        from sandbox.calls import serve as answer_calls
+
+        status = _guarded(
+            lambda: answer_calls(_function(module.__dict__, entry), QUESTIONS, RESULT)
+        )
+    elif status == 0 and head.call:
         status = _guarded(lambda: _call(module.__dict__, entry, arguments))
     _end(status)
 
@@ -685,14 +704,19 @@ def _guarded(work: Any) -> int:
     return 0
 
 
-def _call(names: Json, entry: str, arguments: list[Any]) -> None:
-    """Call a function, or the method of a class Solution, and write its value as JSON."""
+def _function(names: Json, entry: str) -> Any:
+    """A function, or the method of a class Solution."""
     function = names.get(entry)
     if function is None and "Solution" in names:
         function = getattr(names["Solution"](), entry, None)
     if function is None:
         raise NameError(f"name {entry!r} is not defined")
-    value = function(*arguments)
+    return function
+
+
+def _call(names: Json, entry: str, arguments: list[Any]) -> None:
+    """Call a function and write its value as JSON."""
+    value = _function(names, entry)(*arguments)
     text = json.dumps(value, allow_nan=True)
     _write_all(RESULT, text.encode())
     os.close(RESULT)

@@ -69,6 +69,8 @@ class Job:
         wrap: Whether a program that is no module, because it says `return` at its top level or
             `nonlocal` of a name there, runs as the body of a function. The authors of APPS ran all
             programs so, and some of its reference solutions need it.
+        check: Source of a function `check(candidate)` that calls what `entry` names and raises if a
+            value is wrong; see `checked_job`.
     """
 
     program: str
@@ -77,6 +79,20 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     stop_at_failure: bool = True
     wrap: bool = False
+    check: str | None = None
+
+
+def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
+    """The job that tests a function by a check, whose values the program never holds.
+
+    Args:
+        program: Python source.
+        entry: Name of the function.
+        check: Source of `check(candidate)`. `entry` names the candidate there too.
+        limits: For program and check each, over all calls.
+    """
+    # One test: that the check returns, which the runner reports as `true`.
+    return Job(program, (Test(value=True),), entry, limits, check=check)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,29 @@ import os
 import signal
 from typing import Any
 
-from sandbox.runner import COMPILE_ERROR, HEAD, OFFSET, OUTPUT_LIMIT, TIME_LIMIT, Answer
+from sandbox.runner import (
+    COMPILE_ERROR,
+    ENDED,
+    FAILED,
+    HEAD,
+    NO_CHECK,
+    OFFSET,
+    OUTPUT_LIMIT,
+    PASSED,
+    TIME_LIMIT,
+    WRONG,
+    Answer,
+)
 from sandbox.verdict import Job
 
 REASONS = {
     TIME_LIMIT: "time_limit",
     OUTPUT_LIMIT: "output_limit",
     COMPILE_ERROR: "compile_error",
+    PASSED: "ok",
+    WRONG: "wrong_answer",
+    FAILED: "runtime_error",
+    NO_CHECK: "sandbox_error",
 }
 
 
@@ -31,21 +47,28 @@ def pack(job: Job, number: int) -> bytes:
         offsets.append(offset)
     limits = job.limits
     head = HEAD.pack(
-        *(number, len(job.tests), offset, call, job.wrap),
+        *(number, len(job.tests), offset, call, job.check is not None, job.wrap),
         *(limits.cpu, limits.memory, limits.output, limits.file, limits.processes),
     )
-    return b"".join((head, *map(OFFSET.pack, offsets), *parts))
+    # The check is apart, so that it never is in a memory that the program gets.
+    check = [] if job.check is None else [job.check.encode("utf-8", "surrogatepass")]
+    after = [data for one in check for data in (OFFSET.pack(len(one)), one)]
+    return b"".join((head, *map(OFFSET.pack, offsets), *parts, *after))
 
 
 def pack_stop(number: int) -> bytes:
     """Ends a job."""
-    return HEAD.pack(number, 0, 0, False, False, 0.0, 0, 0, 0, 0)
+    return HEAD.pack(number, 0, 0, False, False, False, 0.0, 0, 0, 0, 0)
 
 
-def report(answer: Answer, output: bytes, errors: bytes, cpu_limit: float) -> dict[str, Any]:
+def report(answer: Answer, output: bytes, errors: bytes, job: Job) -> dict[str, Any]:
     """What became of a test, in words."""
     status = answer.status
-    found = REASONS.get(answer.reason) or _classify(status, errors, answer.cpu, cpu_limit)
+    found = REASONS.get(answer.reason) or _classify(status, errors, answer.cpu, job.limits.cpu)
+    if job.check is not None and answer.reason == ENDED and found == "ok":
+        found = "wrong_answer"  # a program that ended before its check did
+    if answer.reason == PASSED:
+        output = b"true"
     return {
         "status": found,
         "output": output.decode("utf-8", "replace"),

@@ -1,49 +1,74 @@
 """From a problem's reference and a program to a job for the sandbox.
 
-References are JSON: {"tests": [{"input", "output"}]} or {"entry_point", "cases": [{"args",
-"expected"}]} (tasks/problems). HumanEval's, which are code with a check function, are not covered
-yet: its asserts hold the expected values, and those stay outside the sandbox.
+References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
+"expected"}]}, or {"entry_point", "check", "head"}, where the completion goes on from the head of a
+function and the source of `check(candidate)` asserts (tasks/problems).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Verdict
+from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.artifacts import Json
-from tasks.errors import StepError
 from tasks.filter.answers import Grade
 from tasks.filter.execute_file import read_tests
-from tasks.filter.program import extract_program
+from tasks.filter.program import complete_function, extract_program
 from tasks.rows import Status
 
 # Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
 WINDOW = 64
 
 # Who writes a function for a site that calls it counts on these; the authors of APPS put them
-# before every program too. One line, so that the line numbers of messages are off by one alone.
+# before every program too. One line, so that the line numbers of messages are off by little.
 PRELUDE = (
     "import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, "
     "string, sys; from collections import *; from functools import *; from heapq import *; "
     "from itertools import *; from math import *; from typing import *\n"
 )
+# APPS was written for Python 3.7 or older: names that were moved or removed since, as they were.
+# Its own imports are undone, so that a program which forgot one still fails.
+OLD_NAMES = (
+    "import collections.abc, fractions, math, time; "
+    "vars(collections).update((name, getattr(collections.abc, name)) "
+    "for name in collections.abc.__all__); time.clock = time.process_time; "
+    "fractions.gcd = lambda a, b, gcd=math.gcd: -gcd(a, b) if (b or a) < 0 else gcd(a, b); "
+    "del collections, fractions, math, time\n"
+)
+# What must stand before everything else in a program.
+_FUTURE = re.compile(r"^from __future__ import [^\n(]*\n", re.MULTILINE)
 
 
 def code_job(reference: str, program: str, limits: Limits) -> Job:
-    """The job that tests a program.
-
-    Raises:
-        StepError: the reference has a form that cannot be tested here.
-    """
+    """The job that tests a program."""
     tests = json.loads(reference)
     if "check" in tests:
-        raise StepError("references with a check function cannot be tested yet")
+        # Some checks call helpers of the head. No prelude: what a program must import itself is
+        # part of the task, so that figures compare with published ones.
+        head = complete_function(tests["head"], "    pass", tests["entry_point"])
+        check = f"{head}\n{tests['check']}"
+        return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
-    return Job(PRELUDE + program if entry else program, cases, entry, limits, wrap=True)
+    before = OLD_NAMES + PRELUDE if entry else OLD_NAMES
+    return Job(_precede(before, program), cases, entry, limits, wrap=True)
+
+
+def _precede(before: str, program: str) -> str:
+    place = max((match.end() for match in _FUTURE.finditer(program)), default=0)
+    return program[:place] + before + program[place:]
+
+
+def find_program(reference: str, text: str) -> str:
+    """The program that a completion makes, or "" where there is none."""
+    tests = json.loads(reference)
+    if "head" in tests:
+        return complete_function(tests["head"], text, tests["entry_point"])
+    return extract_program(text)
 
 
 def limits_of(settings: Json) -> Limits:
@@ -60,14 +85,14 @@ class CodePool:
         self.image = sandbox.image
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
-        """Yield each pair's grade and the seconds it took, in order; pairs are (reference, text).
+        """Yield each pair's grade and the seconds it took, in order.
 
-        Raises:
-            StepError: a reference has a form that cannot be tested here.
+        Args:
+            pairs: References and completions.
         """
         waiting: deque[tuple[str, Future[Verdict] | None]] = deque()
         for reference, text in pairs:
-            program = extract_program(text)
+            program = find_program(reference, text)
             job = code_job(reference, program, self._limits) if program.strip() else None
             waiting.append((program, self._sandbox.submit(job) if job else None))
             while waiting and (len(waiting) >= WINDOW or _ready(waiting[0][1])):

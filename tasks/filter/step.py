@@ -15,7 +15,7 @@ from tasks.steps import Call, step
 VERDICTS = "verdicts.parquet"
 ROWS = "rows.parquet"
 # Raised with every change of how programs are found in texts or judged: they are scored again.
-CODE_RULES = 1
+CODE_RULES = 2
 # Verdicts between two words on progress.
 TELL_EVERY = 64
 

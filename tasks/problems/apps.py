@@ -7,13 +7,14 @@ the fields inputs, outputs and fn_name themselves; optional solutions, starter_c
 id, split. The level of a problem is its difficulty, by which data.difficulty chooses.
 
 Some published problems have no test at all, and one has a number of more digits than Python reads.
-Nothing can be checked against either, so such rows are left out.
+Nothing can be checked against either, so such rows are left out, and counted.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,18 @@ DIFFICULTIES = ("introductory", "interview", "competition")
 _TESTS = "an object with the lists 'inputs' and 'outputs' of one length"
 
 
-def load_split(split: str, *, source: str = "") -> Iterator[Row]:
+NO_TESTS, LONG_NUMBER = "no tests", "a number of more digits than Python reads"
+
+
+def load_split(
+    split: str, *, source: str = "", left_out: Counter[tuple[str, str]] | None = None
+) -> Iterator[Row]:
     """Yield the problem rows of `train` or `test`, of all difficulties.
+
+    Args:
+        split: Name of the split.
+        source: Where the rows are; see tasks/problems/source.py.
+        left_out: Counts the rows that are left out, by difficulty and reason.
 
     Raises:
         UserError: The data are nowhere, or a row is malformed (file, line and field are named).
@@ -42,14 +53,16 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     for index, record in enumerate(_records(split, source)):
         if record.split(split) != split:
             continue
-        tests = _tests(record)
-        if tests is None or not tests.data.get("inputs"):
-            continue
-        name = tests.optional("fn_name")
-        reference = _calls(tests, name) if name else _streams(tests)
         level = record.optional("difficulty")
         if level and level not in DIFFICULTIES:
             record.fail("difficulty", f"one of {', '.join(DIFFICULTIES)}")
+        tests = _tests(record)
+        if isinstance(tests, str) or not tests.data.get("inputs"):
+            if left_out is not None:
+                left_out[level, tests if isinstance(tests, str) else NO_TESTS] += 1
+            continue
+        name = tests.optional("fn_name")
+        reference = _calls(tests, name) if name else _streams(tests)
         yield {
             "id": f"apps/{split}/{_id(record, split, index)}",
             "domain": "code",
@@ -62,13 +75,13 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         }
 
 
-def _tests(record: Record) -> Record | None:
-    """The record that has `inputs` and `outputs`; None where there are none to be read."""
+def _tests(record: Record) -> Record | str:
+    """The record that has `inputs` and `outputs`, or why there are none to be read."""
     if "inputs" in record.data:
         return record
     given = record.data.get("input_output")
     if given is None or given in ("", "{}"):
-        return None
+        return NO_TESTS
     if isinstance(given, dict):
         return Record(given, record.file, record.line)
     raw = given.read_bytes() if isinstance(given, Path) else given
@@ -78,8 +91,8 @@ def _tests(record: Record) -> Record | None:
         if isinstance(given, Path):
             return parse_object(given.read_bytes(), str(given), 1)  # raises, naming the line
         record.fail("input_output", "JSON text")
-    except ValueError:  # more digits than Python reads
-        return None
+    except ValueError:  # of json, only for want of digits
+        return LONG_NUMBER
     file = str(given) if isinstance(given, Path) else record.file
     if not isinstance(data, dict):
         Record({"input_output": data}, file, record.line).fail("input_output", _TESTS)
@@ -120,13 +133,30 @@ def _calls(tests: Record, name: str) -> dict[str, Any]:
     inputs, outputs = _pairs(tests)
     if not all(isinstance(arguments, list) for arguments in inputs):
         tests.fail("inputs", "a list of lists of arguments")
-    # The results are each in a list of one; a few problems have them bare.
-    wrapped = all(isinstance(one, list) and len(one) == 1 for one in outputs)
     cases = [
-        {"args": arguments, "expected": expected[0] if wrapped else expected}
-        for arguments, expected in zip(inputs, outputs, strict=True)
+        {"args": arguments, "expected": expected}
+        for arguments, expected in zip(inputs, _unwrapped(outputs), strict=True)
     ]
     return {"entry_point": name, "cases": cases}
+
+
+def _unwrapped(outputs: list[Any]) -> list[Any]:
+    """The results of calls, which most rows have each in a list of one.
+
+    Some rows have them bare. Where only some are in a list of one, it is taken off those whose
+    content is nested as deep as the bare ones are: beside 5, [6] is 6; beside [1, 2], [6] is [6].
+    """
+    deep = max((_depth(one) for one in outputs if not _single(one)), default=0)
+    return [one[0] if _single(one) and _depth(one[0]) >= deep else one for one in outputs]
+
+
+def _single(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1
+
+
+def _depth(value: Any) -> int:
+    """Lists within lists."""
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
 def _question(record: Record, name: str) -> str:

@@ -54,7 +54,8 @@ def _rows(source: str) -> Iterator[Row]:
             "id": f"humaneval/test/{own}",
             "domain": "code",
             "question": prompt,
-            "reference": json.dumps({"entry_point": name, "check": check}),
+            # The head belongs to every program, and checks use the helpers in it.
+            "reference": json.dumps({"entry_point": name, "check": check, "head": prompt}),
             # Its indentation is that of a function's body, so it is not stripped.
             "solution": body or "",
             "level": "",

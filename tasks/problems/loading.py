@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.problems.gaps import LeftOut
 from tasks.rows import Row
 from tasks.settings import DataSettings
 
@@ -27,16 +29,21 @@ LOADERS = {
     "synthetic_math": ("tasks.problems.synthetic_math", "load_split"),
     "synthetic_code": ("tasks.problems.synthetic_code", "load_split"),
 }
+# Those whose loader leaves rows out, and counts them.
+COUNTING = frozenset({"apps"})
 SPLITS = ("train", "test")
 
 
-def load_split(name: str, split: str, *, source: str = "") -> Iterator[Row]:
+def load_split(
+    name: str, split: str, *, source: str = "", left_out: Counter[tuple[str, str]] | None = None
+) -> Iterator[Row]:
     """Yield the problem rows of a data set's split, in the data set's own order.
 
     Args:
         name: One of LOADERS.
         split: train or test.
         source: A folder, a .jsonl or .jsonl.gz file, or a Hub id; empty: RESTEM_DATA, then the Hub.
+        left_out: Counts the rows that cannot be used, by level and reason.
 
     Raises:
         UserError: An unknown name or split, data that are nowhere, a malformed row, an id that
@@ -47,12 +54,17 @@ def load_split(name: str, split: str, *, source: str = "") -> Iterator[Row]:
     if split not in SPLITS:
         raise UserError(f"{name}: split {split!r}: expected one of {', '.join(SPLITS)}")
     module, function = LOADERS[name]
-    rows = getattr(importlib.import_module(module), function)(split, source=source)
+    more = {"left_out": left_out} if name in COUNTING else {}
+    rows = getattr(importlib.import_module(module), function)(split, source=source, **more)
     return _unique(rows, f"{name} ({split})")
 
 
-def prepare(settings: DataSettings) -> dict[str, list[Row]]:
+def prepare(settings: DataSettings, left_out: LeftOut | None = None) -> dict[str, list[Row]]:
     """The problems of a run by split: train, validation and test, each shuffled by the seed.
+
+    Args:
+        settings: Which problems.
+        left_out: Gets the number of rows of train and test that cannot be used, by reason.
 
     Raises:
         UserError: As `load_split`; and when a split is left empty, or one file without a `split`
@@ -62,7 +74,8 @@ def prepare(settings: DataSettings) -> dict[str, list[Row]]:
     test_source = settings.test_source
     if not test_source and test_name == settings.train:
         test_source = settings.source
-    pool = _read(settings, settings.train, "train", settings.source)
+    left_out = {} if left_out is None else left_out
+    pool = _read(settings, settings.train, "train", settings.source, left_out)
     held = _order(pool, settings.seed, "validation")[: settings.validation]
     names = {row["id"] for row in held}
     left = [row for row in pool if row["id"] not in names]
@@ -71,7 +84,7 @@ def prepare(settings: DataSettings) -> dict[str, list[Row]]:
             f"data.validation: holding out {settings.validation} of {len(pool)} training problems "
             "leaves none to train on; expected a smaller number"
         )
-    test = _read(settings, test_name, "test", test_source)
+    test = _read(settings, test_name, "test", test_source, left_out)
     _keep_apart(settings, test_source, pool, test)
     return {
         "train": _limit(_order(left, settings.seed, "train"), settings.train_limit),
@@ -80,13 +93,16 @@ def prepare(settings: DataSettings) -> dict[str, list[Row]]:
     }
 
 
-def _read(settings: DataSettings, name: str, split: str, source: str) -> list[Row]:
+def _read(
+    settings: DataSettings, name: str, split: str, source: str, left_out: LeftOut
+) -> list[Row]:
     """The rows of the level asked for; the rest, big for code, is never held at once."""
     field, wanted = "level", str(settings.level) if settings.level else ""
     if name == "apps":
         field, wanted = "difficulty", settings.difficulty.replace("all", "")
     kept, levels, count = [], set(), 0
-    for row in load_split(name, split, source=source):
+    unusable: Counter[tuple[str, str]] = Counter()
+    for row in load_split(name, split, source=source, left_out=unusable):
         count += 1
         levels.add(row["level"])
         if not wanted or row["level"] == wanted:
@@ -99,6 +115,9 @@ def _read(settings: DataSettings, name: str, split: str, source: str) -> list[Ro
             f"data.{field}: no {split} problem of {name} has {field} {wanted}; the data set has "
             f"{has}"
         )
+    left_out[split] = Counter()
+    for (level, reason), number in unusable.items():
+        left_out[split][reason] += number if not wanted or level == wanted else 0
     return kept
 
 

@@ -39,13 +39,20 @@ def problems_call(settings: DataSettings) -> Call:
     return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
 
 
-@step("problems", "problems")
+@step("problems", "problems", version=2)
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
+    from tasks.problems.gaps import LeftOut, count_several, describe
     from tasks.problems.loading import prepare
 
-    splits = prepare(DataSettings(**call.hints))
+    left_out: LeftOut = {}
+    splits = prepare(DataSettings(**call.hints), left_out)
+    several = {split: count_several(rows) for split, rows in splits.items()}
     draft.stats["problems"] = {split: len(rows) for split, rows in splits.items()}
+    draft.stats["left_out"] = {split: dict(reasons) for split, reasons in left_out.items()}
+    draft.stats["several_answers"] = several
+    if note := describe(left_out, several):
+        draft.stats["note"] = note
     draft.rows = write_rows(
         draft.path / FILE, PROBLEM, (row for rows in splits.values() for row in rows)
     )

@@ -9,7 +9,6 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits
-from tasks.errors import StepError
 from tasks.filter.code import CodePool
 from tasks.problems.synthetic_code import load_split
 
@@ -29,6 +28,14 @@ CALL = json.dumps({"entry_point": "f", "cases": [{"args": [[3, 1]], "expected": 
         (CALL, "def f(x: List[int]): return sorted(x)", "correct"),
         (CALL, "class Solution:\n    def f(self, x): return sorted(x)", "correct"),
         (CALL, "def g(x): return x", "runtime_error"),
+        (DOUBLE, "from __future__ import division\nprint(6 if 1 / 2 else 0)", "correct"),
+        (DOUBLE, "from fractions import gcd\nprint(gcd(-12, -18) * -1)", "correct"),
+        (
+            DOUBLE,
+            "import time, collections\ntime.clock(); collections.Mapping\nprint(6)",
+            "correct",
+        ),
+        (DOUBLE, "print(6 * math.gcd(1, 1))", "runtime_error"),  # it forgot an import
     ],
 )
 def test_a_completion_gets_its_status(
@@ -50,7 +57,23 @@ def test_many_grades_come_in_order(pool: SandboxPool) -> None:
     assert found == [1.0 if number % 3 else 0.0 for number in range(60)]
 
 
-def test_a_check_function_is_refused(pool: SandboxPool) -> None:
-    reference = json.dumps({"entry_point": "f", "check": "def check(candidate): pass"})
-    with pytest.raises(StepError, match="check function"):
-        list(CodePool(pool, Limits()).grade([(reference, "def f(): pass")]))
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("    return helper(x)\n\nprint(f(3))", "correct"),
+        ("Here:\n```python\ndef f(x):\n    return x + 1\n```", "correct"),
+        ("    return x", "wrong_answer"),
+        ("    return helper(", "compile_error"),
+        (
+            "    return math.floor(x) + 1",
+            "runtime_error",
+        ),  # what the head does not import is missing
+        ("\n", "no_answer"),
+    ],
+)
+def test_a_completion_goes_on_from_the_head(pool: SandboxPool, text: str, status: str) -> None:
+    head = 'def helper(x):\n    return x + 1\n\ndef f(x):\n    """Add 1."""\n'
+    check = "def check(candidate):\n    assert candidate(1) == 2 == f(1) == helper(1)\n"
+    reference = json.dumps({"entry_point": "f", "check": check, "head": head})
+    ((grade, _),) = CodePool(pool, Limits()).grade([(reference, text)])
+    assert grade.status.value == status

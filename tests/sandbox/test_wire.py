@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import runner, wire
 from sandbox.runner import ANSWER, HEAD, PARTS, Answer, Head
-from sandbox.verdict import Job, Limits
+from sandbox.verdict import Job, Limits, checked_job
 from sandbox.verdict import Test as Case
 
 SECRET = "7340952816"
@@ -35,7 +35,7 @@ def test_a_job_crosses_whole_and_without_what_is_expected():
     tests = (Case("eins\n", SECRET), Case("", SECRET), Case("ä\udcff", SECRET))
     head, parts = parts_of(Job("print('ö')\ud800", tests, limits=LIMITS, wrap=True))
     assert head == Head(
-        *(7, 3, head.size, False, True),
+        *(7, 3, head.size, False, False, True),
         *(1.5, LIMITS.memory, LIMITS.output, LIMITS.file, LIMITS.processes),
     )
     assert parts[0].decode("utf-8", "surrogatepass") == "print('ö')\ud800"
@@ -72,7 +72,27 @@ def test_the_end_of_a_program_has_a_meaning(
     reason: int, status: int, cpu: float, errors: bytes, found: str
 ):
     answer = Answer(*ANSWER.unpack(ANSWER.pack(1, 0, reason, status, cpu, cpu, 0, len(errors))))
-    assert wire.report(answer, b"", errors, 1.0)["status"] == found
+    job = Job("", (Case(),), limits=Limits(cpu=1.0))
+    assert wire.report(answer, b"", errors, job)["status"] == found
+
+
+def test_a_check_crosses_after_its_job_and_decides_alone():
+    job = checked_job("def f(): 0", "f", f"def check(f): assert f() == {SECRET}", LIMITS)
+    data = wire.pack(job, 1)
+    head = Head(*HEAD.unpack_from(data))
+    body, after = data[HEAD.size :][: head.size], data[HEAD.size + head.size :]
+    assert head.checked and head.call and SECRET.encode() not in body
+    assert after[8:] == job.check.encode() and int.from_bytes(after[:8], "big") == len(after) - 8
+    ways = {runner.PASSED: "ok", runner.WRONG: "wrong_answer", runner.FAILED: "runtime_error"}
+    # A program that ended well before its check said anything has not passed.
+    for reason, found in {
+        **ways,
+        runner.NO_CHECK: "sandbox_error",
+        runner.ENDED: "wrong_answer",
+    }.items():
+        said = wire.report(Answer(1, 0, reason, 0, 0.1, 0.1, 0, 0), b"", b"", job)
+        assert said["status"] == found
+        assert (said["output"] == "true") == (reason == runner.PASSED)
 
 
 def sockets() -> tuple[int, int]:

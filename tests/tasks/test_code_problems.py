@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import UserError
+from tasks.problems.apps import LONG_NUMBER, NO_TESTS
 from tasks.problems.loading import load_split, prepare
 from tasks.problems.step import fingerprint
 from tasks.rows import PROBLEM, read_rows, write_rows
@@ -80,7 +82,7 @@ def test_real_humaneval(data: Path) -> None:
     assert rows[0]["id"] == "humaneval/test/0"
     for row in rows:
         reference = json.loads(row["reference"])
-        assert set(reference) == {"entry_point", "check"}
+        assert set(reference) == {"entry_point", "check", "head"}
         # The whole task as Python: head, body and test fit together.
         compile(f"{row['question']}\n{row['solution']}\n{reference['check']}", row["id"], "exec")
     assert rows[0]["solution"].startswith("    for ")
@@ -157,13 +159,41 @@ def test_apps_lines_as_on_the_hub(tmp_path: Path) -> None:
         {**good, "problem_id": 14, "split": "test", **STREAM},
         {**good, "problem_id": 15, "fn_name": "f", "inputs": [[1], [2]], "outputs": [5, [6]]},
     ]
-    found = list(load_split("apps", "train", source=write_lines(tmp_path / "a.jsonl", rows)))
+    left_out: Counter[tuple[str, str]] = Counter()
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    found = list(load_split("apps", "train", source=path, left_out=left_out))
     assert [row["id"][-4:] for row in found] == ["0007", "0008", "0013", "0015"]
     assert [row["solution"] for row in found] == ["print(3)", "", "print(3)", "print(3)"]
     assert found[1]["question"] == "Add.\n\nWrite the function add."
     assert json.loads(found[2]["reference"])["tests"] == [{"input": "1\n2", "output": "3\n4"}]
-    # Not every result is in a list of one, so none is taken out of its list.
-    assert [case["expected"] for case in json.loads(found[3]["reference"])["cases"]] == [5, [6]]
+    assert [case["expected"] for case in json.loads(found[3]["reference"])["cases"]] == [5, 6]
+    assert left_out == {("interview", NO_TESTS): 3, ("interview", LONG_NUMBER): 1}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ([[1], [2]], [1, 2]),
+        ([[[1]], [[]]], [[1], []]),
+        ([1, 2], [1, 2]),
+        ([[1, 2], []], [[1, 2], []]),
+        ([5, [6]], [5, 6]),
+        ([5, [[6]]], [5, [6]]),
+        ([[1, 2], [6]], [[1, 2], [6]]),
+        ([[1, 2], [[6]]], [[1, 2], [6]]),
+        ([[], ["a"]], [[], ["a"]]),
+        ([-1, [1, 2], [6]], [-1, [1, 2], [6]]),
+        ([[[1], [2]], [[3]]], [[[1], [2]], [[3]]]),
+        ([[[1], [2]], [[[3]]]], [[[1], [2]], [[3]]]),
+        ([None, [None]], [None, None]),
+    ],
+)
+def test_a_list_around_a_result_is_told_from_a_result(
+    outputs: list, expected: list, tmp_path: Path
+) -> None:
+    row = {**GOOD["apps"], "fn_name": "f", "inputs": [[1]] * len(outputs), "outputs": outputs}
+    (found,) = load_split("apps", "train", source=write_lines(tmp_path / "a.jsonl", [row]))
+    assert [case["expected"] for case in json.loads(found["reference"])["cases"]] == expected
 
 
 @pytest.mark.parametrize(

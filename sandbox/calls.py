@@ -1,0 +1,146 @@
+"""Both ends of the calls by which a check tests a program: see checking.py.
+
+A question is a frame of four bytes of length (big endian) and the arguments; an answer is one of
+`v` and a value, or `e` and the name and text of an exception.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import struct
+import traceback
+from typing import Any
+
+from sandbox.plain import dump, load
+from sandbox.runner import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Json, _write_all
+
+# Descriptors of the check's process; the answers are its standard input.
+TOLD, ASKS = 3, 4
+# Told where the program gives no answer any more; what it ended by says why.
+GONE = 255
+# One value that a function returns, as text.
+ANSWER_BYTES = 1 << 20
+# What a check may have been written to expect of a program.
+EXPECTED = (
+    *(ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, LookupError),
+    *(NameError, NotImplementedError, OverflowError, RecursionError, RuntimeError),
+    *(StopIteration, TypeError, ValueError, ZeroDivisionError),
+)
+
+
+# ---- in the check's process ----
+class ProgramError(Exception):
+    """The program raised an exception; also an instance of the EXPECTED one of its name."""
+
+
+class _Stop(BaseException):
+    """The program gives no answer any more, so the check cannot go on."""
+
+
+class _Candidate:
+    """Stands for the program's function."""
+
+    def __init__(self, asks: int, answers: int) -> None:
+        self._asks, self._answers = asks, answers
+        self.stopped = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.stopped:
+            raise _Stop
+        question = dump(arguments)
+        try:
+            _write_all(self._asks, struct.pack(">I", len(question)) + question)
+        except BrokenPipeError:
+            self._stop(GONE)
+        head = self._read(4)
+        size = struct.unpack(">I", head)[0]
+        if size > ANSWER_BYTES:
+            self._stop(OUTPUT_LIMIT)
+        try:
+            answer = self._read(size)
+            value = load(answer[1:])
+            if answer[:1] == b"v":
+                return value
+            name, text = value
+        except ValueError:
+            self._stop(WRONG)
+        raise _program_error(str(name), str(text))
+
+    def _read(self, count: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            part = os.read(self._answers, count - len(parts))
+            if not part:
+                self._stop(GONE)
+            parts += part
+        return bytes(parts)
+
+    def _stop(self, why: int) -> Any:
+        self.stopped = why
+        raise _Stop
+
+
+def _program_error(name: str, text: str) -> ProgramError:
+    for kind in EXPECTED:
+        if kind.__name__ == name:
+            return type(name, (ProgramError, kind), {})(text)
+    return ProgramError(f"{name}: {text}")
+
+
+def run_check(source: str, entry: str) -> None:
+    """Run a check and say what came of it."""
+    import random
+
+    gc.enable()
+    # The program's process is a fork of the same interpreter and would draw the same numbers, and
+    # some checks make expected values of them. Of the source, so that a verdict can be repeated.
+    random.seed(source)
+    candidate = _Candidate(ASKS, 0)
+    detail = ""
+    try:
+        names: Json = {"__name__": "check"}
+        exec(compile(source, "check.py", "exec", dont_inherit=True), names)
+        names[entry] = candidate
+        check = names["check"]
+    except BaseException as error:
+        return _tell(NO_CHECK, f"the check cannot be run: {_last(error)}")
+    try:
+        check(candidate)
+        word = PASSED
+    except ProgramError:
+        word = FAILED
+    except BaseException as error:  # of an assert, or because the value is of another type
+        word, detail = WRONG, _last(error)
+    # A check that catches everything does not make an answer of none.
+    _tell(candidate.stopped or word, "" if candidate.stopped else detail)
+
+
+def _last(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error))[-500:]
+
+
+def _tell(word: int, detail: str) -> None:
+    _write_all(TOLD, bytes([word]) + detail.encode("utf-8", "replace"))
+
+
+# ---- in the program's process ----
+def serve(function: Any, questions: int, answers: int) -> None:
+    """Answer calls until the check ends."""
+    while len(head := _read(questions, 4)) == 4:
+        arguments = load(_read(questions, struct.unpack(">I", head)[0]))
+        try:
+            answer = b"v" + dump(function(*arguments))
+        except MemoryError:
+            raise  # the end of the program, which is how the runner knows
+        except Exception as error:
+            traceback.print_exc()
+            answer = b"e" + dump([type(error).__name__, str(error)[:500]])
+        _write_all(answers, struct.pack(">I", len(answer)) + answer)
+
+
+def _read(fd: int, count: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < count and (part := os.read(fd, count - len(parts))):
+        parts += part
+    return bytes(parts)

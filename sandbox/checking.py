@@ -1,0 +1,208 @@
+"""The part of the runner for tests that are a function `check(candidate)` with asserts in it.
+
+Its asserts hold the expected values, so check and program run in two processes under two uids that
+no other process has had. The program's is forked before the check is read, and that is read by the
+check's process alone, out of a file in memory that only it opens: no memory that the program ever
+had holds a word of it. The check calls a stand-in for the function; arguments and values cross as
+plain data (sandbox/plain.py), on the pipes by which a program else learns its test and returns a
+value.
+
+A job has passed if the check returned and its process said so, on a pipe that the program does not
+hold. Whatever else ends the check, its own death included, is a failed test. This file has process
+1's part, calls.py those of the other two.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import time
+from typing import Any
+
+from sandbox.calls import ASKS, GONE, TOLD, run_check
+from sandbox.runner import (
+    ANSWER,
+    COMPILE_ERROR,
+    ENDED,
+    HEAD,
+    NO_COMPILE,
+    NULL,
+    OFFSET,
+    OUTPUT_LIMIT,
+    STARVED_FACTOR,
+    STDERR_BYTES,
+    STDERR_KEPT,
+    STOPPED,
+    TIME_LIMIT,
+    WALL_FACTOR,
+    WRONG,
+    Child,
+    Head,
+    Mine,
+    Stream,
+    _inside,
+    _mapped,
+    _part,
+    cpu_of,
+    lower,
+    move,
+    reap,
+    starved,
+    stopped,
+    unread,
+)
+
+# Above all uids that a container gives to programs.
+CHECK_UIDS = 1 << 15
+# For the end of a process to become known after that of the other.
+GRACE_SECONDS = 1.0
+DETAIL_BYTES = 1 << 12
+DIED = b"the check did not survive what it was given"
+
+
+def attempt(child: Child, head: Head, mine: Mine, uid: int) -> bool:
+    """Let a check test a program, and report; whether the job goes on.
+
+    Args:
+        child: The program's process, which has been forked and waits.
+        head: Of the job.
+        mine: Files of the job; `go` is the pipe to the program.
+        uid: The program's.
+    """
+    began = time.monotonic()
+    os.write(child.go, OFFSET.pack(0) + HEAD.pack(*head))
+    source, told = os.memfd_create("check"), os.pipe()
+    move(0, source, OFFSET.unpack(_exactly(OFFSET.size))[0])
+    output, errors, answers = child.streams
+    check = os.fork()
+    if check == 0:
+        _check(head, source, mine.job, (answers.fd, told[1], child.go), uid + CHECK_UIDS)
+    for fd in (source, told[1], child.go):
+        os.close(fd)
+    answers.close()
+    pids = (child.pid, check)
+    handles = [os.pidfd_open(pid) for pid in pids]
+    reason = _watch(head, began, pids, handles, (output, errors))
+    # The end of its pipes is known a moment before its own.
+    wait = 0.0 if reason != ENDED else GRACE_SECONDS / 4
+    gone = bool(select.select(handles[:1], [], [], wait)[0])
+    os.kill(-1, signal.SIGKILL)  # everything but this process; there is at least the program
+    _, status, usage = os.wait4(child.pid, 0)
+    _, checked = os.waitpid(check, 0)
+    reap()
+    detail, extra = b"", min(unread(told[0]), 1 + DETAIL_BYTES)
+    if reason == ENDED and output.total() > head.output:
+        reason = OUTPUT_LIMIT
+    if reason == ENDED:
+        if checked or not extra:
+            reason, detail = WRONG, DIED
+        else:
+            extra -= 1
+            reason = os.read(told[0], 1)[0]
+    if reason == GONE:
+        reason = ENDED if gone else WRONG
+        if gone and status == NO_COMPILE << 8 and not os.fstat(mine.code).st_size:
+            reason = COMPILE_ERROR
+    size = min(errors.kept(), STDERR_BYTES)
+    more = 0 if detail else extra
+    if reason != STOPPED:
+        wall, cpu = time.monotonic() - began, usage.ru_utime + usage.ru_stime
+        sizes = (0, size + len(detail) + more)
+        os.write(1, ANSWER.pack(head.number, 0, reason, status, cpu, wall, *sizes))
+        errors.send(1, errors.kept() - size, size)
+        os.write(1, detail)
+        move(told[0], 1, more)
+    for fd in (*handles, told[0]):
+        os.close(fd)
+    output.close()
+    errors.close()
+    return False
+
+
+def _exactly(count: int) -> bytes:
+    """So many bytes of the standard input: a length, and nothing of a job."""
+    data = b""
+    while len(data) < count:
+        part = os.read(0, count - len(data))
+        if not part:
+            os._exit(4)
+        data += part
+    return data
+
+
+def _watch(
+    head: Head,
+    began: float,
+    pids: tuple[int, int],
+    handles: list[int],
+    streams: tuple[Stream, Stream],
+) -> int:
+    """Take what the program prints until the check ends or one of them overruns a limit."""
+    program, check = handles
+    output, errors = streams
+    caps = {output.fd: (output, head.output), errors.fd: (errors, STDERR_KEPT)}
+    poll = select.poll()
+    for fd in (0, *handles, *caps):
+        poll.register(fd, select.POLLIN)
+    end = began + head.cpu * STARVED_FACTOR
+    while True:
+        for fd, _ in poll.poll(_wait_for(pids, head, end)):
+            if fd == check:
+                return ENDED
+            if fd == program:
+                poll.unregister(fd)  # the check finds its pipe closed, unless a child holds it
+                end = min(end, time.monotonic() + GRACE_SECONDS)
+            elif fd == 0:
+                if stopped(head.number):
+                    return STOPPED
+            elif not caps[fd][0].drain(caps[fd][1]):
+                poll.unregister(fd)
+        if output.size > head.output:
+            return OUTPUT_LIMIT
+        if _overrun(pids, head, began, end):
+            return TIME_LIMIT
+
+
+def _wait_for(pids: tuple[int, int], head: Head, end: float) -> float:
+    """Milliseconds for which no limit can be overrun."""
+    left = head.cpu - max(cpu_of(pid) for pid in pids)
+    return max(5.0, 1000.0 * min(left, end - time.monotonic()))
+
+
+def _overrun(pids: tuple[int, int], head: Head, began: float, end: float) -> bool:
+    if any(cpu_of(pid) > head.cpu for pid in pids):
+        return True
+    now = time.monotonic()
+    waited = sum(starved(pid) for pid in pids)
+    return now > end or now - began - waited > head.cpu * WALL_FACTOR
+
+
+def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: int) -> Any:
+    """Become the check's process; never returns."""
+    try:
+        text = os.pread(source, os.fstat(source).st_size, 0)
+        entry = _part(job, 1).decode()
+        os.setsid()
+        for fd, like in zip((0, 1, 2, TOLD, ASKS), _in_order(pipes), strict=True):
+            os.dup2(like, fd)
+        os.closerange(ASKS + 1, 256)
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
+        lower(resource.RLIMIT_AS, head.memory + _mapped[0])
+        lower(resource.RLIMIT_STACK, head.memory)
+        lower(resource.RLIMIT_NPROC, head.processes)
+        lower(resource.RLIMIT_FSIZE, head.file)
+        _inside.append(True)
+        run_check(text.decode("utf-8", "surrogatepass"), entry)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _in_order(pipes: tuple[int, int, int]) -> tuple[int, int, int, int, int]:
+    """For descriptors 0 to 4: the answers, nothing twice, what is told, the questions."""
+    answers, told, asks = pipes
+    return answers, NULL, NULL, told, asks

@@ -1,0 +1,72 @@
+"""Plain data as text, for what crosses between a check and the program that it calls.
+
+JSON, and beyond it tuples, sets, bytes, complex numbers and dictionaries with any keys: each is an
+object of one field that names its type. Reading makes objects of exactly these built-in types, so
+no code of the one side ever runs in the other. Whole numbers have at most the 4300 digits that
+Python reads.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def dump(value: Any) -> bytes:
+    """The text of a value; instances of subclasses become what they hold.
+
+    Raises:
+        TypeError: it is, or holds, something that is not plain data.
+    """
+    return json.dumps(_pack(value)).encode()
+
+
+def load(text: bytes) -> Any:
+    """The value of a text.
+
+    Raises:
+        ValueError: the text is not one that `dump` writes.
+    """
+    try:
+        return _unpack(json.loads(text))
+    except (TypeError, RecursionError) as error:  # a list as a key; nesting beyond reason
+        raise ValueError(str(error)) from None
+
+
+def _pack(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [_pack(one) for one in value]
+    if isinstance(value, dict):
+        return {"dict": [[_pack(key), _pack(one)] for key, one in value.items()]}
+    if isinstance(value, bytes | bytearray):
+        return {"bytes": value.hex()}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    for kind in (tuple, set, frozenset):
+        if isinstance(value, kind):
+            return {kind.__name__: [_pack(one) for one in value]}
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return _pack(value.item())  # a number, as numpy's functions return them
+    raise TypeError(f"{type(value).__name__} is not plain data")
+
+
+def _unpack(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_unpack(one) for one in data]
+    if not isinstance(data, dict):
+        return data
+    if len(data) != 1:
+        raise ValueError("an object with other than one field")
+    ((name, held),) = data.items()
+    if name == "bytes":
+        return bytes.fromhex(held)
+    if name == "complex":
+        return complex(*held)
+    if name == "dict":
+        return {_unpack(key): _unpack(one) for key, one in held}
+    kinds: dict[str, Any] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+    if name not in kinds or not isinstance(held, list):
+        raise ValueError("an object of no known type")
+    return kinds[name](_unpack(one) for one in held)
