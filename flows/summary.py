@@ -185,7 +185,8 @@ def _steps(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
         if name == "problems":
             continue
         number = int(name[1:].split()[0])
-        group = {"policy": "finetune", "metrics": "measure", "selection": "select"}.get(
+        made = "finetune" if number else "base"
+        group = {"policy": made, "metrics": "measure", "selection": "select"}.get(
             name.split()[1], f"{'generate' if ' samples ' in name else 'score'} {name.split()[1]}"
         )
         stats = store.manifest(ref)["stats"]

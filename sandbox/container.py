@@ -13,8 +13,9 @@ import docker
 import docker.errors
 
 from sandbox import wire
+from sandbox.inside.frames import ANSWER, COMPILE_ERROR, READY, STOPPED, Answer
+from sandbox.inside.watching import STARVED_FACTOR
 from sandbox.owner import labels
-from sandbox.runner import ANSWER, COMPILE_ERROR, READY, STARVED_FACTOR, STOPPED, Answer
 from sandbox.verdict import Job
 
 HERE = Path(__file__).resolve().parent
@@ -31,13 +32,27 @@ VARIABLES = {
     "MALLOC_ARENA_MAX": "1",
 }
 # The modules that run inside, from their texts; each imports those before it.
-PARTS = ("runner", "plain", "calls", "checking")
+PARTS = (
+    *(
+        "frames",
+        "moving",
+        "program",
+        "prepare",
+        "watching",
+        "cleaning",
+        "plain",
+        "calls",
+        "checking",
+    ),
+    "runner",
+)
 LOADER = """import sys, types
-sys.modules["sandbox"] = types.ModuleType("sandbox")
+for name in ("sandbox", "sandbox.inside"):
+    sys.modules[name] = types.ModuleType(name)
 for name, text in zip(sys.argv[2].split(), sys.argv[3:]):
-    module = sys.modules["sandbox." + name] = types.ModuleType("sandbox." + name)
+    module = sys.modules["sandbox.inside." + name] = types.ModuleType("sandbox.inside." + name)
     exec(compile(text, name + ".py", "exec"), module.__dict__)
-sys.modules["sandbox.runner"].main()
+sys.modules["sandbox.inside.runner"].main()
 """
 START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
@@ -95,7 +110,7 @@ def first_uid() -> int:
 
 
 class Container:
-    """A container whose process 1 is sandbox/runner.py; runs one job at a time."""
+    """A container whose process 1 is sandbox/inside/runner.py; runs one job at a time."""
 
     def __init__(
         self,
@@ -124,7 +139,7 @@ class Container:
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
-        texts = [(HERE / f"{part}.py").read_text() for part in PARTS]
+        texts = [(HERE / "inside" / f"{part}.py").read_text() for part in PARTS]
         try:
             made = self._api.create_container(
                 image,

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any
 
-from sandbox.runner import (
+from sandbox.inside.frames import (
     COMPILE_ERROR,
     ENDED,
     FAILED,

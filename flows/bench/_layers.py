@@ -17,8 +17,8 @@ from typing import Any
 
 from sandbox.container import Container, hardening
 from sandbox.image import TAG
+from sandbox.inside.prepare import PRELOAD
 from sandbox.pool import SandboxPool, connect
-from sandbox.runner import PRELOAD
 from sandbox.verdict import Job
 from tasks.errors import StepError
 

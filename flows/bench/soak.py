@@ -17,9 +17,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import docker.errors
 import numpy
@@ -36,6 +37,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = ((0.15, "container"), (0.3, "container"), (0.45, "container"), (0.6, "pool"))
 KILLS += ((0.8, "daemon"),)
 DOWN_SECONDS = 3.0
+# A container that is being removed is listed until it is gone.
+GONE_SECONDS = 10.0
+# Until there is a container to kill.
+LISTED_SECONDS = 30.0
 SAMPLES = 400
 # The first part of a life is its warm-up; with fewer samples there is no line to fit.
 WARM_UP, FEWEST = 0.2, 20
@@ -139,12 +144,25 @@ def _kill(what: str, engine: OwnEngine, pool: subprocess.Popen[bytes], dice: ran
         time.sleep(DOWN_SECONDS)
         engine.start()
     else:
-        client = engine.client()
-        try:
-            dice.choice(client.containers.list(filters={"label": LABEL})).kill()
-        finally:
-            client.close()
+        _kill_container(engine, dice)
     return 1
+
+
+def _kill_container(engine: OwnEngine, dice: random.Random) -> None:
+    """Kill a container; the pool replaces them, so one that was listed may be gone already."""
+    client: Any = engine.client()
+    deadline = time.monotonic() + LISTED_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            running = client.api.containers(filters={"label": LABEL})
+            if running:
+                with suppress(docker.errors.APIError):
+                    client.api.kill(dice.choice(running)["Id"])
+                    return
+            time.sleep(0.05)
+        raise StepError(f"bench soak: no container to kill in {LISTED_SECONDS:.0f} s")
+    finally:
+        client.close()
 
 
 @contextmanager
@@ -194,9 +212,13 @@ def _measure(engine: OwnEngine, pid: int, done: int, watch: Watch) -> None:
 
 def _left(engine: OwnEngine) -> tuple[int, int]:
     """Containers, and processes of containers, that are still there after all."""
-    client = engine.client()
+    client: Any = engine.client()
+    deadline = time.monotonic() + GONE_SECONDS
     try:
-        containers = len(client.api.containers(all=True))
+        while (found := client.api.containers(all=True)) and time.monotonic() < deadline:
+            time.sleep(0.1)
     finally:
         client.close()
-    return containers, engine.shims()
+    for one in found:
+        print(f"left: {one['State']}, {one['Status']}, {one['Labels']}")
+    return len(found), engine.shims()

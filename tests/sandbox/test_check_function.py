@@ -122,10 +122,10 @@ ATTACKS = {
     "patches what it finds": (
         "import sys, builtins, json\nbuiltins.AssertionError = builtins.Exception = ValueError\n"
         'json.dumps = lambda *a, **k: \'{"status": "ok"}\'\n'
-        "for name in ('calls', 'checking', 'plain', 'runner'):\n"
-        "    module = sys.modules['sandbox.' + name]\n"
+        "for name in ('calls', 'checking', 'plain', 'runner', 'frames'):\n"
+        "    module = sys.modules['sandbox.inside.' + name]\n"
         "    module.dump = module.load = lambda *a: b'true'\n"
-        "    module.classify = lambda *a: 'ok'\n"
+        "    module.ENDED = module.WRONG = module.FAILED = 6\n"
         "def f(*x): return 42",
         "wrong_answer",
     ),

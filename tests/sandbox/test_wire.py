@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox import runner, wire
-from sandbox.runner import ANSWER, HEAD, PARTS, Answer, Head
+from sandbox import wire
+from sandbox.inside import frames, moving
+from sandbox.inside.frames import ANSWER, HEAD, PARTS, Answer, Head
 from sandbox.verdict import Job, Limits, checked_job
 from sandbox.verdict import Test as Case
 
@@ -26,7 +27,7 @@ def parts_of(job: Job) -> tuple[Head, list[bytes]]:
     assert len(body) == head.size
     fd = os.memfd_create("job")
     os.write(fd, body)
-    parts = [runner._part(fd, number) for number in range(PARTS + head.tests)]
+    parts = [frames.part_of(fd, number) for number in range(PARTS + head.tests)]
     os.close(fd)
     return head, parts
 
@@ -53,19 +54,19 @@ def test_a_call_crosses_with_its_arguments_alone():
 @pytest.mark.parametrize(
     ("reason", "status", "cpu", "errors", "found"),
     [
-        (runner.ENDED, 0, 0.1, b"", "ok"),
-        (runner.ENDED, 0, 0.1, b"MemoryError", "ok"),
-        (runner.ENDED, 1 << 8, 0.1, b"Traceback\nMemoryError\n", "memory_limit"),
-        (runner.ENDED, 1 << 8, 0.1, b"MemoryError\nValueError: 3\n", "runtime_error"),
-        (runner.ENDED, runner.NO_COMPILE << 8, 0.1, b"", "runtime_error"),
-        (runner.ENDED, signal.SIGKILL, 0.1, b"", "memory_limit"),
-        (runner.ENDED, signal.SIGXCPU, 0.9, b"", "time_limit"),
-        (runner.ENDED, signal.SIGKILL, 1.1, b"", "time_limit"),
-        (runner.ENDED, signal.SIGXFSZ, 0.1, b"", "output_limit"),
-        (runner.ENDED, signal.SIGSEGV, 0.1, b"", "runtime_error"),
-        (runner.TIME_LIMIT, signal.SIGKILL, 0.1, b"", "time_limit"),
-        (runner.OUTPUT_LIMIT, 0, 0.1, b"", "output_limit"),
-        (runner.COMPILE_ERROR, runner.NO_COMPILE << 8, 0.1, b"", "compile_error"),
+        (frames.ENDED, 0, 0.1, b"", "ok"),
+        (frames.ENDED, 0, 0.1, b"MemoryError", "ok"),
+        (frames.ENDED, 1 << 8, 0.1, b"Traceback\nMemoryError\n", "memory_limit"),
+        (frames.ENDED, 1 << 8, 0.1, b"MemoryError\nValueError: 3\n", "runtime_error"),
+        (frames.ENDED, frames.NO_COMPILE << 8, 0.1, b"", "runtime_error"),
+        (frames.ENDED, signal.SIGKILL, 0.1, b"", "memory_limit"),
+        (frames.ENDED, signal.SIGXCPU, 0.9, b"", "time_limit"),
+        (frames.ENDED, signal.SIGKILL, 1.1, b"", "time_limit"),
+        (frames.ENDED, signal.SIGXFSZ, 0.1, b"", "output_limit"),
+        (frames.ENDED, signal.SIGSEGV, 0.1, b"", "runtime_error"),
+        (frames.TIME_LIMIT, signal.SIGKILL, 0.1, b"", "time_limit"),
+        (frames.OUTPUT_LIMIT, 0, 0.1, b"", "output_limit"),
+        (frames.COMPILE_ERROR, frames.NO_COMPILE << 8, 0.1, b"", "compile_error"),
     ],
 )
 def test_the_end_of_a_program_has_a_meaning(
@@ -83,16 +84,16 @@ def test_a_check_crosses_after_its_job_and_decides_alone():
     body, after = data[HEAD.size :][: head.size], data[HEAD.size + head.size :]
     assert head.checked and head.call and SECRET.encode() not in body
     assert after[8:] == job.check.encode() and int.from_bytes(after[:8], "big") == len(after) - 8
-    ways = {runner.PASSED: "ok", runner.WRONG: "wrong_answer", runner.FAILED: "runtime_error"}
+    ways = {frames.PASSED: "ok", frames.WRONG: "wrong_answer", frames.FAILED: "runtime_error"}
     # A program that ended well before its check said anything has not passed.
     for reason, found in {
         **ways,
-        runner.NO_CHECK: "sandbox_error",
-        runner.ENDED: "wrong_answer",
+        frames.NO_CHECK: "sandbox_error",
+        frames.ENDED: "wrong_answer",
     }.items():
         said = wire.report(Answer(1, 0, reason, 0, 0.1, 0.1, 0, 0), b"", b"", job)
         assert said["status"] == found
-        assert (said["output"] == "true") == (reason == runner.PASSED)
+        assert (said["output"] == "true") == (reason == frames.PASSED)
 
 
 def sockets() -> tuple[int, int]:
@@ -107,7 +108,7 @@ def test_bytes_move_past_our_memory_or_in_another_process(make: Callable[[], tup
     text = os.urandom(50_000)
     os.write(feed, text + b"next")
     target = os.memfd_create("target")
-    runner.move(source, target, len(text))
+    moving.move(source, target, len(text))
     assert os.pread(target, 1 << 20, 0) == text
     assert os.read(source, 100) == b"next"
     for fd in (source, feed, target):
@@ -118,8 +119,8 @@ def test_bytes_move_past_our_memory_or_in_another_process(make: Callable[[], tup
 def test_a_stream_keeps_what_may_be_sent(early: bool, monkeypatch: pytest.MonkeyPatch):
     read, write = os.pipe()
     nothing = os.open(os.devnull, os.O_WRONLY)
-    monkeypatch.setattr(runner, "NULL", nothing)
-    stream = runner.Stream(read)
+    monkeypatch.setattr(moving, "NULL", nothing)
+    stream = moving.Stream(read)
     for part in (b"a" * 100, b"b" * 100, b"c" * 100):
         os.write(write, part)
         if early:

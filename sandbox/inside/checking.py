@@ -4,7 +4,7 @@ Its asserts hold the expected values, so check and program run in two processes 
 no other process has had. The program's is forked before the check is read, and that is read by the
 check's process alone, out of a file in memory that only it opens: no memory that the program ever
 had holds a word of it. The check calls a stand-in for the function; arguments and values cross as
-plain data (sandbox/plain.py), on the pipes by which a program else learns its test and returns a
+plain data (plain.py), on the pipes by which a program else learns its test and returns a
 value.
 
 A job has passed if the check returned and its process said so, on a pipe that the program does not
@@ -21,37 +21,34 @@ import signal
 import time
 from typing import Any
 
-from sandbox.calls import ASKS, GONE, TOLD, run_check
-from sandbox.runner import (
+from sandbox.inside.calls import ASKS, GONE, TOLD, run_check
+from sandbox.inside.frames import (
     ANSWER,
     COMPILE_ERROR,
     ENDED,
     HEAD,
     NO_COMPILE,
-    NULL,
     OFFSET,
     OUTPUT_LIMIT,
+    STOPPED,
+    TIME_LIMIT,
+    WRONG,
+    Head,
+    exactly,
+    part_of,
+    stopped,
+)
+from sandbox.inside.moving import NULL, Stream, move, unread
+from sandbox.inside.program import Mine, inside, lower, mapped
+from sandbox.inside.watching import (
     STARVED_FACTOR,
     STDERR_BYTES,
     STDERR_KEPT,
-    STOPPED,
-    TIME_LIMIT,
     WALL_FACTOR,
-    WRONG,
     Child,
-    Head,
-    Mine,
-    Stream,
-    _inside,
-    _mapped,
-    _part,
     cpu_of,
-    lower,
-    move,
     reap,
     starved,
-    stopped,
-    unread,
 )
 
 # Above all uids that a container gives to programs.
@@ -74,7 +71,7 @@ def attempt(child: Child, head: Head, mine: Mine, uid: int) -> bool:
     began = time.monotonic()
     os.write(child.go, OFFSET.pack(0) + HEAD.pack(*head))
     source, told = os.memfd_create("check"), os.pipe()
-    move(0, source, OFFSET.unpack(_exactly(OFFSET.size))[0])
+    move(0, source, OFFSET.unpack(exactly(OFFSET.size))[0])
     output, errors, answers = child.streams
     check = os.fork()
     if check == 0:
@@ -119,17 +116,6 @@ def attempt(child: Child, head: Head, mine: Mine, uid: int) -> bool:
     output.close()
     errors.close()
     return False
-
-
-def _exactly(count: int) -> bytes:
-    """So many bytes of the standard input: a length, and nothing of a job."""
-    data = b""
-    while len(data) < count:
-        part = os.read(0, count - len(data))
-        if not part:
-            os._exit(4)
-        data += part
-    return data
 
 
 def _watch(
@@ -183,7 +169,7 @@ def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: 
     """Become the check's process; never returns."""
     try:
         text = os.pread(source, os.fstat(source).st_size, 0)
-        entry = _part(job, 1).decode()
+        entry = part_of(job, 1).decode()
         os.setsid()
         for fd, like in zip((0, 1, 2, TOLD, ASKS), _in_order(pipes), strict=True):
             os.dup2(like, fd)
@@ -191,11 +177,11 @@ def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: 
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
         lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
-        lower(resource.RLIMIT_AS, head.memory + _mapped[0])
+        lower(resource.RLIMIT_AS, head.memory + mapped[0])
         lower(resource.RLIMIT_STACK, head.memory)
         lower(resource.RLIMIT_NPROC, head.processes)
         lower(resource.RLIMIT_FSIZE, head.file)
-        _inside.append(True)
+        inside.append(True)
         run_check(text.decode("utf-8", "surrogatepass"), entry)
         os._exit(0)
     finally:

@@ -12,8 +12,9 @@ import struct
 import traceback
 from typing import Any
 
-from sandbox.plain import dump, load
-from sandbox.runner import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Json, _write_all
+from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Json
+from sandbox.inside.moving import write_all
+from sandbox.inside.plain import dump, load
 
 # Descriptors of the check's process; the answers are its standard input.
 TOLD, ASKS = 3, 4
@@ -50,7 +51,7 @@ class _Candidate:
             raise _Stop
         question = dump(arguments)
         try:
-            _write_all(self._asks, struct.pack(">I", len(question)) + question)
+            write_all(self._asks, struct.pack(">I", len(question)) + question)
         except BrokenPipeError:
             self._stop(GONE)
         head = self._read(4)
@@ -121,7 +122,7 @@ def _last(error: BaseException) -> str:
 
 
 def _tell(word: int, detail: str) -> None:
-    _write_all(TOLD, bytes([word]) + detail.encode("utf-8", "replace"))
+    write_all(TOLD, bytes([word]) + detail.encode("utf-8", "replace"))
 
 
 # ---- in the program's process ----
@@ -136,7 +137,7 @@ def serve(function: Any, questions: int, answers: int) -> None:
         except Exception as error:
             traceback.print_exc()
             answer = b"e" + dump([type(error).__name__, str(error)[:500]])
-        _write_all(answers, struct.pack(">I", len(answer)) + answer)
+        write_all(answers, struct.pack(">I", len(answer)) + answer)
 
 
 def _read(fd: int, count: int) -> bytes:

@@ -1,0 +1,205 @@
+"""The life of a program's process: what it gives up, what it is told, how it ends."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import contextlib
+import gc
+import io
+import json
+import marshal
+import os
+import resource
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sandbox.inside.frames import HEAD, NO_COMPILE, OFFSET, PARTS, Head, Json, part_of
+from sandbox.inside.moving import memory_file, write_all
+
+SCRATCH = "/tmp"
+# A program's own folder. It has one name for all, as there is one program at a time.
+HOME = f"{SCRATCH}/home"
+# Descriptors of a program that is to return a value, and of one that a check asks for values.
+RESULT, QUESTIONS = 3, 4
+# Set by prepare.py: hard limits of process 1, bytes of address space that it has, and what modules
+# want done in a fork. `inside` has something in a program's process alone.
+hard: dict[int, int] = {}
+mapped: list[int] = []
+hooks: list[Callable[[], None]] = []
+inside: list[bool] = []
+
+
+class Mine(NamedTuple):
+    """The descriptors by which a program's process learns what it is to do."""
+
+    go: int
+    job: int
+    code: int
+    result: int
+
+
+def become(uid: int, output: int, errors: int) -> None:
+    """Leave process 1's world: session, streams, uid."""
+    os.setsid()
+    os.dup2(output, 1)
+    os.dup2(errors, 2)
+    adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(adjust, b"1000")  # rather this one than process 1
+    os.close(adjust)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    os.mkdir(HOME, 0o700)
+    os.chdir(HOME)
+
+
+def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
+    """Wait for the test; returns program, entry, arguments and what was compiled before.
+
+    Of the other tests of the job nothing is in this process, then or later.
+    """
+    told = os.read(mine.go, OFFSET.size + HEAD.size)
+    if not told:
+        os._exit(4)
+    (test,) = OFFSET.unpack_from(told)
+    head = Head(*HEAD.unpack_from(told, OFFSET.size))
+    source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
+    given = part_of(mine.job, PARTS + test)
+    arguments = None
+    if head.call:
+        os.dup2(mine.result, RESULT)
+        arguments, given = json.loads(given), b""
+    if head.checked:
+        os.dup2(mine.go, QUESTIONS)
+    os.dup2(memory_file(given), 0)
+    if b"random" in source or b"statistics" in source:
+        sys.modules["random"].seed()  # what would be done in every fork
+    compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
+    lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
+    lower(resource.RLIMIT_AS, head.memory + mapped[0])
+    lower(resource.RLIMIT_STACK, head.memory)
+    lower(resource.RLIMIT_NPROC, head.processes)
+    return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
+
+
+def text_streams(stdin: int, stdout: int, stderr: int) -> tuple[Any, Any, Any]:
+    """What Python makes of its three descriptors."""
+    return (
+        io.TextIOWrapper(io.BufferedReader(io.FileIO(stdin, closefd=False)), "utf-8"),
+        io.TextIOWrapper(io.BufferedWriter(io.FileIO(stdout, "w", closefd=False)), "utf-8"),
+        io.TextIOWrapper(
+            io.BufferedWriter(io.FileIO(stderr, "w", closefd=False)),
+            "utf-8",
+            errors="backslashreplace",
+            line_buffering=True,
+        ),
+    )
+
+
+def run_program(mine: Mine) -> None:
+    """Run the program as if Python had been started for it; never returns."""
+    head, source, entry, arguments, compiled = _take(mine)
+    inside.append(True)
+    gc.enable()
+    if not compiled:
+        try:
+            code = compile_program(source, head.wrap)
+            # That there is something says that the program could be compiled.
+            write_all(mine.code, marshal.dumps(code) if head.tests > 1 else b"1")
+        except BaseException:
+            traceback.print_exc(limit=0)
+            _end(NO_COMPILE)
+    else:
+        code = marshal.loads(compiled)
+    os.closerange(RESULT + head.call + head.checked, 256)
+    lower(resource.RLIMIT_FSIZE, head.file)
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__builtins__=builtins, __file__="main.py")
+    sys.modules["__main__"] = module
+    status = _guarded(lambda: exec(code, module.__dict__))
+    if status == 0 and head.checked:
+        from sandbox.inside.calls import serve as answer_calls
+
+        status = _guarded(
+            lambda: answer_calls(_function(module.__dict__, entry), QUESTIONS, RESULT)
+        )
+    elif status == 0 and head.call:
+        status = _guarded(lambda: _call(module.__dict__, entry, arguments))
+    _end(status)
+
+
+def compile_program(source: str, wrap: bool) -> Any:
+    """Compile a program, with `wrap` as the body of a function if it is no module."""
+    try:
+        return compile(source, "main.py", "exec", dont_inherit=True)
+    except SyntaxError:
+        if not wrap:
+            raise
+        body = "".join(f" {line}\n" for line in source.split("\n"))
+        try:
+            return compile(f"def main():\n{body}\nmain()\n", "main.py", "exec", dont_inherit=True)
+        except SyntaxError:
+            pass
+        raise
+
+
+def _guarded(work: Any) -> int:
+    """Exit code of Python after this work."""
+    try:
+        work()
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return (end.code or 0) & 0xFF
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+        return 1
+    return 0
+
+
+def _function(names: Json, entry: str) -> Any:
+    """A function, or the method of a class Solution."""
+    function = names.get(entry)
+    if function is None and "Solution" in names:
+        function = getattr(names["Solution"](), entry, None)
+    if function is None:
+        raise NameError(f"name {entry!r} is not defined")
+    return function
+
+
+def _call(names: Json, entry: str, arguments: list[Any]) -> None:
+    """Call a function and write its value as JSON."""
+    value = _function(names, entry)(*arguments)
+    text = json.dumps(value, allow_nan=True)
+    write_all(RESULT, text.encode())
+    os.close(RESULT)
+
+
+def _end(status: int) -> None:
+    """What Python does at its end: threads, exit handlers, buffers."""
+    import threading
+
+    try:
+        if threading.active_count() > 1 or threading._threading_atexits:  # type: ignore
+            threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:
+        pass
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            status = status or 120
+    os._exit(status)
+
+
+def lower(what: int, most: int) -> None:
+    """Set a limit, if it is not lower already."""
+    highest = hard[what]
+    most = most if highest == resource.RLIM_INFINITY else min(most, highest)
+    resource.setrlimit(what, (most, most))
