@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import random
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -39,14 +40,21 @@ _Change = Callable[[], Callable[[], None]]
 _Site = tuple[str, int, str, _Change]
 
 
+def parse(program: str) -> ast.Module:
+    """The tree of a program, whatever Python thinks of its style."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return ast.parse(program)
+
+
 def plain(program: str) -> str:
     """The program as mutants of it are written."""
-    return ast.unparse(ast.parse(program))
+    return ast.unparse(parse(program))
 
 
 def traced(program: str) -> str:
     """The program, saying at its end on standard error which of its statements ran."""
-    tree = ast.parse(program)
+    tree = parse(program)
     numbers = {id(statement): number for number, statement in enumerate(_statements(tree))}
     for node in list(ast.walk(tree)):
         for block in _blocks(node):
@@ -71,7 +79,7 @@ def mutants(program: str, count: int, seed: str, ran: set[int] | None = None) ->
         seed: Of the choice, also the beginning of the names.
         ran: The statements that faults are put into; None: all.
     """
-    tree = ast.parse(program)
+    tree = parse(program)
     sites: dict[str, list[_Site]] = {}
     for site in _sites(tree, ran):
         sites.setdefault(site[0], []).append(site)
