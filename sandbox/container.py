@@ -84,7 +84,15 @@ class SandboxFault(Exception):
 
 
 class NoContainer(SandboxFault):
-    """No container could be started; no job was in it."""
+    """No container could be started; no job was in it.
+
+    Attributes:
+        lasting: Whether the engine refuses what it is asked for, so that asking again is no use.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.lasting = lasting
 
 
 def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -> dict[str, Any]:
@@ -163,7 +171,8 @@ class Container:
                 raise NoContainer("the runner did not start")
         except (docker.errors.APIError, OSError, SandboxFault) as error:
             self.close()
-            raise NoContainer(f"no container: {error}") from None
+            refused = isinstance(error, docker.errors.APIError) and error.is_client_error()
+            raise NoContainer(f"no container: {error}", lasting=bool(refused)) from None
 
     def run(self, job: Job, seen: Any) -> None:
         """Run a job; `seen(test, report)` gets every report and says whether to go on.

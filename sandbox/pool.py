@@ -3,7 +3,8 @@
 A container that faults is replaced and its job runs again elsewhere; only a job that faults
 ATTEMPTS containers is a `sandbox_error`, which is a statement about the sandbox and never one
 about the program. Where the engine does not answer or starts no container, as when it is being
-restarted, jobs wait for it, and only after PATIENCE_SECONDS are errors of the sandbox too. No code
+restarted, jobs wait for it; after PATIENCE_SECONDS the caller is told, and nothing is said
+of any program. No code
 is ever run on the host.
 """
 
@@ -119,9 +120,12 @@ class SandboxPool:
             yield future.result()
 
     def close(self) -> None:
-        """Remove all containers."""
+        """Remove all containers; what still runs is not judged."""
         self._closed = True
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(docker.errors.APIError, OSError):
+            remove_pool(self._client, self._name)  # nobody waits for a program that is asleep
+        self._threads.shutdown()
         with contextlib.suppress(queue.Empty):
             while True:
                 container = self._free.get_nowait()
@@ -139,21 +143,27 @@ class SandboxPool:
         self.close()
 
     def judge_now(self, job: Job) -> Verdict:
-        """Run a job in the calling thread, as soon as a container is free."""
+        """Run a job in the calling thread, as soon as a container is free.
+
+        Raises:
+            NoEngine: the engine starts no container any more, or the pool was closed; that is no
+                verdict on a program.
+        """
         fault = ""
         faults = 0
         while faults < ATTEMPTS:
             time.sleep(PAUSE_SECONDS * faults)
+            if self._closed:
+                raise NoEngine("the pool of sandboxes was closed")
             container = self._free.get()
             try:
                 if container is None or container.jobs >= JOBS_A_CONTAINER:
                     container = self._replace(container)
                 return self._judge(job, container)
             except NoContainer as error:
-                fault = str(error)
                 container = None
-                if not self._wait():
-                    break
+                if error.lasting or not self._wait():
+                    raise NoEngine(f"the Docker engine starts no sandbox: {error}") from None
             except SandboxFault as error:
                 fault = str(error)
                 faults += 1

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
-from sandbox.pool import SandboxPool
+from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.artifacts import Json
+from tasks.errors import StepError
 from tasks.filter.answers import Grade
 from tasks.filter.execute_file import read_tests
 from tasks.filter.program import complete_function, extract_program
@@ -108,7 +109,10 @@ def _ready(future: Future[Verdict] | None) -> bool:
 def _grade(program: str, future: Future[Verdict] | None) -> tuple[Grade, float]:
     if future is None:
         return Grade(0.0, Status.NO_ANSWER, ""), 0.0
-    verdict = future.result()
+    try:
+        verdict = future.result()
+    except NoEngine as error:
+        raise StepError(f"{error}; the same command goes on when it does") from None
     status = Status(verdict.status.value)
     reward = 1.0 if status is Status.CORRECT else 0.0
     failed = -1 if verdict.first_failure is None else verdict.first_failure

@@ -18,8 +18,9 @@ import sandbox.pool as pool_module
 from sandbox.check import HONEST
 from sandbox.container import Container, NoContainer
 from sandbox.owner import BORN, LABEL, PLACE, POOL, containers, labels, remove, remove_leftovers
-from sandbox.pool import SandboxPool, connect
-from sandbox.verdict import Status
+from sandbox.pool import NoEngine, SandboxPool, connect
+from sandbox.verdict import Job, Limits, Status
+from sandbox.verdict import Test as Case
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,10 +130,27 @@ def test_a_job_waits_for_an_engine_that_starts_nothing(
         assert pool.judge_now(HONEST).status is Status.CORRECT
     tries.clear()
     monkeypatch.setattr(pool_module, "PATIENCE_SECONDS", 0.0)
+    # No verdict: nobody can say anything about the program.
+    with SandboxPool(image, workers=1) as pool, pytest.raises(NoEngine, match="restarted"):
+        pool.judge_now(HONEST)
+
+
+def test_what_the_engine_refuses_is_said_at_once(image: str) -> None:
+    pool = SandboxPool(image, workers=1, runtime="nonesuch")
+    with pool, pytest.raises(NoEngine, match="nonesuch"):
+        pool.judge_now(HONEST)
+
+
+def test_closing_does_not_wait_for_a_program(client: docker.DockerClient, image: str) -> None:
+    sleeper = Job("import time\ntime.sleep(600)", (Case("", ""),), limits=Limits(cpu=300.0))
     with SandboxPool(image, workers=1) as pool:
-        verdict = pool.judge_now(HONEST)
-    assert verdict.status is Status.SANDBOX_ERROR
-    assert "restarted" in verdict.detail
+        future = pool.submit(sleeper)
+        deadline = time.monotonic() + 30.0
+        while not pool.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+    with pytest.raises(NoEngine, match="closed"):
+        future.result(timeout=30.0)
+    assert not left(client, pool._name)
 
 
 def test_closing_removes_what_the_pool_lost_sight_of(
