@@ -58,7 +58,8 @@ def trace(run: str, row: str) -> Json:
     training = _nth(store, selection, "rows.parquet", number, row)
     sample_ref = _need(store, f"samples/{training['samples']}")
     sample = _match(store, sample_ref, "samples.parquet", training)
-    verdict_place, verdict = _verdict(store, steps, training)
+    verdict_ref, verdict = _verdict(store, steps, training)
+    judged = store.manifest(verdict_ref)["stats"]
     model = next(
         (s for s in steps if s["digest"] == sample["model"] and s["artifact"].startswith("model/")),
         None,
@@ -77,8 +78,10 @@ def trace(run: str, row: str) -> Json:
             **{k: sample[k] for k in ("index", "seed", "tokens", "finish", "text")},
         },
         "verdict": {
-            "artifact": verdict_place,
+            "artifact": verdict_ref.location,
             **{k: verdict[k] for k in ("reward", "status", "extracted")},
+            **({"sandbox image": judged["image"]} if "image" in judged else {}),
+            **judged["provenance"]["settings"].get("sandbox", {}),
         },
         "prompt": {
             "digest": sample["prompt"],
@@ -96,13 +99,13 @@ def trace(run: str, row: str) -> Json:
     }
 
 
-def _verdict(store: Store, steps: list[Json], training: Row) -> tuple[str, Row]:
+def _verdict(store: Store, steps: list[Json], training: Row) -> tuple[ArtifactRef, Row]:
     for line in steps:
         if line["artifact"].startswith("verdicts/"):
             ref = _need(store, line["artifact"])
             source = store.manifest(ref)["stats"]["provenance"]["inputs"]["samples"]
             if source["key"] == training["samples"]:
-                return ref.location, _match(store, ref, "verdicts.parquet", training)
+                return ref, _match(store, ref, "verdicts.parquet", training)
     raise UserError("the verdict of that row is not in the run's journal; run it again")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import TAG
 from sandbox.image import build, find_image
 from sandbox.pool import NoEngine, connect
 from tasks.rows import read_rows
@@ -72,6 +73,12 @@ def test_verdicts_come_from_the_sandbox(coded: Restem) -> None:
     for row in rows:
         assert (row["first_failure"] < 0) == (row["status"] in ("correct", "no_answer"))
         assert "print(" in row["extracted"] or row["status"] != "correct"
+
+
+def test_a_training_row_is_traced_to_the_sandbox_that_judged_it(coded: Restem) -> None:
+    verdict = json.loads(coded("trace", "latest", "0", "--json"))["verdict"]
+    assert verdict["status"] == "correct" and verdict["time_limit"] == 4.0
+    assert verdict["sandbox image"].startswith("sha256:") and verdict["image"] == TAG
 
 
 def test_again_is_all_cached_and_needs_no_engine(coded: Restem) -> None:
