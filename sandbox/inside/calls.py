@@ -94,12 +94,13 @@ def run_check(source: str, entry: str) -> None:
     import random
 
     gc.enable()
-    # The program's process is a fork of the same interpreter and would draw the same numbers, and
-    # some checks make expected values of them. Of the source, so that a verdict can be repeated.
-    random.seed(source)
     candidate = _Candidate(ASKS, 0)
     detail = ""
     try:
+        # The program's process is a fork of the same interpreter and would draw the same numbers,
+        # and some checks make expected values of them. Of the source, so that a verdict can be
+        # repeated.
+        random.seed(source)
         names: Json = {"__name__": "check"}
         exec(compile(source, "check.py", "exec", dont_inherit=True), names)
         names[entry] = candidate

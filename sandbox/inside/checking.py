@@ -89,21 +89,20 @@ def attempt(child: Child, head: Head, mine: Mine, uid: int) -> bool:
     _, status, usage = os.wait4(child.pid, 0)
     _, checked = os.waitpid(check, 0)
     reap()
-    detail, extra = b"", min(unread(told[0]), 1 + DETAIL_BYTES)
+    detail, more = b"", 0  # of the check: ours, and what its process told
     if reason == ENDED and output.total() > head.output:
         reason = OUTPUT_LIMIT
     if reason == ENDED:
-        if checked or not extra:
+        if checked or not unread(told[0]):
             reason, detail = WRONG, DIED
         else:
-            extra -= 1
             reason = os.read(told[0], 1)[0]
+            more = min(unread(told[0]), DETAIL_BYTES)
     if reason == GONE:
         reason = ENDED if gone else WRONG
         if gone and status == NO_COMPILE << 8 and not os.fstat(mine.code).st_size:
             reason = COMPILE_ERROR
     size = min(errors.kept(), STDERR_BYTES)
-    more = 0 if detail else extra
     if reason != STOPPED:
         wall, cpu = time.monotonic() - began, usage.ru_utime + usage.ru_stime
         sizes = (0, size + len(detail) + more)

@@ -253,8 +253,38 @@ def test_the_standard_input_is_empty(pool: SandboxPool):
     assert grade(pool, program, check).status.value == "correct"
 
 
-@pytest.mark.parametrize("check", ["def check(", "x = 1", "import nothing_of_this_name"])
+@pytest.mark.parametrize(
+    "check", ["def check(", "x = 1", "import nothing_of_this_name", CHECK + "# \ud800"]
+)
 def test_a_check_that_cannot_run_is_no_statement_about_the_program(pool: SandboxPool, check: str):
     verdict = grade(pool, HONEST, check)
     assert verdict.status.value == "sandbox_error"
     assert "the check cannot be run" in verdict.detail
+
+
+def test_what_the_check_told_is_no_part_of_the_errors(pool: SandboxPool):
+    # Whether the limit is seen before or after the end of the check is a matter of chance.
+    program = "import os\ndef f(x):\n    os.write(1, b'y' * 100)\n    return x"
+    check = "def check(candidate):\n    assert candidate(1) == 1"
+    limits = Limits(cpu=1.0, memory=128 * 2**20, output=50)
+    jobs = [checked_job(program, "f", check, limits)] * 80
+    found = {(verdict.status.value, verdict.detail) for verdict in pool.run(jobs)}
+    assert found == {("output_limit", "")}
+
+
+LIMITED = {
+    "loops": ("def check(f):\n    while True: pass", "time_limit"),
+    "loops before it is there": ("while True: pass", "time_limit"),
+    "sleeps": ("import time\ndef check(f): time.sleep(100)", "time_limit"),
+    "takes all memory": ("def check(f): return [0] * (1 << 33)", "wrong_answer"),
+    "exits": ("import os\ndef check(f): os._exit(0)", "wrong_answer"),
+    "is ended by a signal": ("import os\ndef check(f): os.kill(os.getpid(), 9)", "wrong_answer"),
+}
+
+
+@pytest.mark.parametrize(("check", "status"), LIMITED.values(), ids=LIMITED)
+def test_the_limits_hold_for_the_check_and_its_death_is_a_failure(
+    pool: SandboxPool, check: str, status: str
+):
+    assert grade(pool, HONEST, check).status.value == status
+    assert grade(pool, HONEST).status.value == "correct"
