@@ -10,9 +10,10 @@ kernel. The program reads the job for itself, under its own uid, before it becom
 says. A program is a fork of a prepared interpreter that has seen nothing but its own job; it is
 forked before the job comes, and compiled once in a job.
 
-A program runs under a uid that no other job has had, with the limits below. When it ends, or
+A program runs under a uid that no other job has had, with the limits of its job. When it ends, or
 overruns, process 1 kills every other process in the container, reaps them, and removes the files.
-Expected outputs never enter the container: what is reported is what was printed.
+Expected outputs never enter the container, but for those in a check function: what is reported is
+what was printed.
 """
 
 from __future__ import annotations
