@@ -49,6 +49,11 @@ class RestEmConfig(BaseModel):
         description="Seed of sampling, the cap's draw and training. Another "
         "seed draws fresh samples; the same seed finds them in the cache.",
     )
+    fresh_seed: bool = Field(
+        default=False,
+        description="Draw fresh samples: the seed is made from the flow run's id instead, so that "
+        "every scheduled run differs and a retry of it does not.",
+    )
     iterations: int = Field(
         default=3,
         ge=1,
