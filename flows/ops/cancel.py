@@ -21,26 +21,30 @@ POLL_SECONDS = 2.0
 _WORKER_SECONDS = 1.0
 
 
+_watched: set[str] = set()
+
+
 @contextmanager
 def watch(flow_run_id: str | None) -> Iterator[None]:
     """Interrupt the main thread when this flow run is being cancelled, as long as the block lasts.
 
     Args:
-        flow_run_id: Of the run; None (no server) watches nothing.
+        flow_run_id: Of the run; None (no server) watches nothing, and nor does a second call for
+            a run that is watched already (flows/ops/engine.py does, before the flow is loaded).
     """
     address = os.environ.get("PREFECT_API_URL")
-    if not flow_run_id or not address:
+    name = str(flow_run_id or "")
+    if not name or not address or name in _watched:
         yield
         return
     done = threading.Event()
-    watcher = threading.Thread(
-        target=_watch, args=(Api(address), str(flow_run_id), done), daemon=True
-    )
-    watcher.start()
+    _watched.add(name)
+    threading.Thread(target=_watch, args=(Api(address), name, done), daemon=True).start()
     try:
         yield
     finally:
         done.set()
+        _watched.discard(name)
 
 
 def _watch(api: Api, flow_run_id: str, done: threading.Event) -> None:
