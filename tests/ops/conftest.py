@@ -118,6 +118,24 @@ class Station:
         state = {"type": kind.upper(), "name": kind}
         self.api.post(f"/flow_runs/{run}/set_state", {"state": state})
 
+    def retry(self, run: str) -> None:
+        """Press Retry."""
+        self.set_state(run, "Scheduled")
+        self.wait_for(run, "RUNNING")
+
+    def cancel(self, run: str) -> None:
+        """Press Cancel, and wait until its processes are gone."""
+        pid = self.engine(run)
+        pids = family(pid) if pid else []
+        self.set_state(run, "Cancelling")
+        self.gone(pids, 10.0)
+        self.wait_for(run, "CANCELLED")
+
+    def slots(self, name: str = "rest-em/math-demo") -> int:
+        """How many of a deployment's slots are taken."""
+        limit = self.deployment(name)["global_concurrency_limit"]["id"]
+        return self.api.get(f"/v2/concurrency_limits/{limit}")["active_slots"]
+
     def wait_for(self, run: str, *kinds: str, patience: float = PATIENCE) -> dict[str, Any]:
         """Until a run's state is one of these types; fails when it ends in another."""
         final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}

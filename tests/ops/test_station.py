@@ -74,28 +74,22 @@ def test_a_run_outlives_its_server(station: Station) -> None:
 
 
 @pytest.mark.parametrize("how", ["down", "keeper", "guard"])
-def test_nothing_is_left(tmp_path, how: str) -> None:
-    station = Station(tmp_path / "home", free_port(), free_port())
-    station.up()
-    run = station.start(*LONG)
+def test_nothing_is_left(station: Station, how: str) -> None:
+    run = station.start(*LONG, f"seed=2{len(how)}")
     station.wait_for_work(run)
-    pids = [p.pid for p in station.processes()]
+    pids = [process.pid for process in station.processes()]
     if how == "down":
         assert station.command("down").stdout == "down\n"
-        station.gone(pids, 2.0)
         assert station.command("down").stdout == "nothing was up\n"
     else:
         os.kill(station.note()["pid" if how == "keeper" else "guard"], signal.SIGKILL)
-        station.gone(pids, 20.0)
+        station.gone(pids, 30.0)
     assert station.processes() == []
-    # The run is there, is said to be dead, and is resumed.
+    # The run is there, is said to be dead, and is resumed by Retry.
     station.up()
     assert station.wait_for(run, "CRASHED")["message"]
-    done = [step for step in station.steps(run)]
-    station.set_state(run, "Scheduled")
-    station.wait_for_work(run)
+    done = station.steps(run)
+    station.retry(run)
     until(lambda: len(station.steps(run)) > len(done))
-    resumed = station.steps(run)[: len(done)]
-    assert [step["state"] for step in resumed] == ["Cached"] * len(done)
-    station.command("down")
-    assert station.processes() == []
+    assert [s["state"] for s in station.steps(run)[: len(done)]] == ["Cached"] * len(done)
+    station.cancel(run)
