@@ -105,6 +105,18 @@ class EvaluateConfig(BaseModel):
         return sandbox_settings(self.execution) if code else None
 
     @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every field that may name a file or a folder, and what it names."""
+        return [
+            ("model", self.model),
+            ("against", self.against),
+            ("grades", self.grades),
+            ("resources.store", self.resources.store),
+            *((f"prompts.{name}", place) for name, place in self.prompts.items()),
+            *((f"sources.{name}", place) for name, place in self.sources.items()),
+        ]
+
+    @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe; grades that come later do not make another run."""
         recipe = self.model_dump(exclude={"resources", "name", "grades"})
