@@ -35,7 +35,8 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 class RestEmConfig(BaseModel):
     """A ReST^EM run: problems, policy, and the settings of each step."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No name or path is longer, and a text of a megabyte in a form is no mistake of a person.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
 
     name: str = Field(
         default="rest-em",

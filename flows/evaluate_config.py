@@ -19,7 +19,8 @@ EVALUATIONS = CONFIGS / "evaluate"
 class EvaluateConfig(BaseModel):
     """An evaluation: a model, benchmarks, and optionally a model to compare with."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No name or path is longer, and a text of a megabyte in a form is no mistake of a person.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
 
     name: str = Field(
         default="evaluate",
