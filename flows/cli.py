@@ -13,6 +13,7 @@ import typer
 
 from flows.cli_audit import audit
 from flows.cli_evaluate import evaluate
+from flows.cli_ops import down, serve, up
 from flows.cli_run import demo, resume, review, run
 from flows.cli_sandbox import execute, sandbox_app
 from tasks.errors import StepError, UserError
@@ -35,6 +36,9 @@ app.command()(review)
 app.command()(audit)
 app.command()(evaluate)
 app.command()(execute)
+app.command()(up)
+app.command()(down)
+app.command()(serve)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -115,26 +119,6 @@ def grade(
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     with stream, GradePool(os.cpu_count() or 1, GRADE_SECONDS) as pool:
         grade_lines(stream, pool, sys.stdout)
-
-
-@app.command()
-def serve(
-    port: Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)] = 4200,
-) -> None:
-    """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
-    from flows.server import prefect_server
-
-    with prefect_server(port) as address:
-        from flows.config import load_config
-        from flows.rest_em import rest_em
-
-        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
-        rest_em.serve(
-            name="local",
-            parameters={"config": load_config("math-demo").model_dump()},
-            limit=1,
-            print_starting_message=False,
-        )
 
 
 @app.command()
