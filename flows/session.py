@@ -14,6 +14,7 @@ from flows.caller import OneLine, PrefectCaller
 from flows.child_logs import ChildLogs
 from flows.console import Console
 from flows.journal import Journal, sole
+from flows.ops.cancel import watch
 from flows.review import AwaitsReview
 from flows.services import Services
 from tasks.artifacts import Json
@@ -55,6 +56,7 @@ def session(
                 store = open_store(resources)
                 store.sweep_drafts()
                 with (
+                    watch(flow_run.id),
                     ChildLogs(journal.logs, logger),
                     Services(
                         store, journal.logs, resources, console.progress, sandbox=sandbox
