@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = ROOT / "prefect.yaml"
 POOL = "restem"
 # Sources that decide the form.
-_FORM_SOURCES = ("flows/config.py", "flows/evaluate_config.py", "tasks/settings.py")
+_FORM_SOURCES = ("flows/config.py", "flows/evaluate_config.py", "tasks/settings/*.py")
 
 Spec = dict[str, Any]
 
@@ -47,8 +47,9 @@ def names(specs: list[Spec]) -> list[str]:
 def fingerprint(file: Path = FILE) -> str:
     """Changes with the file and with the sources of the form; it is the deployments' version."""
     digest = hashlib.sha256(file.read_bytes())
-    for source in _FORM_SOURCES:
-        digest.update((ROOT / source).read_bytes())
+    for sources in _FORM_SOURCES:
+        for source in sorted(ROOT.glob(sources)):
+            digest.update(source.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
 
