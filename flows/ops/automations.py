@@ -3,8 +3,8 @@
 - A run that failed or crashed gives a notice on the pages server, and at RESTEM_NOTIFY_URL if set.
 - A run whose heartbeat stopped is marked Crashed, which frees its slot and offers Retry. Runs send
   one every 30 s (PREFECT_FLOWS_HEARTBEAT_FREQUENCY); three may be missed.
-- Test accuracy that falls while training accuracy rises (`restem.accuracy.fell`, which the flow
-  emits after an iteration) gives a notice: the policy learns its training problems by heart.
+- Test accuracy that falls while training accuracy rises (flows/alarm.py sends the event) gives a
+  notice: the policy learns its training problems by heart.
 
 No address outside this machine is used unless RESTEM_NOTIFY_URL names one.
 """
@@ -30,11 +30,8 @@ _FAILED = (
     ' "")) | tojson }} }'
 )
 _FELL = (
-    '{"kind": "accuracy fell", "run": {{ event.payload.run | default(event.resource.name) | tojson'
-    ' }}, "text": {{ (event.resource.name ~ ": test accuracy fell from " ~'
-    ' event.payload.test_before ~ " to " ~ event.payload.test_now ~ " in iteration " ~'
-    ' event.payload.iteration ~ " while training accuracy rose from " ~'
-    ' event.payload.train_before ~ " to " ~ event.payload.train_now) | tojson }} }'
+    '{"kind": "accuracy fell", "run": {{ event.resource.name | tojson }}, "text":'
+    ' {{ (event.resource.name ~ ": " ~ event.payload.message) | tojson }} }'
 )
 
 
