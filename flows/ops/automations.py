@@ -35,11 +35,12 @@ _FELL = (
 )
 
 
-def register(pages: str) -> None:
+def register(pages: str, silence: timedelta = SILENCE) -> None:
     """Create the automations, or bring those of the same names up to date.
 
     Args:
         pages: Address of the pages server.
+        silence: After how long without a heartbeat a run is dead; Prefect takes 10 s or more.
 
     Raises:
         UserError: RESTEM_NOTIFY_URL is not an address.
@@ -51,7 +52,7 @@ def register(pages: str) -> None:
         if not given.startswith(("http://", "https://")):
             raise UserError(f"{NOTIFY_VARIABLE}: expected an http(s) address, not {given!r}")
         blocks.append(_webhook("restem-notify", given))
-    for wanted in _automations(blocks):
+    for wanted in _automations(blocks, silence):
         try:
             known = Automation.read(name=wanted.name)
         except ValueError:
@@ -69,7 +70,7 @@ def _webhook(name: str, address: str) -> Any:
     return Webhook(url=SecretStr(address)).save(name, overwrite=True)
 
 
-def _automations(blocks: list[Any]) -> list[Any]:
+def _automations(blocks: list[Any], silence: timedelta) -> list[Any]:
     from prefect.automations import (
         Automation,
         CallWebhook,
@@ -106,7 +107,7 @@ def _automations(blocks: list[Any]) -> list[Any]:
                 for_each={"prefect.resource.id"},
                 posture=Posture.Proactive,
                 threshold=1,
-                within=SILENCE,
+                within=silence,
             ),
             actions=[
                 ChangeFlowRunState(
