@@ -66,8 +66,9 @@ class Station:
         plain = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "RESTEM_"))}
         # Whoever asks every ten seconds in earnest asks every second here.
         quick = {
-            "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
-            "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+            "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "10",
+            "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "4",
+            "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_WORKER_PREFETCH_SECONDS": "1",
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
