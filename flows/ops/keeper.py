@@ -30,7 +30,6 @@ from types import FrameType
 from flows.ops.http import Api
 from flows.ops.note import Note, folder, started, write_note
 from flows.ops.processes import engines
-from flows.server import START_SECONDS
 from tasks.runtime import home
 
 ROOT = Path(__file__).resolve().parent.parent.parent
