@@ -8,6 +8,7 @@ for its own state and, when that is Cancelling, interrupts itself as SIGTERM wou
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -19,6 +20,10 @@ from flows.ops.http import Api, ApiError
 POLL_SECONDS = 2.0
 # A worker that is alive does it faster and its own way; let it.
 _WORKER_SECONDS = 1.0
+_SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
+
+
+_watched: set[str] = set()
 
 
 @contextmanager
@@ -26,42 +31,64 @@ def watch(flow_run_id: str | None) -> Iterator[None]:
     """Interrupt the main thread when this flow run is being cancelled, as long as the block lasts.
 
     Args:
-        flow_run_id: Of the run; None (no server) watches nothing.
+        flow_run_id: Of the run; None (no server) watches nothing, and nor does a second call for
+            a run that is watched already (flows/ops/engine.py does, before the flow is loaded).
     """
     address = os.environ.get("PREFECT_API_URL")
-    if not flow_run_id or not address:
+    name = str(flow_run_id or "")
+    if not name or not address or name in _watched:
         yield
         return
-    done = threading.Event()
-    watcher = threading.Thread(
-        target=_watch, args=(Api(address), str(flow_run_id), done), daemon=True
-    )
-    watcher.start()
+    watcher = _Watcher(Api(address), name)
+    _watched.add(name)
+    watcher.thread.start()
     try:
         yield
     finally:
-        done.set()
+        watcher.end()
+        _watched.discard(name)
 
 
-def _watch(api: Api, flow_run_id: str, done: threading.Event) -> None:
-    while not done.wait(POLL_SECONDS):
-        try:
-            state = api.get(f"/flow_runs/{flow_run_id}", POLL_SECONDS)["state"]["type"]
-        except (ApiError, KeyError, TypeError):
-            continue  # the server is away; the run goes on
-        if state in ("CANCELLING", "CANCELLED") and not done.wait(_WORKER_SECONDS):
-            interrupt()
-            return
+class _Watcher:
+    """Watches one flow run's state from a thread of its own."""
+
+    def __init__(self, api: Api, flow_run_id: str) -> None:
+        self._api, self._path = api, f"/flow_runs/{flow_run_id}"
+        self._done = threading.Event()
+        self._interrupted = False
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def end(self) -> None:
+        """Stop; and mark the run Cancelled if it was interrupted and the engine will not do it.
+
+        Without force: a forced state would not give back the deployment's concurrency slot.
+        """
+        self._done.set()
+        # A process that a worker or `serve` started leaves its state to them.
+        supervised = os.environ.get(_SUPERVISED) == "false"
+        if self._interrupted and supervised:
+            state = {"type": "CANCELLED", "name": "Cancelled", "message": "Cancelled."}
+            with contextlib.suppress(ApiError):  # the reaper will find it
+                self._api.post(f"{self._path}/set_state", {"state": state, "force": False})
+
+    def _watch(self) -> None:
+        while not self._done.wait(POLL_SECONDS):
+            try:
+                state = self._api.get(self._path, POLL_SECONDS)["state"]["type"]
+            except (ApiError, KeyError, TypeError):
+                continue  # the server is away; the run goes on
+            if state in ("CANCELLING", "CANCELLED") and not self._done.wait(_WORKER_SECONDS):
+                self._interrupted = True
+                interrupt()
+                return
 
 
 def interrupt() -> None:
     """End this process's flow run as cancelled: what a worker's cancel does, without a worker.
 
-    Prefect's engine takes a SIGTERM for a crash unless its control listener holds the intent to
-    cancel; and it leaves the state to a worker unless told that it owns it itself.
+    Prefect's engine takes a SIGTERM for a crash unless its control listener holds the intent.
     """
     from prefect._internal import control_listener  # no public way (3.8.8)
 
-    os.environ["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "true"
     control_listener._set_intent("cancel")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -12,6 +12,7 @@ import os
 import runpy
 import sys
 
+from flows.ops.cancel import watch
 from flows.ops.note import folder
 
 _BYTES = 1024 * 1024
@@ -26,7 +27,8 @@ def main() -> None:
         os.dup2(sink.fileno(), 1)
         os.dup2(sink.fileno(), 2)
     sys.argv = ["prefect.engine"]
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+    with watch(os.environ.get("PREFECT__FLOW_RUN_ID")):
+        runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
