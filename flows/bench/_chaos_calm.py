@@ -1,4 +1,4 @@
-"""One undisturbed run of `restem bench chaos`, in a process of its own: CONFIGURATION as JSON."""
+"""The undisturbed runs of `restem bench chaos`, in one process: CONFIGURATION ..., as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from flows.server import prefect_server
 
 
 def main() -> None:
-    """Do the run."""
-    config = RestEmConfig.model_validate_json(sys.argv[1])
+    """Do the runs, one after another."""
     with prefect_server():
         from flows.rest_em import rest_em
 
-        rest_em(config)
+        for text in sys.argv[1:]:
+            rest_em(RestEmConfig.model_validate_json(text))
 
 
 if __name__ == "__main__":

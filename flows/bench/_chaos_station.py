@@ -20,6 +20,17 @@ from flows.ops.http import Api, ApiError
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 # A run that neither ends nor moves for so long hangs.
 HANG_SECONDS = 420.0
+# The small demo, smaller, for there are many of them: one iteration, two shards of each kind.
+SMALLER = (
+    *SMALL,
+    "iterations=1",
+    "data.train_limit=96",
+    "data.test_limit=64",
+    "data.validation=32",
+    "evaluation.sampled_problems=32",
+    "evaluation.train_problems=32",
+    "resources.shard_problems=32",
+)
 RESUMES = ("Retry", "restem resume", "a new flow run")
 
 
@@ -109,9 +120,9 @@ class Station:
 
 
 def small(domain: str, seed: int, store: Path | None = None) -> RestEmConfig:
-    """A run of less than a minute, with every step and several shards of each."""
+    """A run of half a minute, with every step and several shards of each."""
     where = [f"resources.store={store}"] if store else []
-    return load_config(f"{domain}-demo", [*SMALL, f"seed={seed}", *where])
+    return load_config(f"{domain}-demo", [*SMALLER, f"seed={seed}", *where])
 
 
 def _free_port() -> int:
