@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from flows.bench.resume import SMALL
 from flows.config import load_config
-from tests.ops.conftest import Station, station
+from tests.ops.conftest import Station, station, until
 
 __all__ = ["station"]
 PICTURES = Path(__file__).resolve().parent.parent.parent / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
-PATIENCE = 300_000.0
+PATIENCE = 300.0
 SIZE = {"width": 1280, "height": 800}
 
 
@@ -56,10 +57,22 @@ class Person:
     def open_run(self, run: str) -> None:
         self.page.goto(f"{self.ui}/v2/runs/flow-run/{run}")
 
-    def sees_state(self, state: str) -> None:
-        """Wait until the run's page shows this state in its head."""
-        badge = self.page.get_by_text(state, exact=True).first
-        expect(badge).to_be_visible(timeout=PATIENCE)
+    def sees_state(self, run: str, state: str) -> None:
+        """Wait until the run is in this state, and see it in the head of its page."""
+        until(lambda: self.station.state(run)["name"] == state, PATIENCE)
+        head = self.page.locator("main [data-slot=badge]")
+        expect(
+            head.get_by_text(state, exact=True)
+            .or_(head.filter(has_text=re.compile(f"^{state}$")))
+            .first
+        ).to_be_visible()
+
+    def choose(self, item: str) -> None:
+        """Choose from the menu of the run's page, and confirm."""
+        self.page.get_by_role("button", name="Open menu").click()
+        self.page.get_by_role("menuitem", name=item, exact=True).click()
+        dialog = self.page.get_by_role("alertdialog").or_(self.page.get_by_role("dialog"))
+        dialog.get_by_role("button", name=item).last.click()
 
     def take(self, name: str) -> None:
         """Keep a picture for the documentation, when asked for."""

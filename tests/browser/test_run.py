@@ -7,7 +7,7 @@ import json
 import httpx
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE, Person
+from tests.browser.conftest import Person
 from tests.ops.conftest import until
 
 
@@ -17,13 +17,13 @@ def test_a_person_starts_a_run_and_reads_its_report(person: Person) -> None:
     person.fill("Seed", "7")
     person.take("form")
     run = person.submit()
-    person.sees_state("Running")
+    person.sees_state(run, "Running")
     person.take("running")
-    person.sees_state("Completed")
+    person.sees_state(run, "Completed")
     head = json.loads(person.station.command("status", "--json").stdout)
     assert head["state"] == "completed" and len(head["iterations"]) == 3
     page = person.page
-    expect(page.get_by_role("heading", name=head["run"])).to_be_visible()
+    expect(page.get_by_label("breadcrumb").get_by_text(head["run"])).to_be_visible()
     person.take("run")
     page.get_by_role("tab", name="Artifacts").click()
     person.take("artifacts")
@@ -51,19 +51,18 @@ def test_a_run_that_failed_is_retried_and_finds_what_was_done(person: Person) ->
     until(lambda: [s for s in person.station.steps(run) if s["label"] == "measure p1"])
     work.rmdir()
     work.write_text("in the way")
-    person.sees_state("Failed")
+    person.sees_state(run, "Failed")
     before = {s["label"]: s["artifact"] for s in person.station.steps(run)}
     assert "select 2" in before and "finetune 2" not in before
     person.take("failed")
     work.unlink()
-    person.page.get_by_role("button", name="Retry").click()
-    person.page.get_by_role("dialog").get_by_role("button", name="Retry").click()
-    person.sees_state("Completed")
+    person.choose("Retry")
+    person.sees_state(run, "Completed")
     after = {s["label"]: s for s in person.station.steps(run)}
     assert {after[label]["state"] for label in before} == {"Cached"}
     assert {s["state"] for label, s in after.items() if label not in before} == {"Completed"}
     person.page.get_by_role("tab", name="Task Runs").click()
-    expect(person.page.get_by_text("Cached").first).to_be_visible(timeout=PATIENCE)
+    expect(person.page.get_by_text("Cached").first).to_be_visible()
     person.take("retried")
     runs = person.station.api.post(
         "/task_runs/filter",
