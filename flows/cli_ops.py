@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -36,13 +37,19 @@ def serve(port: Port = 4200) -> None:
     from flows.server import prefect_server
 
     with prefect_server(port) as address:
+        from prefect import serve as serve_deployments
+
         from flows.config import load_config
+        from flows.ops.keeper import ROOT
         from flows.rest_em import rest_em
 
-        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
-        rest_em.serve(
-            name="local",
-            parameters={"config": load_config("math-demo").model_dump()},
-            limit=1,
-            print_starting_message=False,
+        # Runs start as processes of their own, in which the flow is found by this name; Prefect's
+        # other way, to pickle the function, loses what its annotations mean.
+        path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        local = rest_em.to_deployment(
+            "local", parameters={"config": load_config("math-demo").model_dump()}
         )
+        local.entrypoint = "flows.rest_em.rest_em"
+        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
+        serve_deployments(local, limit=1, print_starting_message=False)

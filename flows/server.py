@@ -60,6 +60,8 @@ def prefect_environment() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, str(value))
+    with contextlib.suppress(OSError):  # where it matters it is said better
+        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager

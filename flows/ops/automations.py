@@ -3,8 +3,8 @@
 - A run that failed or crashed gives a notice on the pages server, and at RESTEM_NOTIFY_URL if set.
 - A run whose heartbeat stopped is marked Crashed, which frees its slot and offers Retry. Runs send
   one every 30 s (PREFECT_FLOWS_HEARTBEAT_FREQUENCY); three may be missed.
-- Test accuracy that falls while training accuracy rises (`restem.accuracy.fell`, which the flow
-  emits after an iteration) gives a notice: the policy learns its training problems by heart.
+- Test accuracy that falls while training accuracy rises (flows/alarm.py sends the event) gives a
+  notice: the policy learns its training problems by heart.
 
 No address outside this machine is used unless RESTEM_NOTIFY_URL names one.
 """
@@ -30,19 +30,17 @@ _FAILED = (
     ' "")) | tojson }} }'
 )
 _FELL = (
-    '{"kind": "accuracy fell", "run": {{ event.payload.run | default(event.resource.name) | tojson'
-    ' }}, "text": {{ (event.resource.name ~ ": test accuracy fell from " ~'
-    ' event.payload.test_before ~ " to " ~ event.payload.test_now ~ " in iteration " ~'
-    ' event.payload.iteration ~ " while training accuracy rose from " ~'
-    ' event.payload.train_before ~ " to " ~ event.payload.train_now) | tojson }} }'
+    '{"kind": "accuracy fell", "run": {{ event.resource.name | tojson }}, "text":'
+    ' {{ (event.resource.name ~ ": " ~ event.payload.message) | tojson }} }'
 )
 
 
-def register(pages: str) -> None:
+def register(pages: str, silence: timedelta = SILENCE) -> None:
     """Create the automations, or bring those of the same names up to date.
 
     Args:
         pages: Address of the pages server.
+        silence: After how long without a heartbeat a run is dead; Prefect takes 10 s or more.
 
     Raises:
         UserError: RESTEM_NOTIFY_URL is not an address.
@@ -54,7 +52,7 @@ def register(pages: str) -> None:
         if not given.startswith(("http://", "https://")):
             raise UserError(f"{NOTIFY_VARIABLE}: expected an http(s) address, not {given!r}")
         blocks.append(_webhook("restem-notify", given))
-    for wanted in _automations(blocks):
+    for wanted in _automations(blocks, silence):
         try:
             known = Automation.read(name=wanted.name)
         except ValueError:
@@ -72,7 +70,7 @@ def _webhook(name: str, address: str) -> Any:
     return Webhook(url=SecretStr(address)).save(name, overwrite=True)
 
 
-def _automations(blocks: list[Any]) -> list[Any]:
+def _automations(blocks: list[Any], silence: timedelta) -> list[Any]:
     from prefect.automations import (
         Automation,
         CallWebhook,
@@ -109,7 +107,7 @@ def _automations(blocks: list[Any]) -> list[Any]:
                 for_each={"prefect.resource.id"},
                 posture=Posture.Proactive,
                 threshold=1,
-                within=SILENCE,
+                within=silence,
             ),
             actions=[
                 ChangeFlowRunState(

@@ -194,4 +194,4 @@ def _form(entrypoint: str) -> Spec:
         from flows.evaluate import evaluate as found
     else:
         from flows.rest_em import rest_em as found
-    return parameter_schema(found).model_dump(exclude_unset=True)
+    return parameter_schema(found).model_dump(exclude_unset=True) | {"additionalProperties": False}

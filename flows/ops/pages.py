@@ -85,6 +85,9 @@ class Pages(BaseHTTPRequestHandler):
         """Add a notice."""
         if not self._meant_for_us():
             return
+        if "Origin" in self.headers:
+            self._fail(HTTPStatus.FORBIDDEN, "a page in a browser may not add a notice")
+            return
         if urlsplit(self.path).path.rstrip("/") != "/notices":
             self._fail(HTTPStatus.NOT_FOUND, "only /notices takes a POST")
             return

@@ -61,24 +61,38 @@ class Station:
     def api(self) -> Api:
         return Api(f"http://127.0.0.1:{self.port}/api")
 
+    def environment(self, **env: str) -> dict[str, str]:
+        """Of a command in this home."""
+        plain = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "RESTEM_"))}
+        # Whoever asks every ten seconds in earnest asks every second here.
+        quick = {
+            "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+            "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_PREFETCH_SECONDS": "1",
+            "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        }
+        return {**plain, **quick, "RESTEM_HOME": str(self.home), **env}
+
     def command(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         """`restem ARGUMENTS` in this home."""
-        plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         return subprocess.run(
             [sys.executable, "-m", "flows.cli", *arguments],
             cwd=ROOT,
-            # Its scheduler looks every 5 s instead of every 60 s, or a test of it would be long.
-            env={
-                **plain,
-                "RESTEM_HOME": str(self.home),
-                "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
-                "PREFECT_WORKER_QUERY_SECONDS": "1",
-                "PREFECT_WORKER_PREFETCH_SECONDS": "1",
-                **env,
-            },
+            env=self.environment(**env),
             capture_output=True,
             text=True,
             timeout=300,
+        )
+
+    def popen(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
+        """`restem ARGUMENTS` in this home, in the background."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", *arguments],
+            cwd=ROOT,
+            env=self.environment(**env),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def up(self) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 
-from flows.ops.http import Api
-from tests.ops.conftest import LONG, ROOT, Station, family, until
+from tests.ops.conftest import LONG, Station, family, until
 
 
 def test_cancel_under_the_worker(station: Station) -> None:
@@ -38,20 +35,30 @@ def test_cancel_a_run_that_died(station: Station) -> None:
     until(lambda: station.slots() == 0, 10.0)
 
 
+def test_cancel_of_a_run_of_the_command_line(station: Station) -> None:
+    """Nobody started it but its own shell; it sees its state itself."""
+    flags = [part for change in (*LONG, "seed=34") for part in ("--set", change)]
+    shell = station.popen("run", "math-demo", *flags)
+
+    def mine() -> str | None:
+        query = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+        found = [r["id"] for r in station.api.post("/flow_runs/filter", query)]
+        return found[0] if len(station.steps(found[0])) > 2 else None
+
+    run = until(mine)
+    pids = family(shell.pid)
+    station.set_state(run, "Cancelling")
+    station.gone(pids, 10.0)
+    station.wait_for(run, "CANCELLED")
+    assert shell.wait() == 1
+
+
 def test_cancel_under_serve(station: Station, tmp_path) -> None:
     """`restem serve` with the station's server: it signals the flow's process alone."""
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    home = tmp_path / "served"
-    api = Api(station.api.address)
-    serve = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "serve"],
-        cwd=ROOT,
-        env={**plain, "RESTEM_HOME": str(home), "PREFECT_API_URL": api.address},
-        stdout=subprocess.DEVNULL,
-    )
-    served = Station(home, station.port, station.pages)
+    served = Station(tmp_path / "served", station.port, station.pages)
+    serve = served.popen("serve", PREFECT_API_URL=station.api.address)
     try:
-        until(lambda: api.get("/deployments/name/rest-em/local"))
+        until(lambda: served.deployment("rest-em/local"))
         run = served.start(*LONG, name="rest-em/local")
         served.wait_for_work(run)
         served.cancel(run)
