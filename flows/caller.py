@@ -1,24 +1,26 @@
-"""Calls steps as Prefect tasks, and keeps the journal and the console told."""
+"""Calls steps as Prefect tasks, and keeps the journal, the console and the run's page told."""
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from prefect import State, get_run_logger
-from prefect.artifacts import create_markdown_artifact
 
-from flows.console import Console
+from flows import alarm
+from flows.console import Console, metric_cell, metric_order
 from flows.journal import Journal
+from flows.review import Reviews
+from flows.run_page import RunPage
 from flows.services import Services
 from tasks.artifacts import ArtifactRef, Json
 from tasks.prefect_cache import drop_broken_record, record_key, task_of
-from tasks.runtime import home, open_store
-from tasks.settings import Resources
+from tasks.runtime import home
+from tasks.settings import SamplingSettings
 from tasks.steps import Call, find
 
 
@@ -30,6 +32,8 @@ class PrefectCaller:
         self.journal, self.console, self._services = journal, console, services
         self._states: dict[str, State] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
+        self._page = RunPage(journal.folder.name, self.warn)
+        services.runtime.say = self.say
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Run the step's task, or find it cached; see tasks/steps.py for the order of trust."""
@@ -60,22 +64,34 @@ class PrefectCaller:
         """Free the engine's memory."""
         self._services.release_engine()
 
+    def say(self, text: str) -> None:
+        """Say it on the console and in Prefect's log."""
+        self.console.say(text)
+        get_run_logger().info(text)
+
     def warn(self, text: str) -> None:
         """Say it on the console, in Prefect's log and in the journal."""
         self.console.warn(text)
         get_run_logger().warning(text)
         self.journal.warn(text)
 
-    def publish(self, run_id: str, report: ArtifactRef) -> Path:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json:
+        """Ask the person; the run ends here until they answer."""
+        facts = "\n".join(
+            f"- {name}: {metric_cell(metrics[name])}" for name in metric_order(set(metrics))
+        )
+        return Reviews(self.journal.folder).ask(number, sampling, facts)
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Tell whoever listens on the server."""
+        alarm.emit(self.journal.folder.name, number, facts)
+
+    def publish(self, report: ArtifactRef) -> Path:
         """Put a report where people look and into Prefect's UI; where it is."""
         made = self.store.path(report)
         page = self.journal.folder / "report.html"
         page.write_bytes((made / "report.html").read_bytes())
-        create_markdown_artifact(
-            key=f"report-{run_id}",
-            markdown=(made / "report.md").read_text(),
-            description=f"Report of {run_id}",
-        )
+        self._page.report((made / "report.md").read_text())
         return page
 
     def end(self, page: Path, title: str, table: str, **facts: Any) -> None:
@@ -108,31 +124,20 @@ class PrefectCaller:
         }
         self.journal.step(entry)
         self.console.end(entry, stats)
+        if group.startswith("measure"):
+            metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
+            name = call.label.removeprefix("measure ")
+            self._page.measured(name, metrics)
 
 
-@contextmanager
-def session(
-    run_id: str, config: Json, resources: Resources, sandbox: Json | None, flow: str
-) -> Iterator[PrefectCaller]:
-    """Everything that a flow run needs, ended with it; how it ends is written in its journal.
+class OneLine(logging.Filter):
+    """Leaves of a user's mistake in Prefect's logs the one line that says it, no traceback."""
 
-    Args:
-        run_id: Of the run.
-        config: Its configuration, as plain data.
-        resources: Where and how fast.
-        sandbox: What will be asked of the sandbox, if anything.
-        flow: Name of the flow.
-    """
-    journal = Journal(run_id, config, flow)
-    store = open_store(resources)
-    store.sweep_drafts()
-    with Console(run_id) as console:
-        try:
-            with Services(
-                store, journal.logs, resources, console.progress, sandbox=sandbox
-            ) as services:
-                yield PrefectCaller(services, journal, console)
-        except BaseException as error:
-            state = "failed" if isinstance(error, Exception) else "interrupted"
-            journal.end(state, error=f"{type(error).__name__}: {error}")
-            raise
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the record where its exception is one of ours; keep all."""
+        from tasks.errors import StepError, UserError
+
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, UserError | StepError):
+            record.msg, record.args, record.exc_info = str(error), (), None
+        return True

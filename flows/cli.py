@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,9 @@ import typer
 
 from flows.cli_audit import audit
 from flows.cli_evaluate import evaluate
-from flows.cli_sandbox import execute, ready_for_code, sandbox_app
+from flows.cli_ops import down, serve, up
+from flows.cli_run import demo, resume, review, run
+from flows.cli_sandbox import execute, sandbox_app
 from tasks.errors import StepError, UserError
 
 app = typer.Typer(
@@ -28,91 +29,18 @@ store_app = typer.Typer(help="The artifact store.", no_args_is_help=True)
 app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")
+app.command()(demo)
+app.command()(run)
+app.command()(resume)
+app.command()(review)
 app.command()(audit)
 app.command()(evaluate)
 app.command()(execute)
+app.command()(up)
+app.command()(down)
+app.command()(serve)
 
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-class Domain(StrEnum):
-    """What the problems of a demo are of."""
-
-    MATH = "math"
-    CODE = "code"
-
-
-@app.command()
-def demo(
-    domain: Annotated[Domain, typer.Option(help="Word problems or small programs.")] = Domain.MATH,
-    changes: Changes = None,
-    dry_run: bool = False,
-    if_engine: Annotated[
-        bool, typer.Option(help="Where no Docker engine answers, say so and succeed.")
-    ] = False,
-) -> None:
-    """Run the embedded default: a tiny model improves on synthetic problems, in minutes."""
-    name = f"{domain.value}-demo"
-    if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
-        return
-    _run(name, changes, dry_run, False)
-
-
-@app.command()
-def run(
-    config: Annotated[str, typer.Argument(help="A TOML file, or a name in configs/.")],
-    changes: Changes = None,
-    dry_run: Annotated[bool, typer.Option(help="Print the plan and what is cached.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run a configuration, or resume it: what is done already comes from the cache."""
-    _run(config, changes, dry_run, as_json)
-
-
-def _run(config: str, changes: list[str] | None, dry_run: bool, as_json: bool) -> None:
-    from flows.config import load_config
-
-    settings = load_config(config, changes)
-    if dry_run:
-        _print_plan(settings, as_json)
-        return
-    from flows.journal import is_completed
-    from flows.server import prefect_server
-    from flows.services import warm_up
-
-    if not is_completed(settings.run_id):  # else everything is likely cached
-        warm_up()
-    with prefect_server():
-        from flows.rest_em import rest_em
-
-        try:
-            outcome = rest_em(settings)
-        except KeyboardInterrupt:  # typer would end with a word of its own
-            raise StepError("interrupted; the same command resumes it") from None
-    if as_json:
-        typer.echo(json.dumps(outcome))
-
-
-def _print_plan(settings: Any, as_json: bool) -> None:
-    import tomli_w
-
-    from flows.plan import plan
-
-    caller = plan(settings)
-    rows = [vars(group) for group in caller.groups.values()]
-    if as_json:
-        facts = {"run": settings.run_id, "config": settings.model_dump(), "steps": rows}
-        typer.echo(json.dumps(facts | {"warnings": caller.warnings}))
-        return
-    typer.echo(tomli_w.dumps(settings.model_dump()))
-    typer.echo(f"# run {settings.run_id}")
-    _table(["iteration", "step", "cached", "to do"], [list(row.values()) for row in rows])
-    for warning in caller.warnings:
-        typer.echo(f"warning: {warning}")
 
 
 @app.command()
@@ -191,26 +119,6 @@ def grade(
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     with stream, GradePool(os.cpu_count() or 1, GRADE_SECONDS) as pool:
         grade_lines(stream, pool, sys.stdout)
-
-
-@app.command()
-def serve(
-    port: Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)] = 4200,
-) -> None:
-    """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
-    from flows.server import prefect_server
-
-    with prefect_server(port) as address:
-        from flows.config import load_config
-        from flows.rest_em import rest_em
-
-        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
-        rest_em.serve(
-            name="local",
-            parameters={"config": load_config("math-demo").model_dump()},
-            limit=1,
-            print_starting_message=False,
-        )
 
 
 @app.command()

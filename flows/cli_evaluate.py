@@ -40,7 +40,11 @@ def evaluate(
     if on:
         fields["on"] = [name.strip() for name in on.split(",") if name.strip()]
     settings = load_evaluation(config, fields, changes)
+    start(settings, as_json)
 
+
+def start(settings: Any, as_json: bool) -> None:
+    """Run an evaluation, or resume it."""
     from flows.server import prefect_server
     from flows.services import warm_up
 

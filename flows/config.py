@@ -35,7 +35,8 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 class RestEmConfig(BaseModel):
     """A ReST^EM run: problems, policy, and the settings of each step."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No name or path is longer, and a text of a megabyte in a form is no mistake of a person.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
 
     name: str = Field(
         default="rest-em",
@@ -49,6 +50,11 @@ class RestEmConfig(BaseModel):
         description="Seed of sampling, the cap's draw and training. Another "
         "seed draws fresh samples; the same seed finds them in the cache.",
     )
+    fresh_seed: bool = Field(
+        default=False,
+        description="Replace the seed by one made from the flow run, so that every scheduled run "
+        "draws fresh samples, and a retry of it the same ones.",
+    )
     iterations: int = Field(
         default=3,
         ge=1,
@@ -59,6 +65,11 @@ class RestEmConfig(BaseModel):
         default=False,
         description="End the loop after an iteration whose validation accuracy is below that of "
         "the policy before it. Off in the paper, which shows fixed numbers of iterations.",
+    )
+    review: bool = Field(
+        default=False,
+        description="Wait for a person after each iteration but the last: continue, stop, or "
+        "sample the next one otherwise. Meanwhile no process and no memory is held.",
     )
     data: DataSettings = Field(default_factory=DataSettings, title="Problems")
     model: ModelSettings = Field(default_factory=ModelSettings, title="Base policy")
@@ -79,10 +90,34 @@ class RestEmConfig(BaseModel):
         return sandbox_settings(self.execution) if code else None
 
     @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every field that may name a file or a folder, and what it names."""
+        return [
+            ("data.source", self.data.source),
+            ("data.test_source", self.data.test_source),
+            ("model.base", self.model.base),
+            ("model.prompt", self.model.prompt),
+            ("resources.store", self.resources.store),
+        ]
+
+    @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
-        recipe = self.model_dump(exclude={"resources", "name"})
+        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
+        if not self.review:  # without reviews a run is the one that it was before there were any
+            del recipe["review"]
         return f"{self.name}-{digest_of(recipe)[:8]}"
+
+    def seeded(self, flow_run: str) -> RestEmConfig:
+        """The configuration with the seed that a fresh one stands for.
+
+        Args:
+            flow_run: Prefect's id of the flow run, which its retries share.
+        """
+        if not self.fresh_seed:
+            return self
+        seed = int(digest_of(flow_run)[:8], 16) % 2**31
+        return self.model_copy(update={"seed": seed, "fresh_seed": False})
 
 
 def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmConfig:

@@ -73,6 +73,10 @@ class Console:
             self._sum[name] += entry[name]
         self._sum["note"] = stats.get("note", "")
 
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._rich.print(text, markup=False)
+
     def warn(self, text: str) -> None:
         """Print a warning above the bar."""
         self._rich.print(f"[yellow]warning:[/] {text}", markup=True)
@@ -114,7 +118,7 @@ def results_table(summary: Json) -> str:
     rows = [
         [
             "base" if item["iteration"] == 0 else f"p{item['iteration']}",
-            *[_cell(item["metrics"].get(name)) for name in names],
+            *[metric_cell(item["metrics"].get(name)) for name in names],
         ]
         for item in summary["iterations"]
     ]
@@ -144,7 +148,8 @@ def metric_order(names: set[str]) -> list[str]:
     return first + rest
 
 
-def _cell(metric: Json | None) -> str:
+def metric_cell(metric: Json | None) -> str:
+    """A value with its interval, in percent."""
     if not metric:
         return "-"
     low, high = 100 * metric["low"], 100 * metric["high"]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from flows.config import RestEmConfig
 from flows.services import Services
-from tasks.artifacts import ArtifactRef
+from tasks.artifacts import ArtifactRef, Json
 from tasks.runtime import home, open_store
+from tasks.settings import SamplingSettings
 from tasks.steps import Call, find, perform
 
 
@@ -42,6 +43,12 @@ class DirectCaller:
     def end_stage(self) -> None:
         """Free the engine's memory."""
         self._services.release_engine()
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+        """Nobody is asked."""
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Nobody is told."""
 
     def warn(self, text: str) -> None:
         """Keep a warning."""

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from prefect import flow
 
 from flows.benchmarks import BENCHMARKS, Benchmark
-from flows.caller import session
 from flows.evaluate_config import EvaluateConfig
 from flows.evaluate_summary import Evaluated, results_call
 from flows.evaluate_words import results_table
+from flows.places import check_places
 from flows.policies import is_source, policy_of, spelled_out
+from flows.review import deployed
+from flows.session import session
 from flows.shards import Caller, Draw, Sampler, Shards
 from tasks.artifacts import ArtifactRef, Json
 from tasks.evaluate.step import measure_call
@@ -145,13 +147,15 @@ class Evaluation:
 @flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
 def evaluate(config: EvaluateConfig) -> Json:
     """Measure a policy on benchmarks and return where the report and the results are."""
+    if deployed():
+        check_places(config.places)
     config = resolved(config)
     with session(
         config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW
     ) as caller:
         done = Evaluation(config, caller).run()
         report = caller.call(results_call(config, done), 1, "report")
-        page = caller.publish(config.run_id, report)
+        page = caller.publish(report)
         made = caller.store.path(report)
         for file in sorted(made.iterdir()):
             if file.suffix in (".jsonl", ".parquet") or file.name == "results.json":

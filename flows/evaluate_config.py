@@ -19,7 +19,8 @@ EVALUATIONS = CONFIGS / "evaluate"
 class EvaluateConfig(BaseModel):
     """An evaluation: a model, benchmarks, and optionally a model to compare with."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # No name or path is longer, and a text of a megabyte in a form is no mistake of a person.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
 
     name: str = Field(
         default="evaluate",
@@ -103,6 +104,18 @@ class EvaluateConfig(BaseModel):
         """What an evaluation needs of the sandbox; None where no benchmark is of code."""
         code = any(BENCHMARKS[name].code for name in self.on)
         return sandbox_settings(self.execution) if code else None
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every field that may name a file or a folder, and what it names."""
+        return [
+            ("model", self.model),
+            ("against", self.against),
+            ("grades", self.grades),
+            ("resources.store", self.resources.store),
+            *((f"prompts.{name}", place) for name, place in self.prompts.items()),
+            *((f"sources.{name}", place) for name, place in self.sources.items()),
+        ]
 
     @property
     def run_id(self) -> str:

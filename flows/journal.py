@@ -1,6 +1,8 @@
 """What a run writes for people: RESTEM_HOME/runs/RUN with its configuration, steps and state.
 
-It is a view, never the truth: artifacts are, and a run whose journal is lost still resumes.
+It is a view, never the truth: artifacts are, and a run whose journal is lost still resumes. One
+attempt writes it at a time (`sole`), and `reached.txt` names what any attempt came to, so that
+cleaning the store keeps what a later attempt was killed too early to find again.
 """
 
 from __future__ import annotations
@@ -8,24 +10,54 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.locks import alone, is_held
 from tasks.runtime import home
 
 Json = dict[str, Any]
+LOCK = "lock"
+
+
+def sole(run_id: str, waits: Callable[[], None]) -> AbstractContextManager[None]:
+    """Be the one attempt at a run: an equal one that is under way is waited for.
+
+    Args:
+        run_id: Of the run.
+        waits: Told once, if there is one.
+    """
+    folder = home() / "runs" / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    return alone(folder / LOCK, waits)
+
+
+def at_work() -> list[str]:
+    """Runs that are under way now."""
+    return sorted(p.parent.name for p in (home() / "runs").glob(f"*/{LOCK}") if is_held(p))
 
 
 class Journal:
     """The journal of one attempt at a run; a new attempt starts it anew."""
 
-    def __init__(self, run_id: str, config: Json, flow: str) -> None:
+    def __init__(self, run_id: str, config: Json, flow: str, flow_run: str = "") -> None:
+        """Start it.
+
+        Args:
+            run_id: Of the run.
+            config: Its configuration, as plain data.
+            flow: Name of the flow.
+            flow_run: Prefect's id of the attempt.
+        """
         self.folder = home() / "runs" / run_id
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         self._head: Json = {
             "run": run_id,
             "flow": flow,
+            "flow_run": flow_run,
             "state": "running",
             "pid": os.getpid(),
             "started": time.time(),
@@ -33,6 +65,7 @@ class Journal:
             "warnings": [],
         }
         (self.folder / "steps.jsonl").write_text("")
+        self._reached = set(reached(self.folder))
         self._write()
 
     @property
@@ -44,6 +77,10 @@ class Journal:
         """Add the line of one step call."""
         with (self.folder / "steps.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
+        if entry["artifact"] not in self._reached:
+            self._reached.add(entry["artifact"])
+            with (self.folder / "reached.txt").open("a") as file:
+                file.write(entry["artifact"] + "\n")
 
     def warn(self, text: str) -> None:
         """Keep a warning with the run."""
@@ -59,6 +96,20 @@ class Journal:
         draft = self.folder / ".run.json"
         draft.write_text(json.dumps(self._head, indent=1))
         draft.replace(self.folder / "run.json")
+
+
+def reached(folder: Path) -> list[str]:
+    """Artifacts that any attempt at the run of this folder came to."""
+    try:
+        lines = (folder / "reached.txt").read_text().splitlines()
+    except FileNotFoundError:  # a run of an older version has its last attempt alone
+        steps = folder / "steps.jsonl"
+        lines = [
+            json.loads(line)["artifact"]
+            for line in (steps.read_text().splitlines() if steps.exists() else [])
+            if line.endswith("}")
+        ]
+    return [line for line in lines if "/" in line]
 
 
 def is_completed(run_id: str) -> bool:
@@ -83,7 +134,7 @@ def read_journal(run: str, flow: str = "") -> tuple[Json, list[Json]]:
     """
     folder = find_run(run, flow)
     head = json.loads((folder / "run.json").read_text())
-    if head["state"] == "running" and not Path(f"/proc/{head['pid']}").exists():
+    if head["state"] == "running" and not is_held(folder / LOCK):
         head["state"] = "interrupted"
     lines = (folder / "steps.jsonl").read_text().splitlines()
     return head, [json.loads(line) for line in lines if line.endswith("}")]

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from flows import alarm
 from flows.config import RestEmConfig
+from flows.review import CHANGEABLE, words
 from flows.shards import GREEDY, Caller, Draw, Sampler, Shards
 from flows.transfer import Other, others
 from tasks.artifacts import ArtifactRef, Json
@@ -55,7 +57,7 @@ class Loop:
     def __init__(self, config: RestEmConfig, caller: Caller) -> None:
         self.config, self.caller = config, caller
         self.template = load_template(config.model.prompt)
-
+        self.drawing = config.sampling
         self.others: list[Other] = []
 
     def run(self) -> Outcome:
@@ -78,7 +80,10 @@ class Loop:
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
             outcome.iterations.append(now)
+            self._look(outcome)
             if number == config.iterations or self._worse(outcome):
+                break
+            if config.review and number and not self._goes_on(outcome, now):
                 break
             now.drawn = self._draw(number, policy)
             now.selection = self._select(number, now.drawn)
@@ -150,7 +155,7 @@ class Loop:
 
     def _draw(self, number: int, policy: ArtifactRef) -> Shards:
         """The E-step: N samples for each training problem, scored."""
-        settings = self.config.sampling
+        settings = self.drawing
         sampling = {
             "temperature": settings.temperature,
             "top_k": settings.top_k,
@@ -205,6 +210,29 @@ class Loop:
         wanted = model.tuned_shots if number and model.tuned_shots >= 0 else model.shots
         return self.sampler.shots(wanted)
 
+    def _look(self, outcome: Outcome) -> None:
+        """Raise the alarm when training makes the policy better on what it saw and worse else."""
+        refs = [iteration.metrics for iteration in outcome.iterations[-2:]]
+        if len(refs) < 2 or any(self.caller.pending(ref) for ref in refs):
+            return
+        number = outcome.iterations[-1].number
+        if facts := alarm.overfitted(*map(self._metrics, refs)):
+            self._warn(outcome, alarm.words(number, facts))
+            self.caller.alarm(number, facts)
+
+    def _goes_on(self, outcome: Outcome, now: Iteration) -> bool:
+        """Whether the person who reviews the iteration lets the loop go on, and how it samples."""
+        self.caller.end_stage()
+        if self.caller.pending(now.metrics):
+            return True
+        review = self.caller.review(now.number, self.drawing, self._metrics(now.metrics))
+        if review is None:
+            return True
+        if said := words(now.number, review, self.drawing):
+            self._warn(outcome, said)
+        self.drawing = self.drawing.model_copy(update={name: review[name] for name in CHANGEABLE})
+        return review["decision"] == "continue"
+
     def _worse(self, outcome: Outcome) -> bool:
         """Whether validation says to end the loop here."""
         if not self.config.stop_on_validation or len(outcome.iterations) < 2:
@@ -212,7 +240,7 @@ class Loop:
         before, now = outcome.iterations[-2:]
         if self.caller.pending(before.metrics) or self.caller.pending(now.metrics):
             return False
-        values = [self._validation(i.metrics) for i in (before, now)]
+        values = [self._metrics(i.metrics)["validation"]["value"] for i in (before, now)]
         if values[1] < values[0]:
             self._warn(
                 outcome,
@@ -227,6 +255,6 @@ class Loop:
         self.caller.warn(text)
         outcome.warnings.append(text)
 
-    def _validation(self, metrics: ArtifactRef) -> float:
-        text = (self.caller.store.path(metrics) / "metrics.json").read_text()
-        return json.loads(text)["metrics"]["validation"]["value"]
+    def _metrics(self, ref: ArtifactRef) -> Json:
+        """Intervals by metric."""
+        return json.loads((self.caller.store.path(ref) / "metrics.json").read_text())["metrics"]

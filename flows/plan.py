@@ -12,9 +12,10 @@ from pathlib import Path
 
 from flows.config import RestEmConfig
 from flows.loop import Loop
-from tasks.artifacts import ArtifactRef, Store
+from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.problems.step import prepare_problems, read_benchmark
 from tasks.runtime import Runtime, home, open_store
+from tasks.settings import SamplingSettings
 from tasks.steps import Call, find, perform
 
 PENDING = "pending"
@@ -66,6 +67,12 @@ class PlanCaller:
 
     def end_stage(self) -> None:
         """Nothing was started."""
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+        """Nobody is asked."""
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Nobody is told."""
 
     def warn(self, text: str) -> None:
         """Keep a warning for the table's foot."""

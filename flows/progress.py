@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 
@@ -34,8 +36,10 @@ class ProgressArtifact:
             return
         self._last = now
         share = min(100.0, 100.0 * done / total)
-        if self._id is None:
-            made = create_progress_artifact(progress=share, description=self._label)
-            self._id = made if isinstance(made, UUID) else None
-        else:
-            update_progress_artifact(artifact_id=self._id, progress=share)
+        # A server that is being restarted is no reason to lose a step for its progress bar.
+        with contextlib.suppress(httpx.HTTPError):
+            if self._id is None:
+                made = create_progress_artifact(progress=share, description=self._label)
+                self._id = made if isinstance(made, UUID) else None
+            else:
+                update_progress_artifact(artifact_id=self._id, progress=share)

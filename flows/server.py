@@ -4,7 +4,8 @@ With PREFECT_API_URL set (a server of yours, or `restem up`) that one is used. O
 run starts one on a free port, on a SQLite file under RESTEM_HOME, and later runs join it. It
 lives as long as anybody holds the lock file, which the kernel releases however they end; so
 nothing is left behind, not even after SIGKILL. (Prefect's own ephemeral server would do, but two
-of them on one SQLite file print "database is locked" tracebacks.)
+of them on one SQLite file print "database is locked" tracebacks.) `restem up` notes its server in
+the same file, so that runs join that one.
 """
 
 from __future__ import annotations
@@ -99,7 +100,15 @@ def _join_or_start(folder: Path, port: int) -> str:
     with (folder / "start.lock").open("w") as start:
         fcntl.flock(start, fcntl.LOCK_EX)
         with contextlib.suppress(OSError, ValueError, KeyError):
-            address = json.loads(note.read_text())["address"]
+            noted = json.loads(note.read_text())
+            address = noted["address"]
+            # A station's server that was killed is started again by its keeper; a second one on
+            # the same file must not be.
+            deadline = time.monotonic() + START_SECONDS
+            while not _healthy(address) and "pages" in noted and _is_up():
+                if time.monotonic() > deadline:
+                    raise StepError(f"the server of `restem up` does not answer ({address})")
+                time.sleep(_POLL)
             if _healthy(address):
                 return address
         fixed = port != 0
@@ -125,6 +134,12 @@ def _join_or_start(folder: Path, port: int) -> str:
             time.sleep(_POLL)
         note.write_text(json.dumps({"address": address, "pid": keeper.pid}))
         return address
+
+
+def _is_up() -> bool:
+    from flows.ops.note import station
+
+    return station() is not None
 
 
 def _healthy(address: str) -> bool:

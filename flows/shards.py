@@ -17,7 +17,7 @@ from tasks.generate.step import generate_call
 from tasks.problems.step import Block, blocks
 from tasks.prompts import PromptTemplate, load_template
 from tasks.rows import Row
-from tasks.settings import ExecutionSettings, Resources
+from tasks.settings import ExecutionSettings, Resources, SamplingSettings
 from tasks.steps import Call
 
 GREEDY: Json = {"temperature": 0.0, "top_k": 0, "top_p": 1.0}
@@ -42,6 +42,14 @@ class Caller(Protocol):
 
     def warn(self, text: str) -> None:
         """Tell the person something that they should know about the run."""
+        ...
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json | None:
+        """What a person decides after an iteration (flows/review.py); None: nobody is asked."""
+        ...
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Test accuracy fell while training accuracy rose (flows/alarm.py)."""
         ...
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from flows.journal import find_run
+from flows.journal import at_work, find_run, reached
 from tasks.artifacts import Damage, Store
+from tasks.errors import UserError
 from tasks.runtime import home, open_store
 from tasks.settings import Resources
 
@@ -53,13 +53,20 @@ def collect(keep: list[str], delete: bool) -> list[str]:
     Args:
         keep: Runs to keep; empty keeps every run that has a journal.
         delete: False only says what would go.
+
+    Raises:
+        UserError: a run is under way.
     """
+    if delete and (busy := at_work()):
+        raise UserError(
+            f"--delete: {', '.join(busy)} is under way and its newest artifacts are not yet known; "
+            "expected no run at work"
+        )
     store = open_store(Resources())
     folders = [find_run(run) for run in keep] or list((home() / "runs").glob("*"))
     roots = set()
     for folder in folders:
-        for line in (folder / "steps.jsonl").read_text().splitlines():
-            roots.add(json.loads(line)["artifact"])
+        roots |= set(reached(folder))
     kept = _reachable(store, roots)
     said = []
     for kind, key in list(store.entries()):

@@ -17,15 +17,21 @@ import json
 import os
 import platform
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
+from tasks.errors import StepError
+from tasks.locks import POLL_SECONDS, alone, sweep
+
 MANIFEST = "manifest.json"
+# A store's folder that vanishes, as one on a network does, is waited for so long.
+GONE_SECONDS = 60.0
 Json = dict[str, Any]
 
 
@@ -95,13 +101,41 @@ class Store:
         self.local = "file" in self._fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
         self._copies = cache / "copies"
+        self._mark = Path(self._root) / ".restem-store"
+        self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
         self._verified: dict[str, ArtifactRef] = {}
+        if self.local:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+            self._mark.touch()
+
+    def _wait_for_root(self) -> bool:
+        """See that a local store's folder is still that store; whether that took a wait.
+
+        One that was there and is not, or is suddenly empty, had its disk unmounted: taken for an
+        empty store, everything would be paid for again.
+
+        Raises:
+            StepError: it does not come back.
+        """
+        if not self.local or self._mark.exists():
+            return False
+        deadline = time.monotonic() + GONE_SECONDS
+        while not self._mark.exists():
+            if time.monotonic() > deadline:
+                raise StepError(
+                    f"the store {self._root} is gone since {GONE_SECONDS:.0f} s (is its disk "
+                    "mounted?); the same command resumes the run when it is back"
+                )
+            time.sleep(POLL_SECONDS)
+        return True
 
     @contextlib.contextmanager
     def draft(self, kind: str, key: str) -> Iterator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
         path = self._drafts / f"{kind}~{key}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
-        path.mkdir(parents=True)
+        self._wait_for_root()
+        self._drafts.mkdir(parents=not self.local, exist_ok=True)
+        path.mkdir()
         draft = Draft(path)
         try:
             yield draft
@@ -118,6 +152,8 @@ class Store:
         location = f"{kind}/{key}"
         if location not in self._verified:
             manifest = self._manifest(kind, key)
+            if manifest is None and self._wait_for_root():
+                manifest = self._manifest(kind, key)
             if manifest is None:
                 return None
             folder = self._folder(kind, key, manifest)
@@ -152,6 +188,20 @@ class Store:
             self._fs.rm(place, recursive=True)
         shutil.rmtree(self._copies / kind / key, ignore_errors=True)
 
+    def claim(
+        self, kind: str, key: str, waits: Callable[[], None] = lambda: None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Alone to make an artifact, among all that use this store from this folder.
+
+        Args:
+            kind: Of the artifact.
+            key: Of the artifact.
+            waits: Told once, if another run makes it now.
+        """
+        self._wait_for_root()
+        self._locks.mkdir(parents=not self.local, exist_ok=True)
+        return alone(self._locks / f"{kind}~{key}", waits)
+
     def entries(self) -> Iterator[tuple[str, str]]:
         """All (kind, key) in the store, sorted, whole or not."""
         if not self._fs.exists(self._root):
@@ -163,13 +213,14 @@ class Store:
                     yield name, entry.rstrip("/").rsplit("/", 1)[-1]
 
     def sweep_drafts(self) -> int:
-        """Remove drafts whose process is gone (it was killed); returns how many."""
+        """Remove drafts and locks whose process is gone (it was killed); how many drafts."""
         swept = 0
         for path in self._drafts.glob("*~*~*~*~*"):
             _, _, host, pid, *_ = path.name.split("~")
             if host == platform.node() and not _alive(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
+        sweep(self._locks)
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
@@ -277,7 +328,7 @@ def _sync(folder: Path) -> None:
 
 def _rename(draft: Path, place: Path) -> None:
     """Put a draft in its place, and away what was damaged there."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(exist_ok=True)  # never the store itself, whose disk may be unmounted
     try:
         os.rename(draft, place)
     except OSError:

@@ -40,6 +40,7 @@ class Runtime:
         grader: Callable[[Json | None, str], Any],
         progress: Progress,
         isolate: bool = True,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Gather the services.
 
@@ -53,7 +54,9 @@ class Runtime:
                 nothing ("hand": tasks/filter/exact.py) or, without a name, math answers.
             progress: Told how far the current step is.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
+            say: Told what a person may wonder about, such as a wait.
         """
+        self.say = say
         self.store = store
         self.logs = logs
         self.resources = resources

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tasks.artifacts import ArtifactRef, Damage, Draft, Json, Store, step_key
@@ -75,13 +76,17 @@ def perform(call: Call, runtime: Runtime) -> ArtifactRef:
     store, kind, key = runtime.store, call.step.kind, call.key
     if (ref := store.lookup(kind, key)) is not None:
         return ref
-    started = time.perf_counter()
-    with store.draft(kind, key) as draft:
-        call.step.fill(call, draft, runtime)
-        draft.stats["seconds"] = round(time.perf_counter() - started, 3)
-        draft.stats["provenance"] = provenance(call)
-    shutil.rmtree(runtime.work(key), ignore_errors=True)
-    ref = store.lookup(kind, key)
+    waits = partial(runtime.say, f"another run makes {call.label} now; waiting for it")
+    with store.claim(kind, key, waits):
+        if (ref := store.lookup(kind, key)) is not None:
+            return ref
+        started = time.perf_counter()
+        with store.draft(kind, key) as draft:
+            call.step.fill(call, draft, runtime)
+            draft.stats["seconds"] = round(time.perf_counter() - started, 3)
+            draft.stats["provenance"] = provenance(call)
+        shutil.rmtree(runtime.work(key), ignore_errors=True)
+        ref = store.lookup(kind, key)
     assert ref is not None
     return ref
 

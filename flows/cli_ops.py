@@ -1,0 +1,48 @@
+"""`restem up`, `down` and `serve`: run what is started in Prefect's UI."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
+
+
+def up(
+    port: Port = 4200,
+    pages: Annotated[int, typer.Option(help="Port of the reports.", min=1, max=65535)] = 4201,
+) -> None:
+    """Start Prefect's UI, a worker and the reports in the background; a second time: show them."""
+    from flows.ops.station import up as start
+
+    note, deployments = start(port, pages)
+    typer.echo(f"UI: {note['address'].removesuffix('/api')}")
+    typer.echo(f"reports: {note['pages']}")
+    typer.echo("deployments:")
+    for name in deployments:
+        typer.echo(f"  {name}")
+
+
+def down() -> None:
+    """End what `restem up` started; runs in flight stop and can be resumed."""
+    from flows.ops.station import down as end
+
+    typer.echo("down" if end() else "nothing was up")
+
+
+def serve(port: Port = 4200) -> None:
+    """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
+    from flows.server import prefect_server
+
+    with prefect_server(port) as address:
+        from flows.config import load_config
+        from flows.rest_em import rest_em
+
+        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
+        rest_em.serve(
+            name="local",
+            parameters={"config": load_config("math-demo").model_dump()},
+            limit=1,
+            print_starting_message=False,
+        )

@@ -1,0 +1,35 @@
+"""The settings of each step, each a section of the one configuration (flows/config.py).
+
+Every section but `Resources` is *recipe*: it changes the result, so it is in the cache key.
+`Resources` says where and how fast, never what, and is in no key. Defaults are those of the paper
+(Singh et al., arXiv 2312.06585) where it states them; where it does not, the description gives
+our choice and the reason.
+"""
+
+from tasks.settings.finetune import FinetuneSettings
+from tasks.settings.measure import EvaluationSettings, MeasureSettings
+from tasks.settings.problems import CODE_SETS, BenchmarkName, DataSet, DataSettings
+from tasks.settings.resources import Resources
+from tasks.settings.sampling import (
+    ExecutionSettings,
+    FilterSettings,
+    ModelSettings,
+    SamplingSettings,
+)
+from tasks.settings.section import Section
+
+__all__ = [
+    "CODE_SETS",
+    "BenchmarkName",
+    "DataSet",
+    "DataSettings",
+    "EvaluationSettings",
+    "ExecutionSettings",
+    "FilterSettings",
+    "FinetuneSettings",
+    "MeasureSettings",
+    "ModelSettings",
+    "Resources",
+    "SamplingSettings",
+    "Section",
+]

@@ -1,0 +1,75 @@
+"""Settings of the M-step."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.settings.section import Section
+
+
+class FinetuneSettings(Section):
+    """The M-step: supervised fine-tuning on the selected samples."""
+
+    start_from: Literal["base", "last"] = Field(
+        default="base",
+        description="Policy that fine-tuning starts from (paper: base; ReST uses the last).",
+    )
+    method: Literal["full", "lora"] = Field(
+        default="full",
+        description="Full fine-tuning (as the paper seems to) or LoRA adapters, merged after.",
+    )
+    learning_rate: float = Field(
+        default=1e-5,
+        gt=0.0,
+        le=1.0,
+        description="Peak learning rate. Not in the paper; 1e-5 is usual for full fine-tuning.",
+    )
+    epochs: float = Field(
+        default=3.0,
+        gt=0.0,
+        le=100.0,
+        description="Most passes over the rows; validation may stop earlier. Not in the paper.",
+    )
+    batch_size: int = Field(
+        default=32,
+        ge=1,
+        le=65_536,
+        description="Packed sequences for each optimiser step. Not in the paper.",
+    )
+    max_length: int = Field(
+        default=1024,
+        ge=16,
+        le=131_072,
+        description="Tokens of a packed sequence; longer rows are dropped and counted.",
+    )
+    packing: bool = Field(
+        default=True,
+        description="Pack several rows into a sequence without attention between them.",
+    )
+    warmup: float = Field(
+        default=0.03, ge=0.0, le=1.0, description="Share of steps with rising learning rate."
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="Learning-rate schedule after the warm-up."
+    )
+    weight_decay: float = Field(default=0.0, ge=0.0, le=1.0, description="AdamW weight decay.")
+    max_grad_norm: float = Field(
+        default=1.0, gt=0.0, le=1000.0, description="Gradient-norm clipping."
+    )
+    checks: int = Field(
+        default=4,
+        ge=0,
+        le=100,
+        description="How often in a fine-tune the validation reward is measured; the best model is "
+        "kept. 0: never, keep the last. The paper trains while validation reward improves.",
+    )
+    patience: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="Stop after so many checks without a better validation reward.",
+    )
+    lora_rank: int = Field(default=16, ge=1, le=1024, description="Rank of LoRA adapters.")
+    lora_alpha: int = Field(default=32, ge=1, le=4096, description="Scale of LoRA adapters.")

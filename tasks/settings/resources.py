@@ -1,0 +1,73 @@
+"""Settings of the machine: where and how fast, never what."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.settings.section import Section
+
+
+class Resources(Section):
+    """Where and how fast; changes no result and stands in no cache key.
+
+    Two caveats. Shard sizes group the samples: other sizes give the same samples in other
+    artifacts, so they are sampled again. Batch sizes and devices change floating-point sums in the
+    last bit, so equal digests are promised on equal resources only.
+    """
+
+    store: str = Field(
+        default="",
+        description="Where artifacts lie: a folder or fsspec address. Empty: RESTEM_HOME/store.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Device of engines and trainers."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=1024, description="CPU threads of a child process; 0: all cores."
+    )
+    batch_size: int = Field(
+        default=256,
+        ge=1,
+        le=65_536,
+        description="Sequences decoded at once (transformers engine; vLLM's max_num_seqs).",
+    )
+    train_batch_size: int = Field(
+        default=8,
+        ge=1,
+        le=4096,
+        description="Packed sequences for each forward pass; the rest is accumulated.",
+    )
+    score_workers: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Checker processes, or containers for code; 0: one a core.",
+    )
+    sandbox_runtime: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="The Docker engine's runtime for sandboxes, such as runsc; empty: its default.",
+    )
+    shard_problems: int = Field(
+        default=256, ge=1, le=100_000, description="Problems in a shard of samples."
+    )
+    shard_samples: int = Field(
+        default=8,
+        ge=1,
+        le=4096,
+        description="Samples for each problem in a shard; N grows in such blocks.",
+    )
+    checkpoint_minutes: float = Field(
+        default=5.0,
+        gt=0.0,
+        le=1440.0,
+        description="A killed fine-tune repeats at most about so many minutes.",
+    )
+    memory_fraction: float = Field(
+        default=0.85, gt=0.0, le=1.0, description="Share of GPU memory for vLLM."
+    )
+    cpu_cache_gb: float = Field(
+        default=4.0, gt=0.0, le=4096.0, description="vLLM's key-value cache on CPU, GB."
+    )
