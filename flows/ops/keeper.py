@@ -118,9 +118,12 @@ class Keeper:
         )
         self.worker = Part(
             "worker",
-            [*python, "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-            # Pauses do not count: a run that waits for a person holds no process.
-            + ["--limit", "1", "--name", "restem", "--install-policy", "never"],
+            [
+                *python,
+                *("prefect", "worker", "start", "--pool", POOL, "--type", "process"),
+                # Pauses do not count: a run that waits for a person holds no process.
+                *("--limit", "1", "--name", "restem", "--install-policy", "never"),
+            ],
             env,
         )
         self.pages = Part("pages", [*python, "flows.ops.pages", str(pages)], env)

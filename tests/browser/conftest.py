@@ -20,6 +20,8 @@ __all__ = ["station"]
 PICTURES = Path(__file__).resolve().parent.parent.parent / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
+# The UI asks the server every few seconds, and later on a busy machine.
+expect.set_options(timeout=120_000)
 SIZE = {"width": 1280, "height": 800}
 
 
