@@ -59,7 +59,7 @@ class Station:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `restem ARGUMENTS` in this home."""
-        plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        plain = plain_environment()
         if self._database:
             plain["PREFECT_API_DATABASE_CONNECTION_URL"] = self._database
         return subprocess.run(
@@ -117,6 +117,11 @@ class Station:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without a server's settings, which belong to another home."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
 
 
 def small(domain: str, seed: int, store: Path | None = None) -> RestEmConfig:

@@ -14,7 +14,6 @@ machine has that.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -26,7 +25,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.bench._chaos_faults import Faults, containers, mount, unmount
-from flows.bench._chaos_station import ENDS, HANG_SECONDS, RESUMES, Station, small
+from flows.bench._chaos_station import (
+    ENDS,
+    HANG_SECONDS,
+    RESUMES,
+    Station,
+    plain_environment,
+    small,
+)
 from flows.bench._postgres import Postgres, programs
 from flows.bench.resume import ROOT, _survivors, digests
 from tasks.locks import is_held
@@ -86,7 +92,7 @@ def undisturbed(home: Path, plans: list[tuple[str, int]]) -> float:
     subprocess.run(
         [sys.executable, "-m", "flows.bench._chaos_calm", *configs],
         cwd=ROOT,
-        env={**os.environ, "RESTEM_HOME": str(home)},
+        env={**plain_environment(), "RESTEM_HOME": str(home)},
         stdout=subprocess.DEVNULL,
         check=True,
     )
