@@ -101,7 +101,7 @@ class Translation:
             if not name.startswith((".", "/")):
                 places[path] = self._made(self._folder / "volumes" / name)
         for path in service.tmpfs:
-            places[path] = self._made(self._folder / "tmp" / service.name)
+            places[path.split(":")[0]] = self._made(self._folder / "tmp" / service.name)
         return places
 
     @staticmethod
