@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
 
 from flows.bench.resume import SMALL
 from flows.config import load_config
@@ -51,10 +52,14 @@ class Person:
 
     def submit(self) -> str:
         """Start the run; its id, from the page that shows it."""
-        self.page.get_by_role("button", name="Submit").click()
-        self.page.get_by_role("button", name="View run").click()
-        self.page.wait_for_url("**/runs/flow-run/**")
-        return self.page.url.split("flow-run/")[1].split("?")[0].strip("/")
+        view = self.page.get_by_role("button", name="View run")
+        for _ in range(3):  # a server under load may refuse once, and says so; a person tries again
+            self.page.get_by_role("button", name="Submit").click()
+            with contextlib.suppress(TimeoutError):
+                view.click(timeout=30_000)
+                self.page.wait_for_url("**/runs/flow-run/**")
+                return self.page.url.split("flow-run/")[1].split("?")[0].strip("/")
+        pytest.fail("the form started no run")
 
     def open_run(self, run: str) -> None:
         self.page.goto(f"{self.ui}/v2/runs/flow-run/{run}")

@@ -15,6 +15,7 @@ from tests.ops.conftest import LONG, family, until
 
 def test_every_field_of_the_form_has_its_words(person: Person) -> None:
     person.open_form("small")
+    expect(person.page.get_by_text("Finetune (M-step)")).to_be_visible()
     text = person.page.inner_text("main")
     schema = RestEmConfig.model_json_schema()
     sections = [schema, *schema["$defs"].values()]
