@@ -19,6 +19,7 @@ from scripts.compose_file import ROOT, Service
 # Of the caller's environment: where programs are found, and how they speak. Nothing else of it
 # reaches a service, as nothing of the host reaches a container.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "HF_HOME", "SSL_CERT_FILE")
+PREFIX = "restem-postgres-"
 _PROGRAMS = {"python": "", "prefect": "-m prefect", "restem": "-m flows.cli"}
 
 
@@ -136,7 +137,9 @@ class Postgres:
 
     def _make(self, service: Service) -> Path:
         # PostgreSQL refuses to run as root, and its own user cannot enter a folder of root's.
-        data = Path(tempfile.mkdtemp(prefix="restem-postgres-"))
+        _remove_orphans()
+        data = Path(tempfile.mkdtemp(prefix=PREFIX))
+        (data / "owner").write_text(str(os.getpid()))
         env = service.environment
         secret = data / "password"
         secret.write_text(env["POSTGRES_PASSWORD"])
@@ -167,6 +170,13 @@ class Postgres:
         if os.geteuid() != 0:
             return []
         return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+
+
+def _remove_orphans() -> None:
+    """Remove databases whose topology was killed."""
+    for note in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner"):
+        if not Path(f"/proc/{note.read_text()}").exists():
+            shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def _write_programs(folder: Path) -> Path:

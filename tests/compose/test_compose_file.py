@@ -71,7 +71,7 @@ def test_nothing_of_the_host_is_mounted_but_the_engines_user_ids(name: str):
     for volume in raw.get("volumes", []):
         source, *rest = volume.split(":")
         host = source.startswith((".", "/", "~"))
-        assert not host or (name == "engine" and source == "./docker/subids" and rest[-1] == "ro")
+        assert not host or (name == "engine" and source == "./sandbox/subids" and rest[-1] == "ro")
     assert "docker.sock" not in str(raw).replace("unix:///sandbox/docker.sock", "")
     assert not raw.get("privileged")
     assert raw.get("network_mode") in (None, "none")
@@ -91,7 +91,7 @@ def test_the_engines_socket_reaches_those_alone_that_run_sandboxes():
 def test_the_engine_maps_every_user_id_that_a_sandbox_takes():
     from sandbox.container import first_uid
 
-    _, first, count = (ROOT / "docker" / "subids").read_text().strip().split(":")
+    _, first, count = (ROOT / "sandbox" / "subids").read_text().strip().split(":")
     assert int(first) + int(count) < 2**32 - 1
     # Ids are drawn below 2^30 in steps of 2^16, and a container counts upwards from its own.
     assert int(count) >= 1 << 30

@@ -19,6 +19,7 @@ import pytest
 from flows.bench.resume import SMALL
 from flows.config import load_config
 from scripts.topology import ROOT, Topology
+from scripts.topology_local import PREFIX
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -183,11 +184,11 @@ def test_nothing_is_left(start: Callable[[], Topology], tmp_path: Path, killed: 
         owner.wait()
         owner.stdout.close()
     else:
-        databases = set(Path(tempfile.gettempdir()).glob("restem-postgres-*"))
+        databases = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
         topology = start()
         folder = topology.folder
         topology.start()
         assert processes(folder)
         topology.stop()
-        assert set(Path(tempfile.gettempdir()).glob("restem-postgres-*")) <= databases
+        assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= databases
     until(lambda: not processes(folder))
