@@ -10,10 +10,8 @@ die with its container, so they are started as Prefect does by default.
 
 from __future__ import annotations
 
-import base64
 import os
 import sys
-import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -25,7 +23,6 @@ def main() -> None:
     from flows.ops.http import Api
     from flows.ops.reaper import Reaper
 
-    _sign_in(os.environ["PREFECT_API_AUTH_STRING"])
     api = Api(os.environ["PREFECT_API_URL"])
     if sys.argv[1:] == ["--ended"]:
         for line in Reaper(api, POOL).look(at_once=True):
@@ -44,14 +41,6 @@ def _register(api: object) -> list[str]:
     # As the server's services reach the pages; RESTEM_PAGES_URL is how a browser does.
     automations.register(os.environ["RESTEM_NOTICES_URL"])
     return deployments.register(api)  # type: ignore[arg-type]
-
-
-def _sign_in(user_and_password: str) -> None:
-    """Let every request of the standard library carry them; this process asks one server only."""
-    opener = urllib.request.build_opener()
-    token = base64.b64encode(user_and_password.encode()).decode()
-    opener.addheaders = [("Authorization", f"Basic {token}")]
-    urllib.request.install_opener(opener)
 
 
 if __name__ == "__main__":
