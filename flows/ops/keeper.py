@@ -235,6 +235,8 @@ def environment(api: str, pages: str) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "5"),
         # A server that was killed is back in seconds; 2^1 + ... + 2^7 s outlast it.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
+        # What the server answers while its database is away.
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
         # Runs start in a folder of their own; the flows are found all the same.
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]),
