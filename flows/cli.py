@@ -124,7 +124,8 @@ def grade(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="resume, overhead, generate, memory, sandbox, grade or soak.")
+        str,
+        typer.Argument(help="resume, overhead, generate, memory, sandbox, grade, soak or chaos."),
     ],
     options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,7 +47,7 @@ def serve(port: Port = 4200) -> None:
         # other way, to pickle the function, loses what its annotations mean.
         path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-        local = rest_em.to_deployment(
+        local: Any = rest_em.to_deployment(
             "local", parameters={"config": load_config("math-demo").model_dump()}
         )
         local.entrypoint = "flows.rest_em.rest_em"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Brings what the tests use beside .venv: Chromium, a Docker engine, and an environment with vLLM's
-# CPU build. What cannot be brought is said here, and the tests that need it skip and say so again.
-# Prints, last, the Python that has vLLM (or nothing).
+# Brings what the tests use beside .venv: Chromium, a Docker engine, PostgreSQL, Redis and
+# docker-compose for docker-compose.yml, and an environment with vLLM's CPU build. What cannot be
+# brought is said here, and the tests that need it skip and say so again. Prints, last, the Python
+# that has vLLM (or nothing).
 set -u
 say() { echo "setup: $*" >&2; }
 
@@ -16,6 +17,17 @@ if ! command -v chromium >/dev/null; then
     else
         say "no chromium on the PATH; browser tests will skip"
     fi
+fi
+
+compose_parts() {
+    ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server && command -v docker-compose
+}
+if ! compose_parts >/dev/null 2>&1; then
+    if debian_root; then
+        say "installing PostgreSQL, Redis and docker-compose for the tests of docker-compose.yml"
+        install postgresql redis-server docker-compose
+    fi
+    compose_parts >/dev/null 2>&1 || say "PostgreSQL, Redis or docker-compose is missing; tests will skip"
 fi
 
 if [ -z "${DOCKER_HOST:-}" ] && ! answers && debian_root; then

@@ -54,7 +54,7 @@ def register(pages: str, silence: timedelta = SILENCE) -> None:
         blocks.append(_webhook("restem-notify", given))
     for wanted in _automations(blocks, silence):
         try:
-            known = Automation.read(name=wanted.name)
+            known: Any = Automation.read(name=wanted.name)
         except ValueError:
             wanted.create()
             continue
@@ -71,14 +71,14 @@ def _webhook(name: str, address: str) -> Any:
 
 
 def _automations(blocks: list[Any], silence: timedelta) -> list[Any]:
-    from prefect.automations import (
-        Automation,
-        CallWebhook,
-        ChangeFlowRunState,
-        EventTrigger,
-        Posture,
-    )
+    import prefect.automations
+    from prefect.automations import CallWebhook, Posture
     from prefect.client.schemas.objects import StateType
+
+    # Their types do not know of plain dictionaries and of defaults, which they take.
+    library: Any = prefect.automations
+    Automation, EventTrigger = library.Automation, library.EventTrigger
+    ChangeFlowRunState = library.ChangeFlowRunState
 
     def notify(payload: str) -> list[Any]:
         return [CallWebhook(block_document_id=block, payload=payload) for block in blocks]

@@ -30,7 +30,6 @@ from types import FrameType
 from flows.ops.http import Api
 from flows.ops.note import Note, folder, started, write_note
 from flows.ops.processes import engines
-from flows.server import START_SECONDS
 from tasks.runtime import home
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -119,9 +118,12 @@ class Keeper:
         )
         self.worker = Part(
             "worker",
-            [*python, "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-            # Pauses do not count: a run that waits for a person holds no process.
-            + ["--limit", "1", "--name", "restem", "--install-policy", "never"],
+            [
+                *python,
+                *("prefect", "worker", "start", "--pool", POOL, "--type", "process"),
+                # Pauses do not count: a run that waits for a person holds no process.
+                *("--limit", "1", "--name", "restem", "--install-policy", "never"),
+            ],
             env,
         )
         self.pages = Part("pages", [*python, "flows.ops.pages", str(pages)], env)
@@ -233,6 +235,8 @@ def environment(api: str, pages: str) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "5"),
         # A server that was killed is back in seconds; 2^1 + ... + 2^7 s outlast it.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
+        # What the server answers while its database is away.
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
         # Runs start in a folder of their own; the flows are found all the same.
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]),

@@ -103,7 +103,8 @@ class Pages(BaseHTTPRequestHandler):
 
     def _meant_for_us(self) -> bool:
         host = self.headers.get("Host", "").rsplit(":", 1)[0]
-        if host in _LOCAL or self.server.server_address[0] != "127.0.0.1":
+        address: Any = self.server.server_address
+        if host in _LOCAL or address[0] != "127.0.0.1":
             return True
         self._fail(HTTPStatus.FORBIDDEN, "this server answers on 127.0.0.1 only")
         return False

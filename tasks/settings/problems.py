@@ -43,7 +43,8 @@ class DataSettings(Section):
     train: DataSet = Field(
         default="synthetic_math", description="Data set whose training split is used."
     )
-    test: DataSet | Literal["same"] = Field(
+    # One list of choices: a union shows as two unnamed forms in the UI.
+    test: Literal[DataSet, "same"] = Field(
         default="same", description="Data set whose test split is used; `same` is that of training."
     )
     source: str = Field(

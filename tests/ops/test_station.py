@@ -35,7 +35,10 @@ def test_a_run_with_its_own_server_is_said(tmp_path) -> None:
     """Two servers on one SQLite file would fail in many ways."""
     other = Station(tmp_path / "other", free_port(), free_port())
     (other.home / "prefect").mkdir(parents=True)
-    lock = "import fcntl,sys,time; f=open(sys.argv[1],'w'); fcntl.flock(f,fcntl.LOCK_SH); print(1,flush=True); time.sleep(60)"
+    lock = (
+        "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_SH); "
+        "print(1, flush=True); time.sleep(60)"
+    )
     path = str(other.home / "prefect" / "users.lock")
     holder = subprocess.Popen([sys.executable, "-c", lock, path], stdout=subprocess.PIPE)
     try:

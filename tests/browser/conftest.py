@@ -1,0 +1,128 @@
+"""A person at Prefect's UI: headless Chromium on a real station."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
+
+from flows.bench.resume import SMALL
+from flows.config import load_config
+from tests.ops.conftest import Station, station, until
+
+__all__ = ["station"]
+PICTURES = Path(__file__).resolve().parent.parent.parent / "docs" / "pictures"
+# A run of the small demo takes under a minute; beside other tests on two cores, several.
+PATIENCE = 300.0
+# The UI asks the server every few seconds, and later on a busy machine.
+expect.set_options(timeout=120_000)
+SIZE = {"width": 1280, "height": 800}
+
+
+@dataclass
+class Person:
+    """What a person does in the UI."""
+
+    page: Page
+    station: Station
+
+    @property
+    def ui(self) -> str:
+        return f"http://127.0.0.1:{self.station.port}"
+
+    def open_form(self, deployment: str) -> None:
+        """From the first page to the form of a custom run."""
+        self.page.goto(self.ui)
+        self.page.get_by_role("link", name="Deployments", exact=True).click()
+        self.page.get_by_role("link", name=deployment, exact=True).click()
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Custom run").click()
+        expect(self.page.get_by_role("heading", name="Parameters")).to_be_visible()
+
+    def fill(self, field: str, value: str) -> None:
+        """Fill the first field of this title."""
+        self.page.get_by_label(f"{field} (Optional)", exact=True).first.fill(value)
+
+    def submit(self) -> str:
+        """Start the run; its id, from the page that shows it."""
+        view = self.page.get_by_role("button", name="View run")
+        for _ in range(3):  # a server under load may refuse once, and says so; a person tries again
+            self.page.get_by_role("button", name="Submit").click()
+            with contextlib.suppress(TimeoutError):
+                view.click(timeout=30_000)
+                self.page.wait_for_url("**/runs/flow-run/**")
+                return self.page.url.split("flow-run/")[1].split("?")[0].strip("/")
+        pytest.fail("the form started no run")
+
+    def open_run(self, run: str) -> None:
+        self.page.goto(f"{self.ui}/v2/runs/flow-run/{run}")
+
+    def sees_state(self, run: str, state: str) -> None:
+        """Wait until the run is in this state, and see it in the head of its page."""
+        until(lambda: self.station.state(run)["name"] == state, PATIENCE)
+        head = self.page.locator("main [data-slot=badge]")
+        expect(
+            head.get_by_text(state, exact=True)
+            .or_(head.filter(has_text=re.compile(f"^{state}$")))
+            .first
+        ).to_be_visible()
+
+    def choose(self, item: str) -> None:
+        """Choose from the menu of the run's page, and confirm."""
+        self.page.get_by_role("button", name="Open menu").click()
+        self.page.get_by_role("menuitem", name=item, exact=True).click()
+        dialog = self.page.get_by_role("alertdialog").or_(self.page.get_by_role("dialog"))
+        dialog.get_by_role("button", name=item).last.click()
+
+    def take(self, name: str) -> None:
+        """Keep a picture for the documentation, when asked for."""
+        if os.environ.get("RESTEM_PICTURES"):
+            PICTURES.mkdir(exist_ok=True)
+            self.page.wait_for_timeout(1500)  # fonts and animations
+            self.page.screenshot(path=PICTURES / f"{name}.png")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is, or a skip that says what is missing."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture
+def person(chromium: str, station: Station, small: str) -> Iterator[Person]:
+    """A browser window of its own for each test."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport=SIZE)
+        page.set_default_timeout(60_000)
+        yield Person(page, station)
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def small(station: Station) -> str:
+    """A deployment with the small demo's parameters, as an operator would add one."""
+    known = station.deployment("rest-em/math-demo")
+    config = load_config("math-demo", [*SMALL, "iterations=1"]).model_dump(mode="json")
+    copied = (
+        "flow_id",
+        "entrypoint",
+        "path",
+        "pull_steps",
+        "parameter_openapi_schema",
+        "enforce_parameter_schema",
+        "work_pool_name",
+    )
+    fields = {name: known[name] for name in copied}
+    station.api.post("/deployments/", {**fields, "name": "small", "parameters": {"config": config}})
+    return "small"

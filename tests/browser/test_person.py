@@ -1,0 +1,85 @@
+"""The form's words and bounds, a review between iterations, and Cancel."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from flows.bench.resume import SMALL
+from flows.config import RestEmConfig
+from tests.browser.conftest import Person
+from tests.ops.conftest import LONG, family, until
+
+
+def test_every_field_of_the_form_has_its_words(person: Person) -> None:
+    person.open_form("small")
+    expect(person.page.get_by_text("Finetune (M-step)")).to_be_visible()
+    text = person.page.inner_text("main")
+    schema = RestEmConfig.model_json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    for section in sections:
+        for name, field in section["properties"].items():
+            words = (
+                field.get("description")
+                or schema["$defs"][field["$ref"].split("/")[-1]]["description"]
+            )
+            assert words.split(". ")[0] in text, name
+    titles = [f"{t} (Optional)" for t in ("Problems", "Base policy", "Generate (E-step)", "Filter")]
+    titles += [f"{t} (Optional)" for t in ("Finetune (M-step)", "Evaluate")]
+    places = [text.index(f"\n{title}") for title in titles]
+    assert places == sorted(places)
+
+
+def test_a_value_out_of_bounds_is_refused_in_the_form(person: Person) -> None:
+    person.open_form("small")
+    person.fill("Iterations", "99")
+    person.page.get_by_role("button", name="Submit").click()
+    field = person.page.get_by_label("Iterations (Optional)", exact=True).first
+    assert "20" in field.evaluate("field => field.validationMessage")
+    assert person.page.get_by_role("button", name="View run").count() == 0  # nothing was started
+    person.take("refused")
+
+
+@pytest.mark.parametrize("decision", ["continue", "stop"])
+def test_a_person_reviews_an_iteration(person: Person, decision: str) -> None:
+    run = person.station.start(*_review(9 if decision == "stop" else 10), name="rest-em/small")
+    person.open_run(run)
+    person.sees_state(run, "Suspended")
+    until(lambda: person.station.engine(run) is None)  # no process is held meanwhile
+    page = person.page
+    page.get_by_role("button", name="Open menu").click()
+    page.get_by_role("menuitem", name="Resume").click()
+    form = page.get_by_role("dialog")
+    expect(form.get_by_text("greedy").first).to_be_visible()  # the metrics to decide by
+    if decision == "stop":
+        form.get_by_role("button", name="Select Decision").click()
+        page.get_by_role("option", name="stop").click()
+    else:
+        form.get_by_label("Temperature (Optional)").fill("0.9")
+        person.take("review")
+    form.get_by_role("button", name="Resume").click()
+    person.sees_state(run, "Completed")
+    name = person.station.api.get(f"/flow_runs/{run}")["name"]
+    kept = json.loads((person.station.home / "runs" / name / "reviews.json").read_text())
+    assert kept["1"]["decision"] == decision
+    assert kept["1"]["temperature"] == (0.7 if decision == "stop" else 0.9)
+    last = max(step["iteration"] for step in person.station.steps(run) if step["step"] == "measure")
+    assert last == (1 if decision == "stop" else 2)
+
+
+def test_cancel_leaves_no_process(person: Person) -> None:
+    run = person.station.start(*LONG, "seed=11", name="rest-em/small")
+    pid = person.station.wait_for_work(run)
+    pids = family(pid)
+    assert len(pids) > 2  # the flow, its nursery, an engine
+    person.open_run(run)
+    person.choose("Cancel")
+    person.station.gone(pids, 10.0)
+    person.sees_state(run, "Cancelled")
+    person.take("cancelled")
+
+
+def _review(seed: int) -> tuple[str, ...]:
+    return (*SMALL, f"seed={seed}", "review=true")

@@ -1,0 +1,81 @@
+"""Start a run in the form, follow it, read its report; a failed one is retried from the cache."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Person
+from tests.ops.conftest import until
+
+
+def test_a_person_starts_a_run_and_reads_its_report(person: Person) -> None:
+    person.open_form("small")
+    person.fill("Iterations", "2")
+    person.fill("Seed", "7")
+    person.take("form")
+    run = person.submit()
+    person.sees_state(run, "Running")
+    person.take("running")
+    person.sees_state(run, "Completed")
+    head = json.loads(person.station.command("status", "--json").stdout)
+    assert head["state"] == "completed" and len(head["iterations"]) == 3
+    page = person.page
+    expect(page.get_by_label("breadcrumb").get_by_text(head["run"])).to_be_visible()
+    person.take("run")
+    page.get_by_role("tab", name="Artifacts").click()
+    person.take("artifacts")
+    page.get_by_text(f"report-{head['run']}").first.click()
+    expect(page.get_by_role("img", name="Accuracy over iterations")).to_be_visible()
+    expect(page.get_by_role("cell", name="base")).to_be_visible()
+    person.take("report")
+    person.open_run(run)
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text(f"page-{head['run']}").first.click()
+    link = page.get_by_role("link", name="The whole report").get_attribute("href")
+    assert link is not None and link.endswith(f"/runs/{head['run']}/report.html")
+    page.goto(link)
+    expect(page.get_by_text(head["run"]).first).to_be_visible()
+    person.take("page")
+
+
+def test_a_run_that_failed_is_retried_and_finds_what_was_done(person: Person) -> None:
+    work = person.station.home / "work"
+    person.open_form("small")
+    person.fill("Iterations", "2")
+    person.fill("Seed", "8")
+    run = person.submit()
+    # The disk plays a trick: where the second trainer wants its folder there is a file.
+    until(lambda: [s for s in person.station.steps(run) if s["label"] == "measure p1"])
+    work.rmdir()
+    work.write_text("in the way")
+    person.sees_state(run, "Failed")
+    before = {s["label"]: s["artifact"] for s in person.station.steps(run)}
+    assert "select 2" in before and "finetune 2" not in before
+    person.take("failed")
+    work.unlink()
+    person.choose("Retry")
+    person.sees_state(run, "Completed")
+    after = {s["label"]: s for s in person.station.steps(run)}
+    assert {after[label]["state"] for label in before} == {"Cached"}
+    assert {s["state"] for label, s in after.items() if label not in before} == {"Completed"}
+    person.page.get_by_role("tab", name="Task Runs").click()
+    expect(person.page.get_by_text("Cached").first).to_be_visible()
+    person.take("retried")
+    runs = person.station.api.post(
+        "/task_runs/filter",
+        {
+            "flow_runs": {"id": {"any_": [run]}},
+            "task_runs": {"state": {"name": {"any_": ["Cached"]}}},
+        },
+    )
+    assert {one["name"] for one in runs} >= set(before)
+
+
+def test_the_page_server_gives_reports_alone(person: Person) -> None:
+    pages = f"http://127.0.0.1:{person.station.pages}"
+    assert httpx.get(pages).status_code == 200
+    for path in ("/runs/../../etc/passwd", "/runs/%2e%2e/prefect/server.json", "/etc/passwd"):
+        assert httpx.get(pages + path).status_code == 404

@@ -1,0 +1,26 @@
+"""The processes of docker-compose.yml, once for all tests that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from scripts.topology import Topology
+from scripts.topology_local import missing
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Topology]:
+    """Gives a topology that was not started, or skips and says what is missing."""
+    if lacking := missing():
+        names = " ".join(lacking)
+        pytest.skip(f"not installed: {names} (Debian: apt-get install {names})")
+    return lambda: Topology(tmp_path_factory.mktemp("topology"))
+
+
+@pytest.fixture(scope="session")
+def topology(start: Callable[[], Topology]) -> Iterator[Topology]:
+    """A topology that is up."""
+    with start() as found:
+        yield found
