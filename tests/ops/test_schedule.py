@@ -65,10 +65,10 @@ def _drop_the_rest(station: Station) -> None:
 def test_the_second_run_of_a_schedule_is_all_cached(station: Station) -> None:
     first, second = _scheduled(station, 2, "seed=41")[:2]
     assert _name(station, first) == _name(station, second)
-    # The journal is the last attempt's, and the task runs are the server's word for the same.
+    # The journal is the last attempt's; the server's word is the task runs, told it by events.
     assert {step["state"] for step in station.steps(second)} == {"Cached"}
-    assert _states(station, second) == {"Cached"}
-    assert "Completed" in _states(station, first)
+    until(lambda: _states(station, second) == {"Cached"})
+    until(lambda: "Completed" in _states(station, first))
 
 
 def test_a_schedule_with_fresh_seeds_draws_anew(station: Station) -> None:
@@ -91,7 +91,8 @@ def test_runs_started_at_once_queue(station: Station) -> None:
             break
         time.sleep(0.2)
     assert together == 1
-    assert _states(station, runs[2]) == {"Cached"}
+    # Whichever of the two equal ones came second.
+    until(lambda: any(_states(station, runs[n]) == {"Cached"} for n in (0, 2)))
     until(lambda: station.slots() == 0)
 
 
