@@ -64,6 +64,11 @@ class Person:
     def open_run(self, run: str) -> None:
         self.page.goto(f"{self.ui}/v2/runs/flow-run/{run}")
 
+    def open_artifact(self, key: str) -> None:
+        """From the artifacts of a run's page to one of them; a key leads to its versions first."""
+        self.page.get_by_role("link", name=key).first.click()
+        self.page.get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).first.click()
+
     def sees_state(self, run: str, state: str) -> None:
         """Wait until the run is in this state, and see it in the head of its page."""
         until(lambda: self.station.state(run)["name"] == state, PATIENCE)
