@@ -79,7 +79,7 @@ def register(api: Api, file: Path = FILE) -> list[str]:
             flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(spec)})["id"]
         try:
             payload = _payload(spec, version, old)
-            api.post("/deployments/", payload | {"flow_id": flow_ids[entrypoint]}, seconds=60.0)
+            api.post("/deployments/", payload | {"flow_id": flow_ids[entrypoint]})
         except ApiError as error:
             if error.status in (409, 422):
                 raise UserError(f"{file}: deployment {spec['name']}: {error}") from None

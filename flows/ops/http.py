@@ -14,10 +14,10 @@ import urllib.request
 from typing import Any
 
 SECONDS = 10.0
-# A server on SQLite says 503 while another of its own writers holds the file; Prefect's clients
-# try again as well.
+# A server on SQLite says 503 when another of its own writers came between, however long it had
+# waited; Prefect's clients try again as well.
 _BUSY = 503
-_BUSY_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
+_BUSY_WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class ApiError(Exception):
@@ -33,34 +33,39 @@ class ApiError(Exception):
 
 
 class Api:
-    """A server's API by its address, such as http://127.0.0.1:4200/api."""
+    """A server's API.
 
-    def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
+    Args:
+        address: Such as http://127.0.0.1:4200/api.
+        seconds: How long to wait for an answer, where a call does not say it itself.
+    """
 
-    def get(self, path: str, seconds: float = SECONDS) -> Any:
+    def __init__(self, address: str, seconds: float = SECONDS) -> None:
+        self.address, self._seconds = address.rstrip("/"), seconds
+
+    def get(self, path: str, seconds: float | None = None) -> Any:
         """GET, as JSON.
 
         Raises:
             ApiError: no answer, or an error status.
         """
-        return self._patiently("GET", path, None, seconds)
+        return self._patiently("GET", path, seconds=seconds)
 
-    def post(self, path: str, body: Any, seconds: float = SECONDS) -> Any:
+    def post(self, path: str, body: Any) -> Any:
         """POST JSON, and the answer's JSON.
 
         Raises:
             ApiError: no answer, or an error status; its text has the server's own words.
         """
-        return self._patiently("POST", path, body, seconds)
+        return self._patiently("POST", path, body)
 
     def put(self, path: str, body: Any) -> Any:
         """PUT JSON; as `post`."""
-        return self._patiently("PUT", path, body, SECONDS)
+        return self._patiently("PUT", path, body)
 
     def patch(self, path: str, body: Any) -> Any:
         """PATCH with JSON; as `post`."""
-        return self._patiently("PATCH", path, body, SECONDS)
+        return self._patiently("PATCH", path, body)
 
     def healthy(self) -> bool:
         """Whether the server answers."""
@@ -69,7 +74,10 @@ class Api:
         except ApiError:
             return False
 
-    def _patiently(self, method: str, path: str, body: Any, seconds: float) -> Any:
+    def _patiently(
+        self, method: str, path: str, body: Any = None, seconds: float | None = None
+    ) -> Any:
+        seconds = seconds or self._seconds
         for wait in _BUSY_WAITS:
             try:
                 return self._ask(method, path, body, seconds)

@@ -25,6 +25,8 @@ from flows.ops.note import Note, folder, read_note, started, station
 from flows.server import START_SECONDS, prefect_environment
 from tasks.errors import StepError, UserError
 
+# SQLite lets one writer at a time in, and on a busy machine the others queue for long.
+_REGISTER_SECONDS = 90.0
 _POLL = 0.1
 # A lean server ends half a second after its last run.
 _LEAN_SECONDS = 5.0
@@ -58,7 +60,7 @@ def up(port: int, pages: int) -> tuple[Note, list[str]]:
         assert note is not None
         _wait_for(note)
         os.environ["PREFECT_API_URL"] = note["address"]
-        return _wait_for_worker(note), _register(note, fresh)
+        return note, _register(note, fresh)
 
 
 def down() -> bool:
@@ -162,15 +164,10 @@ def _wait_for(note: Note) -> None:
         time.sleep(_POLL)
 
 
-def _wait_for_worker(note: Note) -> Note:
-    """Nothing to wait for: runs that are started before the worker polls wait for it."""
-    return station() or note
-
-
 def _register(note: Note, fresh: bool) -> list[str]:
     from flows.ops import automations, deployments
 
-    api = Api(note["address"])
+    api = Api(note["address"], _REGISTER_SECONDS)
     try:
         if fresh:
             template = deployments.pool_template(folder(), sys.executable)

@@ -42,7 +42,7 @@ def until(what: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Wait for something true, and return it."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        with contextlib.suppress(ApiError, OSError, ValueError, KeyError):
+        with contextlib.suppress(ApiError, OSError, ValueError, LookupError):
             if found := what():
                 return found
         time.sleep(0.2)
