@@ -71,7 +71,7 @@ def test_other_parameters_are_refused(station: Station, parameters: dict[str, An
         ("resources__store", "../../outside"),
         ("resources__store", "file:///etc"),
         ("data__source", "/etc/passwd"),
-        ("model__base", "/root/.ssh"),
+        ("model__base", "~/.ssh"),
         ("model__prompt", "/etc/hostname.toml"),
     ],
 )
