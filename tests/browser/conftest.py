@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Page, TimeoutError, ViewportSize, expect, sync_playwright
 
 from flows.bench.resume import SMALL
 from flows.config import load_config
 from tests.ops.conftest import Station, station, until
+from tests.sandbox.conftest import image
 
-__all__ = ["station"]
+__all__ = ["image", "station"]
 PICTURES = Path(__file__).resolve().parent.parent.parent / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
 # The UI asks the server every few seconds, and later on a busy machine.
 expect.set_options(timeout=120_000)
-SIZE = {"width": 1280, "height": 800}
+SIZE = ViewportSize(width=1280, height=800)
+# Before a picture is taken: the graph of a run has drawn itself, and notices have gone.
+DRAWN_MS = 15_000
 
 
 @dataclass
@@ -61,8 +64,15 @@ class Person:
                 return self.page.url.split("flow-run/")[1].split("?")[0].strip("/")
         pytest.fail("the form started no run")
 
-    def open_run(self, run: str) -> None:
+    def open_run(self, run: str, tab: str = "Logs") -> None:
+        """The page of a run, afresh: without the notice of the form before it."""
         self.page.goto(f"{self.ui}/v2/runs/flow-run/{run}")
+        self.page.get_by_role("tab", name=tab).click()
+
+    def newest_first(self) -> None:
+        """Sort the lines of the log."""
+        self.page.get_by_role("combobox").filter(has_text="Oldest to newest").click()
+        self.page.get_by_role("option", name="Newest to oldest").click()
 
     def open_artifact(self, key: str) -> None:
         """From the artifacts of a run's page to one of them; a key leads to its versions first."""
@@ -79,6 +89,16 @@ class Person:
             .first
         ).to_be_visible()
 
+    def sees_task(self, name: str, *states: str) -> None:
+        """Look a task up by its name; each attempt that the run made shows its state."""
+        self.page.get_by_role("tab", name="Task Runs").click()
+        self.page.get_by_placeholder("Search by run name").fill(name)
+        link = self.page.get_by_role("link", name=name, exact=True)
+        expect(link).to_have_count(len(states))
+        rows = self.page.get_by_role("listitem").filter(has=link)
+        for state in states:
+            expect(rows.filter(has_text=state)).to_have_count(states.count(state))
+
     def choose(self, item: str) -> None:
         """Choose from the menu of the run's page, and confirm."""
         self.page.get_by_role("button", name="Open menu").click()
@@ -86,11 +106,21 @@ class Person:
         dialog = self.page.get_by_role("alertdialog").or_(self.page.get_by_role("dialog"))
         dialog.get_by_role("button", name=item).last.click()
 
+    def resume(self) -> None:
+        """Send the form of a review; as with any form, what a busy server refuses is sent again."""
+        form = self.page.get_by_role("dialog")
+        for _ in range(3):
+            form.get_by_role("button", name="Resume").click()
+            with contextlib.suppress(AssertionError):
+                expect(form).to_be_hidden(timeout=30_000)
+                return
+        pytest.fail("the review was not taken: " + form.inner_text())
+
     def take(self, name: str) -> None:
         """Keep a picture for the documentation, when asked for."""
         if os.environ.get("RESTEM_PICTURES"):
             PICTURES.mkdir(exist_ok=True)
-            self.page.wait_for_timeout(1500)  # fonts and animations
+            self.page.wait_for_timeout(DRAWN_MS)
             self.page.screenshot(path=PICTURES / f"{name}.png")
 
 

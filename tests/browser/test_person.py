@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 from playwright.sync_api import expect
 
 from flows.bench.resume import SMALL
-from flows.config import RestEmConfig
-from tests.browser.conftest import Person
-from tests.ops.conftest import LONG, family, until
+from flows.config import RestEmConfig, load_config
+from sandbox.owner import LABEL, containers
+from sandbox.pool import connect
+from tests.browser.conftest import PATIENCE, Person
+from tests.ops.conftest import LONG, until
+
+# A hang guard as much as the promise: what is cancelled is gone by then.
+CANCEL_SECONDS = 10.0
+# In the order of a run.
+SECTIONS = (
+    "Problems",
+    "Base policy",
+    "Generate (E-step)",
+    "Filter",
+    "Execute (code only)",
+    "Finetune (M-step)",
+    "Evaluate",
+    "Resources (change no result)",
+)
 
 
 def test_every_field_of_the_form_has_its_words(person: Person) -> None:
@@ -26,9 +43,7 @@ def test_every_field_of_the_form_has_its_words(person: Person) -> None:
                 or schema["$defs"][field["$ref"].split("/")[-1]]["description"]
             )
             assert " ".join(words.split(". ")[0].split()) in " ".join(text.split()), name
-    titles = [f"{t} (Optional)" for t in ("Problems", "Base policy", "Generate (E-step)", "Filter")]
-    titles += [f"{t} (Optional)" for t in ("Finetune (M-step)", "Evaluate")]
-    places = [text.index(f"\n{title}") for title in titles]
+    places = [text.index(f"\n{title} (Optional)") for title in SECTIONS]
     assert places == sorted(places)
 
 
@@ -59,7 +74,7 @@ def test_a_person_reviews_an_iteration(person: Person, decision: str) -> None:
     else:
         form.get_by_label("Temperature (Optional)").fill("0.9")
         person.take("review")
-    form.get_by_role("button", name="Resume").click()
+    person.resume()
     person.sees_state(run, "Completed")
     name = person.station.api.get(f"/flow_runs/{run}")["name"]
     kept = json.loads((person.station.home / "runs" / name / "reviews.json").read_text())
@@ -70,15 +85,37 @@ def test_a_person_reviews_an_iteration(person: Person, decision: str) -> None:
 
 
 def test_cancel_leaves_no_process(person: Person) -> None:
+    parts = _pids(person)
     run = person.station.start(*LONG, "seed=11", name="rest-em/small")
-    pid = person.station.wait_for_work(run)
-    pids = family(pid)
-    assert len(pids) > 2  # the flow, its nursery, an engine
+    person.station.wait_for_work(run)
+    assert len(_pids(person) - parts) > 2  # the flow, its nursery, an engine
     person.open_run(run)
     person.choose("Cancel")
-    person.station.gone(pids, 10.0)
+    until(lambda: not _pids(person) - parts, CANCEL_SECONDS)
     person.sees_state(run, "Cancelled")
+    person.open_run(run)
     person.take("cancelled")
+
+
+def test_cancel_leaves_no_container(person: Person, image: str) -> None:
+    parts = _pids(person)
+    config = load_config("code-demo", [*LONG, "seed=12"]).model_dump(mode="json")
+    run = person.station.start_with({"config": config}, "rest-em/code-demo")
+    with contextlib.closing(connect()) as engine:
+
+        def theirs(pids: set[int]) -> list[str]:
+            return [c["Id"] for pid in pids for c in containers(engine, LABEL, str(pid))]
+
+        mine = until(lambda: theirs(pids := _pids(person) - parts) and pids, PATIENCE)
+        person.open_run(run)
+        person.choose("Cancel")
+        until(lambda: not theirs(mine) and not _pids(person) - parts, CANCEL_SECONDS)
+    person.sees_state(run, "Cancelled")
+
+
+def _pids(person: Person) -> set[int]:
+    """Processes of the station's home: its parts, and whatever its runs have started."""
+    return {process.pid for process in person.station.processes()}
 
 
 def _review(seed: int) -> tuple[str, ...]:
