@@ -19,7 +19,7 @@ from flows.run_page import RunPage
 from flows.services import Services
 from tasks.artifacts import ArtifactRef, Json
 from tasks.prefect_cache import drop_broken_record, record_key, task_of
-from tasks.runtime import home
+from tasks.runtime import Runtime, home
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find
 
@@ -55,6 +55,11 @@ class PrefectCaller:
         self._states[ref.location] = state
         self._log(call, ref, iteration, group, state.name == "Cached", started)
         return ref
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps."""
+        return self._services.runtime
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""
