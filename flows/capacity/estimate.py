@@ -232,6 +232,12 @@ def words(made: Estimate | None) -> str:
     return f"{text} ({made.source})"
 
 
+def compared(made: Json, took: float | None) -> str:
+    """An estimate beside what the run took, if it is done."""
+    text = f"estimated {duration(made['seconds'])} ({made['source']})"
+    return text if took is None else f"{text}, took {duration(took)}"
+
+
 def duration(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 120:
@@ -246,4 +252,3 @@ def _tokens(stage: Stage, parts: Parts) -> int:
 
 def _place(config: RestEmConfig) -> Path:
     return home() / "parts" / f"{parts_key(config)}.json"
-

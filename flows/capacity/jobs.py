@@ -7,12 +7,16 @@ next stage waits for the one before, for so does the loop (flows/loop.py).
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from flows.capacity.batching import drawn, shard_seconds, steady_seconds
-from flows.capacity.parts import Parts
+from flows.capacity.parts import EngineParts, Parts
+
+# What best-fit packing leaves no room in, where rows are of unlike lengths (tasks/finetune).
+FILL = 0.97
 
 
 class Lane(StrEnum):
@@ -102,25 +106,63 @@ class Job:
     needs: list[int] = field(default_factory=list)
 
 
+class Durations:
+    """How long shards take; of each size a few are worked out, and runs draw among them."""
+
+    VARIANTS = 16
+
+    def __init__(
+        self,
+        engine: EngineParts,
+        lengths: tuple[int, ...],
+        greedy_lengths: tuple[int, ...],
+        *,
+        stream: bool = False,
+    ) -> None:
+        """Of shards on an engine.
+
+        Args:
+            engine: What it costs.
+            lengths: Of completions.
+            greedy_lengths: Of greedy ones.
+            stream: The next shard fills the places that the tail of this one leaves.
+        """
+        self._engine, self._stream = engine, stream
+        self._lengths = {False: lengths, True: greedy_lengths}
+        self._known: dict[tuple[Shard, bool, int], tuple[float, float]] = {}
+
+    def of(self, shard: Shard, greedy: bool, draw: random.Random) -> tuple[float, float]:
+        """Seconds of a shard, and those more that it takes where no other follows it."""
+        variant = draw.randrange(self.VARIANTS)
+        key = shard, greedy, variant
+        if key not in self._known:
+            engine = self._engine
+            drew = drawn(self._lengths[greedy], shard.rows, random.Random(variant))
+            work, drain = shard_seconds(engine, shard.problems, drew), 0.0
+            if self._stream:
+                steady = min(work, steady_seconds(engine, shard.problems, drew))
+                work, drain = steady, work - steady
+            self._known[key] = work, drain
+        return self._known[key]
+
+
 def train_seconds(parts: Parts, how: Training, rows: int) -> float:
     """Seconds of one fine-tune that no check stops early."""
     train = parts.train
     sequences = packed(rows, train.tokens_row, how)
-    steps = -(-how.epochs * -(-sequences // how.batch_size) // 1)
+    steps = math.ceil(how.epochs * math.ceil(sequences / how.batch_size))
     done = steps * min(how.batch_size, sequences)
     checks = min(how.checks, steps)
-    return train.start + rows * train.row + done * train.sequence + checks * (
-        train.check + train.save
+    return (
+        train.start + rows * train.row + done * train.sequence + checks * (train.check + train.save)
     )
 
 
 def packed(rows: int, tokens_row: float, how: Training) -> int:
-    """Sequences that so many rows make."""
-    if not how.packing:
+    """Sequences that so many rows make; a row is never split."""
+    if not rows or not how.packing or tokens_row > how.max_length / 2:
         return rows
-    each = max(1, int(how.max_length // tokens_row)) if tokens_row else 1
-    # Rows of unlike lengths fill a sequence nearly whole, but a row is never split.
-    return max(1, -(-rows // each), round(rows * tokens_row / how.max_length)) if rows else 0
+    return max(1, math.ceil(rows * tokens_row / (FILL * how.max_length)))
 
 
 def jobs_of(
@@ -132,6 +174,7 @@ def jobs_of(
     overlap: bool,
     stream: bool = False,
     seed: int = 0,
+    durations: Durations | None = None,
 ) -> list[Job]:
     """All jobs of a run, in the order in which they are asked for.
 
@@ -143,7 +186,11 @@ def jobs_of(
         overlap: Score a shard as soon as it is sampled.
         stream: Engines start the next shard while the last one's tail is decoded.
         seed: Of the completion lengths.
+        durations: Of shards, where several runs share them.
     """
+    durations = durations or Durations(
+        parts.engine, parts.lengths, parts.greedy_lengths, stream=stream
+    )
     jobs: list[Job] = []
     before: list[int] = []
     draw = random.Random(seed)
@@ -151,14 +198,8 @@ def jobs_of(
     for number, stage in enumerate(stages):
         mine: list[int] = []
         sampled: list[int] = []
-        lengths = parts.greedy_lengths if stage.greedy else parts.lengths
         for shard in stage.generate:
-            drew = drawn(lengths, shard.rows, draw)
-            work = shard_seconds(parts.engine, shard.problems, drew)
-            drain = 0.0
-            if stream:
-                steady = min(work, steady_seconds(parts.engine, shard.problems, drew))
-                work, drain = steady, work - steady
+            work, drain = durations.of(shard, stage.greedy, draw)
             if not sampling:
                 sampling, work = True, work + parts.first
             job = Job(Lane.ENGINE, work + parts.overhead, number, "generate", stage.iteration)

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from prefect import flow
 
@@ -176,7 +177,9 @@ class _Probe:
         self._warm(base)
         warm = self._last("generate")
         self._warm(base)
-        plain, whole = self._sample(base, greedy, sampled, self._last("generate").seconds / WARM_PROMPTS)
+        plain, whole = self._sample(
+            base, greedy, sampled, self._last("generate").seconds / WARM_PROMPTS
+        )
         loaded = [line for line in self._all("generate")[1:] if line.group != "generate start"]
         engine = fit_engine(loaded, config.resources.batch_size)
         started = [line for line in self._all("generate") if line.group == "generate start"]
@@ -292,7 +295,7 @@ class _Probe:
             group = self.call(
                 group_call("group probe", shards.verdicts, exact=domain != "math"), 0, "group"
             )
-        sets = {name: (plain.samples, plain.verdicts) for name in ("greedy", "train", "validation")}
+        sets = dict.fromkeys(("greedy", "train", "validation"), (plain.samples, plain.verdicts))
         sampled = (shards.samples, shards.verdicts)
         sizes = [size for size in config.evaluation.pass_k if size <= self._samples_of(shards)]
         settings = config.evaluation.model_copy(
@@ -321,9 +324,7 @@ class _Probe:
             verdicts=shards.verdicts,
         )
         selection = self.call(selected, 1, "select")
-        now = Iteration(
-            0, base, plain, plain, plain, shards, metrics, {}, shards, selection
-        )
+        now = Iteration(0, base, plain, plain, plain, shards, metrics, {}, shards, selection)
         self.call(report_call(config, Outcome(self.problems, [now], [])), 1, "report")
         return {
             line.group: line.seconds
@@ -450,7 +451,7 @@ def _flat(lists: list[tuple[int, ...]]) -> tuple[int, ...]:
 
 def _per_step(stamps: list[float], taken: Json, facts: Json) -> float:
     """Seconds of an optimiser step: between progress reports, the last of which has a check."""
-    gaps = sorted(b - a for a, b in zip(stamps[:-1], stamps[1:-1], strict=False))
+    gaps = sorted(b - a for a, b in pairwise(stamps[:-1]))
     if gaps:
         return gaps[len(gaps) // 2]
     return taken.get("training", 0.0) / max(1, facts["steps"])

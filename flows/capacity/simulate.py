@@ -7,7 +7,7 @@ and the server is back after a restart (and a load). Where engines and scorers s
 each lane slows down while the other works.
 
 Deterministic for a seed. Not covered: networks and disks (they are inside the parts), queues of a
-shared cluster, failures of the flow's own process (what is done stays done, see docs/operations.md).
+shared cluster, failures of the flow's own process (what is done stays done: docs/operations.md).
 """
 
 from __future__ import annotations
