@@ -17,6 +17,9 @@ from tasks.errors import StepError, UserError
 if TYPE_CHECKING:
     from flows.plan import PlanCaller
 
+# A server that is not gone by then is in use by somebody else.
+GONE_SECONDS = 30.0
+
 
 def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate | None]:
     """The plan of a run, and its estimate, kept with the run; None where nothing is known yet.
@@ -48,8 +51,10 @@ def _probed(config: RestEmConfig) -> tuple[PlanCaller, Parts]:
     # As a run does: from the start of the process to the first step, and from the last to the end.
     before = time.time() - psutil.Process().create_time()
     if not (home() / "prefect" / "prefect.db").exists():
-        with prefect_server():  # the database is made once in the life of a RESTEM_HOME
+        # The database is made once in the life of a RESTEM_HOME; a run's server starts without.
+        with prefect_server() as address:
             pass
+        _until_gone(address)
     began = time.perf_counter()
     warm_up()
     with prefect_server():
@@ -73,3 +78,12 @@ def _probed(config: RestEmConfig) -> tuple[PlanCaller, Parts]:
     parts = Parts.from_json({**raw, "start": start})
     keep_parts(config, parts)
     return caller, parts
+
+
+def _until_gone(address: str) -> None:
+    """Wait until a server that nobody uses any more has ended."""
+    from flows.server import healthy
+
+    deadline = time.monotonic() + GONE_SECONDS
+    while healthy(address) and time.monotonic() < deadline:
+        time.sleep(0.2)
