@@ -37,7 +37,8 @@ def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate 
     if parts is None:
         return caller, None
     made = estimate(config, caller.to_do, caller.splits, parts)
-    write(made)
+    if caller.to_do:  # else the run is done, and an earlier estimate of it is worth keeping
+        write(made)
     return caller, made
 
 

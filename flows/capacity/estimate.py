@@ -13,6 +13,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from flows.capacity.history import of_runs
 from flows.capacity.jobs import Shard, Stage, jobs_of
 from flows.capacity.parts import Json, Parts
 from flows.capacity.shape import Planned, expected_rows, shard_of, stages_of, training_of
@@ -161,12 +162,12 @@ def keep_parts(config: RestEmConfig, parts: Parts) -> None:
 
 
 def known_parts(config: RestEmConfig) -> Parts | None:
-    """What a probe measured of the same model, engine and machine settings, if any."""
+    """What was measured of the same model, engine and machine settings: by a probe or in a run."""
     try:
         kept = json.loads(_place(config).read_text())
         parts = Parts.from_json(kept["parts"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return of_runs(parts_key(config), parts_key)
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept["made"]))
     return replace(parts, source=f"{parts.source} of {day}")
 
@@ -228,7 +229,7 @@ def words(made: Estimate | None) -> str:
     if made.start:
         text += f", and {duration(made.start)} to start and end"
     if made.most > 1.05 * made.seconds:
-        text += f"; {duration(made.most)} if all samples are right"
+        text += f"; at most {duration(made.most)}, if every sample is kept up to the cap"
     return f"{text} ({made.source})"
 
 
