@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from prefect import State, get_run_logger
 from flows import alarm
 from flows.console import Console, metric_cell, metric_order
 from flows.journal import Journal
+from flows.lanes import Ask, Chain
 from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
@@ -55,6 +57,15 @@ class PrefectCaller:
         self._states[ref.location] = state
         self._log(call, ref, iteration, group, state.name == "Cached", started)
         return ref
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side; their lines are printed when all are through."""
+
+        def perform(ask: Ask) -> ArtifactRef:
+            return self.call(ask.call, ask.iteration, ask.group)
+
+        with self.console.together():
+            self._services.lanes(perform).run(chains)
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""
