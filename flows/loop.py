@@ -185,6 +185,7 @@ class Loop:
             problems=self.problems,
             samples=drawn.samples,
             verdicts=drawn.verdicts,
+            adaptive=bool(self.drawing.enough or self.drawing.hard_samples),
         )
         return self.caller.call(call, number + 1, "select")
 

@@ -107,6 +107,15 @@ class ChildEngine:
         completions.extend(found[i] for i in range(len(requests)))
         return completions
 
+    def pids(self) -> list[int]:
+        """Process ids of the children that live."""
+        return [line.child.pid for seat in self._seats if (line := seat.line) is not None]
+
+    @property
+    def loading_seconds(self) -> float:
+        """From the starts of children to their first words, in all."""
+        return sum(line.loading for seat in self._seats for line in seat.lines)
+
     def close(self) -> None:
         """End the children; shards under way fail."""
         self._closed = True
@@ -156,7 +165,8 @@ class _Seat:
 
     def __init__(self, start: Callable[[int], Child], number: int, stall: float) -> None:
         self._start, self._number, self._stall = start, number, stall
-        self._line: Line | None = None
+        self.line: Line | None = None
+        self.lines: list[Line] = []  # all that there were
         self._positions = 0
         self._users = 0
         self._alone = False
@@ -174,15 +184,16 @@ class _Seat:
                 self._call(work, places)
 
     def close(self) -> None:
-        line, self._line = self._line, None
+        line, self.line = self.line, None
         if line is not None:
             line.close()
 
     def _call(self, work: _Work, places: list[int]) -> Message:
         with self._turn:
-            if self._line is None or not self._line.alive:
-                self._line = Line(self._start(self._number), self._stall)
-            line = self._line
+            if self.line is None or not self.line.alive:
+                self.line = Line(self._start(self._number), self._stall)
+                self.lines.append(self.line)
+            line = self.line
         request = {**work.message(places), "positions": self._positions}
         try:
             answer = line.ask(request, lambda message: work.take(places, message))

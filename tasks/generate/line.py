@@ -36,7 +36,8 @@ class Line:
         """
         self.child, self._stall = child, stall
         self.spoke = False  # whether it ever said anything: then its model was loaded
-        self._heard = time.monotonic()
+        self._heard = self._since = time.monotonic()
+        self.loading = 0.0  # seconds until it first spoke
         self._ids = itertools.count()
         self._boxes: dict[int, queue.SimpleQueue[Message | None]] = {}
         self._gone = False
@@ -106,7 +107,9 @@ class Line:
     def _listen(self) -> None:
         try:
             while (message := self.child.receive()) is not None:
-                self._heard, self.spoke = time.monotonic(), True
+                self._heard = time.monotonic()
+                if not self.spoke:
+                    self.spoke, self.loading = True, self._heard - self._since
                 if (box := self._boxes.get(message.get("id", -1))) is not None:
                     box.put(message)
         except (OSError, ValueError):  # closed by whoever ended the child
