@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from prefect import State, get_run_logger
 from flows import alarm
 from flows.console import Console, metric_cell, metric_order
 from flows.journal import Journal
+from flows.lanes import Ask, Chain
 from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
@@ -60,6 +62,15 @@ class PrefectCaller:
     def runtime(self) -> Runtime:
         """The surroundings of the steps."""
         return self._services.runtime
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side; their lines are printed when all are through."""
+
+        def perform(ask: Ask) -> ArtifactRef:
+            return self.call(ask.call, ask.iteration, ask.group)
+
+        with self.console.together():
+            self._services.lanes(perform).run(chains)
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""
@@ -120,6 +131,7 @@ class PrefectCaller:
             "label": call.label,
             "state": "Cached" if cached else "Completed",
             "took": round(time.perf_counter() - started, 3),
+            "ended": round(time.time(), 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
             "rows": ref.rows,

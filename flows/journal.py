@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -66,6 +67,7 @@ class Journal:
         }
         (self.folder / "steps.jsonl").write_text("")
         self._reached = set(reached(self.folder))
+        self._lock = threading.Lock()
         self._write()
 
     @property
@@ -74,7 +76,11 @@ class Journal:
         return self.folder / "logs"
 
     def step(self, entry: Json) -> None:
-        """Add the line of one step call."""
+        """Add the line of one step call; from any thread."""
+        with self._lock:
+            self._add(entry)
+
+    def _add(self, entry: Json) -> None:
         with (self.folder / "steps.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
         if entry["artifact"] not in self._reached:
@@ -84,8 +90,9 @@ class Journal:
 
     def warn(self, text: str) -> None:
         """Keep a warning with the run."""
-        self._head["warnings"].append(text)
-        self._write()
+        with self._lock:
+            self._head["warnings"].append(text)
+            self._write()
 
     def end(self, state: str, **facts: Any) -> None:
         """Close the journal with a final state."""

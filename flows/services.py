@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
+from flows.lanes import AHEAD, SAMPLE, SCORE, Lanes, Perform
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.errors import UserError
 from tasks.runtime import Progress, Runtime, home
@@ -16,6 +18,8 @@ from tasks.stage import close_nursery, nursery, preload
 PRELOAD = ["tasks.warm"]
 # A math answer that the checker has not settled by then is a checker error (tasks/filter/pool.py).
 GRADE_SECONDS = 5.0
+# Shards that an engine has at once.
+IN_FLIGHT = 2
 
 
 def warm_up() -> None:
@@ -54,7 +58,8 @@ class Services:
         """
         preload(PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
-        self._isolate = isolate
+        self.isolate = isolate
+        self._lock = threading.RLock()
         self._engine: Any = None
         self._engine_of: tuple[str, ...] = ()
         self._pool: Any = None
@@ -71,7 +76,20 @@ class Services:
             isolate=isolate,
         )
 
+    def lanes(self, perform: Perform) -> Lanes:
+        """The lanes of this machine.
+
+        A sampling engine gets the next shard while the last long samples of one are finished, so
+        that it never runs half empty. Scoring spreads over the cores by itself.
+        """
+        widths = {SAMPLE: IN_FLIGHT, SCORE: 1}
+        return Lanes(perform, widths, self.close, AHEAD)
+
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
+        with self._lock:
+            return self._engine_for(model, settings)
+
+    def _engine_for(self, model: ArtifactRef, settings: Json) -> Any:
         wanted = (model.digest, settings["engine"], settings["dtype"])
         if self._engine_of != wanted:
             if self._needed is not None:
@@ -84,7 +102,7 @@ class Services:
 
     def _open(self, folder: Path, settings: Json) -> Any:
         resources = self._resources
-        if not self._isolate:
+        if not self.isolate:
             from tasks.generate.transformers_engine import TransformersEngine
 
             return TransformersEngine(
@@ -103,9 +121,14 @@ class Services:
             dtype=settings["dtype"],
             log=self._logs / f"engine-{settings['engine']}.log",
             home=home(),
+            say=lambda text: self.runtime.say(text),
         )
 
     def _get_grader(self, sandbox: Json | None = None, checker: str = "") -> Any:
+        with self._lock:
+            return self._grader_for(sandbox, checker)
+
+    def _grader_for(self, sandbox: Json | None, checker: str) -> Any:
         if checker:
             from tasks.filter.exact import ExactGrader, HandGrader
 

@@ -83,7 +83,8 @@ def perform(call: Call, runtime: Runtime) -> ArtifactRef:
         started = time.perf_counter()
         with store.draft(kind, key) as draft:
             call.step.fill(call, draft, runtime)
-            draft.stats["seconds"] = round(time.perf_counter() - started, 3)
+            waited = draft.stats.pop("waited", 0.0)
+            draft.stats["seconds"] = round(time.perf_counter() - started - waited, 3)
             draft.stats["provenance"] = provenance(call)
         shutil.rmtree(runtime.work(key), ignore_errors=True)
         ref = store.lookup(kind, key)

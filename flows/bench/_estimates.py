@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +54,16 @@ def run(shape: Shape, folder: Path) -> Run:
     """Do it."""
     _, wall = _restem(folder, "run", shape.config, *shape.flags)
     facts = json.loads(_restem(folder, "status", "latest", "--json")[0])
-    stages: dict[tuple[int, str], float] = defaultdict(float)
+    ends: dict[tuple[int, str], float] = {}
     for line in facts["steps"]:
         step, _, name = line["step"].partition(" ")
-        whole = name if step in ("generate", "score") else line["step"]
-        stages[line["iteration"], whole] += line["took"]
+        key = line["iteration"], name if step in ("generate", "score") else line["step"]
+        ends[key] = max(ends.get(key, 0.0), line["ended"])
+    # As in the simulation: a stage lasts from the end of the one before it.
+    stages, before = {}, facts["started"]
+    for key, end in ends.items():
+        stages[key] = max(0.0, end - before)
+        before = max(before, end)
     return Run(facts["seconds"], wall, stages)
 
 

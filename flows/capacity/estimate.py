@@ -3,7 +3,8 @@
 What is assumed, beside that the machine stays as it was: later policies write solutions as long as
 the base policy's, they are right as often, and no fine-tune is stopped early by validation. A
 policy that learns a lot keeps more rows, so `at most` gives the time where every sample is kept up
-to the cap.
+to the cap. Where verdicts decide how many samples a problem gets (sampling.enough, hard_samples),
+all that may be drawn is counted.
 """
 
 from __future__ import annotations
@@ -130,18 +131,14 @@ def _simulated(
 ) -> Result:
     how = training_of(config.finetune, splits["validation"])
     servers = servers_of(config, parts)
-    jobs = jobs_of(stages, parts, how, scorers=1, overlap=overlaps(config), seed=seed)
+    jobs = jobs_of(stages, parts, how, scorers=1, overlap=True, seed=seed)
     return simulate(jobs, servers)
 
 
 def servers_of(config: RestEmConfig, parts: Parts) -> Servers:
-    """Who works in a run of this configuration: one engine, one shard scored at a time."""
-    return Servers(load=parts.engine.load)
-
-
-def overlaps(config: RestEmConfig) -> bool:
-    """Whether a shard is scored while the next one is sampled."""
-    return False
+    """Who works in a run of this configuration; one shard is scored at a time, on all cores."""
+    engines = len(config.resources.endpoints) or config.resources.engines
+    return Servers(engines=engines, load=parts.engine.load)
 
 
 def largest(planned: list[Planned]) -> tuple[Shard, Shard]:

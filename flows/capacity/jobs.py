@@ -1,8 +1,9 @@
 """The jobs of a run and what each waits for: the DAG that the simulation works through.
 
-A set of samples (test, draw, ...) is a stage. Its shards are generated and scored; in turn (all
-are generated, then all are scored) or overlapped (a shard is scored as soon as it is there). The
-next stage waits for the one before, for so does the loop (flows/loop.py).
+A set of samples (test, draw, ...) is a stage. Its shards are generated and scored: overlapped (a
+shard is scored as soon as it is there, and sets that follow each other go on without a barrier, as
+in flows/loop.py) or in turn (a set is generated, then scored, then the next). A step without shards
+waits for all that came before it, and what comes after waits for it.
 """
 
 from __future__ import annotations
@@ -193,22 +194,26 @@ def jobs_of(
     )
     jobs: list[Job] = []
     before: list[int] = []
+    since: list[int] = []
     draw = random.Random(seed)
     sampling = scoring = False
     for number, stage in enumerate(stages):
         mine: list[int] = []
         sampled: list[int] = []
         for shard in stage.generate:
-            work, drain = durations.of(shard, stage.greedy, draw)
+            work, drain = (parts.pace * one for one in durations.of(shard, stage.greedy, draw))
             if not sampling:
                 sampling, work = True, work + parts.first
-            job = Job(Lane.ENGINE, work + parts.overhead, number, "generate", stage.iteration)
+            job = Job(
+                Lane.ENGINE, work + parts.pace * parts.overhead, number, "generate", stage.iteration
+            )
             job.drain, job.needs = drain, list(before)
             sampled.append(len(jobs))
             jobs.append(job)
         for place, shard in enumerate(stage.score):
             score = parts.score
             work = score.shard + shard.rows * score.sample / scorers + parts.overhead
+            work *= parts.pace
             if not scoring:
                 scoring, work = True, work + score.start
             own = len(stage.score) == len(sampled)
@@ -218,11 +223,14 @@ def jobs_of(
         if stage.single == "finetune":
             work = train_seconds(parts, how, stage.rows) + parts.overhead
             mine.append(len(jobs))
-            jobs.append(Job(Lane.TRAINER, work, number, "finetune", needs=list(before)))
+            jobs.append(Job(Lane.TRAINER, work, number, "finetune", needs=since or before))
         elif stage.single:
             work = parts.once.get(stage.single, 0.0) + parts.overhead
             work += parts.per_sample.get(stage.single, 0.0) * stage.rows
             mine.append(len(jobs))
-            jobs.append(Job(Lane.MAIN, work, number, stage.single, needs=list(before)))
-        before = (mine + sampled) or before
+            jobs.append(Job(Lane.MAIN, work, number, stage.single, needs=since or before))
+        if stage.single or not overlap:
+            before, since = (mine + sampled) or before, []
+        else:
+            since = [*since, *sampled, *mine]
     return jobs

@@ -94,6 +94,8 @@ class Parts:
         per_sample: Of the steps that read all samples (group, measure, select), for each sample.
         first: Once in a run, before the first step: a sandbox, the process that others are
             forked from.
+        pace: What shards in flight together take, over what their parts say (shared processors
+            make it more than 1, idle ones that are filled make it less).
         start: From the command to the first step of the flow.
         keep: Chance that a sample becomes a training row, before the cap, by problem probed.
         source: Where the numbers are from, in words.
@@ -108,6 +110,7 @@ class Parts:
     once: Json = field(default_factory=dict)
     per_sample: Json = field(default_factory=dict)
     first: float = 0.0
+    pace: float = 1.0
     start: float = 0.0
     keep: tuple[float, ...] = (1.0,)
     source: str = ""

@@ -16,11 +16,18 @@ from dataclasses import replace
 from prefect import flow
 
 from flows.capacity.batching import shard_seconds
-from flows.capacity.jobs import Shard
+from flows.capacity.jobs import Shard, Stage, Training, jobs_of
 from flows.capacity.measured import Measured, fit_engine, fit_score
 from flows.capacity.parts import EngineParts, Json, Parts
-from flows.capacity.probe_steps import draw_shards, kept_shares, other_steps, short_finetune
+from flows.capacity.probe_steps import (
+    Together,
+    draw_shards,
+    kept_shares,
+    other_steps,
+    short_finetune,
+)
 from flows.capacity.recorder import WARM_PROMPTS, Recorder
+from flows.capacity.simulate import Servers, simulate
 from flows.config import RestEmConfig
 from flows.session import session
 from tasks.policy import base_call
@@ -61,7 +68,7 @@ def _measure(work: Recorder, greedy: Shard, sampled: Shard) -> Parts:
     warm = work.last("generate")
     work.warm(base)
     prompt = work.last("generate").seconds / WARM_PROMPTS
-    plain, whole = draw_shards(work, base, greedy, sampled, prompt)
+    plain, whole, together = draw_shards(work, base, greedy, sampled, prompt)
     loaded = [line for line in work.all("generate")[1:] if line.group != "generate start"]
     engine = fit_engine(loaded, config.resources.batch_size)
     started = [line for line in work.all("generate") if line.group == "generate start"]
@@ -79,7 +86,7 @@ def _measure(work: Recorder, greedy: Shard, sampled: Shard) -> Parts:
     greedy_lengths = _flat([n.lengths for n in whole_lines if "greedy" in n.group])
     lengths = _flat([n.lengths for n in whole_lines if "greedy" not in n.group])
     lines = work.lines[2:]
-    return Parts(
+    parts = Parts(
         engine=replace(engine, load=load + max(0.0, more)),
         score=score,
         train=train,
@@ -91,6 +98,16 @@ def _measure(work: Recorder, greedy: Shard, sampled: Shard) -> Parts:
         keep=kept_shares(work, whole),
         source="probe",
     )
+    return replace(parts, pace=_pace(parts, together))
+
+
+def _pace(parts: Parts, together: Together) -> float:
+    """What shards in flight together take, over what they would take by their parts."""
+    shards = (together.shard,) * together.count
+    still = replace(parts, first=0.0, score=replace(parts.score, start=0.0))
+    how = Training(1.0, 1, 1, True, 0)
+    jobs = jobs_of([Stage(0, "set", shards, shards)], still, how, scorers=1, overlap=True)
+    return together.seconds / simulate(jobs, Servers()).seconds
 
 
 def _predicted(engine: EngineParts, line: Measured) -> float:

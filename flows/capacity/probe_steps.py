@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from flows.capacity.batching import shard_seconds
@@ -30,10 +31,27 @@ from tasks.steps import Call, step
 SAMPLING_SECONDS, TRAINING_SECONDS = 20.0, 15.0
 # A small shard beside the large one, to tell costs of a shard from those of a sample.
 SMALLER = 8
-MAX_REPEATS = 4
+MAX_REPEATS = 3
+# Shards in flight together, of which an engine has some at once (flows/services.py).
+TOGETHER = 4
 ROWS = 256
 # A backward pass costs twice a forward one; the optimiser and short batches cost the rest.
 TRAINING_FACTOR = 4.0
+
+
+@dataclass(frozen=True)
+class Together:
+    """A set of shards that went through the lanes side by side.
+
+    Attributes:
+        shard: Size of each.
+        count: How many.
+        seconds: From the first to the end of the last.
+    """
+
+    shard: Shard
+    count: int
+    seconds: float
 
 
 @step("probe rows", "rows")
@@ -65,8 +83,8 @@ def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 def draw_shards(
     work: Recorder, base: ArtifactRef, greedy: Shard, sampled: Shard, prompt: float
-) -> tuple[Shards, list[Shards]]:
-    """Shards of several sizes; a greedy one, and those sampled to the end.
+) -> tuple[Shards, list[Shards], Together]:
+    """Shards of several sizes; a greedy one, those sampled to the end, and a set of them.
 
     Args:
         work: Calls the steps.
@@ -93,12 +111,15 @@ def draw_shards(
         found.append(work.sample(base, "whole", Shard(problems, sampled.samples), work.sampling()))
         spent = time.perf_counter() - began
         if len(found) == MAX_REPEATS or spent * (1 + 1 / len(found)) > budget / 2:
-            return once, found
+            break
+    whole = Shard(problems, sampled.samples)
+    made, seconds = work.sample_set(base, whole, work.sampling(), TOGETHER)
+    return once, [*found, made], Together(whole, TOGETHER, seconds)
 
 
 def other_steps(work: Recorder, base: ArtifactRef, plain: Shards, whole: list[Shards]) -> Json:
     """Seconds of the steps that have no shards."""
-    config, shards = work.config, whole[-1]
+    config, shards = work.config, whole[0]
     number = 0
     domain = work.sampler.domain("train")
     votes = domain != "code" and config.evaluation.samples > 1 and config.evaluation.majority
@@ -158,7 +179,7 @@ def short_finetune(
             probe_rows,
             "rows of the probe",
             {"rows": _within(ROWS, TRAINING_SECONDS, each), "shots": shots, "seed": work.seed},
-            {"samples": whole[-1].samples[0]},
+            {"samples": whole[0].samples[0]},
             {"template": config.model.prompt},
             {"problems": work.problems},
         ),

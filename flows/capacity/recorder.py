@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from flows.caller import PrefectCaller
 from flows.capacity.jobs import Shard
 from flows.capacity.measured import Measured
 from flows.capacity.parts import Json
 from flows.config import RestEmConfig
+from flows.lanes import Chain, in_turn
 from flows.shards import Draw, Sampler, Shards
 from tasks.artifacts import ArtifactRef, Store
 from tasks.generate.step import FILE
@@ -62,6 +64,18 @@ class Recorder:
         )
         return ref
 
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """One after the other, so that each can be told from the next."""
+        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
+
+    def together(self, made: Shards, chains: Iterable[Chain]) -> float:
+        """Run the chains that fill `made` as a run does; the seconds of all of them."""
+        began = time.perf_counter()
+        self._caller.drive(chains)
+        seconds = time.perf_counter() - began
+        self._made += [*made.samples, *made.verdicts]
+        return seconds
+
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""
         return False
@@ -87,12 +101,33 @@ class Recorder:
 
     def sample(self, policy: ArtifactRef, name: str, size: Shard, sampling: Json) -> Shards:
         """One shard, sampled and scored, with seeds of its own."""
+        made = Shards()
+        self.drive(self._chains(made, policy, name, size, sampling, 1))
+        return made
+
+    def sample_set(
+        self, policy: ArtifactRef, size: Shard, sampling: Json, count: int
+    ) -> tuple[Shards, float]:
+        """So many shards in flight together, as in a run; and the seconds of all."""
+        made = Shards()
+        chains = self._chains(made, policy, "set", size, sampling, count)
+        return made, self.together(made, chains)
+
+    def _chains(
+        self,
+        made: Shards,
+        policy: ArtifactRef,
+        name: str,
+        size: Shard,
+        sampling: Json,
+        count: int,
+    ) -> list[Chain]:
         config = self.config
         self.seed += 1
         resources = config.resources.model_copy(
             update={"shard_problems": size.problems, "shard_samples": size.samples}
         )
-        sampler = Sampler(
+        self.sampler = Sampler(
             self,
             self.problems,
             self.splits,
@@ -102,9 +137,9 @@ class Recorder:
             execution=config.execution,
             resources=resources,
         )
-        self.sampler = sampler
-        draw = Draw(sampling, self.seed, sampler.shots(config.model.shots), size.samples)
-        return sampler.shards(0, name, policy, "train", draw, size.problems)
+        shots = self.sampler.shots(config.model.shots)
+        draw = Draw(sampling, self.seed, shots, size.samples * count)
+        return self.sampler.chains(made, 0, name, policy, "train", draw, size.problems)
 
     def sampling(self, **changes: float) -> Json:
         """The run's sampling, with changes."""
