@@ -30,6 +30,7 @@ from tasks.sampling import Sampling
 from tasks.settings import Resources
 from tests.tasks.decoding_parts import save
 
+pytestmark = pytest.mark.timeout(900)  # vLLM is started three times
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {"dtype": "float32", "batch_size": 16}
 SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
@@ -119,7 +120,7 @@ def _command(pid: int) -> str:
     return ""
 
 
-def opened(policy: ArtifactRef, *addresses: str, stall: float = 120.0) -> EndpointEngine:
+def opened(policy: ArtifactRef, *addresses: str, stall: float = 600.0) -> EndpointEngine:
     return EndpointEngine(addresses, policy, OPTIONS, stall=stall)
 
 
