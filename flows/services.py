@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +77,15 @@ class Services:
             isolate=isolate,
         )
 
-    def lanes(self, perform: Perform) -> Lanes:
-        """The lanes of this machine.
+    def lanes(self, perform: Perform, stop: Callable[[], None] | None = None) -> Lanes:
+        """The lanes of this machine, or of the cluster.
 
         A sampling engine gets the next shard while the last long samples of one are finished, so
-        that it never runs half empty. Scoring spreads over the cores by itself.
+        that it never runs half empty. Scoring spreads over the cores of a machine by itself.
         """
-        widths = {SAMPLE: IN_FLIGHT, SCORE: 1}
-        return Lanes(perform, widths, self.close, AHEAD)
+        engines = self._resources.engines if self._resources.ray_address else 1
+        widths = {SAMPLE: IN_FLIGHT * engines, SCORE: engines}
+        return Lanes(perform, widths, stop or self.close, AHEAD * engines)
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
         with self._lock:
@@ -95,13 +97,23 @@ class Services:
             if self._needed is not None:
                 self._get_grader(self._needed)
             self.release_engine()
-            self._engine = self._open(self._store.path(model), settings)
+            self._engine = self._open(model, settings)
             self._engine_of = wanted
             self.engines_started += 1
         return self._engine
 
-    def _open(self, folder: Path, settings: Json) -> Any:
+    def _open(self, model: ArtifactRef, settings: Json) -> Any:
         resources = self._resources
+        if resources.endpoints:
+            from tasks.generate.endpoints import EndpointEngine
+
+            if settings["engine"] != "vllm":
+                raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
+            options = {"dtype": settings["dtype"], "batch_size": resources.batch_size}
+            return EndpointEngine(
+                resources.endpoints, model, options, stall=resources.stall_seconds
+            )
+        folder = self._store.path(model)
         if not self.isolate:
             from tasks.generate.transformers_engine import TransformersEngine
 

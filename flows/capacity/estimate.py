@@ -130,15 +130,23 @@ def _simulated(
     stages: list[Stage], parts: Parts, config: RestEmConfig, splits: dict[str, int], seed: int
 ) -> Result:
     how = training_of(config.finetune, splits["validation"])
-    servers = servers_of(config, parts)
+    servers = servers_of(config, parts.engine.load)
     jobs = jobs_of(stages, parts, how, scorers=1, overlap=True, seed=seed)
     return simulate(jobs, servers)
 
 
-def servers_of(config: RestEmConfig, parts: Parts) -> Servers:
-    """Who works in a run of this configuration; one shard is scored at a time, on all cores."""
-    engines = len(config.resources.endpoints) or config.resources.engines
-    return Servers(engines=engines, load=parts.engine.load)
+def servers_of(config: RestEmConfig, load: float) -> Servers:
+    """Who works in a run of this configuration (`Services.lanes`).
+
+    Several engines of one machine, or endpoints, share the shards they get: they are one engine to
+    the DAG, and a probe has measured them as one.
+
+    Args:
+        config: Of the run.
+        load: Seconds in which an engine loads a policy.
+    """
+    count = config.resources.engines if config.resources.ray_address else 1
+    return Servers(engines=count, scorers=count, load=load)
 
 
 def largest(planned: list[Planned]) -> tuple[Shard, Shard]:

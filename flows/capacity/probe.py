@@ -16,6 +16,7 @@ from dataclasses import replace
 from prefect import flow
 
 from flows.capacity.batching import shard_seconds
+from flows.capacity.estimate import servers_of
 from flows.capacity.jobs import Shard, Stage, Training, jobs_of
 from flows.capacity.measured import Measured, fit_engine, fit_score
 from flows.capacity.parts import EngineParts, Json, Parts
@@ -98,16 +99,16 @@ def _measure(work: Recorder, greedy: Shard, sampled: Shard) -> Parts:
         keep=kept_shares(work, whole),
         source="probe",
     )
-    return replace(parts, pace=_pace(parts, together))
+    return replace(parts, pace=_pace(parts, together, servers_of(config, 0.0)))
 
 
-def _pace(parts: Parts, together: Together) -> float:
+def _pace(parts: Parts, together: Together, servers: Servers) -> float:
     """What shards in flight together take, over what they would take by their parts."""
     shards = (together.shard,) * together.count
     still = replace(parts, first=0.0, score=replace(parts.score, start=0.0))
     how = Training(1.0, 1, 1, True, 0)
     jobs = jobs_of([Stage(0, "set", shards, shards)], still, how, scorers=1, overlap=True)
-    return together.seconds / simulate(jobs, Servers()).seconds
+    return together.seconds / simulate(jobs, servers).seconds
 
 
 def _predicted(engine: EngineParts, line: Measured) -> float:
