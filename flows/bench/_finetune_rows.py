@@ -55,15 +55,15 @@ def make_rows(count: int) -> tuple[list[Row], str]:
 
 
 def save_start(rows: list[Row], folder: Path, *, seed: int = 0) -> None:
-    """A small Llama (4.2 million parameters) with a tokenizer made from the rows."""
+    """A small Llama (1.3 million parameters) with a tokenizer made from the rows."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=256,
-        intermediate_size=688,
+        hidden_size=128,
+        intermediate_size=344,
         num_hidden_layers=4,
         num_attention_heads=4,
         max_position_embeddings=4096,

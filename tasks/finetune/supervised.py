@@ -4,10 +4,11 @@ The loss is the reward-weighted negative log-likelihood of section 3 of arXiv 23
 E[r(x, y) log p(y | x)], over the solution's tokens: the sum of weight times token loss, divided by
 the number of solution tokens of the optimiser step (so a batch of weights 1 is plain fine-tuning).
 
-Rows of a packed sequence are told apart by their position ids, which start again at 0: from these
-transformers builds a block-diagonal mask (sdpa, eager) or sequence bounds (flash attention). TRL's
-own collator flattens a batch into one sequence instead, which without flash attention costs the
-square of the batch size in attention. `check_separation` finds models that ignore the boundaries.
+Rows of a packed sequence are told apart by their position ids, which start again at 0. Where the
+model fits, a batch is one flat sequence and attention goes row by row (row_attention.py). Else from
+the position ids transformers builds a block-diagonal mask (sdpa, eager) or sequence bounds (flash
+attention), for a padded batch: TRL's own collator flattens it, which then costs the square of the
+batch size in attention. `check_separation` finds models that ignore the boundaries.
 """
 
 from __future__ import annotations
@@ -21,23 +22,33 @@ from torch.utils.data import Sampler
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from tasks.errors import UserError
+from tasks.finetune.row_attention import Layout, layout
+from tasks.finetune.row_attention import inputs as by_row
 
 IGNORED = -100
 
 
 class Collator:
-    """Packed sequences into one padded batch.
+    """Packed sequences into one batch, flat or padded.
 
     Padding stands at position 0 each time, so every padding token is a row of its own that no
     other token sees and that sees no other.
     """
 
-    def __init__(self, *, weighted: bool) -> None:
-        """With `weighted`, batches carry a weight for each token."""
+    def __init__(self, *, weighted: bool, flat: bool = False) -> None:
+        """What batches look like.
+
+        Args:
+            weighted: They carry a weight for each token.
+            flat: They are one sequence with the layout of its rows, for row attention.
+        """
         self._weighted = weighted
+        self._flat = flat
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Examples as packing.prepare gives them; tensors of shape [batch, longest]."""
+        """Examples as packing.prepare gives them; tensors of [batch, longest] or [1, tokens]."""
+        if self._flat:
+            examples = [{name: _joined(examples, name) for name in examples[0]}]
         shape = (len(examples), max(len(example["input_ids"]) for example in examples))
         ids = np.zeros(shape, np.int64)
         labels = np.full(shape, IGNORED, np.int64)
@@ -59,7 +70,14 @@ class Collator:
         batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
         if self._weighted:
             batch["weights"] = weights
+        if self._flat:
+            rows = layout(examples[0]["lengths"])._asdict()
+            batch |= {f"rows_{name}": part.numpy() for name, part in rows.items()}
         return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+
+def _joined(examples: list[dict[str, Any]], name: str) -> np.ndarray:
+    return np.concatenate([example[name] for example in examples])
 
 
 class Order(Sampler[int]):
@@ -113,12 +131,14 @@ class Supervised(SFTTrainer):
         kept = inputs["labels"][:, 1:] != IGNORED
         targets = inputs["labels"][:, 1:][kept]
         self._kept = kept
+        rows = _rows_of(inputs)
         try:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 position_ids=inputs["position_ids"],
                 shift_labels=targets[None],
                 fused_lm_head=True,
+                **(by_row(rows) if rows else {}),
             )
         finally:
             self._kept = None
@@ -153,6 +173,13 @@ class Supervised(SFTTrainer):
         if self._kept is not None:
             output.last_hidden_state = output.last_hidden_state[:, :-1][self._kept][None]
         return output
+
+
+def _rows_of(inputs: dict[str, Any]) -> Layout | None:
+    """The layout of a flat batch."""
+    if "rows_there" not in inputs:
+        return None
+    return Layout(*(inputs[f"rows_{name}"] for name in Layout._fields))
 
 
 def check_separation(model: Any) -> None:

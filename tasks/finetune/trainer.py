@@ -154,6 +154,7 @@ def _trainer(
     from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
 
+    from tasks.finetune.row_attention import fits
     from tasks.finetune.supervised import Collator, Supervised, check_separation
 
     # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
@@ -164,6 +165,7 @@ def _trainer(
         parameter.data = parameter.data.clone()
     if settings.packing:
         check_separation(model)
+    flat = fits(model, settings.max_length)
     micro = micro_batch(settings.batch_size, resources.train_batch_size)
     schedules = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
     arguments = SFTConfig(
@@ -199,7 +201,7 @@ def _trainer(
         args=arguments,
         train_dataset=dataset,
         processing_class=AutoTokenizer.from_pretrained(job["model"]),
-        data_collator=Collator(weighted=weighted),
+        data_collator=Collator(weighted=weighted, flat=flat),
         peft_config=_adapters(settings) if settings.method == "lora" else None,
     )
     trainer.remove_callback(PrinterCallback)
