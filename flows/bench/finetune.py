@@ -15,7 +15,6 @@ packing are left out everywhere. The loss is compared with that of every row on 
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -125,11 +124,11 @@ def _ours(job: dict[str, Any], place: Path) -> tuple[Way, Any]:
 
     from tasks.finetune.course import Course, Shelf
     from tasks.finetune.packing import prepare
-    from tasks.finetune.trainer import _keep_freed_memory, _set_up_torch, _trainer, _watch
+    from tasks.finetune.trainer import _set_up_torch, _trainer, _watch, keep_freed_memory
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    _keep_freed_memory()  # for all ways alike
+    keep_freed_memory()  # for all ways alike
     settings, resources = FinetuneSettings(**job["settings"]), Resources(**job["resources"])
     device = _set_up_torch(resources)
     tokenizer = AutoTokenizer.from_pretrained(job["model"])

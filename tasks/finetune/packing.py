@@ -34,6 +34,7 @@ from tasks.settings import FinetuneSettings
 BATCH = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
+SEQUENCES, MARKER = "sequences.arrow", "packed.json"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def prepare(
         UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
     """
     folder = work / "packed"
-    sequences, marker = folder / "sequences.arrow", folder / "packed.json"
+    sequences, marker = folder / SEQUENCES, folder / MARKER
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -86,7 +87,14 @@ def prepare(
         draft = marker.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(packed)))
         draft.rename(marker)
-    return datasets.Dataset.from_file(str(sequences)), Packed(**json.loads(marker.read_text()))
+    return load(work)
+
+
+def load(work: Path) -> tuple[datasets.Dataset, Packed]:
+    """What `prepare` made in `work`."""
+    folder = work / "packed"
+    packed = Packed(**json.loads((folder / MARKER).read_text()))
+    return datasets.Dataset.from_file(str(folder / SEQUENCES)), packed
 
 
 def best_fit(lengths: np.ndarray, capacity: int, order: np.ndarray) -> np.ndarray:

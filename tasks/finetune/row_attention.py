@@ -115,7 +115,7 @@ class _Move(torch.autograd.Function):
     """Pick rows of a matrix, where the way back is to pick too: no sums over indices."""
 
     @staticmethod
-    def forward(  # noqa: D102
+    def forward(
         ctx: Any, x: torch.Tensor, to: torch.Tensor, back: torch.Tensor, unused: torch.Tensor | None
     ) -> torch.Tensor:
         ctx.save_for_backward(back)
@@ -123,7 +123,7 @@ class _Move(torch.autograd.Function):
         return x.index_select(0, to)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:  # noqa: D102
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         (back,) = ctx.saved_tensors
         gradient = gradients[0].index_select(0, back)
         if ctx.unused is not None:
@@ -143,7 +143,7 @@ def _attend(
     sliding_window: int | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' attention interface: query [1, heads, tokens, size], output [1, tokens, ...].
+    """Transformers' attention interface: query [1, heads, tokens, size], output [1, tokens, ...].
 
     Without `packed_rows` it is transformers' own sdpa attention.
     """

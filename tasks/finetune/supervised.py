@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
 from torch.utils.data import Sampler
@@ -86,9 +87,10 @@ class Order(Sampler[int]):
     So a resumed fine-tune needs no random state to find where it was.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
-        """Orders of `size` sequences."""
+    def __init__(self, size: int, seed: int, empty: int = 0) -> None:
+        """Orders of `size` sequences, with as many as `empty` that stand behind them at the end."""
         self._size = size
+        self._empty = range(size, size + empty)
         self._seed = seed
         self._epoch = 0
 
@@ -97,18 +99,36 @@ class Order(Sampler[int]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._size
+        return self._size + len(self._empty)
 
     def __iter__(self) -> Iterator[int]:
         random = np.random.default_rng([self._seed, self._epoch])
-        return iter(random.permutation(self._size).tolist())
+        return iter([*random.permutation(self._size).tolist(), *self._empty])
+
+
+def filled(dataset: datasets.Dataset, multiple: int) -> datasets.Dataset:
+    """Packed sequences, and behind them as many without targets as make a multiple."""
+    missing = -len(dataset) % multiple
+    if not missing:
+        return dataset
+    nothing = {"input_ids": [0, 0], "lengths": [2], "prompts": [2], "weights": [1.0]}
+    columns = {name: [value] * missing for name, value in nothing.items()}
+    empty = datasets.Dataset.from_dict(columns, features=dataset.features)
+    return datasets.concatenate_datasets([dataset, empty])
 
 
 class Supervised(SFTTrainer):
     """SFTTrainer with the loss above; logs nothing and writes no model card."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take SFTTrainer's arguments; batches must come from `Collator`."""
+    def __init__(self, *args: Any, sequences: int, **kwargs: Any) -> None:
+        """Take SFTTrainer's arguments; batches must come from `Collator`.
+
+        Args:
+            sequences: How many of the training set hold rows (see `filled`).
+            args: SFTTrainer's.
+            kwargs: SFTTrainer's.
+        """
+        self._sequences = sequences
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True  # losses are divided by num_items_in_batch below
         self.loss_sum = 0.0  # of the micro-batches since it was last taken
@@ -129,7 +149,10 @@ class Supervised(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         kept = inputs["labels"][:, 1:] != IGNORED
-        targets = inputs["labels"][:, 1:][kept]
+        nothing = not bool(kept.any())
+        if nothing:  # of several processes one has no row left; it takes part all the same
+            kept[0, 0] = True
+        targets = inputs["input_ids"][:, 1:][kept]  # what the labels are where they are kept
         self._kept = kept
         rows = _rows_of(inputs)
         try:
@@ -147,6 +170,11 @@ class Supervised(SFTTrainer):
             losses = losses * inputs["weights"][:, 1:][kept]
         count = targets.numel() if num_items_in_batch is None else num_items_in_batch
         loss = losses.sum() / count
+        if nothing:
+            loss = loss * 0.0
+        if num_items_in_batch is not None:
+            # They were counted over all processes, and gradients are averaged over them.
+            loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
@@ -162,7 +190,7 @@ class Supervised(SFTTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Order:
         dataset: Any = self.train_dataset if train_dataset is None else train_dataset
-        return Order(len(dataset), self.args.seed)
+        return Order(self._sequences, self.args.seed, len(dataset) - self._sequences)
 
     def _keep(self, module: Any, args: Any, output: Any) -> Any:
         """Pass only the positions with a loss on to the head.
