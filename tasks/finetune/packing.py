@@ -1,8 +1,8 @@
 """Training rows into packed token sequences, with memory that does not grow with the rows.
 
-A row becomes its prompt's tokens (with the tokenizer's default special tokens, as in sampling),
-its completion's tokens (without any) and the end-of-text token. Rows longer than `max_length` are
-dropped and counted, never cut: a cut solution would teach the model to stop in the middle.
+A row becomes its prompt's tokens, its completion's tokens and the end-of-text token, all three as
+in sampling (tasks/tokens.py). Rows longer than `max_length` are dropped and counted, never cut: a
+cut solution would teach the model to stop in the middle.
 
 Tokens are streamed from Parquet to a file; packing itself (best fit, longest first, over all rows
 at once) needs only their lengths; the sequences are then written as Arrow, which is memory-mapped.
@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 
 from tasks.errors import UserError
 from tasks.settings import FinetuneSettings
+from tasks.tokens import completion_ids, end_id, prompt_ids
 
 # Rows tokenised at once. A fast tokenizer holds about 150 bytes for each token of a batch.
 BATCH = 1000
@@ -176,9 +177,7 @@ def _tokenise(
     Returns:
         For each row its length, the length of its prompt, its weight; and how many were dropped.
     """
-    end = tokenizer.eos_token_id
-    if end is None:
-        raise UserError("model.base: the tokenizer has no end-of-text token; expected one")
+    end = end_id(tokenizer)
     lengths, prompts, weights, dropped = array("q"), array("q"), array("f"), 0
     with out.open("wb") as file:
         for prompt_ids, completion_ids, weight in _tokenised(rows, tokenizer):
@@ -194,18 +193,13 @@ def _tokenise(
 
 
 def _tokenised(rows: Path, tokenizer: Any) -> Iterator[tuple[list[int], list[int], float]]:
-    def encode(texts: list[str], special: bool) -> list[list[int]]:
-        return tokenizer(
-            texts, add_special_tokens=special, return_attention_mask=False, verbose=False
-        )["input_ids"]
-
     with pq.ParquetFile(rows) as file:
         for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "weight"]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
-            prompts = dict(zip(unique, encode(unique, True), strict=True))
-            completions = encode(columns["completion"], False)
+            prompts = dict(zip(unique, prompt_ids(tokenizer, unique), strict=True))
+            completions = completion_ids(tokenizer, columns["completion"])
             for prompt, ids, weight in zip(
                 columns["prompt"], completions, columns["weight"], strict=True
             ):

@@ -100,9 +100,11 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
             killed[-1].send_signal(signal.SIGKILL)
         return grade(question)
 
-    with opened(log) as child, pytest.raises(StepError, match="a process of the fine-tune died"):
-        child.call(job, on_ask=kill)
-    assert not any(one.is_running() and one.status() != "zombie" for one in killed)
+    with opened(log) as child:
+        # Who is the first to notice, the launcher or the other process, is a matter of luck.
+        with pytest.raises(StepError, match=r"died|reset by peer|closed"):
+            child.call(job, on_ask=kill)
+        assert not any(one.is_running() and one.status() != "zombie" for one in killed)
     steps, again = [], []
 
     def answer(question):
@@ -121,9 +123,16 @@ def test_a_model_split_among_processes_gives_what_one_process_gives(
     place, alone, tmp_path, settings
 ):
     job = job_in(place, tmp_path, 2, "fsdp", **settings)
-    asked = []
+    asked, saved = [], set()
+
+    def answer(question):
+        asked.append(question)
+        saved.update(path.name for path in (tmp_path / "checkpoints").rglob("*"))
+        return grade(question)
+
     with opened(tmp_path / "log.txt") as child:
-        reply = child.call(job, on_ask=lambda q: asked.append(q) or grade(q))
+        reply = child.call(job, on_ask=answer)
+    assert "pytorch_model_fsdp.bin" in saved  # it was split
     check_same(job, reply, asked, alone(**settings))
 
 
