@@ -22,7 +22,7 @@ from flows.run_page import RunPage
 from flows.services import Services
 from tasks.artifacts import ArtifactRef, Json
 from tasks.prefect_cache import drop_broken_record, record_key, task_of
-from tasks.runtime import home
+from tasks.runtime import Runtime, home
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, Elsewhere, find
 
@@ -75,6 +75,11 @@ class PrefectCaller:
             return self._cluster.run(task, call, needed)
         state: Any = task(call, runtime, wait_for=needed, return_state=True)
         return state
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps."""
+        return self._services.runtime
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Run them side by side; their lines are printed when all are through."""
@@ -152,7 +157,7 @@ class PrefectCaller:
             "label": call.label,
             "state": "Cached" if cached else "Completed",
             "took": round(time.perf_counter() - started, 3),
-            "at": round(time.time(), 3),
+            "ended": round(time.time(), 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
             "rows": ref.rows,

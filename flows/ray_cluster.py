@@ -91,6 +91,7 @@ class Cluster:
         self._train_gpus = resources.train_processes if has_gpus else 0
         self._actors: dict[int, Any] = {}
         self._engines, self._closed = resources.engines, set[int]()
+        self._lost = False
         self._lock = threading.Lock()
         self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
         for _ in range(IN_FLIGHT):
@@ -113,6 +114,7 @@ class Cluster:
                 raise error.cause from None
             except self._ray.exceptions.RayActorError:
                 self._say(f"a worker was lost with {call.label}; another one makes it")
+                self._lost = True
                 self._forget(seat, actor)
             finally:
                 if seat not in self._closed:
