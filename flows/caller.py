@@ -66,11 +66,6 @@ class PrefectCaller:
         self._log(call, ref, iteration, group, state.name == "Cached", started)
         return ref
 
-    @property
-    def runtime(self) -> Runtime:
-        """The surroundings of the steps."""
-        return self._services.runtime
-
     def _run(self, task: Task[..., Json], call: Call, needed: list[State]) -> State:
         """Run a step's task here or on the cluster; an engine's actor works for a task here."""
         runtime: Any = self._services.runtime
@@ -80,6 +75,11 @@ class PrefectCaller:
             return self._cluster.run(task, call, needed)
         state: Any = task(call, runtime, wait_for=needed, return_state=True)
         return state
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps."""
+        return self._services.runtime
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Run them side by side; their lines are printed when all are through."""
@@ -157,7 +157,7 @@ class PrefectCaller:
             "label": call.label,
             "state": "Cached" if cached else "Completed",
             "took": round(time.perf_counter() - started, 3),
-            "at": round(time.time(), 3),
+            "ended": round(time.time(), 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
             "rows": ref.rows,
