@@ -58,7 +58,7 @@ def run(shape: Shape, folder: Path) -> Run:
     for line in facts["steps"]:
         step, _, name = line["step"].partition(" ")
         key = line["iteration"], name if step in ("generate", "score") else line["step"]
-        ends[key] = max(ends.get(key, 0.0), line["at"])
+        ends[key] = max(ends.get(key, 0.0), line["ended"])
     # As in the simulation: a stage lasts from the end of the one before it.
     stages, before = {}, facts["started"]
     for key, end in ends.items():
