@@ -3,7 +3,8 @@
 An artifact is a folder `KIND/KEY` in a store: payload files and `manifest.json`. The key says what
 was asked (step, version, settings, digests of the inputs); the digest says what came out. Payloads
 are written into a folder beside the store's artifacts, the manifest last, and one rename commits
-all of it; on a store without renames the manifest is uploaded last and nothing counts without it.
+all of it; a store without renames commits by its manifest (tasks/remote.py), and what is read of
+it lies as copies on this machine, each downloaded once.
 
 Files marked volatile (wall times) are verified like the others but stay out of the digest, so
 equal work gives equal digests. See tasks/steps.py for how Prefect's cache sits on top.
@@ -24,10 +25,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from tasks.errors import StepError
 from tasks.locks import POLL_SECONDS, alone, sweep
+from tasks.remote import MARK, Remote, open_fs
 
 MANIFEST = "manifest.json"
 # A store's folder that vanishes, as one on a network does, is waited for so long.
@@ -96,14 +96,17 @@ class Store:
             address: Folder, or URL such as `s3://bucket/prefix`.
             cache: Local folder for drafts and copies of a store that is not local.
         """
-        self._fs, self._root = fsspec.core.url_to_fs(address)
-        self._root = self._root.rstrip("/")
-        self.local = "file" in self._fs.protocol
+        fs, self._root = open_fs(address)
+        self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
-        self._copies = cache / "copies"
-        self._mark = Path(self._root) / ".restem-store"
+        self._mark = Path(self._root) / MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
+        # Stores of one home may hold other files under one key, such as wall times.
+        self._copies = cache / "copies" / digest_of(address.rstrip("/"))[:12]
+        self._remote = None if self.local else Remote(fs, self._root)
         self._verified: dict[str, ArtifactRef] = {}
+        self._manifests: dict[str, Json] = {}  # of verified artifacts in a store far away
+        self._copied: set[str] = set()
         if self.local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
             self._mark.touch()
@@ -132,7 +135,7 @@ class Store:
     @contextlib.contextmanager
     def draft(self, kind: str, key: str) -> Iterator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
-        path = self._drafts / f"{kind}~{key}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
+        path = self._drafts / _draft_name(f"{kind}~{key}")
         self._wait_for_root()
         self._drafts.mkdir(parents=not self.local, exist_ok=True)
         path.mkdir()
@@ -156,14 +159,21 @@ class Store:
                 manifest = self._manifest(kind, key)
             if manifest is None:
                 return None
-            folder = self._folder(kind, key, manifest)
-            _verify(folder, manifest, f"{self._root}/{location}")
+            self._check(location, manifest)
             self._verified[location] = _ref(manifest)
         return self._verified[location]
 
     def path(self, ref: ArtifactRef) -> Path:
-        """Local folder with the payload of a verified artifact (downloaded if need be)."""
-        return self._folder(ref.kind, ref.key, self.manifest(ref))
+        """Local folder with the payload of a verified artifact (downloaded if need be).
+
+        Raises:
+            Damage: what a store far away sends does not match the manifest.
+        """
+        if self._remote is None:
+            return Path(self._root) / ref.location
+        if ref.location in self._copied:
+            return self._copies / ref.location
+        return self._copy(ref.location, self.manifest(ref))
 
     def manifest(self, ref: ArtifactRef) -> Json:
         """The manifest: provenance, files with digests, and the step's stats."""
@@ -175,6 +185,8 @@ class Store:
         Raises:
             Damage: it is not, or is not whole.
         """
+        if (known := self._manifests.get(f"{kind}/{key}")) is not None:
+            return known
         manifest = self._manifest(kind, key)
         if manifest is None:
             raise Damage(f"artifact {self._root}/{kind}/{key}: {MANIFEST} is missing")
@@ -182,11 +194,14 @@ class Store:
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
-        self._verified.pop(f"{kind}/{key}", None)
-        place = f"{self._root}/{kind}/{key}"
-        if self._fs.exists(place):
-            self._fs.rm(place, recursive=True)
-        shutil.rmtree(self._copies / kind / key, ignore_errors=True)
+        location = f"{kind}/{key}"
+        self._forget(location)
+        if self._remote is None:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(Path(self._root) / location)
+        else:
+            self._remote.remove(location)
+            shutil.rmtree(self._copies / location, ignore_errors=True)
 
     def claim(
         self, kind: str, key: str, waits: Callable[[], None] = lambda: None
@@ -204,13 +219,35 @@ class Store:
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """All (kind, key) in the store, sorted, whole or not."""
-        if not self._fs.exists(self._root):
-            return
-        for kind in sorted(self._fs.ls(self._root, detail=False)):
-            name = kind.rstrip("/").rsplit("/", 1)[-1]
-            if not name.startswith(".") and self._fs.isdir(kind):
-                for entry in sorted(self._fs.ls(kind, detail=False)):
-                    yield name, entry.rstrip("/").rsplit("/", 1)[-1]
+        for kind in self._folders(""):
+            for key in self._folders(kind):
+                yield kind, key
+
+    def unfinished(self, kind: str, key: str) -> bool:
+        """Whether there are uploads of an artifact, but nothing that says that one is whole.
+
+        Somebody uploads it now, or was killed while doing so. A local store has no such state.
+        """
+        return self._remote is not None and self._remote.read(f"{kind}/{key}/{MANIFEST}") is None
+
+    def drop_copies(self, delete: bool) -> list[str]:
+        """Local copies of artifacts that a store far away no longer has.
+
+        Args:
+            delete: Remove them.
+
+        Returns:
+            Their locations, KIND/KEY.
+        """
+        here = sorted(f"{p.parent.name}/{p.name}" for p in self._copies.glob("*/*"))
+        if not here:
+            return []
+        there = {f"{kind}/{key}" for kind, key in self.entries()}
+        gone = [location for location in here if location not in there]
+        for location in gone if delete else ():
+            self._forget(location)
+            shutil.rmtree(self._copies / location, ignore_errors=True)
+        return gone
 
     def sweep_drafts(self) -> int:
         """Remove drafts and locks whose process is gone (it was killed); how many drafts."""
@@ -237,52 +274,123 @@ class Store:
             "files": files,
             "stats": draft.stats,
         }
-        manifest["check"] = digest_of(manifest)
-        (draft.path / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-        place = f"{self._root}/{kind}/{key}"
-        if self.local:
-            _sync(draft.path)
-            with contextlib.suppress(Damage):
-                if self.lookup(kind, key) is not None:
-                    return  # an equal run committed it meanwhile; readers may hold its files
-            _rename(draft.path, Path(place))
-        else:
-            self._fs.makedirs(place, exist_ok=True)
-            for name in [f["name"] for f in files] + [MANIFEST]:
-                self._fs.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
-                self._fs.put_file(str(draft.path / name), f"{place}/{name}")
+        if self._remote is not None:
+            self._upload(f"{kind}/{key}", draft.path, manifest)
+            return
+        (draft.path / MANIFEST).write_bytes(_sealed(manifest))
+        _sync(draft.path)
+        with contextlib.suppress(Damage):
+            if self.lookup(kind, key) is not None:
+                return  # an equal run committed it meanwhile; readers may hold its files
+        _rename(draft.path, Path(self._root) / kind / key)
         self._verified[f"{kind}/{key}"] = _ref(manifest)
+
+    def _upload(self, location: str, draft: Path, manifest: Json) -> None:
+        """Commit a draft to a store far away, and keep it as the copy on this machine."""
+        assert self._remote is not None
+        manifest = {**manifest, **self._remote.upload(draft, location, manifest["files"])}
+        with contextlib.suppress(Damage):
+            if self.lookup(manifest["kind"], manifest["key"]) is not None:
+                self._remote.remove(f"{location}/{manifest['part']}")
+                return  # an equal run on another machine committed it meanwhile
+        self._remote.write(f"{location}/{MANIFEST}", _sealed(manifest))
+        with alone(self._copy_lock(location)):
+            self._keep_copy(location, draft)
+        self._verified[location] = _ref(manifest)
+        self._manifests[location] = manifest
+        self._copied.add(location)
 
     def _manifest(self, kind: str, key: str) -> Json | None:
         place = f"{self._root}/{kind}/{key}"
+        raw = self._read(f"{kind}/{key}/{MANIFEST}")
+        if raw is None:
+            if self.local and Path(place).is_dir():
+                raise Damage(f"artifact {place}: {MANIFEST} is missing")
+            return None
         try:
-            with self._fs.open(f"{place}/{MANIFEST}", "rb") as file:
-                manifest = json.loads(file.read())
+            manifest = json.loads(raw)
             check = manifest.pop("check")
             if check != digest_of(manifest):
                 raise ValueError
             return manifest
-        except FileNotFoundError:
-            if self.local and Path(place).is_dir():
-                raise Damage(f"artifact {place}: {MANIFEST} is missing") from None
-            return None
         except (ValueError, KeyError, TypeError):
             raise Damage(f"artifact {place}: {MANIFEST} does not match its own hash") from None
 
-    def _folder(self, kind: str, key: str, manifest: Json) -> Path:
-        if self.local:
-            return Path(self._root) / kind / key
-        copy = self._copies / kind / key
-        with contextlib.suppress(Damage):
-            _verify(copy, manifest, str(copy))
-            return copy
-        shutil.rmtree(copy, ignore_errors=True)
+    def _read(self, name: str) -> bytes | None:
+        if self._remote is not None:
+            return self._remote.read(name)
+        with contextlib.suppress(FileNotFoundError):
+            return (Path(self._root) / name).read_bytes()
+        return None
+
+    def _folders(self, place: str) -> list[str]:
+        if self._remote is not None:
+            return self._remote.folders(place)
+        folder = Path(self._root) / place
+        return sorted(p.name for p in folder.glob("*") if p.is_dir() and p.name[0] != ".")
+
+    def _check(self, location: str, manifest: Json) -> None:
+        """See that a payload is what its manifest says."""
+        if self._remote is None:
+            _verify(Path(self._root) / location, manifest, f"{self._root}/{location}")
+            return
+        there = self._remote.files(_place(location, manifest))
         for file in manifest["files"]:
-            (copy / file["name"]).parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                place = f"{self._root}/{kind}/{key}/{file['name']}"
-                self._fs.get_file(place, str(copy / file["name"]))
+            if file["name"] not in there:
+                raise Damage(f"artifact {self._root}/{location}: {file['name']} is missing")
+            if there[file["name"]][0] != file["bytes"]:
+                raise Damage(
+                    f"artifact {self._root}/{location}: {file['name']} does not match its manifest"
+                )
+        self._manifests[location] = manifest
+        if any(not f.get("etag") or there[f["name"]][1] != f["etag"] for f in manifest["files"]):
+            self._copied.discard(location)
+            try:
+                self._copy(location, manifest, afresh=any(there[n][1] for n in there))
+            except Damage:
+                self._forget(location)
+                raise
+
+    def _copy(self, location: str, manifest: Json, *, afresh: bool = False) -> Path:
+        """The copy on this machine, downloaded if need be by one process of it.
+
+        Args:
+            location: Of the artifact.
+            manifest: Its manifest.
+            afresh: Download it although there is one.
+        """
+        assert self._remote is not None
+        copy = self._copies / location
+        with alone(self._copy_lock(location)):
+            if not afresh:
+                with contextlib.suppress(Damage):
+                    _verify(copy, manifest, str(copy))
+                    self._copied.add(location)
+                    return copy
+            draft = self._drafts / _draft_name(location.replace("/", "~"))
+            try:
+                names = [file["name"] for file in manifest["files"]]
+                draft.mkdir(parents=True)
+                self._remote.download(_place(location, manifest), names, draft)
+                _verify(draft, manifest, f"{self._root}/{location}")
+                self._keep_copy(location, draft)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        self._copied.add(location)
         return copy
+
+    def _keep_copy(self, location: str, folder: Path) -> None:
+        (self._copies / location).parent.mkdir(parents=True, exist_ok=True)
+        _rename(folder, self._copies / location)
+
+    def _copy_lock(self, location: str) -> Path:
+        self._locks.mkdir(parents=True, exist_ok=True)
+        return self._locks / f"{self._copies.name}~{location.replace('/', '~')}"
+
+    def _forget(self, location: str) -> None:
+        self._verified.pop(location, None)
+        self._manifests.pop(location, None)
+        self._copied.discard(location)
 
 
 class Damage(Exception):
@@ -291,6 +399,22 @@ class Damage(Exception):
 
 def _ref(manifest: Json) -> ArtifactRef:
     return ArtifactRef(**{name: manifest[name] for name in ("kind", "key", "digest", "rows")})
+
+
+def _sealed(manifest: Json) -> bytes:
+    """A manifest as it is written, with the hash of itself."""
+    whole = {**manifest, "check": digest_of(manifest)}
+    return json.dumps(whole, indent=1, sort_keys=True).encode()
+
+
+def _place(location: str, manifest: Json) -> str:
+    """Where the payload of an artifact lies in a store far away."""
+    return f"{location}/{manifest['part']}" if "part" in manifest else location
+
+
+def _draft_name(what: str) -> str:
+    """A name that says whose draft it is, so that it can be swept when its process is gone."""
+    return f"{what}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
 
 
 def _verify(folder: Path, manifest: Json, name: str) -> None:
