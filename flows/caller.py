@@ -18,7 +18,7 @@ from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
 from tasks.artifacts import ArtifactRef, Json
-from tasks.prefect_cache import drop_broken_record, record_key, task_of
+from tasks.prefect_cache import drop_broken_record, keep_record, record_key, task_of
 from tasks.runtime import home
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find
@@ -41,8 +41,10 @@ class PrefectCaller:
         task = task_of(call.step)
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
-        if find(call, self.store, self.warn) is None:
+        if (there := find(call, self.store, self.warn)) is None:
             task = task.with_options(refresh_cache=True)
+        else:
+            keep_record(call, there, self._results)
         self.console.begin(iteration, group, call.label)
         # A policy that another run made has no state in this one.
         made = [self._states.get(ref.location) for ref in call.inputs.values()]

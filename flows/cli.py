@@ -162,12 +162,17 @@ def engine_check() -> None:
         typer.echo(fact)
 
 
+Address = Annotated[
+    str, typer.Option("--store", help="Folder or address; empty: RESTEM_HOME/store.")
+]
+
+
 @store_app.command("list")
-def store_list(as_json: AsJson = False) -> None:
+def store_list(as_json: AsJson = False, store: Address = "") -> None:
     """List the artifacts."""
     from flows.storekeeping import listing
 
-    rows = listing()
+    rows = listing(store)
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -178,15 +183,23 @@ def store_list(as_json: AsJson = False) -> None:
 
 
 @store_app.command("verify")
-def store_verify() -> None:
+def store_verify(
+    store: Address = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Of a remote store: compare sizes and ETags alone.")
+    ] = False,
+) -> None:
     """Check every artifact against its manifest; exit 1 if one is damaged."""
     from flows.storekeeping import verify
 
-    whole, damaged = verify()
-    for line in damaged:
+    found = verify(store, content=not quick)
+    for line in (*found.damaged, *found.unfinished):
         typer.echo(line)
-    typer.echo(f"{whole} whole, {len(damaged)} damaged (a run rebuilds what it needs)")
-    if damaged:
+    also = f", {len(found.unfinished)} unfinished" if found.unfinished else ""
+    typer.echo(
+        f"{found.whole} whole, {len(found.damaged)} damaged{also} (a run rebuilds what it needs)"
+    )
+    if found.damaged:
         raise typer.Exit(1)
 
 
@@ -194,11 +207,15 @@ def store_verify() -> None:
 def store_gc(
     keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete, not only list.")] = False,
+    store: Address = "",
+    others: Annotated[
+        bool, typer.Option("--others", help="Of a remote store: also what other machines made.")
+    ] = False,
 ) -> None:
-    """Remove artifacts that no kept run reaches."""
+    """Remove artifacts that no kept run reaches, and copies of what a remote store has no more."""
     from flows.storekeeping import collect
 
-    for line in collect(keep or [], delete):
+    for line in collect(keep or [], delete, store, others=others):
         typer.echo(line)
 
 

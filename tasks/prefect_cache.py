@@ -8,14 +8,17 @@ reference is persisted, as plain JSON.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import CachePolicy
+from prefect.results import ResultRecord, ResultRecordMetadata
+from prefect.serializers import JSONSerializer
 
-from tasks.artifacts import Json
+from tasks.artifacts import ArtifactRef, Json
 from tasks.runtime import Runtime
 from tasks.steps import Call, Step, perform
 
@@ -75,3 +78,19 @@ def drop_broken_record(call: Call, results: Path) -> bool:
     if not whole:
         path.unlink()
     return not whole
+
+
+def keep_record(call: Call, ref: ArtifactRef, results: Path) -> None:
+    """Write Prefect's record of an artifact that another machine made, or whose record is lost.
+
+    Records lie on each machine, artifacts may lie in a store that several share. With the record
+    Prefect says `Cached` of what nobody does again.
+    """
+    path = results / record_key(call)
+    if path.is_file():
+        return
+    made = ResultRecordMetadata(storage_key=str(path), serializer=JSONSerializer())
+    results.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}~{os.getpid()}")
+    draft.write_bytes(ResultRecord(result=ref.to_json(), metadata=made).serialize())
+    draft.replace(path)
