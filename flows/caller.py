@@ -17,6 +17,7 @@ from flows.journal import Journal
 from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
+from tasks import costs
 from tasks.artifacts import ArtifactRef, Json
 from tasks.prefect_cache import drop_broken_record, keep_record, record_key, task_of
 from tasks.runtime import home
@@ -119,6 +120,7 @@ class PrefectCaller:
             "took": round(time.perf_counter() - started, 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
+            **{name: stats[name] for name in costs.NAMES if name in stats},
             "rows": ref.rows,
             "artifact": ref.location,
             "digest": ref.digest,

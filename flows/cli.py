@@ -64,17 +64,11 @@ def status(
         from flows.evaluate_words import results_table as evaluation_table
 
         typer.echo(evaluation_table(facts["results"]))
-    groups: dict[tuple[int, str], list[Any]] = {}
-    for line in facts["steps"]:
-        row = groups.setdefault((line["iteration"], line["step"]), [0, 0, 0.0, 0])
-        row[0] += 1
-        row[1] += line["state"] == "Cached"
-        row[2] += line["seconds"]
-        row[3] += line["tokens"]
-    _table(
-        ["iteration", "step", "tasks", "cached", "seconds", "tokens"],
-        [[*key, row[0], row[1], f"{row[2]:.1f}", row[3]] for key, row in groups.items()],
-    )
+    from flows.cost import each_rows, table_rows
+
+    for titles, rows in (table_rows(facts["cost"]), each_rows(facts["cost"])):
+        if rows:
+            _table(titles, rows)
 
 
 @app.command()

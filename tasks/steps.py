@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from tasks.artifacts import ArtifactRef, Damage, Draft, Json, Store, step_key
+from tasks.costs import metered
 from tasks.runtime import Runtime
 
 
@@ -82,8 +83,10 @@ def perform(call: Call, runtime: Runtime) -> ArtifactRef:
             return ref
         started = time.perf_counter()
         with store.draft(kind, key) as draft:
-            call.step.fill(call, draft, runtime)
+            with metered() as meter:
+                call.step.fill(call, draft, runtime)
             draft.stats["seconds"] = round(time.perf_counter() - started, 3)
+            draft.stats |= meter.facts()
             draft.stats["provenance"] = provenance(call)
         shutil.rmtree(runtime.work(key), ignore_errors=True)
         ref = store.lookup(kind, key)

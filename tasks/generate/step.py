@@ -7,6 +7,7 @@ whenever it is made, and a larger N adds shards without touching those that are 
 from __future__ import annotations
 
 from tasks.artifacts import ArtifactRef, Draft, Json
+from tasks.costs import ENGINE, clocked
 from tasks.prompts import load_template
 from tasks.rows import SAMPLE, read_rows, sample_seed, text_digest, write_rows
 from tasks.runtime import Runtime
@@ -51,12 +52,13 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     ]
     sampling = Sampling(**settings["sampling"], stop=tuple(template.stop))
     engine = runtime.engine(call.inputs["model"], settings)
-    completions = engine.sample(
-        prompts,
-        requests,
-        sampling,
-        lambda done, total: runtime.progress(call.label, done, total),
-    )
+    with clocked(ENGINE):
+        completions = engine.sample(
+            prompts,
+            requests,
+            sampling,
+            lambda done, total: runtime.progress(call.label, done, total),
+        )
     digests = [text_digest(prompt) for prompt in prompts]
     model = call.inputs["model"].digest
     rows = (
