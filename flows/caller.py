@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from prefect import State, get_run_logger
+from prefect import get_run_logger
+from prefect.utilities.annotations import quote
 
 from flows import alarm
 from flows.console import Console, metric_cell, metric_order
@@ -19,7 +20,7 @@ from flows.run_page import RunPage
 from flows.services import Services
 from tasks import costs
 from tasks.artifacts import ArtifactRef, Json
-from tasks.prefect_cache import drop_broken_record, keep_record, record_key, task_of
+from tasks.prefect_cache import Made, drop_broken_record, keep_record, record_key, task_of
 from tasks.runtime import home
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find
@@ -31,7 +32,7 @@ class PrefectCaller:
     def __init__(self, services: Services, journal: Journal, console: Console) -> None:
         self.store = services.runtime.store
         self.journal, self.console, self._services = journal, console, services
-        self._states: dict[str, State] = {}
+        self._made: dict[str, Made] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
         services.runtime.say = self.say
@@ -48,14 +49,16 @@ class PrefectCaller:
             keep_record(call, there, self._results)
         self.console.begin(iteration, group, call.label)
         # A policy that another run made has no state in this one.
-        made = [self._states.get(ref.location) for ref in call.inputs.values()]
-        needed = [state for state in made if state is not None]
-        state: Any = task(call, self._services.runtime, wait_for=needed, return_state=True)
+        made = [self._made.get(ref.location) for ref in call.inputs.values()]
+        needed = [one for one in made if one is not None]
+        # Quoted: Prefect would walk through all settings and inputs, looking for states.
+        asked: Any = quote(call)
+        state: Any = task(asked, self._services.runtime, wait_for=needed, return_state=True)
         if state.is_failed() or state.is_crashed():
             state.result()  # raises what the step raised
         ref = self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
-        self._states[ref.location] = state
+        self._made[ref.location] = Made(state.state_details.task_run_id)
         self._log(call, ref, iteration, group, state.name == "Cached", started)
         return ref
 

@@ -105,7 +105,7 @@ class Store:
         self._copies = cache / "copies" / digest_of(address.rstrip("/"))[:12]
         self._remote = None if self.local else Remote(fs, self._root)
         self._verified: dict[str, ArtifactRef] = {}
-        self._manifests: dict[str, Json] = {}  # of verified artifacts in a store far away
+        self._manifests: dict[str, Json] = {}  # of verified artifacts
         self._copied: set[str] = set()
         if self.local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
@@ -161,6 +161,7 @@ class Store:
                 return None
             self._check(location, manifest)
             self._verified[location] = _ref(manifest)
+            self._manifests[location] = manifest
         return self._verified[location]
 
     def path(self, ref: ArtifactRef) -> Path:
@@ -342,7 +343,6 @@ class Store:
                 raise Damage(
                     f"artifact {self._root}/{location}: {file['name']} does not match its manifest"
                 )
-        self._manifests[location] = manifest
         if any(not f.get("etag") or there[f["name"]][1] != f["etag"] for f in manifest["files"]):
             self._copied.discard(location)
             try:

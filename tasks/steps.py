@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from tasks.artifacts import ArtifactRef, Damage, Draft, Json, Store, step_key
@@ -31,7 +31,7 @@ class Call:
     hints: Json = field(default_factory=dict)
     context: dict[str, ArtifactRef] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Cache key: step, version, settings and the digests of the inputs."""
         digests = {name: ref.digest for name, ref in self.inputs.items()}

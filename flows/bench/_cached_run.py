@@ -35,6 +35,7 @@ class Shelf:
             solutions: Prompt -> the worked solution of its problem.
         """
         self._solutions, self._all = solutions, list(solutions.values())
+        self.policy = ""  # digest of the policy that is played
 
     def sample(
         self,
@@ -43,14 +44,14 @@ class Shelf:
         sampling: Sampling,
         progress: Progress | None = None,
     ) -> list[Completion]:
-        """See tasks.generate.engine.Engine; the seed decides, so equal requests agree."""
+        """See tasks.generate.engine.Engine; policy and seed decide, so equal requests agree."""
         return [self._complete(prompts[number], seed) for number, seed in requests]
 
     def close(self) -> None:
         """Nothing was started."""
 
     def _complete(self, prompt: str, seed: int) -> Completion:
-        dice = random.Random(seed)
+        dice = random.Random(f"{self.policy} {seed}")
         text = self._solutions[prompt]
         if dice.randrange(100) >= RIGHT:
             text = self._all[dice.randrange(len(self._all))]
@@ -67,10 +68,11 @@ def make(config: str, changes: list[str]) -> None:
     with DirectCaller(settings) as caller:
         shelf: list[Shelf] = []
 
-        def engine(_model: ArtifactRef, _settings: Json) -> Shelf:
+        def engine(model: ArtifactRef, _settings: Json) -> Shelf:
             if not shelf:
                 problems = next(ref for group, ref in caller.done if group == "problems")
                 shelf.append(_shelf(settings, caller.store.path(problems)))
+            shelf[0].policy = model.digest
             return shelf[0]
 
         caller.runtime.engine = engine
