@@ -13,36 +13,38 @@ equal work gives equal digests. See tasks/steps.py for how Prefect's cache sits 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import platform
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tasks.copies import Copies
 from tasks.errors import StepError
 from tasks.locks import POLL_SECONDS, alone, sweep
+from tasks.payload import (
+    MANIFEST,
+    ArtifactRef,
+    Damage,
+    Json,
+    canonical,
+    describe_all,
+    digest_of,
+    draft_name,
+    opened,
+    place_of,
+    put_in_place,
+    reference,
+    sealed,
+    sync,
+    verify,
+)
 from tasks.remote import MARK, Remote, open_fs
 
-MANIFEST = "manifest.json"
 # A store's folder that vanishes, as one on a network does, is waited for so long.
 GONE_SECONDS = 60.0
-Json = dict[str, Any]
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces: the form that is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of a JSON-able value in its canonical form, in hex."""
-    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
@@ -55,25 +57,6 @@ def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) ->
         inputs: Digest of each input.
     """
     return digest_of([step, version, settings, inputs])[:32]
-
-
-@dataclass(frozen=True)
-class ArtifactRef:
-    """What a step returns and Prefect keeps: a name for a payload, never the payload."""
-
-    kind: str
-    key: str
-    digest: str
-    rows: int
-
-    @property
-    def location(self) -> str:
-        """Path relative to the store."""
-        return f"{self.kind}/{self.key}"
-
-    def to_json(self) -> Json:
-        """Plain JSON, free of class paths, so that moving this class loses no cache."""
-        return asdict(self)
 
 
 @dataclass
@@ -101,12 +84,14 @@ class Store:
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
         self._mark = Path(self._root) / MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
-        # Stores of one home may hold other files under one key, such as wall times.
-        self._copies = cache / "copies" / digest_of(address.rstrip("/"))[:12]
         self._remote = None if self.local else Remote(fs, self._root)
+        self._copies: Copies | None = None
+        if self._remote is not None:
+            # Stores of one home may hold other files under one key, such as wall times.
+            folder = cache / "copies" / digest_of(address.rstrip("/"))[:12]
+            self._copies = Copies(self._remote, folder, self._drafts, self._locks)
         self._verified: dict[str, ArtifactRef] = {}
         self._manifests: dict[str, Json] = {}  # of verified artifacts
-        self._copied: set[str] = set()
         if self.local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
             self._mark.touch()
@@ -135,7 +120,7 @@ class Store:
     @contextlib.contextmanager
     def draft(self, kind: str, key: str) -> Iterator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
-        path = self._drafts / _draft_name(f"{kind}~{key}")
+        path = self._drafts / draft_name(f"{kind}~{key}")
         self._wait_for_root()
         self._drafts.mkdir(parents=not self.local, exist_ok=True)
         path.mkdir()
@@ -159,8 +144,11 @@ class Store:
                 manifest = self._manifest(kind, key)
             if manifest is None:
                 return None
-            self._check(location, manifest)
-            self._verified[location] = _ref(manifest)
+            if self._copies is None:
+                verify(Path(self._root) / location, manifest, f"{self._root}/{location}")
+            else:
+                self._copies.check(location, manifest)
+            self._verified[location] = reference(manifest)
             self._manifests[location] = manifest
         return self._verified[location]
 
@@ -170,11 +158,9 @@ class Store:
         Raises:
             Damage: what a store far away sends does not match the manifest.
         """
-        if self._remote is None:
+        if self._copies is None:
             return Path(self._root) / ref.location
-        if ref.location in self._copied:
-            return self._copies / ref.location
-        return self._copy(ref.location, self.manifest(ref))
+        return self._copies.path(ref.location, self.manifest(ref))
 
     def manifest(self, ref: ArtifactRef) -> Json:
         """The manifest: provenance, files with digests, and the step's stats."""
@@ -196,13 +182,14 @@ class Store:
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
         location = f"{kind}/{key}"
-        self._forget(location)
-        if self._remote is None:
+        self._verified.pop(location, None)
+        self._manifests.pop(location, None)
+        if self._remote is None or self._copies is None:
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(Path(self._root) / location)
         else:
             self._remote.remove(location)
-            shutil.rmtree(self._copies / location, ignore_errors=True)
+            self._copies.drop(location)
 
     def claim(
         self, kind: str, key: str, waits: Callable[[], None] = lambda: None
@@ -240,14 +227,12 @@ class Store:
         Returns:
             Their locations, KIND/KEY.
         """
-        here = sorted(f"{p.parent.name}/{p.name}" for p in self._copies.glob("*/*"))
-        if not here:
+        if self._copies is None or not (here := self._copies.listed()):
             return []
         there = {f"{kind}/{key}" for kind, key in self.entries()}
         gone = [location for location in here if location not in there]
         for location in gone if delete else ():
-            self._forget(location)
-            shutil.rmtree(self._copies / location, ignore_errors=True)
+            self._copies.drop(location)
         return gone
 
     def sweep_drafts(self) -> int:
@@ -262,11 +247,7 @@ class Store:
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
-        files = [
-            _describe(path, draft.path, draft.volatile)
-            for path in sorted(draft.path.rglob("*"))
-            if path.is_file()
-        ]
+        files = describe_all(draft.path, draft.volatile)
         manifest = {
             "kind": kind,
             "key": key,
@@ -278,28 +259,26 @@ class Store:
         if self._remote is not None:
             self._upload(f"{kind}/{key}", draft.path, manifest)
             return
-        (draft.path / MANIFEST).write_bytes(_sealed(manifest))
-        _sync(draft.path)
+        (draft.path / MANIFEST).write_bytes(sealed(manifest))
+        sync(draft.path)
         with contextlib.suppress(Damage):
             if self.lookup(kind, key) is not None:
                 return  # an equal run committed it meanwhile; readers may hold its files
-        _rename(draft.path, Path(self._root) / kind / key)
-        self._verified[f"{kind}/{key}"] = _ref(manifest)
+        put_in_place(draft.path, Path(self._root) / kind / key)
+        self._verified[f"{kind}/{key}"] = reference(manifest)
 
     def _upload(self, location: str, draft: Path, manifest: Json) -> None:
         """Commit a draft to a store far away, and keep it as the copy on this machine."""
-        assert self._remote is not None
+        assert self._remote is not None and self._copies is not None
         manifest = {**manifest, **self._remote.upload(draft, location, manifest["files"])}
         with contextlib.suppress(Damage):
             if self.lookup(manifest["kind"], manifest["key"]) is not None:
-                self._remote.remove(f"{location}/{manifest['part']}")
+                self._remote.remove(place_of(location, manifest))
                 return  # an equal run on another machine committed it meanwhile
-        self._remote.write(f"{location}/{MANIFEST}", _sealed(manifest))
-        with alone(self._copy_lock(location)):
-            self._keep_copy(location, draft)
-        self._verified[location] = _ref(manifest)
+        self._remote.write(f"{location}/{MANIFEST}", sealed(manifest))
+        self._copies.keep(location, draft)
+        self._verified[location] = reference(manifest)
         self._manifests[location] = manifest
-        self._copied.add(location)
 
     def _manifest(self, kind: str, key: str) -> Json | None:
         place = f"{self._root}/{kind}/{key}"
@@ -308,14 +287,7 @@ class Store:
             if self.local and Path(place).is_dir():
                 raise Damage(f"artifact {place}: {MANIFEST} is missing")
             return None
-        try:
-            manifest = json.loads(raw)
-            check = manifest.pop("check")
-            if check != digest_of(manifest):
-                raise ValueError
-            return manifest
-        except (ValueError, KeyError, TypeError):
-            raise Damage(f"artifact {place}: {MANIFEST} does not match its own hash") from None
+        return opened(raw, place)
 
     def _read(self, name: str) -> bytes | None:
         if self._remote is not None:
@@ -330,137 +302,6 @@ class Store:
         folder = Path(self._root) / place
         return sorted(p.name for p in folder.glob("*") if p.is_dir() and p.name[0] != ".")
 
-    def _check(self, location: str, manifest: Json) -> None:
-        """See that a payload is what its manifest says."""
-        if self._remote is None:
-            _verify(Path(self._root) / location, manifest, f"{self._root}/{location}")
-            return
-        there = self._remote.files(_place(location, manifest))
-        for file in manifest["files"]:
-            if file["name"] not in there:
-                raise Damage(f"artifact {self._root}/{location}: {file['name']} is missing")
-            if there[file["name"]][0] != file["bytes"]:
-                raise Damage(
-                    f"artifact {self._root}/{location}: {file['name']} does not match its manifest"
-                )
-        if any(not f.get("etag") or there[f["name"]][1] != f["etag"] for f in manifest["files"]):
-            self._copied.discard(location)
-            try:
-                self._copy(location, manifest, afresh=any(there[n][1] for n in there))
-            except Damage:
-                self._forget(location)
-                raise
-
-    def _copy(self, location: str, manifest: Json, *, afresh: bool = False) -> Path:
-        """The copy on this machine, downloaded if need be by one process of it.
-
-        Args:
-            location: Of the artifact.
-            manifest: Its manifest.
-            afresh: Download it although there is one.
-        """
-        assert self._remote is not None
-        copy = self._copies / location
-        with alone(self._copy_lock(location)):
-            if not afresh:
-                with contextlib.suppress(Damage):
-                    _verify(copy, manifest, str(copy))
-                    self._copied.add(location)
-                    return copy
-            draft = self._drafts / _draft_name(location.replace("/", "~"))
-            try:
-                names = [file["name"] for file in manifest["files"]]
-                draft.mkdir(parents=True)
-                self._remote.download(_place(location, manifest), names, draft)
-                _verify(draft, manifest, f"{self._root}/{location}")
-                self._keep_copy(location, draft)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
-        self._copied.add(location)
-        return copy
-
-    def _keep_copy(self, location: str, folder: Path) -> None:
-        (self._copies / location).parent.mkdir(parents=True, exist_ok=True)
-        _rename(folder, self._copies / location)
-
-    def _copy_lock(self, location: str) -> Path:
-        self._locks.mkdir(parents=True, exist_ok=True)
-        return self._locks / f"{self._copies.name}~{location.replace('/', '~')}"
-
-    def _forget(self, location: str) -> None:
-        self._verified.pop(location, None)
-        self._manifests.pop(location, None)
-        self._copied.discard(location)
-
-
-class Damage(Exception):
-    """An artifact does not match its manifest; the message names the file."""
-
-
-def _ref(manifest: Json) -> ArtifactRef:
-    return ArtifactRef(**{name: manifest[name] for name in ("kind", "key", "digest", "rows")})
-
-
-def _sealed(manifest: Json) -> bytes:
-    """A manifest as it is written, with the hash of itself."""
-    whole = {**manifest, "check": digest_of(manifest)}
-    return json.dumps(whole, indent=1, sort_keys=True).encode()
-
-
-def _place(location: str, manifest: Json) -> str:
-    """Where the payload of an artifact lies in a store far away."""
-    return f"{location}/{manifest['part']}" if "part" in manifest else location
-
-
-def _draft_name(what: str) -> str:
-    """A name that says whose draft it is, so that it can be swept when its process is gone."""
-    return f"{what}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
-
-
-def _verify(folder: Path, manifest: Json, name: str) -> None:
-    """Compare every file with the manifest, byte for byte through its hash."""
-    for file in manifest["files"]:
-        path = folder / file["name"]
-        if not path.is_file():
-            raise Damage(f"artifact {name}: {file['name']} is missing")
-        if path.stat().st_size != file["bytes"] or _sha256(path) != file["sha256"]:
-            raise Damage(f"artifact {name}: {file['name']} does not match its manifest")
-
-
-def _describe(path: Path, folder: Path, volatile: set[str]) -> Json:
-    name = str(path.relative_to(folder))
-    return {
-        "name": name,
-        "bytes": path.stat().st_size,
-        "sha256": _sha256(path),
-        "volatile": name in volatile,
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Flush to disk before the rename, so that a power cut cannot commit empty files."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _rename(draft: Path, place: Path) -> None:
-    """Put a draft in its place, and away what was damaged there."""
-    place.parent.mkdir(exist_ok=True)  # never the store itself, whose disk may be unmounted
-    try:
-        os.rename(draft, place)
-    except OSError:
-        trash = draft.with_name(draft.name + ".old")
-        os.rename(place, trash)
-        os.rename(draft, place)
-        shutil.rmtree(trash, ignore_errors=True)
-
 
 def _alive(pid: int) -> bool:
     try:
@@ -470,3 +311,16 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+__all__ = [
+    "MANIFEST",
+    "ArtifactRef",
+    "Damage",
+    "Draft",
+    "Json",
+    "Store",
+    "canonical",
+    "digest_of",
+    "step_key",
+]

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import prefect
 from prefect import Task
 from prefect.cache_policies import CachePolicy
 from prefect.client.schemas.objects import State, StateType
 from prefect.futures import PrefectFuture
-from prefect.results import ResultRecord, ResultRecordMetadata
-from prefect.serializers import JSONSerializer
 
 from tasks.artifacts import ArtifactRef, Json
 from tasks.runtime import Runtime
@@ -137,8 +136,13 @@ def keep_record(call: Call, ref: ArtifactRef, results: Path) -> None:
     path = results / record_key(call)
     if path.is_file():
         return
-    made = ResultRecordMetadata(storage_key=str(path), serializer=JSONSerializer())
+    made = {
+        "storage_key": str(path),
+        "serializer": {"type": "json"},
+        "prefect_version": prefect.__version__,
+    }
+    record = {"metadata": made, "result": json.dumps(ref.to_json())}
     results.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}~{os.getpid()}")
-    draft.write_bytes(ResultRecord(result=ref.to_json(), metadata=made).serialize())
+    draft.write_text(json.dumps(record))
     draft.replace(path)

@@ -7,7 +7,7 @@ once never mix their files. What a store says of an object without sending it (s
 after the upload and compared at a lookup, so that a resume elsewhere downloads only what it reads.
 
 Listings are never cached: another machine may have added to them. A store that does not answer is
-waited for. Not here: what an artifact is, and local copies (tasks/artifacts.py).
+waited for. Not here: what an artifact is (tasks/artifacts.py), and local copies (tasks/copies.py).
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def open_fs(address: str) -> tuple[Any, str]:
         UserError: nothing here speaks to it.
     """
     try:
-        fs, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        # One of its own: credentials and the endpoint are read anew from the environment.
+        options = {"use_listings_cache": False, "skip_instance_cache": True}
+        fs, root = fsspec.core.url_to_fs(address, **options)
     except ImportError as error:
         extra = "; pip install restem[s3]" if address.startswith("s3") else ""
         raise UserError(f"resources.store: {address}: {_line(error)}{extra}") from None
@@ -82,7 +84,7 @@ class Remote:
             StepError: it does not answer.
         """
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
-        self._fs, self._root = fs, root
+        self._fs, self.root = fs, root
         self.name = fs.unstrip_protocol(root)
         self._buckets = protocol in _BUCKETS
         if self.read(MARK) is None:
@@ -91,12 +93,12 @@ class Remote:
     def read(self, name: str) -> bytes | None:
         """Content of a small file, or None where there is none."""
         with contextlib.suppress(FileNotFoundError):
-            return self._wait(lambda: self._fs.cat_file(f"{self._root}/{name}"))
+            return self._wait(lambda: self._fs.cat_file(f"{self.root}/{name}"))
         return None
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, in one request where the store has such."""
-        path = f"{self._root}/{name}"
+        path = f"{self.root}/{name}"
 
         def put() -> None:
             if not self._buckets:
@@ -126,7 +128,7 @@ class Remote:
             StepError: the store has other sizes than were sent.
         """
         part = uuid.uuid4().hex[:12]
-        far = f"{self._root}/{place}/{part}"
+        far = f"{self.root}/{place}/{part}"
         names = [file["name"] for file in files]
         local = [str(folder / name) for name in names]
         if names:
@@ -140,7 +142,7 @@ class Remote:
 
     def files(self, place: str) -> dict[str, tuple[int, str]]:
         """Size in bytes and ETag ("" where the store has none) of the files below a place."""
-        base = f"{self._root}/{place}".rstrip("/")
+        base = f"{self.root}/{place}".rstrip("/")
         found: dict[str, Json] = self._wait(lambda: self._fs.find(base, detail=True))
         start = len(base.lstrip("/")) + 1
         return {
@@ -153,7 +155,7 @@ class Remote:
 
     def download(self, place: str, names: list[str], folder: Path) -> None:
         """Fetch files into a local folder, several at a time; one that is missing is left out."""
-        far = [f"{self._root}/{place}/{name}" for name in names]
+        far = [f"{self.root}/{place}/{name}" for name in names]
         local = [folder / name for name in names]
         for path in local:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +167,7 @@ class Remote:
 
     def folders(self, place: str = "") -> list[str]:
         """Names of the folders (of an object store: common prefixes) in a place, sorted."""
-        base = f"{self._root}/{place}".rstrip("/")
+        base = f"{self.root}/{place}".rstrip("/")
         try:
             found = self._wait(lambda: self._fs.ls(base, detail=True))
         except FileNotFoundError:
@@ -176,7 +178,7 @@ class Remote:
     def remove(self, place: str) -> None:
         """Remove all below a place."""
         with contextlib.suppress(FileNotFoundError):
-            self._wait(lambda: self._fs.rm(f"{self._root}/{place}", recursive=True))
+            self._wait(lambda: self._fs.rm(f"{self.root}/{place}", recursive=True))
 
     def _get_one(self, there: str, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -84,7 +84,8 @@ def run(pairs: str = "5", *changes: str) -> float:
     _all_cached(folder)
     plain = [_child(folder / "bare", bare, str(found[0].tasks))]
     print(f"steps: {found[0].tasks}, all cached; first {found[0].seconds:.1f} s", flush=True)
-    found.clear(), plain.clear()
+    found.clear()
+    plain.clear()
     for number in range(1, int(pairs) + 1):
         plain.append(_child(folder / "bare", bare, str(_steps(folder))))
         found.append(_child(folder, find, CONFIG, *every))
