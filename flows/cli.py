@@ -156,6 +156,24 @@ def engine_check() -> None:
         typer.echo(fact)
 
 
+@engine_app.command("serve")
+def engine_serve(
+    host: Annotated[str, typer.Option(help="Address under which runs reach it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="vLLM itself listens on the next one.")] = 8100,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="resources.KEY=VALUE, such as the store.")
+    ] = None,
+    extra: Annotated[list[str] | None, typer.Argument(help="Flags for vLLM, after --.")] = None,
+) -> None:
+    """Sample for runs elsewhere: serve the policies of the store by vLLM, as they ask."""
+    from flows.config import load_config
+    from flows.engine_server import serve
+
+    resources = load_config("math-demo", change or []).resources
+    typer.echo(f"waiting for runs at http://{host}:{port} (resources.endpoints)")
+    serve(host, port, resources, extra or [])
+
+
 Address = Annotated[
     str, typer.Option("--store", help="Folder or address; empty: RESTEM_HOME/store.")
 ]

@@ -7,10 +7,12 @@ for real, because a dry run should find a missing data set.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.config import RestEmConfig
+from flows.lanes import Chain, in_turn
 from flows.loop import Loop
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.problems.step import prepare_problems, read_benchmark
@@ -60,6 +62,10 @@ class PlanCaller:
             return ArtifactRef(call.step.kind, call.key, PENDING, -1)
         row.cached += 1
         return ref
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Look them up in turn."""
+        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Whether an artifact is only planned."""

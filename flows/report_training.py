@@ -97,6 +97,10 @@ def filter_table(view: View) -> Part:
     ]
     rates = [acceptance(now) for now in drawn]
     rows.insert(2, ["share correct", *("–" if r is None else percent(r) for r in rates)])
+    firsts = [now["selection"].get("first") for now in drawn]
+    if any(firsts):  # further samples hang on verdicts, so their share is no accuracy
+        shares = ["–" if not f else percent(f["correct"] / f["samples"]) for f in firsts]
+        rows.insert(3, ["share correct of the samples that every problem has", *shares])
     table = {"head": ["", *(f"from {name(now)}" for now in drawn)], "rows": rows}
     note = "Samples drawn from each policy, and how many each rule dropped."
     return Part("What the filter dropped", note, table=table if drawn else None).or_nothing()

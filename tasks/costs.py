@@ -126,11 +126,13 @@ class Watch:
             family: Whether it may have children; looking for them takes milliseconds.
         """
         self._pid, self._seen = pid, 0.0
+        self._lock = threading.Lock()
         self._cpu = cpu_of if family else _cpu_of_one
 
     def read(self, into: Meter | None) -> None:
-        """Count what it used since the last reading."""
-        now = self._cpu(self._pid)
-        if into is not None and now > self._seen:
-            into.spend(CPU, now - self._seen)
-        self._seen = max(self._seen, now)
+        """Count what it used since the last reading; from any thread."""
+        with self._lock:
+            now = self._cpu(self._pid)
+            if into is not None and now > self._seen:
+                into.spend(CPU, now - self._seen)
+            self._seen = max(self._seen, now)

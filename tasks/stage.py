@@ -60,9 +60,9 @@ class Child:
         self._wire, self._end = wire, end
         self.pid, self.log = pid, log
         self._code: int | None = None
-        self._busy = False
+        self.busy = False
         self._closing = threading.Lock()
-        self._cpu = Watch(pid)
+        self.cpu = Watch(pid)  # read after each request, by whoever sent it
 
     @classmethod
     def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
@@ -152,7 +152,7 @@ class Child:
         on_progress: Callable[[int, int], None] | None,
         on_ask: Callable[[Message], Message] | None,
     ) -> Message:
-        self._busy = True
+        self.busy = True
         try:
             self._wire.write(request)
             while (message := self._wire.read()) is not None:
@@ -172,10 +172,26 @@ class Child:
         except BrokenPipeError:
             pass
         finally:
-            self._busy = False
-            self._cpu.read(meter())
+            self.busy = False
+            self.cpu.read(meter())
+        raise StepError(f"the child process died ({self.ending()})")
+
+    def send(self, message: Message) -> None:
+        """Send one message; whoever does so reads with `receive` (tasks/generate/line.py).
+
+        Raises:
+            BrokenPipeError: the child is gone.
+        """
+        self._wire.write(message)
+
+    def receive(self) -> Message | None:
+        """The next message; None when the child is gone."""
+        return self._wire.read()
+
+    def ending(self) -> str:
+        """How it ended, in words; waits until it is gone."""
         self.close()
-        raise StepError(f"the child process died ({_end_of(self._code)}; log: {self.log})")
+        return f"{_end_of(self._code)}; log: {self.log}"
 
     def close(self) -> None:
         """End the child and everything it started, and wait until it is gone.
@@ -186,7 +202,7 @@ class Child:
         with self._closing:  # two threads may find it dead at once
             if self._code is not None:
                 return
-            if not self._busy:
+            if not self.busy:
                 self._wire.hang_up()
                 _wait_a_little(self.pid)
             try:

@@ -17,7 +17,7 @@ from flows.config import RestEmConfig, load_config
 from tasks.artifacts import ArtifactRef, Json
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
-from tasks.sampling import Completion, Progress, Sampling
+from tasks.sampling import Completion, Completions, Progress, Sampling
 
 # Shares of 100 completions: the problem's own worked solution, else one of another problem.
 RIGHT = 40
@@ -43,9 +43,9 @@ class Shelf:
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: Progress | None = None,
-    ) -> list[Completion]:
+    ) -> Completions:
         """See tasks.generate.engine.Engine; policy and seed decide, so equal requests agree."""
-        return [self._complete(prompts[number], seed) for number, seed in requests]
+        return Completions(self._complete(prompts[number], seed) for number, seed in requests)
 
     def close(self) -> None:
         """Nothing was started."""

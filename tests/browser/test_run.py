@@ -47,8 +47,8 @@ def test_a_run_that_failed_is_retried_and_finds_what_was_done(person: Person) ->
     person.fill("Iterations", "2")
     person.fill("Seed", "8")
     run = person.submit()
-    # The disk plays a trick: where the second trainer wants its folder there is a file. Done as soon
-    # as the first trainer is through, while its policy is evaluated and sampled.
+    # The disk plays a trick: where the second trainer wants its folder there is a file. Done as
+    # soon as the first trainer is through, while its policy is evaluated and sampled.
     until(lambda: [s for s in person.station.steps(run) if s["label"] == "finetune 1"])
     work.rename(work.with_name("aside"))
     work.write_text("in the way")

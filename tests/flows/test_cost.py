@@ -36,7 +36,7 @@ def test_each_step_says_what_it_used(finished: Restem) -> None:
     for step in ("generate draw", "generate test"):
         used = rows[0, step]
         assert used["cpu_seconds"] > 0 and used["tokens"] > 0
-        assert 0 < used["engine_seconds"] <= used["seconds"]
+        assert used["engine_seconds"] > 0
     # The trainer is a process of its own: without it the step would have used next to nothing.
     trained = rows[1, "finetune"]
     assert trained["cpu_seconds"] > 0.3 * trained["seconds"]

@@ -1,0 +1,158 @@
+"""Steps on a Ray cluster: engines are actors with GPUs of their own, the rest are Prefect tasks.
+
+Sampling needs a model that stays loaded, so each of `resources.engines` is a Ray actor that holds
+its GPUs from the first shard of a stage to the last; then it is ended, and fine-tuning may have
+them. Scoring and fine-tuning are Prefect tasks on prefect-ray's task runner. What a lost worker was
+at is done again by another: artifacts are committed whole or not at all, so results do not change.
+
+Not covered: a policy that needs several machines (vLLM's own Ray backend does that).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prefect import State, Task
+
+from flows.ray_worker import Hand, Sent
+from tasks.artifacts import ArtifactRef, Json
+from tasks.errors import StepError, UserError
+from tasks.settings import Resources
+from tasks.steps import Call
+
+# Shards that an engine has at once (flows/services.py says why).
+IN_FLIGHT = 2
+# Shares of a core that Ray reckons with: an engine and a scorer fit on a worker of one core.
+ENGINE_CPUS = SCORE_CPUS = 0.5
+# Workers that may be lost under one shard or step.
+ATTEMPTS = 4
+REMOTE = ("generate", "score", "finetune")
+
+
+@contextlib.contextmanager
+def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Iterator[Cluster]:
+    """A connection to the cluster of `resources.ray_address`.
+
+    Args:
+        resources: Where it is, how many engines, GPUs of each.
+        spec: See flows.ray_worker.Sent.
+        say: Told when a worker was lost.
+
+    Raises:
+        UserError: Ray is not installed, or there is no cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        from prefect_ray import RayTaskRunner
+    except ImportError:
+        raise UserError(
+            "resources.ray_address: Ray is not installed; pip install 'restem[ray]'"
+        ) from None
+    options: Json = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = resources.ray_address
+    if not ray.is_initialized():
+        try:
+            ray.init(address, namespace="restem", **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            said = str(error).split("\n")[0]
+            raise UserError(f"resources.ray_address: no cluster at {address!r} ({said})") from None
+    with RayTaskRunner(address=address) as runner:
+        made = Cluster(runner, resources, spec, say)
+        try:
+            yield made
+        finally:
+            made.release_engines()
+            ray.shutdown()
+
+
+class Cluster:
+    """Performs calls on workers; from several threads at once."""
+
+    def __init__(
+        self, runner: Any, resources: Resources, spec: Json, say: Callable[[str], None]
+    ) -> None:
+        """See `cluster`."""
+        import ray
+
+        self._ray, self._runner, self._say = ray, runner, say
+        self._sent = Sent(spec)
+        has_gpus = ray.cluster_resources().get("GPU", 0) > 0
+        self._gpus = resources.gpus_per_engine if has_gpus else 0
+        self._train_gpus = resources.train_processes if has_gpus else 0
+        self._actors: dict[int, Any] = {}
+        self._lock = threading.Lock()
+        self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for _ in range(IN_FLIGHT):
+            for seat in range(resources.engines):
+                self._seats.put(seat)
+
+    def sample(self, call: Call) -> ArtifactRef:
+        """Perform a call on one of the engines' actors."""
+        seat = self._seats.get()
+        try:
+            for _ in range(ATTEMPTS):
+                actor = self._actor(seat)
+                try:
+                    ref, said = self._ray.get(actor.perform.remote(call))
+                    for text in said:
+                        self._say(text)
+                    return ref
+                except self._ray.exceptions.RayTaskError as error:
+                    raise error.cause from None
+                except self._ray.exceptions.RayActorError:
+                    self._say(f"a worker was lost with {call.label}; another one makes it")
+                    self._forget(seat, actor)
+        finally:
+            self._seats.put(seat)
+        raise StepError(f"{call.label}: {ATTEMPTS} workers were lost in turn")
+
+    def run(self, task: Task[..., Json], call: Call) -> State:
+        """Run a step's Prefect task on a worker, and again where that is lost."""
+        from prefect_ray.context import remote_options
+
+        gpus = self._train_gpus if call.step.name == "finetune" else 0
+        state: Any = None
+        for _ in range(ATTEMPTS):
+            with remote_options(
+                num_cpus=SCORE_CPUS, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
+            ):
+                future = self._runner.submit(
+                    task, {"call": call, "runtime": self._sent}, wait_for=None
+                )
+            future.wait()
+            state = future.state
+            if not state.is_crashed():
+                return state
+            self._say(f"a worker was lost with {call.label}; another one makes it")
+        return state
+
+    def release_engines(self) -> None:
+        """End the engines, so that their GPUs are free for the next stage."""
+        with self._lock:
+            actors, self._actors = list(self._actors.values()), {}
+        for actor in actors:
+            self._ray.kill(actor)
+
+    def _actor(self, seat: int) -> Any:
+        with self._lock:
+            if seat not in self._actors:
+                made = self._ray.remote(
+                    num_cpus=ENGINE_CPUS,
+                    num_gpus=self._gpus,
+                    max_concurrency=IN_FLIGHT,
+                    max_restarts=0,
+                    scheduling_strategy="SPREAD",
+                )(Hand)
+                self._actors[seat] = made.remote(self._sent)
+            return self._actors[seat]
+
+    def _forget(self, seat: int, actor: Any) -> None:
+        with self._lock:
+            if self._actors.get(seat) is actor:
+                del self._actors[seat]
