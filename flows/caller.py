@@ -24,7 +24,7 @@ from flows.services import Services
 from tasks import costs
 from tasks.artifacts import ArtifactRef, Json
 from tasks.prefect_cache import Made, drop_broken_record, keep_record, record_key, task_of
-from tasks.runtime import home
+from tasks.runtime import Runtime, home
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, Elsewhere, find
 
@@ -81,6 +81,11 @@ class PrefectCaller:
         asked: Any = quote(call)
         state: Any = task(asked, runtime, wait_for=needed, return_state=True)
         return state
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps."""
+        return self._services.runtime
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Run them side by side; their lines are printed when all are through."""
@@ -158,7 +163,7 @@ class PrefectCaller:
             "label": call.label,
             "state": "Cached" if cached else "Completed",
             "took": round(time.perf_counter() - started, 3),
-            "at": round(time.time(), 3),
+            "ended": round(time.time(), 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
             **{name: stats[name] for name in costs.NAMES if name in stats},

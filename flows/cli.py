@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli_audit import audit
+from flows.cli_capacity import capacity
 from flows.cli_evaluate import evaluate
 from flows.cli_ops import down, serve, up
 from flows.cli_run import demo, resume, review, run
@@ -35,6 +36,7 @@ app.command()(resume)
 app.command()(review)
 app.command()(audit)
 app.command()(evaluate)
+app.command()(capacity)
 app.command()(execute)
 app.command()(up)
 app.command()(down)
@@ -58,6 +60,10 @@ def status(
     from flows.console import results_table
 
     typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
+    if "estimate" in facts:
+        from flows.capacity.estimate import compared
+
+        typer.echo(compared(facts["estimate"], facts.get("seconds")))
     if facts["iterations"]:
         typer.echo(results_table(facts))
     if facts.get("results"):
@@ -119,7 +125,10 @@ def grade(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="resume, overhead, generate, memory, sandbox, grade, soak or chaos."),
+        typer.Argument(
+            help="resume, overhead, generate, estimate, simulate, memory, sandbox, grade, soak "
+            "or chaos.",
+        ),
     ],
     options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
 ) -> None:

@@ -15,7 +15,7 @@ from flows.config import RestEmConfig
 from flows.lanes import Chain, in_turn
 from flows.loop import Loop
 from tasks.artifacts import ArtifactRef, Json, Store
-from tasks.problems.step import prepare_problems, read_benchmark
+from tasks.problems.step import load_splits, prepare_problems, read_benchmark
 from tasks.runtime import Runtime, home, open_store
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find, perform
@@ -39,6 +39,8 @@ class PlanCaller:
     def __init__(self, store: Store, config: RestEmConfig) -> None:
         self.store = store
         self.groups: dict[tuple[int, str], Planned] = {}
+        self.to_do: list[tuple[int, str, Call]] = []  # iteration, group, call
+        self.splits: dict[str, int] = {}  # problems of each
         self.warnings: list[str] = []
         self._runtime = Runtime(
             store=store,
@@ -59,6 +61,7 @@ class PlanCaller:
                 ref = perform(call, self._runtime)
         if ref is None:
             row.to_do += 1
+            self.to_do.append((iteration, group, call))
             return ArtifactRef(call.step.kind, call.key, PENDING, -1)
         row.cached += 1
         return ref
@@ -92,7 +95,9 @@ def plan(config: RestEmConfig) -> PlanCaller:
         UserError: the data set or the model is not to be had.
     """
     caller = PlanCaller(open_store(config.resources), config)
-    Loop(config, caller).run()
+    problems = Loop(config, caller).run().problems
+    splits = load_splits(caller.store.path(problems))
+    caller.splits = {split: len(rows) for split, rows in splits.items()}
     return caller
 
 

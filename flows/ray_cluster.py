@@ -27,8 +27,12 @@ from tasks.steps import Call
 
 # Shards that an engine has at once (flows/services.py says why).
 IN_FLIGHT = 2
-# Shares of a core that Ray reckons with: an engine and a scorer fit on a worker of one core.
-ENGINE_CPUS = SCORE_CPUS = 0.5
+# Shares of a core that Ray reckons with. Two engines fit on a worker of one core, should the other
+# worker be lost. Scoring asks for none: how much of it goes on at once is decided by the lanes, and
+# engines that hold every core must not keep it waiting for ever.
+ENGINE_CPUS, OTHER_CPUS = 0.5, 0.0
+# An engine that finds no place for so long after another was lost is done without.
+PLACE_SECONDS = 60.0
 # Workers that may be lost under one shard or step.
 ATTEMPTS = 4
 REMOTE = ("generate", "score", "finetune")
@@ -86,6 +90,8 @@ class Cluster:
         self._gpus = resources.gpus_per_engine if has_gpus else 0
         self._train_gpus = resources.train_processes if has_gpus else 0
         self._actors: dict[int, Any] = {}
+        self._engines, self._closed = resources.engines, set[int]()
+        self._lost = False
         self._lock = threading.Lock()
         self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
         for _ in range(IN_FLIGHT):
@@ -94,23 +100,38 @@ class Cluster:
 
     def sample(self, call: Call) -> ArtifactRef:
         """Perform a call on one of the engines' actors."""
-        seat = self._seats.get()
-        try:
-            for _ in range(ATTEMPTS):
-                actor = self._actor(seat)
-                try:
-                    ref, said = self._ray.get(actor.perform.remote(call))
-                    for text in said:
-                        self._say(text)
-                    return ref
-                except self._ray.exceptions.RayTaskError as error:
-                    raise error.cause from None
-                except self._ray.exceptions.RayActorError:
-                    self._say(f"a worker was lost with {call.label}; another one makes it")
-                    self._forget(seat, actor)
-        finally:
-            self._seats.put(seat)
+        for _ in range(ATTEMPTS):
+            seat = self._seats.get()
+            actor = self._actor(seat)
+            try:
+                if not self._placed(actor, seat):
+                    continue
+                ref, said = self._ray.get(actor.perform.remote(call))
+                for text in said:
+                    self._say(text)
+                return ref
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except self._ray.exceptions.RayActorError:
+                self._say(f"a worker was lost with {call.label}; another one makes it")
+                self._lost = True
+                self._forget(seat, actor)
+            finally:
+                if seat not in self._closed:
+                    self._seats.put(seat)
         raise StepError(f"{call.label}: {ATTEMPTS} workers were lost in turn")
+
+    def _placed(self, actor: Any, seat: int) -> bool:
+        """Whether an actor found a machine; a seat for which there is none is closed."""
+        alone = self._engines - len(self._closed) == 1  # there is nothing to do but wait
+        ready, _ = self._ray.wait([actor.ready.remote()], timeout=None if alone else PLACE_SECONDS)
+        if ready:
+            return True
+        self._say("there is no place for one of the engines; the others go on without it")
+        self._closed.add(seat)
+        self._forget(seat, actor)
+        self._ray.kill(actor)
+        return False
 
     def run(self, task: Task[..., Json], call: Call) -> State:
         """Run a step's Prefect task on a worker, and again where that is lost."""
@@ -120,7 +141,7 @@ class Cluster:
         state: Any = None
         for _ in range(ATTEMPTS):
             with remote_options(
-                num_cpus=SCORE_CPUS, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
+                num_cpus=OTHER_CPUS, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
             ):
                 future = self._runner.submit(
                     task, {"call": call, "runtime": self._sent}, wait_for=None

@@ -61,6 +61,9 @@ class Hand:
         assert isinstance(sent, Runtime)
         self._runtime = sent
 
+    def ready(self) -> None:
+        """Answered as soon as the actor has a place."""
+
     def perform(self, call: Call) -> tuple[ArtifactRef, list[str]]:
         """Do the work of a call, or find it done; and what is to be said of it."""
         ref = perform(call, self._runtime)

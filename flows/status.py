@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flows.capacity.estimate import read as read_estimate
 from flows.config import RestEmConfig
 from flows.cost import costs
 from flows.journal import read_journal
@@ -31,7 +32,13 @@ def status(run: str) -> Json:
         item["steps"] = [line for line in steps if line["iteration"] == item["iteration"]]
     greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
     cost = costs(steps, _counts(store, steps), greedy)
-    return {**_known(head), "iterations": iterations, "steps": steps, "cost": cost}
+    return {
+        **_known(head),
+        **_estimated(head),
+        "iterations": iterations,
+        "steps": steps,
+        "cost": cost,
+    }
 
 
 def _counts(store: Store, steps: list[Json]) -> dict[int, Json]:
@@ -54,6 +61,15 @@ def _evaluation(head: Json, steps: list[Json]) -> Json:
 def _known(head: Json) -> Json:
     names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
     return {name: head[name] for name in names if name in head}
+
+
+def _estimated(head: Json) -> Json:
+    """What was expected of the run, where somebody asked, and what it took once it is done."""
+    made = read_estimate(head["run"])
+    facts: Json = {"estimate": made} if made else {}
+    if head["state"] == "completed":
+        facts["seconds"] = round(head["ended"] - head["started"], 3)
+    return facts
 
 
 def trace(run: str, row: str) -> Json:

@@ -121,8 +121,8 @@ def _steps(home: Path) -> list[dict[str, float | str]]:
 def _sampling_seconds(home: Path) -> float:
     """From the first sample asked for to the last verdict of the E-step."""
     steps = [one for one in _steps(home) if str(one["step"]).endswith(" draw")]
-    begin = min(float(one["at"]) - float(one["took"]) for one in steps)
-    return max(float(one["at"]) for one in steps) - begin
+    begin = min(float(one["ended"]) - float(one["took"]) for one in steps)
+    return max(float(one["ended"]) for one in steps) - begin
 
 
 def _drawn(home: Path) -> int:

@@ -71,6 +71,16 @@ class Resources(Section):
         le=4096,
         description="Packed sequences for each forward pass; the rest is accumulated.",
     )
+    train_processes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="Processes of a fine-tune, one a GPU, started by accelerate launch.",
+    )
+    train_strategy: Literal["ddp", "fsdp"] = Field(
+        default="ddp",
+        description="With several processes: each has the whole model (ddp), or a part (fsdp).",
+    )
     score_workers: int = Field(
         default=0,
         ge=0,
