@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State, Task, get_run_logger
+from prefect.utilities.annotations import quote
 
 from flows import alarm
 from flows.console import Console, metric_cell, metric_order
@@ -20,8 +21,9 @@ from flows.ray_cluster import REMOTE, Cluster
 from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
+from tasks import costs
 from tasks.artifacts import ArtifactRef, Json
-from tasks.prefect_cache import drop_broken_record, record_key, task_of
+from tasks.prefect_cache import Made, drop_broken_record, keep_record, record_key, task_of
 from tasks.runtime import Runtime, home
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, Elsewhere, find
@@ -40,7 +42,7 @@ class PrefectCaller:
         self.store = services.runtime.store
         self.journal, self.console, self._services = journal, console, services
         self._cluster = cluster
-        self._states: dict[str, State] = {}
+        self._made: dict[str, Made] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
         services.runtime.say = self.say
@@ -51,29 +53,33 @@ class PrefectCaller:
         task = task_of(call.step)
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
-        if find(call, self.store, self.warn) is None:
+        if (there := find(call, self.store, self.warn)) is None:
             task = task.with_options(refresh_cache=True)
+        else:
+            keep_record(call, there, self._results)
         self.console.begin(iteration, group, call.label)
         # A policy that another run made has no state in this one.
-        made = [self._states.get(ref.location) for ref in call.inputs.values()]
-        needed = [state for state in made if state is not None]
+        made = [self._made.get(ref.location) for ref in call.inputs.values()]
+        needed = [one for one in made if one is not None]
         state: Any = self._run(task, call, needed)
         if state.is_failed() or state.is_crashed():
             state.result()  # raises what the step raised
         ref = self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
-        self._states[ref.location] = state
+        self._made[ref.location] = Made(state.state_details.task_run_id)
         self._log(call, ref, iteration, group, state.name == "Cached", started)
         return ref
 
-    def _run(self, task: Task[..., Json], call: Call, needed: list[State]) -> State:
+    def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
         """Run a step's task here or on the cluster; an engine's actor works for a task here."""
         runtime: Any = self._services.runtime
         if self._cluster is not None and call.step.name == "generate":
             runtime = Elsewhere(self._cluster.sample)
         elif self._cluster is not None and call.step.name in REMOTE:
-            return self._cluster.run(task, call, needed)
-        state: Any = task(call, runtime, wait_for=needed, return_state=True)
+            return self._cluster.run(task, call)
+        # Quoted: Prefect would walk through all settings and inputs, looking for states.
+        asked: Any = quote(call)
+        state: Any = task(asked, runtime, wait_for=needed, return_state=True)
         return state
 
     @property
@@ -160,6 +166,7 @@ class PrefectCaller:
             "ended": round(time.time(), 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
+            **{name: stats[name] for name in costs.NAMES if name in stats},
             "rows": ref.rows,
             "artifact": ref.location,
             "digest": ref.digest,

@@ -70,17 +70,11 @@ def status(
         from flows.evaluate_words import results_table as evaluation_table
 
         typer.echo(evaluation_table(facts["results"]))
-    groups: dict[tuple[int, str], list[Any]] = {}
-    for line in facts["steps"]:
-        row = groups.setdefault((line["iteration"], line["step"]), [0, 0, 0.0, 0])
-        row[0] += 1
-        row[1] += line["state"] == "Cached"
-        row[2] += line["seconds"]
-        row[3] += line["tokens"]
-    _table(
-        ["iteration", "step", "tasks", "cached", "seconds", "tokens"],
-        [[*key, row[0], row[1], f"{row[2]:.1f}", row[3]] for key, row in groups.items()],
-    )
+    from flows.cost import each_rows, table_rows
+
+    for titles, rows in (table_rows(facts["cost"]), each_rows(facts["cost"])):
+        if rows:
+            _table(titles, rows)
 
 
 @app.command()
@@ -189,12 +183,17 @@ def engine_serve(
     serve(host, port, resources, extra or [])
 
 
+Address = Annotated[
+    str, typer.Option("--store", help="Folder or address; empty: RESTEM_HOME/store.")
+]
+
+
 @store_app.command("list")
-def store_list(as_json: AsJson = False) -> None:
+def store_list(as_json: AsJson = False, store: Address = "") -> None:
     """List the artifacts."""
     from flows.storekeeping import listing
 
-    rows = listing()
+    rows = listing(store)
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -205,15 +204,23 @@ def store_list(as_json: AsJson = False) -> None:
 
 
 @store_app.command("verify")
-def store_verify() -> None:
+def store_verify(
+    store: Address = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Of a remote store: compare sizes and ETags alone.")
+    ] = False,
+) -> None:
     """Check every artifact against its manifest; exit 1 if one is damaged."""
     from flows.storekeeping import verify
 
-    whole, damaged = verify()
-    for line in damaged:
+    found = verify(store, content=not quick)
+    for line in (*found.damaged, *found.unfinished):
         typer.echo(line)
-    typer.echo(f"{whole} whole, {len(damaged)} damaged (a run rebuilds what it needs)")
-    if damaged:
+    also = f", {len(found.unfinished)} unfinished" if found.unfinished else ""
+    typer.echo(
+        f"{found.whole} whole, {len(found.damaged)} damaged{also} (a run rebuilds what it needs)"
+    )
+    if found.damaged:
         raise typer.Exit(1)
 
 
@@ -221,11 +228,15 @@ def store_verify() -> None:
 def store_gc(
     keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete, not only list.")] = False,
+    store: Address = "",
+    others: Annotated[
+        bool, typer.Option("--others", help="Of a remote store: also what other machines made.")
+    ] = False,
 ) -> None:
-    """Remove artifacts that no kept run reaches."""
+    """Remove artifacts that no kept run reaches, and copies of what a remote store has no more."""
     from flows.storekeeping import collect
 
-    for line in collect(keep or [], delete):
+    for line in collect(keep or [], delete, store, others=others):
         typer.echo(line)
 
 

@@ -11,7 +11,7 @@ from flows.config import RestEmConfig
 from flows.lanes import Ask, Chain, in_turn
 from flows.services import Services
 from tasks.artifacts import ArtifactRef, Json
-from tasks.runtime import home, open_store
+from tasks.runtime import Runtime, home, open_store
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find, perform
 
@@ -31,6 +31,11 @@ class DirectCaller:
             isolate=isolate,
             sandbox=config.sandbox,
         )
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps; a bench may put an engine of its own there."""
+        return self._services.runtime
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do the work, or find it done."""

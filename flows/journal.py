@@ -65,7 +65,8 @@ class Journal:
             "config": config,
             "warnings": [],
         }
-        (self.folder / "steps.jsonl").write_text("")
+        # Kept open: a cached step is a matter of milliseconds.
+        self._steps = (self.folder / "steps.jsonl").open("w")
         self._reached = set(reached(self.folder))
         self._lock = threading.Lock()
         self._write()
@@ -81,8 +82,8 @@ class Journal:
             self._add(entry)
 
     def _add(self, entry: Json) -> None:
-        with (self.folder / "steps.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        self._steps.write(json.dumps(entry) + "\n")
+        self._steps.flush()
         if entry["artifact"] not in self._reached:
             self._reached.add(entry["artifact"])
             with (self.folder / "reached.txt").open("a") as file:
@@ -96,6 +97,7 @@ class Journal:
 
     def end(self, state: str, **facts: Any) -> None:
         """Close the journal with a final state."""
+        self._steps.close()
         self._head |= {"state": state, "ended": time.time(), **facts}
         self._write()
 

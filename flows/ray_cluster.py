@@ -133,7 +133,7 @@ class Cluster:
         self._ray.kill(actor)
         return False
 
-    def run(self, task: Task[..., Json], call: Call, needed: list[State]) -> State:
+    def run(self, task: Task[..., Json], call: Call) -> State:
         """Run a step's Prefect task on a worker, and again where that is lost."""
         from prefect_ray.context import remote_options
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tasks.costs import Watch, helping, meter
 from tasks.errors import StepError, UserError
 from tasks.nursery import GUARD, ROOT, Nursery
 from tasks.wire import Message, Wire
@@ -61,6 +62,7 @@ class Child:
         self._code: int | None = None
         self.busy = False
         self._closing = threading.Lock()
+        self.cpu = Watch(pid)  # read after each request, by whoever sent it
 
     @classmethod
     def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
@@ -141,6 +143,15 @@ class Child:
             UserError: the child found a mistake of the user's.
             StepError: the child reported an error or died; the message names its log.
         """
+        with helping():
+            return self._converse(request, on_progress, on_ask)
+
+    def _converse(
+        self,
+        request: Message,
+        on_progress: Callable[[int, int], None] | None,
+        on_ask: Callable[[Message], Message] | None,
+    ) -> Message:
         self.busy = True
         try:
             self._wire.write(request)
@@ -162,6 +173,7 @@ class Child:
             pass
         finally:
             self.busy = False
+            self.cpu.read(meter())
         raise StepError(f"the child process died ({self.ending()})")
 
     def send(self, message: Message) -> None:

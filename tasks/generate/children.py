@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from tasks.costs import meter
 from tasks.errors import StepError
 from tasks.generate.line import Died, Line
 from tasks.generate.rescue import NotUp, sample_all
@@ -199,6 +200,9 @@ class _Seat:
             answer = line.ask(request, lambda message: work.take(places, message))
         except Died as died:
             raise died if line.spoke else NotUp(str(died)) from None
+        finally:
+            # Of shards that are at one child at once, who is through first has all of it so far.
+            line.child.cpu.read(meter())
         work.seconds += answer.get("engine_seconds", 0.0)
         return answer
 
