@@ -16,7 +16,7 @@ from prefect.utilities.annotations import quote
 from flows import alarm
 from flows.console import Console, metric_cell, metric_order
 from flows.journal import Journal
-from flows.lanes import Ask, Chain
+from flows.lanes import Ask, Chain, found_first
 from flows.ray_cluster import REMOTE, Cluster
 from flows.review import Reviews
 from flows.run_page import RunPage
@@ -93,13 +93,20 @@ class PrefectCaller:
         def perform(ask: Ask) -> ArtifactRef:
             return self.call(ask.call, ask.iteration, ask.group)
 
+        def there(ask: Ask) -> ArtifactRef | None:
+            """What is in the store already is taken here, without a thread for each."""
+            if find(ask.call, self.store, self.warn) is None:
+                return None
+            return perform(ask)
+
         with self.console.together():
-            self._services.lanes(perform, self._stop).run(chains)
+            lanes = self._services.lanes(perform, self._stop)
+            lanes.run(found_first(chain, there) for chain in chains)
 
     def _stop(self) -> None:
         """End what steps are busy with."""
         if self._cluster is not None:
-            self._cluster.release_engines()
+            self._cluster.close()
         self._services.close()
 
     def pending(self, ref: ArtifactRef) -> bool:

@@ -52,6 +52,24 @@ def in_turn(chains: Iterable[Chain], perform: Perform) -> None:
             lane.given = perform(ask)
 
 
+def found_first(chain: Chain, there: Callable[[Ask], ArtifactRef | None]) -> Chain:
+    """The chain without what is there already, which is taken while the chain moves on.
+
+    Args:
+        chain: Any.
+        there: Gives the artifact of an ask that needs no work, or None.
+    """
+    ask = next(chain, None)
+    while ask is not None:
+        given = there(ask)
+        if given is None:
+            given = yield ask
+        try:
+            ask = chain.send(given)
+        except StopIteration:
+            return
+
+
 @dataclass
 class _Moving:
     """A chain and what it was given last."""

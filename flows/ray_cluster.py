@@ -71,7 +71,7 @@ def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Ite
         try:
             yield made
         finally:
-            made.release_engines()
+            made.close()
             ray.shutdown()
 
 
@@ -155,6 +155,16 @@ class Cluster:
 
     def release_engines(self) -> None:
         """End the engines, so that their GPUs are free for the next stage."""
+        if not self._gpus:  # nothing is held that others need: the actors keep what they imported
+            with self._lock:
+                actors = list(self._actors.values())
+            for actor in actors:
+                actor.release.remote()
+            return
+        self.close()
+
+    def close(self) -> None:
+        """End the engines' actors; what they are busy with fails."""
         with self._lock:
             actors, self._actors = list(self._actors.values()), {}
         for actor in actors:

@@ -64,6 +64,11 @@ class Hand:
     def ready(self) -> None:
         """Answered as soon as the actor has a place."""
 
+    def release(self) -> None:
+        """End the engine, between stages."""
+        for services in _services.values():
+            services.release_engine()
+
     def perform(self, call: Call) -> tuple[ArtifactRef, list[str]]:
         """Do the work of a call, or find it done; and what is to be said of it."""
         ref = perform(call, self._runtime)

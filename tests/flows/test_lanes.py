@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from flows.lanes import SAMPLE, SCORE, Ask, Chain, Lanes, in_turn
+from flows.lanes import SAMPLE, SCORE, Ask, Chain, Lanes, found_first, in_turn
 from flows.shards import Draw
 from tasks.artifacts import ArtifactRef
 from tasks.problems.step import prepare_problems
@@ -94,6 +94,22 @@ def test_in_turn_gives_the_same() -> None:
     seen: list[str] = []
     in_turn([chain(name, seen) for name in NAMES], Work({SAMPLE: 0, SCORE: 0}))
     assert seen == [label for name in NAMES for label in (name, f"{name} scored")]
+
+
+def test_what_is_there_is_taken_without_a_lane() -> None:
+    work, seen, taken = Work({SAMPLE: 0, SCORE: 0}), [], []
+
+    def there(one: Ask) -> ArtifactRef | None:
+        if one.call.label in ("shard 0", "shard 0 scored", "shard 1", "shard 2 scored"):
+            taken.append(one.call.label)
+            return ArtifactRef(one.lane, one.call.label, "digest", 1)
+        return None
+
+    chains = [found_first(chain(name, seen), there) for name in NAMES[:3]]
+    Lanes(work, {SAMPLE: 1, SCORE: 1}, work.stopped.set, 4).run(chains)
+    assert sorted(seen) == sorted(label for n in NAMES[:3] for label in (n, f"{n} scored"))
+    assert work.sampled == 1 and work.scored == 1  # shard 2 sampled, shard 1 scored
+    assert taken[:2] == ["shard 0", "shard 0 scored"] and len(taken) == 4
 
 
 @pytest.mark.parametrize(
