@@ -49,7 +49,8 @@ def finetune_call(
     return Call(finetune, label, keyed, inputs, {"template": template}, {"problems": problems})
 
 
-@step("finetune", "model")
+# 2: packed rows attend one by one, which changes the last bits of sums.
+@step("finetune", "model", version=2)
 def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
