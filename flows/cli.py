@@ -125,10 +125,7 @@ def grade(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(
-            help="resume, overhead, generate, estimate, simulate, memory, sandbox, grade, soak "
-            "or chaos.",
-        ),
+        typer.Argument(help="What to measure; a wrong name lists them all."),
     ],
     options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
 ) -> None:
