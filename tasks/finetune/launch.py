@@ -22,6 +22,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tasks.errors import StepError, UserError
+from tasks.finetune.ranks import GROUP
 from tasks.nursery import ROOT
 from tasks.wire import Message, Wire, serve, wire_from_argv
 
@@ -76,9 +77,9 @@ def _start(resources: Message, stdin: socket.socket) -> subprocess.Popen[bytes]:
             *("--num_processes", str(count), "--main_process_port", str(_free_port())),
             *("-m", "tasks.finetune.rank", resources["device"]),
         ],
-        stdin=stdin,
+        stdin=stdin.fileno(),
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), GROUP: "1"},
     )
 
 

@@ -80,15 +80,16 @@ def check_same(job: dict, reply: dict, asked: list, expected: tuple) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
-    place, alone, tmp_path
+    place, alone, tmp_path, strategy
 ):
     expected = alone()
     reply = expected[0]
     # So the last step of an epoch has nothing for one of the processes.
     assert reply["sequences"] % SETTINGS["batch_size"] in (1, 2)
     assert reply["steps"] > 5
-    job = job_in(place, tmp_path, 2)
+    job = job_in(place, tmp_path, 2, strategy)
     log = tmp_path / "log.txt"
     asked, killed = [], []
 
@@ -118,11 +119,10 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("settings", [{}, LORA])
-def test_a_model_split_among_processes_gives_what_one_process_gives(
-    place, alone, tmp_path, settings
+def test_adapters_on_a_model_split_among_processes_give_what_one_process_gives(
+    place, alone, tmp_path
 ):
-    job = job_in(place, tmp_path, 2, "fsdp", **settings)
+    job = job_in(place, tmp_path, 2, "fsdp", **LORA)
     asked, saved = [], set()
 
     def answer(question):
@@ -133,7 +133,7 @@ def test_a_model_split_among_processes_gives_what_one_process_gives(
     with opened(tmp_path / "log.txt") as child:
         reply = child.call(job, on_ask=answer)
     assert "pytorch_model_fsdp.bin" in saved  # it was split
-    check_same(job, reply, asked, alone(**settings))
+    check_same(job, reply, asked, alone(**LORA))
 
 
 @pytest.mark.timeout(600)
