@@ -56,9 +56,10 @@ def handle(job: Message, parent: Wire) -> Message:
                     break
         except (BrokenPipeError, ConnectionResetError):
             message = None
-        wire.hang_up()
-        # Nobody is at the other end when it is shut, so the group ends by itself.
-        ours.shutdown(socket.SHUT_RDWR)
+        finally:
+            # Whatever happened here, a first process that still waits for an answer ends.
+            ours.shutdown(socket.SHUT_RDWR)
+            wire.close()
         code = group.wait()
     if message is None:
         raise StepError(f"a process of the fine-tune died (launcher's exit code {code})")

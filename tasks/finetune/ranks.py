@@ -38,8 +38,13 @@ class Ranks:
         """Meet the others. `device` is cpu or cuda."""
         if self.count > 1:
             from accelerate import PartialState
+            from accelerate.utils import DistributedType
 
-            PartialState(cpu=device == "cpu", timeout=WAIT)
+            state = PartialState(cpu=device == "cpu", timeout=WAIT)
+            if device == "cpu" and os.environ.get("ACCELERATE_USE_FSDP") == "true":
+                # accelerate splits models on accelerators alone and would quietly take DDP here,
+                # though torch splits them on CPU too.
+                state.distributed_type = DistributedType.MULTI_GPU
 
     def leave(self) -> None:
         """End the group, after the last common step."""

@@ -28,7 +28,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.finetune.models import adapters, is_split, load_model, load_plain
-from tasks.finetune.ranks import WAIT, Ranks
+from tasks.finetune.ranks import Ranks
 from tasks.settings import FinetuneSettings, Resources
 from tasks.wire import Message, Wire, serve
 
@@ -213,7 +213,8 @@ def _trainer(
         eval_strategy="no",
         save_strategy="no",
         ddp_find_unused_parameters=False,
-        ddp_timeout=int(WAIT.total_seconds()),
+        # Processes have met by now (ranks.py); made anew, the group would forget how.
+        accelerator_config={"use_configured_state": ranks.count > 1},
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
