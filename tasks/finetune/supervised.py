@@ -88,7 +88,7 @@ class Order(Sampler[int]):
     """
 
     def __init__(self, size: int, seed: int, empty: int = 0) -> None:
-        """Orders of `size` sequences, with as many as `empty` that stand behind them at the end."""
+        """Orders of `size` sequences, each followed by the `empty` ones that stand behind them."""
         self._size = size
         self._empty = range(size, size + empty)
         self._seed = seed
