@@ -22,6 +22,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tasks.errors import StepError, UserError
+from tasks.finetune.ranks import GROUP
 from tasks.nursery import ROOT
 from tasks.wire import Message, Wire, serve, wire_from_argv
 
@@ -55,9 +56,10 @@ def handle(job: Message, parent: Wire) -> Message:
                     break
         except (BrokenPipeError, ConnectionResetError):
             message = None
-        wire.hang_up()
-        # Nobody is at the other end when it is shut, so the group ends by itself.
-        ours.shutdown(socket.SHUT_RDWR)
+        finally:
+            # Whatever happened here, a first process that still waits for an answer ends.
+            ours.shutdown(socket.SHUT_RDWR)
+            wire.close()
         code = group.wait()
     if message is None:
         raise StepError(f"a process of the fine-tune died (launcher's exit code {code})")
@@ -76,9 +78,9 @@ def _start(resources: Message, stdin: socket.socket) -> subprocess.Popen[bytes]:
             *("--num_processes", str(count), "--main_process_port", str(_free_port())),
             *("-m", "tasks.finetune.rank", resources["device"]),
         ],
-        stdin=stdin,
+        stdin=stdin.fileno(),
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), GROUP: "1"},
     )
 
 

@@ -16,6 +16,9 @@ from tasks.errors import StepError
 
 T = TypeVar("T")
 
+# Set by launch.py: other launchers, under which the whole program may run, set the same variables.
+GROUP = "RESTEM_TRAIN_GROUP"
+
 # The others wait for as long as the first one samples and checks validation answers. One that
 # died is noticed by the launcher, not by this limit.
 WAIT = datetime.timedelta(days=2)
@@ -25,17 +28,23 @@ class Ranks:
     """This process's place in the group; from the launcher's variables."""
 
     def __init__(self) -> None:
-        """Read RANK and WORLD_SIZE, which torch's launcher sets."""
-        self.index = int(os.environ.get("RANK", "0"))
-        self.count = int(os.environ.get("WORLD_SIZE", "1"))
+        """Read RANK and WORLD_SIZE, which torch's launcher sets, if it is ours that did."""
+        ours = GROUP in os.environ
+        self.index = int(os.environ["RANK"]) if ours else 0
+        self.count = int(os.environ["WORLD_SIZE"]) if ours else 1
         self.first = self.index == 0
 
     def join(self, device: str) -> None:
         """Meet the others. `device` is cpu or cuda."""
         if self.count > 1:
             from accelerate import PartialState
+            from accelerate.utils import DistributedType
 
-            PartialState(cpu=device == "cpu", timeout=WAIT)
+            state = PartialState(cpu=device == "cpu", timeout=WAIT)
+            if device == "cpu" and os.environ.get("ACCELERATE_USE_FSDP") == "true":
+                # accelerate splits models on accelerators alone and would quietly take DDP here,
+                # though torch splits them on CPU too.
+                state.distributed_type = DistributedType.MULTI_GPU
 
     def leave(self) -> None:
         """End the group, after the last common step."""

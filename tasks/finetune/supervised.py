@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 from trl import SFTTrainer  # type: ignore[attr-defined]
+from trl.trainer.utils import add_fused_lm_head
 
 from tasks.errors import UserError
 from tasks.finetune.row_attention import Layout, layout
@@ -88,7 +89,7 @@ class Order(Sampler[int]):
     """
 
     def __init__(self, size: int, seed: int, empty: int = 0) -> None:
-        """Orders of `size` sequences, with as many as `empty` that stand behind them at the end."""
+        """Orders of `size` sequences, each followed by the `empty` ones that stand behind them."""
         self._size = size
         self._empty = range(size, size + empty)
         self._seed = seed
@@ -133,6 +134,8 @@ class Supervised(SFTTrainer):
         self.model_accepts_loss_kwargs = True  # losses are divided by num_items_in_batch below
         self.loss_sum = 0.0  # of the micro-batches since it was last taken
         self._kept: torch.Tensor | None = None
+        # Without the entropy and accuracy of every token, which nobody reads.
+        add_fused_lm_head(self.plain_model, outputs=("log_probs",))
         self.plain_model.base_model.register_forward_hook(self._keep)
 
     @property

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.finetune.ranks import WAIT, Ranks
+from tasks.finetune.models import adapters, is_split, load_model, load_plain
+from tasks.finetune.ranks import Ranks
 from tasks.settings import FinetuneSettings, Resources
 from tasks.wire import Message, Wire, serve
 
@@ -181,7 +182,7 @@ def _trainer(
             f"finetune.batch_size: {settings.batch_size} sequences cannot be split among "
             f"{ranks.count} processes (resources.train_processes); expected a multiple"
         )
-    model = _load(job["model"])
+    model = load_plain(job["model"])
     if settings.packing:
         check_separation(model)
     flat = fits(model, settings.max_length)
@@ -212,7 +213,8 @@ def _trainer(
         eval_strategy="no",
         save_strategy="no",
         ddp_find_unused_parameters=False,
-        ddp_timeout=int(WAIT.total_seconds()),
+        # Processes have met by now (ranks.py); made anew, the group would forget how.
+        accelerator_config={"use_configured_state": ranks.count > 1},
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -225,45 +227,10 @@ def _trainer(
         sequences=len(dataset),
         processing_class=AutoTokenizer.from_pretrained(job["model"]),
         data_collator=Collator(weighted=weighted, flat=flat),
-        peft_config=_adapters(settings) if settings.method == "lora" else None,
+        peft_config=adapters(settings) if settings.method == "lora" else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def load_model(job: Message, settings: FinetuneSettings) -> Any:
-    """The model as it starts, with its adapters where there are any, whole and on the CPU."""
-    model = _load(job["model"])
-    if settings.method != "lora":
-        return model
-    from peft import get_peft_model
-
-    return get_peft_model(model, _adapters(settings))
-
-
-def _load(folder: str) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    for parameter in model.parameters():
-        # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
-        # brings, and alignment may change the last bit of a sum.
-        parameter.data = parameter.data.clone()
-    return model
-
-
-def _adapters(settings: FinetuneSettings) -> Any:
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
 
 
 def _watch(
@@ -293,11 +260,6 @@ def _watch(
     watch.trainer = trainer
     trainer.add_callback(watch)
     return watch
-
-
-def is_split(resources: Message) -> bool:
-    """Whether no process has the whole model."""
-    return resources["train_processes"] > 1 and resources["train_strategy"] == "fsdp"
 
 
 def _identity(job: Message) -> str:

@@ -211,7 +211,10 @@ def validator(
 
 
 def _with(model: Any, weights: dict[str, Any], device: Any) -> Any:
-    """The plain model with trained weights put into it (adapters stay beside them)."""
+    """The plain model with trained weights put into it (adapters stay beside them).
+
+    On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
+    """
     import torch
 
     with torch.no_grad():
@@ -219,4 +222,4 @@ def _with(model: Any, weights: dict[str, Any], device: Any) -> Any:
             if name in weights:
                 parameter.copy_(weights[name])
     plain = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return plain.to(device)
+    return plain.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

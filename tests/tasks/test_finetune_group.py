@@ -80,15 +80,18 @@ def check_same(job: dict, reply: dict, asked: list, expected: tuple) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("strategy", "settings"), [("ddp", {}), ("fsdp", {}), ("fsdp", LORA)], ids=str
+)
 def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
-    place, alone, tmp_path
+    place, alone, tmp_path, strategy, settings
 ):
-    expected = alone()
+    expected = alone(**settings)
     reply = expected[0]
     # So the last step of an epoch has nothing for one of the processes.
     assert reply["sequences"] % SETTINGS["batch_size"] in (1, 2)
     assert reply["steps"] > 5
-    job = job_in(place, tmp_path, 2)
+    job = job_in(place, tmp_path, 2, strategy, **settings)
     log = tmp_path / "log.txt"
     asked, killed = [], []
 
@@ -105,6 +108,8 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
         with pytest.raises(StepError, match=r"died|reset by peer|closed"):
             child.call(job, on_ask=kill)
         assert not any(one.is_running() and one.status() != "zombie" for one in killed)
+    saved = {path.name for path in (tmp_path / "checkpoints").rglob("*")}
+    assert ("pytorch_model_fsdp.bin" in saved) == (strategy == "fsdp")  # it was split, or not
     steps, again = [], []
 
     def answer(question):
@@ -115,25 +120,6 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
         result = child.call(job, on_ask=answer, on_progress=lambda done, _: steps.append(done))
     assert steps[0] > 1
     check_same(job, result, asked[: 3 - len(again)] + again, expected)
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("settings", [{}, LORA])
-def test_a_model_split_among_processes_gives_what_one_process_gives(
-    place, alone, tmp_path, settings
-):
-    job = job_in(place, tmp_path, 2, "fsdp", **settings)
-    asked, saved = [], set()
-
-    def answer(question):
-        asked.append(question)
-        saved.update(path.name for path in (tmp_path / "checkpoints").rglob("*"))
-        return grade(question)
-
-    with opened(tmp_path / "log.txt") as child:
-        reply = child.call(job, on_ask=answer)
-    assert "pytorch_model_fsdp.bin" in saved  # it was split
-    check_same(job, reply, asked, alone(**settings))
 
 
 @pytest.mark.timeout(600)
