@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -33,6 +34,7 @@ IN_FLIGHT = 2
 ENGINE_CPUS, OTHER_CPUS = 0.5, 0.0
 # An engine that finds no place for so long after another was lost is done without.
 PLACE_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
 # Workers that may be lost under one shard or step.
 ATTEMPTS = 4
 REMOTE = ("generate", "score", "finetune")
@@ -61,6 +63,7 @@ def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Ite
     options: Json = {"log_to_driver": False, "logging_level": "ERROR"}
     address = resources.ray_address
     if not ray.is_initialized():
+        _check(address)
         try:
             ray.init(address, namespace="restem", **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -73,6 +76,25 @@ def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Ite
         finally:
             made.close()
             ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """See that somebody listens: Ray itself would ask for minutes.
+
+    Raises:
+        UserError: nobody does, or it is no address.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS):
+            return
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"resources.ray_address: no cluster at {address!r} ({error}); expected auto, host:port "
+            "or ray://host:port of one"
+        ) from None
 
 
 class Cluster:
