@@ -95,14 +95,13 @@ def choose_moments(calm: Path, kills: int, dice: random.Random) -> list[tuple[in
         For each: how many artifacts are committed by then, and seconds into the next step.
     """
     journal = next((calm / "runs").glob("*/steps.jsonl"))
-    took = [json.loads(line)["took"] for line in journal.read_text().splitlines()]
+    steps = [json.loads(line) for line in journal.read_text().splitlines()]
+    ends = sorted(step["ended"] for step in steps)
+    begin = min(step["ended"] - step["took"] for step in steps)
     moments = []
-    for point in sorted(dice.uniform(0.0, sum(took)) for _ in range(kills)):
-        number = 0
-        while point > took[number]:
-            point -= took[number]
-            number += 1
-        moments.append((number, point))
+    for point in sorted(dice.uniform(begin, ends[-1]) for _ in range(kills)):
+        number = sum(end <= point for end in ends)
+        moments.append((number, point - (ends[number - 1] if number else begin)))
     return moments
 
 
