@@ -6,31 +6,43 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from prefect import State, get_run_logger
+from prefect import State, Task, get_run_logger
+from prefect.utilities.annotations import quote
 
 from flows import alarm
 from flows.console import Console, metric_cell, metric_order
 from flows.journal import Journal
+from flows.lanes import Ask, Chain, found_first
+from flows.ray_cluster import REMOTE, Cluster
 from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
+from tasks import costs
 from tasks.artifacts import ArtifactRef, Json
-from tasks.prefect_cache import drop_broken_record, record_key, task_of
-from tasks.runtime import home
+from tasks.prefect_cache import Made, drop_broken_record, keep_record, record_key, task_of
+from tasks.runtime import Runtime, home
 from tasks.settings import SamplingSettings
-from tasks.steps import Call, find
+from tasks.steps import Call, Elsewhere, find
 
 
 class PrefectCaller:
     """Calls steps as Prefect tasks and writes the journal."""
 
-    def __init__(self, services: Services, journal: Journal, console: Console) -> None:
+    def __init__(
+        self,
+        services: Services,
+        journal: Journal,
+        console: Console,
+        cluster: Cluster | None = None,
+    ) -> None:
         self.store = services.runtime.store
         self.journal, self.console, self._services = journal, console, services
-        self._states: dict[str, State] = {}
+        self._cluster = cluster
+        self._made: dict[str, Made] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
         services.runtime.say = self.say
@@ -41,20 +53,61 @@ class PrefectCaller:
         task = task_of(call.step)
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
-        if find(call, self.store, self.warn) is None:
+        if (there := find(call, self.store, self.warn)) is None:
             task = task.with_options(refresh_cache=True)
+        else:
+            keep_record(call, there, self._results)
         self.console.begin(iteration, group, call.label)
         # A policy that another run made has no state in this one.
-        made = [self._states.get(ref.location) for ref in call.inputs.values()]
-        needed = [state for state in made if state is not None]
-        state: Any = task(call, self._services.runtime, wait_for=needed, return_state=True)
+        made = [self._made.get(ref.location) for ref in call.inputs.values()]
+        needed = [one for one in made if one is not None]
+        state: Any = self._run(task, call, needed)
         if state.is_failed() or state.is_crashed():
             state.result()  # raises what the step raised
         ref = self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
-        self._states[ref.location] = state
+        self._made[ref.location] = Made(state.state_details.task_run_id)
         self._log(call, ref, iteration, group, state.name == "Cached", started)
         return ref
+
+    def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
+        """Run a step's task here or on the cluster; an engine's actor works for a task here."""
+        runtime: Any = self._services.runtime
+        if self._cluster is not None and call.step.name == "generate":
+            runtime = Elsewhere(self._cluster.sample)
+        elif self._cluster is not None and call.step.name in REMOTE:
+            return self._cluster.run(task, call)
+        # Quoted: Prefect would walk through all settings and inputs, looking for states.
+        asked: Any = quote(call)
+        state: Any = task(asked, runtime, wait_for=needed, return_state=True)
+        return state
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps."""
+        return self._services.runtime
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side; their lines are printed when all are through."""
+
+        def perform(ask: Ask) -> ArtifactRef:
+            return self.call(ask.call, ask.iteration, ask.group)
+
+        def there(ask: Ask) -> ArtifactRef | None:
+            """What is in the store already is taken here, without a thread for each."""
+            if find(ask.call, self.store, self.warn) is None:
+                return None
+            return perform(ask)
+
+        with self.console.together():
+            lanes = self._services.lanes(perform, self._stop)
+            lanes.run(found_first(chain, there) for chain in chains)
+
+    def _stop(self) -> None:
+        """End what steps are busy with."""
+        if self._cluster is not None:
+            self._cluster.close()
+        self._services.close()
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""
@@ -63,6 +116,8 @@ class PrefectCaller:
     def end_stage(self) -> None:
         """Free the engine's memory."""
         self._services.release_engine()
+        if self._cluster is not None:
+            self._cluster.release_engines()
 
     def say(self, text: str) -> None:
         """Say it on the console and in Prefect's log."""
@@ -115,8 +170,10 @@ class PrefectCaller:
             "label": call.label,
             "state": "Cached" if cached else "Completed",
             "took": round(time.perf_counter() - started, 3),
+            "ended": round(time.time(), 3),
             "seconds": stats.get("seconds", 0.0),
             "tokens": stats.get("tokens", 0),
+            **{name: stats[name] for name in costs.NAMES if name in stats},
             "rows": ref.rows,
             "artifact": ref.location,
             "digest": ref.digest,

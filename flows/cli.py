@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli_audit import audit
+from flows.cli_capacity import capacity
 from flows.cli_evaluate import evaluate
 from flows.cli_ops import down, serve, up
 from flows.cli_run import demo, resume, review, run
@@ -35,6 +36,7 @@ app.command()(resume)
 app.command()(review)
 app.command()(audit)
 app.command()(evaluate)
+app.command()(capacity)
 app.command()(execute)
 app.command()(up)
 app.command()(down)
@@ -58,23 +60,21 @@ def status(
     from flows.console import results_table
 
     typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
+    if "estimate" in facts:
+        from flows.capacity.estimate import compared
+
+        typer.echo(compared(facts["estimate"], facts.get("seconds")))
     if facts["iterations"]:
         typer.echo(results_table(facts))
     if facts.get("results"):
         from flows.evaluate_words import results_table as evaluation_table
 
         typer.echo(evaluation_table(facts["results"]))
-    groups: dict[tuple[int, str], list[Any]] = {}
-    for line in facts["steps"]:
-        row = groups.setdefault((line["iteration"], line["step"]), [0, 0, 0.0, 0])
-        row[0] += 1
-        row[1] += line["state"] == "Cached"
-        row[2] += line["seconds"]
-        row[3] += line["tokens"]
-    _table(
-        ["iteration", "step", "tasks", "cached", "seconds", "tokens"],
-        [[*key, row[0], row[1], f"{row[2]:.1f}", row[3]] for key, row in groups.items()],
-    )
+    from flows.cost import each_rows, table_rows
+
+    for titles, rows in (table_rows(facts["cost"]), each_rows(facts["cost"])):
+        if rows:
+            _table(titles, rows)
 
 
 @app.command()
@@ -125,7 +125,7 @@ def grade(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="resume, overhead, generate, memory, sandbox, grade, soak or chaos."),
+        typer.Argument(help="What to measure; a wrong name lists them all."),
     ],
     options: Annotated[list[str] | None, typer.Argument(help="Options of that bench.")] = None,
 ) -> None:
@@ -162,12 +162,35 @@ def engine_check() -> None:
         typer.echo(fact)
 
 
+@engine_app.command("serve")
+def engine_serve(
+    host: Annotated[str, typer.Option(help="Address under which runs reach it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="vLLM itself listens on the next one.")] = 8100,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="resources.KEY=VALUE, such as the store.")
+    ] = None,
+    extra: Annotated[list[str] | None, typer.Argument(help="Flags for vLLM, after --.")] = None,
+) -> None:
+    """Sample for runs elsewhere: serve the policies of the store by vLLM, as they ask."""
+    from flows.config import load_config
+    from flows.engine_server import serve
+
+    resources = load_config("math-demo", change or []).resources
+    typer.echo(f"waiting for runs at http://{host}:{port} (resources.endpoints)")
+    serve(host, port, resources, extra or [])
+
+
+Address = Annotated[
+    str, typer.Option("--store", help="Folder or address; empty: RESTEM_HOME/store.")
+]
+
+
 @store_app.command("list")
-def store_list(as_json: AsJson = False) -> None:
+def store_list(as_json: AsJson = False, store: Address = "") -> None:
     """List the artifacts."""
     from flows.storekeeping import listing
 
-    rows = listing()
+    rows = listing(store)
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -178,15 +201,23 @@ def store_list(as_json: AsJson = False) -> None:
 
 
 @store_app.command("verify")
-def store_verify() -> None:
+def store_verify(
+    store: Address = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Of a remote store: compare sizes and ETags alone.")
+    ] = False,
+) -> None:
     """Check every artifact against its manifest; exit 1 if one is damaged."""
     from flows.storekeeping import verify
 
-    whole, damaged = verify()
-    for line in damaged:
+    found = verify(store, content=not quick)
+    for line in (*found.damaged, *found.unfinished):
         typer.echo(line)
-    typer.echo(f"{whole} whole, {len(damaged)} damaged (a run rebuilds what it needs)")
-    if damaged:
+    also = f", {len(found.unfinished)} unfinished" if found.unfinished else ""
+    typer.echo(
+        f"{found.whole} whole, {len(found.damaged)} damaged{also} (a run rebuilds what it needs)"
+    )
+    if found.damaged:
         raise typer.Exit(1)
 
 
@@ -194,11 +225,15 @@ def store_verify() -> None:
 def store_gc(
     keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete, not only list.")] = False,
+    store: Address = "",
+    others: Annotated[
+        bool, typer.Option("--others", help="Of a remote store: also what other machines made.")
+    ] = False,
 ) -> None:
-    """Remove artifacts that no kept run reaches."""
+    """Remove artifacts that no kept run reaches, and copies of what a remote store has no more."""
     from flows.storekeeping import collect
 
-    for line in collect(keep or [], delete):
+    for line in collect(keep or [], delete, store, others=others):
         typer.echo(line)
 
 

@@ -38,21 +38,28 @@ def demo(
     name = f"{domain.value}-demo"
     if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
         return
-    run(name, changes, dry_run, False)
+    run(name, changes, dry_run)
 
 
 def run(
     config: Annotated[str, typer.Argument(help="A TOML file, or a name in configs/.")],
     changes: Changes = None,
-    dry_run: Annotated[bool, typer.Option(help="Print the plan and what is cached.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the plan, what is cached, and how long the rest takes.")
+    ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: measure first, for about a minute.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a configuration, or resume it: what is done already comes from the cache."""
     from flows.config import load_config
 
     settings = load_config(config, changes)
+    if probe and not dry_run:
+        raise UserError("--probe: it measures for an estimate; expected it with --dry-run")
     if dry_run:
-        _print_plan(settings, as_json)
+        _print_plan(settings, as_json, probe)
     else:
         _start(settings, as_json)
 
@@ -126,21 +133,27 @@ def _start(settings: Any, as_json: bool) -> None:
         typer.echo(json.dumps(outcome))
 
 
-def _print_plan(settings: Any, as_json: bool) -> None:
+def _print_plan(settings: Any, as_json: bool, probe: bool) -> None:
     import tomli_w
 
-    from flows.console import plain_table
-    from flows.plan import plan
+    from flows.capacity.door import planned
+    from flows.capacity.estimate import table, words
 
-    caller = plan(settings)
+    caller, made = planned(settings, probe=probe)
+    from flows.console import plain_table  # imports Prefect
+
     rows = [vars(group) for group in caller.groups.values()]
     if as_json:
         facts = {"run": settings.run_id, "config": settings.model_dump(), "steps": rows}
+        facts["estimate"] = made and made.to_json()
         typer.echo(json.dumps(facts | {"warnings": caller.warnings}))
         return
     typer.echo(tomli_w.dumps(settings.model_dump()))
     typer.echo(f"# run {settings.run_id}")
     cells = [list(row.values()) for row in rows]
     typer.echo(plain_table(["iteration", "step", "cached", "to do"], cells))
+    if made is not None:
+        typer.echo(plain_table(*table(made)))
+    typer.echo(words(made))
     for warning in caller.warnings:
         typer.echo(f"warning: {warning}")

@@ -106,6 +106,9 @@ class RestEmConfig(BaseModel):
         recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
         if not self.review:  # without reviews a run is the one that it was before there were any
             del recipe["review"]
+        for name in ("enough", "hard_samples"):  # the same of these
+            if not recipe["sampling"][name]:
+                del recipe["sampling"][name]
         return f"{self.name}-{digest_of(recipe)[:8]}"
 
     def seeded(self, flow_run: str) -> RestEmConfig:

@@ -5,14 +5,17 @@ On a terminal the bar is live (rich); elsewhere only the lines are printed.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console as Rich
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from flows.progress import ProgressArtifact
+from flows.progress import ProgressArtifacts
 
 Json = dict[str, Any]
 # The order of metrics in tables; pass@k and maj@k follow by their k.
@@ -34,10 +37,11 @@ class Console:
             transient=True,
             disable=not self._rich.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=None)
-        self._artifact = ProgressArtifact()
-        self._group: tuple[int, str] | None = None
-        self._sum: Json = {}
+        self._bars: dict[str, TaskID] = {"": self._bar.add_task("starting", total=None)}
+        self._artifacts = ProgressArtifacts()
+        self._sums: dict[tuple[int, str], Json] = {}
+        self._together = False
+        self._lock = threading.Lock()
         self._started = time.perf_counter()
         self._counts = {"Cached": 0, "Completed": 0}
 
@@ -50,28 +54,50 @@ class Console:
         self._flush()
         self._bar.stop()
 
-    def begin(self, iteration: int, group: str, label: str) -> None:
-        """A step starts."""
-        if self._group != (iteration, group):
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Steps of several groups run side by side: their lines are printed at the end."""
+        self._flush()
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
             self._flush()
-            self._group = (iteration, group)
-            self._sum = {"calls": 0, "cached": 0, "rows": 0, "tokens": 0, "took": 0.0, "note": ""}
-        self._bar.update(self._task, description=label, completed=0, total=None)
-        self._artifact.begin(label)
+
+    def begin(self, iteration: int, group: str, label: str) -> None:
+        """A step starts; this, `progress` and `end` from any thread."""
+        with self._lock:
+            if (iteration, group) not in self._sums:
+                if not self._together:
+                    self._flush()
+                names = ("calls", "cached", "rows", "tokens", "to")
+                since = {"from": time.perf_counter(), "note": ""}
+                self._sums[iteration, group] = {**dict.fromkeys(names, 0), **since}
+            if (first := self._bars.pop("", None)) is not None:
+                self._bar.remove_task(first)
+            self._bars[label] = self._bar.add_task(label, total=None)
+            self._artifacts.begin(label)
 
     def progress(self, label: str, done: int, total: int) -> None:
-        """The current step has done so much."""
-        self._bar.update(self._task, description=label, completed=done, total=total)
-        self._artifact.update(done, total)
+        """A step has done so much."""
+        if (bar := self._bars.get(label)) is not None:
+            self._bar.update(bar, completed=done, total=total)
+        self._artifacts.update(label, done, total)
 
     def end(self, entry: Json, stats: Json) -> None:
         """A step is done; `entry` is its journal line."""
-        self._counts[entry["state"]] += 1
-        self._sum["calls"] += 1
-        self._sum["cached"] += entry["state"] == "Cached"
-        for name in ("rows", "tokens", "took"):
-            self._sum[name] += entry[name]
-        self._sum["note"] = stats.get("note", "")
+        with self._lock:
+            self._counts[entry["state"]] += 1
+            sums = self._sums[entry["iteration"], entry["step"]]
+            sums["calls"] += 1
+            sums["cached"] += entry["state"] == "Cached"
+            for name in ("rows", "tokens"):
+                sums[name] += entry[name]
+            sums["to"] = time.perf_counter()
+            sums["note"] = stats.get("note", "")
+            self._artifacts.end(entry["label"])
+            self._bar.remove_task(self._bars.pop(entry["label"]))
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -95,21 +121,20 @@ class Console:
         self._rich.print(f"report: {page}")
 
     def _flush(self) -> None:
-        """Print the line of the group that ended."""
-        if self._group is None or not self._sum.get("calls"):
-            return
-        iteration, group = self._group
-        sums = self._sum
-        parts = [f"{sums['took']:7.1f} s"]
-        if sums["cached"]:
-            whole = sums["cached"] == sums["calls"]
-            parts.append("cached" if whole else f"{sums['cached']} of {sums['calls']} cached")
-        if sums["tokens"]:
-            parts.append(f"{sums['tokens']:,} tokens")
-        if sums["note"]:
-            parts.append(sums["note"])
-        self._rich.print(f"  {iteration} {group:<20}" + " · ".join(parts), markup=False)
-        self._group = None
+        """Print the lines of the groups that ended."""
+        for (iteration, group), sums in self._sums.items():
+            if not sums["calls"]:
+                continue
+            parts = [f"{sums['to'] - sums['from']:7.1f} s"]
+            if sums["cached"]:
+                whole = sums["cached"] == sums["calls"]
+                parts.append("cached" if whole else f"{sums['cached']} of {sums['calls']} cached")
+            if sums["tokens"]:
+                parts.append(f"{sums['tokens']:,} tokens")
+            if sums["note"]:
+                parts.append(sums["note"])
+            self._rich.print(f"  {iteration} {group:<20}" + " · ".join(parts), markup=False)
+        self._sums.clear()
 
 
 def results_table(summary: Json) -> str:

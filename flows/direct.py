@@ -5,10 +5,13 @@ The baseline of `restem bench overhead`, and what tests use to look at steps alo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flows.config import RestEmConfig
+from flows.lanes import Ask, Chain, in_turn
 from flows.services import Services
 from tasks.artifacts import ArtifactRef, Json
-from tasks.runtime import home, open_store
+from tasks.runtime import Runtime, home, open_store
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find, perform
 
@@ -29,12 +32,28 @@ class DirectCaller:
             sandbox=config.sandbox,
         )
 
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps; a bench may put an engine of its own there."""
+        return self._services.runtime
+
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do the work, or find it done."""
         find(call, self.store, self.warn)
         ref = perform(call, self._services.runtime)
         self.done.append((group, ref))
         return ref
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side; in turn where the engine is in this process."""
+
+        def perform(ask: Ask) -> ArtifactRef:
+            return self.call(ask.call, ask.iteration, ask.group)
+
+        if self._services.isolate:
+            self._services.lanes(perform).run(chains)
+        else:
+            in_turn(chains, perform)
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""

@@ -71,7 +71,7 @@ def flags(results: Json, confidence: float) -> None:
         for policy in one["policies"]:
             unchecked = sum(
                 (policy.get("statuses") or {}).get(status, 0)
-                for status in ("checker_error", "sandbox_error")
+                for status in ("checker_error", "sandbox_error", "engine_error")
             )
             if unchecked:
                 results["warnings"].append(

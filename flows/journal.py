@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -64,8 +65,10 @@ class Journal:
             "config": config,
             "warnings": [],
         }
-        (self.folder / "steps.jsonl").write_text("")
+        # Kept open: a cached step is a matter of milliseconds.
+        self._steps = (self.folder / "steps.jsonl").open("w")
         self._reached = set(reached(self.folder))
+        self._lock = threading.Lock()
         self._write()
 
     @property
@@ -74,9 +77,13 @@ class Journal:
         return self.folder / "logs"
 
     def step(self, entry: Json) -> None:
-        """Add the line of one step call."""
-        with (self.folder / "steps.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        """Add the line of one step call; from any thread."""
+        with self._lock:
+            self._add(entry)
+
+    def _add(self, entry: Json) -> None:
+        self._steps.write(json.dumps(entry) + "\n")
+        self._steps.flush()
         if entry["artifact"] not in self._reached:
             self._reached.add(entry["artifact"])
             with (self.folder / "reached.txt").open("a") as file:
@@ -84,11 +91,13 @@ class Journal:
 
     def warn(self, text: str) -> None:
         """Keep a warning with the run."""
-        self._head["warnings"].append(text)
-        self._write()
+        with self._lock:
+            self._head["warnings"].append(text)
+            self._write()
 
     def end(self, state: str, **facts: Any) -> None:
         """Close the journal with a final state."""
+        self._steps.close()
         self._head |= {"state": state, "ended": time.time(), **facts}
         self._write()
 

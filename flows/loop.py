@@ -112,17 +112,20 @@ class Loop:
             shots,
             settings.samples,
         )
-        now = Iteration(
-            number,
-            policy,
-            sampler.shards(number, "test", policy, "test", greedy),
-            sampler.shards(number, "train", policy, "train", greedy, settings.train_problems)
-            if settings.train_problems
-            else Shards(),
-            sampler.shards(number, "validation", policy, "validation", greedy),
-            sampler.shards(number, "pass@k", policy, "test", sampled, settings.sampled_problems),
-            self.problems,
-        )
+        now = Iteration(number, policy, Shards(), Shards(), Shards(), Shards(), self.problems)
+        sets = [
+            (now.greedy, "test", "test", greedy, 0),
+            (now.validation, "validation", "validation", greedy, 0),
+            (now.sampled, "pass@k", "test", sampled, settings.sampled_problems),
+        ]
+        if settings.train_problems:
+            sets.insert(1, (now.train, "train", "train", greedy, settings.train_problems))
+        chains = [
+            chain
+            for made, purpose, split, draw, limit in sets
+            for chain in sampler.chains(made, number, purpose, policy, split, draw, limit)
+        ]
+        self.caller.drive(chains)
         now.metrics = self.caller.call(
             measure_call(
                 f"measure p{number}",
@@ -162,7 +165,12 @@ class Loop:
             "top_p": settings.top_p,
         }
         draw = Draw(
-            self._sampling(sampling), self.config.seed, self._shots(number), settings.samples
+            self._sampling(sampling),
+            self.config.seed,
+            self._shots(number),
+            settings.samples,
+            settings.enough,
+            settings.hard_samples,
         )
         return self.sampler.shards(number, "draw", policy, "train", draw)
 
@@ -177,6 +185,7 @@ class Loop:
             problems=self.problems,
             samples=drawn.samples,
             verdicts=drawn.verdicts,
+            adaptive=bool(self.drawing.enough or self.drawing.hard_samples),
         )
         return self.caller.call(call, number + 1, "select")
 

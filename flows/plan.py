@@ -7,13 +7,15 @@ for real, because a dry run should find a missing data set.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.config import RestEmConfig
+from flows.lanes import Chain, in_turn
 from flows.loop import Loop
 from tasks.artifacts import ArtifactRef, Json, Store
-from tasks.problems.step import prepare_problems, read_benchmark
+from tasks.problems.step import load_splits, prepare_problems, read_benchmark
 from tasks.runtime import Runtime, home, open_store
 from tasks.settings import SamplingSettings
 from tasks.steps import Call, find, perform
@@ -37,6 +39,8 @@ class PlanCaller:
     def __init__(self, store: Store, config: RestEmConfig) -> None:
         self.store = store
         self.groups: dict[tuple[int, str], Planned] = {}
+        self.to_do: list[tuple[int, str, Call]] = []  # iteration, group, call
+        self.splits: dict[str, int] = {}  # problems of each
         self.warnings: list[str] = []
         self._runtime = Runtime(
             store=store,
@@ -57,9 +61,14 @@ class PlanCaller:
                 ref = perform(call, self._runtime)
         if ref is None:
             row.to_do += 1
+            self.to_do.append((iteration, group, call))
             return ArtifactRef(call.step.kind, call.key, PENDING, -1)
         row.cached += 1
         return ref
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Look them up in turn."""
+        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Whether an artifact is only planned."""
@@ -86,7 +95,9 @@ def plan(config: RestEmConfig) -> PlanCaller:
         UserError: the data set or the model is not to be had.
     """
     caller = PlanCaller(open_store(config.resources), config)
-    Loop(config, caller).run()
+    problems = Loop(config, caller).run().problems
+    splits = load_splits(caller.store.path(problems))
+    caller.splits = {split: len(rows) for split, rows in splits.items()}
     return caller
 
 

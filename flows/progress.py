@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
@@ -14,32 +15,41 @@ from prefect.context import TaskRunContext
 EVERY_SECONDS = 3.0
 
 
-class ProgressArtifact:
+@dataclass
+class _Shown:
+    artifact: UUID | None
+    last: float
+
+
+class ProgressArtifacts:
     """One artifact for each task run that lasts long enough to have one."""
 
     def __init__(self) -> None:
-        self._label, self._id = "", None
-        self._last = time.monotonic()
+        self._shown: dict[str, _Shown] = {}
 
     def begin(self, label: str) -> None:
-        """Another task starts."""
-        self._label, self._id = label, None
-        self._last = time.monotonic()
+        """A task starts."""
+        self._shown[label] = _Shown(None, time.monotonic())
 
-    def update(self, done: int, total: int) -> None:
+    def end(self, label: str) -> None:
+        """A task ended."""
+        self._shown.pop(label, None)
+
+    def update(self, label: str, done: int, total: int) -> None:
         """Publish the share done, at most every few seconds."""
-        now = time.monotonic()
-        # The end is always published where a beginning was, or the bar would stand short of it.
-        ends = done >= total and self._id is not None
-        early = now - self._last < EVERY_SECONDS and not ends
-        if early or not total or TaskRunContext.get() is None:
+        now, shown = time.monotonic(), self._shown.get(label)
+        if shown is None or not total or TaskRunContext.get() is None:
             return
-        self._last = now
+        # The end is always published where a beginning was, or the bar would stand short of it.
+        ends = done >= total and shown.artifact is not None
+        if now - shown.last < EVERY_SECONDS and not ends:
+            return
+        shown.last = now
         share = min(100.0, 100.0 * done / total)
         # A server that is being restarted is no reason to lose a step for its progress bar.
         with contextlib.suppress(httpx.HTTPError):
-            if self._id is None:
-                made = create_progress_artifact(progress=share, description=self._label)
-                self._id = made if isinstance(made, UUID) else None
+            if shown.artifact is None:
+                made = create_progress_artifact(progress=share, description=label)
+                shown.artifact = made if isinstance(made, UUID) else None
             else:
-                update_progress_artifact(artifact_id=self._id, progress=share)
+                update_progress_artifact(artifact_id=shown.artifact, progress=share)

@@ -13,7 +13,8 @@ The summary (all parts may be missing):
         and optionally, against the base: gain (paired interval), p (McNemar's exact test), bins
         (tasks/evaluate/paired.py), solved_total, lost_total; transfer: {benchmark: {greedy,
         difference, regression}}}];
-    steps: [{iteration, step, shards, seconds, tokens}].
+    steps: [{iteration, step, shards, seconds, cpu_seconds, engine_seconds, sandbox_seconds,
+        tokens}]; cost: what flows/cost.py makes of them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from flows.report_samples import changes, endings, refused
 from flows.report_training import (
     acceptance_by_level,
     configuration,
+    cost,
     curve,
     fates,
     filter_table,
@@ -115,6 +117,7 @@ def parts(view: View) -> list[list[Part]]:
         [changes(view)],
         [refused(view)],
         [time(view)],
+        [cost(view)],
         [configuration(view)],
     ]
 

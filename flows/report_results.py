@@ -154,10 +154,13 @@ def _rank(key: str) -> tuple[int, str, int]:
     return place, kind, int(size) if size.isdecimal() else 0
 
 
+_NOBODY_KNOWS = ("checker_error", "sandbox_error", "engine_error")
+
+
 def _unchecked(now: Json) -> str:
     """Greedy solutions of which nobody knows whether they are right, counted as wrong."""
     statuses = now.get("statuses") or {}
-    return f"{sum(number(statuses.get(s)) for s in ('checker_error', 'sandbox_error')):.0f}"
+    return f"{sum(number(statuses.get(s)) for s in _NOBODY_KNOWS):.0f}"
 
 
 def _cell(now: Json, key: str) -> Markup | str:

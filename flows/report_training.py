@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flows.charts import Labels, Point, Series, line_chart, nice_ticks, stacked_bars
+from flows.cost import each_rows
 from flows.report_part import Part, Shares, charts, colour, level_bars
 from flows.report_view import View
 from flows.report_words import (
@@ -96,6 +97,10 @@ def filter_table(view: View) -> Part:
     ]
     rates = [acceptance(now) for now in drawn]
     rows.insert(2, ["share correct", *("–" if r is None else percent(r) for r in rates)])
+    firsts = [now["selection"].get("first") for now in drawn]
+    if any(firsts):  # further samples hang on verdicts, so their share is no accuracy
+        shares = ["–" if not f else percent(f["correct"] / f["samples"]) for f in firsts]
+        rows.insert(3, ["share correct of the samples that every problem has", *shares])
     table = {"head": ["", *(f"from {name(now)}" for now in drawn)], "rows": rows}
     note = "Samples drawn from each policy, and how many each rule dropped."
     return Part("What the filter dropped", note, table=table if drawn else None).or_nothing()
@@ -140,11 +145,12 @@ def time(view: View) -> Part:
     kinds = list(dict.fromkeys(_kind(s) for s in steps))
     sums: dict[int, dict[str, float]] = {}
     totals: dict[str, list[float]] = {}
+    names = ("shards", "seconds", "cpu_seconds", "engine_seconds", "sandbox_seconds", "tokens")
     for s in steps:
-        values = [number(s.get(key)) for key in ("shards", "seconds", "tokens")]
+        values = [number(s.get(key)) for key in names]
         of_iteration = sums.setdefault(int(number(s.get("iteration"))), {})
         of_iteration[_kind(s)] = of_iteration.get(_kind(s), 0.0) + values[1]
-        old = totals.setdefault(str(s.get("step")), [0.0] * 3)
+        old = totals.setdefault(str(s.get("step")), [0.0] * len(names))
         totals[str(s.get("step"))] = [a + b for a, b in zip(old, values, strict=True)]
     label = [f"iteration {i}" if i else "base" for i in sums]
     bars = [
@@ -157,16 +163,34 @@ def time(view: View) -> Part:
         [
             step,
             f"{shards:,.0f}",
-            duration(seconds),
+            *[duration(value) if value else "–" for value in (seconds, *parts)],
             f"{tokens:,.0f}" if tokens else "–",
             f"{tokens / seconds:,.0f}" if tokens and seconds else "–",
         ]
-        for step, (shards, seconds, tokens) in sorted(totals.items(), key=lambda kv: -kv[1][1])
+        for step, (shards, seconds, *parts, tokens) in sorted(
+            totals.items(), key=lambda kv: -kv[1][1]
+        )
     ]
-    head = ["step, all iterations", "shards", "time", "tokens", "tokens a second"]
-    note = "Times are those of the work when it was first done; what the cache gave cost nothing."
+    head = ["step, all iterations", "shards", "time", "processor", "engine", "sandbox"]
+    head += ["tokens", "tokens a second"]
+    note = (
+        "Times are those of the work when it was first done; what the cache gave cost nothing. "
+        "Processor: of the steps and of the processes that work for them, all cores together. "
+        "Engine: in which it sampled. Sandbox: in which containers ran programs, together."
+    )
     table = {"head": head, "rows": rows} if rows else None
     return Part("Time and tokens by step", note, charts(chart), table).or_nothing()
+
+
+def cost(view: View) -> Part:
+    """What each accepted sample and each point of accuracy cost."""
+    head, rows = each_rows(view.report["cost"]) if view.report.get("cost") else ([], [])
+    return Part(
+        "Cost of a sample and of a point",
+        "Of samples: drawing, scoring and selecting them. Of a point: the whole run, its measuring "
+        "included. A dash: nothing of it was used, or nothing gained.",
+        table={"head": head, "rows": rows} if rows else None,
+    ).or_nothing()
 
 
 def configuration(view: View) -> Part:

@@ -107,11 +107,11 @@ def _join_or_start(folder: Path, port: int) -> str:
             # A station's server that was killed is started again by its keeper; a second one on
             # the same file must not be.
             deadline = time.monotonic() + START_SECONDS
-            while not _healthy(address) and "pages" in noted and _is_up():
+            while not healthy(address) and "pages" in noted and _is_up():
                 if time.monotonic() > deadline:
                     raise StepError(f"the server of `restem up` does not answer ({address})")
                 time.sleep(_POLL)
-            if _healthy(address):
+            if healthy(address):
                 return address
         fixed = port != 0
         with socket.socket() as probe:
@@ -130,7 +130,7 @@ def _join_or_start(folder: Path, port: int) -> str:
             cwd=Path(__file__).resolve().parent.parent,
         )
         deadline = time.monotonic() + START_SECONDS
-        while not _healthy(address):
+        while not healthy(address):
             if keeper.poll() is not None or time.monotonic() > deadline:
                 raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
             time.sleep(_POLL)
@@ -144,7 +144,8 @@ def _is_up() -> bool:
     return station() is not None
 
 
-def _healthy(address: str) -> bool:
+def healthy(address: str) -> bool:
+    """Whether a server answers there."""
     try:
         with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
             return reply.status == 200

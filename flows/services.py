@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flows.lanes import AHEAD, SAMPLE, SCORE, Lanes, Perform
 from tasks.artifacts import ArtifactRef, Json, Store
 from tasks.errors import UserError
 from tasks.runtime import Progress, Runtime, home
@@ -16,6 +19,8 @@ from tasks.stage import close_nursery, nursery, preload
 PRELOAD = ["tasks.warm"]
 # A math answer that the checker has not settled by then is a checker error (tasks/filter/pool.py).
 GRADE_SECONDS = 5.0
+# Shards that an engine has at once.
+IN_FLIGHT = 2
 
 
 def warm_up() -> None:
@@ -54,7 +59,8 @@ class Services:
         """
         preload(PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
-        self._isolate = isolate
+        self.isolate = isolate
+        self._lock = threading.RLock()
         self._engine: Any = None
         self._engine_of: tuple[str, ...] = ()
         self._pool: Any = None
@@ -71,20 +77,44 @@ class Services:
             isolate=isolate,
         )
 
+    def lanes(self, perform: Perform, stop: Callable[[], None] | None = None) -> Lanes:
+        """The lanes of this machine, or of the cluster.
+
+        A sampling engine gets the next shard while the last long samples of one are finished, so
+        that it never runs half empty. Scoring spreads over the cores of a machine by itself.
+        """
+        engines = self._resources.engines if self._resources.ray_address else 1
+        widths = {SAMPLE: IN_FLIGHT * engines, SCORE: engines}
+        return Lanes(perform, widths, stop or self.close, AHEAD * engines)
+
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
+        with self._lock:
+            return self._engine_for(model, settings)
+
+    def _engine_for(self, model: ArtifactRef, settings: Json) -> Any:
         wanted = (model.digest, settings["engine"], settings["dtype"])
         if self._engine_of != wanted:
             if self._needed is not None:
                 self._get_grader(self._needed)
             self.release_engine()
-            self._engine = self._open(self._store.path(model), settings)
+            self._engine = self._open(model, settings)
             self._engine_of = wanted
             self.engines_started += 1
         return self._engine
 
-    def _open(self, folder: Path, settings: Json) -> Any:
+    def _open(self, model: ArtifactRef, settings: Json) -> Any:
         resources = self._resources
-        if not self._isolate:
+        if resources.endpoints:
+            from tasks.generate.endpoints import EndpointEngine
+
+            if settings["engine"] != "vllm":
+                raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
+            options = {"dtype": settings["dtype"], "batch_size": resources.batch_size}
+            return EndpointEngine(
+                resources.endpoints, model, options, stall=resources.stall_seconds
+            )
+        folder = self._store.path(model)
+        if not self.isolate:
             from tasks.generate.transformers_engine import TransformersEngine
 
             return TransformersEngine(
@@ -103,9 +133,14 @@ class Services:
             dtype=settings["dtype"],
             log=self._logs / f"engine-{settings['engine']}.log",
             home=home(),
+            say=lambda text: self.runtime.say(text),
         )
 
     def _get_grader(self, sandbox: Json | None = None, checker: str = "") -> Any:
+        with self._lock:
+            return self._grader_for(sandbox, checker)
+
+    def _grader_for(self, sandbox: Json | None, checker: str) -> Any:
         if checker:
             from tasks.filter.exact import ExactGrader, HandGrader
 

@@ -19,7 +19,7 @@ from flows.review import AwaitsReview
 from flows.services import Services
 from tasks.artifacts import Json
 from tasks.errors import StepError, UserError
-from tasks.runtime import open_store
+from tasks.runtime import home, open_store
 from tasks.settings import Resources
 
 # The loggers of Prefect's engines, which would write a traceback for every exception.
@@ -62,7 +62,19 @@ def session(
                         store, journal.logs, resources, console.progress, sandbox=sandbox
                     ) as services,
                 ):
-                    yield PrefectCaller(services, journal, console)
+                    if not resources.ray_address:
+                        yield PrefectCaller(services, journal, console)
+                        return
+                    from flows.ray_cluster import cluster
+
+                    spec: Json = {
+                        "resources": resources.model_dump(),
+                        "sandbox": sandbox,
+                        "run": run_id,
+                        "home": str(home()),
+                    }
+                    with cluster(resources, spec, console.say) as ray:
+                        yield PrefectCaller(services, journal, console, ray)
             except BaseException as error:
                 journal.end(_how_it_ended(error), error=_said(error))
                 raise

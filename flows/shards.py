@@ -1,22 +1,30 @@
 """Samples of one set of problems by one policy, with verdicts, shard by shard.
 
 A shard is a block of problems by a block of sample indices, each its own cached call, so a killed
-run repeats at most one, and more samples or problems add shards without touching those there are.
-The loop and the evaluation of any model draw through this file: there is one way to sample and one
-way to check.
+run repeats little, and more samples or problems add shards without touching those there are. A
+shard is scored while the next are sampled (flows/lanes.py). The loop and the evaluation of any
+model draw through this file: there is one way to sample and one way to check.
+
+With `enough` or `hard_samples` the number of samples depends on the problem: each block of indices
+asks which problems go on, from the verdicts on the blocks before it. A shard in which all go on has
+the key that it has without these settings.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
+from flows.lanes import SAMPLE, SCORE, Ask, Chain
 from tasks.artifacts import ArtifactRef, Json, Store
-from tasks.filter.step import CHECKERS, sandbox_settings, score_call
+from tasks.filter.step import CHECKERS, VERDICTS, sandbox_settings, score_call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, blocks
 from tasks.prompts import PromptTemplate, load_template
-from tasks.rows import Row
+from tasks.rows import Row, read_rows
 from tasks.settings import ExecutionSettings, Resources, SamplingSettings
 from tasks.steps import Call
 
@@ -30,6 +38,10 @@ class Caller(Protocol):
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do it or find it; `group` is the step's name in tables."""
+        ...
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run chains of calls, side by side where that is possible (flows/lanes.py)."""
         ...
 
     def pending(self, ref: ArtifactRef) -> bool:
@@ -53,12 +65,24 @@ class Caller(Protocol):
         ...
 
 
+Scored = tuple[ArtifactRef, ArtifactRef]  # samples and their verdicts
+
+
 @dataclass
 class Shards:
-    """Samples and verdicts of one set of problems by one policy."""
+    """Samples and verdicts of one set of problems by one policy, in the order of the problems."""
 
-    samples: list[ArtifactRef] = field(default_factory=list)
-    verdicts: list[ArtifactRef] = field(default_factory=list)
+    parts: list[list[Scored]] = field(default_factory=list)
+
+    @property
+    def samples(self) -> list[ArtifactRef]:
+        """Of each shard, the samples."""
+        return [sample for part in self.parts for sample, _ in part]
+
+    @property
+    def verdicts(self) -> list[ArtifactRef]:
+        """Of each shard, the verdicts."""
+        return [verdict for part in self.parts for _, verdict in part]
 
 
 @dataclass(frozen=True)
@@ -70,12 +94,27 @@ class Draw:
         seed: Of the samples; each has its own made from it.
         shots: Exemplars in the prompt.
         samples: For each problem.
+        enough: Stop with a problem after the block that brings so many correct samples; 0: never.
+        hard_samples: For each problem without a correct one among the first `samples`; 0: off.
     """
 
     sampling: Json
     seed: int
     shots: int
     samples: int = 1
+    enough: int = 0
+    hard_samples: int = 0
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether verdicts decide how many samples a problem gets."""
+        return bool(self.enough or self.hard_samples)
+
+    def goes_on(self, drawn: int, correct: int) -> bool:
+        """Whether a problem with so many samples and correct ones gets further ones."""
+        if drawn >= self.samples:
+            return drawn < self.hard_samples and correct == 0
+        return not self.enough or correct < self.enough
 
 
 class Sampler:
@@ -129,27 +168,76 @@ class Sampler:
             draw: How.
             limit: Most problems.
         """
-        made, step = Shards(), self._resources.shard_samples
-        ranges = [
-            (first, min(first + step, draw.samples)) for first in range(0, draw.samples, step)
-        ]
-        places = [
-            (block, first, last) for block in self.blocks(split, limit) for first, last in ranges
-        ]
-        for block, first, last in places:
-            made.samples.append(self._generate(number, purpose, policy, block, draw, (first, last)))
-        for (block, first, last), sample in zip(places, made.samples, strict=True):
+        made = Shards()
+        self._caller.drive(self.chains(made, number, purpose, policy, split, draw, limit))
+        return made
+
+    def chains(
+        self,
+        made: Shards,
+        number: int,
+        purpose: str,
+        policy: ArtifactRef,
+        split: str,
+        draw: Draw,
+        limit: int = 0,
+    ) -> list[Chain]:
+        """What `shards` does, to be driven together with other chains; it fills `made`."""
+        step = self._resources.shard_samples
+        most = max(draw.samples, draw.hard_samples)
+        # A block ends where the plain samples do, so that these keep the keys they have alone.
+        plain = range(step, draw.samples, step)
+        further = range(draw.samples, most, step)
+        ends = sorted({*plain, *further, most} - {0})
+        ranges = list(pairwise([0, *ends]))
+        chains: list[Chain] = []
+        for block in self.blocks(split, limit):
+            parts = [ranges] if draw.adaptive else [[one] for one in ranges]
+            for part in parts:
+                place = len(made.parts)
+                made.parts.append([])
+                chains.append(
+                    self._chain(made.parts[place], number, purpose, policy, block, draw, part)
+                )
+        return chains
+
+    def _chain(
+        self,
+        part: list[Scored],
+        number: int,
+        purpose: str,
+        policy: ArtifactRef,
+        block: Block,
+        draw: Draw,
+        ranges: list[tuple[int, int]],
+    ) -> Chain:
+        """Sample and score a block of problems, one range of sample indices after the other."""
+        known: Counter[str] = Counter()
+        ids = [row["id"] for row in self._splits[block.split][block.start : block.stop]]
+        for first, last in ranges:
+            going = [i for i, name in enumerate(ids) if draw.goes_on(first, known[name])]
+            if first and not going:
+                return
+            place = f"[{block.start}:{block.stop}]x[{first}:{last}]"
+            only = going if first and len(going) < len(ids) else None
+            call = self._generate(
+                f"generate {purpose} p{number} {place}", policy, block, draw, (first, last), only
+            )
+            sample = yield Ask(SAMPLE, call, number, f"generate {purpose}")
             call = score_call(
-                f"score {purpose} p{number} {_place(block, first, last)}",
+                f"score {purpose} p{number} {place}",
                 sample,
                 block.digest,
                 self._problems,
                 block.to_json(),
-                self.sandbox(split),
-                CHECKERS.get(self.domain(split), ""),
+                self.sandbox(block.split),
+                CHECKERS.get(self.domain(block.split), ""),
             )
-            made.verdicts.append(self._caller.call(call, number, f"score {purpose}"))
-        return made
+            verdict = yield Ask(SCORE, call, number, f"score {purpose}")
+            part.append((sample, verdict))
+            if draw.adaptive and not self._caller.pending(verdict):
+                rows = read_rows(self._caller.store.path(verdict) / VERDICTS)
+                known.update(row["problem_id"] for row in rows if row["status"] == "correct")
 
     def blocks(self, split: str, limit: int = 0) -> list[Block]:
         """The first `limit` problems (0: all) of a split, in blocks."""
@@ -169,13 +257,13 @@ class Sampler:
 
     def _generate(
         self,
-        number: int,
-        purpose: str,
+        label: str,
         policy: ArtifactRef,
         block: Block,
         draw: Draw,
         indices: tuple[int, int],
-    ) -> ArtifactRef:
+        only: list[int] | None,
+    ) -> Call:
         settings = {
             "sampling": draw.sampling,
             "seed": draw.seed,
@@ -186,15 +274,7 @@ class Sampler:
             "problems": block.digest,
             "samples": list(indices),
         }
-        call = generate_call(
-            f"generate {purpose} p{number} {_place(block, *indices)}",
-            settings,
-            policy,
-            self._problems,
-            {**block.to_json(), "template": self._prompt},
-        )
-        return self._caller.call(call, number, f"generate {purpose}")
-
-
-def _place(block: Block, first: int, last: int) -> str:
-    return f"[{block.start}:{block.stop}]x[{first}:{last}]"
+        if only is not None:
+            settings["only"] = only
+        hints = {**block.to_json(), "template": self._prompt}
+        return generate_call(label, settings, policy, self._problems, hints)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flows.capacity.estimate import read as read_estimate
 from flows.config import RestEmConfig
+from flows.cost import costs
 from flows.journal import read_journal
 from tasks.artifacts import ArtifactRef, Damage, Store
 from tasks.errors import UserError
@@ -28,19 +30,46 @@ def status(run: str) -> Json:
             iterations.append({"iteration": line["iteration"], **measured})
     for item in iterations:
         item["steps"] = [line for line in steps if line["iteration"] == item["iteration"]]
-    return {**_known(head), "iterations": iterations, "steps": steps}
+    greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
+    cost = costs(steps, _counts(store, steps), greedy)
+    return {
+        **_known(head),
+        **_estimated(head),
+        "iterations": iterations,
+        "steps": steps,
+        "cost": cost,
+    }
+
+
+def _counts(store: Store, steps: list[Json]) -> dict[int, Json]:
+    """What the rules of each iteration's selection counted."""
+    found = {}
+    for line in steps:
+        if line["step"] == "select" and (ref := lookup(store, line["artifact"])) is not None:
+            found[line["iteration"]] = json.loads((store.path(ref) / "counts.json").read_text())
+    return found
 
 
 def _evaluation(head: Json, steps: list[Json]) -> Json:
     """An evaluation's results, where it came to its end, and every step's state."""
     results = home() / "runs" / head["run"] / "results.json"
     found = json.loads(results.read_text()) if results.exists() else None
-    return {**_known(head), "iterations": [], "results": found, "steps": steps}
+    known = {**_known(head), "iterations": [], "results": found}
+    return {**known, "steps": steps, "cost": costs(steps)}
 
 
 def _known(head: Json) -> Json:
     names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
     return {name: head[name] for name in names if name in head}
+
+
+def _estimated(head: Json) -> Json:
+    """What was expected of the run, where somebody asked, and what it took once it is done."""
+    made = read_estimate(head["run"])
+    facts: Json = {"estimate": made} if made else {}
+    if head["state"] == "completed":
+        facts["seconds"] = round(head["ended"] - head["started"], 3)
+    return facts
 
 
 def trace(run: str, row: str) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from flows.journal import at_work, find_run, reached
@@ -13,9 +14,13 @@ from tasks.settings import Resources
 Json = dict[str, Any]
 
 
-def listing() -> list[Json]:
-    """One row for each artifact, the damaged ones too."""
-    store = open_store(Resources())
+def listing(address: str = "") -> list[Json]:
+    """One row for each artifact, the damaged ones too.
+
+    Args:
+        address: Of the store; empty: RESTEM_HOME/store.
+    """
+    store = open_store(Resources(store=address))
     rows = []
     for kind, key in store.entries():
         row: Json = {"kind": kind, "key": key, "rows": 0, "bytes": 0, "seconds": 0.0}
@@ -29,55 +34,89 @@ def listing() -> list[Json]:
                 "label": stats.get("provenance", {}).get("label", ""),
             }
         except Damage:
-            row["label"] = "damaged"
+            row["label"] = "unfinished upload" if store.unfinished(kind, key) else "damaged"
         rows.append(row)
     return rows
 
 
-def verify() -> tuple[int, list[str]]:
-    """How many artifacts are whole, and what is wrong with the others."""
-    store = open_store(Resources())
-    whole, damaged = 0, []
+@dataclass
+class Verified:
+    """What `restem store verify` found; messages name the files."""
+
+    whole: int = 0
+    damaged: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+
+
+def verify(address: str = "", *, content: bool = True) -> Verified:
+    """Compare all artifacts with their manifests.
+
+    Args:
+        address: Of the store; empty: RESTEM_HOME/store.
+        content: Of a store far away, download and hash everything; False compares what the store
+            says of its objects (size, ETag).
+    """
+    store = open_store(Resources(store=address))
+    found = Verified()
     for kind, key in store.entries():
         try:
-            store.lookup(kind, key)
-            whole += 1
+            ref = store.lookup(kind, key)
+            if ref is None:
+                found.unfinished.append(f"{kind}/{key}: an upload that is under way or was killed")
+                continue
+            if content:
+                store.path(ref)
+            found.whole += 1
         except Damage as damage:
-            damaged.append(str(damage))
-    return whole, damaged
+            found.damaged.append(str(damage))
+    return found
 
 
-def collect(keep: list[str], delete: bool) -> list[str]:
+def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = False) -> list[str]:
     """Remove artifacts that no kept run reaches, with Prefect's records of them.
 
     Args:
         keep: Runs to keep; empty keeps every run that has a journal.
         delete: False only says what would go.
+        address: Of the store; empty: RESTEM_HOME/store.
+        others: Delete from a store that machines share, though their runs are not known here.
 
     Raises:
-        UserError: a run is under way.
+        UserError: a run is under way, or other machines may need what would go.
     """
     if delete and (busy := at_work()):
         raise UserError(
             f"--delete: {', '.join(busy)} is under way and its newest artifacts are not yet known; "
             "expected no run at work"
         )
-    store = open_store(Resources())
+    store = open_store(Resources(store=address))
+    if delete and not store.local and not others:
+        raise UserError(
+            f"--delete: {address} may hold artifacts of other machines, whose runs are not known "
+            "here; --others deletes them too"
+        )
     folders = [find_run(run) for run in keep] or list((home() / "runs").glob("*"))
     roots = set()
     for folder in folders:
         roots |= set(reached(folder))
     kept = _reachable(store, roots)
     said = []
+    verb = "removed" if delete else "would remove"
     for kind, key in list(store.entries()):
         if f"{kind}/{key}" in kept:
             continue
-        said.append(f"{'removed' if delete else 'would remove'} {kind}/{key}")
+        said.append(f"{verb} {kind}/{key}")
         if delete:
             store.discard(kind, key)
             for record in (home() / "results").glob(f"*-{key}"):
                 record.unlink()
-    return [*said, f"{len(kept)} kept, {len(said)} {'removed' if delete else 'to remove'}"]
+    copies = [f"{verb} copy {location}" for location in store.drop_copies(delete)]
+    return [
+        *said,
+        *copies,
+        f"{len(kept)} kept, {len(said)} {'removed' if delete else 'to remove'}"
+        + (f", and {len(copies)} copies on this machine" if copies else ""),
+    ]
 
 
 def _reachable(store: Store, roots: set[str]) -> set[str]:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.config import RestEmConfig
+from flows.cost import costs
 from flows.loop import Iteration, Outcome, Shards
 from flows.report import markdown, render
 from flows.report_words import shown_reference
 from tasks.artifacts import ArtifactRef, Draft, Json, Store
+from tasks.costs import NAMES
 from tasks.evaluate.compare import solved_and_lost
 from tasks.evaluate.intervals import interval
 from tasks.evaluate.metrics import paired_gain, scores
@@ -94,6 +96,9 @@ def summarise(call: Call, store: Store) -> Json:
                 **against_base,
             }
         )
+    greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
+    counts = {i["iteration"] + 1: i["selection"] for i in iterations if i["selection"]}
+    cost = costs(_lines(store, inputs), counts, greedy)
     return {
         "run": settings["run"],
         "name": settings["config"]["name"],
@@ -101,7 +106,12 @@ def summarise(call: Call, store: Store) -> Json:
         "base": settings["config"]["model"]["base"],
         "state": "completed",
         "iterations": iterations,
-        "steps": _steps(store, inputs),
+        "steps": [
+            {"iteration": row["iteration"], "step": row["step"], "shards": row["tasks"]}
+            | row["made"]
+            for row in cost["steps"]
+        ],
+        "cost": cost,
         "warnings": settings["warnings"]
         + _gaps(store, inputs["problems"])
         + _regressions(iterations),
@@ -238,32 +248,33 @@ def _drawn(
     }
 
 
-def _steps(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
-    """Seconds and tokens by iteration and step, as they were when the work was done."""
-    table: dict[tuple[int, str], Json] = {}
+def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
+    """The cost of every artifact when it was made, as lines of a journal."""
+    lines = []
     for name, ref in inputs.items():
-        if name == "problems":
-            continue
-        number = int(name[1:].split()[0])
-        made = "finetune" if number else "base"
-        group = {"policy": made, "metrics": "measure", "selection": "select"}.get(
-            name.split()[1], f"{'generate' if ' samples ' in name else 'score'} {name.split()[1]}"
-        )
-        stats = store.manifest(ref)["stats"]
-        row = table.setdefault(
-            (number, group),
-            {
-                "iteration": number,
-                "step": group,
-                "shards": 0,
-                "seconds": 0.0,
-                "tokens": 0,
-            },
-        )
-        row["shards"] += 1
-        row["seconds"] += stats.get("seconds", 0.0)
-        row["tokens"] += stats.get("tokens", 0)
-    return [table[key] for key in sorted(table, key=lambda k: k[0])]
+        manifest = store.manifest(ref)
+        lines.append(_line(name, manifest))
+        groups = manifest["stats"].get("provenance", {}).get("inputs", {}).get("groups")
+        if name.endswith(" metrics") and groups:
+            grouped = store.read_manifest(groups["kind"], groups["key"])
+            lines.append(_line(name.replace("metrics", "group"), grouped))
+    return lines
+
+
+def _line(name: str, manifest: Json) -> Json:
+    """One line; `name` is that of the report's input, the step's is the journal's."""
+    number, kind, *_ = (name[1:] if name[0] == "p" and name[1].isdigit() else f"0 {name}").split()
+    step = {
+        "policy": "base model" if number == "0" else "finetune",
+        "metrics": "measure",
+        "selection": "select",
+    }.get(kind, kind)
+    if " samples " in name or " verdicts " in name:
+        of = {"greedy": "test", "sampled": "pass@k", "drawn": "draw"}.get(kind, kind)
+        of = f"{of.removeprefix('transfer:')} (transfer)" if of.startswith("transfer:") else of
+        step = f"{'generate' if ' samples ' in name else 'score'} {of}"
+    made = {name: value for name, value in manifest["stats"].items() if name in NAMES}
+    return {"iteration": int(number) + (kind == "selection"), "step": step, "state": "made"} | made
 
 
 def _read(store: Store, ref: ArtifactRef, name: str) -> Json:

@@ -205,7 +205,9 @@ class SandboxPool:
             reports.append((status, report))
             return status is Status.CORRECT or not job.stop_at_failure
 
+        started = time.perf_counter()
         container.run(job, seen)
+        busy = time.perf_counter() - started
         failures = [i for i, (status, _) in enumerate(reports) if status is not Status.CORRECT]
         if not failures and len(reports) < len(job.tests):
             raise SandboxFault("reports are missing")
@@ -221,4 +223,5 @@ class SandboxPool:
             seconds=round(sum(report["cpu"] for _, report in considered), 4),
             image=self.image,
             detail=reports[first][1]["stderr"][-500:] if first is not None else "",
+            busy=round(busy, 4),
         )

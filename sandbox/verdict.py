@@ -105,6 +105,7 @@ class Verdict:
         total: Tests of the job.
         first_failure: Its index, or None.
         seconds: Processor time of all tests that ran.
+        busy: Wall time that a container was busy with it.
         image: Digest of the image that ran it.
         detail: End of the standard error, or of the sandbox's own error.
     """
@@ -116,6 +117,7 @@ class Verdict:
     seconds: float
     image: str = ""
     detail: str = ""
+    busy: float = field(default=0.0, compare=False)
 
 
 def judge(test: Test, report: dict[str, Any], *, call: bool) -> Status:

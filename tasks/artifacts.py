@@ -3,7 +3,8 @@
 An artifact is a folder `KIND/KEY` in a store: payload files and `manifest.json`. The key says what
 was asked (step, version, settings, digests of the inputs); the digest says what came out. Payloads
 are written into a folder beside the store's artifacts, the manifest last, and one rename commits
-all of it; on a store without renames the manifest is uploaded last and nothing counts without it.
+all of it; a store without renames commits by its manifest (tasks/remote.py), and what is read of
+it lies as copies on this machine, each downloaded once.
 
 Files marked volatile (wall times) are verified like the others but stay out of the digest, so
 equal work gives equal digests. See tasks/steps.py for how Prefect's cache sits on top.
@@ -12,37 +13,38 @@ equal work gives equal digests. See tasks/steps.py for how Prefect's cache sits 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import platform
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import fsspec
-
+from tasks.copies import Copies
 from tasks.errors import StepError
 from tasks.locks import POLL_SECONDS, alone, sweep
+from tasks.payload import (
+    MANIFEST,
+    ArtifactRef,
+    Damage,
+    Json,
+    canonical,
+    describe_all,
+    digest_of,
+    draft_name,
+    opened,
+    place_of,
+    put_in_place,
+    reference,
+    sealed,
+    sync,
+    verify,
+)
+from tasks.remote import MARK, Remote, open_fs
 
-MANIFEST = "manifest.json"
 # A store's folder that vanishes, as one on a network does, is waited for so long.
 GONE_SECONDS = 60.0
-Json = dict[str, Any]
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces: the form that is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of a JSON-able value in its canonical form, in hex."""
-    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
@@ -55,25 +57,6 @@ def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) ->
         inputs: Digest of each input.
     """
     return digest_of([step, version, settings, inputs])[:32]
-
-
-@dataclass(frozen=True)
-class ArtifactRef:
-    """What a step returns and Prefect keeps: a name for a payload, never the payload."""
-
-    kind: str
-    key: str
-    digest: str
-    rows: int
-
-    @property
-    def location(self) -> str:
-        """Path relative to the store."""
-        return f"{self.kind}/{self.key}"
-
-    def to_json(self) -> Json:
-        """Plain JSON, free of class paths, so that moving this class loses no cache."""
-        return asdict(self)
 
 
 @dataclass
@@ -96,14 +79,19 @@ class Store:
             address: Folder, or URL such as `s3://bucket/prefix`.
             cache: Local folder for drafts and copies of a store that is not local.
         """
-        self._fs, self._root = fsspec.core.url_to_fs(address)
-        self._root = self._root.rstrip("/")
-        self.local = "file" in self._fs.protocol
+        fs, self._root = open_fs(address)
+        self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
-        self._copies = cache / "copies"
-        self._mark = Path(self._root) / ".restem-store"
+        self._mark = Path(self._root) / MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
+        self._remote = None if self.local else Remote(fs, self._root)
+        self._copies: Copies | None = None
+        if self._remote is not None:
+            # Stores of one home may hold other files under one key, such as wall times.
+            folder = cache / "copies" / digest_of(address.rstrip("/"))[:12]
+            self._copies = Copies(self._remote, folder, self._drafts, self._locks)
         self._verified: dict[str, ArtifactRef] = {}
+        self._manifests: dict[str, Json] = {}  # of verified artifacts
         if self.local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
             self._mark.touch()
@@ -132,7 +120,7 @@ class Store:
     @contextlib.contextmanager
     def draft(self, kind: str, key: str) -> Iterator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
-        path = self._drafts / f"{kind}~{key}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
+        path = self._drafts / draft_name(f"{kind}~{key}")
         self._wait_for_root()
         self._drafts.mkdir(parents=not self.local, exist_ok=True)
         path.mkdir()
@@ -156,14 +144,23 @@ class Store:
                 manifest = self._manifest(kind, key)
             if manifest is None:
                 return None
-            folder = self._folder(kind, key, manifest)
-            _verify(folder, manifest, f"{self._root}/{location}")
-            self._verified[location] = _ref(manifest)
+            if self._copies is None:
+                verify(Path(self._root) / location, manifest, f"{self._root}/{location}")
+            else:
+                self._copies.check(location, manifest)
+            self._verified[location] = reference(manifest)
+            self._manifests[location] = manifest
         return self._verified[location]
 
     def path(self, ref: ArtifactRef) -> Path:
-        """Local folder with the payload of a verified artifact (downloaded if need be)."""
-        return self._folder(ref.kind, ref.key, self.manifest(ref))
+        """Local folder with the payload of a verified artifact (downloaded if need be).
+
+        Raises:
+            Damage: what a store far away sends does not match the manifest.
+        """
+        if self._copies is None:
+            return Path(self._root) / ref.location
+        return self._copies.path(ref.location, self.manifest(ref))
 
     def manifest(self, ref: ArtifactRef) -> Json:
         """The manifest: provenance, files with digests, and the step's stats."""
@@ -175,6 +172,8 @@ class Store:
         Raises:
             Damage: it is not, or is not whole.
         """
+        if (known := self._manifests.get(f"{kind}/{key}")) is not None:
+            return known
         manifest = self._manifest(kind, key)
         if manifest is None:
             raise Damage(f"artifact {self._root}/{kind}/{key}: {MANIFEST} is missing")
@@ -182,11 +181,15 @@ class Store:
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
-        self._verified.pop(f"{kind}/{key}", None)
-        place = f"{self._root}/{kind}/{key}"
-        if self._fs.exists(place):
-            self._fs.rm(place, recursive=True)
-        shutil.rmtree(self._copies / kind / key, ignore_errors=True)
+        location = f"{kind}/{key}"
+        self._verified.pop(location, None)
+        self._manifests.pop(location, None)
+        if self._remote is None or self._copies is None:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(Path(self._root) / location)
+        else:
+            self._remote.remove(location)
+            self._copies.drop(location)
 
     def claim(
         self, kind: str, key: str, waits: Callable[[], None] = lambda: None
@@ -204,13 +207,33 @@ class Store:
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """All (kind, key) in the store, sorted, whole or not."""
-        if not self._fs.exists(self._root):
-            return
-        for kind in sorted(self._fs.ls(self._root, detail=False)):
-            name = kind.rstrip("/").rsplit("/", 1)[-1]
-            if not name.startswith(".") and self._fs.isdir(kind):
-                for entry in sorted(self._fs.ls(kind, detail=False)):
-                    yield name, entry.rstrip("/").rsplit("/", 1)[-1]
+        for kind in self._folders(""):
+            for key in self._folders(kind):
+                yield kind, key
+
+    def unfinished(self, kind: str, key: str) -> bool:
+        """Whether there are uploads of an artifact, but nothing that says that one is whole.
+
+        Somebody uploads it now, or was killed while doing so. A local store has no such state.
+        """
+        return self._remote is not None and self._remote.read(f"{kind}/{key}/{MANIFEST}") is None
+
+    def drop_copies(self, delete: bool) -> list[str]:
+        """Local copies of artifacts that a store far away no longer has.
+
+        Args:
+            delete: Remove them.
+
+        Returns:
+            Their locations, KIND/KEY.
+        """
+        if self._copies is None or not (here := self._copies.listed()):
+            return []
+        there = {f"{kind}/{key}" for kind, key in self.entries()}
+        gone = [location for location in here if location not in there]
+        for location in gone if delete else ():
+            self._copies.drop(location)
+        return gone
 
     def sweep_drafts(self) -> int:
         """Remove drafts and locks whose process is gone (it was killed); how many drafts."""
@@ -224,11 +247,7 @@ class Store:
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
-        files = [
-            _describe(path, draft.path, draft.volatile)
-            for path in sorted(draft.path.rglob("*"))
-            if path.is_file()
-        ]
+        files = describe_all(draft.path, draft.volatile)
         manifest = {
             "kind": kind,
             "key": key,
@@ -237,105 +256,51 @@ class Store:
             "files": files,
             "stats": draft.stats,
         }
-        manifest["check"] = digest_of(manifest)
-        (draft.path / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-        place = f"{self._root}/{kind}/{key}"
-        if self.local:
-            _sync(draft.path)
-            with contextlib.suppress(Damage):
-                if self.lookup(kind, key) is not None:
-                    return  # an equal run committed it meanwhile; readers may hold its files
-            _rename(draft.path, Path(place))
-        else:
-            self._fs.makedirs(place, exist_ok=True)
-            for name in [f["name"] for f in files] + [MANIFEST]:
-                self._fs.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
-                self._fs.put_file(str(draft.path / name), f"{place}/{name}")
-        self._verified[f"{kind}/{key}"] = _ref(manifest)
+        if self._remote is not None:
+            self._upload(f"{kind}/{key}", draft.path, manifest)
+            return
+        (draft.path / MANIFEST).write_bytes(sealed(manifest))
+        sync(draft.path)
+        with contextlib.suppress(Damage):
+            if self.lookup(kind, key) is not None:
+                return  # an equal run committed it meanwhile; readers may hold its files
+        put_in_place(draft.path, Path(self._root) / kind / key)
+        self._verified[f"{kind}/{key}"] = reference(manifest)
+
+    def _upload(self, location: str, draft: Path, manifest: Json) -> None:
+        """Commit a draft to a store far away, and keep it as the copy on this machine."""
+        assert self._remote is not None and self._copies is not None
+        manifest = {**manifest, **self._remote.upload(draft, location, manifest["files"])}
+        with contextlib.suppress(Damage):
+            if self.lookup(manifest["kind"], manifest["key"]) is not None:
+                self._remote.remove(place_of(location, manifest))
+                return  # an equal run on another machine committed it meanwhile
+        self._remote.write(f"{location}/{MANIFEST}", sealed(manifest))
+        self._copies.keep(location, draft)
+        self._verified[location] = reference(manifest)
+        self._manifests[location] = manifest
 
     def _manifest(self, kind: str, key: str) -> Json | None:
         place = f"{self._root}/{kind}/{key}"
-        try:
-            with self._fs.open(f"{place}/{MANIFEST}", "rb") as file:
-                manifest = json.loads(file.read())
-            check = manifest.pop("check")
-            if check != digest_of(manifest):
-                raise ValueError
-            return manifest
-        except FileNotFoundError:
+        raw = self._read(f"{kind}/{key}/{MANIFEST}")
+        if raw is None:
             if self.local and Path(place).is_dir():
-                raise Damage(f"artifact {place}: {MANIFEST} is missing") from None
+                raise Damage(f"artifact {place}: {MANIFEST} is missing")
             return None
-        except (ValueError, KeyError, TypeError):
-            raise Damage(f"artifact {place}: {MANIFEST} does not match its own hash") from None
+        return opened(raw, place)
 
-    def _folder(self, kind: str, key: str, manifest: Json) -> Path:
-        if self.local:
-            return Path(self._root) / kind / key
-        copy = self._copies / kind / key
-        with contextlib.suppress(Damage):
-            _verify(copy, manifest, str(copy))
-            return copy
-        shutil.rmtree(copy, ignore_errors=True)
-        for file in manifest["files"]:
-            (copy / file["name"]).parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                place = f"{self._root}/{kind}/{key}/{file['name']}"
-                self._fs.get_file(place, str(copy / file["name"]))
-        return copy
+    def _read(self, name: str) -> bytes | None:
+        if self._remote is not None:
+            return self._remote.read(name)
+        with contextlib.suppress(FileNotFoundError):
+            return (Path(self._root) / name).read_bytes()
+        return None
 
-
-class Damage(Exception):
-    """An artifact does not match its manifest; the message names the file."""
-
-
-def _ref(manifest: Json) -> ArtifactRef:
-    return ArtifactRef(**{name: manifest[name] for name in ("kind", "key", "digest", "rows")})
-
-
-def _verify(folder: Path, manifest: Json, name: str) -> None:
-    """Compare every file with the manifest, byte for byte through its hash."""
-    for file in manifest["files"]:
-        path = folder / file["name"]
-        if not path.is_file():
-            raise Damage(f"artifact {name}: {file['name']} is missing")
-        if path.stat().st_size != file["bytes"] or _sha256(path) != file["sha256"]:
-            raise Damage(f"artifact {name}: {file['name']} does not match its manifest")
-
-
-def _describe(path: Path, folder: Path, volatile: set[str]) -> Json:
-    name = str(path.relative_to(folder))
-    return {
-        "name": name,
-        "bytes": path.stat().st_size,
-        "sha256": _sha256(path),
-        "volatile": name in volatile,
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Flush to disk before the rename, so that a power cut cannot commit empty files."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _rename(draft: Path, place: Path) -> None:
-    """Put a draft in its place, and away what was damaged there."""
-    place.parent.mkdir(exist_ok=True)  # never the store itself, whose disk may be unmounted
-    try:
-        os.rename(draft, place)
-    except OSError:
-        trash = draft.with_name(draft.name + ".old")
-        os.rename(place, trash)
-        os.rename(draft, place)
-        shutil.rmtree(trash, ignore_errors=True)
+    def _folders(self, place: str) -> list[str]:
+        if self._remote is not None:
+            return self._remote.folders(place)
+        folder = Path(self._root) / place
+        return sorted(p.name for p in folder.glob("*") if p.is_dir() and p.name[0] != ".")
 
 
 def _alive(pid: int) -> bool:
@@ -346,3 +311,16 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+__all__ = [
+    "MANIFEST",
+    "ArtifactRef",
+    "Damage",
+    "Draft",
+    "Json",
+    "Store",
+    "canonical",
+    "digest_of",
+    "step_key",
+]

@@ -13,7 +13,7 @@ token in a million in float32). Models with other state than keys and values are
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import psutil
@@ -35,6 +35,8 @@ IDLE_SHARE = 1 / 8
 # Share of the free memory that keys and values may take.
 CACHE_SHARE = 0.5
 PROGRESS_SECONDS = 0.2
+# Progress is told at least so often while steps are made: a sign of life.
+BEAT_SECONDS = 5.0
 
 
 def decode(
@@ -46,6 +48,7 @@ def decode(
     *,
     batch_size: int,
     progress: Progress | None = None,
+    finished: Callable[[int, Completion], None] | None = None,
 ) -> list[Completion]:
     """Sample completions.
 
@@ -57,12 +60,14 @@ def decode(
         sampling: Temperature and so on, the same for all.
         batch_size: Most rows decoded at once; fewer where memory is short.
         progress: Told how many completions are finished.
+        finished: Told the place in `requests` of each completion, and it, as soon as it is there.
 
     Returns:
-        Completions in the order of `requests`.
+        Completions in the order of `requests`; those of a prompt that leaves no room for max_tokens
+        have the finish `error`.
 
     Raises:
-        UserError: a prompt is empty or leaves no room for max_tokens, or the model's state is not
+        UserError: a prompt is empty, none leaves room for max_tokens, or the model's state is not
             plain attention.
         StepError: the model gives logits that are not finite.
     """
@@ -70,6 +75,7 @@ def decode(
         return []
     with torch.inference_mode():
         batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress)
+        batch.finished = finished
         return batch.run()
 
 
@@ -96,12 +102,12 @@ class _Batch:
         self._stops = Stops(model, tokenizer, sampling.stop)
         self._progress = progress
         self._told = time.monotonic()
-        longest = int(self._prompts.lengths.max())
-        _check_room(model, longest, sampling.max_tokens)
-        # Longest prompts first: a later one then always fits into the columns in use.
         lengths = self._prompts.lengths
+        fits = lengths <= _room(model, int(lengths.min()), sampling.max_tokens)
+        longest = int(lengths[fits].max())
+        # Longest prompts first: a later one then always fits into the columns in use.
         self._queue = sorted(
-            range(len(requests)),
+            [i for i in range(len(requests)) if fits[self._prompt[i]]],
             key=lambda i: (-lengths[self._prompt[i]], self._prompt[i]),
             reverse=True,
         )
@@ -113,9 +119,13 @@ class _Batch:
         self._tokens = np.zeros((rows, sampling.max_tokens), np.int64)
         self._uniforms = np.zeros((rows, sampling.max_tokens if sampling.temperature else 1))
         self._done: list[Completion | None] = [None] * len(requests)
+        self._misfits = [i for i in range(len(requests)) if not fits[self._prompt[i]]]
         self._finished = self._reported = 0
+        self.finished: Callable[[int, Completion], None] | None = None
 
     def run(self) -> list[Completion]:
+        for i in self._misfits:
+            self._end(i, Completion("", 0, "error"))
         while True:
             idle = np.flatnonzero(self._request < 0)
             rows = len(self._request)
@@ -208,10 +218,16 @@ class _Batch:
 
     def _retire(self, row: int, text: str, finish: str) -> None:
         count = int(self._count[row])
-        self._done[self._request[row]] = Completion(text, count, finish)  # type: ignore[arg-type]
-        self._finished += 1
+        request = int(self._request[row])
+        self._end(request, Completion(text, count, finish))  # type: ignore[arg-type]
         self._request[row] = -1
         self._length[row] = 1  # an idle row sees its own newest column alone
+
+    def _end(self, request: int, completion: Completion) -> None:
+        self._done[request] = completion
+        self._finished += 1
+        if self.finished:
+            self.finished(request, completion)
 
     def _shrink(self) -> None:
         """Drop idle rows when no request is left for them."""
@@ -236,16 +252,18 @@ class _Batch:
     def _report(self, last: bool = False) -> None:
         now = time.monotonic()
         if self._progress and (last or now - self._told >= PROGRESS_SECONDS):
-            if self._finished == self._reported:
+            if self._finished == self._reported and now - self._told < BEAT_SECONDS:
                 return
             self._told, self._reported = now, self._finished
             self._progress(self._finished, len(self._done))
 
 
-def _check_room(model: PreTrainedModel, longest: int, max_tokens: int) -> None:
+def _room(model: PreTrainedModel, shortest: int, max_tokens: int) -> int:
+    """Tokens of the longest prompt that leaves room for max_tokens."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit and longest + max_tokens > limit:
+    if limit and shortest + max_tokens > limit:
         raise UserError(
-            f"sampling.max_tokens: a prompt of {longest} tokens and {max_tokens} more do not fit "
+            f"sampling.max_tokens: a prompt of {shortest} tokens and {max_tokens} more do not fit "
             f"into the model's {limit} positions"
         )
+    return limit - max_tokens if limit else 1 << 62

@@ -8,14 +8,20 @@ reference is persisted, as plain JSON.
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import prefect
 from prefect import Task
 from prefect.cache_policies import CachePolicy
+from prefect.client.schemas.objects import State, StateType
+from prefect.futures import PrefectFuture
 
-from tasks.artifacts import Json
+from tasks.artifacts import ArtifactRef, Json
 from tasks.runtime import Runtime
 from tasks.steps import Call, Step, perform
 
@@ -58,6 +64,50 @@ def task_of(step: Step) -> Task[..., Json]:
     return _TASKS[step.name]
 
 
+class _Done(State[Any]):
+    """A completed state that nobody asks for its result."""
+
+    type: StateType = StateType.COMPLETED
+
+    def result(self, *_: object, **__: object) -> None:  # type: ignore[override]
+        """Nothing; Prefect would read a file for each step that a step waits for."""
+
+
+_DONE = _Done()
+
+
+class Made(PrefectFuture[None]):
+    """The task run of an artifact that is there, for `wait_for`: an edge in Prefect's graph.
+
+    A state would do too, but Prefect reads the result of each and walks through all its fields,
+    which for hundreds of inputs takes longer than the rest of a cached run.
+    """
+
+    def __init__(self, task_run_id: UUID) -> None:
+        """Name the task run that made or found it."""
+        self._id = task_run_id
+
+    @property
+    def task_run_id(self) -> UUID:
+        """Of the task run."""
+        return self._id
+
+    @property
+    def state(self) -> State:
+        """Completed: there would be no artifact otherwise."""
+        return _DONE
+
+    def wait(self, timeout: float | None = None) -> None:
+        """There is nothing to wait for."""
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> None:
+        """Nothing: steps find artifacts in the store."""
+
+    def add_done_callback(self, fn: Callable[[PrefectFuture[None]], None]) -> None:
+        """It is done."""
+        fn(self)
+
+
 def drop_broken_record(call: Call, results: Path) -> bool:
     """Remove Prefect's record of a call when it is not readable; returns whether it was.
 
@@ -75,3 +125,24 @@ def drop_broken_record(call: Call, results: Path) -> bool:
     if not whole:
         path.unlink()
     return not whole
+
+
+def keep_record(call: Call, ref: ArtifactRef, results: Path) -> None:
+    """Write Prefect's record of an artifact that another machine made, or whose record is lost.
+
+    Records lie on each machine, artifacts may lie in a store that several share. With the record
+    Prefect says `Cached` of what nobody does again.
+    """
+    path = results / record_key(call)
+    if path.is_file():
+        return
+    made = {
+        "storage_key": str(path),
+        "serializer": {"type": "json"},
+        "prefect_version": prefect.__version__,
+    }
+    record = {"metadata": made, "result": json.dumps(ref.to_json())}
+    results.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}~{os.getpid()}")
+    draft.write_text(json.dumps(record))
+    draft.replace(path)

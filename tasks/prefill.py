@@ -17,6 +17,7 @@ from transformers.cache_utils import DynamicLayer
 
 from tasks.errors import UserError
 from tasks.kv_cache import plain_layers
+from tasks.tokens import prompt_ids
 
 
 class Prompts:
@@ -35,7 +36,7 @@ class Prompts:
         self._layers = plain_layers(model)
         last = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._last = {"logits_to_keep": 1} if last else {}
-        self.ids: list[list[int]] = tokenizer(list(texts))["input_ids"]
+        self.ids = prompt_ids(tokenizer, texts)
         if not all(self.ids):
             raise UserError("model.prompt: a prompt has no tokens")
         self.lengths = np.array([len(ids) for ids in self.ids])

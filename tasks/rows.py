@@ -35,6 +35,7 @@ class Status(enum.StrEnum):
     COMPILE_ERROR = "compile_error"
     CHECKER_ERROR = "checker_error"
     SANDBOX_ERROR = "sandbox_error"
+    ENGINE_ERROR = "engine_error"  # no sample: the prompt does not fit or ends the engine
     UNGRADED = "ungraded"  # left to a person: reward 0 here, and in no metric
 
 
@@ -58,7 +59,7 @@ SAMPLE = pa.schema(
         ("seed", pa.int64()),
         ("text", pa.string()),
         ("tokens", pa.int32()),  # generated tokens, the stop token included
-        ("finish", pa.string()),  # "stop" or "length"
+        ("finish", pa.string()),  # "stop", "length", or "error" where the engine gave none
         ("model", pa.string()),  # digest of the policy
         ("prompt", pa.string()),  # digest of the prompt text
     ]

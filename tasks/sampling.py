@@ -53,9 +53,20 @@ class Completion:
     Attributes:
         text: Without the stop text and special tokens.
         tokens: Generated tokens, those of the stop (or the end-of-text token) included.
-        finish: `stop` (end of text, or a stop text) or `length` (cut at max_tokens).
+        finish: `stop` (end of text, or a stop text), `length` (cut at max_tokens), or `error`: the
+            engine could not complete the prompt, and the text is empty.
     """
 
     text: str
     tokens: int
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "error"]
+
+
+class Completions(list[Completion]):
+    """Completions in the order asked for.
+
+    Attributes:
+        engine_seconds: Of engines at work on them; of several at once, all.
+    """
+
+    engine_seconds: float = 0.0

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tasks.costs import Watch, helping, meter
 from tasks.errors import StepError, UserError
 from tasks.nursery import GUARD, ROOT, Nursery
 from tasks.wire import Message, Wire
@@ -59,8 +60,9 @@ class Child:
         self._wire, self._end = wire, end
         self.pid, self.log = pid, log
         self._code: int | None = None
-        self._busy = False
+        self.busy = False
         self._closing = threading.Lock()
+        self.cpu = Watch(pid)  # read after each request, by whoever sent it
 
     @classmethod
     def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
@@ -141,7 +143,16 @@ class Child:
             UserError: the child found a mistake of the user's.
             StepError: the child reported an error or died; the message names its log.
         """
-        self._busy = True
+        with helping():
+            return self._converse(request, on_progress, on_ask)
+
+    def _converse(
+        self,
+        request: Message,
+        on_progress: Callable[[int, int], None] | None,
+        on_ask: Callable[[Message], Message] | None,
+    ) -> Message:
+        self.busy = True
         try:
             self._wire.write(request)
             while (message := self._wire.read()) is not None:
@@ -161,9 +172,26 @@ class Child:
         except BrokenPipeError:
             pass
         finally:
-            self._busy = False
+            self.busy = False
+            self.cpu.read(meter())
+        raise StepError(f"the child process died ({self.ending()})")
+
+    def send(self, message: Message) -> None:
+        """Send one message; whoever does so reads with `receive` (tasks/generate/line.py).
+
+        Raises:
+            BrokenPipeError: the child is gone.
+        """
+        self._wire.write(message)
+
+    def receive(self) -> Message | None:
+        """The next message; None when the child is gone."""
+        return self._wire.read()
+
+    def ending(self) -> str:
+        """How it ended, in words; waits until it is gone."""
         self.close()
-        raise StepError(f"the child process died ({_end_of(self._code)}; log: {self.log})")
+        return f"{_end_of(self._code)}; log: {self.log}"
 
     def close(self) -> None:
         """End the child and everything it started, and wait until it is gone.
@@ -174,7 +202,7 @@ class Child:
         with self._closing:  # two threads may find it dead at once
             if self._code is not None:
                 return
-            if not self._busy:
+            if not self.busy:
                 self._wire.hang_up()
                 _wait_a_little(self.pid)
             try:

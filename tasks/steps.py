@@ -12,10 +12,11 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from tasks.artifacts import ArtifactRef, Damage, Draft, Json, Store, step_key
+from tasks.costs import metered
 from tasks.runtime import Runtime
 
 
@@ -30,7 +31,7 @@ class Call:
     hints: Json = field(default_factory=dict)
     context: dict[str, ArtifactRef] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Cache key: step, version, settings and the digests of the inputs."""
         digests = {name: ref.digest for name, ref in self.inputs.items()}
@@ -71,8 +72,18 @@ def find(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | 
         return None
 
 
-def perform(call: Call, runtime: Runtime) -> ArtifactRef:
+class Elsewhere:
+    """In the place of a runtime: another process performs the call."""
+
+    def __init__(self, perform: Callable[[Call], ArtifactRef]) -> None:
+        """Use `perform`, which blocks until the artifact is there."""
+        self.perform = perform
+
+
+def perform(call: Call, runtime: Runtime | Elsewhere) -> ArtifactRef:
     """Do the work of a call, unless its artifact is already there."""
+    if isinstance(runtime, Elsewhere):
+        return runtime.perform(call)
     store, kind, key = runtime.store, call.step.kind, call.key
     if (ref := store.lookup(kind, key)) is not None:
         return ref
@@ -82,8 +93,11 @@ def perform(call: Call, runtime: Runtime) -> ArtifactRef:
             return ref
         started = time.perf_counter()
         with store.draft(kind, key) as draft:
-            call.step.fill(call, draft, runtime)
-            draft.stats["seconds"] = round(time.perf_counter() - started, 3)
+            with metered() as meter:
+                call.step.fill(call, draft, runtime)
+            waited = draft.stats.pop("waited", 0.0)
+            draft.stats["seconds"] = round(time.perf_counter() - started - waited, 3)
+            draft.stats |= meter.facts()
             draft.stats["provenance"] = provenance(call)
         shutil.rmtree(runtime.work(key), ignore_errors=True)
         ref = store.lookup(kind, key)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tasks.tokens import completion_ids, end_id
+
 _UNKNOWN, _HARMLESS, _SUSPECT = 0, 1, 2
 # A character is at most four bytes of UTF-8, and a token at least one byte.
 _TOKENS_A_CHARACTER = 4
@@ -33,7 +35,7 @@ class Stops:
         self._kind = np.full(vocabulary, _UNKNOWN if self._stop else _HARMLESS, np.int8)
         self._is_end = np.zeros(vocabulary, bool)
         self._is_end[_end_ids(model, tokenizer)] = True
-        self._anchor = tokenizer("a", add_special_tokens=False)["input_ids"][-1:]
+        self._anchor = completion_ids(tokenizer, ["a"])[0][-1:]
         self._skip = len(self._decode([[]])[0])
 
     def ended(self, tokens: np.ndarray) -> np.ndarray:
@@ -76,4 +78,6 @@ def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list
     """End-of-text ids of the generation configuration and of the tokenizer."""
     configured = getattr(model.generation_config, "eos_token_id", None)
     ids = configured if isinstance(configured, list) else [configured]
-    return sorted({int(i) for i in [*ids, tokenizer.eos_token_id] if i is not None})
+    if tokenizer.eos_token_id is not None:
+        ids = [*ids, end_id(tokenizer)]
+    return sorted({int(i) for i in ids if i is not None})

@@ -6,7 +6,8 @@ progress and may ask its parent something (the trainer asks for rewards of valid
 
 Child to parent, one of: {"progress": [done, total]}, {"ask": {...}}, {"done": {...}},
 {"error": "text", "mistake": whether it is the user's}. Parent to child: a request, or
-{"answer": {...}} after an ask.
+{"answer": {...}} after an ask. Where a request has an "id", all that is said about it has it too,
+so that several may be under way (tasks/generate/line.py).
 Standard output and error of a child go to its log, so a chatty library cannot break the wire.
 """
 
@@ -28,15 +29,20 @@ class Wire:
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self._reader = os.fdopen(read_fd, "r", encoding="utf-8", errors="surrogatepass")
         self._writer = os.fdopen(write_fd, "w", encoding="utf-8", errors="surrogatepass")
+        self._about: Message = {}
 
     def read(self) -> Message | None:
         """The next message, or None when the other end is gone."""
         line = self._reader.readline()
         return json.loads(line) if line.endswith("\n") else None
 
+    def about(self, request: Message) -> None:
+        """What is written from now on is about this request."""
+        self._about = {"id": request["id"]} if "id" in request else {}
+
     def write(self, message: Message) -> None:
         """Send one message. Raises BrokenPipeError when the other end is gone."""
-        self._writer.write(json.dumps(message) + "\n")
+        self._writer.write(json.dumps(message | self._about) + "\n")
         self._writer.flush()
 
     def progress(self, done: int, total: int) -> None:
@@ -66,15 +72,21 @@ class Wire:
 def serve(wire: Wire, handle: Callable[[Message, Wire], Message]) -> None:
     """Answer requests until the parent closes the wire; an exception becomes an error message."""
     while (request := wire.read()) is not None:
+        wire.about(request)
         try:
             reply: Message = {"done": handle(request, wire)}
         except Exception as error:
-            traceback.print_exc()
-            name = type(error).__name__
-            # By name, because this file imports nothing of ours.
-            reply = {"error": str(error) if name == "UserError" else f"{name}: {error}"}
-            reply["mistake"] = name == "UserError"
+            reply = failure(error)
         wire.write(reply)
+
+
+def failure(error: Exception) -> Message:
+    """The message that tells the parent of an exception; its traceback goes to the log."""
+    traceback.print_exception(error)
+    name = type(error).__name__
+    # By name, because this file imports nothing of ours.
+    mistake = name == "UserError"
+    return {"error": str(error) if mistake else f"{name}: {error}", "mistake": mistake}
 
 
 def wire_from_argv(argv: list[str]) -> Wire:

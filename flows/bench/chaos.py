@@ -255,7 +255,7 @@ class Storm:
 
     def _commits(self) -> dict[str, int]:
         found = {}
-        for path in self._station.store.glob("*/*/manifest.json"):
+        for path in self._station.store.glob("[!.]*/*/manifest.json"):
             try:
                 found[str(path.parent.relative_to(self._station.store))] = path.stat().st_mtime_ns
             except FileNotFoundError:
@@ -284,7 +284,7 @@ def _look_for_leftovers(station: Station, tally: Tally) -> None:
 def _digests(store: Path) -> dict[str, str]:
     return {
         f"{path.parent.parent.name}/{path.parent.name}": json.loads(path.read_text())["digest"]
-        for path in store.glob("*/*/manifest.json")
+        for path in store.glob("[!.]*/*/manifest.json")
     }
 
 

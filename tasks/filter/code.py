@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.artifacts import Json
+from tasks.costs import SANDBOX, spend
 from tasks.errors import StepError
 from tasks.filter.answers import Grade
 from tasks.filter.execute_file import read_tests
@@ -113,6 +114,7 @@ def _grade(program: str, future: Future[Verdict] | None) -> tuple[Grade, float]:
         verdict = future.result()
     except NoEngine as error:
         raise StepError(f"{error}; the same command goes on when it does") from None
+    spend(SANDBOX, verdict.busy)
     status = Status(verdict.status.value)
     reward = 1.0 if status is Status.CORRECT else 0.0
     failed = -1 if verdict.first_failure is None else verdict.first_failure

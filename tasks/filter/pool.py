@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tasks.costs import Meter, Watch, meter
 from tasks.errors import StepError
 from tasks.filter.answers import Grade, bare, decide, refused
 from tasks.rows import Status
@@ -141,28 +142,29 @@ class GradePool:
                 return (known.result()[0], 0.0) if known.done() else known
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(self._workers, "grade")
-            asked = self._threads.submit(self._symbolic, reference, answer)
+            asked = self._threads.submit(self._symbolic, reference, answer, meter())
             self._asked[reference, answer] = asked
             if len(self._asked) > REMEMBERED:
                 self._asked.popitem(last=False)
             return asked
 
-    def _symbolic(self, reference: str, answer: str) -> Timed:
+    def _symbolic(self, reference: str, answer: str, asker: Meter | None) -> Timed:
         """Have one pair decided by a worker; runs in a thread of this process."""
         try:
-            result = self._tried(reference, answer)
+            result = self._tried(reference, answer, asker)
         except StepError:
             self._forget(reference, answer)
             raise
         return result
 
-    def _tried(self, reference: str, answer: str) -> Timed:
+    def _tried(self, reference: str, answer: str, asker: Meter | None) -> Timed:
         seconds = 0.0
         for _ in range(ATTEMPTS):
             worker = self._take()
             start = time.perf_counter()
             reply = worker.ask(reference, answer, self._start_spare)
             seconds = time.perf_counter() - start
+            worker.cpu.read(asker)  # a dead one can be read until it is awaited
             fit = reply is not None and not reply["worn"] and worker.jobs < JOBS_OF_A_WORKER
             self._put_back(worker, fit=fit)
             if self._closed:  # the worker was ended by close(), which says nothing of the pair
@@ -235,6 +237,7 @@ class _Worker:
         assert self._process.stdin and self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self._buffer = b""
+        self.cpu = Watch(self.pid, family=False)
 
     @property
     def pid(self) -> int:

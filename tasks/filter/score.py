@@ -12,9 +12,11 @@ from typing import Protocol
 
 from tasks.errors import StepError
 from tasks.filter.answers import Grade
-from tasks.rows import Row
+from tasks.rows import Row, Status
 
 Key = tuple[str, str]
+# Stands for the text that an engine did not give; no text has a lone surrogate first.
+_NO_SAMPLE = "\udfff engine error"
 Timed = tuple[Grade, float]
 
 
@@ -46,6 +48,11 @@ def score_rows(
 
     def pairs() -> Iterator[tuple[str, str]]:
         for sample in samples:
+            if sample.get("finish") == "error":
+                key = (sample["problem_id"], _NO_SAMPLE)
+                graded.setdefault(key, (Grade(0.0, Status.ENGINE_ERROR, ""), 0.0))
+                waiting.append((sample, key))
+                continue
             key = (sample["problem_id"], sample["text"])
             waiting.append((sample, key))
             if key not in seen:

@@ -62,10 +62,16 @@ class Counts:
     problems_solved: int = 0  # with a correct sample
     problems_contaminated: int = 0
     levels: dict[str, LevelCount] = field(default_factory=dict)
+    # Where verdicts decide how many samples a problem gets (`enough`, `hard_samples`): the samples
+    # that every problem has whatever came out. Their share of correct ones estimates the policy's
+    # accuracy without bias; that of all samples does not.
+    first: LevelCount | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, levels in order."""
         data = asdict(self)
+        if self.first is None:
+            del data["first"]
         data["levels"] = dict(sorted(data["levels"].items()))
         return data
 
@@ -86,6 +92,8 @@ def select(
     settings: FilterSettings,
     seed: int,
     prompt_of: Callable[[Row], str],
+    *,
+    adaptive: bool = False,
 ) -> tuple[Iterator[Row], Counts]:
     """Apply the rules; rows come block by block, by problem in the order of `problems`, by index.
 
@@ -95,6 +103,7 @@ def select(
         settings: The rules.
         seed: Of the draw behind the cap.
         prompt_of: The prompt of a problem row.
+        adaptive: Whether verdicts decided how many samples a problem got.
 
     Returns:
         The training rows, and their counts, which grow while the rows are consumed.
@@ -103,7 +112,7 @@ def select(
         StepError: (while iterating) verdicts that do not belong to their samples, or a sample of
             an unknown problem.
     """
-    counts = Counts()
+    counts = Counts(first=LevelCount() if adaptive else None)
     return _rows(shards, problems, settings, seed, prompt_of, counts), counts
 
 
@@ -182,7 +191,7 @@ def _gather(
     solved: set[str],
 ) -> None:
     """Rules 1 and 2 on one shard; the survivors are noted by problem."""
-    start = 0
+    start, begins = 0, False
     for sample, verdict in _batches(shard):
         ids = sample.column("problem_id")
         # Rewards are stored as float32, so the threshold is rounded in the same way.
@@ -195,6 +204,11 @@ def _gather(
         counts.correct += int(correct.sum())
         counts.dropped_reward += len(ids) - int(correct.sum())
         counts.dropped_unfinished += int(correct.sum()) - len(kept)
+        if start == 0:  # a shard's rows begin with its first index
+            begins = sample.column("index")[0].as_py() == 0
+        if counts.first and begins:
+            counts.first.samples += len(ids)
+            counts.first.correct += int(correct.sum())
         names = ids.to_pylist()
         for name, right in zip(names, correct.tolist(), strict=True):
             if name not in candidates:

@@ -99,6 +99,7 @@ def select_call(
     problems: ArtifactRef,
     samples: list[ArtifactRef],
     verdicts: list[ArtifactRef],
+    adaptive: bool = False,
 ) -> Call:
     """The call that makes the training rows of an iteration.
 
@@ -112,12 +113,15 @@ def select_call(
         problems: All problems (training ones, and test ones to decontaminate against).
         samples: Shards, and in the same order
         verdicts: their verdicts.
+        adaptive: Whether verdicts decided how many samples a problem got.
     """
     inputs = {"problems": problems}
     for number, (sample, verdict) in enumerate(zip(samples, verdicts, strict=True)):
         inputs[f"samples {number}"] = sample
         inputs[f"verdicts {number}"] = verdict
     keyed = {**settings.model_dump(), "seed": seed, "prompt": prompt, "shots": shots}
+    if adaptive:
+        keyed["adaptive"] = True
     return Call(select_rows, label, keyed, inputs, {"template": template})
 
 
@@ -130,12 +134,14 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     settings = dict(call.settings)
     template = load_template(call.hints["template"], settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
+    adaptive = settings.pop("adaptive", False)
     rows, counts = select(
         _shards(call, runtime),
         list(read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")),
         FilterSettings(**settings),
         seed,
         lambda problem: template.render(problem["question"], shots, problem["subject"]),
+        adaptive=adaptive,
     )
     draft.rows = write_rows(draft.path / ROWS, TRAINING, rows)
     facts = counts.to_json()

@@ -1,8 +1,8 @@
 """Training rows into packed token sequences, with memory that does not grow with the rows.
 
-A row becomes its prompt's tokens (with the tokenizer's default special tokens, as in sampling),
-its completion's tokens (without any) and the end-of-text token. Rows longer than `max_length` are
-dropped and counted, never cut: a cut solution would teach the model to stop in the middle.
+A row becomes its prompt's tokens, its completion's tokens and the end-of-text token, all three as
+in sampling (tasks/tokens.py). Rows longer than `max_length` are dropped and counted, never cut: a
+cut solution would teach the model to stop in the middle.
 
 Tokens are streamed from Parquet to a file; packing itself (best fit, longest first, over all rows
 at once) needs only their lengths; the sequences are then written as Arrow, which is memory-mapped.
@@ -29,11 +29,13 @@ import pyarrow.parquet as pq
 
 from tasks.errors import UserError
 from tasks.settings import FinetuneSettings
+from tasks.tokens import completion_ids, end_id, prompt_ids
 
 # Rows tokenised at once. A fast tokenizer holds about 150 bytes for each token of a batch.
 BATCH = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
+SEQUENCES, MARKER = "sequences.arrow", "packed.json"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def prepare(
         UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
     """
     folder = work / "packed"
-    sequences, marker = folder / "sequences.arrow", folder / "packed.json"
+    sequences, marker = folder / SEQUENCES, folder / MARKER
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -86,7 +88,14 @@ def prepare(
         draft = marker.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(packed)))
         draft.rename(marker)
-    return datasets.Dataset.from_file(str(sequences)), Packed(**json.loads(marker.read_text()))
+    return load(work)
+
+
+def load(work: Path) -> tuple[datasets.Dataset, Packed]:
+    """What `prepare` made in `work`."""
+    folder = work / "packed"
+    packed = Packed(**json.loads((folder / MARKER).read_text()))
+    return datasets.Dataset.from_file(str(folder / SEQUENCES)), packed
 
 
 def best_fit(lengths: np.ndarray, capacity: int, order: np.ndarray) -> np.ndarray:
@@ -168,9 +177,7 @@ def _tokenise(
     Returns:
         For each row its length, the length of its prompt, its weight; and how many were dropped.
     """
-    end = tokenizer.eos_token_id
-    if end is None:
-        raise UserError("model.base: the tokenizer has no end-of-text token; expected one")
+    end = end_id(tokenizer)
     lengths, prompts, weights, dropped = array("q"), array("q"), array("f"), 0
     with out.open("wb") as file:
         for prompt_ids, completion_ids, weight in _tokenised(rows, tokenizer):
@@ -186,18 +193,13 @@ def _tokenise(
 
 
 def _tokenised(rows: Path, tokenizer: Any) -> Iterator[tuple[list[int], list[int], float]]:
-    def encode(texts: list[str], special: bool) -> list[list[int]]:
-        return tokenizer(
-            texts, add_special_tokens=special, return_attention_mask=False, verbose=False
-        )["input_ids"]
-
     with pq.ParquetFile(rows) as file:
         for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "weight"]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
-            prompts = dict(zip(unique, encode(unique, True), strict=True))
-            completions = encode(columns["completion"], False)
+            prompts = dict(zip(unique, prompt_ids(tokenizer, unique), strict=True))
+            completions = completion_ids(tokenizer, columns["completion"])
             for prompt, ids, weight in zip(
                 columns["prompt"], completions, columns["weight"], strict=True
             ):

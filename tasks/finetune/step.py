@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from tasks.artifacts import ArtifactRef, Draft, Json
@@ -16,6 +17,7 @@ from tasks.stage import Child
 from tasks.steps import Call, step
 
 TRAINER = "tasks.finetune.trainer:main"
+LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 def finetune_call(
@@ -47,7 +49,8 @@ def finetune_call(
     return Call(finetune, label, keyed, inputs, {"template": template}, {"problems": problems})
 
 
-@step("finetune", "model")
+# 2: packed rows attend one by one, which changes the last bits of sums.
+@step("finetune", "model", version=2)
 def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
@@ -98,12 +101,17 @@ def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
     def progress(done: int, total: int) -> None:
         runtime.progress(label, done, total)
 
-    if not runtime.isolate:
+    several = job["resources"]["train_processes"] > 1
+    if not runtime.isolate and not several:
         from tasks.finetune.trainer import train
 
         return train(job, answer, progress)  # type: ignore[arg-type]
     Path(job["work"]).mkdir(parents=True, exist_ok=True)
-    with Child.module(TRAINER, log=runtime.logs / "finetune.log") as child:
+    log = runtime.logs / "finetune.log"
+    python = Path(sys.executable)
+    with (
+        Child.script(python, LAUNCHER, log=log) if several else Child.module(TRAINER, log=log)
+    ) as child:
         reply = child.call(job, on_progress=progress, on_ask=answer)  # type: ignore[arg-type]
     if "steps" not in reply:
         raise StepError(f"the trainer answered without results (log: {child.log})")

@@ -4,10 +4,11 @@ The loss is the reward-weighted negative log-likelihood of section 3 of arXiv 23
 E[r(x, y) log p(y | x)], over the solution's tokens: the sum of weight times token loss, divided by
 the number of solution tokens of the optimiser step (so a batch of weights 1 is plain fine-tuning).
 
-Rows of a packed sequence are told apart by their position ids, which start again at 0: from these
-transformers builds a block-diagonal mask (sdpa, eager) or sequence bounds (flash attention). TRL's
-own collator flattens a batch into one sequence instead, which without flash attention costs the
-square of the batch size in attention. `check_separation` finds models that ignore the boundaries.
+Rows of a packed sequence are told apart by their position ids, which start again at 0. Where the
+model fits, a batch is one flat sequence and attention goes row by row (row_attention.py). Else from
+the position ids transformers builds a block-diagonal mask (sdpa, eager) or sequence bounds (flash
+attention), for a padded batch: TRL's own collator flattens it, which then costs the square of the
+batch size in attention. `check_separation` finds models that ignore the boundaries.
 """
 
 from __future__ import annotations
@@ -15,29 +16,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
 from torch.utils.data import Sampler
 from trl import SFTTrainer  # type: ignore[attr-defined]
+from trl.trainer.utils import add_fused_lm_head
 
 from tasks.errors import UserError
+from tasks.finetune.row_attention import Layout, layout
+from tasks.finetune.row_attention import inputs as by_row
 
 IGNORED = -100
 
 
 class Collator:
-    """Packed sequences into one padded batch.
+    """Packed sequences into one batch, flat or padded.
 
     Padding stands at position 0 each time, so every padding token is a row of its own that no
     other token sees and that sees no other.
     """
 
-    def __init__(self, *, weighted: bool) -> None:
-        """With `weighted`, batches carry a weight for each token."""
+    def __init__(self, *, weighted: bool, flat: bool = False) -> None:
+        """What batches look like.
+
+        Args:
+            weighted: They carry a weight for each token.
+            flat: They are one sequence with the layout of its rows, for row attention.
+        """
         self._weighted = weighted
+        self._flat = flat
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Examples as packing.prepare gives them; tensors of shape [batch, longest]."""
+        """Examples as packing.prepare gives them; tensors of [batch, longest] or [1, tokens]."""
+        if self._flat:
+            examples = [{name: _joined(examples, name) for name in examples[0]}]
         shape = (len(examples), max(len(example["input_ids"]) for example in examples))
         ids = np.zeros(shape, np.int64)
         labels = np.full(shape, IGNORED, np.int64)
@@ -59,7 +72,14 @@ class Collator:
         batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
         if self._weighted:
             batch["weights"] = weights
+        if self._flat:
+            rows = layout(examples[0]["lengths"])._asdict()
+            batch |= {f"rows_{name}": part.numpy() for name, part in rows.items()}
         return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+
+def _joined(examples: list[dict[str, Any]], name: str) -> np.ndarray:
+    return np.concatenate([example[name] for example in examples])
 
 
 class Order(Sampler[int]):
@@ -68,9 +88,10 @@ class Order(Sampler[int]):
     So a resumed fine-tune needs no random state to find where it was.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
-        """Orders of `size` sequences."""
+    def __init__(self, size: int, seed: int, empty: int = 0) -> None:
+        """Orders of `size` sequences, each followed by the `empty` ones that stand behind them."""
         self._size = size
+        self._empty = range(size, size + empty)
         self._seed = seed
         self._epoch = 0
 
@@ -79,22 +100,42 @@ class Order(Sampler[int]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._size
+        return self._size + len(self._empty)
 
     def __iter__(self) -> Iterator[int]:
         random = np.random.default_rng([self._seed, self._epoch])
-        return iter(random.permutation(self._size).tolist())
+        return iter([*random.permutation(self._size).tolist(), *self._empty])
+
+
+def filled(dataset: datasets.Dataset, multiple: int) -> datasets.Dataset:
+    """Packed sequences, and behind them as many without targets as make a multiple."""
+    missing = -len(dataset) % multiple
+    if not missing:
+        return dataset
+    nothing = {"input_ids": [0, 0], "lengths": [2], "prompts": [2], "weights": [1.0]}
+    columns = {name: [value] * missing for name, value in nothing.items()}
+    empty = datasets.Dataset.from_dict(columns, features=dataset.features)
+    return datasets.concatenate_datasets([dataset, empty])
 
 
 class Supervised(SFTTrainer):
     """SFTTrainer with the loss above; logs nothing and writes no model card."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take SFTTrainer's arguments; batches must come from `Collator`."""
+    def __init__(self, *args: Any, sequences: int, **kwargs: Any) -> None:
+        """Take SFTTrainer's arguments; batches must come from `Collator`.
+
+        Args:
+            sequences: How many of the training set hold rows (see `filled`).
+            args: SFTTrainer's.
+            kwargs: SFTTrainer's.
+        """
+        self._sequences = sequences
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True  # losses are divided by num_items_in_batch below
         self.loss_sum = 0.0  # of the micro-batches since it was last taken
         self._kept: torch.Tensor | None = None
+        # Without the entropy and accuracy of every token, which nobody reads.
+        add_fused_lm_head(self.plain_model, outputs=("log_probs",))
         self.plain_model.base_model.register_forward_hook(self._keep)
 
     @property
@@ -111,14 +152,19 @@ class Supervised(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         kept = inputs["labels"][:, 1:] != IGNORED
-        targets = inputs["labels"][:, 1:][kept]
+        nothing = not bool(kept.any())
+        if nothing:  # of several processes one has no row left; it takes part all the same
+            kept[0, 0] = True
+        targets = inputs["input_ids"][:, 1:][kept]  # what the labels are where they are kept
         self._kept = kept
+        rows = _rows_of(inputs)
         try:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 position_ids=inputs["position_ids"],
                 shift_labels=targets[None],
                 fused_lm_head=True,
+                **(by_row(rows) if rows else {}),
             )
         finally:
             self._kept = None
@@ -127,6 +173,11 @@ class Supervised(SFTTrainer):
             losses = losses * inputs["weights"][:, 1:][kept]
         count = targets.numel() if num_items_in_batch is None else num_items_in_batch
         loss = losses.sum() / count
+        if nothing:
+            loss = loss * 0.0
+        if num_items_in_batch is not None:
+            # They were counted over all processes, and gradients are averaged over them.
+            loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
@@ -142,7 +193,7 @@ class Supervised(SFTTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Order:
         dataset: Any = self.train_dataset if train_dataset is None else train_dataset
-        return Order(len(dataset), self.args.seed)
+        return Order(self._sequences, self.args.seed, len(dataset) - self._sequences)
 
     def _keep(self, module: Any, args: Any, output: Any) -> Any:
         """Pass only the positions with a loss on to the head.
@@ -153,6 +204,13 @@ class Supervised(SFTTrainer):
         if self._kept is not None:
             output.last_hidden_state = output.last_hidden_state[:, :-1][self._kept][None]
         return output
+
+
+def _rows_of(inputs: dict[str, Any]) -> Layout | None:
+    """The layout of a flat batch."""
+    if "rows_there" not in inputs:
+        return None
+    return Layout(*(inputs[f"rows_{name}"] for name in Layout._fields))
 
 
 def check_separation(model: Any) -> None:

@@ -9,7 +9,9 @@ sizes the final model then has the same bytes as that of an undisturbed run. Not
 - Validation rewards that are not a function of the texts (a checker that runs into its time limit),
   or a machine so short of memory that `decode` makes its batches smaller in one of the runs.
 
-Does not cover more than one GPU or models that do not fit into one.
+`train` is also what each of several processes runs (rank.py, ranks.py): the sequences of an
+optimiser step are split among them, and all else is the same as in one process but for the order
+in which sums are added. Does not cover several machines.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError
+from tasks.finetune.models import adapters, is_split, load_model, load_plain
+from tasks.finetune.ranks import Ranks
 from tasks.settings import FinetuneSettings, Resources
 from tasks.wire import Message, Wire, serve
 
@@ -42,7 +47,7 @@ def main(wire: Wire) -> None:
     """Serve fine-tuning jobs in a child process."""
     # TRL refuses to spread a model over GPUs by itself, and so do we.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    _keep_freed_memory()
+    keep_freed_memory()
     serve(wire, lambda request, wire: train(request, wire.ask, wire.progress))
 
 
@@ -74,32 +79,40 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
 
     from tasks.finetune.course import Course, Shelf
     from tasks.finetune.export import export
-    from tasks.finetune.packing import prepare
+    from tasks.finetune.packing import load, prepare
 
     logging.disable_progress_bar()
     seconds = {"imports": time.monotonic() - began}
     start, work = Path(job["model"]), Path(job["work"])
+    ranks = Ranks()
     shelf = Shelf(work)
-    shelf.claim(_identity(job))
     began = time.monotonic()
     tokenizer = AutoTokenizer.from_pretrained(start)
-    dataset, packed = prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"])
+
+    def found() -> tuple[Course | None, tuple[Path, Course] | None]:
+        shelf.claim(_identity(job))
+        prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"])
+        return shelf.finished(), shelf.latest()
+
+    course, latest = ranks.tell(found)
+    dataset, packed = load(work)
     seconds["packing"] = time.monotonic() - began
 
     batch = settings.batch_size
     total = math.ceil(settings.epochs * math.ceil(packed.sequences / batch))
     began = time.monotonic()
     trainer = _trainer(job, settings, resources, device, dataset, packed.weighted, total, shelf)
-    course = shelf.finished()
     if course is None:
-        latest = shelf.latest()
         folder, course = latest if latest else (None, Course())
         watch = _watch(trainer, tokenizer, job, course, shelf, total, ask, progress)
         trainer.train(resume_from_checkpoint=str(folder) if folder else None)
         seconds |= watch.seconds
     seconds["training"] = time.monotonic() - began - seconds.get("validation", 0.0)
     began = time.monotonic()
-    export(trainer.model, shelf.best(course.best_step), start, Path(job["out"]))
+    if ranks.first:
+        # The weights of a model that is split among processes cannot be set from one of them.
+        model = trainer.model if ranks.count == 1 else load_model(job, settings)
+        export(model, shelf.best(course.best_step), start, Path(job["out"]))
     seconds["export"] = time.monotonic() - began
     return {
         "rows": packed.rows,
@@ -116,11 +129,16 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
 
 
 def micro_batch(batch_size: int, most: int) -> int:
-    """Sequences of a forward pass: the largest divisor of `batch_size` that is at most `most`."""
+    """Sequences of a forward pass: the largest divisor of `batch_size` that is at most `most`.
+
+    Args:
+        batch_size: Sequences of an optimiser step, those of one process.
+        most: Of a forward pass.
+    """
     return next(n for n in range(min(batch_size, most), 0, -1) if batch_size % n == 0)
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Have malloc hold on to what activations free, for the next step will ask for it again.
 
     Giving it back to the system and faulting it in anew took a tenth of a small model's step.
@@ -134,7 +152,8 @@ def _keep_freed_memory() -> None:
 def _set_up_torch(resources: Resources) -> str:
     import torch
 
-    torch.set_num_threads(resources.threads or len(os.sched_getaffinity(0)))
+    cores = max(1, len(os.sched_getaffinity(0)) // Ranks().count)
+    torch.set_num_threads(resources.threads or cores)
     if resources.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return resources.device
@@ -150,27 +169,30 @@ def _trainer(
     total: int,
     shelf: Any,
 ) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
+    from transformers import AutoTokenizer, PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
 
-    from tasks.finetune.supervised import Collator, Supervised, check_separation
+    from tasks.finetune.row_attention import fits
+    from tasks.finetune.supervised import Collator, Supervised, check_separation, filled
 
-    # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
-    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
-    for parameter in model.parameters():
-        # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
-        # brings, and alignment may change the last bit of a sum.
-        parameter.data = parameter.data.clone()
+    ranks = Ranks()
+    own, rest = divmod(settings.batch_size, ranks.count)
+    if rest:
+        raise UserError(
+            f"finetune.batch_size: {settings.batch_size} sequences cannot be split among "
+            f"{ranks.count} processes (resources.train_processes); expected a multiple"
+        )
+    model = load_plain(job["model"])
     if settings.packing:
         check_separation(model)
-    micro = micro_batch(settings.batch_size, resources.train_batch_size)
+    flat = fits(model, settings.max_length)
+    micro = micro_batch(own, resources.train_batch_size)
     schedules = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
     arguments = SFTConfig(
         output_dir=str(shelf.checkpoints),
         max_steps=total,
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=settings.batch_size // micro,
+        gradient_accumulation_steps=own // micro,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=schedules[settings.schedule],
         warmup_steps=math.ceil(settings.warmup * total),
@@ -190,6 +212,9 @@ def _trainer(
         # Checks and checkpoints are the watch's business, and so is the history.
         eval_strategy="no",
         save_strategy="no",
+        ddp_find_unused_parameters=False,
+        # Processes have met by now (ranks.py); made anew, the group would forget how.
+        accelerator_config={"use_configured_state": ranks.count > 1},
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -197,25 +222,15 @@ def _trainer(
     trainer = Supervised(
         model=model,
         args=arguments,
-        train_dataset=dataset,
+        # Each process makes as many forward passes as the others, some perhaps of nothing.
+        train_dataset=filled(dataset, ranks.count * micro) if ranks.count > 1 else dataset,
+        sequences=len(dataset),
         processing_class=AutoTokenizer.from_pretrained(job["model"]),
-        data_collator=Collator(weighted=weighted),
-        peft_config=_adapters(settings) if settings.method == "lora" else None,
+        data_collator=Collator(weighted=weighted, flat=flat),
+        peft_config=adapters(settings) if settings.method == "lora" else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _adapters(settings: FinetuneSettings) -> Any:
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
 
 
 def _watch(
@@ -232,12 +247,13 @@ def _watch(
 
     settings = FinetuneSettings(**job["settings"])
     checked = settings.checks and job["validation"]["prompts"]
+    whole = (lambda: load_model(job, settings)) if is_split(job["resources"]) else None
     watch = Watch(
         course,
         shelf,
         settings,
         total=total,
-        validate=validator(trainer, tokenizer, job["validation"], ask) if checked else None,
+        validate=validator(trainer, tokenizer, job["validation"], ask, whole) if checked else None,
         minutes=job["resources"]["checkpoint_minutes"],
         progress=progress,
     )
@@ -254,4 +270,6 @@ def _identity(job: Message) -> str:
     # for each start model anyway.
     model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
     parts = [job["settings"], job["seed"], job["validation"], rows, model]
+    if is_split(job["resources"]):
+        parts.append("fsdp")  # its checkpoints are laid out in another way
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

@@ -16,6 +16,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tasks.finetune.course import Course, Shelf
+from tasks.finetune.ranks import Ranks
 from tasks.finetune.supervised import Supervised
 from tasks.sampling import Sampling
 from tasks.settings import FinetuneSettings
@@ -51,6 +52,7 @@ class Watch(TrainerCallback):
         """
         self.trainer: Supervised | None = None
         self.seconds = {"validation": 0.0, "checkpoints": 0.0}
+        self._ranks = Ranks()
         self._course = course
         self._shelf = shelf
         self._patience = settings.patience
@@ -79,9 +81,9 @@ class Watch(TrainerCallback):
             if not course.best_step:
                 self._keep(step)
             course.steps = step
-            self._shelf.finish(course)
+            self._ranks.tell(lambda: self._shelf.finish(course))
             control.should_training_stop = True
-        elif step in self._checks or time.monotonic() - self._saved >= 60 * self._minutes:
+        elif step in self._checks or self._is_due():
             control.should_save = True
             self._save_began = time.monotonic()
         if self._progress:
@@ -95,14 +97,20 @@ class Watch(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        self._shelf.seal(folder, self._course)
+        self._ranks.meet()  # each process writes its part of a checkpoint
+        self._ranks.tell(lambda: self._shelf.seal(folder, self._course))
         self._saved = time.monotonic()
         self.seconds["checkpoints"] += self._saved - self._save_began
+
+    def _is_due(self) -> bool:
+        """Whether a checkpoint is, by the first process's clock."""
+        return self._ranks.tell(lambda: time.monotonic() - self._saved >= 60 * self._minutes)
 
     def _record_loss(self, step: int) -> None:
         course, trainer = self._course, self.trainer
         assert trainer is not None
-        course.loss_sum += trainer.loss_sum
+        # Each process's loss is its share times their number.
+        course.loss_sum += self._ranks.total(trainer.loss_sum) / self._ranks.count
         course.loss_steps += 1
         trainer.loss_sum = 0.0
         if step % self._every == 0 or step == self._total:
@@ -126,7 +134,8 @@ class Watch(TrainerCallback):
 
     def _keep(self, step: int) -> None:
         assert self.trainer is not None
-        self._shelf.keep(step, trained_weights(self.trainer.model))
+        weights = trained_weights(self.trainer.model)
+        self._ranks.tell(lambda: self._shelf.keep(step, weights))
         self._course.best_step = step
 
 
@@ -136,10 +145,20 @@ def check_steps(checks: int, total: int) -> set[int]:
 
 
 def trained_weights(model: Any) -> dict[str, Any]:
-    """The weights that training changes, by name (tied ones once)."""
-    return {
-        name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad
-    }
+    """The weights that training changes, by name (tied ones once).
+
+    Where each process has a part, all must call this, and the first gets the whole, on the CPU.
+    """
+    first = Ranks().first
+    weights: dict[str, Any] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            weight = parameter.detach()
+            if hasattr(weight, "full_tensor"):
+                weight = weight.full_tensor()
+                weight = weight.cpu() if first else None
+            weights[name] = weight
+    return weights
 
 
 def validator(
@@ -147,8 +166,21 @@ def validator(
     tokenizer: Any,
     validation: dict[str, Any],
     ask: Callable[[dict[str, Any]], dict[str, Any]],
+    whole: Callable[[], Any] | None = None,
 ) -> Callable[[], float]:
-    """A function that solves the validation prompts greedily and asks for the mean reward."""
+    """A function that solves the validation prompts greedily and asks for the mean reward.
+
+    Args:
+        trainer: Whose model, as it then is, solves them.
+        tokenizer: Of the model.
+        validation: prompts, max_tokens, stop and batch_size.
+        ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
+        whole: Where each process has a part of the model: makes another of the same kind, into
+            which the weights are gathered.
+
+    Returns:
+        The function, which all processes must call: the first solves and asks, the others wait.
+    """
     from tasks.decoding import decode
 
     prompts = validation["prompts"]
@@ -156,8 +188,14 @@ def validator(
         temperature=0.0, max_tokens=validation["max_tokens"], stop=tuple(validation["stop"])
     )
 
+    ranks = Ranks()
+
     def measure() -> float:
         model = trainer.plain_model
+        weights = trained_weights(trainer.model) if whole else {}
+        return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
+
+    def solve(model: Any) -> float:
         model.eval()
         requests = [(i, 0) for i in range(len(prompts))]
         completions = decode(
@@ -170,3 +208,18 @@ def validator(
         return float(sum(rewards) / len(rewards))
 
     return measure
+
+
+def _with(model: Any, weights: dict[str, Any], device: Any) -> Any:
+    """The plain model with trained weights put into it (adapters stay beside them).
+
+    On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in weights:
+                parameter.copy_(weights[name])
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return plain.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

@@ -6,6 +6,8 @@ whenever it is made, and a larger N adds shards without touching those that are 
 
 from __future__ import annotations
 
+import time
+
 from tasks.artifacts import ArtifactRef, Draft, Json
 from tasks.prompts import load_template
 from tasks.rows import SAMPLE, read_rows, sample_seed, text_digest, write_rows
@@ -28,7 +30,8 @@ def generate_call(
     Args:
         label: Name of the task run.
         settings: engine, dtype, sampling, prompt (template digest), shots, seed,
-            problems (block digest), samples ([first, last)).
+            problems (block digest), samples ([first, last)) and, where not the whole block is
+            sampled, only (places in it).
         model: The policy.
         problems: Artifact in which the block lies.
         hints: split, start, stop (the block's place) and template (its name).
@@ -42,6 +45,8 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     settings, hints = call.settings, call.hints
     template = load_template(hints["template"], settings["prompt"])
     block = read_block(runtime, call.context["problems"], hints)
+    if "only" in settings:  # the problems that verdicts on earlier samples left (flows/shards.py)
+        block = [block[i] for i in settings["only"]]
     prompts = [template.render(row["question"], settings["shots"], row["subject"]) for row in block]
     indices = range(*settings["samples"])
     requests = [
@@ -51,12 +56,14 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     ]
     sampling = Sampling(**settings["sampling"], stop=tuple(template.stop))
     engine = runtime.engine(call.inputs["model"], settings)
+    began = time.perf_counter()
     completions = engine.sample(
         prompts,
         requests,
         sampling,
         lambda done, total: runtime.progress(call.label, done, total),
     )
+    took = time.perf_counter() - began
     digests = [text_digest(prompt) for prompt in prompts]
     model = call.inputs["model"].digest
     rows = (
@@ -76,6 +83,17 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     )
     draft.rows = write_rows(draft.path / FILE, SAMPLE, rows)
     draft.stats["tokens"] = sum(completion.tokens for completion in completions)
+    draft.stats["engine_seconds"] = round(completions.engine_seconds, 3)
+    # With several shards at one engine, the time until it came to this one is not this one's.
+    draft.stats["waited"] = max(0.0, took - completions.engine_seconds)
+    pairs = zip(requests, completions, strict=True)
+    lost = sorted({block[n]["id"] for (n, _), found in pairs if found.finish == "error"})
+    if lost:
+        named = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+        runtime.say(
+            f"{call.label}: no samples of {named}: the prompt does not fit into the model or ends "
+            "the engine (status engine_error)"
+        )
 
 
 def read_block(runtime: Runtime, problems: ArtifactRef, hints: Json) -> list[Json]:

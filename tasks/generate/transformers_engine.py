@@ -7,11 +7,12 @@ tasks/decoding.py, which the validation during fine-tuning shares.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.sampling import Completion, Progress, Sampling
+from tasks.sampling import Completion, Completions, Progress, Sampling
 from tasks.wire import Message, Wire, serve
 
 
@@ -47,8 +48,22 @@ class TransformersEngine:
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: Progress | None = None,
-    ) -> list[Completion]:
+        finished: Callable[[int, Completion], None] | None = None,
+    ) -> Completions:
         """See tasks.decoding.decode."""
+        began = time.perf_counter()
+        found = Completions(self._decode(prompts, requests, sampling, progress, finished))
+        found.engine_seconds = time.perf_counter() - began
+        return found
+
+    def _decode(
+        self,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        progress: Progress | None,
+        finished: Callable[[int, Completion], None] | None,
+    ) -> list[Completion]:
         from tasks.decoding import decode
 
         return decode(
@@ -59,6 +74,7 @@ class TransformersEngine:
             sampling,
             batch_size=self._batch_size,
             progress=progress,
+            finished=finished,
         )
 
     def close(self) -> None:
@@ -81,12 +97,23 @@ def main(wire: Wire) -> None:
                 threads=request["threads"],
                 batch_size=request["batch_size"],
             )
+        total = len(request["requests"])
+        wire.progress(0, total)  # loaded
+        items: list[list[Any]] = []
+
+        def progress(done: int, _total: int) -> None:
+            # What is finished goes at once: if this process ends, it is not sampled again.
+            wire.write({"progress": [done, total], "items": items})
+            items.clear()
+
         completions = engines[model].sample(
             request["prompts"],
             [(prompt, seed) for prompt, seed in request["requests"]],
             Sampling.from_json(request["sampling"]),
-            wire.progress,
+            progress,
+            lambda i, c: items.append([i, c.text, c.tokens, c.finish]),
         )
-        return {"completions": [[c.text, c.tokens, c.finish] for c in completions]}
+        progress(total, total)
+        return {"engine_seconds": completions.engine_seconds}
 
     serve(wire, handle)

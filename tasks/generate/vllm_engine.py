@@ -5,6 +5,9 @@ The same file serves CUDA and the CPU build. A request is one prompt with one sa
 its own, so that samples do not depend on what they are batched with; prefix caching computes what
 prompts share once. Floating-point noise still depends on the batch, as in every engine.
 
+Shards are mixed: the next one fills the rows that the last long samples of one leave idle. The loop
+around vLLM's steps is that of its own `LLM.generate`, with new requests taken in between.
+
 The engine is made at the first request, long enough for it. If a later one is longer the answer is
 {"restart": positions}: the parent starts a fresh child, because vLLM cannot be made twice in one
 process.
@@ -14,15 +17,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import queue
 import sys
+import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
 POSITIONS_STEP = 1024
-PROGRESS_SECONDS = 0.2
+# Finished samples, or a sign of life, go to the parent so often.
+TELL_SECONDS = 0.2
+BEAT_SECONDS = 5.0
 ENVIRONMENT = {
     # In one process: nothing to orphan, and a third less time to start.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -68,137 +74,177 @@ class Engine:
                 "enforce_eager": True,
             }
         self.positions = positions
-        self.llm = LLM(
+        # vLLM's own engine: what LLM.generate steps.
+        self.steps = LLM(
             model=request["model"],
             dtype=request["dtype"],
             max_model_len=positions,
             max_num_seqs=request["batch_size"],
+            tensor_parallel_size=request.get("tensor_parallel", 1),
             enable_prefix_caching=True,
             seed=0,
             **options,
-        )
+        ).llm_engine
 
-    def sample(
-        self, prompts: list[list[int]], requests: list[list[int]], sampling: Message, bar: Any
-    ) -> list[list[Any]]:
-        """Complete prompts; returns [text, tokens, finish] for each request.
-
-        Args:
-            prompts: Token ids.
-            requests: Pairs of an index into `prompts` and a seed.
-            sampling: Fields of tasks.sampling.Sampling.
-            bar: Stands in for tqdm, or False.
-        """
+    def add(self, job: Job) -> None:
+        """Take the requests of a job in; prompts that do not fit are marked `error`."""
         from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
-        greedy = sampling["temperature"] == 0
+        sampling = job.sampling
         common: Message = {
             "temperature": sampling["temperature"],
             "max_tokens": sampling["max_tokens"],
             "stop": sampling["stop"],
             "skip_special_tokens": True,
+            "output_kind": RequestOutputKind.FINAL_ONLY,
         }
+        greedy = sampling["temperature"] == 0
         if not greedy:
             common |= {"top_k": sampling["top_k"], "top_p": sampling["top_p"]}
-        outputs = self.llm.generate(
-            [{"prompt_token_ids": prompts[prompt]} for prompt, _ in requests],
-            [SamplingParams(**common, seed=None if greedy else seed) for _, seed in requests],
-            use_tqdm=bar,
-        )
-        rows = []
+        for i, (prompt, seed) in enumerate(job.requests):
+            tokens = job.prompts[prompt]
+            if len(tokens) + sampling["max_tokens"] > self.positions:
+                job.items.append([i, "", 0, "error"])
+                continue
+            self.steps.add_request(
+                f"{job.id}-{i}",
+                {"prompt_token_ids": tokens},
+                SamplingParams(**common, seed=None if greedy else seed),
+            )
+            job.left += 1
+
+
+class Job:
+    """One shard under way."""
+
+    def __init__(self, request: Message, prompts: list[list[int]]) -> None:
+        self.id = request["id"]
+        self.sampling = request["sampling"]
+        self.requests, self.prompts = request["requests"], prompts
+        self.items: list[list[Any]] = []  # finished and not yet told
+        self.left = self.done = 0
+        self.seconds = 0.0
+
+
+class Server:
+    """Takes requests in, steps the engine, tells what is finished."""
+
+    def __init__(self, wire: Any, failure: Any) -> None:
+        self._wire, self._failure = wire, failure
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._jobs: dict[int, Job] = {}
+        self._engine: Engine | None = None
+        self._tokenizer: Any = None
+        self._limit = 0
+        self._told = 0.0
+
+    def run(self) -> None:
+        """Serve until the parent closes the wire."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            while not self._jobs or not self._inbox.empty():
+                request = self._inbox.get()
+                if request is None:
+                    return
+                self._accept(request)
+            self._step()
+            now = time.monotonic()
+            if now - self._told >= TELL_SECONDS:
+                self._tell(now)
+
+    def _listen(self) -> None:
+        while (request := self._wire.read()) is not None:
+            self._inbox.put(request)
+        self._inbox.put(None)
+
+    def _accept(self, request: Message) -> None:
+        try:
+            job = self._prepare(request)
+        except Exception as error:
+            self._wire.write({**self._failure(error), "id": request["id"]})
+            return
+        if job is not None:
+            self._jobs[job.id] = job
+            self._finish(job)  # where no prompt fits in, or only those that do not
+
+    def _prepare(self, request: Message) -> Job | None:
+        """A job whose requests are in the engine; None where the engine is too short for it."""
+        if self._tokenizer is None:
+            from transformers import AutoTokenizer
+
+            self._tokenizer = AutoTokenizer.from_pretrained(request["model"])
+            self._limit = _limit(request["model"])
+        job = Job(request, self._tokenizer(request["prompts"])["input_ids"])
+        room = request["sampling"]["max_tokens"]
+        shortest, longest = min(map(len, job.prompts)) + room, max(map(len, job.prompts)) + room
+        if self._limit and shortest > self._limit:
+            raise UserError(
+                f"sampling.max_tokens: a prompt and its completion need {shortest} positions, but "
+                f"the model has {self._limit}"
+            )
+        needed = min(longest, self._limit or longest)
+        if self._engine is None:
+            positions = max(-(-needed // POSITIONS_STEP) * POSITIONS_STEP, request["positions"])
+            self._engine = Engine(request, min(positions, self._limit or positions))
+        if needed > self._engine.positions:
+            restart = -(-needed // POSITIONS_STEP) * POSITIONS_STEP
+            self._wire.write({"id": job.id, "done": {"restart": restart}})
+            return None
+        self._wire.write({"id": job.id, "progress": [0, len(job.requests)]})  # loaded
+        self._engine.add(job)
+        return job
+
+    def _step(self) -> None:
+        """One step of the engine. If it fails the engine is of no more use: the process ends."""
+        assert self._engine is not None
+        began = time.perf_counter()
+        outputs = self._engine.steps.step()
+        took = time.perf_counter() - began
+        running = sum(job.left for job in self._jobs.values())
+        for job in self._jobs.values():
+            job.seconds += took * job.left / running
         for output in outputs:
+            number, i = output.request_id.split("-")
             first = output.outputs[0]
             if first.finish_reason not in ("stop", "length"):
                 raise RuntimeError(f"vLLM ended a request with {first.finish_reason!r}")
-            rows.append([first.text, len(first.token_ids), first.finish_reason])
-        return rows
+            job = self._jobs[int(number)]
+            tokens, reason = len(first.token_ids), first.finish_reason
+            job.items.append([int(i), first.text, tokens, reason])
+            job.left -= 1
+            self._finish(job)
 
+    def _finish(self, job: Job) -> None:
+        if job.left == 0:
+            self._send(job)
+            del self._jobs[job.id]
+            self._wire.write({"id": job.id, "done": {"engine_seconds": job.seconds}})
 
-class Bar:
-    """What vLLM takes for a tqdm bar: tells the parent how many requests are done."""
+    def _tell(self, now: float) -> None:
+        quiet = now - self._told >= BEAT_SECONDS
+        for job in self._jobs.values():
+            if job.items or quiet:
+                self._send(job)
+                self._told = now
 
-    def __init__(
-        self, wire: Any, items: Any = (), total: int = 0, desc: str = "", **_: Any
-    ) -> None:
-        # vLLM first wraps the prompts in a bar, then counts finished requests with another.
-        self._wire = wire if desc.startswith("Processed") else None
-        self._items = items
-        self._start = self._told = time.monotonic()
-        self._total = total
-        self.n = 0
-        self.postfix = ""
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._items)
-
-    @property
-    def format_dict(self) -> dict[str, float]:
-        """VLLM divides by this for the speed it would show."""
-        return {"elapsed": max(time.monotonic() - self._start, 1e-6)}
-
-    def update(self, count: int = 1) -> None:
-        """Count finished requests."""
-        self.n += count
-        now = time.monotonic()
-        if self._wire and (now - self._told >= PROGRESS_SECONDS or self.n == self._total):
-            self._told = now
-            self._wire.progress(self.n, self._total)
-
-    def refresh(self) -> None:
-        """Nothing is shown."""
-
-    def close(self) -> None:
-        """Nothing is open."""
+    def _send(self, job: Job) -> None:
+        job.done += len(job.items)
+        told: Message = {"progress": [job.done, len(job.requests)], "items": job.items}
+        self._wire.write({"id": job.id, **told})
+        job.items = []
 
 
 def main() -> None:
-    """Serve requests; the wire's descriptors are the last two arguments."""
-    os.environ.update(ENVIRONMENT)
-    wire_module = _load_wire()
-    state: dict[str, Any] = {}
+    """Serve requests; the wire's descriptors are the last two arguments.
 
-    def handle(request: Message, wire: Any) -> Message:
-        return serve_request(request, wire, state)
-
-    wire_module.serve(wire_module.wire_from_argv(sys.argv), handle)
-
-
-def serve_request(request: Message, wire: Any, state: dict[str, Any]) -> Message:
-    """Answer one request.
-
-    Args:
-        request: model, dtype, batch_size, memory_fraction, cpu_cache_gb, prompts, requests,
-            sampling, and positions: 0, or what an earlier child asked for.
-        wire: Progress goes here.
-        state: Kept between requests: the engine and the tokenizer.
-
-    Returns:
-        {"completions": [...]}, or {"restart": positions}.
+    A request: id, model, dtype, batch_size, memory_fraction, cpu_cache_gb, tensor_parallel,
+    prompts (texts), requests (index into prompts, seed), sampling (tasks.sampling.Sampling), and
+    positions: 0, or what an earlier child asked for.
     """
-    if "tokenizer" not in state:
-        from transformers import AutoTokenizer
-
-        state["tokenizer"] = AutoTokenizer.from_pretrained(request["model"])
-        state["limit"] = _limit(request["model"])
-    prompts = state["tokenizer"](request["prompts"])["input_ids"]
-    needed = max(map(len, prompts)) + request["sampling"]["max_tokens"]
-    if state["limit"] and needed > state["limit"]:
-        raise UserError(
-            f"sampling.max_tokens: a prompt and its completion need {needed} positions, but the "
-            f"model has {state['limit']}"
-        )
-    if "engine" not in state:
-        positions = max(-(-needed // POSITIONS_STEP) * POSITIONS_STEP, request["positions"])
-        state["engine"] = Engine(request, min(positions, state["limit"] or positions))
-    engine = state["engine"]
-    if needed > engine.positions:
-        return {"restart": -(-needed // POSITIONS_STEP) * POSITIONS_STEP}
-
-    def bar(*args: Any, **kwargs: Any) -> Bar:
-        return Bar(wire, *args, **kwargs)
-
-    rows = engine.sample(prompts, request["requests"], request["sampling"], bar)
-    return {"completions": rows}
+    os.environ.update(ENVIRONMENT)
+    wire = _load_wire()
+    Server(wire.wire_from_argv(sys.argv), wire.failure).run()
 
 
 def _limit(model: str) -> int:

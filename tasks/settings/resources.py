@@ -33,11 +33,53 @@ class Resources(Section):
         le=65_536,
         description="Sequences decoded at once (transformers engine; vLLM's max_num_seqs).",
     )
+    engines: int = Field(
+        default=1,
+        ge=1,
+        le=4096,
+        description="Sampling engines at once, each on GPUs of its own: child processes here, "
+        "workers on Ray.",
+    )
+    gpus_per_engine: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="GPUs that an engine spreads its model over (tensor parallelism), and that it "
+        "asks of Ray; without CUDA none are used.",
+    )
+    endpoints: list[str] = Field(
+        default_factory=list,
+        max_length=1024,
+        description="Addresses that sample instead of child processes: `restem engine serve`, or "
+        "OpenAI-compatible servers of this very policy. For the vllm engine.",
+    )
+    stall_seconds: float = Field(
+        default=900.0,
+        gt=0.0,
+        le=86_400.0,
+        description="An engine that gives no sign of life for so long, in loading too, is started "
+        "again.",
+    )
+    ray_address: str = Field(
+        default="",
+        description="Sample, score and fine-tune on this Ray cluster: `auto`, host:port or "
+        "ray://host:port. Empty: on this machine.",
+    )
     train_batch_size: int = Field(
         default=8,
         ge=1,
         le=4096,
         description="Packed sequences for each forward pass; the rest is accumulated.",
+    )
+    train_processes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="Processes of a fine-tune, one a GPU, started by accelerate launch.",
+    )
+    train_strategy: Literal["ddp", "fsdp"] = Field(
+        default="ddp",
+        description="With several processes: each has the whole model (ddp), or a part (fsdp).",
     )
     score_workers: int = Field(
         default=0,
@@ -49,6 +91,12 @@ class Resources(Section):
         default="",
         pattern=r"^[A-Za-z0-9._-]*$",
         description="The Docker engine's runtime for sandboxes, such as runsc; empty: its default.",
+    )
+    train_processes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="Processes of a fine-tune, one a GPU, started by accelerate launch.",
     )
     shard_problems: int = Field(
         default=256, ge=1, le=100_000, description="Problems in a shard of samples."

@@ -67,6 +67,22 @@ class SamplingSettings(Section):
         description="Longest solution in tokens. Not in the paper; 512 covers nearly all human "
         "MATH solutions.",
     )
+    enough: int = Field(
+        default=0,
+        ge=0,
+        le=4096,
+        description="Stop sampling a problem after the shard that brings so many correct samples; "
+        "0: off (the paper). Saves easy problems' samples, but changes which correct samples the "
+        "cap chooses from, and the share of correct samples is no accuracy any more.",
+    )
+    hard_samples: int = Field(
+        default=0,
+        ge=0,
+        le=65_536,
+        description="Samples for each problem that none of the first `samples` solved; 0: no more "
+        "(the paper). Finds rare solutions of hard problems, and so shifts the training rows "
+        "towards them.",
+    )
 
 
 class FilterSettings(Section):

@@ -128,17 +128,17 @@ def test_grade_names_the_line_that_is_wrong(home: Path, finished: Restem) -> Non
 
 
 def test_store_gc_keeps_what_runs_reach(copied: Restem) -> None:
-    before = set((copied.home / "store").glob("*/*/manifest.json"))
+    before = set((copied.home / "store").glob("[!.]*/*/manifest.json"))
     stray = copied.home / "store" / "samples" / ("0" * 32)
     stray.mkdir()
     assert f"would remove samples/{'0' * 32}" in copied("store", "gc")
     assert stray.is_dir()
     copied("store", "gc", "--delete")
     assert not stray.exists()
-    assert set((copied.home / "store").glob("*/*/manifest.json")) == before
+    assert set((copied.home / "store").glob("[!.]*/*/manifest.json")) == before
 
 
 def test_store_list_counts_every_artifact(finished: Restem) -> None:
     rows = json.loads(finished("store", "list", "--json"))
-    assert len(rows) == len(list((finished.home / "store").glob("*/*/manifest.json")))
+    assert len(rows) == len(list((finished.home / "store").glob("[!.]*/*/manifest.json")))
     assert all(row["label"] != "damaged" for row in rows)

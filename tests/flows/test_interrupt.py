@@ -55,6 +55,7 @@ def test_killed_runs_end_with_the_digests_of_an_undisturbed_one(
     moments = resume.choose_moments(finished.home, 4, random.Random(5))
     tally = resume.storm(tmp_path, moments)
     assert tally.kills >= 3
-    assert tally.remade == [] and tally.survivors == 0 and tally.most_in_flight <= 1
+    assert tally.remade == [] and tally.survivors == 0
+    assert tally.most_in_flight <= resume.UNDER_WAY
     assert resume.digests(tmp_path) == resume.digests(finished.home)
     assert resume.leftovers(tmp_path) == 0

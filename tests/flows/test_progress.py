@@ -16,13 +16,13 @@ from flows import progress
 progress.EVERY_SECONDS = 0.2
 @task
 def sample():
-    bar = progress.ProgressArtifact()
+    bar = progress.ProgressArtifacts()
     bar.begin("generate of the progress test")
-    bar.update(1, 8)
+    bar.update("generate of the progress test", 1, 8)
     time.sleep(0.3)
-    bar.update(2, 8)
-    bar.update(3, 8)
-    bar.update(8, 8)
+    bar.update("generate of the progress test", 2, 8)
+    bar.update("generate of the progress test", 3, 8)
+    bar.update("generate of the progress test", 8, 8)
 @flow
 def run():
     sample()

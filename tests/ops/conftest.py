@@ -170,7 +170,7 @@ class Station:
         def working() -> int | None:
             pid = self.engine(run)
             children = psutil.Process(pid).children(recursive=True) if pid else []
-            artifacts = list((self.home / "store").glob("*/*/manifest.json"))
+            artifacts = list((self.home / "store").glob("[!.]*/*/manifest.json"))
             return pid if len(children) > 2 and artifacts else None
 
         self.wait_for(run, "RUNNING")

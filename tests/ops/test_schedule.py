@@ -104,7 +104,7 @@ def test_the_same_run_from_two_places_does_its_work_once(station: Station) -> No
     done = station.command("run", "math-demo", *flags)
     assert done.returncode == 0, done.stderr
     station.wait_for(run, "COMPLETED")
-    keys = [path.parent.name for path in (station.home / "store").glob("*/*/manifest.json")]
+    keys = [path.parent.name for path in (station.home / "store").glob("[!.]*/*/manifest.json")]
     assert len(keys) == len(set(keys))
     assert {step["state"] for step in station.steps(run)} == {"Cached"}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks.artifacts import Damage, Store, step_key
+from tasks.remote import Remote
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "0123456789abcdef"
@@ -51,6 +52,11 @@ def test_equal_payloads_have_equal_digests_whatever_the_times(store: Store) -> N
     a, b, c = (store.lookup("kind", key) for key in "abc")
     assert a and b and c
     assert a.digest == b.digest != c.digest
+
+
+def far_side(store: Store) -> Remote:
+    assert store._remote is not None
+    return store._remote
 
 
 FILES = ["a.txt", "deep/b.bin", "seconds.txt", "manifest.json"]
@@ -131,7 +137,7 @@ def test_a_store_without_renames_commits_by_its_manifest(tmp_path: Path) -> None
     ref = other.lookup("kind", KEY)
     assert ref is not None
     assert (other.path(ref) / "deep" / "b.bin").read_bytes() == bytes(range(256))
-    store._fs.rm_file(f"{store._root}/kind/{KEY}/manifest.json")
+    far_side(store).remove(f"kind/{KEY}/manifest.json")
     assert make(address, tmp_path / "third-cache").lookup("kind", KEY) is None
 
 
@@ -139,7 +145,8 @@ def test_a_remote_payload_that_lost_a_file_is_found(tmp_path: Path) -> None:
     address = f"memory://restem-lost-{tmp_path.name}"
     store = make(address, tmp_path / "cache")
     put(store)
-    store._fs.rm_file(f"{store._root}/kind/{KEY}/a.txt")
+    (part,) = far_side(store).folders(f"kind/{KEY}")
+    far_side(store).remove(f"kind/{KEY}/{part}/a.txt")
     with pytest.raises(Damage, match=r"a\.txt is missing"):
         make(address, tmp_path / "fresh-cache").lookup("kind", KEY)
 

@@ -12,7 +12,8 @@ import pytest
 
 from tasks.decoding import decode
 from tasks.errors import StepError, UserError
-from tasks.generate.engine import _deal, open_engine
+from tasks.generate.children import deal
+from tasks.generate.engine import open_engine
 from tasks.generate.environment import MARKER, VARIABLE, check, folder_of, install, python_of
 from tasks.sampling import Sampling
 from tasks.settings import Resources
@@ -84,7 +85,7 @@ def test_a_warm_nursery_leaves_children_nothing_to_import(folder):
 @pytest.mark.parametrize("replicas", [1, 2, 5])
 def test_every_request_goes_to_one_child_with_all_samples_of_its_prompt(replicas: int):
     requests = [(i % 40, i) for i in range(2000)]
-    parts = _deal(["x" * (i % 7) for i in range(40)], requests, replicas)
+    parts = deal(["x" * (i % 7) for i in range(40)], requests, replicas)
     assert sorted(i for part in parts for i in part) == list(range(2000))
     assert len(parts) == replicas
     homes = [{requests[i][0] for i in part} for part in parts]

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MambaConfig, Mamba
 from tasks.errors import UserError
 from tasks.finetune.course import Shelf
 from tasks.finetune.packing import prepare
+from tasks.finetune.row_attention import NAME
 from tasks.finetune.supervised import Collator, Order, check_separation
 from tasks.finetune.trainer import _identity, _set_up_torch, _trainer, micro_batch, train
 from tasks.finetune.watch import check_steps
@@ -86,14 +87,16 @@ def test_loss_is_the_weighted_likelihood_of_solutions_alone(start, tmp_path, wei
     assert loss == pytest.approx(loss_by_hand(rows), abs=1e-5)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", [NAME, "sdpa", "eager"])
 def test_packed_rows_train_exactly_as_rows_of_their_own(start, tmp_path, attention):
     path = write(tmp_path / "rows.parquet", make_rows(30, (1.0, 0.5)))
     measured = []
     for packing in (True, False):
         work = tmp_path / str(packing)
         trainer = trainer_of(make_job(start, path, work, packing=packing), work)
+        assert trainer.plain_model.config._attn_implementation == NAME
         trainer.plain_model.set_attn_implementation(attention)
+        trainer.data_collator = Collator(weighted=True, flat=attention == NAME)
         measured.append(loss_and_gradient(trainer))
     (packed, packed_gradient), (single, single_gradient) = measured
     assert packed == pytest.approx(single, abs=1e-5)
@@ -105,7 +108,7 @@ def test_weights_of_one_give_the_plain_loss(start, tmp_path):
     path = write(tmp_path / "rows.parquet", make_rows(30))
     trainer = trainer_of(make_job(start, path, tmp_path), tmp_path)
     plain = loss_and_gradient(trainer)
-    trainer.data_collator = Collator(weighted=True)
+    trainer.data_collator = Collator(weighted=True, flat=True)
     weighted = loss_and_gradient(trainer)
     assert weighted[0] == plain[0]
     assert torch.equal(weighted[1], plain[1])

@@ -109,7 +109,7 @@ def test_a_killed_guard_takes_the_child_along(log: Path) -> None:
 def test_close_ends_a_child_that_another_thread_waits_for(log: Path) -> None:
     with Child.module(ECHO, log=log) as child, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(child.call, {"do": "sleep"})
-        while not child._busy:
+        while not child.busy:
             time.sleep(0.01)
         child.close()
         with pytest.raises((StepError, ValueError)):

@@ -1,0 +1,67 @@
+"""`restem bench simulate`: the simulation of the DAG against a real run of the same shape.
+
+The parts are measured by a probe before the run and by one after it, each in a home of its own, for
+a machine's speed drifts; the prediction is the mean of both. The stages are printed side by side.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from flows.bench._estimates import Shape, load, probe
+from flows.bench._estimates import run as take
+
+# About a minute of work: several shards of each set, two iterations.
+CHANGES = (
+    "iterations=2",
+    "data.train_limit=600",
+    "data.test_limit=400",
+    "data.validation=64",
+    "sampling.samples=16",
+    "evaluation.sampled_problems=100",
+    "evaluation.train_problems=100",
+    "resources.shard_problems=200",
+    "resources.shard_samples=8",
+)
+SHAPE = Shape("math", "math-demo", CHANGES)
+
+
+def run(rounds: str = "1", *changes: str) -> float:
+    """Print stages predicted and taken, and the median ratio of the whole.
+
+    Args:
+        rounds: Runs, each between two probes.
+        changes: `key=value` changes to the configuration.
+
+    Returns:
+        Simulated over real time, from the first step to the last.
+    """
+    shape = Shape("math", "math-demo", (*CHANGES, *changes))
+    ratios = []
+    for number in range(1, int(rounds) + 1):
+        with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+            before = probe(shape, Path(first))
+            took = take(shape, Path(first))
+            after = probe(shape, Path(second))
+        for early, late in zip(before["lines"], after["lines"], strict=True):
+            key = early["iteration"], early["step"]
+            mean = (early["seconds"] + late["seconds"]) / 2
+            print(f"{key[0]} {key[1]:<12} {mean:8.2f} s {took.stages.get(key, 0.0):8.2f} s")
+        simulated = (before["seconds"] + after["seconds"]) / 2
+        ratios.append(simulated / took.seconds)
+        print(
+            f"{number}: simulated {simulated:.1f} s ({before['seconds']:.1f} before, "
+            f"{after['seconds']:.1f} after), took {took.seconds:.1f} s, ratio {ratios[-1]:.3f}; "
+            f"{load()}",
+            flush=True,
+        )
+    ratio = statistics.median(ratios)
+    print(f"simulate ratio={ratio:.3f}")
+    return ratio
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

@@ -1,0 +1,89 @@
+"""The processes that train together: who is first, and what all must know.
+
+With one process there is no group, and everything here gives back what it got. The first process
+(rank 0) alone holds the wire, writes files and samples; what it finds out it tells the others, so
+that all take the same turn at each step.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tasks.errors import StepError
+
+T = TypeVar("T")
+
+# Set by launch.py: other launchers, under which the whole program may run, set the same variables.
+GROUP = "RESTEM_TRAIN_GROUP"
+
+# The others wait for as long as the first one samples and checks validation answers. One that
+# died is noticed by the launcher, not by this limit.
+WAIT = datetime.timedelta(days=2)
+
+
+class Ranks:
+    """This process's place in the group; from the launcher's variables."""
+
+    def __init__(self) -> None:
+        """Read RANK and WORLD_SIZE, which torch's launcher sets, if it is ours that did."""
+        ours = GROUP in os.environ
+        self.index = int(os.environ["RANK"]) if ours else 0
+        self.count = int(os.environ["WORLD_SIZE"]) if ours else 1
+        self.first = self.index == 0
+
+    def join(self, device: str) -> None:
+        """Meet the others. `device` is cpu or cuda."""
+        if self.count > 1:
+            from accelerate import PartialState
+            from accelerate.utils import DistributedType
+
+            state = PartialState(cpu=device == "cpu", timeout=WAIT)
+            if device == "cpu" and os.environ.get("ACCELERATE_USE_FSDP") == "true":
+                # accelerate splits models on accelerators alone and would quietly take DDP here,
+                # though torch splits them on CPU too.
+                state.distributed_type = DistributedType.MULTI_GPU
+
+    def leave(self) -> None:
+        """End the group, after the last common step."""
+        if self.count > 1:
+            from torch.distributed import destroy_process_group
+
+            destroy_process_group()
+
+    def tell(self, find: Callable[[], T]) -> T:
+        """What `find` gives the first process; all must call this at the same point.
+
+        Raises:
+            Exception: What `find` raised, in the first process.
+            StepError: in the others.
+        """
+        if self.count == 1:
+            return find()
+        from torch.distributed import broadcast_object_list
+
+        found: list[Any] = [None, False]
+        try:
+            if self.first:
+                found = [find(), True]
+        finally:
+            broadcast_object_list(found, src=0)
+        if not found[1]:
+            raise StepError("the first of the training processes failed")
+        return found[0]
+
+    def total(self, number: float) -> float:
+        """The sum over all processes."""
+        if self.count == 1:
+            return number
+        from torch.distributed import all_gather_object
+
+        numbers: list[float] = [0.0] * self.count
+        all_gather_object(numbers, number)
+        return sum(numbers)
+
+    def meet(self) -> None:
+        """Wait until all are here."""
+        self.total(0.0)

@@ -1,0 +1,278 @@
+"""Sampling from servers elsewhere: OpenAI-compatible completions, as `vllm serve` gives them.
+
+Two kinds of address are taken. `restem engine serve` starts vLLM with whatever policy of the shared
+store it is asked for (flows/engine_server.py), so a whole run needs no hand. A plain server has one
+model, and must have been started with this very policy: `--served-model-name` its digest.
+
+Every sample is a request with its own seed, and all of a shard are under way at once. The samples
+of a prompt go to one server, which computes the prompt once. A server that fails is left alone for
+a while, and its requests go to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tasks.artifacts import ArtifactRef, Json
+from tasks.errors import StepError, UserError
+from tasks.sampling import Completion, Completions, Progress, Sampling
+
+TOKEN = "RESTEM_ENGINE_TOKEN"
+FIELD = "resources.endpoints"
+# Loading a policy takes minutes where it is large.
+LOAD_SECONDS = 3600.0
+# A server that failed is asked again after so long.
+REST_SECONDS = 5.0
+# Failures of one request, on whichever servers, before its sample is given up.
+TRIES = 4
+# Requests at one server for each sequence that it decodes at once: the next ones wait there.
+QUEUED = 2
+
+
+@dataclass
+class _Server:
+    """One address, and where it takes requests now."""
+
+    address: str
+    url: str = ""
+    model: str = ""
+    managed: bool = False
+    rests_until: float = 0.0
+    group: deque[int] = field(default_factory=deque)
+
+
+class EndpointEngine:
+    """An engine (tasks/generate/engine.py) behind addresses."""
+
+    def __init__(
+        self, addresses: Sequence[str], policy: ArtifactRef, options: Json, *, stall: float
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            addresses: Of servers, such as http://gpu1:8000.
+            policy: The model.
+            options: dtype and batch_size, for servers that start vLLM.
+            stall: Seconds without any answer after which sampling fails.
+        """
+        self._servers = [_Server(address.rstrip("/")) for address in addresses]
+        self._policy, self._options, self._stall = policy, options, stall
+        token = os.environ.get(TOKEN, "")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def sample(
+        self,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        progress: Progress | None = None,
+    ) -> Completions:
+        """See `Engine`.
+
+        Raises:
+            UserError: an address serves another model, or no prompt fits into the model.
+            StepError: no server answers.
+        """
+        work = _Shard(self, prompts, requests, sampling, progress)
+        return asyncio.run(work.run()) if requests else Completions()
+
+    def close(self) -> None:
+        """Let servers that started vLLM for us end it."""
+        for server in self._servers:
+            if server.managed and server.url:
+                with httpx.Client(headers=self._headers, timeout=REST_SECONDS) as client:
+                    try:
+                        client.delete(f"{server.address}/policy")
+                    except httpx.HTTPError:
+                        continue  # gone, and its engine with it
+                server.url = ""
+
+    async def ready(self, client: httpx.AsyncClient, server: _Server) -> None:
+        """See that a server has the policy.
+
+        Raises:
+            UserError: it has another one.
+            httpx.HTTPError: it does not answer.
+        """
+        body = {"policy": self._policy.to_json(), **self._options}
+        answer = await client.put(f"{server.address}/policy", json=body, timeout=LOAD_SECONDS)
+        if answer.status_code == 200:
+            server.managed, server.url = True, answer.json()["url"]
+            server.model = self._policy.digest
+            return
+        if answer.status_code == 422:  # ours, and it says what is wrong
+            raise UserError(f"{FIELD}: {server.address}: {answer.json()['error']}")
+        if answer.status_code in (401, 403):
+            raise UserError(f"{FIELD}: {server.address} refuses us; is {TOKEN} set to its token?")
+        if answer.status_code >= 500:
+            answer.raise_for_status()
+        base = server.address.removesuffix("/v1") + "/v1"
+        listed = await client.get(f"{base}/models", timeout=REST_SECONDS)
+        names = [one["id"] for one in listed.json()["data"]] if listed.is_success else []
+        if self._policy.digest not in names:
+            raise UserError(
+                f"{FIELD}: {server.address} serves {', '.join(names) or 'nothing'}, and this step "
+                f"samples from {self._policy.location}; use `restem engine serve`, or vllm serve "
+                f"--served-model-name {self._policy.digest}"
+            )
+        server.url, server.model = base, self._policy.digest
+
+    @property
+    def servers(self) -> list[_Server]:
+        """All of them."""
+        return self._servers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request."""
+        return self._headers
+
+    @property
+    def lanes(self) -> int:
+        """Requests under way at one server."""
+        return QUEUED * self._options["batch_size"]
+
+    @property
+    def stall(self) -> float:
+        """Seconds without any answer after which sampling fails."""
+        return self._stall
+
+
+class _Shard:
+    """The requests of one call."""
+
+    def __init__(
+        self,
+        engine: EndpointEngine,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        progress: Progress | None,
+    ) -> None:
+        self._engine, self._prompts, self._requests = engine, prompts, requests
+        self._sampling, self._progress = sampling, progress
+        groups: dict[int, deque[int]] = {}
+        for i, (prompt, _) in enumerate(requests):
+            groups.setdefault(prompt, deque()).append(i)
+        self._groups = deque(groups.values())
+        self._again: deque[int] = deque()
+        self._tries = [0] * len(requests)
+        self._done: dict[int, Completion] = {}
+        # One at a time asks a server for the policy.
+        self._gates = {server.address: asyncio.Lock() for server in engine.servers}
+        self._refused = ""
+        self._heard = time.monotonic()
+        self._why = ""
+
+    async def run(self) -> Completions:
+        engine, began = self._engine, time.perf_counter()
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        async with httpx.AsyncClient(
+            headers=engine.headers, limits=limits, timeout=engine.stall
+        ) as client:
+            workers = [
+                asyncio.create_task(self._work(client, server))
+                for server in engine.servers
+                for _ in range(engine.lanes)
+            ]
+            try:
+                await asyncio.gather(*workers)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+        if all(one.finish == "error" for one in self._done.values()) and self._refused:
+            raise UserError(f"sampling.max_tokens: no prompt fits: {self._refused}")
+        found = Completions(self._done[i] for i in range(len(self._requests)))
+        found.engine_seconds = (time.perf_counter() - began) * len(engine.servers)
+        return found
+
+    async def _work(self, client: httpx.AsyncClient, server: _Server) -> None:
+        """One request at a time, until all are done."""
+        while len(self._done) < len(self._requests):
+            if time.monotonic() - self._heard > self._engine.stall:
+                raise StepError(f"{FIELD}: none answers ({self._why})")
+            request = self._next(server)
+            if request is None:
+                await asyncio.sleep(0.05)
+                continue
+            try:
+                async with self._gates[server.address]:
+                    if not server.url:
+                        await self._engine.ready(client, server)
+                        self._heard = time.monotonic()
+                self._take(request, await self._ask(client, server, request))
+            except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
+                self._failed(server, request, f"{server.address}: {error!r}"[:300])
+
+    def _next(self, server: _Server) -> int | None:
+        """The next request for a server: of the prompt it is at, else of a fresh one."""
+        if time.monotonic() < server.rests_until:
+            return None
+        if self._again:
+            return self._again.popleft()
+        if not server.group and self._groups:
+            server.group = self._groups.popleft()
+        return server.group.popleft() if server.group else None
+
+    async def _ask(self, client: httpx.AsyncClient, server: _Server, request: int) -> Completion:
+        prompt, seed = self._requests[request]
+        sampling = self._sampling
+        body: Json = {
+            "model": server.model,
+            "prompt": self._prompts[prompt],
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "stop": list(sampling.stop),
+        }
+        if sampling.temperature:
+            # A server takes seeds of 64 bits with a sign, as ours are.
+            body |= {"top_k": sampling.top_k or -1, "top_p": sampling.top_p, "seed": seed}
+        answer = await client.post(f"{server.url}/completions", json=body)
+        if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
+            self._refused = self._refused or _message(answer)
+            return Completion("", 0, "error")
+        answer.raise_for_status()
+        data = answer.json()
+        choice = data["choices"][0]
+        finish: Any = choice["finish_reason"]
+        if finish not in ("stop", "length"):
+            raise KeyError(f"finish_reason {finish!r}")
+        return Completion(choice["text"], data["usage"]["completion_tokens"], finish)
+
+    def _take(self, request: int, completion: Completion) -> None:
+        self._done[request] = completion
+        self._heard = time.monotonic()
+        if self._progress:
+            self._progress(len(self._done), len(self._requests))
+
+    def _failed(self, server: _Server, request: int, why: str) -> None:
+        """Let the server rest and give its request, and those it was to get, to others."""
+        self._why = why
+        now = time.monotonic()
+        if now >= server.rests_until:
+            server.rests_until, server.url = now + REST_SECONDS, ""
+            self._again.extend(server.group)
+            server.group.clear()
+        self._tries[request] += 1
+        # Only a request that fails while others are answered is to blame.
+        if self._tries[request] >= TRIES and now - self._heard < REST_SECONDS:
+            self._take(request, Completion("", 0, "error"))
+        else:
+            self._again.append(request)
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        data = answer.json()
+        return str((data.get("error") or data).get("message", data))[:200]
+    except (ValueError, AttributeError):
+        return answer.text[:200]
