@@ -92,12 +92,6 @@ class Resources(Section):
         pattern=r"^[A-Za-z0-9._-]*$",
         description="The Docker engine's runtime for sandboxes, such as runsc; empty: its default.",
     )
-    train_processes: int = Field(
-        default=1,
-        ge=1,
-        le=1024,
-        description="Processes of a fine-tune, one a GPU, started by accelerate launch.",
-    )
     shard_problems: int = Field(
         default=256, ge=1, le=100_000, description="Problems in a shard of samples."
     )
