@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-BUCKET = "artifacts"
+from flows.bench import _local_s3
+from flows.bench._local_s3 import BUCKET, local_s3
+
+__all__ = ["BUCKET", "S3", "Door", "filesystem", "s3_server"]
 
 
 @dataclass
@@ -61,65 +59,32 @@ class S3:
     """A running server with one bucket."""
 
     address: str  # through the door
-    direct: str  # past the door
+    port: int  # past the door
     door: Door
+
+    @property
+    def direct(self) -> str:
+        """The address past the door."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def variables(self) -> dict[str, str]:
         """What a person sets to reach it."""
-        return {
-            "AWS_ENDPOINT_URL": self.address,
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+        return _local_s3.variables(self.address)
 
 
 @contextlib.contextmanager
 def s3_server(**variables: str) -> Iterator[S3]:
     """A moto server, with its bucket made by s3fs; its environment may be given variables."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **variables},
-    )
-    door = Door(port)
-    try:
-        direct = f"http://127.0.0.1:{port}"
-        _wait_for(f"{direct}/moto-api/")
-        door.open()
-        s3 = S3(f"http://127.0.0.1:{door.port}", direct, door)
-        filesystem(s3).mkdir(BUCKET)
-        yield s3
-    finally:
-        door.shut()
-        server.kill()
-        server.wait()
+    with local_s3(**variables) as port:
+        door = Door(port)
+        try:
+            door.open()
+            yield S3(f"http://127.0.0.1:{door.port}", port, door)
+        finally:
+            door.shut()
 
 
 def filesystem(s3: S3):
     """A file system of the test's own, past the door; it caches no listing."""
-    import s3fs
-
-    return s3fs.S3FileSystem(
-        endpoint_url=s3.direct,
-        key="key",
-        secret="secret",
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
-
-
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, f"{address} does not answer"
-            time.sleep(0.1)
+    return _local_s3.filesystem(s3.port)
