@@ -105,7 +105,11 @@ def measure(home: Path, rounds: int, samples: int) -> list[float]:
     cores = sorted(os.sched_getaffinity(0))[:2]
     pairs = []
     with contextlib.ExitStack() as stack:
-        addresses = [stack.enter_context(_server(home, core)) for core in cores]
+        port = _free_ports(2 * len(cores))  # each server's engine listens on the port after its own
+        addresses = [
+            stack.enter_context(_server(home, core, port + 2 * number))
+            for number, core in enumerate(cores)
+        ]
         one = Machines(home, home / "store", addresses[:1], set(cores[:1]))
         two = Machines(home, home / "store", addresses, set(cores))
         calm = Machines(home, home / "calm", addresses[:1], set(cores))
@@ -165,9 +169,8 @@ def kill_one(home: Path, after: float = 5.0) -> bool:
 
 
 @contextlib.contextmanager
-def _server(home: Path, core: int) -> Iterator[str]:
+def _server(home: Path, core: int, port: int) -> Iterator[str]:
     """A machine of one core that serves, with its address."""
-    port = _two_free_ports()
     flags = [part for change in MACHINE for part in ("--set", change)]
     command = ["engine", "serve", "--port", str(port), *flags, "--", "--max-model-len", "256"]
     process = subprocess.Popen(
@@ -199,14 +202,14 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _two_free_ports() -> int:
+def _free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody has."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
+            first = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for port in range(first + 1, first + count):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
 
 
 if __name__ == "__main__":

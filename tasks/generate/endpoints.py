@@ -17,7 +17,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -47,7 +47,6 @@ class _Server:
     model: str = ""
     managed: bool = False
     rests_until: float = 0.0
-    group: deque[int] = field(default_factory=deque)
 
 
 class EndpointEngine:
@@ -96,8 +95,8 @@ class EndpointEngine:
                         continue  # gone, and its engine with it
                 server.url = ""
 
-    async def ready(self, client: httpx.AsyncClient, server: _Server) -> None:
-        """See that a server has the policy.
+    async def ready(self, client: httpx.AsyncClient, server: _Server) -> str:
+        """See that a server has the policy, and give the address of its requests.
 
         Raises:
             UserError: it has another one.
@@ -106,9 +105,9 @@ class EndpointEngine:
         body = {"policy": self._policy.to_json(), **self._options}
         answer = await client.put(f"{server.address}/policy", json=body, timeout=LOAD_SECONDS)
         if answer.status_code == 200:
-            server.managed, server.url = True, answer.json()["url"]
-            server.model = self._policy.digest
-            return
+            server.managed, server.model = True, self._policy.digest
+            server.url = answer.json()["url"]
+            return server.url
         if answer.status_code == 422:  # ours, and it says what is wrong
             raise UserError(f"{FIELD}: {server.address}: {answer.json()['error']}")
         if answer.status_code in (401, 403):
@@ -125,6 +124,7 @@ class EndpointEngine:
                 f"--served-model-name {self._policy.digest}"
             )
         server.url, server.model = base, self._policy.digest
+        return base
 
     @property
     def servers(self) -> list[_Server]:
@@ -164,6 +164,8 @@ class _Shard:
         for i, (prompt, _) in enumerate(requests):
             groups.setdefault(prompt, deque()).append(i)
         self._groups = deque(groups.values())
+        # What is left of the prompt that each server is at. Several shards share the servers.
+        self._at: dict[str, deque[int]] = {one.address: deque() for one in engine.servers}
         self._again: deque[int] = deque()
         self._tries = [0] * len(requests)
         self._done: dict[int, Completion] = {}
@@ -206,10 +208,11 @@ class _Shard:
                 continue
             try:
                 async with self._gates[server.address]:
-                    if not server.url:
-                        await self._engine.ready(client, server)
+                    # Read once: another shard, in another thread, may find the server gone.
+                    if not (url := server.url):
+                        url = await self._engine.ready(client, server)
                         self._heard = time.monotonic()
-                self._take(request, await self._ask(client, server, request))
+                self._take(request, await self._ask(client, url, server.model, request))
             except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
 
@@ -219,15 +222,18 @@ class _Shard:
             return None
         if self._again:
             return self._again.popleft()
-        if not server.group and self._groups:
-            server.group = self._groups.popleft()
-        return server.group.popleft() if server.group else None
+        at = self._at[server.address]
+        if not at and self._groups:
+            at = self._at[server.address] = self._groups.popleft()
+        return at.popleft() if at else None
 
-    async def _ask(self, client: httpx.AsyncClient, server: _Server, request: int) -> Completion:
+    async def _ask(
+        self, client: httpx.AsyncClient, url: str, model: str, request: int
+    ) -> Completion:
         prompt, seed = self._requests[request]
         sampling = self._sampling
         body: Json = {
-            "model": server.model,
+            "model": model,
             "prompt": self._prompts[prompt],
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
@@ -236,7 +242,7 @@ class _Shard:
         if sampling.temperature:
             # A server takes seeds of 64 bits with a sign, as ours are.
             body |= {"top_k": sampling.top_k or -1, "top_p": sampling.top_p, "seed": seed}
-        answer = await client.post(f"{server.url}/completions", json=body)
+        answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
             self._refused = self._refused or _message(answer)
             return Completion("", 0, "error")
@@ -260,8 +266,8 @@ class _Shard:
         now = time.monotonic()
         if now >= server.rests_until:
             server.rests_until, server.url = now + REST_SECONDS, ""
-            self._again.extend(server.group)
-            server.group.clear()
+        self._again.extend(self._at[server.address])
+        self._at[server.address].clear()
         self._tries[request] += 1
         # Only a request that fails while others are answered is to blame.
         if self._tries[request] >= TRIES and now - self._heard < REST_SECONDS:

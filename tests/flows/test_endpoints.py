@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -148,6 +149,16 @@ def test_a_served_policy_gives_the_samples_of_a_local_one(
     assert seen[-1] == (len(REQUESTS), len(REQUESTS))
     greedy = Sampling(temperature=0.0, max_tokens=8)
     assert engine.sample(PROMPTS, [(1, 1), (1, 2)], greedy)[0].tokens > 0
+
+
+def test_two_shards_at_once_get_their_own_samples(policy: ArtifactRef, address: str) -> None:
+    engine = opened(policy, address)
+    shards = [[(i % 3, 100 * shard + i) for i in range(60)] for shard in (1, 2)]
+    alone = [engine.sample(PROMPTS, requests, SAMPLING) for requests in shards]
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(lambda one: engine.sample(PROMPTS, one, SAMPLING), shards))
+    for expected, found in zip(alone, both, strict=True):
+        assert sum(a == b for a, b in zip(expected, found, strict=True)) >= len(expected) - 2
 
 
 def test_a_server_that_is_killed_on_the_way_costs_no_sample(
