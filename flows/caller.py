@@ -49,11 +49,16 @@ class PrefectCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Run the step's task, or find it cached; see tasks/steps.py for the order of trust."""
+        return self._call(call, iteration, group, find(call, self.store, self.warn))
+
+    def _call(
+        self, call: Call, iteration: int, group: str, there: ArtifactRef | None
+    ) -> ArtifactRef:
         started = time.perf_counter()
         task = task_of(call.step)
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
-        if (there := find(call, self.store, self.warn)) is None:
+        if there is None:
             task = task.with_options(refresh_cache=True)
         else:
             keep_record(call, there, self._results)
@@ -64,10 +69,11 @@ class PrefectCaller:
         state: Any = self._run(task, call, needed)
         if state.is_failed() or state.is_crashed():
             state.result()  # raises what the step raised
-        ref = self.store.lookup(call.step.kind, call.key)
+        cached = state.name == "Cached"
+        ref = there if cached else self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
         self._made[ref.location] = Made(state.state_details.task_run_id)
-        self._log(call, ref, iteration, group, state.name == "Cached", started)
+        self._log(call, ref, iteration, group, cached, started)
         return ref
 
     def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
@@ -95,9 +101,10 @@ class PrefectCaller:
 
         def there(ask: Ask) -> ArtifactRef | None:
             """What is in the store already is taken here, without a thread for each."""
-            if find(ask.call, self.store, self.warn) is None:
+            found = find(ask.call, self.store, self.warn)
+            if found is None:
                 return None
-            return perform(ask)
+            return self._call(ask.call, ask.iteration, ask.group, found)
 
         with self.console.together():
             lanes = self._services.lanes(perform, self._stop)
