@@ -12,6 +12,7 @@ a while, and its requests go to the others.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -34,6 +35,8 @@ LOAD_SECONDS = 3600.0
 REST_SECONDS = 5.0
 # Failures of one request, on whichever servers, before its sample is given up.
 TRIES = 4
+# A worker without a request looks again after so long, for a server that rested.
+IDLE_SECONDS = 1.0
 # Requests at one server for each sequence that it decodes at once: the next ones wait there.
 QUEUED = 2
 
@@ -171,6 +174,7 @@ class _Shard:
         self._done: dict[int, Completion] = {}
         # One at a time asks a server for the policy.
         self._gates = {server.address: asyncio.Lock() for server in engine.servers}
+        self._changed = asyncio.Event()
         self._refused = ""
         self._heard = time.monotonic()
         self._why = ""
@@ -204,7 +208,7 @@ class _Shard:
                 raise StepError(f"{FIELD}: none answers ({self._why})")
             request = self._next(server)
             if request is None:
-                await asyncio.sleep(0.05)
+                await self._news()
                 continue
             try:
                 async with self._gates[server.address]:
@@ -215,6 +219,11 @@ class _Shard:
                 self._take(request, await self._ask(client, url, server.model, request))
             except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
+
+    async def _news(self) -> None:
+        """Wait until requests are given back or all are done; hundreds of workers may."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), IDLE_SECONDS)
 
     def _next(self, server: _Server) -> int | None:
         """The next request for a server: of the prompt it is at, else of a fresh one."""
@@ -257,6 +266,8 @@ class _Shard:
     def _take(self, request: int, completion: Completion) -> None:
         self._done[request] = completion
         self._heard = time.monotonic()
+        if len(self._done) == len(self._requests):
+            self._changed.set()
         if self._progress:
             self._progress(len(self._done), len(self._requests))
 
@@ -274,6 +285,8 @@ class _Shard:
             self._take(request, Completion("", 0, "error"))
         else:
             self._again.append(request)
+        self._changed.set()
+        self._changed.clear()  # who waits now wakes up; who comes later waits
 
 
 def _message(answer: httpx.Response) -> str:
