@@ -17,7 +17,7 @@ from flows import alarm
 from flows.console import Console, metric_cell, metric_order
 from flows.journal import Journal
 from flows.lanes import Ask, Chain, found_first
-from flows.ray_cluster import REMOTE, Cluster
+from flows.ray_cluster import HANDS, TASKS, Cluster
 from flows.review import Reviews
 from flows.run_page import RunPage
 from flows.services import Services
@@ -77,11 +77,11 @@ class PrefectCaller:
         return ref
 
     def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
-        """Run a step's task here or on the cluster; an engine's actor works for a task here."""
+        """Run a step's task here or on the cluster; an actor there works for a task here."""
         runtime: Any = self._services.runtime
-        if self._cluster is not None and call.step.name == "generate":
-            runtime = Elsewhere(self._cluster.sample)
-        elif self._cluster is not None and call.step.name in REMOTE:
+        if self._cluster is not None and call.step.name in HANDS:
+            runtime = Elsewhere(self._cluster.perform)
+        elif self._cluster is not None and call.step.name in TASKS:
             return self._cluster.run(task, call)
         # Quoted: Prefect would walk through all settings and inputs, looking for states.
         asked: Any = quote(call)

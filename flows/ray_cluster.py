@@ -1,9 +1,11 @@
-"""Steps on a Ray cluster: engines are actors with GPUs of their own, the rest are Prefect tasks.
+"""Steps on a Ray cluster: engines and scorers are actors, fine-tuning is a task of prefect-ray.
 
 Sampling needs a model that stays loaded, so each of `resources.engines` is a Ray actor that holds
 its GPUs from the first shard of a stage to the last; then it is ended, and fine-tuning may have
-them. Scoring and fine-tuning are Prefect tasks on prefect-ray's task runner. What a lost worker was
-at is done again by another: artifacts are committed whole or not at all, so results do not change.
+them. Scoring needs checkers or containers that stay up: for every engine there is an actor that
+scores, which asks for no core, for a shard is scored in less time than a process is started in.
+Fine-tuning is a Prefect task on prefect-ray's task runner. What a lost worker was at is done again
+by another: artifacts are committed whole or not at all, so results do not change.
 
 Not covered: a policy that needs several machines (vLLM's own Ray backend does that).
 """
@@ -29,15 +31,16 @@ from tasks.steps import Call
 # Shards that an engine has at once (flows/services.py says why).
 IN_FLIGHT = 2
 # Shares of a core that Ray reckons with. Two engines fit on a worker of one core, should the other
-# worker be lost. Scoring asks for none: how much of it goes on at once is decided by the lanes, and
-# engines that hold every core must not keep it waiting for ever.
+# worker be lost. The others ask for none: how much goes on at once is decided by the lanes, and
+# engines that hold every core must not keep them waiting for ever.
 ENGINE_CPUS, OTHER_CPUS = 0.5, 0.0
 # An engine that finds no place for so long after another was lost is done without.
 PLACE_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 # Workers that may be lost under one shard or step.
 ATTEMPTS = 4
-REMOTE = ("generate", "score", "finetune")
+HANDS = ("generate", "score")  # by actors
+TASKS = ("finetune",)  # by prefect-ray
 
 
 @contextlib.contextmanager
@@ -111,49 +114,15 @@ class Cluster:
         has_gpus = ray.cluster_resources().get("GPU", 0) > 0
         self._gpus = resources.gpus_per_engine if has_gpus else 0
         self._train_gpus = resources.train_processes if has_gpus else 0
-        self._actors: dict[int, Any] = {}
-        self._engines, self._closed = resources.engines, set[int]()
-        self._lost = False
-        self._lock = threading.Lock()
-        self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for _ in range(IN_FLIGHT):
-            for seat in range(resources.engines):
-                self._seats.put(seat)
+        engine = {"num_cpus": ENGINE_CPUS, "num_gpus": self._gpus}
+        self._crews = {
+            "generate": Crew(ray, self._sent, say, resources.engines, IN_FLIGHT, engine),
+            "score": Crew(ray, self._sent, say, resources.engines, 1, {"num_cpus": OTHER_CPUS}),
+        }
 
-    def sample(self, call: Call) -> ArtifactRef:
-        """Perform a call on one of the engines' actors."""
-        for _ in range(ATTEMPTS):
-            seat = self._seats.get()
-            actor = self._actor(seat)
-            try:
-                if not self._placed(actor, seat):
-                    continue
-                ref, said = self._ray.get(actor.perform.remote(call))
-                for text in said:
-                    self._say(text)
-                return ref
-            except self._ray.exceptions.RayTaskError as error:
-                raise error.cause from None
-            except self._ray.exceptions.RayActorError:
-                self._say(f"a worker was lost with {call.label}; another one makes it")
-                self._lost = True
-                self._forget(seat, actor)
-            finally:
-                if seat not in self._closed:
-                    self._seats.put(seat)
-        raise StepError(f"{call.label}: {ATTEMPTS} workers were lost in turn")
-
-    def _placed(self, actor: Any, seat: int) -> bool:
-        """Whether an actor found a machine; a seat for which there is none is closed."""
-        alone = self._engines - len(self._closed) == 1  # there is nothing to do but wait
-        ready, _ = self._ray.wait([actor.ready.remote()], timeout=None if alone else PLACE_SECONDS)
-        if ready:
-            return True
-        self._say("there is no place for one of the engines; the others go on without it")
-        self._closed.add(seat)
-        self._forget(seat, actor)
-        self._ray.kill(actor)
-        return False
+    def perform(self, call: Call) -> ArtifactRef:
+        """Perform a call of one of HANDS on an actor."""
+        return self._crews[call.step.name].perform(call)
 
     def run(self, task: Task[..., Json], call: Call) -> State:
         """Run a step's Prefect task on a worker, and again where that is lost."""
@@ -177,31 +146,97 @@ class Cluster:
 
     def release_engines(self) -> None:
         """End the engines, so that their GPUs are free for the next stage."""
-        if not self._gpus:  # nothing is held that others need: the actors keep what they imported
-            with self._lock:
-                actors = list(self._actors.values())
-            for actor in actors:
-                actor.release.remote()
-            return
-        self.close()
+        if self._gpus:
+            self._crews["generate"].close()
+        else:  # nothing is held that others need: the actors keep what they imported
+            self._crews["generate"].release()
 
     def close(self) -> None:
-        """End the engines' actors; what they are busy with fails."""
+        """End all actors; what they are busy with fails."""
+        for crew in self._crews.values():
+            crew.close()
+
+
+class Crew:
+    """Actors that do one kind of work, each on a machine of its own as far as there are any."""
+
+    def __init__(
+        self, ray: Any, sent: Sent, say: Callable[[str], None], count: int, at_once: int, ask: Json
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            ray: The module.
+            sent: Surroundings for the actors.
+            say: Told when a worker was lost.
+            count: Of actors.
+            at_once: Calls that an actor has at once.
+            ask: What an actor asks of Ray.
+        """
+        self._ray, self._sent, self._say = ray, sent, say
+        self._count, self._ask = count, {**ask, "max_concurrency": at_once}
+        self._actors: dict[int, Any] = {}
+        self._closed = set[int]()
+        self._lock = threading.Lock()
+        self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for _ in range(at_once):
+            for seat in range(count):
+                self._seats.put(seat)
+
+    def perform(self, call: Call) -> ArtifactRef:
+        """Perform a call on one of the actors."""
+        for _ in range(ATTEMPTS):
+            seat = self._seats.get()
+            actor = self._actor(seat)
+            try:
+                if not self._placed(actor, seat):
+                    continue
+                ref, said = self._ray.get(actor.perform.remote(call))
+                for text in said:
+                    self._say(text)
+                return ref
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except self._ray.exceptions.RayActorError:
+                self._say(f"a worker was lost with {call.label}; another one makes it")
+                self._forget(seat, actor)
+            finally:
+                if seat not in self._closed:
+                    self._seats.put(seat)
+        raise StepError(f"{call.label}: {ATTEMPTS} workers were lost in turn")
+
+    def release(self) -> None:
+        """Let every actor end what holds memory between stages."""
+        with self._lock:
+            actors = list(self._actors.values())
+        for actor in actors:
+            actor.release.remote()
+
+    def close(self) -> None:
+        """End the actors; what they are busy with fails."""
         with self._lock:
             actors, self._actors = list(self._actors.values()), {}
         for actor in actors:
             self._ray.kill(actor)
 
+    def _placed(self, actor: Any, seat: int) -> bool:
+        """Whether an actor found a machine; a seat for which there is none is closed."""
+        alone = self._count - len(self._closed) == 1  # there is nothing to do but wait
+        ready, _ = self._ray.wait([actor.ready.remote()], timeout=None if alone else PLACE_SECONDS)
+        if ready:
+            return True
+        self._say("there is no place for one of the engines; the others go on without it")
+        self._closed.add(seat)
+        self._forget(seat, actor)
+        self._ray.kill(actor)
+        return False
+
     def _actor(self, seat: int) -> Any:
         with self._lock:
             if seat not in self._actors:
-                made = self._ray.remote(
-                    num_cpus=ENGINE_CPUS,
-                    num_gpus=self._gpus,
-                    max_concurrency=IN_FLIGHT,
-                    max_restarts=0,
-                    scheduling_strategy="SPREAD",
-                )(Hand)
+                made = self._ray.remote(**self._ask, max_restarts=0, scheduling_strategy="SPREAD")(
+                    Hand
+                )
                 self._actors[seat] = made.remote(self._sent)
             return self._actors[seat]
 

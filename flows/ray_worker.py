@@ -1,4 +1,4 @@
-"""What runs on a Ray worker: an engine that lives through a stage, and single steps.
+"""What runs on a Ray worker: engines and checkers that live through a stage, and single steps.
 
 A worker is one machine's share of a run. It opens the store by its address, keeps copies of models
 under its own RESTEM_HOME, and starts engines and checkers as any machine does (flows/services.py).
@@ -54,7 +54,7 @@ def runtime_here(spec: Json) -> Runtime:
 
 
 class Hand:
-    """The body of an actor: samples shards with one engine until it is ended."""
+    """The body of an actor: samples with one engine, or scores with one pool, until it is ended."""
 
     def __init__(self, sent: Sent | Runtime) -> None:
         """Build the surroundings; the engine is started at the first shard."""
