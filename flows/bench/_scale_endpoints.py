@@ -100,7 +100,7 @@ def measure(home: Path, rounds: int, samples: int) -> list[float]:
     Args:
         home: RESTEM_HOME of servers and E-steps.
         rounds: Pairs.
-        samples: For each of 192 problems.
+        samples: For each of 256 problems.
     """
     cores = sorted(os.sched_getaffinity(0))[:2]
     pairs = []

@@ -27,8 +27,10 @@ SHAPE = (
     "resources.threads=1",
     "resources.score_workers=1",
     "resources.device=cpu",
-    "resources.shard_problems=32",
-    "resources.shard_samples=16",
+    # Shards of seconds: tasks, Ray and Prefect's server share these two cores with the engines, and
+    # with shards of half a second they would be a third of the work.
+    "resources.shard_problems=64",
+    "resources.shard_samples=32",
 )
 # In the E-step the first sample is asked for before any worker is lost, and the last much later.
 LOST_AFTER_SHARDS = 4
@@ -41,7 +43,7 @@ def measure(name: str, home: Path, rounds: int, samples: int, store: str = "") -
         name: Of this way, to print.
         home: RESTEM_HOME of the runs; under PREFECT_API_URL a server answers.
         rounds: Pairs of runs.
-        samples: For each of 192 problems.
+        samples: For each of 256 problems.
         store: `resources.store`; empty: of this machine.
     """
     changes = [f"sampling.samples={samples}"]
