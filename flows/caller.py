@@ -85,7 +85,8 @@ class PrefectCaller:
             return self._cluster.run(task, call)
         # Quoted: Prefect would walk through all settings and inputs, looking for states.
         asked: Any = quote(call)
-        state: Any = task(asked, runtime, wait_for=needed, return_state=True)
+        surroundings: Any = quote(runtime)
+        state: Any = task(asked, surroundings, wait_for=needed, return_state=True)
         return state
 
     @property

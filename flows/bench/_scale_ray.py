@@ -3,7 +3,8 @@
 Workers have one core each and are real Ray nodes, each with its raylet and processes of its own;
 both clusters stand at once, and the one that is not asked is idle. A round is a whole run of one
 iteration by `restem run`, with a fresh seed, on each; measured is its E-step, from the first sample
-asked for to the last verdict, with engines loaded by the evaluation before it.
+asked for to the last verdict, with engines loaded by the evaluation before it. Every run has a store
+of its own, for an evaluation that is found loads no engine.
 """
 
 from __future__ import annotations
@@ -44,35 +45,34 @@ def measure(name: str, home: Path, rounds: int, samples: int, store: str = "") -
         home: RESTEM_HOME of the runs; under PREFECT_API_URL a server answers.
         rounds: Pairs of runs.
         samples: For each of 256 problems.
-        store: `resources.store`; empty: of this machine.
+        store: Address under which stores are made; empty: on this machine.
     """
-    changes = [f"sampling.samples={samples}"]
-    if store:
-        changes.append(f"resources.store={store}")
+    base = store or str(home / "stores")
     pairs = []
     with local_ray(1, home) as one, local_ray(2, home) as two:
         for turn in range(1, rounds + 1):
             took = {}
             order = [(one, 1), (two, 2)]
             for cluster, workers in order[:: 1 if turn % 2 else -1]:
-                _run(home, cluster, workers, [*changes, f"seed={10 * turn + workers}"])
+                changes = [f"sampling.samples={samples}", f"seed={10 * turn + workers}"]
+                _run(home, cluster, workers, [*changes, f"resources.store={base}/{changes[1]}"])
                 took[workers] = _sampling_seconds(home)
             pairs.append(took[1] / took[2])
             print(
                 f"{name}: one worker {took[1]:.1f} s, two workers {took[2]:.1f} s: {pairs[-1]:.2f}",
                 flush=True,
             )
-        _lose_one(name, home, two, changes)
+        _lose_one(name, home, two, [f"sampling.samples={samples}", "seed=7"], f"{base}/lost")
     return pairs
 
 
-def _lose_one(name: str, home: Path, cluster: LocalRay, changes: list[str]) -> None:
+def _lose_one(name: str, home: Path, cluster: LocalRay, changes: list[str], store: str) -> None:
     """A run that loses a worker, against one on this machine alone with a store of its own."""
     calm, lost = home / "calm", home / "lost"
-    here = [one for one in changes if not one.startswith("resources.store=")]
-    if _start(calm, [*SHAPE, *here, "seed=7"]).wait():
+    if _start(calm, [*SHAPE, *changes]).wait():
         raise SystemExit("the undisturbed run failed")
-    process = _start(lost, [*SHAPE, *changes, "seed=7", *_on(cluster, 2)])
+    on = [*_on(cluster, 2), f"resources.store={store}"]
+    process = _start(lost, [*SHAPE, *changes, *on])
     while process.poll() is None and _drawn(lost) < LOST_AFTER_SHARDS:
         time.sleep(0.1)
     cluster.kill(0)
