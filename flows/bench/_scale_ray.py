@@ -3,8 +3,8 @@
 Workers have one core each and are real Ray nodes, each with its raylet and processes of its own;
 both clusters stand at once, and the one that is not asked is idle. A round is a whole run of one
 iteration by `restem run`, with a fresh seed, on each; measured is its E-step, from the first sample
-asked for to the last verdict, with engines loaded by the evaluation before it. Every run has a store
-of its own, for an evaluation that is found loads no engine.
+asked for to the last verdict, with engines loaded by the evaluation before it. Every run has its
+own store, for an evaluation that is found loads no engine.
 """
 
 from __future__ import annotations
