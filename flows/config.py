@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flows.benchmarks import BENCHMARKS
 from tasks.artifacts import Json, digest_of
@@ -26,6 +26,7 @@ from tasks.settings import (
     ModelSettings,
     Resources,
     SamplingSettings,
+    Section,
 )
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -82,6 +83,22 @@ class RestEmConfig(BaseModel):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")
     resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> RestEmConfig:
+        if self.filter.score == "tests" and self.data.train not in CODE_SETS:
+            raise ValueError(
+                "filter.score: tests is a reward of programs; expected correct, or a data.train of "
+                f"code, not {self.data.train}"
+            )
+        if self.finetune.improve == "dpo" and (
+            self.filter.thresholds or self.filter.select != "threshold"
+        ):
+            raise ValueError(
+                "finetune.improve: dpo prefers correct over wrong samples; expected "
+                "filter.select = threshold and no filter.thresholds"
+            )
+        return self
+
     @property
     def sandbox(self) -> Json | None:
         """What a run needs of the sandbox; None where no problems are of code."""
@@ -97,6 +114,7 @@ class RestEmConfig(BaseModel):
             ("data.test_source", self.data.test_source),
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
+            ("sampling.teacher", self.sampling.teacher),
             ("resources.store", self.resources.store),
         ]
 
@@ -104,11 +122,11 @@ class RestEmConfig(BaseModel):
     def run_id(self) -> str:
         """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
         recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
+        for name in recipe:
+            if isinstance(section := getattr(self, name), Section):
+                recipe[name] = section.recipe()
         if not self.review:  # without reviews a run is the one that it was before there were any
             del recipe["review"]
-        for name in ("enough", "hard_samples"):  # the same of these
-            if not recipe["sampling"][name]:
-                del recipe["sampling"][name]
         return f"{self.name}-{digest_of(recipe)[:8]}"
 
     def seeded(self, flow_run: str) -> RestEmConfig:

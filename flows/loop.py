@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 
 from flows import alarm
 from flows.config import RestEmConfig
+from flows.improve import Improved, Improver
 from flows.review import CHANGEABLE, words
 from flows.shards import GREEDY, Caller, Draw, Sampler, Shards
 from flows.transfer import Other, others
 from tasks.artifacts import ArtifactRef, Json
 from tasks.evaluate.step import measure_call
-from tasks.filter.step import select_call
 from tasks.filter.step_group import group_call
-from tasks.finetune.step import finetune_call
 from tasks.policy import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import load_template
@@ -86,17 +85,14 @@ class Loop:
             if config.review and number and not self._goes_on(outcome, now):
                 break
             now.drawn = self._draw(number, policy)
-            now.selection = self._select(number, now.drawn)
+            made = self._improve(number + 1, base, policy, now.drawn)
+            now.selection = made.selection
             caller.end_stage()
-            if now.selection.rows == 0:
-                self._warn(
-                    outcome,
-                    f"iteration {number + 1}: no sample was accepted, so there is nothing to "
-                    "train on; the loop ends with the policy it has",
-                )
+            if made.threshold is not None:
+                self._warn(outcome, _too_few(number + 1, made, self.config.filter.thresholds))
+            if made.policy is None:
                 break
-            start = base if config.finetune.start_from == "base" else policy
-            policy = self._finetune(number + 1, start, now.selection)
+            policy = made.policy
         caller.end_stage()
         return outcome
 
@@ -159,11 +155,15 @@ class Loop:
     def _draw(self, number: int, policy: ArtifactRef) -> Shards:
         """The E-step: N samples for each training problem, scored."""
         settings = self.drawing
-        sampling = {
-            "temperature": settings.temperature,
-            "top_k": settings.top_k,
-            "top_p": settings.top_p,
-        }
+        sampling = (
+            {
+                "temperature": settings.temperature,
+                "top_k": settings.top_k,
+                "top_p": settings.top_p,
+            }
+            if settings.temperature
+            else GREEDY
+        )
         draw = Draw(
             self._sampling(sampling),
             self.config.seed,
@@ -171,44 +171,23 @@ class Loop:
             settings.samples,
             settings.enough,
             settings.hard_samples,
+            self.config.filter.score,
         )
+        if teacher := self.config.sampling.teacher:
+            policy = self.caller.call(
+                base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
+            )
         return self.sampler.shards(number, "draw", policy, "train", draw)
 
-    def _select(self, number: int, drawn: Shards) -> ArtifactRef:
-        call = select_call(
-            f"select {number + 1}",
-            self.config.filter,
-            seed=self.config.seed,
-            prompt=self.template.digest,
-            shots=self._shots(number + 1),
-            template=self.config.model.prompt,
-            problems=self.problems,
-            samples=drawn.samples,
-            verdicts=drawn.verdicts,
-            adaptive=bool(self.drawing.enough or self.drawing.hard_samples),
+    def _improve(
+        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
+    ) -> Improved:
+        """The M-step: p_number from the samples of the policy before it."""
+        improver = Improver(
+            self.config, self.caller, self.sampler, self.problems, self._shots(number)
         )
-        return self.caller.call(call, number + 1, "select")
-
-    def _finetune(self, number: int, start: ArtifactRef, rows: ArtifactRef) -> ArtifactRef:
-        validation: Json = {
-            "prompt": self.template.digest,
-            "shots": self._shots(number),
-            "max_tokens": self.config.sampling.max_tokens,
-            "problems": [b.digest for b in self.sampler.blocks("validation", 0)],
-        }
-        if sandbox := self.sampler.sandbox("validation"):
-            validation["sandbox"] = sandbox
-        call = finetune_call(
-            f"finetune {number}",
-            self.config.finetune,
-            seed=self.config.seed,
-            validation=validation,
-            template=self.config.model.prompt,
-            problems=self.problems,
-            start=start,
-            rows=rows,
-        )
-        return self.caller.call(call, number, "finetune")
+        adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
+        return improver.improve(number, base, last, drawn, adaptive=adaptive)
 
     def _sampling(self, settings: Json) -> Json:
         return {**settings, "max_tokens": self.config.sampling.max_tokens}
@@ -267,3 +246,16 @@ class Loop:
     def _metrics(self, ref: ArtifactRef) -> Json:
         """Intervals by metric."""
         return json.loads((self.caller.store.path(ref) / "metrics.json").read_text())["metrics"]
+
+
+def _too_few(number: int, made: Improved, thresholds: list[float]) -> str:
+    """Why an iteration made no policy, or none for its highest thresholds."""
+    if made.policy is None:
+        return (
+            f"iteration {number}: no sample was accepted, so there is nothing to "
+            "train on; the loop ends with the policy it has"
+        )
+    return (
+        f"iteration {number}: no sample has a reward of {made.threshold} or more, so the Improve "
+        f"steps of {thresholds} from there on were left out"
+    )

@@ -96,6 +96,7 @@ class Draw:
         samples: For each problem.
         enough: Stop with a problem after the block that brings so many correct samples; 0: never.
         hard_samples: For each problem without a correct one among the first `samples`; 0: off.
+        score: The reward, as in FilterSettings.
     """
 
     sampling: Json
@@ -104,6 +105,7 @@ class Draw:
     samples: int = 1
     enough: int = 0
     hard_samples: int = 0
+    score: str = "correct"
 
     @property
     def adaptive(self) -> bool:
@@ -232,6 +234,7 @@ class Sampler:
                 block.to_json(),
                 self.sandbox(block.split),
                 CHECKERS.get(self.domain(block.split), ""),
+                draw.score,
             )
             verdict = yield Ask(SCORE, call, number, f"score {purpose}")
             part.append((sample, verdict))

@@ -96,6 +96,11 @@ def trace(run: str, row: str) -> Json:
     chosen = selections[-1]
     selection = _need(store, chosen["artifact"])
     training = _nth(store, selection, "rows.parquet", number, row)
+    if not training["samples"]:
+        raise UserError(
+            f"ROW {row}: it is the data set's own solution of {training['problem_id']} "
+            "(filter.select = human); expected a row that was sampled"
+        )
     sample_ref = _need(store, f"samples/{training['samples']}")
     sample = _match(store, sample_ref, "samples.parquet", training)
     verdict_ref, verdict = _verdict(store, steps, training)

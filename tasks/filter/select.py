@@ -3,8 +3,10 @@
 Section 3 of Singh et al. (arXiv 2312.06585): keep the correct samples, at most so many for each
 problem. The rules run in this order, each on what the one before left:
 1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
-that are equal up to white space the one with the lowest index; 4. at most `cap` by a seeded draw;
-5. problems whose question overlaps the test set's; then the weight.
+that are equal up to white space the one with the lowest index; 4. where only the best are wanted,
+those with the problem's highest reward; 5. at most `cap` by a seeded draw; 6. problems whose
+question overlaps the test set's; then the weight. With `select = "human"` a problem of which a
+sample is left gets one row with the data set's own solution (figure 6).
 
 The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
 on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
@@ -140,12 +142,17 @@ def _rows(
             if problems[position[problem_id]]["question"] in overlap:
                 counts.problems_contaminated += 1
                 counts.dropped_contaminated += len(chosen)
+            elif settings.select == "human" and not problems[position[problem_id]]["solution"]:
+                counts.dropped_cap += len(chosen)  # nothing may stand in their place
             elif chosen:
                 counts.kept += len(chosen)
                 kept[problem_id] = chosen
         texts = _fetch(block, kept.values())
         for problem_id, chosen in kept.items():
             prompt = prompt_of(problems[position[problem_id]])
+            if settings.select == "human":
+                yield _human(problem_id, prompt, problems[position[problem_id]]["solution"])
+                continue
             for one in chosen:
                 yield {
                     "prompt": prompt,
@@ -232,17 +239,34 @@ def _gather(
 def _choose(
     problem_id: str, found: list[_Candidate], settings: FilterSettings, seed: int, counts: Counts
 ) -> list[_Candidate]:
-    """Rules 3 and 4 on one problem; by index."""
+    """Rules 3 to 5 on one problem; by index."""
     found.sort()
     if settings.dedup == "exact":
         unique = {one.digest: one for one in reversed(found)}
         counts.dropped_duplicate += len(found) - len(unique)
         found = sorted(unique.values())
-    if settings.cap and len(found) > settings.cap:
-        counts.dropped_cap += len(found) - settings.cap
+    if settings.select == "best" and found:
+        best = max(one.reward for one in found)
+        counts.dropped_reward += sum(one.reward < best for one in found)
+        found = [one for one in found if one.reward == best]
+    cap = 1 if settings.select == "human" else settings.cap
+    if cap and len(found) > cap:
+        counts.dropped_cap += len(found) - cap
         found = sorted(found, key=lambda one: _rank(seed, problem_id, one.index))
-        found = sorted(found[: settings.cap])
+        found = sorted(found[:cap])
     return found
+
+
+def _human(problem_id: str, prompt: str, solution: str) -> Row:
+    """The row of a problem's human solution, which no sample stands behind."""
+    return {
+        "prompt": prompt,
+        "completion": solution,
+        "weight": 1.0,
+        "problem_id": problem_id,
+        "index": -1,
+        "samples": "",
+    }
 
 
 def _rank(seed: int, problem_id: str, index: int) -> bytes:

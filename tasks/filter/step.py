@@ -35,6 +35,7 @@ def score_call(
     hints: Json,
     sandbox: Json | None = None,
     checker: str = "",
+    score: str = "correct",
 ) -> Call:
     """The call that scores one shard of samples.
 
@@ -46,12 +47,15 @@ def score_call(
         hints: The block's split, start and stop.
         sandbox: Of code problems: what decides their verdicts (`sandbox_settings`).
         checker: Of problems neither of math nor of code: their CHECKERS entry.
+        score: The reward, as in FilterSettings.
     """
     keyed: Json = {"references": references}
     if sandbox is not None:
         keyed["sandbox"] = sandbox
     if checker:
         keyed["checker"] = checker
+    if score != "correct":
+        keyed["score"] = score
     return Call(score_shard, label, keyed, {"samples": samples}, hints, {"problems": problems})
 
 
@@ -119,7 +123,7 @@ def select_call(
     for number, (sample, verdict) in enumerate(zip(samples, verdicts, strict=True)):
         inputs[f"samples {number}"] = sample
         inputs[f"verdicts {number}"] = verdict
-    keyed = {**settings.model_dump(), "seed": seed, "prompt": prompt, "shots": shots}
+    keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
     return Call(select_rows, label, keyed, inputs, {"template": template})

@@ -44,7 +44,7 @@ def finetune_call(
         start: Policy that training starts from.
         rows: Training rows.
     """
-    keyed = {**settings.model_dump(), "seed": seed, "validation": validation}
+    keyed = {**settings.recipe(), "seed": seed, "validation": validation}
     inputs = {"start": start, "rows": rows}
     return Call(finetune, label, keyed, inputs, {"template": template}, {"problems": problems})
 

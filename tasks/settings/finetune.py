@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,8 +10,21 @@ from tasks.settings.section import Section
 
 
 class FinetuneSettings(Section):
-    """The M-step: supervised fine-tuning on the selected samples."""
+    """The M-step: fine-tuning on the selected samples."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"improve", "beta"})
+
+    improve: Literal["sft", "dpo"] = Field(
+        default="sft",
+        description="How a policy is improved. `sft`: likelihood of the accepted samples (paper). "
+        "`dpo`: preference of correct over wrong samples of the same problem (2305.18290).",
+    )
+    beta: float = Field(
+        default=0.1,
+        gt=0.0,
+        le=10.0,
+        description="DPO: how strongly the policy is held at the one that it starts from.",
+    )
     start_from: Literal["base", "last"] = Field(
         default="base",
         description="Policy that fine-tuning starts from (paper: base; ReST uses the last).",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import itertools
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.section import Section
 
@@ -44,6 +45,8 @@ class ModelSettings(Section):
 class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"enough", "hard_samples", "teacher"})
+
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
         description="Sampling engine. It is recipe, not resource: engines draw different samples "
@@ -55,7 +58,12 @@ class SamplingSettings(Section):
         le=4096,
         description="Samples N for each problem and iteration (paper: MATH 32, APPS 64).",
     )
-    temperature: float = Field(default=0.7, gt=0.0, le=5.0, description="Temperature (paper: 0.7).")
+    temperature: float = Field(
+        default=0.7,
+        ge=0.0,
+        le=5.0,
+        description="Temperature (paper: 0.7). 0: greedy, one sample for each problem (STaR).",
+    )
     top_k: int = Field(default=40, ge=0, le=100_000, description="Top-K (paper: 40); 0: off.")
     top_p: float = Field(
         default=1.0, gt=0.0, le=1.0, description="Nucleus mass; 1: off (paper: not used)."
@@ -83,16 +91,52 @@ class SamplingSettings(Section):
         "(the paper). Finds rare solutions of hard problems, and so shifts the training rows "
         "towards them.",
     )
+    teacher: str = Field(
+        default="",
+        description="Draw the samples from this model and not from the policy (distillation, paper "
+        "section 5.3): a source as in `model.base`. Empty: from the policy.",
+    )
+
+    @model_validator(mode="after")
+    def _one_greedy_sample(self) -> SamplingSettings:
+        if self.temperature == 0 and max(self.samples, self.hard_samples) > 1:
+            raise ValueError(
+                "temperature 0 gives one solution for each problem; expected samples = 1 and no "
+                f"hard_samples, not {self.samples} and {self.hard_samples}"
+            )
+        return self
 
 
 class FilterSettings(Section):
     """From samples to training rows: which samples are kept, and with what weight."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"score", "select", "thresholds"})
+
+    score: Literal["correct", "tests"] = Field(
+        default="correct",
+        description="Reward of a training sample. `correct`: 1 or 0 (paper). `tests`: the share of "
+        "tests that a program passes, a real-valued reward as ReST (2308.08998) takes. What is "
+        "measured of a policy is always by correct samples.",
+    )
+    select: Literal["threshold", "best", "human"] = Field(
+        default="threshold",
+        description="Which samples of a problem are trained on. `threshold`: those with enough "
+        "reward (paper). `best`: of these the ones with the highest reward (RAFT, 2304.06767). "
+        "`human`: in their place the data set's own solution, of problems that have one "
+        "(figure 6).",
+    )
     min_reward: float = Field(
         default=1.0,
         gt=0.0,
         le=1.0,
         description="Keep samples with at least this reward (paper: correct ones).",
+    )
+    thresholds: list[float] = Field(
+        default=[],
+        max_length=20,
+        description="Several Improve steps an iteration, each keeps samples with at least its "
+        "reward and goes on from the policy of the one before (ReST, section 3). Empty: one step, "
+        "with min_reward.",
     )
     cap: int = Field(
         default=10,
@@ -122,6 +166,16 @@ class FilterSettings(Section):
         description="Weight of a row in the loss. `reward`: the reward-weighted loss of section 3, "
         "the same as `one` for a binary reward.",
     )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _rising(cls, value: list[float]) -> list[float]:
+        rises = all(a < b for a, b in itertools.pairwise(value))
+        if not rises or not all(0 < one <= 1 for one in value):
+            raise ValueError(
+                f"expected rising rewards in (0, 1], such as [0.5, 0.8, 1.0], not {value}"
+            )
+        return value
 
 
 class ExecutionSettings(Section):

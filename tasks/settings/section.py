@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -10,3 +12,15 @@ class Section(BaseModel):
 
     # No name or path is longer, and a text of a megabyte in a form is no mistake of a person.
     model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
+
+    # Fields that came when runs had been made already. At their default they stand in no key, so
+    # that a run is the one that it was before there were any, and finds what it made.
+    LATER: ClassVar[frozenset[str]] = frozenset()
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings as they stand in cache keys and run ids."""
+        data = self.model_dump()
+        for name in self.LATER:
+            if data[name] == type(self).model_fields[name].get_default(call_default_factory=True):
+                del data[name]
+        return data
