@@ -17,6 +17,7 @@ from flows.cli_evaluate import evaluate
 from flows.cli_ops import down, serve, up
 from flows.cli_run import demo, resume, review, run
 from flows.cli_sandbox import execute, sandbox_app
+from flows.cli_study import study
 from tasks.errors import StepError, UserError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(review)
 app.command()(audit)
 app.command()(evaluate)
 app.command()(capacity)
+app.command()(study)
 app.command()(execute)
 app.command()(up)
 app.command()(down)

@@ -203,21 +203,25 @@ def _gather(
         ids = sample.column("problem_id")
         # Rewards are stored as float32, so the threshold is rounded in the same way.
         correct = np.asarray(verdict.column("reward")) >= np.float32(settings.min_reward)
+        looked = np.asarray(sample.column("index")) < (settings.first or np.inf)
+        correct &= looked
         passed = correct
         if settings.finished_only:
             passed = correct & (np.array(sample.column("finish").to_pylist()) == "stop")
         kept = np.flatnonzero(passed)
-        counts.samples += len(ids)
+        counts.samples += int(looked.sum())
         counts.correct += int(correct.sum())
-        counts.dropped_reward += len(ids) - int(correct.sum())
+        counts.dropped_reward += int(looked.sum()) - int(correct.sum())
         counts.dropped_unfinished += int(correct.sum()) - len(kept)
         if start == 0:  # a shard's rows begin with its first index
             begins = sample.column("index")[0].as_py() == 0
         if counts.first and begins:
-            counts.first.samples += len(ids)
+            counts.first.samples += int(looked.sum())
             counts.first.correct += int(correct.sum())
         names = ids.to_pylist()
-        for name, right in zip(names, correct.tolist(), strict=True):
+        for name, right, used in zip(names, correct.tolist(), looked.tolist(), strict=True):
+            if not used:
+                continue
             if name not in candidates:
                 if name not in position:
                     raise StepError(f"samples of problem {name!r}, which is not in the problems")
