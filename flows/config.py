@@ -182,7 +182,7 @@ def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {_plain(item)}"
+            ": ".join(part for part in (".".join(map(str, item["loc"])), _plain(item)) if part)
             for item in error.errors()
         )
         raise UserError(f"{source}: {problems}") from None

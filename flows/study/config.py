@@ -4,61 +4,57 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flows.config import RestEmConfig, load_config, parse
 from flows.study import named
 from flows.study.design import Arm, Bases, Study
 from tasks.artifacts import Json, digest_of
 from tasks.errors import UserError
-from tasks.settings import CODE_SETS
+from tasks.settings import CODE_SETS, Resources
 
 ALL = "all"
 
 
 def names() -> list[str]:
     """The studies there are: one file each in flows/study/named."""
-    return sorted(module.name for module in pkgutil.iter_modules(named.__path__))
+    return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(named.__path__))
 
 
 def find(name: str) -> Study:
-    """A study by its name.
-
-    Raises:
-        UserError: there is none.
-    """
-    module = name.replace("-", "_")
-    if module not in names():
-        known = ", ".join(one.replace("_", "-") for one in names())
-        raise UserError(f"NAME {name}: expected {ALL} or one of: {known}")
-    return importlib.import_module(f"flows.study.named.{module}").STUDY
+    """The study of one of `names()`."""
+    return importlib.import_module(f"flows.study.named.{name.replace('-', '_')}").STUDY
 
 
 class StudyConfig(BaseModel):
-    """One study, or all of them, over several seeds."""
+    """One study, or all of them, over several seeds; what the form in Prefect's UI asks for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
 
-    study: str = Field(default=ALL, description="Name of a study, or `all`.")
-    math: RestEmConfig = Field(
-        default_factory=lambda: load_config("study-math"),
-        title="Runs on math problems",
-        description="What the arms on math problems are changes of.",
-    )
-    code: RestEmConfig = Field(
-        default_factory=lambda: load_config("study-code"),
-        title="Runs on programs",
-        description="What the arms on programs are changes of.",
-    )
-    tasks: list[str] = Field(
-        default=["math", "code"],
-        min_length=1,
-        description="Arms on math problems, on programs, or both.",
+    study: str = Field(
+        default=ALL,
+        description="A study of the paper's experiments, or all of them.",
+        json_schema_extra={"enum": [ALL, *names()]},
     )
     seeds: int = Field(
         default=5, ge=1, le=1000, description="Runs of each arm, with seeds 1, 2 and so on."
+    )
+    math: str = Field(
+        default="study-math",
+        description="What arms on math problems are changes of: a TOML file or a name in configs/; "
+        "empty: leave these arms out.",
+    )
+    code: str = Field(
+        default="study-code",
+        description="The same for arms on programs.",
+    )
+    changes: list[str] = Field(
+        default=[],
+        max_length=100,
+        description="Fields to change in every arm, such as sampling.samples=16.",
     )
     student: str = Field(
         default="embedded:mini-math",
@@ -68,50 +64,72 @@ class StudyConfig(BaseModel):
     @field_validator("study")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value != ALL:
-            try:
-                find(value)
-            except UserError as error:
-                raise ValueError(str(error).partition(": ")[2]) from None
+        if value not in (ALL, *names()):
+            raise ValueError(f"{value}: expected {ALL} or one of: {', '.join(names())}")
         return value
 
-    @field_validator("tasks")
-    @classmethod
-    def _tasks(cls, value: list[str]) -> list[str]:
-        if set(value) - {"math", "code"}:
-            raise ValueError(f"expected math, code or both, not {value}")
-        return value
+    @model_validator(mode="after")
+    def _of_their_tasks(self) -> StudyConfig:
+        if not self.math and not self.code:
+            raise ValueError("math and code are both empty; expected a configuration for one")
+        for task in ("math", "code"):
+            if path := getattr(self, task):
+                try:
+                    found = task_of(load_config(path, self.changes))
+                except UserError as error:
+                    raise ValueError(f"{task}: {error}") from None
+                if found != task:
+                    raise ValueError(f"{task}: {path} has {found} problems; expected {task}")
+        return self
+
+    @cached_property
+    def bases(self) -> Bases:
+        """What arms are changes of; of a task that is left out, the embedded one."""
+        math, code = self.math or "study-math", self.code or "study-code"
+        return Bases(
+            load_config(math, self.changes if self.math else []),
+            load_config(code, self.changes if self.code else []),
+            self.student,
+        )
 
     @property
     def studies(self) -> list[Study]:
-        """What is asked for, in the order in which each can use most of what came before."""
+        """What is asked for, small ones first."""
         found = [find(name) for name in (names() if self.study == ALL else [self.study])]
-        return sorted(found, key=lambda study: (len(study.arms(self.bases)), study.name))
-
-    @property
-    def bases(self) -> Bases:
-        """What arms are changes of."""
-        return Bases(self.math, self.code, self.student)
+        some = [study for study in found if self.arms(study)]
+        return sorted(some, key=lambda study: (len(self.arms(study)), study.name))
 
     @property
     def run_id(self) -> str:
         """Name plus a hash of what decides the results."""
-        recipe = {
-            "bases": [self.math.run_id, self.code.run_id, self.student],
-            "seeds": self.seeds,
-            "tasks": sorted(self.tasks),
-        }
-        return f"study-{self.study}-{digest_of(recipe)[:8]}"
+        bases = [
+            self.math and self.bases.math.run_id,
+            self.code and self.bases.code.run_id,
+            self.student,
+        ]
+        return f"study-{self.study}-{digest_of({'bases': bases, 'seeds': self.seeds})[:8]}"
+
+    @property
+    def resources(self) -> Resources:
+        """Where and how fast, for all arms: engines and checkers are shared."""
+        return (self.bases.math if self.math else self.bases.code).resources
 
     @property
     def sandbox(self) -> Json | None:
-        """What the study's runs need of the sandbox."""
+        """What the studies' runs need of the sandbox."""
         code = any(arm.task == "code" for study in self.studies for arm in self.arms(study))
-        return self.code.sandbox if code else None
+        return self.bases.code.sandbox if code else None
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every field that may name a file or a folder, and what it names."""
+        own = [("math", self.math), ("code", self.code), ("student", self.student)]
+        return [*own, *self.bases.math.places, *self.bases.code.places]
 
     def arms(self, study: Study) -> list[Arm]:
         """The arms of a study that are on the tasks asked for."""
-        return [arm for arm in study.arms(self.bases) if arm.task in self.tasks]
+        asked = {task for task in ("math", "code") if getattr(self, task)}
+        return [arm for arm in study.arms(self.bases) if arm.task in asked]
 
     def run_of(self, arm: Arm, seed: int) -> RestEmConfig:
         """The configuration of one run.
@@ -119,7 +137,7 @@ class StudyConfig(BaseModel):
         Raises:
             UserError: the arm's changes do not fit the configuration.
         """
-        base = self.math if arm.task == "math" else self.code
+        base = self.bases.math if arm.task == "math" else self.bases.code
         raw: dict[str, Any] = base.model_dump()
         for key, value in {"seed": seed, **arm.changes}.items():
             *parts, last = key.split(".")
@@ -130,6 +148,11 @@ class StudyConfig(BaseModel):
         return parse(RestEmConfig, raw, f"arm {arm.name!r}")
 
 
+def task_of(config: RestEmConfig) -> str:
+    """What a configuration's problems are of."""
+    return "code" if config.data.train in CODE_SETS else "math"
+
+
 def load_study(
     study: str, configs: list[str], seeds: int, student: str, changes: list[str]
 ) -> StudyConfig:
@@ -137,24 +160,23 @@ def load_study(
 
     Args:
         study: Its name, or `all`.
-        configs: Files or names of run configurations; empty: the embedded tasks.
+        configs: Files or names of run configurations, at most one for each task; empty: the
+            embedded tasks.
         seeds: Runs of each arm.
         student: Smaller base policy; empty: the default.
-        changes: `key=value` for every configuration.
+        changes: `key=value` for every arm.
 
     Raises:
         UserError: naming the file or field and what was expected.
     """
-    if study != ALL:
-        find(study)
-    raw: dict[str, Any] = {"study": study, "seeds": seeds}
+    raw: dict[str, Any] = {"study": study, "seeds": seeds, "changes": changes}
     if student:
         raw["student"] = student
-    for path in configs or ["study-math", "study-code"]:
-        config = load_config(path, changes)
-        task = "code" if config.data.train in CODE_SETS else "math"
-        if task in raw:
+    if configs:
+        raw |= {"math": "", "code": ""}
+    for path in configs:
+        task = task_of(load_config(path, changes))
+        if raw[task]:
             raise UserError(f"--config {path}: a second one for {task}; expected one for each task")
-        raw[task] = config
-    raw["tasks"] = [task for task in ("math", "code") if task in raw]
+        raw[task] = path
     return parse(StudyConfig, raw, "study")

@@ -38,10 +38,9 @@ FACTS = "study.json"
 def study(config: StudyConfig) -> Json:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():
-        check_places([*config.math.places, *config.code.places, ("student", config.student)])
-    resources = config.math.resources
+        check_places(config.places)
     with session(
-        config.run_id, config.model_dump(), resources, config.sandbox, FLOW, brief=True
+        config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW, brief=True
     ) as caller:
         shared = SharedCaller(caller)
         done = [_study(config, one, shared, caller) for one in config.studies]

@@ -38,7 +38,8 @@ def write_gallery(facts: list[Json], folder: Path) -> Path:
             lines.append(f"![{figure['title']}]({name})")
         lines += ["", "| the paper | here | result |", "|---|---|---|"]
         lines += [f"| {c['paper']} | {c['here']} | {c['sentence']} |" for c in one["claims"]]
-        lines += ["", f"`restem study {one['study']} --seeds {one['seeds']}` · {_cost(one)}"]
+        lines += ["", *(f"Warning: {text}.\n" for text in one["warnings"])]
+        lines += [f"`restem study {one['study']} --seeds {one['seeds']}` · {_cost(one)}"]
     page = folder / "README.md"
     page.write_text("\n".join(lines) + "\n")
     return page
@@ -63,6 +64,6 @@ def _cost(one: Json) -> str:
     samples, seconds = one["account"]["samples"], one["account"]["seconds"]
     return (
         f"{len(one['arms'])} arms × {one['seeds']} seeds; by itself {samples['asked']:,.0f} "
-        f"samples and {seconds['asked']:,.0f} s of work, of which {samples['shared']:,.0f} samples and "
-        f"{seconds['shared']:,.0f} s were shared"
+        f"samples and {seconds['asked']:,.0f} s of work, of which {samples['shared']:,.0f} "
+        f"samples and {seconds['shared']:,.0f} s were shared"
     )

@@ -10,7 +10,7 @@ from flows.report_page import Page, picture, plain, render_page
 from flows.report_part import Part, charts
 from flows.report_view import tile
 from flows.study.config import StudyConfig
-from flows.study.design import Arm, Study, of
+from flows.study.design import Arm, Study, gain, of
 from flows.study.results import Json, Judged, Results, judge
 from flows.study.sharing import Account
 
@@ -24,6 +24,8 @@ SHOWN = {
     "maj@8": "maj@8",
     "transfer": "transfer",
 }
+# Sizes at which pass@k is held against the base's.
+CROSSING = (1, 2, 4, 8, 16, 32, 64)
 FOOTER = (
     "Intervals are 95% intervals of Student's t over seeds, all tested on the same problems: they "
     "say how far a number would move with other samples and another order of training. Agreement "
@@ -47,6 +49,21 @@ class Finished:
         found = [judge(claim, self.results) for claim in self.study.claims]
         return [one for one in found if one.mean is not None]
 
+    @cached_property
+    def warnings(self) -> list[str]:
+        """Where a pass@k of an arm's last policy lies below its base's, beyond chance."""
+        found = []
+        for arm in (arm.name for arm in self.arms):
+            for k in CROSSING:
+                change = self.results.mean(gain(arm, f"pass@{k}"))
+                if change is not None and change.problems > 1 and change.high < 0:
+                    found.append(
+                        f"{arm}: pass@{k} of the last policy is below the base's: "
+                        f"{100 * change.value:+.1f} points "
+                        f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
+                    )
+        return found
+
     def to_json(self) -> Json:
         """What a gallery shows of it."""
         return {
@@ -65,6 +82,7 @@ class Finished:
                 }
                 for one in self.judged
             ],
+            "warnings": self.warnings,
             "figures": [
                 {"title": figure.title, "svg": figure.svg}
                 for figure in (draw(self.results, True) for draw in self.study.figures)
@@ -79,7 +97,7 @@ def words(one: Finished) -> list[str]:
     lines = [f"{one.study.name}: {reuse(one.account)}"]
     for found in one.judged:
         lines += [f"  {found.claim.here}", f"    {found.sentence}"]
-    return lines
+    return lines + [f"  warning: {text}" for text in one.warnings]
 
 
 def reuse(account: Account) -> str:
@@ -91,7 +109,8 @@ def reuse(account: Account) -> str:
     return (
         f"{samples.made:,.0f} of {samples.asked:,.0f} samples drawn now, {100 * reused:.0f}% "
         f"reused ({samples.shared:,.0f} shared by its runs or studies before it, "
-        f"{samples.found:,.0f} in the store); {seconds.made:,.0f} of {seconds.asked:,.0f} s of work; {account.wall:.0f} s"
+        f"{samples.found:,.0f} in the store); {seconds.made:,.0f} of {seconds.asked:,.0f} s of "
+        f"work; {account.wall:.0f} s"
     )
 
 
@@ -108,6 +127,7 @@ def page(one: Finished, config: StudyConfig) -> str:
             headline=one.study.title,
             lead=[one.study.question],
             tiles=[tile(f"{agreed} of {len(one.judged)}", "of the paper's claims agree here")],
+            warnings=one.warnings,
             rows=[
                 [Part("The paper's claims", table={"head": CLAIMS, "rows": _claims(one)})],
                 *rows,
@@ -189,7 +209,7 @@ def _cell(results: Results, arm: str, metric: str) -> str:
 def _design(one: Finished, config: StudyConfig) -> Part:
     rows = []
     for arm in one.arms:
-        base = config.math if arm.task == "math" else config.code
+        base = config.bases.math if arm.task == "math" else config.bases.code
         changes = ", ".join(f"{key} = {value}" for key, value in arm.changes.items())
         rows.append([arm.name, base.name, changes or "as it is"])
     return Part(

@@ -65,8 +65,8 @@ class Results:
             counts = now["selection"]
             return counts["correct"] / counts["samples"] if counts else None
         if metric == "rows":
-            before = run[at - 1] if len(run) > 1 and at else None
-            return before and before["selection"] and before["selection"]["kept"]
+            before = run[at - 1] if len(run) > 1 and at else {}
+            return (before.get("selection") or {}).get("kept")
         return now["metrics"].get(metric, {}).get("value")
 
     def mean(self, quantity: Quantity) -> Interval | None:
