@@ -80,6 +80,8 @@ class StudyConfig(BaseModel):
                     raise ValueError(f"{task}: {error}") from None
                 if found != task:
                     raise ValueError(f"{task}: {path} has {found} problems; expected {task}")
+        if not self.studies:
+            raise ValueError(f"{self.study} has no arms on these problems; expected the other task")
         return self
 
     @cached_property
