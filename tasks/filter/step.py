@@ -71,7 +71,8 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
     samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
     total = call.inputs["samples"].rows
-    grader = runtime.grader(call.settings.get("sandbox"), call.settings.get("checker", ""))
+    how = call.settings
+    grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), how.get("score", "correct"))
     seconds: list[float] = []
     correct = 0
 
