@@ -118,19 +118,13 @@ class RestEmConfig(BaseModel):
             ("resources.store", self.resources.store),
         ]
 
-    def recipe(self) -> Json:
-        """All but the resources, as it stands in keys: without later fields at their default."""
-        recipe = self.model_dump(exclude={"resources"})
-        for name in recipe:
-            if isinstance(section := getattr(self, name), Section):
-                recipe[name] = section.recipe()
-        return recipe
-
     @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
-        recipe = self.recipe()
-        del recipe["name"], recipe["fresh_seed"]
+        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
+        for name in recipe:
+            if isinstance(section := getattr(self, name), Section):
+                recipe[name] = section.recipe()
         if not self.review:  # without reviews a run is the one that it was before there were any
             del recipe["review"]
         return f"{self.name}-{digest_of(recipe)[:8]}"

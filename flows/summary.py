@@ -47,7 +47,7 @@ def report_call(config: RestEmConfig, outcome: Outcome) -> Call:
                 inputs[f"{name} {kind} verdicts {number}"] = verdict
     settings = {
         "run": config.run_id,
-        "config": config.recipe(),
+        "config": config.model_dump(exclude={"resources"}),
         "warnings": outcome.warnings,
     }
     return Call(write_report, "report", settings, inputs)

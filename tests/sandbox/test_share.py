@@ -45,7 +45,13 @@ def test_the_reward_is_the_share_of_tests_passed_whichever_they_are(pool: Sandbo
         (ECHO, "n = int(input())\nassert n\nprint(n)", 5 / 6, "runtime_error", 0),
         # Each test has a time limit of its own, and what follows is run all the same.
         (ECHO, "n = int(input())\nwhile n == 2: pass\nprint(n)", 5 / 6, "time_limit", 2),
-        (ECHO, "n = int(input())\n1 / (n - 1)\nprint(n if n < 5 else 0)", 4 / 6, "runtime_error", 1),
+        (
+            ECHO,
+            "n = int(input())\n1 / (n - 1)\nprint(n if n < 5 else 0)",
+            4 / 6,
+            "runtime_error",
+            1,
+        ),
         (ECHO, "print(input()", 0.0, "compile_error", 0),
         (ECHO, "  \n", 0.0, "no_answer", -1),
     ],

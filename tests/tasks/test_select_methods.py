@@ -1,4 +1,4 @@
-"""What selection does for the methods beside ReST^EM: thresholds, the best only, human solutions."""
+"""Selection for the methods beside ReST^EM: thresholds, the best only, human solutions."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ def test_of_rewards_of_0_and_1_best_is_all_that_is_right(tmp_path: Path, drawn) 
 def test_human_gives_a_solved_problem_its_own_solution_once(tmp_path: Path, drawn) -> None:
     shards, known = made(tmp_path, drawn)
     rows, counts = run(shards, known, select="human", cap=4)
-    solved = [
-        name for name, found in enumerate(drawn) if any(reward == 1.0 for reward, _ in found)
-    ]
+    solved = [name for name, found in enumerate(drawn) if any(reward == 1.0 for reward, _ in found)]
     assert [(row["problem_id"], row["completion"]) for row in rows] == [
         (f"p{name}", f"by hand: p{name}") for name in solved if name % 2 == 0
     ]
