@@ -16,6 +16,7 @@ from flows.bench.resume import SMALL
 from flows.config import CONFIGS, RestEmConfig, load_config, parse
 from flows.direct import DirectCaller
 from flows.loop import Loop, Outcome
+from flows.report import render
 from flows.summary import report_call, summarise
 from sandbox.image import build, find_image
 from sandbox.pool import NoEngine, connect
@@ -72,7 +73,7 @@ def tasks_with_an_unreachable_test(tmp_path_factory: pytest.TempPathFactory) -> 
         pytest.skip(str(error))
     path = tmp_path_factory.mktemp("apps") / "apps.jsonl"
     with path.open("w") as file:
-        for split, step in (("train", 50), ("test", 80)):
+        for split, step in (("train", 80), ("test", 120)):
             for row in itertools.islice(load_split(split), 0, None, step):
                 tests = json.loads(row["reference"])["tests"]
                 asked = {
@@ -88,8 +89,8 @@ def tasks_with_an_unreachable_test(tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def rest_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield tmp_path_factory.mktemp("rest")
+def rest_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rest")
 
 
 @pytest.fixture(params=["last", "base"])
@@ -163,10 +164,16 @@ def test_the_report_counts_what_every_improve_step_cost(rest: Ran) -> None:
     assert [steps[number, "select"] for number in (1, 2)] == [2, 2]
 
 
+def test_a_sample_with_some_reward_is_not_called_correct(rest: Ran) -> None:
+    page = render(summarise(report_call(rest.config, rest.outcome), rest.store))
+    assert "share accepted" in page and "too little reward" in page
+    assert "share correct" not in page
+    note = rest.store.manifest(rest.outcome.iterations[0].selection)["stats"]["note"]
+    assert "accepted" in note and "correct" not in note
+
+
 # ---- teacher, greedy ----
-def test_a_teachers_samples_train_the_policy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_teachers_samples_train_the_policy() -> None:
     changes = (
         "model.base=embedded:tiny-code",
         "sampling.teacher=embedded:tiny-math",
@@ -193,7 +200,7 @@ def test_a_teachers_samples_train_the_policy(
     assert now.drawn.samples == before.drawn.samples
 
 
-def test_star_draws_one_greedy_solution(tmp_path: Path) -> None:
+def test_star_draws_one_greedy_solution() -> None:
     changes = ("data.train_limit=16", "data.test_limit=8", "data.validation=4", "iterations=1")
     evaluation = ("evaluation.samples=1", "evaluation.pass_k=[1]", "evaluation.majority=[]")
     ran = Ran(load_config("star", [*changes, *evaluation, *QUIET]))
