@@ -235,6 +235,8 @@ def short_finetune(
 
 def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
     """For each probed problem the share of its samples that would become training rows."""
+    rules = work.config.filter
+    least = min(rules.thresholds, default=rules.min_reward)
     texts: dict[str, list[str | None]] = {}
     for shards in whole:
         for sample, verdict in zip(shards.samples, shards.verdicts, strict=True):
@@ -243,8 +245,8 @@ def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
                 read_rows(work.store.path(verdict) / VERDICTS),
                 strict=True,
             ):
-                good = judged["reward"] >= work.config.filter.min_reward
-                if work.config.filter.finished_only and row["finish"] == "length":
+                good = judged["reward"] >= least
+                if rules.finished_only and row["finish"] == "length":
                     good = False
                 texts.setdefault(row["problem_id"], []).append(
                     " ".join(row["text"].split()) if good else None
@@ -253,7 +255,7 @@ def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
     shares = []
     for found in texts.values():
         taken = [text for text in found[:most] if text is not None]
-        kept = len(set(taken)) if work.config.filter.dedup == "exact" else len(taken)
+        kept = len(set(taken)) if rules.dedup == "exact" else len(taken)
         shares.append(kept / min(len(found), most))
     return tuple(shares)
 

@@ -71,7 +71,8 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
     samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
     total = call.inputs["samples"].rows
-    grader = runtime.grader(call.settings.get("sandbox"), call.settings.get("checker", ""))
+    how = call.settings
+    grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), how.get("score", "correct"))
     seconds: list[float] = []
     correct = 0
 
@@ -139,10 +140,11 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     template = load_template(call.hints["template"], settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
+    rules = FilterSettings(**settings)
     rows, counts = select(
         _shards(call, runtime),
         list(read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")),
-        FilterSettings(**settings),
+        rules,
         seed,
         lambda problem: template.render(problem["question"], shots, problem["subject"]),
         adaptive=adaptive,
@@ -150,8 +152,9 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.rows = write_rows(draft.path / ROWS, TRAINING, rows)
     facts = counts.to_json()
     (draft.path / "counts.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+    accepted = "accepted" if rules.score == "tests" else "correct"
     draft.stats["note"] = (
-        f"{facts['samples']:,} samples, {facts['correct']:,} correct, {draft.rows:,} rows kept"
+        f"{facts['samples']:,} samples, {facts['correct']:,} {accepted}, {draft.rows:,} rows kept"
     )
 
 
