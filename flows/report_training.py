@@ -83,11 +83,13 @@ def fates(view: View) -> Part:
 def filter_table(view: View) -> Part:
     """The counts of every rule."""
     drawn = [now for now in view.iterations if now.get("selection")]
+    paired = any("pairs" in now["selection"] for now in drawn)
     columns = {
         "samples": "samples drawn",
         "correct": "correct",
         **{key: f"dropped: {text}" for key, text in FATES.items() if key != "kept"},
         "kept": "kept for training",
+        **({"pairs": "pairs with a wrong sample"} if paired else {}),
         "problems": "problems",
         "problems_solved": "problems with a correct sample",
     }
