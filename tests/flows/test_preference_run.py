@@ -27,18 +27,19 @@ CHANGES = (
 def test_a_run_by_preference_goes_through_and_is_found_again(server: str, tmp_path: Path) -> None:
     restem = Restem(tmp_path / "home", server)
     steps = restem.demo(*CHANGES)
-    status = restem.status()
     (made,) = [step for step in steps if step["step"] == "select"]
-    rows = pq.read_table(restem.home / "store" / made["artifact"] / "rows.parquet").to_pylist()
-    found = status["iterations"][0]["selection"]
-    assert found["pairs"] == len(rows) == made["rows"] > 0
-    assert found["pairs"] <= found["kept"]
-    assert status["iterations"][1]["finetune"]["rows"] == len(rows)
+    (trained,) = [step for step in steps if step["step"] == "finetune"]
+    store = restem.home / "store"
+    rows = pq.read_table(store / made["artifact"] / "rows.parquet").to_pylist()
+    counts = json.loads((store / made["artifact"] / "counts.json").read_text())
+    facts = json.loads((store / trained["artifact"] / "training.json").read_text())
+    assert 0 < counts["pairs"] == len(rows) == facts["rows"] <= counts["kept"]
     (page,) = restem.home.glob("runs/*/report.html")
     assert "pairs with a wrong sample" in page.read_text()
 
-    traced = json.loads(restem("trace", "latest", "0", "--json"))
-    assert rows[0]["completion"] in json.dumps(traced, ensure_ascii=False)
+    chain = json.loads(restem("trace", "latest", "0", "--json"))
+    assert chain["verdict"]["status"] == "correct"
+    assert chain["training row"]["rejected"] == rows[0]["rejected"] != rows[0]["completion"]
 
     assert {step["state"] for step in restem.demo(*CHANGES)} == {"Cached"}
 
