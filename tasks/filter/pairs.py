@@ -154,10 +154,11 @@ def _gather(
             found.setdefault(name, [])
         # A partly right program may count as accepted, and then it is not a wrong one.
         below = np.asarray(verdict.column("reward")) < np.float32(settings.min_reward)
+        looked = np.asarray(sample.column("index")) < (settings.first or np.inf)
         judged = np.isin(np.array(verdict.column("status").to_pylist()), WRONG)
         finished = np.array(sample.column("finish").to_pylist()) == "stop"
         texts, indices = sample.column("text"), sample.column("index")
-        for row in np.flatnonzero(below & judged & finished).tolist():
+        for row in np.flatnonzero(below & looked & judged & finished).tolist():
             digest = plain_digest(texts[row].as_py())
             one = Candidate(indices[row].as_py(), digest, 0.0, number, start + row)
             found[names[row]].append(one)

@@ -118,6 +118,14 @@ def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_shards(many):
     assert _names(run(shards, problems, seed=1, cap=3)[0]) != made
 
 
+def test_neither_side_looks_past_the_first_samples(many):
+    shards, problems, _ = many
+    made, counts = run(shards, problems, first=5)
+    assert len(made) > 20
+    assert max(max(row["index"], row["rejected_index"]) for row in made) == 4
+    assert counts["samples"] == 40 * 5
+
+
 @pytest.mark.parametrize("status", NOTHING_SAID)
 def test_a_verdict_that_says_nothing_of_a_sample_rejects_none(tmp_path, status):
     found = [shard(tmp_path, [sample("a", 0), sample("a", 1, status)])]
