@@ -91,11 +91,13 @@ def filter_table(view: View) -> Part:
     """The counts of every rule."""
     drawn = [now for now in view.iterations if now.get("selection")]
     article = "an" if view.accepted[0] == "a" else "a"
+    paired = any("pairs" in now["selection"] for now in drawn)
     columns = {
         "samples": "samples drawn",
         "correct": view.accepted,
         **{key: f"dropped: {text}" for key, text in _fates(view).items() if key != "kept"},
         "kept": "kept for training",
+        **({"pairs": "pairs with a wrong sample"} if paired else {}),
         "problems": "problems",
         "problems_solved": f"problems with {article} {view.accepted} sample",
     }

@@ -23,7 +23,7 @@ from tasks.finetune.step import finetune_call
 from tasks.finetune.trainer import micro_batch
 from tasks.generate.step import FILE
 from tasks.prompts import load_template
-from tasks.rows import TRAINING, Row, read_rows, write_rows
+from tasks.rows import PAIR, TRAINING, Row, read_rows, write_rows
 from tasks.runtime import Runtime
 from tasks.steps import Call, step
 
@@ -58,6 +58,7 @@ class Together:
 def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Training rows from samples, right or wrong: what matters here is how long they are."""
     template = load_template(call.hints["template"])
+    schema = PAIR if call.settings["improve"] == "dpo" else TRAINING
     problems = {
         row["id"]: row
         for row in read_rows(runtime.store.path(call.context["problems"]) / "problems.parquet")
@@ -76,9 +77,12 @@ def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
                 "problem_id": sample["problem_id"],
                 "index": sample["index"],
                 "samples": call.inputs["samples"].key,
+                "rejected": sample["text"],  # the columns of a pair are left out of a plain row
+                "rejected_index": sample["index"],
+                "rejected_samples": call.inputs["samples"].key,
             }
 
-    draft.rows = write_rows(draft.path / "rows.parquet", TRAINING, rows())
+    draft.rows = write_rows(draft.path / "rows.parquet", schema, rows())
 
 
 def draw_shards(
@@ -178,7 +182,12 @@ def short_finetune(
         Call(
             probe_rows,
             "rows of the probe",
-            {"rows": _within(ROWS, TRAINING_SECONDS, each), "shots": shots, "seed": work.seed},
+            {
+                "rows": _within(ROWS, TRAINING_SECONDS, each),
+                "shots": shots,
+                "seed": work.seed,
+                "improve": settings.improve,
+            },
             {"samples": whole[0].samples[0]},
             {"template": config.model.prompt},
             {"problems": work.problems},
