@@ -13,6 +13,10 @@ only in words, or in the order of operations that commute, never stand on two si
 A question has at most thirteen words, so that two questions never share a run of thirteen, the
 size at which `select` takes a training problem for a copy of a test problem, unless they are one.
 Every operation of a task changes the result of some of its tests, so none can be left out.
+
+The `solution` of a row stands for a program that a person wrote. It is made by a program like all
+else here: right, and always in one way, with a function, which is none of those of the shipped base
+model (models/make_tiny_code.py). It has none of the variety of real people.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.problems.code_tasks import KEEPS, LIST, NUMBERS, TABLES, Step, Task, stepwise
+from tasks.problems.code_tasks import KEEPS, LIST, NUMBERS, TABLES, Step, Task, in_function
 from tasks.problems.source import check_generated
 from tasks.rows import Row
 
@@ -101,9 +105,18 @@ def stream(share: str, *, seed: int) -> Iterator[Problem]:
         yield _problem(rng, draw(rng, level, share))
 
 
-def draw(rng: random.Random, level: str, share: str) -> Task:
-    """Draw a task of a level and share of which every operation matters."""
-    kind, count = SHAPES[level]
+def draw(
+    rng: random.Random, level: str, share: str, shape: tuple[str, int] | None = None
+) -> Task:
+    """Draw a task of which every operation matters.
+
+    Args:
+        rng: Where chance comes from.
+        level: Of the task.
+        share: The side on which it has to stand.
+        shape: What is read and the number of operations; by default as its level has them.
+    """
+    kind, count = shape or SHAPES[level]
     while True:
         steps = []
         for _ in range(count):
@@ -160,12 +173,17 @@ def tests_of(rng: random.Random, task: Task) -> tuple[tuple[str, str], ...]:
             return tuple((text, task.run(values) + "\n") for text, values in drawn.items())
 
 
+def told(rng: random.Random, task: Task) -> list[str]:
+    """Each operation in words, such as `times 3`."""
+    words = [rng.choice(TABLES[task.kind][step.name].words) for step in task.steps]
+    return [
+        f"{said} {step.operand}".strip() for said, step in zip(words, task.steps, strict=True)
+    ]
+
+
 def in_words(rng: random.Random, task: Task) -> str:
-    """Put a task into words: at most thirteen of them."""
-    parts = []
-    for step in task.steps:
-        words = rng.choice(TABLES[task.kind][step.name].words)
-        parts.append(f"{words} {step.operand}".strip())
+    """Put a task into words: at most thirteen of them, for up to three operations."""
+    parts = told(rng, task)
     read, show = rng.choice(READ), rng.choice(PRINT)
     if task.kind == LIST:
         return f"{read} list x: {', '.join(parts)}; {show} it."
@@ -200,7 +218,7 @@ def _row(problem: Problem, split: str, index: int) -> Row:
         "domain": "code",
         "question": problem.question,
         "reference": json.dumps({"tests": tests}),
-        "solution": stepwise(problem.task),
+        "solution": in_function(problem.task),
         "level": problem.task.level,
         "subject": problem.task.kind,
         "split": split,
