@@ -94,7 +94,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
             task = draw(rng, level, split)
             name = behaviour(task)
             if name not in seen:
-                yield _row(_problem(rng, task), split, len(seen))
+                yield row(_problem(rng, task), "synthetic_code", split, len(seen))
                 seen.add(name)
 
 
@@ -105,9 +105,7 @@ def stream(share: str, *, seed: int) -> Iterator[Problem]:
         yield _problem(rng, draw(rng, level, share))
 
 
-def draw(
-    rng: random.Random, level: str, share: str, shape: tuple[str, int] | None = None
-) -> Task:
+def draw(rng: random.Random, level: str, share: str, shape: tuple[str, int] | None = None) -> Task:
     """Draw a task of which every operation matters.
 
     Args:
@@ -176,9 +174,7 @@ def tests_of(rng: random.Random, task: Task) -> tuple[tuple[str, str], ...]:
 def told(rng: random.Random, task: Task) -> list[str]:
     """Each operation in words, such as `times 3`."""
     words = [rng.choice(TABLES[task.kind][step.name].words) for step in task.steps]
-    return [
-        f"{said} {step.operand}".strip() for said, step in zip(words, task.steps, strict=True)
-    ]
+    return [f"{said} {step.operand}".strip() for said, step in zip(words, task.steps, strict=True)]
 
 
 def in_words(rng: random.Random, task: Task) -> str:
@@ -188,6 +184,28 @@ def in_words(rng: random.Random, task: Task) -> str:
     if task.kind == LIST:
         return f"{read} list x: {', '.join(parts)}; {show} it."
     return f"{read} {'a, b' if task.two else 'a'}: a {', '.join(parts)}; {show} it."
+
+
+def row(problem: Problem, name: str, split: str, index: int) -> Row:
+    """The row of a problem.
+
+    Args:
+        problem: What it is made of.
+        name: Of the data set.
+        split: Of the data set.
+        index: Its place in the split.
+    """
+    tests = [{"input": given, "output": output} for given, output in problem.tests]
+    return {
+        "id": f"{name}/{split}/{index:05d}",
+        "domain": "code",
+        "question": problem.question,
+        "reference": json.dumps({"tests": tests}),
+        "solution": in_function(problem.task),
+        "level": problem.task.level,
+        "subject": problem.task.kind,
+        "split": split,
+    }
 
 
 def _problem(rng: random.Random, task: Task) -> Problem:
@@ -209,17 +227,3 @@ def _sensible(task: Task) -> bool:
         return names[-1] not in ("largest", "smallest") or not KEEPS & set(names)
     # What is left of a negative number is a matter of taste.
     return not any(name in ("div", "mod") and "minus" in names[:i] for i, name in enumerate(names))
-
-
-def _row(problem: Problem, split: str, index: int) -> Row:
-    tests = [{"input": given, "output": output} for given, output in problem.tests]
-    return {
-        "id": f"synthetic_code/{split}/{index:05d}",
-        "domain": "code",
-        "question": problem.question,
-        "reference": json.dumps({"tests": tests}),
-        "solution": in_function(problem.task),
-        "level": problem.task.level,
-        "subject": problem.task.kind,
-        "split": split,
-    }

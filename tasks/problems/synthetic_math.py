@@ -135,16 +135,30 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """
     check_generated("synthetic_math", split, source)
     for index, problem in enumerate(itertools.islice(stream(split, seed=0), SIZES[split])):
-        yield {
-            "id": f"synthetic_math/{split}/{index:05d}",
-            "domain": "math",
-            "question": problem.question,
-            "reference": str(problem.sum.totals[-1]),
-            "solution": by_hand(problem),
-            "level": problem.sum.level,
-            "subject": "bags" if SHAPES[problem.sum.level].bags else "changes",
-            "split": split,
-        }
+        subject = "bags" if SHAPES[problem.sum.level].bags else "changes"
+        yield row(problem, "synthetic_math", split, index, subject)
+
+
+def row(problem: Problem, name: str, split: str, index: int, subject: str) -> Row:
+    """The row of a problem.
+
+    Args:
+        problem: What it is made of.
+        name: Of the data set.
+        split: Of the data set.
+        index: Its place in the split.
+        subject: Its kind.
+    """
+    return {
+        "id": f"{name}/{split}/{index:05d}",
+        "domain": "math",
+        "question": problem.question,
+        "reference": str(problem.sum.totals[-1]),
+        "solution": by_hand(problem),
+        "level": problem.sum.level,
+        "subject": subject,
+        "split": split,
+    }
 
 
 def stream(share: str, *, seed: int) -> Iterator[Problem]:

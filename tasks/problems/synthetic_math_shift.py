@@ -44,16 +44,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
             if problem.sum.share != "test" or problem.question in seen:
                 continue
             seen.add(problem.question)
-            yield {
-                "id": f"{NAME}/test/{index:05d}",
-                "domain": "math",
-                "question": problem.question,
-                "reference": str(problem.sum.totals[-1]),
-                "solution": base.by_hand(problem),
-                "level": problem.sum.level,
-                "subject": subject,
-                "split": split,
-            }
+            yield base.row(problem, NAME, split, index, subject)
             index += 1
 
 
