@@ -13,6 +13,7 @@ import typer
 
 from flows.cli_audit import audit
 from flows.cli_capacity import capacity
+from flows.cli_compare import compare
 from flows.cli_evaluate import evaluate
 from flows.cli_ops import down, serve, up
 from flows.cli_run import demo, resume, review, run
@@ -37,6 +38,7 @@ app.command()(resume)
 app.command()(review)
 app.command()(audit)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(capacity)
 app.command()(study)
 app.command()(execute)

@@ -1,38 +1,82 @@
-"""An evaluation's two policies compared on each benchmark, and what of it deserves a warning."""
+"""Two policies compared on the same problems, and what of it deserves a warning.
+
+Of an evaluation on each of its benchmarks, of runs (flows/compare.py) on their test problems.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 from flows.evaluate_words import difference
 from flows.report_words import as_interval, shown_reference
 from tasks.artifacts import Json
 from tasks.evaluate.compare import solved_and_lost
-from tasks.evaluate.metrics import sampled_scores, scores
+from tasks.evaluate.metrics import Groups, sampled_scores, scores
 from tasks.evaluate.paired import differences, difficulty_bins, holm, mcnemar
+from tasks.rows import Row
 from tasks.settings import MeasureSettings
 
-if TYPE_CHECKING:
-    from flows.evaluate_summary import Result
-
 # Intervals are a property of the samples, so equal samples have equal intervals.
-_SEED = 0
+SEED = 0
+SHOWN = 10
 
 
-def compared(before: Result, after: Result, measure: Json) -> Json:
-    """The comparison of two policies on one benchmark (form: flows/evaluate_words.py)."""
+class Solved(Protocol):
+    """Problems with a policy's greedy solutions, its samples' verdicts and groups of answers."""
+
+    @property
+    def problems(self) -> list[Row]:
+        """The problems."""
+        ...
+
+    @property
+    def greedy(self) -> list[Row]:
+        """Greedy solutions with verdicts."""
+        ...
+
+    @property
+    def sampled(self) -> list[Row]:
+        """Verdicts on samples."""
+        ...
+
+    @property
+    def groups(self) -> Groups:
+        """Which samples gave equal answers; empty: no vote."""
+        ...
+
+
+def compared(
+    before: Solved,
+    after: Solved,
+    measure: Json,
+    *,
+    hard_for: Iterable[Row] | None = None,
+    shown: int = SHOWN,
+) -> Json:
+    """The comparison of two policies on one set of problems (form: flows/evaluate_words.py).
+
+    Args:
+        before: What one did.
+        after: What the other did, on the same problems.
+        measure: Which metrics, as MeasureSettings.
+        hard_for: Verdicts on the samples that say how hard a problem is; without them those of
+            `before`.
+        shown: Most problems of which the texts are kept, newly solved and newly lost each.
+    """
     settings = MeasureSettings(**measure)
-    how = (settings.bootstrap, settings.confidence, _SEED)
+    how = (settings.bootstrap, settings.confidence, SEED)
     greedy = scores(before.greedy), scores(after.greedy)
     metrics = [
         {"greedy": of, **sampled_scores(one.sampled, settings, one.groups or None)}
         for of, one in zip(greedy, (before, after), strict=True)
     ]
     found = differences(metrics[0], metrics[1], *how)
-    solved, lost = solved_and_lost(before.greedy, after.greedy, before.problems)
+    solved, lost = solved_and_lost(before.greedy, after.greedy, before.problems, shown)
     for item in (*solved, *lost):
         item["reference"] = shown_reference(item["reference"])
-    bins = difficulty_bins(scores(before.sampled), *greedy, *how)
+    drawn = before.sampled if hard_for is None else hard_for
+    bins = difficulty_bins(scores(drawn), *greedy, *how)
     return {
         "metrics": {name: value.to_json() for name, value in found.items()},
         "mcnemar": mcnemar(*greedy).to_json(),
@@ -59,7 +103,7 @@ def flags(results: Json, confidence: float) -> None:
             results["warnings"].append(
                 f"{name}: regression against {results['against']}: greedy "
                 f"{difference(found['metrics']['greedy'])} points"
-                + ("" if sure else f", not beyond chance for {len(tests)} benchmarks (Holm)")
+                + ("" if sure else f", not beyond chance for {len(tests)} comparisons (Holm)")
             )
         for k in found["crossing"]:
             if as_interval(found["metrics"][f"pass@{k}"]):

@@ -6,17 +6,18 @@ Made from the results alone (their form: flows/evaluate_words.py).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from flows.charts import Labels, Point, Series, bar_chart, line_chart
-from flows.evaluate_words import cell, difference, policy_name, results_rows, shown_metrics
+from flows.evaluate_words import cell, policy_name, results_rows, shown_metrics
 from flows.report_page import Page, picture, plain, render_page
+from flows.report_paired import BINS, TESTED, bins, changed, tested
 from flows.report_part import GREY, Part, charts
 from flows.report_view import tile
 from flows.report_words import (
     Json,
     as_interval,
     between,
+    flat,
     number,
     percent,
     point,
@@ -188,19 +189,8 @@ def _comparison(results: Json) -> Part:
     rows = []
     for one in results["benchmarks"]:
         if found := one["comparison"]:
-            test = found["mcnemar"]
-            rows.append(
-                [
-                    one["name"],
-                    difference(found["metrics"].get("greedy")),
-                    str(test["solved"]),
-                    str(test["lost"]),
-                    _p(test["p"]),
-                    _p(test["p_holm"]),
-                    "regression" if found["regression"] else "",
-                ]
-            )
-    head = ["", "greedy, points", "newly solved", "newly lost", "p", "p, Holm", ""]
+            rows.append([one["name"], *tested(found)])
+    head = ["", *TESTED]
     note = (
         "Paired bootstrap over the same problems; p of McNemar's exact test of newly solved "
         "against newly lost, and with Holm's correction for the number of benchmarks."
@@ -209,25 +199,11 @@ def _comparison(results: Json) -> Part:
     return Part("Against the other policy", note, table=table, kind="long").or_nothing()
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def _bins(results: Json) -> Part:
     rows = []
     for one in results["benchmarks"]:
-        for found in (one["comparison"] or {}).get("bins") or []:
-            rows.append(
-                [
-                    one["name"],
-                    found["bin"],
-                    str(found["problems"]),
-                    percent(found["before"]),
-                    percent(found["after"]),
-                    difference(found["difference"]),
-                ]
-            )
-    head = ["", "base solves, of its samples", "problems", "base", "policy", "difference, points"]
+        rows += [[one["name"], *cells] for cells in bins(one["comparison"] or {})]
+    head = ["", *BINS]
     note = (
         "Problems by how many of its samples the policy compared with gets right (figure 8 of the "
         "paper); before and after are greedy, which the bins were not made from."
@@ -270,33 +246,18 @@ def _endings(results: Json) -> Part:
 
 def _changes(results: Json, benchmark: Json) -> Part:
     found = benchmark["comparison"]
-    label = policy_name(results, benchmark["policies"][-1]["number"])
-    groups = []
-    for key, before, after in (("solved", "wrong", "right"), ("lost", "right", "wrong")):
-        marks = {"policy": label, "before_mark": before, "after_mark": after}
-        total = found["mcnemar"][key]
-        groups.append(
-            {
-                "title": f"Newly {key} ({total} in all, {len(found[key])} shown)",
-                "problems": [item | marks for item in found[key]],
-            }
-        )
+    names = [policy_name(results, policy["number"]) for policy in benchmark["policies"]]
+    groups = changed(found, names[0], names[-1])
     note = "Against the other policy, greedy. Open one to read both solutions."
     title = f"Newly solved and newly lost on {benchmark['name']}"
     return Part(title, note, groups=groups, kind="long")
 
 
 def _configuration(results: Json) -> Part:
-    rows = [[key, value] for key, value in _flat(results["config"])]
+    rows = [[key, value] for key, value in flat(results["config"])]
     return Part(
         "Configuration",
         table={"head": ["field", "value"], "rows": rows},
         kind="long",
         folded="Show all fields",
     )
-
-
-def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [row for key in value for row in _flat(value[key], f"{prefix}{key}.")]
-    return [(prefix.rstrip("."), str(value))]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from typing import Any
 
 from flows.charts import Labels, Point, Series, line_chart, nice_ticks, stacked_bars
 from flows.cost import each_rows
@@ -14,6 +12,7 @@ from flows.report_words import (
     Json,
     acceptance,
     duration,
+    flat,
     name,
     number,
     percent,
@@ -205,7 +204,7 @@ def cost(view: View) -> Part:
 
 def configuration(view: View) -> Part:
     """The whole recipe."""
-    rows = [[key, value] for key, value in _flat(view.config)]
+    rows = [[key, value] for key, value in flat(view.config)]
     return Part(
         "Configuration",
         table={"head": ["setting", "value"], "rows": rows} if rows else None,
@@ -224,11 +223,3 @@ def _thin(values: list[tuple[float, float]]) -> Iterable[tuple[float, float]]:
     for start in range(0, len(values), size):
         block = values[start : start + size]
         yield block[-1][0], sum(y for _, y in block) / len(block)
-
-
-def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value if isinstance(value, str) else json.dumps(value, default=str)

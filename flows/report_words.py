@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flows.charts import Point
@@ -137,3 +137,12 @@ def scrub(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [scrub(inner) for inner in value]
     return clean(value) if isinstance(value, str) else value
+
+
+def flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Fields of nested plain data with dotted names, values as JSON but for texts."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value if isinstance(value, str) else json.dumps(value, default=str)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from flows.config import RestEmConfig
 from flows.cost import costs
 from flows.loop import Iteration, Outcome, Shards
 from flows.report import markdown, render
+from flows.report_inputs import solutions, verdicts
 from flows.report_words import shown_reference
 from tasks.artifacts import ArtifactRef, Draft, Json, Store
 from tasks.costs import NAMES
@@ -73,8 +73,8 @@ def summarise(call: Call, store: Store) -> Json:
     questions = splits["test"]
     problems = {row["id"]: row for row in splits["train"]}
     numbers = sorted(int(name[1:].split()[0]) for name in inputs if name.endswith(" metrics"))
-    base = _rows(store, inputs, "p0 greedy")
-    drawn = list(_verdicts(store, inputs, "p0 sampled"))
+    base = solutions(store, inputs, "p0 greedy")
+    drawn = list(verdicts(store, inputs, "p0 sampled"))
     iterations = []
     for number in numbers:
         item = _read(store, inputs[f"p{number} metrics"], "metrics.json")
@@ -82,7 +82,7 @@ def summarise(call: Call, store: Store) -> Json:
         selection = inputs.get(f"p{number} selection")
         against_base = {}
         if number:
-            now = _rows(store, inputs, f"p{number} greedy")
+            now = solutions(store, inputs, f"p{number} greedy")
             against_base = _against_base(base, now, drawn, questions, settings)
         iterations.append(
             {
@@ -175,7 +175,7 @@ def _transfer(store: Store, inputs: dict[str, ArtifactRef], number: int, setting
     how = EvaluationSettings(**settings["config"]["evaluation"])
     found: Json = {}
     for name in how.transfer:
-        now = list(_verdicts(store, inputs, f"p{number} transfer:{name}"))
+        now = list(verdicts(store, inputs, f"p{number} transfer:{name}"))
         if not now:
             continue
         values = list(scores(now).values())
@@ -184,36 +184,10 @@ def _transfer(store: Store, inputs: dict[str, ArtifactRef], number: int, setting
             "difference": None,
             "regression": False,
         }
-        base = list(_verdicts(store, inputs, f"p0 transfer:{name}"))
+        base = list(verdicts(store, inputs, f"p0 transfer:{name}"))
         if number and (change := paired_gain(base, now, how, seed=0)):
             found[name] |= {"difference": change.to_json(), "regression": change.high < 0}
     return found
-
-
-def _verdicts(store: Store, inputs: dict[str, ArtifactRef], key: str) -> Iterator[Json]:
-    """Verdicts of a set, shard by shard."""
-    shard = 0
-    while (verdict := inputs.get(f"{key} verdicts {shard}")) is not None:
-        yield from read_rows(
-            store.path(verdict) / "verdicts.parquet", ["problem_id", "index", "reward", "status"]
-        )
-        shard += 1
-
-
-def _rows(store: Store, inputs: dict[str, ArtifactRef], key: str) -> list[Json]:
-    """Samples of a set merged with their verdicts."""
-    rows: list[Json] = []
-    shard = 0
-    while (sample := inputs.get(f"{key} samples {shard}")) is not None:
-        verdict = inputs[f"{key} verdicts {shard}"]
-        pairs = zip(
-            read_rows(store.path(sample) / "samples.parquet"),
-            read_rows(store.path(verdict) / "verdicts.parquet"),
-            strict=True,
-        )
-        rows += [{**a, **b} for a, b in pairs]
-        shard += 1
-    return rows
 
 
 def _drawn(
