@@ -20,6 +20,7 @@ DataSet = Literal[
     "bbh",
     "hungarian",
     "synthetic_math_shift",
+    "synthetic_sums",
     "synthetic_code_shift",
 ]
 CODE_SETS = {"synthetic_code", "synthetic_code_shift", "apps", "humaneval"}
@@ -37,6 +38,7 @@ BenchmarkName = Literal[
     "synthetic_math",
     "synthetic_code",
     "synthetic_math_shift",
+    "synthetic_sums",
     "synthetic_code_shift",
 ]
 
