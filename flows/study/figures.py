@@ -62,7 +62,8 @@ def bars(
             spots = {float(i): (arm, metric, at) for i, (arm, at) in enumerate(groups.values())}
             series.append(Series(name, place, _points(results, spots, name)))
         ticks = [(float(i), tick) for i, tick in enumerate(groups)]
-        return _drawn(bar_chart, series, title, x, y, ticks, standalone)
+        signed = any(metric.startswith("bin") for metric in metrics.values())
+        return _drawn(bar_chart, series, title, x, y, ticks, standalone, signed=signed)
 
     return draw
 
@@ -109,7 +110,9 @@ def _drawn(
     y: str,
     ticks: Sequence[tuple[float, str]],
     standalone: bool,
+    *,
+    signed: bool = False,
 ) -> Figure:
     text = f"{title}. Whiskers and bands are 95% intervals over seeds."
-    labels = Labels(title, text, x, y, ticks)
+    labels = Labels(title, text, x, y, ticks, signed=signed)
     return Figure(title, chart([s for s in series if s.points], labels, standalone=standalone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,20 +117,19 @@ def reuse(account: Account) -> str:
 
 def page(one: Finished, config: StudyConfig) -> str:
     """The HTML page of a study."""
-    agreed = sum(found.verdict == "agrees" for found in one.judged)
     drawn = [draw(one.results, False) for draw in one.study.figures]
     figures = [Part(figure.title, charts=charts(figure.svg)) for figure in drawn if figure.svg]
     rows = [figures[i : i + 2] for i in range(0, len(figures), 2)]
     return render_page(
         Page(
             title=f"study {one.study.name}",
-            facts=[f"study {one.study.name}", f"{len(one.results.seeds)} seeds", _command(one)],
+            facts=[f"study {one.study.name}", _seeds(len(one.results.seeds)), _command(one)],
             headline=one.study.title,
             lead=[one.study.question],
-            tiles=[tile(f"{agreed} of {len(one.judged)}", "of the paper's claims agree here")],
+            tiles=_tiles(one),
             warnings=one.warnings,
             rows=[
-                [Part("The paper's claims", table={"head": CLAIMS, "rows": _claims(one)})],
+                [Part("The paper's claims", table=_claims_table(one), kind="prose")],
                 *rows,
                 [_numbers(one)],
                 [_design(one, config)],
@@ -155,13 +155,22 @@ def overview(done: Sequence[Finished], config: StudyConfig) -> Overview:
     parts = []
     for one in done:
         drawn = [draw(one.results, False).svg for draw in one.study.figures[:1]]
-        table = {"head": CLAIMS, "rows": _claims(one)}
         note = f"{one.study.question} Details: {one.study.name}.html. {reuse(one.account)}."
-        parts.append([Part(one.study.title, note=note, charts=charts(*drawn), table=table)])
+        parts.append(
+            [
+                Part(
+                    one.study.title,
+                    note=note,
+                    charts=charts(*drawn),
+                    table=_claims_table(one),
+                    kind="prose",
+                )
+            ]
+        )
     html = render_page(
         Page(
             title="studies",
-            facts=[config.run_id, f"{config.seeds} seeds"],
+            facts=[config.run_id, _seeds(config.seeds)],
             headline="The paper's experiments",
             rows=parts,
             footer=FOOTER,
@@ -180,6 +189,10 @@ def _markdown(done: Sequence[Finished]) -> str:
         drawn = [draw(one.results, True) for draw in one.study.figures[:1]]
         lines += ["", *(picture(f.svg, f.title) for f in drawn), "", plain(reuse(one.account)), ""]
     return "\n".join(lines)
+
+
+def _claims_table(one: Finished) -> Json:
+    return {"head": CLAIMS, "rows": _claims(one)}
 
 
 def _claims(one: Finished) -> list[list[str]]:
@@ -214,9 +227,25 @@ def _design(one: Finished, config: StudyConfig) -> Part:
         rows.append([arm.name, base.name, changes or "as it is"])
     return Part(
         "Design",
+        kind="prose",
         note="Each arm is a configuration and what is changed in it; the seed goes from 1 up.",
         table={"head": ["arm", "configuration", "changes"], "rows": rows},
     )
+
+
+def _tiles(one: Finished) -> list[Json]:
+    """How many claims came out which way."""
+    verdicts = Counter(found.verdict for found in one.judged)
+    words = {
+        "agrees": ("of the paper's claims agree here", "up"),
+        "disagrees": ("disagree", "down"),
+        "undecided": ("are undecided at this scale", ""),
+    }
+    return [tile(str(verdicts[name]), text, tone) for name, (text, tone) in words.items()]
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _command(one: Finished) -> str:
