@@ -131,10 +131,11 @@ def bar_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = Fa
     for place, s in enumerate(series):
         for p in s.points:
             x = canvas.x(p.x) + (place - len(series) / 2) * width
+            top_edge = canvas.y(max(p.y, 0)) - 1
             height = abs(canvas.y(0) - canvas.y(p.y))
             # A share of nothing still shows that it was measured.
             canvas.parts.append(
-                f'<rect class="bar mark s{s.colour}" x="{x + 1:.1f}" y="{canvas.y(max(p.y, 0)) - 1:.1f}" '
+                f'<rect class="bar mark s{s.colour}" x="{x + 1:.1f}" y="{top_edge:.1f}" '
                 f'width="{max(width - 2, 1):.1f}" height="{height + 1:.1f}" '
                 f'data-tip="{_text(p.tip)}"/>'
             )
