@@ -117,3 +117,16 @@ def test_a_problem_that_overlaps_the_test_set_gives_no_row_either_way(
     shards = [shard(tmp_path, [sample("same", 0), sample("own", 0)])]
     rows, counts = run(shards, known, select=select, decontaminate_ngram=13)
     assert ([row["problem_id"] for row in rows], counts.dropped_contaminated) == (["own"], 1)
+
+
+@often
+@given(problems, st.integers(1, 8))
+def test_the_first_samples_give_what_a_smaller_draw_would(
+    tmp_path: Path, drawn: list[list[tuple[float, str]]], first: int
+) -> None:
+    (tmp_path / "all").mkdir(exist_ok=True)
+    (tmp_path / "few").mkdir(exist_ok=True)
+    rows, counts = run(*made(tmp_path / "all", drawn), first=first)
+    alone, fewer = run(*made(tmp_path / "few", [found[:first] for found in drawn]))
+    assert [{**row, "samples": ""} for row in rows] == [{**row, "samples": ""} for row in alone]
+    assert counts == fewer
