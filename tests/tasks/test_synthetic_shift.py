@@ -14,7 +14,7 @@ from tasks.filter.answers import grade
 from tasks.problems import synthetic_code, synthetic_code_shift
 from tasks.problems.loading import load_split, prepare, prepare_test
 from tasks.problems.synthetic_math import THINGS
-from tasks.settings import DataSettings
+from tasks.settings import BenchmarkName, DataSettings
 from tests.tasks.test_synthetic_code import output
 from tests.tasks.test_synthetic_math import left_to_right, read, runs
 
@@ -77,14 +77,18 @@ def test_what_they_compute_is_of_the_share_test() -> None:
     assert {synthetic_code.share_of(problem.task) for _, problem in problems} == {"test"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_they_are_benchmarks_and_refused_in_training(name: str) -> None:
-    shift = f"{name}_shift"
+@pytest.mark.parametrize(
+    ("name", "shift"),
+    [("synthetic_math", "synthetic_math_shift"), ("synthetic_code", "synthetic_code_shift")],
+)
+def test_they_are_benchmarks_and_refused_in_training(
+    name: BenchmarkName, shift: BenchmarkName
+) -> None:
     assert BENCHMARKS[shift].prompt == BENCHMARKS[name].prompt
     assert BENCHMARKS[shift].code == BENCHMARKS[name].code
     assert len(prepare_test(shift, "", 0, 50)) == 50
     with pytest.raises(UserError, match=f"{shift}: it is for evaluation only.*{name}$") as caught:
-        prepare(DataSettings(train=shift))
+        prepare(DataSettings.model_validate({"train": shift}))
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"data\.source"):
         prepare_test(shift, "/data/x", 0, 0)
