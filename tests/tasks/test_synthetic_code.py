@@ -145,7 +145,7 @@ def test_questions_are_short_and_tell_every_operand(splits: dict[str, list[dict]
         assert len(re.findall(r"\w+", row["question"])) <= 13
         told = re.findall(r"\d+", row["question"])
         assert set(told) <= set(re.findall(r"\d+", row["solution"])), row["question"]
-        assert len(row["solution"]) < 160
+        assert len(row["solution"]) < 140
 
 
 def test_probes_are_of_the_kind() -> None:
