@@ -3,7 +3,7 @@
 A task reads one or two numbers, each on a line of its own, or a list of numbers on one line. Its
 operations follow each other from left to right, and the last result is printed. Every operation
 has its meaning (a Python function, which computes the expected outputs), its words, and two ways to
-be written: as a statement, in the program itself or in a function, and inside one expression.
+be written: as a statement, and inside one expression.
 
 Nothing here executes a text. Not covered: strings, loops that a chain cannot express, conditions.
 """
@@ -146,12 +146,7 @@ def stepwise(task: Task) -> str:
 
 def at_once(task: Task) -> str:
     """The program that has all operations in one expression."""
-    code, loose = _name(task), False
-    for step in task.steps:
-        operation = TABLES[task.kind][step.name]
-        code = _code(task, step, f"({code})" if loose and operation.tight else code)
-        loose = operation.loose and task.kind == NUMBERS
-    return "\n".join([*_reads(task), _prints(task, code)])
+    return "\n".join([*_reads(task), _prints(task, _expression(task))])
 
 
 def as_read(task: Task) -> str:
@@ -170,13 +165,20 @@ def as_read(task: Task) -> str:
 
 
 def in_function(task: Task) -> str:
-    """The program that leaves the work to a function, with one statement for each operation."""
-    name = _name(task)
-    lines = [f" {name}={_code(task, step, name)}" for step in task.steps[:-1]]
+    """The program that leaves the work, in one expression, to a function."""
     reads = [line.split("=", 1) for line in _reads(task)]
     names, values = (",".join(part) for part in zip(*reads, strict=True))
-    last = f" return {_code(task, task.steps[-1], name)}"
-    return "\n".join([f"def f({names}):", *lines, last, _prints(task, f"f({values})")])
+    work = f" return {_expression(task)}"
+    return "\n".join([f"def f({names}):", work, _prints(task, f"f({values})")])
+
+
+def _expression(task: Task) -> str:
+    code, loose = _name(task), False
+    for step in task.steps:
+        operation = TABLES[task.kind][step.name]
+        code = _code(task, step, f"({code})" if loose and operation.tight else code)
+        loose = operation.loose and task.kind == NUMBERS
+    return code
 
 
 def _name(task: Task) -> str:

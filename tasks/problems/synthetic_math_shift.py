@@ -1,12 +1,11 @@
 """`synthetic_math_shift`: problems of the skills of `synthetic_math` that look unlike them.
 
 For evaluation only: whether what a model learnt from `synthetic_math` carries over to a task whose
-form it was not trained on (Singh et al., arXiv 2312.06585, figure 9, in small). Two subjects, of
-150 problems each:
+form it was not trained on (Singh et al., arXiv 2312.06585, figure 9, in small). Two subjects:
 
-- `longer`: four changes, where training has at most three;
-- `reworded`: the same levels told otherwise: the things are named again, with every change or in
-  the question. All words are those of `synthetic_math`, so that no tokenizer makes the difference.
+- `longer`, 100 problems: four changes, where training has at most three;
+- `reworded`, 200: the levels of training told otherwise: the things are named again, with every
+  change or in the question. All words are those of `synthetic_math`.
 
 All sums are of the share `test`, which neither the loop nor the shipped base models have seen.
 Questions may be longer than the thirteen words of `synthetic_math`: that rule keeps training
@@ -24,7 +23,7 @@ from tasks.problems.source import check_generated
 from tasks.rows import Row
 
 NAME = "synthetic_math_shift"
-SIZE = 150  # problems of each subject
+SIZES = {"longer": 100, "reworded": 200}
 LONGER = base.Shape(start=50, bags=False, changes=4, largest=9)
 
 
@@ -36,10 +35,10 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """
     check_generated(NAME, split, source, instead="synthetic_math")
     index = 0
-    for subject in ("longer", "reworded"):
+    for subject, size in SIZES.items():
         rng = random.Random(f"{NAME}/{subject}")
         seen: set[str] = set()
-        while len(seen) < SIZE:
+        while len(seen) < size:
             problem = _draw(rng, subject, len(seen))
             if problem.sum.share != "test" or problem.question in seen:
                 continue
