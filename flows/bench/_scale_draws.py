@@ -149,6 +149,11 @@ class Pairs:
     ratios: list[float] = field(default_factory=list)
     ceiling: list[float] = field(default_factory=list)
 
+    def add(self, ratio: float, ceiling: float) -> None:
+        """One round more."""
+        self.ratios.append(ratio)
+        self.ceiling.append(ceiling)
+
 
 def _there(pipe: IO[str] | None) -> IO[str]:
     assert pipe is not None

@@ -10,6 +10,7 @@ one core, and half of it by each of two on two.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from flows.bench._others import Rounds
 from flows.bench._scale_draws import ROOT, STRAIGHT, WARM_SAMPLES, Alone, Draws, Pairs
 from flows.engine_server import MARK
 from tasks.errors import StepError
@@ -74,19 +76,23 @@ def measure(home: Path, rounds: int, samples: int) -> Pairs:
             )
             draws[count].draw(0, WARM_SAMPLES)
         alone = stack.enter_context(Alone(SHAPE, home, cores))
-        for turn in range(1, rounds + 1):
+        turns, quiet = itertools.count(1), Rounds(rounds, home)
+
+        def round_of(turn: int) -> tuple[float, float, float]:
             took = {}
             for count in (1, 2)[:: 1 if turn % 2 else -1]:
                 took[count] = draws[count].draw(turn, samples).seconds
-            spent = took[2]
-            pairs.ratios.append(took[1] / took[2])
-            pairs.ceiling.append(alone.ratio(turn, samples))
+            return took[1], took[2], alone.ratio(turn, samples)
+
+        for _ in range(rounds):
+            (single, spent, ceiling), words = quiet.quiet(lambda: round_of(next(turns)))
+            pairs.add(single / spent, ceiling)
             print(
-                f"endpoints: one server {took[1]:.1f} s, two servers {took[2]:.1f} s: "
-                f"{pairs.ratios[-1]:.2f}; the cores alone: {pairs.ceiling[-1]:.2f}",
+                f"endpoints: one server {single:.1f} s, two servers {spent:.1f} s: "
+                f"{single / spent:.2f}; the cores alone: {ceiling:.2f}; {words}",
                 flush=True,
             )
-        _lose_one(home, draws, rounds + 1, samples, LOST_AT * spent)
+        _lose_one(home, draws, next(turns), samples, LOST_AT * spent)
     return pairs
 
 

@@ -13,6 +13,7 @@ Prefect by one process on one core, and half of it by each of two on two.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from flows.bench._local_ray import LocalRay, local_ray
+from flows.bench._others import Rounds
 from flows.bench._scale_draws import FLOW, Alone, Draws, Pairs
 from tasks.errors import StepError
 
@@ -70,23 +72,29 @@ def measure(name: str, home: Path, rounds: int, samples: int, store: str = "") -
         alone = stack.enter_context(Alone(SHAPE, home, cores))
         for one in draws.values():
             one.answer()
-        for turn in range(1, rounds + 1):
+        turns, quiet = itertools.count(1), Rounds(rounds, home)
+
+        def round_of(turn: int) -> tuple[float, float, float]:
             found = {}
             for count in (1, 2)[:: 1 if turn % 2 else -1]:
                 pin(servers, set(cores[:count]))
                 found[count] = draws[count].draw(turn, samples)
             if found[1].digests != found[2].digests:
                 raise StepError("one worker and two made unlike samples")
-            pairs.ratios.append(found[1].seconds / found[2].seconds)
-            spent = found[2].seconds
-            pairs.ceiling.append(alone.ratio(turn, samples // CEILING_PART))
+            ceiling = alone.ratio(turn, samples // CEILING_PART)
+            return found[1].seconds, found[2].seconds, ceiling
+
+        for _ in range(rounds):
+            (single, spent, ceiling), words = quiet.quiet(lambda: round_of(next(turns)))
+            pairs.add(single / spent, ceiling)
             print(
-                f"{name}: one worker {found[1].seconds:.1f} s, two workers {spent:.1f} s: "
-                f"{pairs.ratios[-1]:.2f}; the cores alone: {pairs.ceiling[-1]:.2f}",
+                f"{name}: one worker {single:.1f} s, two workers {spent:.1f} s: "
+                f"{single / spent:.2f}; the cores alone: {ceiling:.2f}; {words}",
                 flush=True,
             )
         pin(servers, set(cores))
-        _lose_one(name, clusters[2], draws, (rounds + 1, samples // 2), LOST_AT * spent / 2)
+        asked = next(turns), samples // 2
+        _lose_one(name, clusters[2], draws, asked, LOST_AT * spent / 2)
     return pairs
 
 

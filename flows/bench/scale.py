@@ -30,7 +30,7 @@ def run(ways: str = ",".join(WAYS), rounds: int | str = 5, samples: int | str = 
     Args:
         ways: Of ray, s3 and endpoints (which needs vLLM).
         rounds: Pairs of each.
-        samples: For each of 256 problems; an eighth of them for each of 64 with endpoints.
+        samples: For each of 256 problems; half of them for each of 64 with endpoints.
 
     Returns:
         The worst way's median of the seconds on one machine over those on two.
@@ -61,7 +61,7 @@ def run(ways: str = ",".join(WAYS), rounds: int | str = 5, samples: int | str = 
 
 def _measure(way: str, at: Path, rounds: int, samples: int) -> Pairs:
     if way == "endpoints":
-        return _scale_endpoints.measure(at, rounds, samples // 8)
+        return _scale_endpoints.measure(at, rounds, samples // 2)
     with prefect_server():
         if way == "ray":
             return _scale_ray.measure(way, at, rounds, samples)
