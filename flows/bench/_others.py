@@ -1,95 +1,74 @@
 """What processes that are no part of a bench took of the processors meanwhile.
 
-A ratio of two things measured in turn says little when somebody else works during one of them. A
-bench prints this beside its figures; where rounds are short it takes a disturbed one again.
+A ratio of two things measured in turn says little when somebody else works during one of them, so a
+bench prints this beside its figures. Processes that live for less than a second are not seen.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
-# Cores; daemons and the kernel's own threads take less.
-QUIET = 0.1
-# Rounds that are taken again, for each that is wanted: on a machine that is never quiet a bench
-# ends all the same, and its figures say how much the others took.
-AGAIN = 1
-
-Found = TypeVar("Found")
+PERIOD_SECONDS = 1.0
 
 
 class Others:
-    """Counts from its making on; a process of the bench has this one among its ancestors or homes.
-
-    Short-lived processes count once their parent has waited for them, as the kernel adds them up.
-    """
+    """Counts from the start of its block to the end."""
 
     def __init__(self, *homes: Path) -> None:
-        """Begin.
+        """Nothing is counted yet.
 
         Args:
             homes: RESTEM_HOME of processes of the bench that have left its tree.
         """
         self._marks = tuple(f"RESTEM_HOME={home}".encode() for home in homes)
-        self._known: dict[tuple[int, float], bool] = {}
-        self._began, self._before = time.perf_counter(), self._seconds()
+        self._ours: dict[tuple[int, float], bool] = {}
+        self._last: dict[tuple[int, float], float] = {}
+        self._total, self._began, self._seconds = 0.0, 0.0, 1.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    @property
-    def cores(self) -> float:
-        """Processor seconds of the others for each second since."""
-        return (self._seconds() - self._before) / (time.perf_counter() - self._began)
+    def __enter__(self) -> Others:
+        self._look()
+        self._total, self._began = 0.0, time.perf_counter()
+        self._thread.start()
+        return self
 
-    def _seconds(self) -> float:
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()
+        self._seconds = time.perf_counter() - self._began
+
+    def __str__(self) -> str:
+        """Processor seconds of the others for each second, to be printed."""
+        return f"others {self._total / self._seconds:.2f} cores"
+
+    def _watch(self) -> None:
+        while not self._over.wait(PERIOD_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
         mine = {os.getpid(), *(one.pid for one in psutil.Process().children(recursive=True))}
-        total = 0.0
+        now: dict[tuple[int, float], float] = {}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 key = process.pid, process.create_time()
-                if process.pid in mine or self._known.get(key):
-                    self._known[key] = True
-                    continue
-                if key not in self._known:
-                    self._known[key] = self._marked(process.pid)
-                if not self._known[key]:
+                if key not in self._ours or process.pid in mine:
+                    self._ours[key] = process.pid in mine or self._marked(process.pid)
+                if not self._ours[key]:
                     times = process.cpu_times()
-                    total += times.user + times.system
-                    if process.pid != 1:  # it waits for orphans of everybody
-                        total += times.children_user + times.children_system
-        return total
+                    now[key] = times.user + times.system
+        self._total += sum(spent - self._last.get(key, 0.0) for key, spent in now.items())
+        self._last = now
 
     def _marked(self, pid: int) -> bool:
         with contextlib.suppress(OSError):
             words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            return any(word.startswith(self._marks) for word in words) if self._marks else False
+            return bool(self._marks) and any(word.startswith(self._marks) for word in words)
         return False
-
-
-class Rounds:
-    """Measures rounds, and a disturbed one again."""
-
-    def __init__(self, rounds: int, *homes: Path) -> None:
-        """Nothing is measured yet.
-
-        Args:
-            rounds: How many are wanted.
-            homes: See `Others`.
-        """
-        self._left, self._homes = AGAIN * rounds, homes
-
-    def quiet(self, measure: Callable[[], Found]) -> tuple[Found, str]:
-        """What a round gave, and words on the others; `measure` is called again where disturbed."""
-        while True:
-            others = Others(*self._homes)
-            found = measure()
-            cores = others.cores
-            words = f"others {cores:.2f} cores"
-            if cores <= QUIET or self._left <= 0:
-                return found, words
-            self._left -= 1
-            print(f"disturbed ({words}), once more", flush=True)

@@ -10,7 +10,6 @@ one core, and half of it by each of two on two.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import socket
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from flows.bench._others import Rounds
+from flows.bench._others import Others
 from flows.bench._scale_draws import ROOT, STRAIGHT, WARM_SAMPLES, Alone, Draws, Pairs
 from flows.engine_server import MARK
 from tasks.errors import StepError
@@ -76,7 +75,6 @@ def measure(home: Path, rounds: int, samples: int) -> Pairs:
             )
             draws[count].draw(0, WARM_SAMPLES)
         alone = stack.enter_context(Alone(SHAPE, home, cores))
-        turns, quiet = itertools.count(1), Rounds(rounds, home)
 
         def round_of(turn: int) -> tuple[float, float, float]:
             took = {}
@@ -84,15 +82,16 @@ def measure(home: Path, rounds: int, samples: int) -> Pairs:
                 took[count] = draws[count].draw(turn, samples).seconds
             return took[1], took[2], alone.ratio(turn, samples)
 
-        for _ in range(rounds):
-            (single, spent, ceiling), words = quiet.quiet(lambda: round_of(next(turns)))
+        for turn in range(1, rounds + 1):
+            with Others(home) as others:
+                single, spent, ceiling = round_of(turn)
             pairs.add(single / spent, ceiling)
             print(
                 f"endpoints: one server {single:.1f} s, two servers {spent:.1f} s: "
-                f"{single / spent:.2f}; the cores alone: {ceiling:.2f}; {words}",
+                f"{single / spent:.2f}; the cores alone: {ceiling:.2f}; {others}",
                 flush=True,
             )
-        _lose_one(home, draws, next(turns), samples, LOST_AT * spent)
+        _lose_one(home, draws, rounds + 1, samples, LOST_AT * spent)
     return pairs
 
 

@@ -13,7 +13,6 @@ Prefect by one process on one core, and half of it by each of two on two.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from flows.bench._local_ray import LocalRay, local_ray
-from flows.bench._others import Rounds
+from flows.bench._others import Others
 from flows.bench._scale_draws import FLOW, Alone, Draws, Pairs
 from tasks.errors import StepError
 
@@ -72,7 +71,6 @@ def measure(name: str, home: Path, rounds: int, samples: int, store: str = "") -
         alone = stack.enter_context(Alone(SHAPE, home, cores))
         for one in draws.values():
             one.answer()
-        turns, quiet = itertools.count(1), Rounds(rounds, home)
 
         def round_of(turn: int) -> tuple[float, float, float]:
             found = {}
@@ -84,16 +82,17 @@ def measure(name: str, home: Path, rounds: int, samples: int, store: str = "") -
             ceiling = alone.ratio(turn, samples // CEILING_PART)
             return found[1].seconds, found[2].seconds, ceiling
 
-        for _ in range(rounds):
-            (single, spent, ceiling), words = quiet.quiet(lambda: round_of(next(turns)))
+        for turn in range(1, rounds + 1):
+            with Others(home) as others:
+                single, spent, ceiling = round_of(turn)
             pairs.add(single / spent, ceiling)
             print(
                 f"{name}: one worker {single:.1f} s, two workers {spent:.1f} s: "
-                f"{single / spent:.2f}; the cores alone: {ceiling:.2f}; {words}",
+                f"{single / spent:.2f}; the cores alone: {ceiling:.2f}; {others}",
                 flush=True,
             )
         pin(servers, set(cores))
-        asked = next(turns), samples // 2
+        asked = rounds + 1, samples // 2
         _lose_one(name, clusters[2], draws, asked, LOST_AT * spent / 2)
     return pairs
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.bench._estimates import Json, Run, Shape, probe
 from flows.bench._estimates import run as take
-from flows.bench._others import Rounds
+from flows.bench._others import Others
 from flows.bench.resume import SMALL
 
 CODE = (
@@ -51,18 +51,18 @@ def run(rounds: str = "1", only: str = "") -> float:
     """
     ratios: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="restem-bench-") as home:
-        quiet = Rounds(int(rounds) * len(SHAPES), Path(home))
         for number in range(1, int(rounds) + 1):
             for shape in SHAPES:
                 if only and shape.name != only:
                     continue
-                (made, took), words = quiet.quiet(lambda shape=shape: _round(shape, home))
+                with Others(Path(home)) as others:
+                    made, took = _round(shape, home)
                 ratio = made["seconds"] / took.seconds
                 ratios.setdefault(shape.name, []).append(ratio)
                 print(
                     f"{number}: {shape.name}: estimated {made['seconds']:.1f} s, took "
                     f"{took.seconds:.1f} s, ratio {ratio:.3f}; with start {made['total']:.1f} and "
-                    f"{took.wall:.1f} s, {made['total'] / took.wall:.3f}; {words}",
+                    f"{took.wall:.1f} s, {made['total'] / took.wall:.3f}; {others}",
                     flush=True,
                 )
     middle = {name: statistics.median(found) for name, found in ratios.items()}

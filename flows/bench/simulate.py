@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows.bench._estimates import Json, Run, Shape, probe
 from flows.bench._estimates import run as take
-from flows.bench._others import Rounds
+from flows.bench._others import Others
 
 # About a minute of work: several shards of each set, two iterations.
 CHANGES = (
@@ -43,9 +43,9 @@ def run(rounds: str = "1", *changes: str) -> float:
     shape = Shape("math", "math-demo", (*CHANGES, *changes))
     ratios = []
     with tempfile.TemporaryDirectory(prefix="restem-bench-") as home:
-        quiet = Rounds(int(rounds), Path(home))
         for number in range(1, int(rounds) + 1):
-            (before, took, after), words = quiet.quiet(lambda: _round(shape, home))
+            with Others(Path(home)) as others:
+                before, took, after = _round(shape, home)
             for early, late in zip(before["lines"], after["lines"], strict=True):
                 key = early["iteration"], early["step"]
                 mean = (early["seconds"] + late["seconds"]) / 2
@@ -55,7 +55,7 @@ def run(rounds: str = "1", *changes: str) -> float:
             print(
                 f"{number}: simulated {simulated:.1f} s ({before['seconds']:.1f} before, "
                 f"{after['seconds']:.1f} after), took {took.seconds:.1f} s, "
-                f"ratio {ratios[-1]:.3f}; {words}",
+                f"ratio {ratios[-1]:.3f}; {others}",
                 flush=True,
             )
     ratio = statistics.median(ratios)
