@@ -42,7 +42,8 @@ def runtime_here(spec: Json) -> Runtime:
 
     os.environ.setdefault("RESTEM_HOME", spec["home"])
     if spec["run"] not in _services:
-        resources = Resources(**spec["resources"])
+        # `engines` counts the actors of the cluster; each of them has one engine and all its GPUs.
+        resources = Resources(**{**spec["resources"], "engines": 1})
         logs = Path(home() / "runs" / spec["run"] / "logs")
         made = Services(
             open_store(resources), logs, resources, lambda *_: None, sandbox=spec["sandbox"]

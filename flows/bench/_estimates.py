@@ -67,11 +67,6 @@ def run(shape: Shape, folder: Path) -> Run:
     return Run(facts["seconds"], wall, stages)
 
 
-def load() -> str:
-    """The machine's load, for beside the figures."""
-    return f"load {os.getloadavg()[0]:.1f}"
-
-
 def _restem(folder: Path, *arguments: str) -> tuple[str, float]:
     variables = {**os.environ, "RESTEM_HOME": str(folder)}
     variables.pop("PREFECT_API_URL", None)

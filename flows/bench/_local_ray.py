@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tasks.errors import StepError
@@ -25,16 +25,16 @@ OBJECT_STORE = 100_000_000  # bytes; artifacts go through the store, so Ray's ow
 class LocalRay:
     """The processes of a cluster."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, cores: Sequence[int]) -> None:
         """Use `local_ray`."""
-        self._folder, self._home = folder, home
+        self._folder, self._home, self._cores = folder, home, cores
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         self._nodes: list[subprocess.Popen[bytes]] = []
 
-    def add(self, *flags: str) -> None:
-        """Start one more node."""
+    def add(self, *flags: str, cores: Sequence[int] = ()) -> None:
+        """Start one more node; with cores, it and all that it starts stay on them."""
         log = self._folder / f"node{len(self._nodes)}.log"
         with log.open("wb") as sink:
             self._nodes.append(
@@ -58,6 +58,8 @@ class LocalRay:
                     },
                 )
             )
+        if cores:
+            os.sched_setaffinity(self._nodes[-1].pid, cores)  # before it has begun anything
 
     def start(self, workers: int) -> None:
         """Start the head and workers of one core each, and wait for them."""
@@ -69,10 +71,12 @@ class LocalRay:
             "--num-gpus=0",
             "--include-dashboard=false",
             f"--temp-dir={self._folder}",
+            cores=self._cores,
         )
         self._wait(1)
         for number in range(workers):  # one by one: two that start at once get in each other's way
-            self.add(f"--address={self.address}", "--num-cpus=1", "--num-gpus=0")
+            mine = self._cores[number : number + 1]
+            self.add(f"--address={self.address}", "--num-cpus=1", "--num-gpus=0", cores=mine)
             self._wait(2 + number)
 
     def alive(self) -> int:
@@ -113,16 +117,17 @@ class LocalRay:
 
 
 @contextlib.contextmanager
-def local_ray(workers: int, home: Path) -> Iterator[LocalRay]:
+def local_ray(workers: int, home: Path, cores: Sequence[int] = ()) -> Iterator[LocalRay]:
     """A cluster with so many workers of one core, for the length of the block.
 
     Args:
         workers: How many.
         home: RESTEM_HOME of the workers.
+        cores: One for each worker, on which it stays; the head stays on all of them.
     """
     # A short path: Ray keeps sockets in there, and their names have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as name:
-        made = LocalRay(Path(name), home)
+        made = LocalRay(Path(name), home, cores)
         try:
             made.start(workers)
             yield made

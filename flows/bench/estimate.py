@@ -13,8 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows.bench._estimates import Shape, load, probe
+from flows.bench._estimates import Json, Run, Shape, probe
 from flows.bench._estimates import run as take
+from flows.bench._others import Others
 from flows.bench.resume import SMALL
 
 CODE = (
@@ -49,27 +50,33 @@ def run(rounds: str = "1", only: str = "") -> float:
         The worst median ratio of estimate to time, as a distance from 1.
     """
     ratios: dict[str, list[float]] = {}
-    for number in range(1, int(rounds) + 1):
-        for shape in SHAPES:
-            if only and shape.name != only:
-                continue
-            with tempfile.TemporaryDirectory(prefix="restem-bench-") as folder:
-                made = probe(shape, Path(folder))
-                took = take(shape, Path(folder))
-            ratio = made["seconds"] / took.seconds
-            ratios.setdefault(shape.name, []).append(ratio)
-            print(
-                f"{number}: {shape.name}: estimated {made['seconds']:.1f} s, took "
-                f"{took.seconds:.1f} s, ratio {ratio:.3f}; with start {made['total']:.1f} and "
-                f"{took.wall:.1f} s, {made['total'] / took.wall:.3f}; {load()}",
-                flush=True,
-            )
+    with tempfile.TemporaryDirectory(prefix="restem-bench-") as home:
+        for number in range(1, int(rounds) + 1):
+            for shape in SHAPES:
+                if only and shape.name != only:
+                    continue
+                with Others(Path(home)) as others:
+                    made, took = _round(shape, home)
+                ratio = made["seconds"] / took.seconds
+                ratios.setdefault(shape.name, []).append(ratio)
+                print(
+                    f"{number}: {shape.name}: estimated {made['seconds']:.1f} s, took "
+                    f"{took.seconds:.1f} s, ratio {ratio:.3f}; with start {made['total']:.1f} and "
+                    f"{took.wall:.1f} s, {made['total'] / took.wall:.3f}; {others}",
+                    flush=True,
+                )
     middle = {name: statistics.median(found) for name, found in ratios.items()}
     for name, ratio in middle.items():
         print(f"{name}: median ratio {ratio:.3f}")
     worst = max(abs(ratio - 1.0) for ratio in middle.values())
     print(f"estimate worst={worst:.3f}")
     return worst
+
+
+def _round(shape: Shape, home: str) -> tuple[Json, Run]:
+    """A probe, and the run."""
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        return probe(shape, Path(folder)), take(shape, Path(folder))
 
 
 if __name__ == "__main__":

@@ -23,10 +23,14 @@ from tasks.problems.step import load_splits, problems_call
 
 MACHINE = ("resources.threads=1", "resources.score_workers=1", "resources.device=cpu")
 # Samples a problem, and changes: twelve shards or more, so that the first one's sampling and the
-# last one's scoring, which nothing can overlap with, are a small part.
+# last one's scoring, which nothing can overlap with, are a small part. A program takes a hundred
+# times as long to check as an answer, so there are fewer of them.
 SIZES = {
     "math": (32, ("resources.shard_problems=64", "resources.shard_samples=8")),
-    "code": (16, ("resources.shard_problems=50", "resources.shard_samples=4")),
+    "code": (
+        8,
+        ("data.train_limit=150", "resources.shard_problems=50", "resources.shard_samples=2"),
+    ),
 }
 
 

@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows.bench._estimates import Shape, load, probe
+from flows.bench._estimates import Json, Run, Shape, probe
 from flows.bench._estimates import run as take
+from flows.bench._others import Others
 
 # About a minute of work: several shards of each set, two iterations.
 CHANGES = (
@@ -41,26 +42,36 @@ def run(rounds: str = "1", *changes: str) -> float:
     """
     shape = Shape("math", "math-demo", (*CHANGES, *changes))
     ratios = []
-    for number in range(1, int(rounds) + 1):
-        with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-            before = probe(shape, Path(first))
-            took = take(shape, Path(first))
-            after = probe(shape, Path(second))
-        for early, late in zip(before["lines"], after["lines"], strict=True):
-            key = early["iteration"], early["step"]
-            mean = (early["seconds"] + late["seconds"]) / 2
-            print(f"{key[0]} {key[1]:<12} {mean:8.2f} s {took.stages.get(key, 0.0):8.2f} s")
-        simulated = (before["seconds"] + after["seconds"]) / 2
-        ratios.append(simulated / took.seconds)
-        print(
-            f"{number}: simulated {simulated:.1f} s ({before['seconds']:.1f} before, "
-            f"{after['seconds']:.1f} after), took {took.seconds:.1f} s, ratio {ratios[-1]:.3f}; "
-            f"{load()}",
-            flush=True,
-        )
+    with tempfile.TemporaryDirectory(prefix="restem-bench-") as home:
+        for number in range(1, int(rounds) + 1):
+            with Others(Path(home)) as others:
+                before, took, after = _round(shape, home)
+            for early, late in zip(before["lines"], after["lines"], strict=True):
+                key = early["iteration"], early["step"]
+                mean = (early["seconds"] + late["seconds"]) / 2
+                print(f"{key[0]} {key[1]:<12} {mean:8.2f} s {took.stages.get(key, 0.0):8.2f} s")
+            simulated = (before["seconds"] + after["seconds"]) / 2
+            ratios.append(simulated / took.seconds)
+            print(
+                f"{number}: simulated {simulated:.1f} s ({before['seconds']:.1f} before, "
+                f"{after['seconds']:.1f} after), took {took.seconds:.1f} s, "
+                f"ratio {ratios[-1]:.3f}; {others}",
+                flush=True,
+            )
     ratio = statistics.median(ratios)
     print(f"simulate ratio={ratio:.3f}")
     return ratio
+
+
+def _round(shape: Shape, home: str) -> tuple[Json, Run, Json]:
+    """A probe, the run, and a probe in another home."""
+    with (
+        tempfile.TemporaryDirectory(dir=home) as first,
+        tempfile.TemporaryDirectory(dir=home) as second,
+    ):
+        before = probe(shape, Path(first))
+        took = take(shape, Path(first))
+        return before, took, probe(shape, Path(second))
 
 
 if __name__ == "__main__":

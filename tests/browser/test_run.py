@@ -36,7 +36,7 @@ def test_a_person_starts_a_run_and_reads_its_report(person: Person) -> None:
     person.open_artifact(f"page-{head['run']}")
     link = page.get_by_role("link", name="The whole report").get_attribute("href")
     assert link is not None and link.endswith(f"/runs/{head['run']}/report.html")
-    page.goto(link)
+    person.visit(link)
     expect(page.get_by_text(head["run"]).first).to_be_visible()
     person.take("page")
 

@@ -12,6 +12,8 @@ import pytest
 
 from flows.bench import resume
 from flows.bench._local_ray import local_ray
+from flows.ray_worker import runtime_here
+from tasks.settings import Resources
 from tests.flows.conftest import ROOT, Restem
 
 # Not the threads: they change the last bits of a fine-tune, and so its digest.
@@ -46,6 +48,12 @@ def _drawn(home: Path) -> bool:
     """Whether the first shard of the E-step is scored."""
     lines = [line for path in home.glob("runs/*/steps.jsonl") for line in path.open()]
     return any(json.loads(line)["step"] == "score draw" for line in lines if line.endswith("}\n"))
+
+
+def test_an_actor_has_one_engine_however_many_the_cluster_has(home: Path) -> None:
+    resources = Resources(engines=4, device="cpu")
+    spec = {"resources": resources.model_dump(), "sandbox": None, "run": "one", "home": str(home)}
+    assert runtime_here(spec).resources.engines == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nonsense"])
