@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -255,25 +255,26 @@ def later_fields(config: RestEmConfig) -> Iterator[tuple[str, str]]:
             yield from ((name, field) for field in sorted(section.LATER))
 
 
-OTHERS = {
-    "score": "tests",
-    "select": "best",
-    "thresholds": [0.5, 1.0],
-    "teacher": "embedded:tiny-math",
-    "enough": 2,
-    "hard_samples": 64,
-    "improve": "dpo",
-    "beta": 0.2,
-}
+def another(section: Section, field: str) -> Any:
+    """A value that a field may have beside its default."""
+    default = getattr(section, field)
+    if choices := get_args(type(section).model_fields[field].annotation):
+        if isinstance(default, str):
+            return next(one for one in choices if one != default)
+        return [0.5]
+    return "embedded:tiny-math" if isinstance(default, str) else type(default)(2 * default + 1)
 
 
 @pytest.mark.parametrize(("section", "field"), list(later_fields(RestEmConfig())))
 def test_a_later_field_is_in_keys_only_when_it_says_something(section: str, field: str) -> None:
     config = parse(RestEmConfig, {"data": {"train": "synthetic_code"}}, "test")
-    default = getattr(config, section).model_dump()[field]
+    default, value = (
+        getattr(getattr(config, section), field),
+        another(getattr(config, section), field),
+    )
     raw = config.model_dump()
     same = parse(RestEmConfig, raw | {section: raw[section] | {field: default}}, "test")
     assert same.run_id == config.run_id and field not in getattr(same, section).recipe()
-    other = parse(RestEmConfig, raw | {section: raw[section] | {field: OTHERS[field]}}, "test")
+    other = parse(RestEmConfig, raw | {section: raw[section] | {field: value}}, "test")
     assert other.run_id != config.run_id
-    assert getattr(other, section).recipe()[field] == OTHERS[field]
+    assert getattr(other, section).recipe()[field] == value
