@@ -70,6 +70,9 @@ def status(
         typer.echo(compared(facts["estimate"], facts.get("seconds")))
     if facts["iterations"]:
         typer.echo(results_table(facts))
+    for one in facts.get("studies", []):
+        for claim in one["claims"]:
+            typer.echo(f"{one['study']}: {claim['here']}: {claim['sentence']}")
     if facts.get("results"):
         from flows.evaluate_words import results_table as evaluation_table
 

@@ -25,6 +25,10 @@ def status(run: str) -> Json:
     head, steps = read_journal(run)
     if head.get("flow") == "evaluate":
         return _evaluation(head, steps)
+    if head.get("flow") == "study":
+        return {**_known(head), "iterations": [], "steps": steps, "cost": costs(steps)} | _studies(
+            head["run"]
+        )
     store = _store(head)
     iterations: list[Json] = []
     for line in steps:
@@ -61,6 +65,14 @@ def _evaluation(head: Json, steps: list[Json]) -> Json:
     return {**known, "steps": steps, "cost": costs(steps)}
 
 
+def _studies(run: str) -> Json:
+    """What came of a run's studies, where they came to their end."""
+    path = home() / "runs" / run / "study.json"
+    found = json.loads(path.read_text()) if path.exists() else []
+    kept = [{name: v for name, v in one.items() if name != "figures"} for one in found]
+    return {"studies": kept}
+
+
 def _known(head: Json) -> Json:
     names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
     return {name: head[name] for name in names if name in head}
@@ -88,7 +100,9 @@ def trace(run: str, row: str) -> Json:
     """
     head, steps = read_journal(run)
     if head.get("flow", "rest-em") != "rest-em":
-        raise UserError(f"RUN {run}: that is an evaluation, which trains on no rows")
+        raise UserError(
+            f"RUN {run}: its flow is {head['flow']}; expected a run of the loop, whose rows there are"
+        )
     store = _store(head)
     iteration, number = _parse_row(row)
     selections = [s for s in steps if s["step"] == "select"]

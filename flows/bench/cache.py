@@ -4,7 +4,7 @@ Made once, in RESTEM_HOME/bench/cache, and found there by later benches: three i
 paper's 64 samples of 500 test problems, by the embedded tiny policy. Every step, artifact and
 manifest is real: problems, scoring, grouping, selection, training, metrics and report. Only the
 policy's hundreds of thousands of completions are not decoded, which would take half an hour: an
-engine of the bench takes them from the problems' own worked solutions, right or another problem's.
+engine of the bench takes them from the problems' own solutions, right or another problem's.
 
 Measured is the same run once more, through Prefect, in a process of its own: seconds of the flow,
 the whole command, the peak of the memory of its process tree (Prefect's server with it; shared
@@ -26,7 +26,7 @@ from pathlib import Path
 import psutil
 
 from tasks.artifacts import digest_of
-from tasks.problems.synthetic_math import solution, stream
+from tasks.problems.synthetic_math import by_hand, stream
 from tasks.runtime import home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +122,7 @@ def _sources(folder: Path) -> list[str]:
     ):
         path = folder / f"{split}.jsonl"
         made = zip(range(count), stream(split, seed=1), strict=False)
-        lines = [json.dumps({"question": p.question, "answer": solution(p.sum)}) for _, p in made]
+        lines = [json.dumps({"question": p.question, "answer": by_hand(p)}) for _, p in made]
         text = "\n".join(lines) + "\n"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)

@@ -86,7 +86,8 @@ def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) ->
         "max_steps": total,
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": SCHEDULES[settings.schedule],
-        "warmup_steps": math.ceil(settings.warmup * total),
+        # The first step of a warm-up has no learning rate, so a single step must have none.
+        "warmup_steps": min(math.ceil(settings.warmup * total), total - 1),
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
         "seed": seed,
