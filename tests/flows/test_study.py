@@ -103,7 +103,7 @@ def test_the_gallery_has_every_figure(home: Restem, cap: dict[str, Any], tmp_pat
 
 def test_mistakes_end_before_anything_starts(home: Restem) -> None:
     assert "expected all or one of" in home("study", "caps", code=2)
-    assert "math" in home("study", "cap", "--config", "study-code", "--dry-run")
+    assert "no arms on these problems" in home("study", "cap", "--config", "study-code", code=2)
 
 
 def listed(restem: Restem) -> list[dict[str, Any]]:
