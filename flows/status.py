@@ -101,7 +101,8 @@ def trace(run: str, row: str) -> Json:
     head, steps = read_journal(run)
     if head.get("flow", "rest-em") != "rest-em":
         raise UserError(
-            f"RUN {run}: its flow is {head['flow']}; expected a run of the loop, whose rows there are"
+            f"RUN {run}: its flow is {head['flow']}, which has no training rows of its own; "
+            "expected a run of the loop"
         )
     store = _store(head)
     iteration, number = _parse_row(row)
