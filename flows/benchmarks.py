@@ -65,4 +65,7 @@ BENCHMARKS: dict[BenchmarkName, Benchmark] = {
     "hungarian": Benchmark("hungarian", "hungarian", 1024, True, 0.1),
     "synthetic_math": Benchmark("synthetic_math", "tiny_math", 64),
     "synthetic_code": Benchmark("synthetic_code", "synthetic_code", 160),
+    "synthetic_sums": Benchmark("synthetic_sums", "tiny_sums", 8),
+    "synthetic_math_shift": Benchmark("synthetic_math_shift", "tiny_math", 64),
+    "synthetic_code_shift": Benchmark("synthetic_code_shift", "synthetic_code", 160),
 }

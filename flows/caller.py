@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class PrefectCaller:
         self._made: dict[str, Made] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
+        # Told of every call that is done: the call, its artifact, whether it was there before.
+        self.told: Callable[[Call, ArtifactRef, bool], None] = lambda *_: None
         services.runtime.say = self.say
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
@@ -154,8 +156,12 @@ class PrefectCaller:
         made = self.store.path(report)
         page = self.journal.folder / "report.html"
         page.write_bytes((made / "report.html").read_bytes())
-        self._page.report((made / "report.md").read_text())
+        self.show((made / "report.md").read_text())
         return page
+
+    def show(self, markdown: str) -> None:
+        """Show a report on the run's page in Prefect's UI."""
+        self._page.report(markdown)
 
     def end(self, page: Path, title: str, table: str, **facts: Any) -> None:
         """Close the journal of a run that came to its end, and print its results."""
@@ -189,7 +195,8 @@ class PrefectCaller:
         }
         self.journal.step(entry)
         self.console.end(entry, stats)
-        if group.startswith("measure"):
+        self.told(call, ref, cached)
+        if group.startswith("measure") and not self.console.brief:
             metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
             name = call.label.removeprefix("measure ")
             self._page.measured(name, metrics)

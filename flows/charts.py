@@ -54,7 +54,17 @@ class Series:
 
 @dataclass(frozen=True)
 class Labels:
-    """The words of a chart; ticks are (position, text); with `percent`, y is a share of 1."""
+    """The words of a chart.
+
+    Attributes:
+        title: For screen readers.
+        description: The same.
+        x: Of the x axis.
+        y: Of the y axis.
+        ticks: (position, text) on the x axis.
+        percent: Whether y is a share of 1.
+        signed: Whether bars are differences, whose intervals may reach below zero.
+    """
 
     title: str
     description: str
@@ -62,6 +72,7 @@ class Labels:
     y: str
     ticks: Sequence[tuple[float, str]]
     percent: bool = True
+    signed: bool = False
 
 
 @dataclass
@@ -111,17 +122,20 @@ def bar_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = Fa
     xs = [x for x, _ in labels.ticks]
     legend, top = _legend(series, squares=True)
     ys = [0.0, *(p.y if p.high is None else p.high for p in points)]
-    canvas = _Canvas(labels, (min(xs) - 0.5, max(xs) + 0.5), (0.0, max(ys)), top)
+    # Shares have no less than nothing; differences may be negative.
+    ys += [p.y if p.low is None else p.low for p in points if p.y < 0 or labels.signed]
+    canvas = _Canvas(labels, (min(xs) - 0.5, max(xs) + 0.5), (min(ys), max(ys)), top)
     _frame(canvas, ys)
     slot = (canvas.x(1) - canvas.x(0)) * 0.8
     width = min(slot / len(series), 36.0)
     for place, s in enumerate(series):
         for p in s.points:
             x = canvas.x(p.x) + (place - len(series) / 2) * width
-            height = canvas.y(0) - canvas.y(p.y)
+            top_edge = canvas.y(max(p.y, 0)) - 1
+            height = abs(canvas.y(0) - canvas.y(p.y))
             # A share of nothing still shows that it was measured.
             canvas.parts.append(
-                f'<rect class="bar mark s{s.colour}" x="{x + 1:.1f}" y="{canvas.y(p.y) - 1:.1f}" '
+                f'<rect class="bar mark s{s.colour}" x="{x + 1:.1f}" y="{top_edge:.1f}" '
                 f'width="{max(width - 2, 1):.1f}" height="{height + 1:.1f}" '
                 f'data-tip="{_text(p.tip)}"/>'
             )

@@ -18,6 +18,7 @@ from flows.cli_evaluate import evaluate
 from flows.cli_ops import down, serve, up
 from flows.cli_run import demo, resume, review, run
 from flows.cli_sandbox import execute, sandbox_app
+from flows.cli_study import study
 from tasks.errors import StepError, UserError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command()(audit)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(capacity)
+app.command()(study)
 app.command()(execute)
 app.command()(up)
 app.command()(down)

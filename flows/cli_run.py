@@ -65,7 +65,7 @@ def run(
 
 
 def resume(run: Run = "latest", as_json: AsJson = False) -> None:
-    """Go on with a run, or an evaluation, that was ended early."""
+    """Go on with a run, an evaluation or a study that was ended early."""
     from flows.config import RestEmConfig, parse
     from flows.journal import read_journal
 
@@ -76,6 +76,11 @@ def resume(run: Run = "latest", as_json: AsJson = False) -> None:
         from flows.evaluate_config import EvaluateConfig
 
         start(parse(EvaluateConfig, head["config"], where), as_json)
+    elif head.get("flow") == "study":
+        from flows.cli_study import start as start_study
+        from flows.study.config import StudyConfig
+
+        start_study(parse(StudyConfig, head["config"], where), as_json)
     else:
         _start(parse(RestEmConfig, head["config"], where), as_json)
 

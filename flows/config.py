@@ -90,14 +90,23 @@ class RestEmConfig(BaseModel):
                 "filter.score: tests is a reward of programs; expected correct, or a data.train of "
                 f"code, not {self.data.train}"
             )
-        if self.finetune.improve == "dpo" and (
-            self.filter.thresholds or self.filter.select != "threshold"
-        ):
+        if self.finetune.improve == "dpo":
+            self._can_pair()
+        return self
+
+    def _can_pair(self) -> None:
+        if self.filter.thresholds or self.filter.select != "threshold":
             raise ValueError(
                 "finetune.improve: dpo prefers correct over wrong samples; expected "
                 "filter.select = threshold and no filter.thresholds"
             )
-        return self
+        if self.filter.weight != "one":
+            raise ValueError("filter.weight: the pairs of dpo have no weight; expected one")
+        if self.resources.train_processes > 1:
+            raise ValueError(
+                "resources.train_processes: dpo trains in one process; expected 1, not "
+                f"{self.resources.train_processes}"
+            )
 
     @property
     def sandbox(self) -> Json | None:
@@ -182,7 +191,7 @@ def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {_plain(item)}"
+            ": ".join(part for part in (".".join(map(str, item["loc"])), _plain(item)) if part)
             for item in error.errors()
         )
         raise UserError(f"{source}: {problems}") from None

@@ -25,7 +25,14 @@ ORDER = ("greedy", "train", "gap", "validation")
 class Console:
     """Prints a run; a context manager that owns the live bar."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, *, brief: bool = False) -> None:
+        """Nothing is printed yet.
+
+        Args:
+            run_id: Of the run.
+            brief: Print no line for a finished group of steps.
+        """
+        self.brief = brief
         self._rich = Rich(highlight=False, soft_wrap=True)
         self._run_id = run_id
         self._bar = Progress(
@@ -123,7 +130,7 @@ class Console:
     def _flush(self) -> None:
         """Print the lines of the groups that ended."""
         for (iteration, group), sums in self._sums.items():
-            if not sums["calls"]:
+            if not sums["calls"] or self.brief:
                 continue
             parts = [f"{sums['to'] - sums['from']:7.1f} s"]
             if sums["cached"]:

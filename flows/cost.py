@@ -129,7 +129,8 @@ def each_rows(cost: Json) -> tuple[list[str], list[list[Any]]]:
     rows: list[list[Any]] = []
     for found in cost["accepted"]:
         where = f"iteration {found['iteration']}"
-        for name, title in (("correct", "correct sample"), ("kept", "training row")):
+        # Accepted by its reward, which need not mean that all is right (`filter.score`).
+        for name, title in (("correct", "accepted sample"), ("kept", "training row")):
             each = found[f"per_{name}"]
             rows.append([f"{title}, {where}", found[name], *_small(each)])
     if (points := cost["points"]) is not None:

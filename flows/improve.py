@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from flows.config import RestEmConfig
 from flows.shards import Caller, Sampler, Shards
 from tasks.artifacts import ArtifactRef, Json
-from tasks.filter.step import select_call
+from tasks.filter.step import pairs_call, select_call
 from tasks.finetune.step import finetune_call
 from tasks.settings import FilterSettings
 from tasks.steps import Call
@@ -87,8 +87,9 @@ class Improver:
         return Improved(first, start)
 
     def _select(self, label: str, rules: FilterSettings, drawn: Shards, adaptive: bool) -> Call:
-        return select_call(
-            f"select {label}",
+        preferred = self.config.finetune.improve == "dpo"
+        call = select_call(
+            f"{'pairs' if preferred else 'select'} {label}",
             rules,
             seed=self.config.seed,
             prompt=self.sampler.template.digest,
@@ -99,6 +100,7 @@ class Improver:
             verdicts=drawn.verdicts,
             adaptive=adaptive,
         )
+        return pairs_call(call) if preferred else call
 
     def _finetune(self, label: str, start: ArtifactRef, rows: ArtifactRef) -> Call:
         validation: Json = {

@@ -35,31 +35,32 @@ _FATE_COLOURS = (2, 1, 6, 3, 4, 0)
 
 def acceptance_by_level(view: View) -> Part:
     """Share of correct samples by difficulty, of the samples drawn for training."""
+    word = view.accepted
 
     def values(now: Json) -> Shares:
         levels = (now.get("selection") or {}).get("levels") or {}
         return {
             key: (
                 number(raw.get("correct")) / number(raw.get("samples")),
-                f"{number(raw.get('correct')):,.0f} of {number(raw.get('samples')):,.0f} correct",
+                f"{number(raw.get('correct')):,.0f} of {number(raw.get('samples')):,.0f} {word}",
             )
             for key, raw in levels.items()
             if number(raw.get("samples"))
         }
 
-    chart = level_bars(view, values, "Acceptance by difficulty", "samples correct")
+    chart = level_bars(view, values, "Acceptance by difficulty", f"samples {word}")
     note = "Samples drawn from each policy on training problems, before the filter's other rules."
     return Part("Acceptance by difficulty", note, charts(chart)).or_nothing()
 
 
 def fates(view: View) -> Part:
     """What became of the samples drawn from each policy."""
-    rows = []
+    rows, fate = [], _fates(view)
     for now in view.iterations:
         selection = now.get("selection") or {}
         amounts = [
             (shade, number(selection.get(key)), text)
-            for shade, (key, text) in zip(_FATE_COLOURS, FATES.items(), strict=True)
+            for shade, (key, text) in zip(_FATE_COLOURS, fate.items(), strict=True)
         ]
         total = sum(a for _, a, _ in amounts)
         if total:
@@ -74,32 +75,41 @@ def fates(view: View) -> Part:
                 )
             )
     labels = Labels("Fate of samples", "Samples kept and dropped by each rule.", "samples", "", [])
-    chart = stacked_bars(rows, labels, list(zip(_FATE_COLOURS, FATES.values(), strict=True)))
+    chart = stacked_bars(rows, labels, list(zip(_FATE_COLOURS, fate.values(), strict=True)))
     note = "Every sample falls to the first rule that drops it, or is kept for training."
     return Part("What became of the samples", note, charts(chart)).or_nothing()
+
+
+def _fates(view: View) -> dict[str, str]:
+    """The words for each fate; a sample that passes some tests is not just wrong."""
+    scored = view.accepted != "correct"
+    return FATES | ({"dropped_reward": "too little reward"} if scored else {})
 
 
 def filter_table(view: View) -> Part:
     """The counts of every rule."""
     drawn = [now for now in view.iterations if now.get("selection")]
+    article = "an" if view.accepted[0] == "a" else "a"
+    paired = any("pairs" in now["selection"] for now in drawn)
     columns = {
         "samples": "samples drawn",
-        "correct": "correct",
-        **{key: f"dropped: {text}" for key, text in FATES.items() if key != "kept"},
+        "correct": view.accepted,
+        **{key: f"dropped: {text}" for key, text in _fates(view).items() if key != "kept"},
         "kept": "kept for training",
+        **({"pairs": "pairs with a wrong sample"} if paired else {}),
         "problems": "problems",
-        "problems_solved": "problems with a correct sample",
+        "problems_solved": f"problems with {article} {view.accepted} sample",
     }
     rows = [
         [text, *(f"{number(now['selection'].get(key)):,.0f}" for now in drawn)]
         for key, text in columns.items()
     ]
     rates = [acceptance(now) for now in drawn]
-    rows.insert(2, ["share correct", *("–" if r is None else percent(r) for r in rates)])
+    rows.insert(2, [f"share {view.accepted}", *("–" if r is None else percent(r) for r in rates)])
     firsts = [now["selection"].get("first") for now in drawn]
     if any(firsts):  # further samples hang on verdicts, so their share is no accuracy
         shares = ["–" if not f else percent(f["correct"] / f["samples"]) for f in firsts]
-        rows.insert(3, ["share correct of the samples that every problem has", *shares])
+        rows.insert(3, [f"share {view.accepted} of the samples that every problem has", *shares])
     table = {"head": ["", *(f"from {name(now)}" for now in drawn)], "rows": rows}
     note = "Samples drawn from each policy, and how many each rule dropped."
     return Part("What the filter dropped", note, table=table if drawn else None).or_nothing()

@@ -42,6 +42,12 @@ class View:
         self.level = f"{100 * evaluation.get('confidence', 0.95):g}%"
 
     @property
+    def accepted(self) -> str:
+        """What a sample is called that has enough reward to be trained on."""
+        scored = (self.config.get("filter") or {}).get("score", "correct")
+        return "accepted" if scored == "tests" else "correct"
+
+    @property
     def best(self) -> Json | None:
         """The policy with the highest greedy accuracy; the earliest of equals."""
         measured = [
@@ -161,7 +167,7 @@ class View:
                 if len(rates) == 1
                 else f"{percent(rates[0], 0)} → {percent(rates[-1], 0)}"
             )
-            tiles.append(tile(value, "of the drawn samples are correct"))
+            tiles.append(tile(value, f"of the drawn samples are {self.accepted}"))
         seconds = sum(number(s.get("seconds")) for s in self.report.get("steps") or [])
         if seconds:
             tiles.append(tile(duration(seconds), "of work in steps, when first done"))

@@ -136,11 +136,13 @@ class Services:
             say=lambda text: self.runtime.say(text),
         )
 
-    def _get_grader(self, sandbox: Json | None = None, checker: str = "") -> Any:
+    def _get_grader(
+        self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
+    ) -> Any:
         with self._lock:
-            return self._grader_for(sandbox, checker)
+            return self._grader_for(sandbox, checker, score)
 
-    def _grader_for(self, sandbox: Json | None, checker: str) -> Any:
+    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Any:
         if checker:
             from tasks.filter.exact import ExactGrader, HandGrader
 
@@ -150,7 +152,8 @@ class Services:
             from tasks.filter.code import CodePool, limits_of
 
             limits = limits_of(sandbox)
-            return CodePool(self._get_sandbox(sandbox["image"], workers, limits.memory), limits)
+            pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
+            return CodePool(pool, limits, score)
         if self._pool is None:
             from tasks.filter.pool import GradePool
 

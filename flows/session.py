@@ -29,7 +29,13 @@ for _name in ("prefect.flow_runs", "prefect.task_runs"):
 
 @contextmanager
 def session(
-    run_id: str, config: Json, resources: Resources, sandbox: Json | None, flow: str
+    run_id: str,
+    config: Json,
+    resources: Resources,
+    sandbox: Json | None,
+    flow: str,
+    *,
+    brief: bool = False,
 ) -> Iterator[PrefectCaller]:
     """Everything that a flow run needs, ended with it; how it ends is written in its journal.
 
@@ -41,9 +47,10 @@ def session(
         resources: Where and how fast.
         sandbox: What will be asked of the sandbox, if anything.
         flow: Name of the flow.
+        brief: Of many runs in one flow: no line and no table row for each step.
     """
     logger = get_run_logger()
-    with Console(run_id) as console:
+    with Console(run_id, brief=brief) as console:
 
         def waits() -> None:
             text = f"{run_id} is under way elsewhere; waiting for it, to take what it makes"

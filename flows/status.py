@@ -16,6 +16,9 @@ from tasks.runtime import home, open_store
 
 Json = dict[str, Any]
 
+# What a trace shows of a training row; a pair has the rejected sample too.
+ROW_FIELDS = ("problem_id", "index", "weight", "completion", "rejected", "rejected_index")
+
 
 def status(run: str) -> Json:
     """Metrics with intervals for the base and each iteration, and every step's state."""
@@ -115,7 +118,7 @@ def trace(run: str, row: str) -> Json:
             "artifact": selection.location,
             "iteration": chosen["iteration"],
             "row": number,
-            **{k: training[k] for k in ("problem_id", "index", "weight", "completion")},
+            **{k: training[k] for k in ROW_FIELDS if k in training},
         },
         "sample": {
             "artifact": sample_ref.location,

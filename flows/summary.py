@@ -229,9 +229,29 @@ def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
         manifest = store.manifest(ref)
         lines.append(_line(name, manifest))
         groups = manifest["stats"].get("provenance", {}).get("inputs", {}).get("groups")
+        if name.endswith(" policy"):
+            lines += _earlier_steps(store, inputs, name, manifest)
         if name.endswith(" metrics") and groups:
             grouped = store.read_manifest(groups["kind"], groups["key"])
             lines.append(_line(name.replace("metrics", "group"), grouped))
+    return lines
+
+
+def _earlier_steps(
+    store: Store, inputs: dict[str, ArtifactRef], name: str, manifest: Json
+) -> list[Json]:
+    """What the other Improve steps of an iteration made, where it has several (`thresholds`)."""
+    known = {ref.key for ref in inputs.values()}
+    before = f"p{int(name[1:].split()[0]) - 1} selection"
+    lines = []
+    while (made := manifest["stats"].get("provenance", {}).get("inputs", {})) and "start" in made:
+        if "rows" in made and made["rows"]["key"] not in known:
+            rows = store.read_manifest(made["rows"]["kind"], made["rows"]["key"])
+            lines.append(_line(before, rows))
+        if made["start"]["key"] in known:
+            break
+        manifest = store.read_manifest(made["start"]["kind"], made["start"]["key"])
+        lines.append(_line(name, manifest))
     return lines
 
 

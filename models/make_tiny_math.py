@@ -32,6 +32,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from models.pretraining import Plan, Text, make
 from tasks.problems import synthetic_math as problems
+from tasks.problems.synthetic_sums import draw
 
 SEED = 0
 PLAN = Plan(steps=2600, seed=SEED)
@@ -51,14 +52,8 @@ def sums(rng: random.Random, count: int = 7) -> str:
     """A list of single sums, all right."""
     facts: list[str] = []
     while len(facts) < count:
-        if rng.random() < 0.2:
-            first, sign, second = rng.randint(2, 9), "*", rng.randint(2, 9)
-        else:
-            largest = 9 if rng.random() < 0.75 else 20
-            first, sign, second = rng.randint(2, 90), rng.choice("+-"), rng.randint(2, largest)
-        total = problems.apply(first, sign, second)
-        if 1 <= total <= problems.LARGEST:
-            facts.append(f"{first}{sign}{second}={total}")
+        if (drawn := draw(rng)) is not None:
+            facts.append(f"{drawn[0]}={drawn[1]}")
     return ", ".join(facts)
 
 

@@ -26,11 +26,29 @@ Text = tuple[str, str]  # prompt and completion, tokenised apart as in sampling
 
 
 @dataclass(frozen=True)
+class Size:
+    """How large a base policy is.
+
+    Attributes:
+        hidden: Width.
+        layers: Number of them.
+        heads: Attention heads, of 32 each: vLLM has no CPU kernel for 24.
+        inner: Width inside the feed-forward part.
+    """
+
+    hidden: int = 96
+    layers: int = 3
+    heads: int = 3
+    inner: int = 256
+
+
+@dataclass(frozen=True)
 class Plan:
     """How a base policy is pre-trained.
 
     Attributes:
         steps: Optimiser steps.
+        size: Of the model.
         batch: Texts in each.
         learning_rate: Peak, after `warmup` steps; a cosine down to a twentieth of it follows.
         warmup: Steps.
@@ -38,6 +56,7 @@ class Plan:
     """
 
     steps: int
+    size: Size = Size()
     batch: int = 64
     learning_rate: float = 3e-3
     warmup: int = 100
@@ -79,17 +98,17 @@ def make_tokenizer(texts: Iterable[str], pieces: str) -> PreTrainedTokenizerFast
     )
 
 
-def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+def make_model(tokenizer: PreTrainedTokenizerFast, size: Size, seed: int) -> LlamaForCausalLM:
     """The untrained model."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=96,
-        intermediate_size=256,
-        num_hidden_layers=3,
-        num_attention_heads=3,
-        num_key_value_heads=3,
-        head_dim=32,  # vLLM has no CPU kernel for 24
+        hidden_size=size.hidden,
+        intermediate_size=size.inner,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
+        head_dim=32,
         max_position_embeddings=LONGEST,
         rope_parameters={"rope_type": "default", "rope_theta": 100.0},  # texts are short
         initializer_range=0.1,  # about 1/sqrt(96); 0.02 takes several times as many steps
@@ -168,7 +187,7 @@ def make(
     folder = parser.parse_args().out
     torch.set_num_threads(1)  # sums of floats do not depend on the number of cores then
     tokenizer = make_tokenizer(sample, pieces)
-    model = make_model(tokenizer, plan.seed)
+    model = make_model(tokenizer, plan.size, plan.seed)
     pretrain(model, tokenizer, corpus(), plan)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

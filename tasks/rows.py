@@ -99,6 +99,16 @@ TRAINING = pa.schema(
     ]
 )
 
+# A correct sample (`completion`) and a wrong one of the same problem.
+PAIR = pa.schema(
+    [
+        *TRAINING,
+        ("rejected", pa.string()),
+        ("rejected_index", pa.int32()),
+        ("rejected_samples", pa.string()),  # key of the samples artifact that holds the wrong one
+    ]
+)
+
 
 def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> int:
     """Stream `rows` into one Parquet file and return how many there were."""

@@ -37,7 +37,7 @@ class Runtime:
         logs: Path,
         resources: Resources,
         engine: Callable[[ArtifactRef, dict[str, Any]], Any],
-        grader: Callable[[Json | None, str], Any],
+        grader: Callable[[Json | None, str, str], Any],
         progress: Progress,
         isolate: bool = True,
         say: Callable[[str], None] = lambda text: None,
@@ -51,7 +51,8 @@ class Runtime:
             engine: Gives the sampling engine for a model, started at the first call.
             grader: Gives what grades, started at the first call: programs in a sandbox of these
                 settings (tasks/filter/code.py), or for None what the checker names: text ("exact"),
-                nothing ("hand": tasks/filter/exact.py) or, without a name, math answers.
+                nothing ("hand": tasks/filter/exact.py) or, without a name, math answers. Third
+                comes the reward, as FilterSettings.score.
             progress: Told how far the current step is.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
             say: Told what a person may wonder about, such as a wait.

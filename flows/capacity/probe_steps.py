@@ -23,7 +23,7 @@ from tasks.finetune.step import finetune_call
 from tasks.finetune.trainer import micro_batch
 from tasks.generate.step import FILE
 from tasks.prompts import load_template
-from tasks.rows import TRAINING, Row, read_rows, write_rows
+from tasks.rows import PAIR, TRAINING, Row, read_rows, write_rows
 from tasks.runtime import Runtime
 from tasks.steps import Call, step
 
@@ -58,6 +58,7 @@ class Together:
 def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Training rows from samples, right or wrong: what matters here is how long they are."""
     template = load_template(call.hints["template"])
+    schema = PAIR if call.settings["improve"] == "dpo" else TRAINING
     problems = {
         row["id"]: row
         for row in read_rows(runtime.store.path(call.context["problems"]) / "problems.parquet")
@@ -76,9 +77,12 @@ def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
                 "problem_id": sample["problem_id"],
                 "index": sample["index"],
                 "samples": call.inputs["samples"].key,
+                "rejected": sample["text"],  # the columns of a pair are left out of a plain row
+                "rejected_index": sample["index"],
+                "rejected_samples": call.inputs["samples"].key,
             }
 
-    draft.rows = write_rows(draft.path / "rows.parquet", TRAINING, rows())
+    draft.rows = write_rows(draft.path / "rows.parquet", schema, rows())
 
 
 def draw_shards(
@@ -178,7 +182,12 @@ def short_finetune(
         Call(
             probe_rows,
             "rows of the probe",
-            {"rows": _within(ROWS, TRAINING_SECONDS, each), "shots": shots, "seed": work.seed},
+            {
+                "rows": _within(ROWS, TRAINING_SECONDS, each),
+                "shots": shots,
+                "seed": work.seed,
+                "improve": settings.improve,
+            },
             {"samples": whole[0].samples[0]},
             {"template": config.model.prompt},
             {"problems": work.problems},
@@ -235,6 +244,8 @@ def short_finetune(
 
 def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
     """For each probed problem the share of its samples that would become training rows."""
+    rules = work.config.filter
+    least = min(rules.thresholds, default=rules.min_reward)
     texts: dict[str, list[str | None]] = {}
     for shards in whole:
         for sample, verdict in zip(shards.samples, shards.verdicts, strict=True):
@@ -243,8 +254,8 @@ def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
                 read_rows(work.store.path(verdict) / VERDICTS),
                 strict=True,
             ):
-                good = judged["reward"] >= work.config.filter.min_reward
-                if work.config.filter.finished_only and row["finish"] == "length":
+                good = judged["reward"] >= least
+                if rules.finished_only and row["finish"] == "length":
                     good = False
                 texts.setdefault(row["problem_id"], []).append(
                     " ".join(row["text"].split()) if good else None
@@ -253,7 +264,7 @@ def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
     shares = []
     for found in texts.values():
         taken = [text for text in found[:most] if text is not None]
-        kept = len(set(taken)) if work.config.filter.dedup == "exact" else len(taken)
+        kept = len(set(taken)) if rules.dedup == "exact" else len(taken)
         shares.append(kept / min(len(found), most))
     return tuple(shares)
 

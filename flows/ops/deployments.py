@@ -130,8 +130,10 @@ def full_parameters(entrypoint: str, parameters: Spec) -> Spec:
     """
     from flows.config import RestEmConfig, parse
     from flows.evaluate_config import EvaluateConfig
+    from flows.study.config import StudyConfig
 
-    model = EvaluateConfig if "evaluate" in entrypoint else RestEmConfig
+    models = {"evaluate": EvaluateConfig, "study": StudyConfig}
+    model = models.get(_flow_name({"entrypoint": entrypoint}), RestEmConfig)
     extra = set(parameters) - {"config"}
     if extra:
         raise UserError(f"parameters: expected config alone, not {', '.join(sorted(extra))}")
@@ -190,8 +192,11 @@ def _form(entrypoint: str) -> Spec:
     """The parameters' JSON schema, which is the UI's form."""
     from prefect.utilities.callables import parameter_schema
 
-    if "evaluate" in entrypoint:
+    name = _flow_name({"entrypoint": entrypoint})
+    if name == "evaluate":
         from flows.evaluate import evaluate as found
+    elif name == "study":
+        from flows.study.flow import study as found
     else:
         from flows.rest_em import rest_em as found
     return parameter_schema(found).model_dump(exclude_unset=True) | {"additionalProperties": False}

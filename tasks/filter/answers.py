@@ -36,7 +36,7 @@ MAX_SHOWN = 1000
 class Grade:
     """The verdict on one prediction."""
 
-    reward: float  # 1.0 or 0.0
+    reward: float  # 1.0 or 0.0; of a program, where that is asked for, the share of tests passed
     status: Status
     extracted: str  # the answer as it was found in the prediction
     first_failure: int = -1  # of a program: the first test that failed

@@ -46,8 +46,15 @@ OLD_NAMES = (
 _FUTURE = re.compile(r"^from __future__ import [^\n(]*\n", re.MULTILINE)
 
 
-def code_job(reference: str, program: str, limits: Limits) -> Job:
-    """The job that tests a program."""
+def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = False) -> Job:
+    """The job that tests a program.
+
+    Args:
+        reference: Of the problem.
+        program: Python source.
+        limits: For each test.
+        all_tests: Whether the tests after the first failure run too.
+    """
     tests = json.loads(reference)
     if "check" in tests:
         # Some checks call helpers of the head. No prelude: what a program must import itself is
@@ -57,7 +64,9 @@ def code_job(reference: str, program: str, limits: Limits) -> Job:
         return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
     before = OLD_NAMES + PRELUDE if entry else OLD_NAMES
-    return Job(_precede(before, program), cases, entry, limits, wrap=True)
+    return Job(
+        _precede(before, program), cases, entry, limits, stop_at_failure=not all_tests, wrap=True
+    )
 
 
 def _precede(before: str, program: str) -> str:
@@ -81,9 +90,17 @@ def limits_of(settings: Json) -> Limits:
 class CodePool:
     """Grades completions by running the programs in them; what GradePool is for math."""
 
-    def __init__(self, sandbox: SandboxPool, limits: Limits) -> None:
-        """Grade in a sandbox that the caller closes."""
-        self._sandbox, self._limits = sandbox, limits
+    def __init__(self, sandbox: SandboxPool, limits: Limits, score: str = "correct") -> None:
+        """Grade in a sandbox that the caller closes.
+
+        Args:
+            sandbox: Where the programs run.
+            limits: For each test.
+            score: The reward, as in FilterSettings. `tests`, the share of tests passed, costs more
+                time for a wrong program, because no test is left out; a reference with a `check`
+                is one test.
+        """
+        self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
         self.image = sandbox.image
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
@@ -95,19 +112,21 @@ class CodePool:
         waiting: deque[tuple[str, Future[Verdict] | None]] = deque()
         for reference, text in pairs:
             program = find_program(reference, text)
-            job = code_job(reference, program, self._limits) if program.strip() else None
+            job = None
+            if program.strip():
+                job = code_job(reference, program, self._limits, all_tests=self._share)
             waiting.append((program, self._sandbox.submit(job) if job else None))
             while waiting and (len(waiting) >= WINDOW or _ready(waiting[0][1])):
-                yield _grade(*waiting.popleft())
+                yield _grade(*waiting.popleft(), self._share)
         while waiting:
-            yield _grade(*waiting.popleft())
+            yield _grade(*waiting.popleft(), self._share)
 
 
 def _ready(future: Future[Verdict] | None) -> bool:
     return future is None or future.done()
 
 
-def _grade(program: str, future: Future[Verdict] | None) -> tuple[Grade, float]:
+def _grade(program: str, future: Future[Verdict] | None, share: bool) -> tuple[Grade, float]:
     if future is None:
         return Grade(0.0, Status.NO_ANSWER, ""), 0.0
     try:
@@ -117,5 +136,7 @@ def _grade(program: str, future: Future[Verdict] | None) -> tuple[Grade, float]:
     spend(SANDBOX, verdict.busy)
     status = Status(verdict.status.value)
     reward = 1.0 if status is Status.CORRECT else 0.0
+    if share and status not in (Status.CORRECT, Status.SANDBOX_ERROR):
+        reward = verdict.passed / verdict.total
     failed = -1 if verdict.first_failure is None else verdict.first_failure
     return Grade(reward, status, program, failed), verdict.seconds

@@ -68,17 +68,20 @@ class Counts:
     # that every problem has whatever came out. Their share of correct ones estimates the policy's
     # accuracy without bias; that of all samples does not.
     first: LevelCount | None = None
+    # Of preference pairs (pairs.py): how many came of the samples kept.
+    pairs: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data, levels in order."""
         data = asdict(self)
-        if self.first is None:
-            del data["first"]
+        for name in ("first", "pairs"):
+            if data[name] is None:
+                del data[name]
         data["levels"] = dict(sorted(data["levels"].items()))
         return data
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
     """A sample that may become a row: where it lies, not its text."""
 
     index: int
@@ -129,12 +132,12 @@ def _rows(
     position = {problem["id"]: at for at, problem in enumerate(problems)}
     tests = (row["question"] for row in problems if row["split"] == "test")
     overlap = Overlap(tests, settings.decontaminate_ngram)
-    for block in _blocks(shards):
-        candidates: dict[str, list[_Candidate]] = {}
+    for block in blocks(shards):
+        candidates: dict[str, list[Candidate]] = {}
         solved: set[str] = set()
         for number, shard in enumerate(block):
             _gather(shard, number, problems, position, settings, counts, candidates, solved)
-        kept: dict[str, list[_Candidate]] = {}
+        kept: dict[str, list[Candidate]] = {}
         counts.problems += len(candidates)
         counts.problems_solved += len(solved)
         for problem_id in sorted(candidates, key=position.__getitem__):
@@ -147,7 +150,7 @@ def _rows(
             elif chosen:
                 counts.kept += len(chosen)
                 kept[problem_id] = chosen
-        texts = _fetch(block, kept.values())
+        texts = fetch(block, kept.values())
         for problem_id, chosen in kept.items():
             prompt = prompt_of(problems[position[problem_id]])
             if settings.select == "human":
@@ -164,7 +167,7 @@ def _rows(
                 }
 
 
-def _blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
+def blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
     """Group shards that share problems, in the order of each group's first shard.
 
     Shards of one block of problems hold different sample indices of the same problems, and all of
@@ -194,30 +197,34 @@ def _gather(
     position: Mapping[str, int],
     settings: FilterSettings,
     counts: Counts,
-    candidates: dict[str, list[_Candidate]],
+    candidates: dict[str, list[Candidate]],
     solved: set[str],
 ) -> None:
     """Rules 1 and 2 on one shard; the survivors are noted by problem."""
     start, begins = 0, False
-    for sample, verdict in _batches(shard):
+    for sample, verdict in batches(shard):
         ids = sample.column("problem_id")
         # Rewards are stored as float32, so the threshold is rounded in the same way.
         correct = np.asarray(verdict.column("reward")) >= np.float32(settings.min_reward)
+        looked = np.asarray(sample.column("index")) < (settings.first or np.inf)
+        correct &= looked
         passed = correct
         if settings.finished_only:
             passed = correct & (np.array(sample.column("finish").to_pylist()) == "stop")
         kept = np.flatnonzero(passed)
-        counts.samples += len(ids)
+        counts.samples += int(looked.sum())
         counts.correct += int(correct.sum())
-        counts.dropped_reward += len(ids) - int(correct.sum())
+        counts.dropped_reward += int(looked.sum()) - int(correct.sum())
         counts.dropped_unfinished += int(correct.sum()) - len(kept)
         if start == 0:  # a shard's rows begin with its first index
             begins = sample.column("index")[0].as_py() == 0
         if counts.first and begins:
-            counts.first.samples += len(ids)
+            counts.first.samples += int(looked.sum())
             counts.first.correct += int(correct.sum())
         names = ids.to_pylist()
-        for name, right in zip(names, correct.tolist(), strict=True):
+        for name, right, used in zip(names, correct.tolist(), looked.tolist(), strict=True):
+            if not used:
+                continue
             if name not in candidates:
                 if name not in position:
                     raise StepError(f"samples of problem {name!r}, which is not in the problems")
@@ -231,14 +238,14 @@ def _gather(
         rewards = verdict.column("reward").take(pa.array(kept)).to_pylist()
         texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
         for row, text, index, reward in zip(kept.tolist(), texts, indices, rewards, strict=True):
-            digest = _text_digest(text)
-            candidates[names[row]].append(_Candidate(index, digest, reward, number, start + row))
+            digest = plain_digest(text)
+            candidates[names[row]].append(Candidate(index, digest, reward, number, start + row))
         start += len(ids)
 
 
 def _choose(
-    problem_id: str, found: list[_Candidate], settings: FilterSettings, seed: int, counts: Counts
-) -> list[_Candidate]:
+    problem_id: str, found: list[Candidate], settings: FilterSettings, seed: int, counts: Counts
+) -> list[Candidate]:
     """Rules 3 to 5 on one problem; by index."""
     found.sort()
     if settings.dedup == "exact":
@@ -252,7 +259,7 @@ def _choose(
     cap = 1 if settings.select == "human" else settings.cap
     if cap and len(found) > cap:
         counts.dropped_cap += len(found) - cap
-        found = sorted(found, key=lambda one: _rank(seed, problem_id, one.index))
+        found = sorted(found, key=lambda one: rank(seed, problem_id, one.index))
         found = sorted(found[:cap])
     return found
 
@@ -269,11 +276,13 @@ def _human(problem_id: str, prompt: str, solution: str) -> Row:
     }
 
 
-def _rank(seed: int, problem_id: str, index: int) -> bytes:
+def rank(seed: int, problem_id: str, index: int) -> bytes:
+    """A sample's place in the draw."""
     return hashlib.sha256(f"cap\x1f{seed}\x1f{problem_id}\x1f{index}".encode()).digest()
 
 
-def _text_digest(text: str) -> bytes:
+def plain_digest(text: str) -> bytes:
+    """The same for texts that are equal up to white space."""
     plain = " ".join(text.split())
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
@@ -285,8 +294,10 @@ def _level(counts: Counts, problem: Row) -> LevelCount:
     return counts.levels[level]
 
 
-def _batches(shard: Shard) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Samples and verdicts side by side, checked to belong together."""
+def batches(
+    shard: Shard, judged: tuple[str, ...] = ("reward",)
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Samples and verdicts (the columns `judged`) side by side, checked to belong together."""
     samples, verdicts, _ = shard
     with pq.ParquetFile(samples) as left, pq.ParquetFile(verdicts) as right:
         if left.metadata.num_rows != right.metadata.num_rows:
@@ -294,7 +305,7 @@ def _batches(shard: Shard) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
         columns = ["problem_id", "index", "text", "finish"]
         for sample, verdict in zip(
             left.iter_batches(ROW_GROUP, columns=columns),
-            right.iter_batches(ROW_GROUP, columns=["problem_id", "index", "reward"]),
+            right.iter_batches(ROW_GROUP, columns=["problem_id", "index", *judged]),
             strict=True,
         ):
             for name in ("problem_id", "index"):
@@ -303,7 +314,7 @@ def _batches(shard: Shard) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
             yield sample, verdict
 
 
-def _fetch(block: list[Shard], kept: Iterable[list[_Candidate]]) -> dict[tuple[int, int], str]:
+def fetch(block: list[Shard], kept: Iterable[list[Candidate]]) -> dict[tuple[int, int], str]:
     """The texts of the chosen samples, by shard and row."""
     wanted: dict[int, list[int]] = defaultdict(list)
     for chosen in kept:

@@ -1,13 +1,20 @@
-"""The two filter steps: `score` gives every sample a verdict, `select` makes training rows."""
+"""The filter steps: `score` gives every sample a verdict, `select` makes training rows.
+
+`pairs` stands in the place of `select` where a policy is improved by preference.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
 
 from sandbox import TAG
 from tasks.artifacts import ArtifactRef, Draft, Json
-from tasks.rows import TIMING, TRAINING, VERDICT, Row, read_rows, write_rows
+from tasks.rows import PAIR, TIMING, TRAINING, VERDICT, Row, read_rows, write_rows
 from tasks.runtime import Runtime
 from tasks.settings import ExecutionSettings, FilterSettings
 from tasks.steps import Call, step
@@ -71,7 +78,8 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
     samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
     total = call.inputs["samples"].rows
-    grader = runtime.grader(call.settings.get("sandbox"), call.settings.get("checker", ""))
+    how = call.settings
+    grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), how.get("score", "correct"))
     seconds: list[float] = []
     correct = 0
 
@@ -129,30 +137,58 @@ def select_call(
     return Call(select_rows, label, keyed, inputs, {"template": template})
 
 
+def pairs_call(selection: Call) -> Call:
+    """The call that makes preference pairs in the place of the rows of a `select_call`."""
+    return replace(selection, step=make_pairs)
+
+
 @step("select", "rows")
 def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Apply the rules of FilterSettings and count what each dropped."""
     from tasks.filter.select import select
+
+    facts = _make(call, draft, runtime, select, TRAINING)
+    accepted = "accepted" if call.settings.get("score") == "tests" else "correct"
+    draft.stats["note"] = (
+        f"{facts['samples']:,} samples, {facts['correct']:,} {accepted}, {draft.rows:,} rows kept"
+    )
+
+
+@step("pairs", "rows")
+def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Put a wrong sample beside each that `select` would keep."""
+    from tasks.filter.pairs import pairs
+
+    facts = _make(call, draft, runtime, pairs, PAIR)
+    draft.stats["note"] = (
+        f"{facts['samples']:,} samples, {facts['correct']:,} correct, {facts['kept']:,} kept, "
+        f"{draft.rows:,} pairs"
+    )
+
+
+def _make(
+    call: Call, draft: Draft, runtime: Runtime, rule: Callable[..., Any], schema: pa.Schema
+) -> Json:
+    """Write the rows that `rule` makes of the samples, and what it counted, which is returned."""
     from tasks.prompts import load_template
 
     settings = dict(call.settings)
     template = load_template(call.hints["template"], settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
-    rows, counts = select(
+    rules = FilterSettings(**settings)
+    rows, counts = rule(
         _shards(call, runtime),
         list(read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")),
-        FilterSettings(**settings),
+        rules,
         seed,
         lambda problem: template.render(problem["question"], shots, problem["subject"]),
         adaptive=adaptive,
     )
-    draft.rows = write_rows(draft.path / ROWS, TRAINING, rows)
+    draft.rows = write_rows(draft.path / ROWS, schema, rows)
     facts = counts.to_json()
     (draft.path / "counts.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
-    draft.stats["note"] = (
-        f"{facts['samples']:,} samples, {facts['correct']:,} correct, {draft.rows:,} rows kept"
-    )
+    return facts
 
 
 def _shards(call: Call, runtime: Runtime) -> list[tuple[str, str, str]]:

@@ -69,7 +69,7 @@ def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
     def made() -> Iterator[list[int]]:
         if call.settings.get("exact"):
             return group_texts(answers())
-        return group_answers(answers(), runtime.grader(None, ""))
+        return group_answers(answers(), runtime.grader(None, "", "correct"))
 
     def rows() -> Iterator[Row]:
         nonlocal found

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -59,8 +59,18 @@ class Packed:
     weighted: bool
 
 
+# Row file, tokenizer, settings, folder for drafts, file of the sequences, seed.
+Pack = Callable[[Path, Any, FinetuneSettings, Path, Path, int], Packed]
+
+
 def prepare(
-    rows: Path, tokenizer: Any, settings: FinetuneSettings, work: Path, *, seed: int = 0
+    rows: Path,
+    tokenizer: Any,
+    settings: FinetuneSettings,
+    work: Path,
+    *,
+    seed: int = 0,
+    pack: Pack | None = None,
 ) -> tuple[datasets.Dataset, Packed]:
     """Tokenise and pack training rows, or take what an earlier call left in `work`.
 
@@ -71,6 +81,7 @@ def prepare(
         work: Folder that outlives a kill; the result lies in its subfolder `packed`. The caller
             sees to it that one folder serves one set of rows, tokenizer, settings and seed.
         seed: Which of equally long rows are packed together.
+        pack: Packs in another way, with other columns.
 
     Returns:
         Memory-mapped sequences with the columns input_ids, lengths (of its rows, in order),
@@ -84,7 +95,7 @@ def prepare(
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        packed = _pack(rows, tokenizer, settings, folder, sequences, seed)
+        packed = (pack or _pack)(rows, tokenizer, settings, folder, sequences, seed)
         draft = marker.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(packed)))
         draft.rename(marker)

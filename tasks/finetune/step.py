@@ -81,7 +81,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     def answer(question: Json) -> Json:
         pairs = zip((p["reference"] for p in problems), question["score"], strict=True)
-        grader = runtime.grader(validation.get("sandbox"), validation.get("checker", ""))
+        grader = runtime.grader(validation.get("sandbox"), validation.get("checker", ""), "correct")
         return {"rewards": [grade.reward for grade, _ in grader.grade(pairs)]}
 
     facts = _train(job, call.label, answer, runtime)

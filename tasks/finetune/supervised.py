@@ -13,19 +13,18 @@ batch size in attention. `check_separation` finds models that ignore the boundar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import datasets
 import numpy as np
 import torch
-from torch.utils.data import Sampler
 from trl import SFTTrainer  # type: ignore[attr-defined]
 from trl.trainer.utils import add_fused_lm_head
 
 from tasks.errors import UserError
 from tasks.finetune.row_attention import Layout, layout
 from tasks.finetune.row_attention import inputs as by_row
+from tasks.finetune.watched import Watched
 
 IGNORED = -100
 
@@ -82,31 +81,6 @@ def _joined(examples: list[dict[str, Any]], name: str) -> np.ndarray:
     return np.concatenate([example[name] for example in examples])
 
 
-class Order(Sampler[int]):
-    """Another permutation each epoch that depends on the seed and the epoch alone.
-
-    So a resumed fine-tune needs no random state to find where it was.
-    """
-
-    def __init__(self, size: int, seed: int, empty: int = 0) -> None:
-        """Orders of `size` sequences, each followed by the `empty` ones that stand behind them."""
-        self._size = size
-        self._empty = range(size, size + empty)
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._size + len(self._empty)
-
-    def __iter__(self) -> Iterator[int]:
-        random = np.random.default_rng([self._seed, self._epoch])
-        return iter([*random.permutation(self._size).tolist(), *self._empty])
-
-
 def filled(dataset: datasets.Dataset, multiple: int) -> datasets.Dataset:
     """Packed sequences, and behind them as many without targets as make a multiple."""
     missing = -len(dataset) % multiple
@@ -118,8 +92,8 @@ def filled(dataset: datasets.Dataset, multiple: int) -> datasets.Dataset:
     return datasets.concatenate_datasets([dataset, empty])
 
 
-class Supervised(SFTTrainer):
-    """SFTTrainer with the loss above; logs nothing and writes no model card."""
+class Supervised(Watched, SFTTrainer):
+    """SFTTrainer with the loss above."""
 
     def __init__(self, *args: Any, sequences: int, **kwargs: Any) -> None:
         """Take SFTTrainer's arguments; batches must come from `Collator`.
@@ -129,20 +103,13 @@ class Supervised(SFTTrainer):
             args: SFTTrainer's.
             kwargs: SFTTrainer's.
         """
-        self._sequences = sequences
+        self.sequences = sequences
         super().__init__(*args, **kwargs)
         self.model_accepts_loss_kwargs = True  # losses are divided by num_items_in_batch below
-        self.loss_sum = 0.0  # of the micro-batches since it was last taken
         self._kept: torch.Tensor | None = None
         # Without the entropy and accuracy of every token, which nobody reads.
         add_fused_lm_head(self.plain_model, outputs=("log_probs",))
         self.plain_model.base_model.register_forward_hook(self._keep)
-
-    @property
-    def plain_model(self) -> Any:
-        """The transformers model, with adapter layers inside where there are any."""
-        model: Any = self.model
-        return model.get_base_model() if hasattr(model, "get_base_model") else model
 
     def compute_loss(  # noqa: D102 - Trainer's interface
         self,
@@ -179,21 +146,6 @@ class Supervised(SFTTrainer):
             # They were counted over all processes, and gradients are averaged over them.
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
-        loss = super().training_step(*args, **kwargs)
-        self.loss_sum += loss.item()
-        return loss
-
-    def floating_point_ops(self, inputs: Any) -> int:  # noqa: D102
-        return 0  # nobody reads it, and it walks over all parameters at each step
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
-        return None
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Order:
-        dataset: Any = self.train_dataset if train_dataset is None else train_dataset
-        return Order(self._sequences, self.args.seed, len(dataset) - self._sequences)
 
     def _keep(self, module: Any, args: Any, output: Any) -> Any:
         """Pass only the positions with a loss on to the head.

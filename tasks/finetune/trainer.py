@@ -77,6 +77,7 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
+    from tasks.finetune import pairing
     from tasks.finetune.course import Course, Shelf
     from tasks.finetune.export import export
     from tasks.finetune.packing import load, prepare
@@ -91,7 +92,8 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
 
     def found() -> tuple[Course | None, tuple[Path, Course] | None]:
         shelf.claim(_identity(job))
-        prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"])
+        pack = pairing.pack if settings.improve == "dpo" else None
+        prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"], pack=pack)
         return shelf.finished(), shelf.latest()
 
     course, latest = ranks.tell(found)
@@ -169,11 +171,27 @@ def _trainer(
     total: int,
     shelf: Any,
 ) -> Any:
+    if settings.improve == "dpo":
+        from tasks.finetune.preference import make_trainer
+
+        # A pair passes through the model as two rows.
+        micro = micro_batch(settings.batch_size, max(1, resources.train_batch_size // 2))
+        return make_trainer(
+            job,
+            settings,
+            device=device,
+            micro=micro,
+            checkpointing=CHECKPOINTING_PARAMETERS,
+            dataset=dataset,
+            total=total,
+            output=shelf.checkpoints,
+        )
     from transformers import AutoTokenizer, PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
 
     from tasks.finetune.row_attention import fits
     from tasks.finetune.supervised import Collator, Supervised, check_separation, filled
+    from tasks.finetune.watched import arguments
 
     ranks = Ranks()
     own, rest = divmod(settings.batch_size, ranks.count)
@@ -187,41 +205,22 @@ def _trainer(
         check_separation(model)
     flat = fits(model, settings.max_length)
     micro = micro_batch(own, resources.train_batch_size)
-    schedules = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-    arguments = SFTConfig(
+    config = SFTConfig(
         output_dir=str(shelf.checkpoints),
-        max_steps=total,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=own // micro,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=schedules[settings.schedule],
-        warmup_steps=math.ceil(settings.warmup * total),
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        seed=job["seed"],
-        use_cpu=device == "cpu",
-        bf16=device == "cuda",
         gradient_checkpointing=model.num_parameters() >= CHECKPOINTING_PARAMETERS,
         # Rows come packed and tokenised, and our own collator keeps them apart.
         packing=False,
-        max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=device == "cuda",
-        # Checks and checkpoints are the watch's business, and so is the history.
-        eval_strategy="no",
-        save_strategy="no",
         ddp_find_unused_parameters=False,
         # Processes have met by now (ranks.py); made anew, the group would forget how.
         accelerator_config={"use_configured_state": ranks.count > 1},
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
+        **arguments(settings, job["seed"], device, total),
     )
     trainer = Supervised(
         model=model,
-        args=arguments,
+        args=config,
         # Each process makes as many forward passes as the others, some perhaps of nothing.
         train_dataset=filled(dataset, ranks.count * micro) if ranks.count > 1 else dataset,
         sequences=len(dataset),

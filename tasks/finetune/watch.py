@@ -17,7 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from tasks.finetune.course import Course, Shelf
 from tasks.finetune.ranks import Ranks
-from tasks.finetune.supervised import Supervised
+from tasks.finetune.watched import Watched
 from tasks.sampling import Sampling
 from tasks.settings import FinetuneSettings
 
@@ -50,7 +50,7 @@ class Watch(TrainerCallback):
             minutes: Time between checkpoints where checks are further apart.
             progress: Told the steps done and `total`.
         """
-        self.trainer: Supervised | None = None
+        self.trainer: Watched | None = None
         self.seconds = {"validation": 0.0, "checkpoints": 0.0}
         self._ranks = Ranks()
         self._course = course
@@ -162,7 +162,7 @@ def trained_weights(model: Any) -> dict[str, Any]:
 
 
 def validator(
-    trainer: Supervised,
+    trainer: Watched,
     tokenizer: Any,
     validation: dict[str, Any],
     ask: Callable[[dict[str, Any]], dict[str, Any]],

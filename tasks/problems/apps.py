@@ -168,7 +168,7 @@ def _question(record: Record, name: str) -> str:
 
 
 def _solution(record: Record) -> str:
-    """The first of the solutions, or nothing."""
+    """The first of the solutions, without blank lines around it, or nothing."""
     given = record.data.get("solutions")
     if isinstance(given, str) and given.strip():
         try:
@@ -179,7 +179,7 @@ def _solution(record: Record) -> str:
         return ""
     if not isinstance(given, list) or not isinstance(given[0], str):
         record.fail("solutions", "a list of texts, or JSON text of one")
-    return given[0]
+    return given[0].lstrip("\r\n").rstrip()
 
 
 def _id(record: Record, split: str, index: int) -> str:

@@ -146,12 +146,7 @@ def stepwise(task: Task) -> str:
 
 def at_once(task: Task) -> str:
     """The program that has all operations in one expression."""
-    code, loose = _name(task), False
-    for step in task.steps:
-        operation = TABLES[task.kind][step.name]
-        code = _code(task, step, f"({code})" if loose and operation.tight else code)
-        loose = operation.loose and task.kind == NUMBERS
-    return "\n".join([*_reads(task), _prints(task, code)])
+    return "\n".join([*_reads(task), _prints(task, _expression(task))])
 
 
 def as_read(task: Task) -> str:
@@ -167,6 +162,23 @@ def as_read(task: Task) -> str:
     for step in task.steps:
         code = _code(task, step, code)
     return "\n".join([*_reads(task), _prints(task, code)])
+
+
+def in_function(task: Task) -> str:
+    """The program that leaves the work, in one expression, to a function."""
+    reads = [line.split("=", 1) for line in _reads(task)]
+    names, values = (",".join(part) for part in zip(*reads, strict=True))
+    work = f" return {_expression(task)}"
+    return "\n".join([f"def f({names}):", work, _prints(task, f"f({values})")])
+
+
+def _expression(task: Task) -> str:
+    code, loose = _name(task), False
+    for step in task.steps:
+        operation = TABLES[task.kind][step.name]
+        code = _code(task, step, f"({code})" if loose and operation.tight else code)
+        loose = operation.loose and task.kind == NUMBERS
+    return code
 
 
 def _name(task: Task) -> str:

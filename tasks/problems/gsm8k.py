@@ -1,7 +1,8 @@
 """`gsm8k`: grade-school word problems (Cobbe et al., arXiv 2110.14168), 7,473 train and 1,319 test.
 
 Fields read: question, answer (a worked solution that ends in `#### NUMBER`); optional id, split.
-The set has no levels of difficulty.
+The set has no levels of difficulty. Solutions are given without the notes `<<48/2=24>>` that the
+authors put in for a calculator: no person writes them, and no policy has the calculator.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ORIGIN = Origin(
     files=("gsm8k_{split}", "gsm8k", "{split}"),
 )
 MARK = "####"
+_CALCULATOR = re.compile(r"<<[^<>]*>>")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -44,9 +46,15 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
             "domain": "math",
             "question": record.text("question"),
             "reference": reference,
-            "solution": solution,
+            "solution": _plain(solution),
             "level": "",
             "subject": "",
             "split": split,
         }
         index += 1
+
+
+def _plain(solution: str) -> str:
+    """A solution without notes for a calculator and without blank lines, which end an answer."""
+    lines = _CALCULATOR.sub("", solution).splitlines()
+    return "\n".join(line for line in lines if line.strip())

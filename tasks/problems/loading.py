@@ -29,7 +29,10 @@ LOADERS = {
     "bbh": ("tasks.problems.bbh", "load_split"),
     "hungarian": ("tasks.problems.hungarian", "load_split"),
     "synthetic_math": ("tasks.problems.synthetic_math", "load_split"),
+    "synthetic_sums": ("tasks.problems.synthetic_sums", "load_split"),
+    "synthetic_math_shift": ("tasks.problems.synthetic_math_shift", "load_split"),
     "synthetic_code": ("tasks.problems.synthetic_code", "load_split"),
+    "synthetic_code_shift": ("tasks.problems.synthetic_code_shift", "load_split"),
 }
 # Those whose loader leaves rows out, and counts them.
 COUNTING = frozenset({"apps"})

@@ -244,13 +244,24 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
-def check_generated(name: str, split: str, source: str) -> None:
+def check_generated(name: str, split: str, source: str, *, instead: str = "") -> None:
     """See that a data set which a program makes is asked for what it has.
 
+    Args:
+        name: Of the data set.
+        split: What is asked for.
+        source: Where it should be, which must be empty.
+        instead: What to train on, for a data set that has only a test split.
+
     Raises:
-        UserError: Another split than train or test, or a source.
+        UserError: Another split than train or test, or a source; train, for evaluation only.
     """
     if split not in ("train", "test"):
         raise UserError(f"{name}: split {split!r}: expected train or test")
+    if instead and split == "train":
+        raise UserError(
+            f"{name}: it is for evaluation only and has no train split; expected another data set "
+            f"to train on, such as {instead}"
+        )
     if source:
         raise UserError(f"data.source: {source!r}: {name} is made by a program; expected no source")

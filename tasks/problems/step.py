@@ -39,7 +39,7 @@ def problems_call(settings: DataSettings) -> Call:
     return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
 
 
-@step("problems", "problems", version=2)
+@step("problems", "problems", version=3)
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
     from tasks.problems.gaps import LeftOut, count_several, describe
@@ -123,7 +123,7 @@ def benchmark_call(name: str, source: str, seed: int, limit: int) -> Call:
     return Call(read_benchmark, f"problems of {name}", keyed, hints={**keyed, "source": source})
 
 
-@step("benchmark", "problems")
+@step("benchmark", "problems", version=2)
 def read_benchmark(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the test problems of one data set."""
     from tasks.problems.gaps import LeftOut, count_several, describe

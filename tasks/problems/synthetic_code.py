@@ -13,6 +13,10 @@ only in words, or in the order of operations that commute, never stand on two si
 A question has at most thirteen words, so that two questions never share a run of thirteen, the
 size at which `select` takes a training problem for a copy of a test problem, unless they are one.
 Every operation of a task changes the result of some of its tests, so none can be left out.
+
+The `solution` of a row stands for a program that a person wrote. It is made by a program like all
+else here: right, and always in one way, with a function, which is none of those of the shipped base
+model (models/make_tiny_code.py). It has none of the variety of real people.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.problems.code_tasks import KEEPS, LIST, NUMBERS, TABLES, Step, Task, stepwise
+from tasks.problems.code_tasks import KEEPS, LIST, NUMBERS, TABLES, Step, Task, in_function
 from tasks.problems.source import check_generated
 from tasks.rows import Row
 
@@ -90,7 +94,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
             task = draw(rng, level, split)
             name = behaviour(task)
             if name not in seen:
-                yield _row(_problem(rng, task), split, len(seen))
+                yield row(_problem(rng, task), "synthetic_code", split, len(seen))
                 seen.add(name)
 
 
@@ -101,9 +105,16 @@ def stream(share: str, *, seed: int) -> Iterator[Problem]:
         yield _problem(rng, draw(rng, level, share))
 
 
-def draw(rng: random.Random, level: str, share: str) -> Task:
-    """Draw a task of a level and share of which every operation matters."""
-    kind, count = SHAPES[level]
+def draw(rng: random.Random, level: str, share: str, shape: tuple[str, int] | None = None) -> Task:
+    """Draw a task of which every operation matters.
+
+    Args:
+        rng: Where chance comes from.
+        level: Of the task.
+        share: The side on which it has to stand.
+        shape: What is read and the number of operations; by default as its level has them.
+    """
+    kind, count = shape or SHAPES[level]
     while True:
         steps = []
         for _ in range(count):
@@ -160,16 +171,41 @@ def tests_of(rng: random.Random, task: Task) -> tuple[tuple[str, str], ...]:
             return tuple((text, task.run(values) + "\n") for text, values in drawn.items())
 
 
+def told(rng: random.Random, task: Task) -> list[str]:
+    """Each operation in words, such as `times 3`."""
+    words = [rng.choice(TABLES[task.kind][step.name].words) for step in task.steps]
+    return [f"{said} {step.operand}".strip() for said, step in zip(words, task.steps, strict=True)]
+
+
 def in_words(rng: random.Random, task: Task) -> str:
-    """Put a task into words: at most thirteen of them."""
-    parts = []
-    for step in task.steps:
-        words = rng.choice(TABLES[task.kind][step.name].words)
-        parts.append(f"{words} {step.operand}".strip())
+    """Put a task into words: at most thirteen of them, for up to three operations."""
+    parts = told(rng, task)
     read, show = rng.choice(READ), rng.choice(PRINT)
     if task.kind == LIST:
         return f"{read} list x: {', '.join(parts)}; {show} it."
     return f"{read} {'a, b' if task.two else 'a'}: a {', '.join(parts)}; {show} it."
+
+
+def row(problem: Problem, name: str, split: str, index: int) -> Row:
+    """The row of a problem.
+
+    Args:
+        problem: What it is made of.
+        name: Of the data set.
+        split: Of the data set.
+        index: Its place in the split.
+    """
+    tests = [{"input": given, "output": output} for given, output in problem.tests]
+    return {
+        "id": f"{name}/{split}/{index:05d}",
+        "domain": "code",
+        "question": problem.question,
+        "reference": json.dumps({"tests": tests}),
+        "solution": in_function(problem.task),
+        "level": problem.task.level,
+        "subject": problem.task.kind,
+        "split": split,
+    }
 
 
 def _problem(rng: random.Random, task: Task) -> Problem:
@@ -191,17 +227,3 @@ def _sensible(task: Task) -> bool:
         return names[-1] not in ("largest", "smallest") or not KEEPS & set(names)
     # What is left of a negative number is a matter of taste.
     return not any(name in ("div", "mod") and "minus" in names[:i] for i, name in enumerate(names))
-
-
-def _row(problem: Problem, split: str, index: int) -> Row:
-    tests = [{"input": given, "output": output} for given, output in problem.tests]
-    return {
-        "id": f"synthetic_code/{split}/{index:05d}",
-        "domain": "code",
-        "question": problem.question,
-        "reference": json.dumps({"tests": tests}),
-        "solution": stepwise(problem.task),
-        "level": problem.task.level,
-        "subject": problem.task.kind,
-        "split": split,
-    }

@@ -12,6 +12,10 @@ shares, so the same sum never stands on two sides, however many problems are ask
 A question has at most thirteen words, so that two questions never share a run of thirteen, the
 size at which `select` takes a training problem for a copy of a test problem, unless they are one.
 
+The `solution` of a row stands for one that a person wrote (`by_hand`). It is made by a program like
+all else here, so it has what human solutions are off a model's own distribution for, another way
+of writing, and always the same one; it has no mistakes and none of the variety of real people.
+
 Not covered: fractions, negative numbers, more than one unknown, distracting numbers.
 """
 
@@ -20,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.problems.source import check_generated
@@ -95,14 +99,6 @@ class Sum:
         return totals
 
     @property
-    def steps(self) -> list[str]:
-        """The worked steps, such as `23+14=37` and `37-9=28`."""
-        totals = self.totals
-        starts = [self.first, *totals[:-1]]
-        moves = zip(starts, self.moves, totals, strict=True)
-        return [f"{start}{sign}{number}={total}" for start, (sign, number), total in moves]
-
-    @property
     def share(self) -> str:
         """The side on which this arithmetic stands, whatever the words around it."""
         digest = hashlib.sha256(f"synthetic_math:{self.text}".encode()).digest()
@@ -112,10 +108,12 @@ class Sum:
 
 @dataclass(frozen=True)
 class Problem:
-    """A sum and the question that asks for it."""
+    """A sum and the question that asks for it, about somebody's things."""
 
     question: str
     sum: Sum
+    name: str
+    thing: str
 
 
 def apply(value: int, sign: str, number: int) -> int:
@@ -137,16 +135,30 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """
     check_generated("synthetic_math", split, source)
     for index, problem in enumerate(itertools.islice(stream(split, seed=0), SIZES[split])):
-        yield {
-            "id": f"synthetic_math/{split}/{index:05d}",
-            "domain": "math",
-            "question": problem.question,
-            "reference": str(problem.sum.totals[-1]),
-            "solution": solution(problem.sum),
-            "level": problem.sum.level,
-            "subject": "bags" if SHAPES[problem.sum.level].bags else "changes",
-            "split": split,
-        }
+        subject = "bags" if SHAPES[problem.sum.level].bags else "changes"
+        yield row(problem, "synthetic_math", split, index, subject)
+
+
+def row(problem: Problem, name: str, split: str, index: int, subject: str) -> Row:
+    """The row of a problem.
+
+    Args:
+        problem: What it is made of.
+        name: Of the data set.
+        split: Of the data set.
+        index: Its place in the split.
+        subject: Its kind.
+    """
+    return {
+        "id": f"{name}/{split}/{index:05d}",
+        "domain": "math",
+        "question": problem.question,
+        "reference": str(problem.sum.totals[-1]),
+        "solution": by_hand(problem),
+        "level": problem.sum.level,
+        "subject": subject,
+        "split": split,
+    }
 
 
 def stream(share: str, *, seed: int) -> Iterator[Problem]:
@@ -158,16 +170,22 @@ def stream(share: str, *, seed: int) -> Iterator[Problem]:
             drawn = draw(rng, level)
             if drawn.share != share:
                 continue
-            question = in_words(rng, drawn)
-            if question not in seen:
+            problem = in_words(rng, drawn)
+            if problem.question not in seen:
                 break
-        seen.add(question)
-        yield Problem(question, drawn)
+        seen.add(problem.question)
+        yield problem
 
 
-def draw(rng: random.Random, level: str) -> Sum:
-    """Draw the arithmetic of a problem; every number on its way lies between 1 and LARGEST."""
-    shape = SHAPES[level]
+def draw(rng: random.Random, level: str, shape: Shape | None = None) -> Sum:
+    """Draw the arithmetic of a problem; every number on its way lies between 1 and LARGEST.
+
+    Args:
+        rng: Where chance comes from.
+        level: Of the problem.
+        shape: What it looks like; by default as those of its level do.
+    """
+    shape = shape or SHAPES[level]
     while True:
         first = rng.randint(2, shape.start)
         moves = [("*", rng.randint(2, 9))] if shape.bags else []
@@ -178,19 +196,33 @@ def draw(rng: random.Random, level: str) -> Sum:
             return problem
 
 
-def in_words(rng: random.Random, problem: Sum) -> str:
-    """Put the arithmetic into words: at most thirteen of them."""
+def in_words(rng: random.Random, drawn: Sum) -> Problem:
+    """Put the arithmetic into words: at most thirteen of them, for up to three changes."""
     name, thing = rng.choice(NAMES), rng.choice(THINGS)
-    start, changes = f"{problem.first} {thing}", problem.moves
+    start, changes = f"{drawn.first} {thing}", drawn.moves
     if changes[0][0] == "*":
-        start, changes = f"{problem.first} bags of {changes[0][1]} {thing}", changes[1:]
-    parts = [f"{name} has {start}"]
+        start, changes = f"{drawn.first} bags of {changes[0][1]} {thing}", changes[1:]
+    parts = [f"{name} has {start}", *told(rng, changes, thing)]
+    return Problem(", ".join(parts) + ". How many?", drawn, name, thing)
+
+
+def told(rng: random.Random, changes: Iterable[tuple[str, int]], thing: str) -> Iterator[str]:
+    """Each change in words, such as `buys 14`; only food is eaten."""
     for sign, number in changes:
         verbs = [verb for verb in VERBS[sign] if verb != "eats" or thing in FOOD]
-        parts.append(f"{rng.choice(verbs)} {number}")
-    return ", ".join(parts) + ". How many?"
+        yield f"{rng.choice(verbs)} {number}"
 
 
-def solution(problem: Sum) -> str:
-    """The worked solution: every step, then the answer after `####`."""
-    return ", ".join(problem.steps) + f" #### {problem.totals[-1]}"
+def by_hand(problem: Problem) -> str:
+    """The solution as somebody writes it who takes all changes together in the head.
+
+    `Ann has 23+5=28 caps. #### 28` for 23, then 14 more, then 9 fewer.
+    """
+    moves, start = problem.sum.moves, str(problem.sum.first)
+    if moves[0][0] == "*":
+        start, moves = f"{start}*{moves[0][1]}", moves[1:]
+    change = sum(number if sign == "+" else -number for sign, number in moves)
+    answer = problem.sum.totals[-1]
+    work = start + (f"{change:+d}" if change else "")
+    work = work if work.isdigit() else f"{work}={answer}"
+    return f"{problem.name} has {work} {problem.thing}. #### {answer}"

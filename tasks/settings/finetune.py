@@ -49,7 +49,7 @@ class FinetuneSettings(Section):
         default=32,
         ge=1,
         le=65_536,
-        description="Packed sequences for each optimiser step. Not in the paper.",
+        description="Packed sequences (dpo: pairs) for each optimiser step. Not in the paper.",
     )
     max_length: int = Field(
         default=1024,
@@ -59,7 +59,7 @@ class FinetuneSettings(Section):
     )
     packing: bool = Field(
         default=True,
-        description="Pack several rows into a sequence without attention between them.",
+        description="Pack several rows into a sequence without attention between them (not dpo).",
     )
     warmup: float = Field(
         default=0.03, ge=0.0, le=1.0, description="Share of steps with rising learning rate."

@@ -19,8 +19,11 @@ DataSet = Literal[
     "humaneval",
     "bbh",
     "hungarian",
+    "synthetic_math_shift",
+    "synthetic_sums",
+    "synthetic_code_shift",
 ]
-CODE_SETS = {"synthetic_code", "apps", "humaneval"}
+CODE_SETS = {"synthetic_code", "synthetic_code_shift", "apps", "humaneval"}
 # What a model can be evaluated on; flows/benchmarks.py says how.
 BenchmarkName = Literal[
     "math",
@@ -34,6 +37,9 @@ BenchmarkName = Literal[
     "hungarian",
     "synthetic_math",
     "synthetic_code",
+    "synthetic_math_shift",
+    "synthetic_sums",
+    "synthetic_code_shift",
 ]
 
 

@@ -110,7 +110,7 @@ class SamplingSettings(Section):
 class FilterSettings(Section):
     """From samples to training rows: which samples are kept, and with what weight."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"score", "select", "thresholds"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"score", "select", "thresholds", "first"})
 
     score: Literal["correct", "tests"] = Field(
         default="correct",
@@ -124,6 +124,13 @@ class FilterSettings(Section):
         "reward (paper). `best`: of these the ones with the highest reward (RAFT, 2304.06767). "
         "`human`: in their place the data set's own solution, of problems that have one "
         "(figure 6).",
+    )
+    first: int = Field(
+        default=0,
+        ge=0,
+        le=65_536,
+        description="Look at the first so many samples of each problem alone; 0: at all. What a "
+        "smaller `sampling.samples` would give, without drawing anything again.",
     )
     min_reward: float = Field(
         default=1.0,

@@ -11,6 +11,7 @@ import yaml
 from flows.config import RestEmConfig, load_config
 from flows.evaluate_config import EvaluateConfig, load_evaluation
 from flows.ops import deployments
+from flows.study.config import StudyConfig
 from tasks.errors import UserError
 from tests.ops.conftest import Station
 
@@ -21,6 +22,7 @@ def test_all_deployments_are_there() -> None:
     assert set(deployments.names(list(SPECS.values()))) == {
         *(f"rest-em/{n}" for n in ("math-demo", "code-demo", "gsm8k", "svamp-gemma270m")),
         *("rest-em/math", "rest-em/apps", "evaluate/gemma270m", "evaluate/latest"),
+        "study/studies",
     }
 
 
@@ -64,7 +66,8 @@ def test_the_server_has_it_whole(station: Station, name: str) -> None:
     spec = SPECS[name]
     (full,) = deployments.names([spec])
     found = station.deployment(full)
-    model = EvaluateConfig if full.startswith("evaluate") else RestEmConfig
+    models = {"evaluate": EvaluateConfig, "study": StudyConfig}
+    model = models.get(full.partition("/")[0], RestEmConfig)
     config = model.model_validate(spec["parameters"]["config"])
     # Every field, for the form leaves empty what a deployment leaves out.
     assert found["parameters"] == {"config": config.model_dump(mode="json")}

@@ -10,9 +10,12 @@ from types import ModuleType
 import pytest
 from transformers import AutoTokenizer
 
+from tasks.decoding import decode
 from tasks.policy import EMBEDDED
 from tasks.problems.synthetic_code import load_split
+from tasks.problems.synthetic_math import load_split as math_split
 from tasks.prompts import load_template
+from tasks.sampling import Sampling
 
 
 def script(name: str) -> ModuleType:
@@ -23,7 +26,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["tiny_math", "tiny_code"])
+@pytest.mark.parametrize("name", ["tiny_math", "mini_math", "tiny_code"])
 def test_a_tokenizer_is_what_its_script_makes(name: str, tmp_path: Path) -> None:
     maker = script(name)
     from models.pretraining import make_tokenizer  # found by the path that the script adds
@@ -48,3 +51,31 @@ def test_programs_of_the_data_set_fit_the_tokens_of_the_demo() -> None:
     tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "tiny-code")
     longest = max(len(tokenizer(row["solution"])["input_ids"]) for row in load_split("train"))
     assert longest < 80  # sampling.max_tokens in configs/code-demo.toml
+
+
+def test_the_smaller_model_reads_the_same_tokens_and_solves_fewer_problems() -> None:
+    """The pupil of a distillation needs right samples of its own, and less than its teacher has."""
+    small, large = (EMBEDDED / name for name in ("mini-math", "tiny-math"))
+    names = ("tokenizer.json", "tokenizer_config.json")
+    assert all((small / name).read_bytes() == (large / name).read_bytes() for name in names)
+    sizes = [(model / "model.safetensors").stat().st_size for model in (small, large)]
+    assert 2 * sizes[0] < sizes[1]
+    solved = [greedy(model, 300) for model in (small, large)]
+    assert 0.05 < solved[0] < solved[1] - 0.02
+
+
+def greedy(model: Path, count: int) -> float:
+    """Share of the first test problems of `synthetic_math` that a model solves."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    template, rows = load_template("tiny_math"), list(math_split("test"))[:count]
+    prompts = [template.render(row["question"], -1) for row in rows]
+    sampling = Sampling(temperature=0.0, max_tokens=40, stop=tuple(template.stop))
+    policy = AutoModelForCausalLM.from_pretrained(model).eval()
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    requests = [(number, 0) for number in range(count)]
+    with torch.inference_mode():
+        done = decode(policy, tokenizer, prompts, requests, sampling, batch_size=count)
+    pairs = zip(done, rows, strict=True)
+    return sum(one.text.endswith(f"#### {row['reference']}") for one, row in pairs) / count

@@ -44,7 +44,7 @@ def write_apps(root: Path) -> Path:
             (place / "question.txt").write_text(f"Add in {split} {number}.\n")
             (place / "metadata.json").write_text(json.dumps({"difficulty": level, "url": "u"}))
             (place / "input_output.json").write_text(json.dumps(CALL if number == 2 else STREAM))
-            (place / "solutions.json").write_text(json.dumps(["print(3)", "print(1+2)"]))
+            (place / "solutions.json").write_text(json.dumps(["\nprint(3)\n\n", "print(1+2)"]))
             if number == 2:
                 (place / "starter_code.py").write_text("\ndef add(a, b):\n\t")
     (root / "train" / "0003" / "input_output.json").unlink()

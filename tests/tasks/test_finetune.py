@@ -12,9 +12,10 @@ from tasks.errors import UserError
 from tasks.finetune.course import Shelf
 from tasks.finetune.packing import prepare
 from tasks.finetune.row_attention import NAME
-from tasks.finetune.supervised import Collator, Order, check_separation
+from tasks.finetune.supervised import Collator, check_separation
 from tasks.finetune.trainer import _identity, _set_up_torch, _trainer, micro_batch, train
 from tasks.finetune.watch import check_steps
+from tasks.finetune.watched import Order
 from tasks.settings import FinetuneSettings, Resources
 from tests.tasks.finetune_parts import (
     grade,

@@ -138,7 +138,7 @@ def runtime(tmp_path: Path, pool: GradePool) -> Runtime:
         logs=tmp_path,
         resources=Resources(),
         engine=none,
-        grader=lambda sandbox, _: pool if sandbox is None else none(),
+        grader=lambda sandbox, *_: pool if sandbox is None else none(),
         progress=lambda *_: None,
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import UserError
+from tasks.filter.answers import grade
 from tasks.problems.loading import load_split, prepare
 from tasks.problems.math import last_boxed
 from tasks.rows import PROBLEM, read_rows, write_rows
@@ -83,6 +84,22 @@ def test_real_references_are_those_of_the_packaged_field() -> None:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         final = [json.loads(line)["final_answer"].replace(",", "") for line in file]
     assert [row["reference"] for row in load_split("gsm8k", "train")] == final
+
+
+def test_gsm8k_solutions_are_those_of_a_person(tmp_path: Path) -> None:
+    told = "It is $<<2+2=4>>4.\n\nThat is all.\n#### 4"
+    path = write_lines(tmp_path / "g.jsonl", [{**GOOD["gsm8k"], "answer": told}])
+    (row,) = load_split("gsm8k", "train", source=str(path))
+    assert row["solution"] == "It is $4.\nThat is all.\n#### 4"
+    assert grade(row["reference"], row["solution"]).reward == 1.0
+
+
+@real_data
+def test_real_gsm8k_solutions_pass_the_checker() -> None:
+    rows = list(load_split("gsm8k", "train"))
+    assert not any("<<" in row["solution"] or "\n\n" in row["solution"] for row in rows)
+    for row in rows[::5]:
+        assert grade(row["reference"], row["solution"]).reward == 1.0, row["id"]
 
 
 def test_math_in_the_original_layout(tmp_path: Path, no_data: None) -> None:

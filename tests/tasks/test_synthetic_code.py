@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from tasks.errors import UserError
-from tasks.problems.code_tasks import LIST, NUMBERS, Step, Task, at_once, stepwise
+from tasks.problems.code_tasks import LIST, NUMBERS, Step, Task, at_once, in_function, stepwise
 from tasks.problems.loading import prepare
 from tasks.problems.synthetic_code import (
     LEVELS,
@@ -69,11 +69,11 @@ def test_reference_solutions_give_the_expected_outputs(splits: dict[str, list[di
             assert output(row["solution"], test["input"]) == test["output"], row["question"]
 
 
-def test_both_ways_to_write_a_program_are_right() -> None:
+def test_all_ways_to_write_a_program_are_right() -> None:
     for problem in itertools.islice(stream("corpus", seed=11), 20):
-        for given, expected in problem.tests[:2]:
-            assert output(stepwise(problem.task), given) == expected
-            assert output(at_once(problem.task), given) == expected
+        for write in (stepwise, at_once, in_function):
+            for given, expected in problem.tests[:2]:
+                assert output(write(problem.task), given) == expected
 
 
 @pytest.mark.parametrize(

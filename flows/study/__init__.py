@@ -1,0 +1,1 @@
+"""The paper's experiments, one command each: `restem study NAME`."""

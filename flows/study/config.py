@@ -1,0 +1,184 @@
+"""`StudyConfig`: which study, on which configurations, with how many seeds."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from flows.config import RestEmConfig, load_config, parse
+from flows.study import named
+from flows.study.design import Arm, Bases, Study
+from tasks.artifacts import Json, digest_of
+from tasks.errors import UserError
+from tasks.settings import CODE_SETS, Resources
+
+ALL = "all"
+
+
+def names() -> list[str]:
+    """The studies there are: one file each in flows/study/named."""
+    return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(named.__path__))
+
+
+def find(name: str) -> Study:
+    """The study of one of `names()`."""
+    return importlib.import_module(f"flows.study.named.{name.replace('-', '_')}").STUDY
+
+
+class StudyConfig(BaseModel):
+    """One study, or all of them, over several seeds; what the form in Prefect's UI asks for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
+
+    study: str = Field(
+        default=ALL,
+        description="A study of the paper's experiments, or all of them.",
+        json_schema_extra={"enum": [ALL, *names()]},
+    )
+    seeds: int = Field(
+        default=5, ge=1, le=1000, description="Runs of each arm, with seeds 1, 2 and so on."
+    )
+    math: str = Field(
+        default="study-math",
+        description="What arms on math problems are changes of: a TOML file or a name in configs/; "
+        "empty: leave these arms out.",
+    )
+    code: str = Field(
+        default="study-code",
+        description="The same for arms on programs.",
+    )
+    changes: list[str] = Field(
+        default=[],
+        max_length=100,
+        description="Fields to change in every arm, such as sampling.samples=16.",
+    )
+    student: str = Field(
+        default="embedded:mini-math",
+        description="Smaller base policy for distillation on math problems, as in model.base.",
+    )
+
+    @field_validator("study")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in (ALL, *names()):
+            raise ValueError(f"{value}: expected {ALL} or one of: {', '.join(names())}")
+        return value
+
+    @model_validator(mode="after")
+    def _of_their_tasks(self) -> StudyConfig:
+        if not self.math and not self.code:
+            raise ValueError("math and code are both empty; expected a configuration for one")
+        for task in ("math", "code"):
+            if path := getattr(self, task):
+                try:
+                    found = task_of(load_config(path, self.changes))
+                except UserError as error:
+                    raise ValueError(f"{task}: {error}") from None
+                if found != task:
+                    raise ValueError(f"{task}: {path} has {found} problems; expected {task}")
+        if not self.studies:
+            raise ValueError(f"{self.study} has no arms on these problems; expected the other task")
+        return self
+
+    @cached_property
+    def bases(self) -> Bases:
+        """What arms are changes of; of a task that is left out, the embedded one."""
+        math, code = self.math or "study-math", self.code or "study-code"
+        return Bases(
+            load_config(math, self.changes if self.math else []),
+            load_config(code, self.changes if self.code else []),
+            self.student,
+        )
+
+    @property
+    def studies(self) -> list[Study]:
+        """What is asked for, small ones first."""
+        found = [find(name) for name in (names() if self.study == ALL else [self.study])]
+        some = [study for study in found if self.arms(study)]
+        return sorted(some, key=lambda study: (len(self.arms(study)), study.name))
+
+    @property
+    def run_id(self) -> str:
+        """Name plus a hash of what decides the results."""
+        bases = [
+            self.math and self.bases.math.run_id,
+            self.code and self.bases.code.run_id,
+            self.student,
+        ]
+        return f"study-{self.study}-{digest_of({'bases': bases, 'seeds': self.seeds})[:8]}"
+
+    @property
+    def resources(self) -> Resources:
+        """Where and how fast, for all arms: engines and checkers are shared."""
+        return (self.bases.math if self.math else self.bases.code).resources
+
+    @property
+    def sandbox(self) -> Json | None:
+        """What the studies' runs need of the sandbox."""
+        code = any(arm.task == "code" for study in self.studies for arm in self.arms(study))
+        return self.bases.code.sandbox if code else None
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every field that may name a file or a folder, and what it names."""
+        own = [("math", self.math), ("code", self.code), ("student", self.student)]
+        return [*own, *self.bases.math.places, *self.bases.code.places]
+
+    def arms(self, study: Study) -> list[Arm]:
+        """The arms of a study that are on the tasks asked for."""
+        asked = {task for task in ("math", "code") if getattr(self, task)}
+        return [arm for arm in study.arms(self.bases) if arm.task in asked]
+
+    def run_of(self, arm: Arm, seed: int) -> RestEmConfig:
+        """The configuration of one run.
+
+        Raises:
+            UserError: the arm's changes do not fit the configuration.
+        """
+        base = self.bases.math if arm.task == "math" else self.bases.code
+        raw: dict[str, Any] = base.model_dump()
+        for key, value in {"seed": seed, **arm.changes}.items():
+            *parts, last = key.split(".")
+            section = raw
+            for part in parts:
+                section = section[part]
+            section[last] = value
+        return parse(RestEmConfig, raw, f"arm {arm.name!r}")
+
+
+def task_of(config: RestEmConfig) -> str:
+    """What a configuration's problems are of."""
+    return "code" if config.data.train in CODE_SETS else "math"
+
+
+def load_study(
+    study: str, configs: list[str], seeds: int, student: str, changes: list[str]
+) -> StudyConfig:
+    """What the command line asks for.
+
+    Args:
+        study: Its name, or `all`.
+        configs: Files or names of run configurations, at most one for each task; empty: the
+            embedded tasks.
+        seeds: Runs of each arm.
+        student: Smaller base policy; empty: the default.
+        changes: `key=value` for every arm.
+
+    Raises:
+        UserError: naming the file or field and what was expected.
+    """
+    raw: dict[str, Any] = {"study": study, "seeds": seeds, "changes": changes}
+    if student:
+        raw["student"] = student
+    if configs:
+        raw |= {"math": "", "code": ""}
+    for path in configs:
+        task = task_of(load_config(path, changes))
+        if raw[task]:
+            raise UserError(f"--config {path}: a second one for {task}; expected one for each task")
+        raw[task] = path
+    return parse(StudyConfig, raw, "study")

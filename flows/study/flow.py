@@ -1,0 +1,99 @@
+"""The flow behind `restem study`: every arm with every seed, by the loop that `restem run` runs.
+
+    for each study, for each seed, for each arm: the loop; then one artifact and one page
+
+Arms differ by configuration alone, so what two of them have in common is one artifact, asked for
+once (sharing.py). A study that was interrupted goes on where it was, and one that is asked for
+again with more seeds runs the new ones alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from prefect import flow
+
+from flows.caller import PrefectCaller
+from flows.config import RestEmConfig
+from flows.loop import Loop
+from flows.places import check_places
+from flows.review import deployed
+from flows.session import session
+from flows.study.config import StudyConfig
+from flows.study.design import Study
+from flows.study.page import Finished, overview, page, words
+from flows.study.sharing import Account, SharedCaller
+from flows.study.step import FILE, results_of, study_call
+from flows.summary import report_call
+from tasks.artifacts import ArtifactRef, Json
+
+FLOW = "study"
+# What a study leaves beside its page, for the gallery.
+FACTS = "study.json"
+
+
+@flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
+def study(config: StudyConfig) -> Json:
+    """Run a study, or all, and return where the pages are and what was shared."""
+    if deployed():
+        check_places(config.places)
+    with session(
+        config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW, brief=True
+    ) as caller:
+        shared = SharedCaller(caller)
+        done = [_study(config, one, shared, caller) for one in config.studies]
+        return _publish(config, caller, done)
+
+
+def _study(
+    config: StudyConfig, one: Study, shared: SharedCaller, caller: PrefectCaller
+) -> Finished:
+    """All runs of a study, and its results."""
+    began = time.perf_counter()
+    shared.account = account = Account.empty()
+    arms = config.arms(one)
+    runs: dict[tuple[str, int], ArtifactRef] = {}
+    for number, seed in enumerate(range(1, config.seeds + 1)):
+        for place, arm in enumerate(arms):
+            step = f"{one.name}: run {number * len(arms) + place + 1} of {config.seeds * len(arms)}"
+            runs[arm.name, seed] = _run(config.run_of(arm, seed), shared, caller, step)
+    account.wall = time.perf_counter() - began
+    made = shared.call(study_call(one.name, runs), 0, "study")
+    facts = json.loads((caller.store.path(made) / FILE).read_text())
+    finished = Finished(one, arms, results_of(facts), account)
+    for line in words(finished):
+        caller.say(line)
+    return finished
+
+
+def _run(
+    config: RestEmConfig, shared: SharedCaller, caller: PrefectCaller, step: str
+) -> ArtifactRef:
+    """One run of an arm; the report of it."""
+    began, before = time.perf_counter(), shared.account.samples.made
+    outcome = Loop(config, shared).run()
+    report = shared.call(report_call(config, outcome), len(outcome.iterations) - 1, "report")
+    summary = json.loads((caller.store.path(report) / "report.json").read_text())
+    greedy = [f"{100 * i['metrics']['greedy']['value']:.1f}" for i in summary["iterations"]]
+    new = shared.account.samples.made - before
+    caller.say(
+        f"  {step} ({config.run_id}) {time.perf_counter() - began:.1f} s · greedy "
+        f"{' → '.join(greedy)} · {new:,.0f} new samples"
+    )
+    return report
+
+
+def _publish(config: StudyConfig, caller: PrefectCaller, done: list[Finished]) -> Json:
+    """Write the pages and end the journal."""
+    folder: Path = caller.journal.folder
+    for one in done:
+        (folder / f"{one.study.name}.html").write_text(page(one, config))
+    whole = overview(done, config)
+    (folder / "report.html").write_text(whole.html)
+    (folder / FACTS).write_text(json.dumps([one.to_json() for one in done], indent=1))
+    caller.show(whole.markdown)
+    table = "\n".join(line for one in done for line in words(one)[1:])
+    caller.end(folder / "report.html", "the paper's claims:", table)
+    return {"run": config.run_id, "report": str(folder / "report.html"), "folder": str(folder)}

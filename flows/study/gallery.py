@@ -1,0 +1,69 @@
+"""The gallery of studies: docs/studies with every figure, its command, claims, time and cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.study.results import Json
+
+HEAD = """# Studies
+
+The paper's experiments on the embedded tasks, each by one command. `restem study all --gallery
+docs/studies` writes this page. The models have some hundred thousand parameters and the problems
+are made by programs, so absolute values mean nothing beyond here; what is compared is directions.
+Of each claim stands what the paper found, what was measured in its place, and the result by the
+rule in the study's design (flows/study/named), which was there before it. Brackets are 95%
+intervals over seeds.
+
+"""
+
+
+def write_gallery(facts: list[Json], folder: Path) -> Path:
+    """Write figures and README.md.
+
+    Args:
+        facts: Of each study what `Finished.to_json` gives.
+        folder: Made if it is not there; figures of the same names are replaced.
+
+    Returns:
+        The page.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [HEAD + _summary(facts)]
+    for one in facts:
+        lines += [f"\n## {one['title']}\n", f"{one['question']}\n"]
+        for number, figure in enumerate(one["figures"], start=1):
+            name = f"{one['study']}-{number}.svg"
+            (folder / name).write_text(figure["svg"])
+            lines.append(f"![{figure['title']}]({name})")
+        lines += ["", "| the paper | here | result |", "|---|---|---|"]
+        lines += [f"| {c['paper']} | {c['here']} | {c['sentence']} |" for c in one["claims"]]
+        lines += ["", *(f"Warning: {text}.\n" for text in one["warnings"])]
+        lines += [f"`restem study {one['study']} --seeds {one['seeds']}` · {_cost(one)}"]
+    page = folder / "README.md"
+    page.write_text("\n".join(lines) + "\n")
+    return page
+
+
+def _summary(facts: list[Json]) -> str:
+    claims = [claim for one in facts for claim in one["claims"]]
+    counted = {
+        word: sum(claim["verdict"] == word for claim in claims)
+        for word in ("agrees", "disagrees", "undecided")
+    }
+    asked = sum(one["account"]["samples"]["asked"] for one in facts)
+    shared = sum(one["account"]["samples"]["shared"] for one in facts)
+    said = ", ".join(f"{count} {word}" for word, count in counted.items())
+    return (
+        f"Of {len(claims)} claims: {said}. The studies' runs ask for {asked:,.0f} samples; "
+        f"{100 * (1 - shared / max(asked, 1)):.0f}% of them had to be drawn, the others are shared."
+    )
+
+
+def _cost(one: Json) -> str:
+    samples, seconds = one["account"]["samples"], one["account"]["seconds"]
+    return (
+        f"{len(one['arms'])} arms × {one['seeds']} seeds; by itself {samples['asked']:,.0f} "
+        f"samples and {seconds['asked']:,.0f} s of work, of which {samples['shared']:,.0f} "
+        f"samples and {seconds['shared']:,.0f} s were shared"
+    )

@@ -1,0 +1,132 @@
+"""A caller for many runs in one flow: what they have in common is asked for once and counted.
+
+Runs of a study ask for the same artifacts over and over: the base policy's evaluation, the first
+E-step, whole arms. The second time within a flow neither Prefect nor the store is asked. What each
+study asked for, shared, found and made is counted, in samples and in the seconds that the artifacts
+took when they were made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from flows.caller import PrefectCaller
+from flows.lanes import Ask, Chain
+from tasks.artifacts import ArtifactRef, Json
+from tasks.settings import SamplingSettings
+from tasks.steps import Call
+
+SAMPLES = "samples"  # kind of the artifacts that hold samples
+
+
+@dataclass
+class Tally:
+    """Samples and seconds that the runs of a study asked for, by where they came from.
+
+    Attributes:
+        asked: What the runs would have cost with nothing shared.
+        shared: Of it, what an earlier run of the same invocation had.
+        found: Of it, what lay in the store before.
+        made: Of it, what was made now.
+    """
+
+    asked: float = 0
+    shared: float = 0
+    found: float = 0
+    made: float = 0
+
+    def add(self, amount: float, how: str) -> None:
+        """Count an artifact."""
+        self.asked += amount
+        setattr(self, how, getattr(self, how) + amount)
+
+
+@dataclass
+class Account:
+    """What a study cost."""
+
+    samples: Tally
+    seconds: Tally
+    tasks: Tally
+    wall: float = 0.0
+
+    @classmethod
+    def empty(cls) -> Account:
+        """Nothing yet."""
+        return cls(Tally(), Tally(), Tally())
+
+    def to_json(self) -> Json:
+        """As plain data."""
+        return asdict(self)
+
+
+class SharedCaller:
+    """Calls steps through another caller, each key once."""
+
+    def __init__(self, inner: PrefectCaller) -> None:
+        self.store, self._inner = inner.store, inner
+        self._known: dict[str, ArtifactRef] = {}
+        self._seconds: dict[str, float] = {}
+        self.account = Account.empty()
+        self._lock = threading.Lock()  # calls end in the threads of their lanes
+        inner.told = self._told
+
+    def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
+        """Do it, find it, or take what an earlier run had."""
+        ref = self._earlier(call)
+        if ref is None:
+            ref = self._known[call.key] = self._inner.call(call, iteration, group)
+        return ref
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side, but for what an earlier run had."""
+        self._inner.drive(self._remembered(chain) for chain in chains)
+
+    def _remembered(self, chain: Chain) -> Chain:
+        ask: Ask | None = next(chain, None)
+        while ask is not None:
+            given = self._earlier(ask.call)
+            if given is None:
+                given = self._known[ask.call.key] = yield ask
+            try:
+                ask = chain.send(given)
+            except StopIteration:
+                return
+
+    def _earlier(self, call: Call) -> ArtifactRef | None:
+        ref = self._known.get(call.key)
+        if ref is not None:
+            self._count(ref, self._seconds[call.key], "shared")
+        return ref
+
+    def _told(self, call: Call, ref: ArtifactRef, cached: bool) -> None:
+        seconds = self.store.manifest(ref)["stats"].get("seconds", 0.0)
+        self._seconds[call.key] = seconds
+        self._count(ref, seconds, "found" if cached else "made")
+
+    def _count(self, ref: ArtifactRef, seconds: float, how: str) -> None:
+        with self._lock:
+            self.account.tasks.add(1, how)
+            self.account.seconds.add(seconds, how)
+            if ref.kind == SAMPLES:
+                self.account.samples.add(ref.rows, how)
+
+    def pending(self, ref: ArtifactRef) -> bool:
+        """Nothing is only planned here."""
+        return False
+
+    def end_stage(self) -> None:
+        """Free the engine's memory."""
+        self._inner.end_stage()
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+        """Nobody is asked: the arms of a study are fixed before it."""
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Over-fitting is what some studies look for; it is in their figures."""
+
+    def warn(self, text: str) -> None:
+        """Keep it with the study's journal; an arm may well do badly."""
+        self._inner.journal.warn(text)

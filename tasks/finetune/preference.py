@@ -1,0 +1,99 @@
+"""Direct preference optimisation on pairs of samples: TRL's DPOTrainer in our surroundings.
+
+The loss is equation 7 of Rafailov et al. (arXiv 2305.18290),
+
+    -log sigmoid(beta * [log p(y_w|x)/p_0(y_w|x) - log p(y_l|x)/p_0(y_l|x)]),
+
+where y_w is a correct and y_l a wrong sample of problem x, and the reference p_0 is the policy that
+training starts from: another copy of it, or with adapters the same model without them. Its mean is
+taken over the pairs of a forward pass, and then over the forward passes of an optimiser step.
+
+Order, checks of the validation reward, checkpoints and export are those of supervised fine-tuning,
+so a killed fine-tune goes on from its last checkpoint here too. Does not cover several processes,
+packing, or row weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+from transformers import AutoTokenizer, PrinterCallback
+from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
+
+from tasks.errors import UserError
+from tasks.finetune.models import adapters, load_plain
+from tasks.finetune.ranks import Ranks
+from tasks.finetune.watched import Watched, arguments
+from tasks.settings import FinetuneSettings
+from tasks.wire import Message
+
+
+class Preference(Watched, DPOTrainer):
+    """DPOTrainer on tokenised pairs (pairing.py)."""
+
+    def __init__(self, *args: Any, train_dataset: datasets.Dataset, **kwargs: Any) -> None:
+        """Take DPOTrainer's arguments."""
+        self.sequences = len(train_dataset)
+        super().__init__(*args, train_dataset=train_dataset, **kwargs)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102 - Trainer's interface
+        loss = super().training_step(*args, **kwargs)
+        # TRL notes a dozen numbers for each forward pass until they are logged, which they are not.
+        self._metrics["train"].clear()
+        return loss
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset  # tokenised as in sampling, which TRL would do in its own way
+
+
+def make_trainer(
+    job: Message,
+    settings: FinetuneSettings,
+    *,
+    device: str,
+    micro: int,
+    checkpointing: int,
+    dataset: datasets.Dataset,
+    total: int,
+    output: Path,
+) -> Preference:
+    """The trainer of a job of `trainer.train`.
+
+    Args:
+        job: Of `trainer.train`.
+        settings: Its settings.
+        device: cpu or cuda.
+        micro: Pairs of a forward pass.
+        checkpointing: From so many parameters on, activations are computed again.
+        dataset: Pairs as pairing.pack writes them.
+        total: Optimiser steps if nothing stops training.
+        output: Folder of the checkpoints.
+
+    Raises:
+        UserError: several processes were asked for.
+    """
+    if Ranks().count > 1:
+        raise UserError(
+            f"resources.train_processes: dpo trains in one process; expected 1, not {Ranks().count}"
+        )
+    model = load_plain(job["model"])
+    lora = settings.method == "lora"
+    trainer = Preference(
+        model=model,
+        ref_model=None if lora else load_plain(job["model"]),
+        args=DPOConfig(
+            output_dir=str(output),
+            per_device_train_batch_size=micro,
+            gradient_accumulation_steps=settings.batch_size // micro,
+            gradient_checkpointing=model.num_parameters() >= checkpointing,
+            beta=settings.beta,
+            **arguments(settings, job["seed"], device, total),
+        ),
+        train_dataset=dataset,
+        processing_class=AutoTokenizer.from_pretrained(job["model"]),
+        peft_config=adapters(settings) if lora else None,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer

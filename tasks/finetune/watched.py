@@ -1,0 +1,106 @@
+"""What all our trainers have in common, whatever their loss: order, arguments, silence.
+
+`Watched` stands before one of TRL's trainers in a class's bases; the watch (watch.py) reads
+`loss_sum` and `plain_model`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+from transformers import Trainer
+
+from tasks.settings import FinetuneSettings
+
+SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+class Order(Sampler[int]):
+    """Another permutation each epoch that depends on the seed and the epoch alone.
+
+    So a resumed fine-tune needs no random state to find where it was.
+    """
+
+    def __init__(self, size: int, seed: int, empty: int = 0) -> None:
+        """Orders of `size` sequences, each followed by the `empty` ones that stand behind them."""
+        self._size = size
+        self._empty = range(size, size + empty)
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._size + len(self._empty)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng([self._seed, self._epoch])
+        return iter([*random.permutation(self._size).tolist(), *self._empty])
+
+
+class Watched(Trainer):
+    """Sums its losses, takes rows in our order, logs nothing and writes no model card."""
+
+    sequences: int  # how many of the training set hold rows; the others stand behind them
+    loss_sum = 0.0  # of the micro-batches since it was last taken
+
+    @property
+    def plain_model(self) -> Any:
+        """The transformers model, with adapter layers inside where there are any."""
+        model: Any = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
+        loss = super().training_step(*args, **kwargs)
+        self.loss_sum += loss.item()
+        return loss
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: D102
+        return 0  # nobody reads it, and it walks over all parameters at each step
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+        return None
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Order:
+        dataset: Any = self.train_dataset if train_dataset is None else train_dataset
+        return Order(self.sequences, self.args.seed, len(dataset) - self.sequences)
+
+
+def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) -> dict[str, Any]:
+    """What every trainer is told, apart from sizes and places.
+
+    Args:
+        settings: Learning rate, schedule, decay and clipping are used.
+        seed: Of adapters' first weights, and of the order.
+        device: cpu or cuda.
+        total: Optimiser steps if nothing stops training.
+    """
+    return {
+        "max_steps": total,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": SCHEDULES[settings.schedule],
+        "warmup_steps": math.ceil(settings.warmup * total),
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.max_grad_norm,
+        "seed": seed,
+        "use_cpu": device == "cpu",
+        "bf16": device == "cuda",
+        # Rows come tokenised and within the limit.
+        "max_length": None,
+        "remove_unused_columns": False,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": device == "cuda",
+        # Checks and checkpoints are the watch's business, and so is the history.
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
