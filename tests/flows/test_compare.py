@@ -13,8 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.compare import same_problems
+from flows.compare import compare, same_problems
 from flows.compare_page import render
+from flows.journal import read_journal
+from tasks.errors import UserError
 from tests.flows.conftest import Restem
 from tests.flows.test_report import CHROMIUM, HOSTILE, browse, check
 
@@ -242,35 +244,42 @@ def test_a_problem_is_the_same_by_its_text_and_not_its_id_alone() -> None:
     assert same_problems(first, other) == {"3"}
 
 
-def test_mistakes_are_one_line(runs: Runs, tmp_path: Path) -> None:
+def test_mistakes_are_named(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTEM_HOME", str(runs.restem.home))
     first = runs.first
     cases = [
+        ((), "RUN: expected two or more"),
         ((first,), "RUN: expected two or more"),
         ((first, f"{first}:2"), f"RUN {first}:2: given twice"),
         ((first, "latest:9"), "latest:9: the run's policies are 0 (its base) to 1"),
         ((first, "nowhere"), "RUN nowhere: no such run"),
+        ((first, "embedded:tiny-math"), "embedded:tiny-math: expected RUN or RUN:ITERATION"),
         ((first, runs.elsewhere), "none of its 8 test problems is among the 128"),
-        ((first, runs.other, f"--out={tmp_path / 'no' / 'x.html'}"), "--out "),
     ]
-    for arguments, message in cases:
+    for names, message in cases:
+        with pytest.raises(UserError) as said:
+            compare(list(names))
+        assert message in str(said.value) and "\n" not in str(said.value)
+
+
+def test_a_mistake_is_one_line(runs: Runs, tmp_path: Path) -> None:
+    out = tmp_path / "no" / "page.html"
+    for arguments in ((runs.first, runs.elsewhere), (runs.first, "latest:0", f"--out={out}")):
         [said] = runs.restem("compare", *arguments, code=2).strip().splitlines()
-        assert said.startswith("restem: ") and message in said
+        assert said.startswith("restem: ") and "expected" in said
 
 
-def test_a_run_that_is_not_whole_is_refused(copied: Restem) -> None:
-    run = copied.status()["run"]
-    folder = copied.home / "runs" / run
-    line = next(
-        line
-        for line in copied.status()["steps"]
-        if (line["step"], line["iteration"]) == ("score test", 1)
-    )
+def test_a_run_that_is_not_whole_is_refused(
+    copied: Restem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTEM_HOME", str(copied.home))
+    head, steps = read_journal("latest")
+    line = next(x for x in steps if (x["step"], x["iteration"]) == ("score test", 1))
     shutil.rmtree(copied.home / "store" / line["artifact"])
-    [said] = copied("compare", "latest:0", "latest:1", code=2).strip().splitlines()
-    assert f"artifact {line['artifact']} is gone or damaged" in said
-    head = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**head, "state": "failed"}))
-    [said] = copied("compare", "latest:0", "latest:2", code=2).strip().splitlines()
-    assert said == (
-        f"restem: RUN {run}: it is failed; expected a finished run (restem resume {run})"
-    )
+    with pytest.raises(UserError, match=f"artifact {line['artifact']} is gone or damaged"):
+        compare(["latest:0", "latest:1"])
+    run = head["run"]
+    file = copied.home / "runs" / run / "run.json"
+    file.write_text(json.dumps({**head, "state": "failed"}))
+    with pytest.raises(UserError, match=f"RUN {run}: it is failed; expected a finished run"):
+        compare(["latest:0", "latest:2"])
