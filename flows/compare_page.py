@@ -144,18 +144,19 @@ def _colour(place: int) -> int:
 
 
 def _by_iteration(found: Json) -> Part:
+    runs = [one["run"] for one in found["policies"]]  # a run has the colour of its first policy
     series = [
         Series(
             one["run"],
-            _colour(place),
+            _colour(runs.index(one["run"])),
             [
                 point(now["iteration"], m, f"{one['run']}, {name(now)}")
                 for now in one["greedy"]
                 if (m := as_interval(now))
             ],
-            dashed=not place,
+            dashed=one["run"] == runs[0],
         )
-        for place, one in enumerate(found["runs"])
+        for one in found["runs"]
     ]
     policies = {now["iteration"]: now for one in found["runs"] for now in one["greedy"]}
     labels = Labels(
