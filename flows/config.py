@@ -16,6 +16,7 @@ from flows.benchmarks import BENCHMARKS
 from tasks.artifacts import Json, digest_of
 from tasks.errors import UserError
 from tasks.filter.step import sandbox_settings
+from tasks.finetune.improvers import IMPROVERS
 from tasks.settings import (
     CODE_SETS,
     DataSettings,
@@ -90,21 +91,22 @@ class RestEmConfig(BaseModel):
                 "filter.score: tests is a reward of programs; expected correct, or a data.train of "
                 f"code, not {self.data.train}"
             )
-        if self.finetune.improve == "dpo":
+        if IMPROVERS[self.finetune.improve].pairs:
             self._can_pair()
         return self
 
     def _can_pair(self) -> None:
+        name = self.finetune.improve
         if self.filter.thresholds or self.filter.select != "threshold":
             raise ValueError(
-                "finetune.improve: dpo prefers correct over wrong samples; expected "
+                f"finetune.improve: {name} prefers correct over wrong samples; expected "
                 "filter.select = threshold and no filter.thresholds"
             )
         if self.filter.weight != "one":
-            raise ValueError("filter.weight: the pairs of dpo have no weight; expected one")
+            raise ValueError(f"filter.weight: the pairs of {name} have no weight; expected one")
         if self.resources.train_processes > 1:
             raise ValueError(
-                "resources.train_processes: dpo trains in one process; expected 1, not "
+                f"resources.train_processes: {name} trains in one process; expected 1, not "
                 f"{self.resources.train_processes}"
             )
 

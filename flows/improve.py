@@ -17,6 +17,7 @@ from flows.config import RestEmConfig
 from flows.shards import Caller, Sampler, Shards
 from tasks.artifacts import ArtifactRef, Json
 from tasks.filter.step import pairs_call, select_call
+from tasks.finetune.improvers import IMPROVERS
 from tasks.finetune.step import finetune_call
 from tasks.settings import FilterSettings
 from tasks.steps import Call
@@ -87,7 +88,7 @@ class Improver:
         return Improved(first, start)
 
     def _select(self, label: str, rules: FilterSettings, drawn: Shards, adaptive: bool) -> Call:
-        preferred = self.config.finetune.improve == "dpo"
+        preferred = IMPROVERS[self.config.finetune.improve].pairs
         call = select_call(
             f"{'pairs' if preferred else 'select'} {label}",
             rules,

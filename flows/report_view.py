@@ -45,7 +45,7 @@ class View:
     def accepted(self) -> str:
         """What a sample is called that has enough reward to be trained on."""
         scored = (self.config.get("filter") or {}).get("score", "correct")
-        return "accepted" if scored == "tests" else "correct"
+        return "correct" if scored == "correct" else "accepted"
 
     @property
     def best(self) -> Json | None:

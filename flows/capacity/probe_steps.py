@@ -19,6 +19,7 @@ from tasks.artifacts import ArtifactRef, Draft, Store
 from tasks.evaluate.step import measure_call
 from tasks.filter.step import VERDICTS, select_call
 from tasks.filter.step_group import group_call
+from tasks.finetune.improvers import IMPROVERS
 from tasks.finetune.step import finetune_call
 from tasks.finetune.trainer import micro_batch
 from tasks.generate.step import FILE
@@ -58,7 +59,7 @@ class Together:
 def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Training rows from samples, right or wrong: what matters here is how long they are."""
     template = load_template(call.hints["template"])
-    schema = PAIR if call.settings["improve"] == "dpo" else TRAINING
+    schema = PAIR if IMPROVERS[call.settings["improve"]].pairs else TRAINING
     problems = {
         row["id"]: row
         for row in read_rows(runtime.store.path(call.context["problems"]) / "problems.parquet")

@@ -26,7 +26,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.filter.select import (
-    Candidate,
     Counts,
     Shard,
     batches,
@@ -36,6 +35,7 @@ from tasks.filter.select import (
     rank,
     select,
 )
+from tasks.filter.selectors import Candidate
 from tasks.rows import Row, Status
 from tasks.settings import FilterSettings
 
@@ -159,7 +159,7 @@ def _gather(
         finished = np.array(sample.column("finish").to_pylist()) == "stop"
         texts, indices = sample.column("text"), sample.column("index")
         for row in np.flatnonzero(below & looked & judged & finished).tolist():
-            digest = plain_digest(texts[row].as_py())
-            one = Candidate(indices[row].as_py(), digest, 0.0, number, start + row)
+            text, index = texts[row].as_py(), indices[row].as_py()
+            one = Candidate(index, plain_digest(text), 0.0, number, start + row, len(text))
             found[names[row]].append(one)
         start += len(names)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from tasks.errors import StepError
 from tasks.filter.answers import Grade
+from tasks.filter.rewards import Reward
 from tasks.rows import Row, Status
 
 Key = tuple[str, str]
@@ -29,7 +31,10 @@ class Grader(Protocol):
 
 
 def score_rows(
-    samples: Iterable[Row], reference_of: Mapping[str, str], pool: Grader
+    samples: Iterable[Row],
+    reference_of: Mapping[str, str],
+    pool: Grader,
+    reward: Reward | None = None,
 ) -> Iterator[tuple[Row, float]]:
     """Yield (verdict row, seconds) for each sample, in order.
 
@@ -37,6 +42,7 @@ def score_rows(
         samples: Sample rows; `problem_id`, `index` and `text` are read.
         reference_of: Problem id → reference answer.
         pool: The checker.
+        reward: What a text is worth (rewards.py), where that is not for the checker to say.
 
     Raises:
         StepError: a sample's problem has no reference.
@@ -62,8 +68,11 @@ def score_rows(
                 asked.append(key)
                 yield reference_of[key[0]], key[1]
 
-    for result in pool.grade(pairs()):
-        graded[asked.popleft()] = result
+    for grade, seconds in pool.grade(pairs()):
+        key = asked.popleft()
+        if reward:
+            grade = replace(grade, reward=reward(reference_of[key[0]], key[1], grade))
+        graded[key] = (grade, seconds)
         while waiting and waiting[0][1] in graded:
             yield _verdict(*waiting.popleft(), graded)
     while waiting:

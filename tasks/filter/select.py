@@ -3,10 +3,10 @@
 Section 3 of Singh et al. (arXiv 2312.06585): keep the correct samples, at most so many for each
 problem. The rules run in this order, each on what the one before left:
 1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
-that are equal up to white space the one with the lowest index; 4. where only the best are wanted,
-those with the problem's highest reward; 5. at most `cap` by a seeded draw; 6. problems whose
-question overlaps the test set's; then the weight. With `select = "human"` a problem of which a
-sample is left gets one row with the data set's own solution (figure 6).
+that are equal up to white space the one with the lowest index; 4. those that the selector wants
+(selectors.py), such as the ones with the problem's highest reward; 5. at most `cap` by a seeded
+draw; 6. problems whose question overlaps the test set's; then the weight. With `select = "human"` a
+problem of which a sample is left gets one row with the data set's own solution (figure 6).
 
 The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
 on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
@@ -22,7 +22,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 
 from tasks.errors import StepError
 from tasks.filter.overlap import Overlap
+from tasks.filter.selectors import SELECTORS, Candidate
 from tasks.rows import ROW_GROUP, Row
 from tasks.settings import FilterSettings
 
@@ -79,16 +80,6 @@ class Counts:
                 del data[name]
         data["levels"] = dict(sorted(data["levels"].items()))
         return data
-
-
-class Candidate(NamedTuple):
-    """A sample that may become a row: where it lies, not its text."""
-
-    index: int
-    digest: bytes
-    reward: float
-    shard: int
-    row: int
 
 
 def select(
@@ -239,7 +230,8 @@ def _gather(
         texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
         for row, text, index, reward in zip(kept.tolist(), texts, indices, rewards, strict=True):
             digest = plain_digest(text)
-            candidates[names[row]].append(Candidate(index, digest, reward, number, start + row))
+            one = Candidate(index, digest, reward, number, start + row, len(text))
+            candidates[names[row]].append(one)
         start += len(ids)
 
 
@@ -252,10 +244,13 @@ def _choose(
         unique = {one.digest: one for one in reversed(found)}
         counts.dropped_duplicate += len(found) - len(unique)
         found = sorted(unique.values())
-    if settings.select == "best" and found:
-        best = max(one.reward for one in found)
-        counts.dropped_reward += sum(one.reward < best for one in found)
-        found = [one for one in found if one.reward == best]
+    if found:
+        wanted = SELECTORS[settings.select](found)
+        lowest = min((one.reward for one in wanted), default=np.inf)
+        below = sum(one.reward < lowest for one in found)
+        counts.dropped_reward += below
+        counts.dropped_cap += len(found) - len(wanted) - below
+        found = sorted(wanted)
     cap = 1 if settings.select == "human" else settings.cap
     if cap and len(found) > cap:
         counts.dropped_cap += len(found) - cap

@@ -70,6 +70,7 @@ def score_call(
 @step("score", "verdicts", version=3)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
+    from tasks.filter.rewards import REWARDS
     from tasks.filter.score import score_rows
 
     hints = call.hints
@@ -79,13 +80,14 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
     total = call.inputs["samples"].rows
     how = call.settings
-    grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), how.get("score", "correct"))
+    score = how.get("score", "correct")
+    grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), score)
     seconds: list[float] = []
     correct = 0
 
     def verdicts() -> Iterator[Row]:
         nonlocal correct
-        for verdict, taken in score_rows(samples, references, grader):
+        for verdict, taken in score_rows(samples, references, grader, REWARDS.get(score)):
             seconds.append(taken)
             if len(seconds) % TELL_EVERY == 0:
                 runtime.progress(call.label, len(seconds), total)
@@ -148,7 +150,7 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.filter.select import select
 
     facts = _make(call, draft, runtime, select, TRAINING)
-    accepted = "accepted" if call.settings.get("score") == "tests" else "correct"
+    accepted = "correct" if call.settings.get("score", "correct") == "correct" else "accepted"
     draft.stats["note"] = (
         f"{facts['samples']:,} samples, {facts['correct']:,} {accepted}, {draft.rows:,} rows kept"
     )

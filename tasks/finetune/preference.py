@@ -49,6 +49,7 @@ class Preference(Watched, DPOTrainer):
 
 
 def make_trainer(
+    trainer_class: type[Preference],
     job: Message,
     settings: FinetuneSettings,
     *,
@@ -62,6 +63,7 @@ def make_trainer(
     """The trainer of a job of `trainer.train`.
 
     Args:
+        trainer_class: Preference, or one with another loss.
         job: Of `trainer.train`.
         settings: Its settings.
         device: cpu or cuda.
@@ -80,7 +82,7 @@ def make_trainer(
         )
     model = load_plain(job["model"])
     lora = settings.method == "lora"
-    trainer = Preference(
+    trainer = trainer_class(
         model=model,
         ref_model=None if lora else load_plain(job["model"]),
         args=DPOConfig(

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.finetune.improvers import IMPROVERS
 from tasks.finetune.models import adapters, is_split, load_model, load_plain
 from tasks.finetune.ranks import Ranks
 from tasks.settings import FinetuneSettings, Resources
@@ -92,7 +93,7 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
 
     def found() -> tuple[Course | None, tuple[Path, Course] | None]:
         shelf.claim(_identity(job))
-        pack = pairing.pack if settings.improve == "dpo" else None
+        pack = pairing.pack if IMPROVERS[settings.improve].pairs else None
         prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"], pack=pack)
         return shelf.finished(), shelf.latest()
 
@@ -171,12 +172,14 @@ def _trainer(
     total: int,
     shelf: Any,
 ) -> Any:
-    if settings.improve == "dpo":
+    improver = IMPROVERS[settings.improve]
+    if improver.pairs:
         from tasks.finetune.preference import make_trainer
 
         # A pair passes through the model as two rows.
         micro = micro_batch(settings.batch_size, max(1, resources.train_batch_size // 2))
         return make_trainer(
+            improver.load(),
             job,
             settings,
             device=device,
@@ -190,7 +193,7 @@ def _trainer(
     from trl import SFTConfig  # type: ignore[attr-defined]
 
     from tasks.finetune.row_attention import fits
-    from tasks.finetune.supervised import Collator, Supervised, check_separation, filled
+    from tasks.finetune.supervised import Collator, check_separation, filled
     from tasks.finetune.watched import arguments
 
     ranks = Ranks()
@@ -218,7 +221,7 @@ def _trainer(
         accelerator_config={"use_configured_state": ranks.count > 1},
         **arguments(settings, job["seed"], device, total),
     )
-    trainer = Supervised(
+    trainer = improver.load()(
         model=model,
         args=config,
         # Each process makes as many forward passes as the others, some perhaps of nothing.
