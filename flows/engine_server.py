@@ -40,9 +40,23 @@ GUARD = Path(__file__).resolve().parent.parent / "tasks" / "guard.py"
 # vLLM's own command looks for a package of its name, which the CPU build has not.
 MODULE = "vllm.entrypoints.openai.api_server"
 POLL_SECONDS = 0.2
-# In the environment of everything that vLLM starts. The guard ends it all; but if the guard itself
-# is killed, vLLM's engine process would stay and keep the GPU.
-MARK = "RESTEM_SERVED_BY"
+# Folder in RESTEM_HOME; a server's vLLM works in the one there that is named by its port, which
+# tells its processes from others: vLLM overwrites what the kernel shows of their environment. The
+# guard ends them all; but if the guard itself is killed, vLLM's engine process would stay and keep
+# the GPU.
+PLACES = "serving"
+
+
+def serving(home: Path) -> dict[int, list[psutil.Process]]:
+    """The processes of all vLLM servers of a RESTEM_HOME, by the port that they serve on."""
+    found: dict[int, list[psutil.Process]] = {}
+    places = (home / PLACES).resolve()
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            place = Path(process.cwd())
+            if place.parent == places:
+                found.setdefault(int(place.name), []).append(process)
+    return found
 
 
 class Keeper:
@@ -106,8 +120,8 @@ class Keeper:
         resources = self._resources
         on_cpu = resources.device == "cpu"
         command = [
-            *(str(python_of(home())), "-m", MODULE),
-            *("--model", str(folder), "--served-model-name", name),
+            *(str(python_of(home()).absolute()), "-m", MODULE),
+            *("--model", str(folder.absolute()), "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
             *("--dtype", asked["dtype"], "--max-num-seqs", str(asked["batch_size"])),
             *("--enable-prefix-caching", "--seed", "0"),
@@ -125,6 +139,8 @@ class Keeper:
         guard_end, self._lifeline = os.pipe()
         log = home() / "logs" / f"engine-serve-{self._port}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        place = home() / PLACES / str(self._port)
+        place.mkdir(parents=True, exist_ok=True)
         threads = resources.threads or os.cpu_count() or 1
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
@@ -134,12 +150,8 @@ class Keeper:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
-                env={
-                    **os.environ,
-                    **ENVIRONMENT,
-                    **vllm_variables(home(), threads),
-                    MARK: self._mark,
-                },
+                cwd=place,
+                env={**os.environ, **ENVIRONMENT, **vllm_variables(home(), threads)},
             )
         os.close(guard_end)
         while not self._healthy():
@@ -163,18 +175,12 @@ class Keeper:
             self._sweep()
         self._process, self._serves = None, ("", "")
 
-    @property
-    def _mark(self) -> str:
-        return f"{home()}:{self._port}"
-
     def _sweep(self) -> None:
         """Kill what an earlier vLLM of this place left behind."""
-        mark = f"{MARK}={self._mark}".encode()
-        for process in psutil.process_iter():
-            with contextlib.suppress(OSError, psutil.Error):
-                if mark in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
-                    process.kill()
-                    process.wait(POLL_SECONDS)
+        for process in serving(home()).get(self._port, []):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+                process.wait(POLL_SECONDS)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -24,7 +24,7 @@ import psutil
 
 from flows.bench._others import Others
 from flows.bench._scale_draws import ROOT, STRAIGHT, WARM_SAMPLES, Alone, Draws, Pairs
-from flows.engine_server import MARK
+from flows.engine_server import serving
 from tasks.errors import StepError
 
 MACHINE = (
@@ -112,20 +112,12 @@ def _lose_one(home: Path, draws: dict[int, Draws], seed: int, samples: int, afte
 
 
 def kill_one(home: Path) -> bool:
-    """Kill one server's vLLM, all its processes at once."""
-    by_server: dict[str, list[int]] = {}
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError, psutil.Error):
-            words = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-            for word in words:
-                if word.startswith(f"{MARK}={home}:".encode()):
-                    by_server.setdefault(word.decode(), []).append(process.pid)
-    if not by_server:
-        return False
-    for pid in by_server[min(by_server)]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return True
+    """Kill one server's vLLM, all its processes at once; whether there was one."""
+    servers = serving(home)
+    for process in servers[min(servers)] if servers else ():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    return bool(servers)
 
 
 @contextlib.contextmanager
