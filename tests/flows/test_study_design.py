@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import pytest
 
+from flows.charts import Labels, Point, Series, bar_chart
 from flows.study.config import StudyConfig, find, load_study, names
 from flows.study.design import Claim, better, gain, of
 from flows.study.results import Results, judge
@@ -111,3 +114,16 @@ def test_a_configuration_of_one_task_leaves_the_other_out() -> None:
     config = load_study("all", ["study-math"], 2, "", [])
     assert {arm.task for study in config.studies for arm in config.arms(study)} == {"math"}
     assert config.sandbox is None
+
+
+def test_a_loss_hangs_below_the_line_that_gains_stand_on() -> None:
+    series = [Series("gain", 0, [Point(0, 0.2, "up"), Point(1, -0.1, "down", -0.2, 0.0)])]
+    ticks = [(0.0, "a"), (1.0, "b")]
+    svg = bar_chart(series, Labels("t", "d", "x", "y", ticks, signed=True), standalone=True)
+    root = ET.fromstring(svg)
+    bars = [e for e in root.iter() if "bar" in e.get("class", "").split() and e.get("data-tip")]
+    tops = [float(e.get("y", "")) for e in bars]
+    ends = [top + float(e.get("height", "")) for top, e in zip(tops, bars, strict=True)]
+    assert ends[0] == pytest.approx(tops[1] + 1, abs=0.2)  # the line; a bar begins one pixel above
+    assert (ends[0] - tops[0]) == pytest.approx(2 * (ends[1] - tops[1]), abs=2)
+    assert "-20%" in svg
