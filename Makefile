@@ -29,7 +29,7 @@ check: setup
 	@$(BIN)/lint-imports
 
 bench: setup
-	@for name in memory overhead resume generate estimate simulate sandbox grade soak chaos; do $(BIN)/restem bench $$name || exit 1; done
+	@for name in memory overhead resume generate estimate simulate sandbox grade reuse soak chaos; do $(BIN)/restem bench $$name || exit 1; done
 
 ui: setup
 	@$(BIN)/restem up
