@@ -16,7 +16,16 @@ def arms(bases: Bases) -> list[Arm]:
             {"iterations": 1, "sampling.samples": 3 * bases.math.sampling.samples, "filter.cap": 0},
         ),
         Arm(STAR, {"sampling.temperature": 0.0, "sampling.samples": 1}),
-        Arm(DPO, {"finetune.improve": "dpo"}),
+        # From the last policy: pairs are to come from the policy that DPO holds on to.
+        Arm(
+            DPO,
+            {
+                "finetune.improve": "dpo",
+                "finetune.start_from": "last",
+                "finetune.beta": 0.5,
+                "finetune.batch_size": 32,
+            },
+        ),
         Arm(CODE_EM, task="code"),
         Arm(
             REST,
