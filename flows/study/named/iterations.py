@@ -46,6 +46,12 @@ STUDY = Study(
             "below",
         ),
         Claim(
+            "HumanEval: the second iteration on APPS regresses.",
+            "code, shifted task, greedy: second iteration minus first",
+            gain(CODE, "transfer", since=1, at=2),
+            "below",
+        ),
+        Claim(
             "Training accuracy grows further than test accuracy with every iteration (figure 4).",
             "math, gap of train over test: last policy minus base",
             gain(MATH, "gap"),
