@@ -4,7 +4,7 @@ from flows.study.design import Arm, Bases, Claim, Study, gain, minus
 from flows.study.figures import bars, over_numbers
 
 MATH, CODE = "math", "code"
-SIZES = {MATH: (1, 2, 4, 8, 16), CODE: (1, 2, 4, 8)}
+SIZES = {MATH: (1, 2, 4, 8, 16), CODE: (1, 2, 4)}
 POLICIES = {MATH: 4, CODE: 3}
 
 
