@@ -63,8 +63,7 @@ def _study(
     made = shared.call(study_call(one.name, runs), 0, "study")
     facts = json.loads((caller.store.path(made) / FILE).read_text())
     finished = Finished(one, arms, results_of(facts), account)
-    for line in words(finished):
-        caller.say(line)
+    caller.say(words(finished)[0])
     return finished
 
 
@@ -94,6 +93,6 @@ def _publish(config: StudyConfig, caller: PrefectCaller, done: list[Finished]) -
     (folder / "report.html").write_text(whole.html)
     (folder / FACTS).write_text(json.dumps([one.to_json() for one in done], indent=1))
     caller.show(whole.markdown)
-    table = "\n".join(line for one in done for line in words(one)[1:])
+    table = "\n".join(line for one in done for line in [one.study.title, *words(one)[1:]])
     caller.end(folder / "report.html", "the paper's claims:", table)
     return {"run": config.run_id, "report": str(folder / "report.html"), "folder": str(folder)}
