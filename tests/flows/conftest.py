@@ -20,16 +20,17 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass
 class Restem:
-    """The command line, with a home and a server."""
+    """The command line, with a home and a server; `root` is the checkout whose code runs."""
 
     home: Path
     api: str
+    root: Path = ROOT
 
     def __call__(self, *arguments: str, code: int = 0, **env: str) -> str:
         """Run `restem ARGUMENTS` and return what it printed; its exit code must be `code`."""
         done = subprocess.run(
             [sys.executable, "-m", "flows.cli", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env={**self.environment(), **env},
             capture_output=True,
             text=True,
@@ -56,6 +57,7 @@ class Restem:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         return {
             **plain,
+            "PYTHONPATH": str(self.root),
             "RESTEM_HOME": str(self.home),
             "PREFECT_API_URL": self.api,
         }
