@@ -15,7 +15,7 @@ from flows.bench._estimates import Json, Run, Shape, probe
 from flows.bench._estimates import run as take
 from flows.bench._others import Others
 
-# About a minute of work: several shards of each set, two iterations.
+# About half a minute of work: several shards of each set, two iterations.
 CHANGES = (
     "iterations=2",
     "data.train_limit=600",
