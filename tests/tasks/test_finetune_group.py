@@ -11,8 +11,9 @@ from transformers import AutoModelForCausalLM
 
 from tasks.errors import StepError, UserError
 from tasks.finetune.step import LAUNCHER
-from tasks.finetune.supervised import Order, filled
+from tasks.finetune.supervised import filled
 from tasks.finetune.trainer import train
+from tasks.finetune.watched import Order
 from tasks.stage import Child
 from tests.tasks.finetune_parts import grade, make_job, make_rows, make_start, write
 from tests.tasks.test_finetune import loss_and_gradient, trainer_of
