@@ -14,7 +14,7 @@ are made by programs, so absolute values mean nothing beyond here; what is compa
 Of each claim stands what the paper found, what was measured in its place, and the result by the
 rule in the study's design (flows/study/named), which was there before it. Brackets are 95%
 intervals over seeds. All arms train for the same number of epochs, so an arm with fewer rows also
-takes fewer steps, as in the paper.
+takes fewer steps.
 
 """
 
