@@ -210,17 +210,28 @@ def _frame(canvas: _Canvas, ys: Sequence[float]) -> None:
             f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
         )
+    room = (WIDTH - LEFT - RIGHT) / max(len(labels.ticks), 1)
     for place, text in labels.ticks:
-        canvas.parts.append(
-            f'<text x="{canvas.x(place):.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">'
-            f"{_text(text)}</text>"
-        )
+        for number, line in enumerate(_lines(text, room)):
+            canvas.parts.append(
+                f'<text x="{canvas.x(place):.1f}" y="{HEIGHT - BOTTOM + 17 + 13 * number}" '
+                f'text-anchor="middle">{_text(line)}</text>'
+            )
     middle, side = (LEFT + WIDTH - RIGHT) / 2, (canvas.top + HEIGHT - BOTTOM) / 2
     canvas.parts.append(
         f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{_text(labels.x)}</text>'
         f'<text transform="translate(13 {side:.0f}) rotate(-90)" text-anchor="middle">'
         f"{_text(labels.y)}</text>"
     )
+
+
+def _lines(text: str, room: float) -> list[str]:
+    """A tick's text, in two lines of about one length where one is too long for its place."""
+    words = text.split()
+    if _CHAR * len(text) < room or len(words) < 2:
+        return [text]
+    cuts = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return list(min(cuts, key=lambda cut: max(map(len, cut))))
 
 
 def _band(canvas: _Canvas, series: Series) -> str:

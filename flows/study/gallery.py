@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from flows.study.results import Json
@@ -47,24 +48,22 @@ def write_gallery(facts: list[Json], folder: Path) -> Path:
 
 
 def _summary(facts: list[Json]) -> str:
-    claims = [claim for one in facts for claim in one["claims"]]
-    counted = {
-        word: sum(claim["verdict"] == word for claim in claims)
-        for word in ("agrees", "disagrees", "undecided")
-    }
+    verdicts = Counter(claim["verdict"] for one in facts for claim in one["claims"])
     asked = sum(one["account"]["samples"]["asked"] for one in facts)
     shared = sum(one["account"]["samples"]["shared"] for one in facts)
-    said = ", ".join(f"{count} {word}" for word, count in counted.items())
     return (
-        f"Of {len(claims)} claims: {said}. The studies' runs ask for {asked:,.0f} samples; "
-        f"{100 * (1 - shared / max(asked, 1)):.0f}% of them had to be drawn, the others are shared."
+        f"Of {verdicts.total()} claims {verdicts['agrees']} agree, {verdicts['disagrees']} "
+        f"disagree, and {verdicts['undecided']} are undecided at this scale. The studies' runs ask "
+        f"for {asked:,.0f} samples; {100 * (1 - shared / max(asked, 1)):.0f}% of them had to be "
+        "drawn, the others are shared."
     )
 
 
 def _cost(one: Json) -> str:
     samples, seconds = one["account"]["samples"], one["account"]["seconds"]
+    arms = f"{len(one['arms'])} arm{'s' if len(one['arms']) > 1 else ''}"
     return (
-        f"{len(one['arms'])} arms × {one['seeds']} seeds; by itself {samples['asked']:,.0f} "
+        f"{arms} × {one['seeds']} seeds; by itself {samples['asked']:,.0f} "
         f"samples and {seconds['asked']:,.0f} s of work, of which {samples['shared']:,.0f} "
         f"samples and {seconds['shared']:,.0f} s were shared"
     )

@@ -16,6 +16,8 @@ from tasks.evaluate.intervals import Interval
 from tasks.evaluate.seeds import over_seeds
 
 Json = dict[str, Any]
+# Other tasks that ask for what the base policy could do before: no transfer, but perhaps a loss.
+OLDER_SKILLS = {"synthetic_sums"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Results:
         Args:
             arm: Its name.
             seed: Its seed.
-            metric: One of the run's (greedy, train, gap, validation, pass@k, maj@k); `transfer` or
-                `transfer:NAME`; `bin:NAME` (gain over the base on problems of a difficulty);
+            metric: One of the run's (greedy, train, gap, validation, pass@k, maj@k);
+                `transfer:NAME`, or `transfer`, the mean of all other tasks that are not older
+                skills; `bin:NAME` (gain over the base on problems of a difficulty);
                 `level:L` (greedy accuracy); `accepted` (share of its samples); `rows` (that it was
                 trained on).
             at: The policy; -1 is the last.
@@ -53,8 +56,10 @@ class Results:
         kind, _, name = metric.partition(":")
         now = run[at]
         if kind == "transfer":
-            found = now["transfer"]
-            values = [one["greedy"]["value"] for key, one in found.items() if name in ("", key)]
+            asked = {name} if name else set(now["transfer"]) - OLDER_SKILLS
+            values = [
+                now["transfer"][key]["greedy"]["value"] for key in asked & set(now["transfer"])
+            ]
             return sum(values) / len(values) if values else None
         if kind == "bin":
             gains = {one["bin"]: one["difference"]["value"] for one in now.get("bins", [])}
