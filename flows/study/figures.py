@@ -51,7 +51,7 @@ def bars(
     title: str,
     groups: Mapping[str, tuple[str, int]],
     metrics: Mapping[str, str],
-    y: str = ACCURACY,
+    y: str = "problems solved",
     x: str = "",
 ) -> Draw:
     """Grouped bars (figures 6, 8 and 9): tick → (arm, policy), legend → metric."""
