@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from models.pretraining import Plan, Text, make
 from tasks.problems import synthetic_code as problems
-from tasks.problems.code_tasks import TABLES, Step, Task, as_read, at_once, stepwise
+from tasks.problems.synthetic_code_tasks import TABLES, Step, Task, as_read, at_once, stepwise
 
 SEED = 0
 PLAN = Plan(steps=1800, seed=SEED)

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 def main() -> None:
     """Do one of the two jobs."""
-    from flows.ops.deployments import POOL
-    from flows.ops.http import Api
-    from flows.ops.reaper import Reaper
+    from flows.server.api import Api
+    from flows.station.deployments import POOL
+    from flows.station.reaper import Reaper
 
     api = Api(os.environ["PREFECT_API_URL"])
     if sys.argv[1:] == ["--ended"]:
@@ -35,7 +35,7 @@ def main() -> None:
 def _register(api: object) -> list[str]:
     from prefect.workers.process import ProcessWorker
 
-    from flows.ops import automations, deployments
+    from flows.station import automations, deployments
 
     deployments.ensure_pool(api, ProcessWorker.get_default_base_job_template())  # type: ignore[arg-type]
     # As the server's services reach the pages; RESTEM_PAGES_URL is how a browser does.

@@ -5,9 +5,9 @@
 It reads the file itself: the same commands, environment, health checks, order and restarts. What a
 container gives is put in its place: host names become 127.0.0.1 and ports free ones, volumes and
 tmpfs become folders, images become Debian's PostgreSQL and Redis and this Python, and one guard
-(tasks/guard.py) a service ends all that the service started, as the end of process 1 does. What
-belongs to a container alone is left out: networks, users, capabilities, limits. So is the nested
-engine with the job that needs it, unless an engine is given in its place.
+(tasks/processes/guard.py) a service ends all that the service started, as the end of process 1
+does. What belongs to a container alone is left out: networks, users, capabilities, limits. So is
+the nested engine with the job that needs it, unless an engine is given in its place.
 
 Nothing outlives the process that started it, however that ends.
 """
@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.compose_file import EXAMPLE, ROOT, ComposeError, Service, read_env, read_services
 from scripts.topology_local import Postgres, Translation, free_ports, missing
 
-GUARD = ROOT / "tasks" / "guard.py"
+GUARD = ROOT / "tasks" / "processes" / "guard.py"
 # A hang guard: on a busy machine Prefect alone took a minute to start.
 HEALTHY_SECONDS = 600.0
 STOP_SECONDS = 15.0

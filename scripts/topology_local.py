@@ -20,7 +20,7 @@ from scripts.compose_file import ROOT, Service
 # reaches a service, as nothing of the host reaches a container.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "HF_HOME", "SSL_CERT_FILE")
 PREFIX = "restem-postgres-"
-_PROGRAMS = {"python": "", "prefect": "-m prefect", "restem": "-m flows.cli"}
+_PROGRAMS = {"python": "", "prefect": "-m prefect", "restem": "-m flows.cli.main"}
 
 
 def missing() -> list[str]:

@@ -15,6 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+VERDICTS = "verdicts.parquet"
+
+
 # Big enough that a row group compresses well, small enough that a batch of long solutions
 # (about 2 kB each) stays near 10 MB.
 ROW_GROUP = 4096

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flows.bench import _local_s3
-from flows.bench._local_s3 import BUCKET, local_s3
+from bench.sampling import _local_s3
+from bench.sampling._local_s3 import BUCKET, local_s3
 
 __all__ = ["BUCKET", "S3", "Door", "filesystem", "s3_server"]
 

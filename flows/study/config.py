@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from flows.config import RestEmConfig, load_config, parse
+from flows.config.read import parse
+from flows.config.rest_em import RestEmConfig, load_config
 from flows.study import named
 from flows.study.design import Arm, Bases, Study
-from tasks.artifacts import Json, digest_of
 from tasks.errors import UserError
 from tasks.settings import CODE_SETS, Resources
+from tasks.store.store import Json, digest_of
 
 ALL = "all"
 

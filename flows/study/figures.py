@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.charts import Labels, Point, Series, bar_chart, line_chart
-from flows.study.design import of
+from flows.report.charts import Labels, Point, Series, bar_chart, line_chart
+from flows.study.quantities import of
 from flows.study.results import Results
 
 ACCURACY = "problems solved (greedy)"

@@ -15,19 +15,19 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.caller import PrefectCaller
-from flows.config import RestEmConfig
-from flows.loop import Loop
-from flows.places import check_places
-from flows.review import deployed
-from flows.session import session
+from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.prefect_caller import PrefectCaller
+from flows.orchestrator.review import deployed
+from flows.orchestrator.session import session
+from flows.rest_em.loop import Loop
+from flows.rest_em.summary import report_call
 from flows.study.config import StudyConfig
 from flows.study.design import Study
 from flows.study.page import Finished, overview, page, words
 from flows.study.sharing import Account, SharedCaller
-from flows.study.step import FILE, results_of, study_call
-from flows.summary import report_call
-from tasks.artifacts import ArtifactRef, Json
+from flows.study.summary import FILE, results_of, study_call
+from tasks.store.store import ArtifactRef, Json
 
 FLOW = "study"
 # What a study leaves beside its page, for the gallery.

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from flows.report_page import Page, picture, plain, render_page
-from flows.report_part import Part, charts
-from flows.report_view import tile
+from flows.report.page import Page, picture, plain, render_page
+from flows.report.part import Part, charts, tile
+from flows.study.claims import Judged, judge
 from flows.study.config import StudyConfig
-from flows.study.design import Arm, Study, gain, of
-from flows.study.results import Json, Judged, Results, judge
+from flows.study.design import Arm, Study
+from flows.study.quantities import gain, of
+from flows.study.results import Json, Results
 from flows.study.sharing import Account
 
 CLAIMS = ["the paper", "here", "result"]

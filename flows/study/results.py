@@ -1,19 +1,21 @@
 """What the runs of a study measured, by arm, seed and policy, with intervals over seeds.
 
-An interval over seeds (Student's t, tasks/evaluate/seeds.py) says how far a number would move with
-other samples and another order of training. All seeds are tested on the same problems, so it does
-not say how it would move with other problems; the reports of single runs do.
+An interval over seeds (Student's t, tasks/evaluate/over_seeds.py) says how far a number would move
+with other samples and another order of training. All seeds are tested on the same problems, so it
+does not say how it would move with other problems; the reports of single runs do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.study.design import Claim, Quantity
 from tasks.evaluate.intervals import Interval
-from tasks.evaluate.seeds import over_seeds
+from tasks.evaluate.over_seeds import over_seeds
+
+# A quantity of one seed, or None where it was not measured.
+Quantity = Callable[["Results", int], float | None]
 
 Json = dict[str, Any]
 # Other tasks that ask for what the base policy could do before: no transfer, but perhaps a loss.
@@ -79,39 +81,3 @@ class Results:
         found = [quantity(self, seed) for seed in self.seeds]
         values = [value for value in found if value is not None]
         return over_seeds(values, self.confidence) if values else None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What came of a claim."""
-
-    claim: Claim
-    mean: Interval | None
-    verdict: str  # agrees, disagrees, undecided or not measured
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in plain words."""
-        if self.mean is None:
-            return "Not measured in this study's runs."
-        m = self.mean
-        numbers = f"{100 * m.value:+.1f} points [{100 * m.low:+.1f}, {100 * m.high:+.1f}]"
-        word = "Undecided at this scale" if self.verdict == "undecided" else self.verdict.title()
-        return f"{word}: {numbers} over {m.problems} seed{'s' if m.problems > 1 else ''}."
-
-
-def judge(claim: Claim, results: Results) -> Judged:
-    """Hold a claim against the results, by the rule that stands in its design."""
-    mean = results.mean(claim.value)
-    if mean is None:
-        return Judged(claim, None, "not measured")
-    if mean.problems < 2:
-        return Judged(claim, mean, "undecided")
-    low, high, margin = mean.low, mean.high, claim.margin
-    agrees, disagrees = {
-        "above": (low > 0, high < 0),
-        "below": (high < 0, low > 0),
-        "equal": (low > -margin and high < margin, low > margin or high < -margin),
-        "not below": (low > -margin, high < -margin),
-    }[claim.expect]
-    return Judged(claim, mean, "agrees" if agrees else "disagrees" if disagrees else "undecided")

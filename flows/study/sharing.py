@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from flows.caller import PrefectCaller
-from flows.lanes import Ask, Chain
-from tasks.artifacts import ArtifactRef, Json
+from flows.orchestrator.pipeline import Ask, Chain
+from flows.orchestrator.prefect_caller import PrefectCaller
+from tasks.dag.step import Call
 from tasks.settings import SamplingSettings
-from tasks.steps import Call
+from tasks.store.store import ArtifactRef, Json
 
 SAMPLES = "samples"  # kind of the artifacts that hold samples
 

@@ -6,7 +6,7 @@ ReST^EM reports it. The gap is that of figure 4 of ReST^EM (arXiv 2312.06585). E
 bootstrap interval over problems (intervals.py).
 
 Rows are a sample merged with its verdict: problem_id, index, reward, status, tokens, finish. Votes
-are counted by groups of equal answers, which the checker makes (tasks/filter/group.py).
+are counted by groups of equal answers, which the checker makes (tasks/score/group.py).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def majority_correct(groups: Sequence[int], correct: Sequence[bool], m: int) -> 
     """Whether the answer that most of the first m samples give is right.
 
     Args:
-        groups: Of each sample the group of its answer (tasks/filter/group.py); negative: no answer,
+        groups: Of each sample the group of its answer (tasks/score/group.py); negative: no answer,
             no vote.
         correct: The verdict of each sample.
         m: Voters.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tasks.artifacts import ArtifactRef, Draft
+from tasks.dag.runtime import Runtime
+from tasks.dag.step import Call, step
 from tasks.rows import Row, read_rows
-from tasks.runtime import Runtime
 from tasks.settings import MeasureSettings
-from tasks.steps import Call, step
+from tasks.store.store import ArtifactRef, Draft
 
 # Only these change the metrics of given samples; the others change which samples are given.
 _KEYED = {"pass_k", "majority", "samples", "bootstrap", "confidence"}

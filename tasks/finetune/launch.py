@@ -1,11 +1,11 @@
 """Fine-tuning in several processes, one a GPU, started by `accelerate launch`.
 
 The parent starts this file as a script and talks to it as to a single trainer. For each job it
-starts a group of processes (tasks/finetune/rank.py) with the shipped configuration of the strategy
-(configs/accelerate), and passes messages between the parent and the first of them, over a socket
-that stands where their standard input would: the launcher closes all other descriptors. When one
-process of the group dies, the launcher ends the rest and this one says so; the next call goes on
-from the last checkpoint.
+starts a group of processes (tasks/finetune/worker.py) with the shipped configuration of the
+strategy (configs/accelerate), and passes messages between the parent and the first of them, over a
+socket that stands where their standard input would: the launcher closes all other descriptors. When
+one process of the group dies, the launcher ends the rest and this one says so; the next call goes
+on from the last checkpoint.
 
 Does not cover more than one machine.
 """
@@ -22,9 +22,9 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tasks.errors import StepError, UserError
-from tasks.finetune.ranks import GROUP
-from tasks.nursery import ROOT
-from tasks.wire import Message, Wire, serve, wire_from_argv
+from tasks.finetune.process_group import GROUP
+from tasks.paths import ROOT
+from tasks.processes.wire import Message, Wire, serve, wire_from_argv
 
 SCRIPT = Path(__file__)
 CONFIGS = ROOT / "configs" / "accelerate"
@@ -76,7 +76,7 @@ def _start(resources: Message, stdin: socket.socket) -> subprocess.Popen[bytes]:
             *(sys.executable, "-m", "accelerate.commands.launch"),
             *("--config_file", str(CONFIGS / f"{resources['train_strategy']}.yaml")),
             *("--num_processes", str(count), "--main_process_port", str(_free_port())),
-            *("-m", "tasks.finetune.rank", resources["device"]),
+            *("-m", "tasks.finetune.worker", resources["device"]),
         ],
         stdin=stdin.fileno(),
         cwd=ROOT,

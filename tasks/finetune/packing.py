@@ -1,8 +1,8 @@
 """Training rows into packed token sequences, with memory that does not grow with the rows.
 
 A row becomes its prompt's tokens, its completion's tokens and the end-of-text token, all three as
-in sampling (tasks/tokens.py). Rows longer than `max_length` are dropped and counted, never cut: a
-cut solution would teach the model to stop in the middle.
+in sampling (tasks/decoding/tokens.py). Rows longer than `max_length` are dropped and counted, never
+cut: a cut solution would teach the model to stop in the middle.
 
 Tokens are streamed from Parquet to a file; packing itself (best fit, longest first, over all rows
 at once) needs only their lengths; the sequences are then written as Arrow, which is memory-mapped.
@@ -27,9 +27,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
 from tasks.errors import UserError
 from tasks.settings import FinetuneSettings
-from tasks.tokens import completion_ids, end_id, prompt_ids
 
 # Rows tokenised at once. A fast tokenizer holds about 150 bytes for each token of a batch.
 BATCH = 1000

@@ -23,11 +23,11 @@ from transformers import AutoTokenizer, PrinterCallback
 from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
 from tasks.errors import UserError
-from tasks.finetune.models import adapters, load_plain
-from tasks.finetune.ranks import Ranks
-from tasks.finetune.watched import Watched, arguments
+from tasks.finetune.common import Watched, arguments
+from tasks.finetune.load_model import adapters, load_plain
+from tasks.finetune.process_group import Ranks
+from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
-from tasks.wire import Message
 
 
 class Preference(Watched, DPOTrainer):

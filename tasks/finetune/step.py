@@ -7,14 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from tasks.artifacts import ArtifactRef, Draft, Json
+from tasks.dag.runtime import Runtime
+from tasks.dag.step import Call, step
 from tasks.errors import StepError
+from tasks.processes.child import Child
 from tasks.prompts import load_template
 from tasks.rows import Row, read_rows
-from tasks.runtime import Runtime
 from tasks.settings import FinetuneSettings
-from tasks.stage import Child
-from tasks.steps import Call, step
+from tasks.store.store import ArtifactRef, Draft, Json
 
 TRAINER = "tasks.finetune.trainer:main"
 LAUNCHER = Path(__file__).with_name("launch.py")

@@ -22,9 +22,9 @@ from trl import SFTTrainer  # type: ignore[attr-defined]
 from trl.trainer.utils import add_fused_lm_head
 
 from tasks.errors import UserError
+from tasks.finetune.common import Watched
 from tasks.finetune.row_attention import Layout, layout
 from tasks.finetune.row_attention import inputs as by_row
-from tasks.finetune.watched import Watched
 
 IGNORED = -100
 

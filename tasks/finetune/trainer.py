@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.finetune.improvers import IMPROVERS
-from tasks.finetune.models import adapters, is_split, load_model, load_plain
-from tasks.finetune.ranks import Ranks
+from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
+from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.process_group import Ranks
+from tasks.processes.wire import Message, Wire, serve
 from tasks.settings import FinetuneSettings, Resources
-from tasks.wire import Message, Wire, serve
 
 Ask = Callable[[Message], Message]
 Progress = Callable[[int, int], None]
@@ -78,8 +78,8 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    from tasks.finetune import pairing
-    from tasks.finetune.course import Course, Shelf
+    from tasks.finetune import pairs as pairing
+    from tasks.finetune.checkpoints import Course, Shelf
     from tasks.finetune.export import export
     from tasks.finetune.packing import load, prepare
 
@@ -192,9 +192,9 @@ def _trainer(
     from transformers import AutoTokenizer, PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
 
+    from tasks.finetune.common import arguments
     from tasks.finetune.row_attention import fits
     from tasks.finetune.supervised import Collator, check_separation, filled
-    from tasks.finetune.watched import arguments
 
     ranks = Ranks()
     own, rest = divmod(settings.batch_size, ranks.count)
@@ -245,7 +245,7 @@ def _watch(
     ask: Ask,
     progress: Progress | None,
 ) -> Any:
-    from tasks.finetune.watch import Watch, validator
+    from tasks.finetune.callbacks import Watch, validator
 
     settings = FinetuneSettings(**job["settings"])
     checked = settings.checks and job["validation"]["prompts"]

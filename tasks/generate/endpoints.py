@@ -1,8 +1,9 @@
 """Sampling from servers elsewhere: OpenAI-compatible completions, as `vllm serve` gives them.
 
 Two kinds of address are taken. `restem engine serve` starts vLLM with whatever policy of the shared
-store it is asked for (flows/engine_server.py), so a whole run needs no hand. A plain server has one
-model, and must have been started with this very policy: `--served-model-name` its digest.
+store it is asked for (flows/machines/engine_server.py), so a whole run needs no hand. A plain
+server has one model, and must have been started with this very policy: `--served-model-name` its
+digest.
 
 Every sample is a request with its own seed, and all of a shard are under way at once. The samples
 of a prompt go to one server, which computes the prompt once. A server that fails is left alone for
@@ -27,9 +28,9 @@ from typing import Any
 
 import httpx
 
-from tasks.artifacts import ArtifactRef, Json
+from tasks.decoding.request import Completion, Completions, Progress, Sampling
 from tasks.errors import StepError, UserError
-from tasks.sampling import Completion, Completions, Progress, Sampling
+from tasks.store.store import ArtifactRef, Json
 
 TOKEN = "RESTEM_ENGINE_TOKEN"
 FIELD = "resources.endpoints"

@@ -1,7 +1,7 @@
 """One interface to sampling engines; each runs in child processes that die with their parent.
 
 A very small model gains little from a second thread in each of its tiny operations, so on CPU the
-transformers engine runs it in several single-threaded children (tasks/generate/children.py). With
+transformers engine runs it in several single-threaded children (tasks/generate/replicas.py). With
 GPUs, `resources.engines` children get some each: for a dense model that is the data parallelism of
 vLLM, without its coordinator.
 """
@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from tasks.decoding.request import Completions, Progress, Sampling
 from tasks.errors import UserError
-from tasks.generate.children import ChildEngine
-from tasks.generate.environment import folder_of, python_of
-from tasks.sampling import Completions, Progress, Sampling
+from tasks.generate.replicas import ChildEngine
+from tasks.generate.vllm_environment import folder_of, python_of
+from tasks.processes.child import Child
+from tasks.processes.wire import Message
 from tasks.settings import Resources
-from tasks.stage import Child
-from tasks.wire import Message
 
 VLLM_SCRIPT = Path(__file__).with_name("vllm_engine.py")
 # Models with less than so many bytes of weights are run in several children: a step of theirs is

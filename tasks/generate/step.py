@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 
-from tasks.artifacts import ArtifactRef, Draft, Json
+from tasks.dag.runtime import Runtime
+from tasks.dag.step import Call, step
+from tasks.decoding.request import Sampling
 from tasks.prompts import load_template
 from tasks.rows import SAMPLE, read_rows, sample_seed, text_digest, write_rows
-from tasks.runtime import Runtime
-from tasks.sampling import Sampling
-from tasks.steps import Call, step
+from tasks.store.store import ArtifactRef, Draft, Json
 
 FILE = "samples.parquet"
 
@@ -45,7 +45,9 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     settings, hints = call.settings, call.hints
     template = load_template(hints["template"], settings["prompt"])
     block = read_block(runtime, call.context["problems"], hints)
-    if "only" in settings:  # the problems that verdicts on earlier samples left (flows/shards.py)
+    if (
+        "only" in settings
+    ):  # the problems that verdicts on earlier samples left (flows/orchestrator/sampler.py)
         block = [block[i] for i in settings["only"]]
     prompts = [template.render(row["question"], settings["shots"], row["subject"]) for row in block]
     indices = range(*settings["samples"])

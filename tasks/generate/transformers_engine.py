@@ -1,7 +1,7 @@
 """The transformers engine: runs everywhere, and is the fast one for very small models.
 
 Used in process (`TransformersEngine`) or as a child process (`main`). The decoding itself is in
-tasks/decoding.py, which the validation during fine-tuning shares.
+tasks/decoding/decode.py, which the validation during fine-tuning shares.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.sampling import Completion, Completions, Progress, Sampling
-from tasks.wire import Message, Wire, serve
+from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.processes.wire import Message, Wire, serve
 
 
 class TransformersEngine:
@@ -50,7 +50,7 @@ class TransformersEngine:
         progress: Progress | None = None,
         finished: Callable[[int, Completion], None] | None = None,
     ) -> Completions:
-        """See tasks.decoding.decode."""
+        """See tasks.decoding.decode.decode."""
         began = time.perf_counter()
         found = Completions(self._decode(prompts, requests, sampling, progress, finished))
         found.engine_seconds = time.perf_counter() - began
@@ -64,7 +64,7 @@ class TransformersEngine:
         progress: Progress | None,
         finished: Callable[[int, Completion], None] | None,
     ) -> list[Completion]:
-        from tasks.decoding import decode
+        from tasks.decoding.decode import decode
 
         return decode(
             self._model,

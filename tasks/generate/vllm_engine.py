@@ -239,8 +239,8 @@ def main() -> None:
     """Serve requests; the wire's descriptors are the last two arguments.
 
     A request: id, model, dtype, batch_size, memory_fraction, cpu_cache_gb, tensor_parallel,
-    prompts (texts), requests (index into prompts, seed), sampling (tasks.sampling.Sampling), and
-    positions: 0, or what an earlier child asked for.
+    prompts (texts), requests (index into prompts, seed), sampling
+    (tasks.decoding.request.Sampling), and positions: 0, or what an earlier child asked for.
     """
     os.environ.update(ENVIRONMENT)
     wire = _load_wire()
@@ -255,8 +255,8 @@ def _limit(model: str) -> int:
 
 
 def _load_wire() -> Any:
-    """The module tasks/wire.py, which imports the standard library alone."""
-    path = Path(__file__).resolve().parent.parent / "wire.py"
+    """The module tasks/processes/wire.py, which imports the standard library alone."""
+    path = Path(__file__).resolve().parent.parent / "processes" / "wire.py"
     spec = importlib.util.spec_from_file_location("restem_wire", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

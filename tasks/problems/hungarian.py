@@ -1,7 +1,7 @@
 """`hungarian`: the Hungarian national high-school finals in mathematics of May 2023, 33 questions.
 
 Evaluation only, and graded by hand: the exam comes with a rubric in prose and no answers that a
-program could compare, so samples are kept and marked `ungraded` (tasks/filter/exact.py). The set is
+program could compare, so samples are kept and marked `ungraded` (tasks/score/text.py). The set is
 Paster's (keirp/hungarian_national_hs_finals_exam on the Hub, one CSV file with the one column
 Question, split test; its rubric lies beside it as solutions.pdf).
 

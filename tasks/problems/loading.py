@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.problems.gaps import LeftOut
+from tasks.problems.ungradable import LeftOut
 from tasks.rows import Row
 from tasks.settings import DataSettings
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.artifacts import Draft, digest_of
+from tasks.dag.runtime import Runtime
+from tasks.dag.step import Call, step
 from tasks.rows import PROBLEM, Row, read_rows, write_rows
-from tasks.runtime import Runtime
 from tasks.settings import DataSettings
-from tasks.steps import Call, step
+from tasks.store.store import Draft, digest_of
 
 FILE = "problems.parquet"
 
@@ -42,8 +42,8 @@ def problems_call(settings: DataSettings) -> Call:
 @step("problems", "problems", version=3)
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
-    from tasks.problems.gaps import LeftOut, count_several, describe
     from tasks.problems.loading import prepare
+    from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
     splits = prepare(DataSettings(**call.hints), left_out)
@@ -126,8 +126,8 @@ def benchmark_call(name: str, source: str, seed: int, limit: int) -> Call:
 @step("benchmark", "problems", version=2)
 def read_benchmark(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the test problems of one data set."""
-    from tasks.problems.gaps import LeftOut, count_several, describe
     from tasks.problems.loading import prepare_test
+    from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
     rows = prepare_test(**call.hints, left_out=left_out)

@@ -28,8 +28,16 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.problems.code_tasks import KEEPS, LIST, NUMBERS, TABLES, Step, Task, in_function
 from tasks.problems.source import check_generated
+from tasks.problems.synthetic_code_tasks import (
+    KEEPS,
+    LIST,
+    NUMBERS,
+    TABLES,
+    Step,
+    Task,
+    in_function,
+)
 from tasks.rows import Row
 
 # Of every ten tasks one is for testing, two for the loop, seven for pre-training.

@@ -19,8 +19,8 @@ import random
 from collections.abc import Iterator
 
 from tasks.problems import synthetic_code as base
-from tasks.problems.code_tasks import LIST, NUMBERS, Task
 from tasks.problems.source import check_generated
+from tasks.problems.synthetic_code_tasks import LIST, NUMBERS, Task
 from tasks.rows import Row
 
 NAME = "synthetic_code_shift"

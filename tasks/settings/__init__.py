@@ -1,4 +1,4 @@
-"""The settings of each step, each a section of the one configuration (flows/config.py).
+"""The settings of each step, each a section of the one configuration (flows/config/rest_em.py).
 
 Every section but `Resources` is *recipe*: it changes the result, so it is in the cache key.
 `Resources` says where and how fast, never what, and is in no key. Defaults are those of the paper
@@ -6,16 +6,14 @@ Every section but `Resources` is *recipe*: it changes the result, so it is in th
 our choice and the reason.
 """
 
+from tasks.settings.evaluation import EvaluationSettings, MeasureSettings
+from tasks.settings.execution import ExecutionSettings
+from tasks.settings.filter import FilterSettings
 from tasks.settings.finetune import FinetuneSettings
-from tasks.settings.measure import EvaluationSettings, MeasureSettings
+from tasks.settings.policy import ModelSettings
 from tasks.settings.problems import CODE_SETS, BenchmarkName, DataSet, DataSettings
 from tasks.settings.resources import Resources
-from tasks.settings.sampling import (
-    ExecutionSettings,
-    FilterSettings,
-    ModelSettings,
-    SamplingSettings,
-)
+from tasks.settings.sampling import SamplingSettings
 from tasks.settings.section import Section
 
 __all__ = [

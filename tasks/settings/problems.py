@@ -24,7 +24,7 @@ DataSet = Literal[
     "synthetic_code_shift",
 ]
 CODE_SETS = {"synthetic_code", "synthetic_code_shift", "apps", "humaneval"}
-# What a model can be evaluated on; flows/benchmarks.py says how.
+# What a model can be evaluated on; flows/config/benchmarks.py says how.
 BenchmarkName = Literal[
     "math",
     "math500",

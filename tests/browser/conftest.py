@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,13 +20,14 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from flows.bench.resume import SMALL
-from flows.config import load_config
-from tests.ops.conftest import Station, station, until
+from bench.recovery.resume import SMALL
+from flows.config.rest_em import load_config
+from tasks.paths import ROOT
+from tests.flows.station.conftest import Station, station, until
 from tests.sandbox.conftest import image
 
 __all__ = ["image", "station"]
-PICTURES = Path(__file__).resolve().parent.parent.parent / "docs" / "pictures"
+PICTURES = ROOT / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
 # The UI asks the server every few seconds, and later on a busy machine.

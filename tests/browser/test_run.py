@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Person
-from tests.ops.conftest import until
+from tests.flows.station.conftest import until
 
 
 def test_a_person_starts_a_run_and_reads_its_report(person: Person) -> None:

@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from flows.bench.resume import SMALL
-from flows.config import load_config
+from bench.recovery.resume import SMALL
+from flows.config.rest_em import load_config
 from scripts.topology import ROOT, Topology
 from scripts.topology_local import PREFIX
 

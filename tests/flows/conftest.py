@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from flows.bench.resume import SMALL
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from bench.recovery.resume import SMALL
+from tasks.paths import ROOT
 
 
 @dataclass
@@ -66,7 +65,7 @@ class Restem:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prefect server that lives as long as the tests."""
-    from flows.server import prefect_server
+    from flows.server.local import prefect_server
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESTEM_HOME", str(tmp_path_factory.mktemp("server")))

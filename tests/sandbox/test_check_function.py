@@ -10,8 +10,8 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits, Verdict, checked_job
-from tasks.filter.code import code_job, find_program
 from tasks.problems.humaneval import load_split
+from tasks.score.code.pool import code_job, find_program
 
 FAST = Limits(cpu=1.0, memory=128 * 2**20)
 SECRET = "7305814926"

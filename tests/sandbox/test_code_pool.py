@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits
-from tasks.filter.code import CodePool
 from tasks.problems.synthetic_code import load_split
+from tasks.score.code.pool import CodePool
 
 DOUBLE = json.dumps({"tests": [{"input": "3", "output": "6"}]})
 CALL = json.dumps({"entry_point": "f", "cases": [{"args": [[3, 1]], "expected": [1, 3]}]})

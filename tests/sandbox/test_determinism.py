@@ -11,8 +11,8 @@ from pathlib import Path
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, Status, Verdict
 from sandbox.verdict import Test as Case
-from tasks.filter.code import code_job
 from tasks.problems.apps import load_split
+from tasks.score.code.pool import code_job
 
 LIMITS = Limits(cpu=8.0, memory=512 * 2**20)
 SHORT = Limits(cpu=0.4, memory=64 * 2**20, output=1 << 16)

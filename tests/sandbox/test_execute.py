@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.verdict import Job
 from tasks.errors import UserError
-from tasks.filter.execute_file import read_job
+from tasks.score.execute_file import read_job
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {

@@ -19,8 +19,8 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, Status, judge
-from tasks.filter.code import code_job
 from tasks.problems.apps import load_split
+from tasks.score.code.pool import code_job
 from tests.sandbox.mutate import Mutant, mutants, plain, statements_ran, traced
 from tests.sandbox.reports import reports
 

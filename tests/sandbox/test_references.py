@@ -10,9 +10,9 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits, Status
-from tasks.filter.code import code_job
 from tasks.problems.apps import ORIGIN, load_split
-from tasks.problems.gaps import several_answers
+from tasks.problems.ungradable import several_answers
+from tasks.score.code.pool import code_job
 
 LIMITS = Limits(cpu=4.0, memory=512 * 2**20)
 # The numbers of the reference solutions that fail; docs/sandbox.md says why each does. Statements

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.bench import _soak_jobs, soak
+from bench.scoring import _soak_jobs, soak
 
 
 def rows(count: int) -> list[list[object]]:

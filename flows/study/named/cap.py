@@ -1,7 +1,9 @@
 """How many correct samples of a problem are kept (section 3: at most ten)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars
+from flows.study.quantities import better
 
 CAPS = {1: "cap 1", 4: "cap 4", 10: "cap 10", 0: "no cap"}
 

@@ -1,7 +1,10 @@
 """Which problems gain: by how often the base policy's samples solve them (figure 8)."""
 
-from flows.study.design import Arm, Bases, Claim, Quantity, Study, minus, of
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars
+from flows.study.quantities import minus, of
+from flows.study.results import Quantity
 
 MATH = "math"
 EASY, MEDIUM, HARD, HARDEST = "75% or more", "50% to 75%", "25% to 50%", "less than 25%"

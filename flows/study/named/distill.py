@@ -1,7 +1,9 @@
 """A larger policy's samples train a smaller one (figure 6 on the right, section 5.2)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars
+from flows.study.quantities import better
 
 HUMAN, ONE, MANY, OWN = "human", "one distilled", "many distilled", "own ReST^EM"
 

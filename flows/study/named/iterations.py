@@ -1,7 +1,9 @@
 """Accuracy by iteration, on what was trained on and on what was not (figures 2, 3 and 4)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, gain, minus
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import by_iteration
+from flows.study.quantities import gain, minus
 
 MATH, CODE = "math", "code"
 

@@ -1,7 +1,9 @@
 """Human solutions against the policy's own, on the same questions (figure 6, section 5.2)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars
+from flows.study.quantities import better
 
 HUMAN, ONE, MANY, FULL = "human", "one own each", "many own each", "full ReST^EM"
 

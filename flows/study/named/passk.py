@@ -1,7 +1,9 @@
 """pass@k and majority vote of the base policy and of each iteration (figure 5, section 5.1)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, gain, minus
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars, over_numbers
+from flows.study.quantities import gain, minus
 
 MATH, CODE = "math", "code"
 SIZES = {MATH: (1, 2, 4, 8, 16), CODE: (1, 2, 4)}

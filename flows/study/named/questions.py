@@ -1,7 +1,9 @@
 """How many training questions (figure 8, section 5.3)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better, gain
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import over_numbers
+from flows.study.quantities import better, gain
 
 # The paper's data set holds 7,500; a configuration without a limit gets these.
 OF_ALL = {1: 1000, 2: 2000, 4: 4000, 8: 0}

@@ -1,7 +1,9 @@
 """The methods beside ReST^EM: ReST, RFT, STaR and DPO (section 4 places them)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import by_iteration
+from flows.study.quantities import better
 
 EM, RFT, STAR, DPO = "ReST^EM", "RFT", "STaR", "DPO"
 CODE_EM, REST = "code, ReST^EM", "code, ReST"

@@ -1,7 +1,9 @@
 """More samples or more iterations (section 5.1), and how many samples a problem."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars, over_numbers
+from flows.study.quantities import better
 
 THREE, ONE = "three iterations", "one iteration, 3× the samples"
 SIZES = (1, 2, 4, 8, 16)

@@ -1,7 +1,9 @@
 """Fine-tune each iteration from the base or from the last policy (figure 7, section 5.4)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, better
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars, by_iteration
+from flows.study.quantities import better
 
 BASE, LAST = "math, from base", "math, from last"
 CODE_BASE, CODE_LAST = "code, from base", "code, from last"

@@ -1,7 +1,9 @@
 """Other tasks before and after (figure 9, section 5.1)."""
 
-from flows.study.design import Arm, Bases, Claim, Study, gain
+from flows.study.claims import Claim
+from flows.study.design import Arm, Bases, Study
 from flows.study.figures import bars
+from flows.study.quantities import gain
 
 MATH, CODE = "math", "code"
 

@@ -1,0 +1,63 @@
+"""`restem evaluate`: measure any policy on benchmarks."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from tasks.errors import StepError, UserError
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="RUN, RUN:ITERATION, or a source such as a folder or a Hub id.")
+    ] = "",
+    on: Annotated[
+        str, typer.Option(help="Benchmarks, with commas: math,math500,gsm8k,humaneval,bbh,…")
+    ] = "",
+    against: Annotated[str, typer.Option(help="Policy to compare with, in the same form.")] = "",
+    config: Annotated[str, typer.Option(help="A TOML file, or a name in configs/evaluate/.")] = "",
+    limit: Annotated[
+        int | None, typer.Option(help="Problems of each benchmark; 0: all.", min=0)
+    ] = None,
+    grades: Annotated[
+        str, typer.Option(help="JSON lines with points given by hand (hungarian).")
+    ] = "",
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a field, such as measure.samples=64.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a policy: greedy, pass@k and majority vote with intervals, and against another."""
+    from flows.config.evaluate import load_evaluation
+
+    if not model and not config:
+        raise UserError("MODEL: expected RUN, RUN:ITERATION, embedded:NAME, a folder or a Hub id")
+    given: dict[str, Any] = {"model": model, "against": against, "grades": grades, "limit": limit}
+    fields = {name: value for name, value in given.items() if value not in ("", None)}
+    if on:
+        fields["on"] = [name.strip() for name in on.split(",") if name.strip()]
+    settings = load_evaluation(config, fields, changes)
+    start(settings, as_json)
+
+
+def start(settings: Any, as_json: bool) -> None:
+    """Run an evaluation, or resume it."""
+    from flows.machines.local import warm_up
+    from flows.server.local import prefect_server
+
+    warm_up()
+    with prefect_server():
+        from flows.evaluate.flow import evaluate as evaluate_flow
+        from flows.evaluate.flow import resolved
+
+        settings = resolved(settings)  # a mistake in a name is said before anything starts
+        try:
+            outcome = evaluate_flow(settings)
+        except KeyboardInterrupt:
+            raise StepError("interrupted; the same command resumes it") from None
+    if as_json:
+        with open(outcome["results"]) as file:
+            typer.echo(json.dumps(outcome | json.load(file)))

@@ -1,0 +1,27 @@
+"""`restem grade`: the math checker alone, over a file of answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.errors import UserError
+
+
+def grade(
+    file: Annotated[Path, typer.Argument(help='JSON lines {"gold", "prediction"}; - for input.')],
+) -> None:
+    """Grade math answers: the same lines with correct, status, extracted and seconds added."""
+    from flows.machines.local import GRADE_SECONDS
+    from tasks.score.grade_file import grade_lines
+    from tasks.score.math.pool import GradePool
+
+    if str(file) != "-" and not file.is_file():
+        raise UserError(f"{file}: no such file; expected JSON lines with gold and prediction")
+    stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    with stream, GradePool(os.cpu_count() or 1, GRADE_SECONDS) as pool:
+        grade_lines(stream, pool, sys.stdout)

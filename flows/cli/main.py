@@ -1,0 +1,93 @@
+"""`restem`: thin verbs over the flows. Exit codes: 0 done, 2 the user's mistake, 1 a failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import typer
+
+from flows.cli.audit import audit
+from flows.cli.bench import bench
+from flows.cli.compare import compare
+from flows.cli.engine import engine_app
+from flows.cli.evaluate import evaluate
+from flows.cli.grade import grade
+from flows.cli.run import demo, resume, review, run
+from flows.cli.sandbox import execute, sandbox_app
+from flows.cli.station import down, serve, up
+from flows.cli.status import report, status, trace
+from flows.cli.store import store_app
+from flows.cli.study import study
+from tasks.errors import StepError, UserError
+
+app = typer.Typer(
+    help="ReST^EM self-training: generate, filter, finetune, evaluate, repeat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(engine_app, name="engine")
+app.add_typer(store_app, name="store")
+app.add_typer(sandbox_app, name="sandbox")
+app.command()(demo)
+app.command()(run)
+app.command()(resume)
+app.command()(review)
+app.command()(status)
+app.command()(report)
+app.command()(trace)
+app.command()(grade)
+app.command()(audit)
+app.command()(evaluate)
+app.command()(compare)
+app.command()(bench)
+app.command()(study)
+app.command()(execute)
+app.command()(up)
+app.command()(down)
+app.command()(serve)
+
+
+def main() -> None:
+    """Entry point: mistakes become one line and exit 2, failures one line and exit 1."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except UserError as error:
+        _exit(2, str(error))
+    except StepError as error:
+        _exit(1, str(error))
+    except KeyboardInterrupt:
+        _exit(1, "interrupted; the same command resumes it")
+    except BrokenPipeError:
+        os._exit(1)
+    except Exception as error:
+        _exit(1, f"{type(error).__name__}: {error} (log: {_write_traceback()})")
+
+
+def _write_traceback() -> Path:
+    """Keep the traceback of a failure of ours where a report of it can find it."""
+    import traceback
+
+    from tasks.dag.runtime import home
+
+    path = home() / "logs" / "failure.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(traceback.format_exc())
+    return path
+
+
+def _exit(code: int, text: str) -> None:
+    print(f"restem: {' '.join(text.split())}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _terminate(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

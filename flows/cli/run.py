@@ -1,0 +1,166 @@
+"""`restem demo | run | resume | review`: a run from the command line."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.sandbox import ready_for_code
+from tasks.errors import StepError, UserError
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Run = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
+
+
+class Domain(StrEnum):
+    """What the problems of a demo are of."""
+
+    MATH = "math"
+    CODE = "code"
+
+
+def demo(
+    domain: Annotated[Domain, typer.Option(help="Word problems or small programs.")] = Domain.MATH,
+    changes: Changes = None,
+    dry_run: bool = False,
+    if_engine: Annotated[
+        bool, typer.Option(help="Where no Docker engine answers, say so and succeed.")
+    ] = False,
+) -> None:
+    """Run the embedded default: a tiny model improves on synthetic problems, in minutes."""
+    name = f"{domain.value}-demo"
+    if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
+        return
+    run(name, changes, dry_run)
+
+
+def run(
+    config: Annotated[str, typer.Argument(help="A TOML file, or a name in configs/.")],
+    changes: Changes = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the plan, what is cached, and how long the rest takes.")
+    ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: measure first, for about a minute.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a configuration, or resume it: what is done already comes from the cache."""
+    from flows.config.rest_em import load_config
+
+    settings = load_config(config, changes)
+    if probe and not dry_run:
+        raise UserError("--probe: it measures for an estimate; expected it with --dry-run")
+    if dry_run:
+        _print_plan(settings, as_json, probe)
+    else:
+        _start(settings, as_json)
+
+
+def resume(run: Run = "latest", as_json: AsJson = False) -> None:
+    """Go on with a run, an evaluation or a study that was ended early."""
+    from flows.config.read import parse
+    from flows.config.rest_em import RestEmConfig
+    from flows.runs.journal import read_journal
+
+    head, _ = read_journal(run)
+    where = f"RUN {head['run']}: its configuration"
+    if head.get("flow") == "evaluate":
+        from flows.cli.evaluate import start
+        from flows.config.evaluate import EvaluateConfig
+
+        start(parse(EvaluateConfig, head["config"], where), as_json)
+    elif head.get("flow") == "study":
+        from flows.cli.study import start as start_study
+        from flows.study.config import StudyConfig
+
+        start_study(parse(StudyConfig, head["config"], where), as_json)
+    else:
+        _start(parse(RestEmConfig, head["config"], where), as_json)
+
+
+def review(
+    run: Run = "latest",
+    stop: Annotated[bool, typer.Option("--stop", help="End the loop here.")] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Sample otherwise from here on, such as temperature=0.9."),
+    ] = None,
+    note: Annotated[str, typer.Option(help="Why; kept with the run and in its report.")] = "",
+) -> None:
+    """Decide on a run that awaits its review; `restem resume` then goes on with it."""
+    from flows.config.read import change, parse
+    from flows.config.rest_em import RestEmConfig
+    from flows.orchestrator.review import CHANGEABLE, Review, Reviews
+    from flows.runs.journal import find_run, read_journal
+
+    head, steps = read_journal(run, "rest-em")
+    if head["state"] != "awaits review":
+        raise UserError(f"RUN {head['run']}: it is {head['state']} and awaits no review")
+    number = max(line["iteration"] for line in steps if line["step"] == "measure")
+    reviews = Reviews(find_run(head["run"]))
+    config = parse(RestEmConfig, head["config"], f"RUN {head['run']}: its configuration")
+    earlier = [found for n in range(1, number) if (found := reviews.decided(n))]
+    now = earlier[-1] if earlier else config.sampling.model_dump()
+    raw: dict[str, Any] = {name: now[name] for name in CHANGEABLE}
+    change(raw, changes or [])
+    raw |= {"decision": "stop" if stop else "continue", "note": note}
+    if unknown := sorted(set(raw) - {*CHANGEABLE, "decision", "note"}):
+        raise UserError(f"--set {unknown[0]}: expected one of: {', '.join(CHANGEABLE)}")
+    reviews.decide(number, parse(Review, raw, "--set"))
+    typer.echo(f"{head['run']}: iteration {number}: {raw['decision']}; `restem resume` goes on")
+
+
+def _start(settings: Any, as_json: bool) -> None:
+    from flows.machines.local import warm_up
+    from flows.runs.journal import is_completed
+    from flows.server.local import prefect_server
+
+    if not is_completed(settings.run_id):  # else everything is likely cached
+        warm_up()
+    with prefect_server():
+        from flows.rest_em.flow import AWAITS, rest_em
+
+        try:
+            state: Any = rest_em(settings, return_state=True)
+        except KeyboardInterrupt:  # typer would end with a word of its own
+            raise StepError("interrupted; the same command resumes it") from None
+        if state.name == AWAITS:
+            typer.echo(state.message)
+            return
+        outcome = state.result()
+    if as_json:
+        typer.echo(json.dumps(outcome))
+
+
+def _print_plan(settings: Any, as_json: bool, probe: bool) -> None:
+    import tomli_w
+
+    from flows.estimate.dry_run import planned
+    from flows.estimate.estimate import table, words
+
+    caller, made = planned(settings, probe=probe)
+    from flows.report.tables import plain_table
+
+    rows = [vars(group) for group in caller.groups.values()]
+    if as_json:
+        facts = {"run": settings.run_id, "config": settings.model_dump(), "steps": rows}
+        facts["estimate"] = made and made.to_json()
+        typer.echo(json.dumps(facts | {"warnings": caller.warnings}))
+        return
+    typer.echo(tomli_w.dumps(settings.model_dump()))
+    typer.echo(f"# run {settings.run_id}")
+    cells = [list(row.values()) for row in rows]
+    typer.echo(plain_table(["iteration", "step", "cached", "to do"], cells))
+    if made is not None:
+        typer.echo(plain_table(*table(made)))
+    typer.echo(words(made))
+    for warning in caller.warnings:
+        typer.echo(f"warning: {warning}")

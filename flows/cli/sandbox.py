@@ -1,0 +1,122 @@
+"""The verbs about running programs: `restem execute` and `restem sandbox`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.errors import UserError
+
+sandbox_app = typer.Typer(help="The sandbox that programs run in.", no_args_is_help=True)
+
+
+def execute(
+    file: Annotated[Path, typer.Argument(help="JSON lines of programs and tests; - for input.")],
+    workers: Annotated[int, typer.Option(help="Containers; 0: one a core.", min=0)] = 0,
+) -> None:
+    """Run programs on their tests in the sandbox: one line for each with its verdict."""
+    from sandbox.image import TAG
+    from sandbox.pool import NoEngine, SandboxPool
+    from tasks.score.execute_file import MEMORY_MB, execute_lines
+
+    if str(file) != "-" and not file.is_file():
+        raise UserError(f"{file}: no such file; expected JSON lines with id, program and tests")
+    stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    try:
+        with stream, SandboxPool(TAG, workers=workers, memory=MEMORY_MB * 2**20) as pool:
+            execute_lines(stream, pool, sys.stdout)
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+
+
+def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> bool:
+    """Make the image if a run will need it; whether the run can start.
+
+    Args:
+        config: Of the run.
+        changes: To it.
+        forgiving: Whether a missing engine is told and no mistake.
+
+    Raises:
+        UserError: no engine answers, or the image cannot be made.
+    """
+    from flows.config.rest_em import load_config
+    from flows.runs.journal import is_completed
+    from sandbox import image
+    from sandbox.pool import NoEngine, connect
+
+    if is_completed(load_config(config, changes).run_id):  # likely all cached
+        return True
+    try:
+        with contextlib.closing(connect()) as client:
+            if image.find_image(client) is None:
+                typer.echo("making the sandbox image, once; this takes about two minutes")
+                image.build(typer.echo)
+        return True
+    except NoEngine as error:
+        if not forgiving:
+            raise UserError(str(error)) from None
+        typer.echo(f"the code demo is left out: {error}")
+        return False
+
+
+@sandbox_app.command("build")
+def build() -> None:
+    """Make the image, from a registry's base image or from Debian's packages."""
+    from sandbox import image
+    from sandbox.pool import NoEngine
+
+    try:
+        typer.echo(image.build(typer.echo))
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+
+
+@sandbox_app.command("check")
+def check() -> None:
+    """Attack the sandbox on this machine; exit 1 if anything gets through."""
+    from sandbox.check import check as attack
+    from sandbox.image import TAG
+    from sandbox.pool import NoEngine, SandboxPool
+
+    broken = count = 0
+    try:
+        with SandboxPool(TAG, workers=1) as pool:
+            for outcome in attack(pool):
+                count += 1
+                broken += not outcome.held
+                word = "held" if outcome.held else "BROKEN"
+                typer.echo(f"{outcome.name:40} {outcome.status.value:16} {word}")
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+    typer.echo(f"{count - broken} of {count} attacks held, on {os.uname().nodename}")
+    if broken:
+        raise typer.Exit(1)
+
+
+@sandbox_app.command("shell")
+def shell(
+    python: Annotated[bool, typer.Option("--python", help="Python instead of a shell.")] = False,
+) -> None:
+    """Look around where programs run, with their rights; commands may also be piped in."""
+    from sandbox import shell as shells
+    from sandbox.image import TAG, find_image
+    from sandbox.pool import NoEngine, connect
+
+    try:
+        client = connect()
+    except NoEngine as error:
+        raise UserError(str(error)) from None
+    try:
+        image = find_image(client)
+        if image is None:
+            raise UserError(f"image {TAG} is missing; run `restem sandbox build`")
+        code = shells.shell(client, image, shells.PYTHON if python else None)
+    finally:
+        client.close()
+    raise typer.Exit(code)

@@ -1,0 +1,55 @@
+"""`restem up`, `down` and `serve`: run what is started in Prefect's UI."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
+
+
+def up(
+    port: Port = 4200,
+    pages: Annotated[int, typer.Option(help="Port of the reports.", min=1, max=65535)] = 4201,
+) -> None:
+    """Start Prefect's UI, a worker and the reports in the background; a second time: show them."""
+    from flows.station.station import up as start
+
+    note, deployments = start(port, pages)
+    typer.echo(f"UI: {note['address'].removesuffix('/api')}")
+    typer.echo(f"reports: {note['pages']}")
+    typer.echo("deployments:")
+    for name in deployments:
+        typer.echo(f"  {name}")
+
+
+def down() -> None:
+    """End what `restem up` started; runs in flight stop and can be resumed."""
+    from flows.station.station import down as end
+
+    typer.echo("down" if end() else "nothing was up")
+
+
+def serve(port: Port = 4200) -> None:
+    """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
+    from flows.server.local import prefect_server
+
+    with prefect_server(port) as address:
+        from prefect import serve as serve_deployments
+
+        from flows.config.rest_em import load_config
+        from flows.rest_em.flow import rest_em
+        from tasks.paths import ROOT
+
+        # Runs start as processes of their own, in which the flow is found by this name; Prefect's
+        # other way, to pickle the function, loses what its annotations mean.
+        path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        local: Any = rest_em.to_deployment(
+            "local", parameters={"config": load_config("math-demo").model_dump()}
+        )
+        local.entrypoint = "flows.rest_em.flow.rest_em"
+        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
+        serve_deployments(local, limit=1, print_starting_message=False)

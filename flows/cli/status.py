@@ -1,0 +1,71 @@
+"""`restem status`, `report`, `trace`: what is known of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import AsJson, print_table
+from tasks.errors import UserError
+
+
+def status(
+    run: Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")] = "latest",
+    as_json: AsJson = False,
+) -> None:
+    """Show a run's metrics by iteration and the state of its steps."""
+    from flows.runs.status import status as read_status
+
+    facts = read_status(run)
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    from flows.report.tables import results_table
+
+    typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
+    if "estimate" in facts:
+        from flows.estimate.estimate import compared
+
+        typer.echo(compared(facts["estimate"], facts.get("seconds")))
+    if facts["iterations"]:
+        typer.echo(results_table(facts))
+    for one in facts.get("studies", []):
+        for claim in one["claims"]:
+            typer.echo(f"{one['study']}: {claim['here']}: {claim['sentence']}")
+    if facts.get("results"):
+        from flows.evaluate.tables import results_table as evaluation_table
+
+        typer.echo(evaluation_table(facts["results"]))
+    from flows.report.cost import each_rows, table_rows
+
+    for titles, rows in (table_rows(facts["cost"]), each_rows(facts["cost"])):
+        if rows:
+            print_table(titles, rows)
+
+
+def report(run: Annotated[str, typer.Argument(help="Run id or `latest`.")] = "latest") -> None:
+    """Print where a run's report page is."""
+    from flows.runs.journal import find_run
+
+    page = find_run(run) / "report.html"
+    if not page.is_file():
+        raise UserError(f"RUN {run}: it has no report yet; a report is written when a run ends")
+    typer.echo(page)
+
+
+def trace(run: str, row: str, as_json: AsJson = False) -> None:
+    """Print the chain from a training row (17, or 2:17 in iteration 2) back to the base model."""
+    from flows.runs.trace import trace as read_trace
+
+    chain = read_trace(run, row)
+    if as_json:
+        typer.echo(json.dumps(chain))
+        return
+    for title, facts in chain.items():
+        typer.echo(title if isinstance(facts, dict) else f"{title}: {facts}")
+        for name, value in facts.items() if isinstance(facts, dict) else ():
+            typer.echo(
+                f"    {name}: {value!r}" if isinstance(value, str) else f"    {name}: {value}"
+            )

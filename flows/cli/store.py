@@ -1,0 +1,67 @@
+"""`restem store`: list, verify and clean the artifact store."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import AsJson, print_table
+
+store_app = typer.Typer(help="The artifact store.", no_args_is_help=True)
+Address = Annotated[
+    str, typer.Option("--store", help="Folder or address; empty: RESTEM_HOME/store.")
+]
+
+
+@store_app.command("list")
+def store_list(as_json: AsJson = False, store: Address = "") -> None:
+    """List the artifacts."""
+    from flows.runs.store import listing
+
+    rows = listing(store)
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    print_table(
+        ["kind", "key", "rows", "bytes", "seconds", "made by"],
+        [[r["kind"], r["key"], r["rows"], r["bytes"], r["seconds"], r["label"]] for r in rows],
+    )
+
+
+@store_app.command("verify")
+def store_verify(
+    store: Address = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Of a remote store: compare sizes and ETags alone.")
+    ] = False,
+) -> None:
+    """Check every artifact against its manifest; exit 1 if one is damaged."""
+    from flows.runs.store import verify
+
+    found = verify(store, content=not quick)
+    for line in (*found.damaged, *found.unfinished):
+        typer.echo(line)
+    also = f", {len(found.unfinished)} unfinished" if found.unfinished else ""
+    typer.echo(
+        f"{found.whole} whole, {len(found.damaged)} damaged{also} (a run rebuilds what it needs)"
+    )
+    if found.damaged:
+        raise typer.Exit(1)
+
+
+@store_app.command("gc")
+def store_gc(
+    keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete, not only list.")] = False,
+    store: Address = "",
+    others: Annotated[
+        bool, typer.Option("--others", help="Of a remote store: also what other machines made.")
+    ] = False,
+) -> None:
+    """Remove artifacts that no kept run reaches, and copies of what a remote store has no more."""
+    from flows.runs.store import collect
+
+    for line in collect(keep or [], delete, store, others=others):
+        typer.echo(line)

@@ -1,0 +1,88 @@
+"""`restem study`: the paper's experiments, one command each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tasks.errors import StepError
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a field of every arm's configuration; may be repeated."),
+]
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="A study, or `all`; a wrong name lists them.")],
+    config: Annotated[
+        list[str] | None,
+        typer.Option(help="Configuration that arms are changes of: one for math, one for code."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs of each arm.", min=1)] = 5,
+    student: Annotated[
+        str, typer.Option(help="Smaller base policy for distillation, as in model.base.")
+    ] = "",
+    changes: Changes = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Also write figures and their page into this folder.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print arms, claims and runs, and start nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a study of the paper on the same tasks as every run, and hold its claims against it."""
+    from flows.study.config import load_study
+
+    settings = load_study(name, config or [], seeds, student, changes or [])
+    if dry_run:
+        _print_design(settings)
+        return
+    start(settings, as_json, gallery)
+
+
+def start(settings: Any, as_json: bool, gallery: Path | None = None) -> None:
+    """Run a study, or resume it."""
+    from flows.machines.local import warm_up
+    from flows.runs.journal import is_completed
+    from flows.server.local import prefect_server
+
+    if not is_completed(settings.run_id):  # else everything is likely cached
+        warm_up()
+    with prefect_server():
+        from flows.study.flow import FACTS
+        from flows.study.flow import study as study_flow
+
+        try:
+            outcome = study_flow(settings)
+        except KeyboardInterrupt:
+            raise StepError("interrupted; the same command resumes it") from None
+    facts = json.loads((Path(outcome["folder"]) / FACTS).read_text())
+    if gallery is not None:
+        from flows.study.gallery import write_gallery
+
+        typer.echo(f"gallery: {write_gallery(facts, gallery)}")
+    if as_json:
+        shown = [{k: v for k, v in one.items() if k != "figures"} for one in facts]
+        typer.echo(json.dumps({**outcome, "studies": shown}))
+
+
+def _print_design(settings: Any) -> None:
+    from flows.report.tables import plain_table
+
+    for one in settings.studies:
+        typer.echo(f"{one.name}: {one.title}\n{one.question}\n")
+        rows = [
+            [arm.name, arm.task, ", ".join(f"{k} = {v}" for k, v in arm.changes.items())]
+            for arm in settings.arms(one)
+        ]
+        for arm in settings.arms(one):
+            settings.run_of(arm, 1)  # a change that fits no configuration is said now
+        typer.echo(plain_table(["arm", "task", "changes"], rows))
+        for claim in one.claims:
+            typer.echo(f"\nthe paper: {claim.paper}\nhere: {claim.here} ({claim.expect})")
+        typer.echo(f"\n{len(rows)} arms × {settings.seeds} seeds\n")

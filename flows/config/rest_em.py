@@ -1,0 +1,163 @@
+"""`RestEmConfig`: the one description of a run.
+
+It is the parameter form in Prefect's UI, the TOML file in configs/, and what `--set` changes.
+Recipe sections decide the result and are in cache keys; `resources` is in none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from flows.config.benchmarks import BENCHMARKS
+from flows.config.read import change, parse, read_toml
+from tasks.finetune.objectives import IMPROVERS
+from tasks.paths import CONFIGS
+from tasks.score.step import sandbox_settings
+from tasks.settings import (
+    CODE_SETS,
+    DataSettings,
+    EvaluationSettings,
+    ExecutionSettings,
+    FilterSettings,
+    FinetuneSettings,
+    ModelSettings,
+    Resources,
+    SamplingSettings,
+    Section,
+)
+from tasks.store.store import Json, digest_of
+
+
+class RestEmConfig(BaseModel):
+    """A ReST^EM run: problems, policy, and the settings of each step."""
+
+    # No name or path is longer, and a text of a megabyte in a form is no mistake of a person.
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4096)
+
+    name: str = Field(
+        default="rest-em",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
+        description="Name of the run: lower-case letters, digits and hyphens.",
+    )
+    seed: int = Field(
+        default=1,
+        ge=0,
+        lt=2**31,
+        description="Seed of sampling, the cap's draw and training. Another "
+        "seed draws fresh samples; the same seed finds them in the cache.",
+    )
+    fresh_seed: bool = Field(
+        default=False,
+        description="Replace the seed by one made from the flow run, so that every scheduled run "
+        "draws fresh samples, and a retry of it the same ones.",
+    )
+    iterations: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="Iterations of generate and improve (paper: MATH 3, APPS 2).",
+    )
+    stop_on_validation: bool = Field(
+        default=False,
+        description="End the loop after an iteration whose validation accuracy is below that of "
+        "the policy before it. Off in the paper, which shows fixed numbers of iterations.",
+    )
+    review: bool = Field(
+        default=False,
+        description="Wait for a person after each iteration but the last: continue, stop, or "
+        "sample the next one otherwise. Meanwhile no process and no memory is held.",
+    )
+    data: DataSettings = Field(default_factory=DataSettings, title="Problems")
+    model: ModelSettings = Field(default_factory=ModelSettings, title="Base policy")
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings, title="Generate (E-step)")
+    filter: FilterSettings = Field(default_factory=FilterSettings, title="Filter")
+    execution: ExecutionSettings = Field(
+        default_factory=ExecutionSettings, title="Execute (code only)"
+    )
+    finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")
+    resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RestEmConfig:
+        if self.filter.score == "tests" and self.data.train not in CODE_SETS:
+            raise ValueError(
+                "filter.score: tests is a reward of programs; expected correct, or a data.train of "
+                f"code, not {self.data.train}"
+            )
+        if IMPROVERS[self.finetune.improve].pairs:
+            self._can_pair()
+        return self
+
+    def _can_pair(self) -> None:
+        name = self.finetune.improve
+        if self.filter.thresholds or self.filter.select != "threshold":
+            raise ValueError(
+                f"finetune.improve: {name} prefers correct over wrong samples; expected "
+                "filter.select = threshold and no filter.thresholds"
+            )
+        if self.filter.weight != "one":
+            raise ValueError(f"filter.weight: the pairs of {name} have no weight; expected one")
+        if self.resources.train_processes > 1:
+            raise ValueError(
+                f"resources.train_processes: {name} trains in one process; expected 1, not "
+                f"{self.resources.train_processes}"
+            )
+
+    @property
+    def sandbox(self) -> Json | None:
+        """What a run needs of the sandbox; None where no problems are of code."""
+        others = {BENCHMARKS[name].data for name in self.evaluation.transfer}
+        code = CODE_SETS & {self.data.train, self.data.test, *others}
+        return sandbox_settings(self.execution) if code else None
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Every field that may name a file or a folder, and what it names."""
+        return [
+            ("data.source", self.data.source),
+            ("data.test_source", self.data.test_source),
+            ("model.base", self.model.base),
+            ("model.prompt", self.model.prompt),
+            ("sampling.teacher", self.sampling.teacher),
+            ("resources.store", self.resources.store),
+        ]
+
+    @property
+    def run_id(self) -> str:
+        """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
+        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
+        for name in recipe:
+            if isinstance(section := getattr(self, name), Section):
+                recipe[name] = section.recipe()
+        if not self.review:  # without reviews a run is the one that it was before there were any
+            del recipe["review"]
+        return f"{self.name}-{digest_of(recipe)[:8]}"
+
+    def seeded(self, flow_run: str) -> RestEmConfig:
+        """The configuration with the seed that a fresh one stands for.
+
+        Args:
+            flow_run: Prefect's id of the flow run, which its retries share.
+        """
+        if not self.fresh_seed:
+            return self
+        seed = int(digest_of(flow_run)[:8], 16) % 2**31
+        return self.model_copy(update={"seed": seed, "fresh_seed": False})
+
+
+def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmConfig:
+    """Read a configuration and apply `key=value` changes.
+
+    Args:
+        path: A TOML file, or the name of one in configs/ without its ending.
+        changes: Such as `sampling.samples=16`; values are TOML, a bare word is text.
+
+    Raises:
+        UserError: naming the file or field and what was expected.
+    """
+    raw, file = read_toml(path, CONFIGS)
+    change(raw, changes or [])
+    return parse(RestEmConfig, raw, file)

@@ -1,0 +1,90 @@
+"""What `restem run CONFIG --dry-run` does for its estimate: probe where asked, else what is known.
+
+Prefect reads its settings when it is imported, so what imports it is imported here once a server
+is there.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from flows.config.rest_em import RestEmConfig
+from flows.estimate.estimate import Estimate, estimate, keep_parts, known_parts, largest, write
+from flows.estimate.simulation.costs import Parts
+from tasks.errors import StepError, UserError
+
+if TYPE_CHECKING:
+    from flows.estimate.plan import PlanCaller
+
+# A server that is not gone by then is in use by somebody else.
+GONE_SECONDS = 30.0
+
+
+def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate | None]:
+    """The plan of a run, and its estimate, kept with the run; None where nothing is known yet.
+
+    Args:
+        config: Of the run.
+        probe: Measure now.
+    """
+    if probe:
+        caller, parts = _probed(config)
+    else:
+        from flows.estimate.plan import plan
+
+        caller, parts = plan(config), known_parts(config)
+    if parts is None:
+        return caller, None
+    made = estimate(config, caller.to_do, caller.splits, parts)
+    if caller.to_do:  # else the run is done, and an earlier estimate of it is worth keeping
+        write(made)
+    return caller, made
+
+
+def _probed(config: RestEmConfig) -> tuple[PlanCaller, Parts]:
+    import psutil
+
+    from flows.machines.local import warm_up
+    from flows.server.local import prefect_server
+    from tasks.dag.runtime import home
+
+    # As a run does: from the start of the process to the first step, and from the last to the end.
+    before = time.time() - psutil.Process().create_time()
+    if not (home() / "prefect" / "prefect.db").exists():
+        # The database is made once in the life of a RESTEM_HOME; a run's server starts without.
+        with prefect_server() as address:
+            pass
+        _until_gone(address)
+    began = time.perf_counter()
+    warm_up()
+    with prefect_server():
+        from flows.estimate.plan import plan
+        from flows.estimate.probe.probe import probe
+
+        at = time.perf_counter()
+        caller = plan(config)
+        if not any(group.startswith("generate ") for _, group, _ in caller.to_do):
+            raise UserError("--probe: all samples of this run are there; expected some to be drawn")
+        planning = time.perf_counter() - at
+        greedy, sampled = largest(caller.to_do)
+        sizes = (greedy.problems, greedy.samples), (sampled.problems, sampled.samples)
+        flow: Any = probe
+        try:
+            raw = flow(config, *sizes, return_state=True).result()
+        except KeyboardInterrupt:
+            raise StepError("interrupted; the probe left nothing behind") from None
+        at = time.perf_counter()
+    start = before + raw["start"] - began - planning + time.perf_counter() - at
+    parts = Parts.from_json({**raw, "start": start})
+    keep_parts(config, parts)
+    return caller, parts
+
+
+def _until_gone(address: str) -> None:
+    """Wait until a server that nobody uses any more has ended."""
+    from flows.server.local import healthy
+
+    deadline = time.monotonic() + GONE_SECONDS
+    while healthy(address) and time.monotonic() < deadline:
+        time.sleep(0.2)

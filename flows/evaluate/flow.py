@@ -1,0 +1,175 @@
+"""`restem evaluate`: any policy on any benchmark, with intervals, and against another policy.
+
+The protocol is the paper's (Singh et al., arXiv 2312.06585, section 5): greedy accuracy, pass@k at
+temperature 1.0 and top-p 0.95, majority vote. What is added: an interval on every number, tests on
+the same problems of both policies, and every sample with its verdict in one table.
+
+    for each policy, for each benchmark: generate -> score -> group -> measure;  then one summary
+
+Steps are those of the loop, so what a run has sampled of a benchmark is found in the cache. The
+engine of a policy is started once for all benchmarks.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from prefect import flow
+
+from flows.config.benchmarks import BENCHMARKS, Benchmark
+from flows.config.evaluate import EvaluateConfig
+from flows.evaluate.results import Evaluated
+from flows.evaluate.summary import results_call
+from flows.evaluate.tables import results_table
+from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.caller import Caller
+from flows.orchestrator.review import deployed
+from flows.orchestrator.sampler import Sampler
+from flows.orchestrator.session import session
+from flows.orchestrator.shards import Draw, Shards
+from flows.runs.policies import is_source, policy_of, spelled_out
+from tasks.evaluate.step import measure_call
+from tasks.policy.step import base_call
+from tasks.problems.step import benchmark_call, load_splits
+from tasks.score.group_step import group_call
+from tasks.settings import BenchmarkName, ModelSettings
+from tasks.store.store import ArtifactRef, Json
+
+FLOW = "evaluate"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A benchmark as this evaluation asks it."""
+
+    name: BenchmarkName
+    how: Benchmark
+    problems: ArtifactRef
+    sampler: Sampler
+
+
+class Evaluation:
+    """One evaluation: holds what every call needs."""
+
+    def __init__(self, config: EvaluateConfig, caller: Caller) -> None:
+        self.config, self.caller = config, caller
+
+    def run(self) -> list[Evaluated]:
+        """Evaluate every policy on every benchmark, or find it done.
+
+        Policies are numbered as in a run: 0 is the one to compare with, where there is one.
+        """
+        names = [name for name in (self.config.against, self.config.model) if name]
+        policies = [self._policy(number, name) for number, name in enumerate(names)]
+        asked = [self._ask(name) for name in self.config.on]
+        done = []
+        for number, (name, policy) in enumerate(zip(names, policies, strict=True)):
+            done += [self._evaluate(number, name, policy, one) for one in asked]
+            self.caller.end_stage()
+        return done
+
+    def _ask(self, name: BenchmarkName) -> _Asked:
+        config, how = self.config, BENCHMARKS[name]
+        call = benchmark_call(
+            how.data, config.sources.get(name, ""), config.data_seed, config.limit
+        )
+        problems = self.caller.call(call, 0, "problems")
+        sampler = Sampler(
+            self.caller,
+            problems,
+            load_splits(self.caller.store.path(problems)),
+            prompt=config.prompts.get(name, how.prompt),
+            engine=config.engine,
+            dtype=config.dtype,
+            execution=config.execution,
+            resources=config.resources,
+        )
+        return _Asked(name, how, problems, sampler)
+
+    def _policy(self, number: int, name: str) -> ArtifactRef:
+        if is_source(name):
+            return self.caller.call(base_call(ModelSettings(base=name)), number, "policy")
+        field = "against" if name == self.config.against else "model"
+        return policy_of(name, self.caller.store, field)
+
+    def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:
+        name, how, settings = asked.name, asked.how, self.config.measure
+        tokens = self.config.max_tokens.get(name, how.max_tokens)
+        shots = asked.sampler.shots(self.config.shots)
+        # A greedy solution does not depend on a seed; 0 lets every evaluation share it.
+        seed = self.config.seed if how.temperature else 0
+        first = Draw({**how.first, "max_tokens": tokens}, seed, shots)
+        drawn = Draw(
+            {
+                "temperature": settings.temperature,
+                "top_k": 0,
+                "top_p": settings.top_p,
+                "max_tokens": tokens,
+            },
+            self.config.seed,
+            shots,
+            0 if how.by_hand else settings.samples,
+        )
+        sampler, limit = asked.sampler, settings.sampled_problems
+        evaluated = Evaluated(
+            name,
+            number,
+            label,
+            asked.problems,
+            policy,
+            sampler.shards(number, f"{name} greedy", policy, "test", first),
+            sampler.shards(number, f"{name} pass@k", policy, "test", drawn, limit),
+        )
+        if how.by_hand:
+            return evaluated
+        if how.vote and drawn.samples > 1 and settings.majority:
+            evaluated.groups = self._group(number, asked, evaluated.sampled)
+        evaluated.metrics = self.caller.call(
+            measure_call(
+                f"measure {name} p{number}",
+                settings,
+                {
+                    "greedy": (evaluated.greedy.samples, evaluated.greedy.verdicts),
+                    "sampled": (evaluated.sampled.samples, evaluated.sampled.verdicts),
+                },
+                asked.problems,
+                evaluated.groups,
+            ),
+            number,
+            f"measure {name}",
+        )
+        return evaluated
+
+    def _group(self, number: int, asked: _Asked, sampled: Shards) -> ArtifactRef:
+        exact = asked.sampler.domain("test") != "math"
+        call = group_call(f"group {asked.name} p{number}", sampled.verdicts, exact=exact)
+        return self.caller.call(call, number, f"group {asked.name}")
+
+
+@flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
+def evaluate(config: EvaluateConfig) -> Json:
+    """Measure a policy on benchmarks and return where the report and the results are."""
+    if deployed():
+        check_places(config.places)
+    config = resolved(config)
+    with session(
+        config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW
+    ) as caller:
+        done = Evaluation(config, caller).run()
+        report = caller.call(results_call(config, done), 1, "report")
+        page = caller.publish(report)
+        made = caller.store.path(report)
+        for file in sorted(made.iterdir()):
+            if file.suffix in (".jsonl", ".parquet") or file.name == "results.json":
+                (caller.journal.folder / file.name).write_bytes(file.read_bytes())
+        results = json.loads((made / "results.json").read_text())
+        caller.end(page, "accuracy in %, with intervals:", results_table(results))
+    folder = str(caller.journal.folder)
+    return {"run": config.run_id, "report": str(page), "results": f"{folder}/results.json"}
+
+
+def resolved(config: EvaluateConfig) -> EvaluateConfig:
+    """The configuration with its policies' names spelled out, so that its id stays true."""
+    names = {field: spelled_out(getattr(config, field), field) for field in ("model", "against")}
+    return config.model_copy(update=names)

@@ -1,0 +1,258 @@
+"""`restem engine serve`: a machine that samples for runs elsewhere (`resources.endpoints`).
+
+It waits to be told a policy of the shared store, fetches it once, and starts `vllm serve` with it
+on the next port; requests then go straight to vLLM. Another policy takes the place of the one
+before. When a run has ended its stage vLLM is ended too, so that the GPUs are free to train.
+
+    PUT /policy {"policy": {kind, key, digest, rows}, "dtype", "batch_size"} -> {"url"}
+    DELETE /policy; GET /policy -> {"digest", "url"}
+
+Not covered: more than one policy at a time; who may ask is decided by a token and your network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tasks.dag.runtime import home, open_store
+from tasks.errors import StepError, UserError
+from tasks.generate.endpoints import TOKEN
+from tasks.generate.engine import vllm_variables
+from tasks.generate.vllm_engine import ENVIRONMENT
+from tasks.generate.vllm_environment import python_of
+from tasks.paths import GUARD
+from tasks.settings import Resources
+from tasks.store.store import ArtifactRef, Damage, Json
+
+# vLLM's own command looks for a package of its name, which the CPU build has not.
+MODULE = "vllm.entrypoints.openai.api_server"
+POLL_SECONDS = 0.2
+# Folder in RESTEM_HOME; a server's vLLM works in the one there that is named by its port, which
+# tells its processes from others: vLLM overwrites what the kernel shows of their environment. The
+# guard ends them all; but if the guard itself is killed, vLLM's engine process would stay and keep
+# the GPU.
+PLACES = "serving"
+
+
+def serving(home: Path) -> dict[int, list[psutil.Process]]:
+    """The processes of all vLLM servers of a RESTEM_HOME, by the port that they serve on."""
+    found: dict[int, list[psutil.Process]] = {}
+    places = (home / PLACES).resolve()
+    for process in psutil.process_iter():
+        with contextlib.suppress(OSError, psutil.Error):
+            place = Path(process.cwd())
+            if place.parent == places:
+                found.setdefault(int(place.name), []).append(process)
+    return found
+
+
+class Keeper:
+    """The one vLLM server of this machine, and the policy that it serves."""
+
+    def __init__(self, host: str, port: int, resources: Resources, extra: list[str]) -> None:
+        """Nothing is started yet.
+
+        Args:
+            host: Where vLLM listens, and under which name it is reached.
+            port: Where.
+            resources: store, device, threads, memory, GPUs of the engine.
+            extra: Further flags of `vllm serve`.
+        """
+        self._host, self._port, self._resources, self._extra = host, port, resources, extra
+        self._store = open_store(resources)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+        self._serves: tuple[str, str] = ("", "")
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+        return f"http://{self._host}:{self._port}/v1"
+
+    def serve(self, asked: Json) -> Json:
+        """Have vLLM serve a policy.
+
+        Raises:
+            UserError: the store has no such policy.
+            StepError: vLLM did not start.
+        """
+        policy = ArtifactRef(**asked["policy"])
+        wanted = (policy.digest, asked["dtype"])
+        with self._lock:
+            if self._serves != wanted or self._process is None or self._process.poll() is not None:
+                self._end()
+                try:
+                    found = self._store.lookup(policy.kind, policy.key)
+                except Damage as damage:
+                    raise UserError(str(damage)) from None
+                if found is None or found.digest != policy.digest:
+                    raise UserError(
+                        f"no policy {policy.location} in this machine's store (--store)"
+                    )
+                self._start(self._store.path(found), policy.digest, asked)
+                self._serves = wanted
+        return self.state()
+
+    def state(self) -> Json:
+        """What is served, and where."""
+        return {"digest": self._serves[0], "url": self.url if self._serves[0] else ""}
+
+    def end(self) -> None:
+        """End vLLM, so that its memory is free."""
+        with self._lock:
+            self._end()
+
+    def _start(self, folder: Path, name: str, asked: Json) -> None:
+        resources = self._resources
+        on_cpu = resources.device == "cpu"
+        command = [
+            *(str(python_of(home()).absolute()), "-m", MODULE),
+            *("--model", str(folder.absolute()), "--served-model-name", name),
+            *("--host", self._host, "--port", str(self._port)),
+            *("--dtype", asked["dtype"], "--max-num-seqs", str(asked["batch_size"])),
+            *("--enable-prefix-caching", "--seed", "0"),
+        ]
+        if on_cpu:  # see tasks/generate/vllm_engine.py
+            memory = str(int(resources.cpu_cache_gb * 2**30))
+            command += ["--enforce-eager", "--no-enable-chunked-prefill"]
+            command += ["--kv-cache-memory-bytes", memory]
+        else:
+            command += ["--gpu-memory-utilization", str(resources.memory_fraction)]
+            command += ["--tensor-parallel-size", str(max(1, resources.gpus_per_engine))]
+        if token := os.environ.get(TOKEN):
+            command += ["--api-key", token]
+        self._sweep()
+        guard_end, self._lifeline = os.pipe()
+        log = home() / "logs" / f"engine-serve-{self._port}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        place = home() / PLACES / str(self._port)
+        place.mkdir(parents=True, exist_ok=True)
+        threads = resources.threads or os.cpu_count() or 1
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(
+                [sys.executable, "-SE", str(GUARD), str(guard_end), "", *command, *self._extra],
+                pass_fds=[guard_end],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+                cwd=place,
+                env={**os.environ, **ENVIRONMENT, **vllm_variables(home(), threads)},
+            )
+        os.close(guard_end)
+        while not self._healthy():
+            if self._process.poll() is not None:
+                self._end()
+                raise StepError(f"vLLM did not start (log: {log})")
+            time.sleep(POLL_SECONDS)
+
+    def _healthy(self) -> bool:
+        try:
+            address = self.url.removesuffix("/v1") + "/health"
+            with urllib.request.urlopen(address, timeout=2) as reply:
+                return reply.status == 200
+        except OSError:
+            return False
+
+    def _end(self) -> None:
+        if self._process is not None:
+            os.close(self._lifeline)
+            self._process.wait()
+            self._sweep()
+        self._process, self._serves = None, ("", "")
+
+    def _sweep(self) -> None:
+        """Kill what an earlier vLLM of this place left behind."""
+        for process in serving(home()).get(self._port, []):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+                process.wait(POLL_SECONDS)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The three requests of the module's docstring."""
+
+    keeper: Keeper
+
+    def do_PUT(self) -> None:
+        """Serve a policy."""
+        if not self._allowed():
+            return
+        try:
+            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            answer = 200, self.keeper.serve(asked)
+        except (KeyError, TypeError, ValueError) as error:
+            answer = 422, {"error": f"expected policy, dtype and batch_size ({error})"}
+        except UserError as error:
+            answer = 422, {"error": str(error)}
+        except (StepError, OSError) as error:
+            answer = 500, {"error": str(error)}
+        self._answer(*answer)
+
+    def do_DELETE(self) -> None:
+        """End vLLM."""
+        if self._allowed():
+            self.keeper.end()
+            self._answer(200, self.keeper.state())
+
+    def do_GET(self) -> None:
+        """Say what is served."""
+        if self._allowed():
+            self._answer(200, self.keeper.state())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Every request would be a line; vLLM has a log."""
+
+    def _allowed(self) -> bool:
+        token = os.environ.get(TOKEN, "")
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self.path != "/policy":
+            self._answer(404, {"error": "expected /policy"})
+        elif token and not hmac.compare_digest(token, given):
+            self._answer(401, {"error": f"expected the token of {TOKEN}"})
+        else:
+            return True
+        return False
+
+    def _answer(self, status: int, body: Json) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError):
+            self.wfile.write(data)
+
+
+def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
+    """Serve until interrupted; vLLM listens on the port after this one.
+
+    Raises:
+        UserError: the port is taken, or vLLM's environment is missing.
+    """
+    python_of(home())
+    keeper = Keeper(host, port + 1, resources, extra)
+    handler = type("Bound", (Handler,), {"keeper": keeper})
+    try:
+        server = ThreadingHTTPServer((host, port), handler)
+    except OSError as error:
+        raise UserError(f"--port {port}: {error.strerror}; expected a free port") from None
+    with server:
+        try:
+            server.serve_forever()
+        finally:
+            keeper.end()

@@ -1,0 +1,182 @@
+"""What a run needs from the machine: one sampling engine at a time, checkers, a sandbox."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from tasks.dag.runtime import Progress, Runtime, home
+from tasks.errors import UserError
+from tasks.processes.child import close_nursery, nursery, preload
+from tasks.settings import Resources
+from tasks.store.store import ArtifactRef, Json, Store
+
+# Imported once by the process that engines and trainers are forked from.
+PRELOAD = ["tasks.preload"]
+# A math answer that the checker has not settled by then is a checker error
+# (tasks/score/math/pool.py).
+GRADE_SECONDS = 5.0
+
+
+def warm_up() -> None:
+    """Start what takes seconds to import, so that it is ready when the first step asks for it."""
+    preload(PRELOAD)
+    nursery(home() / "logs" / "nursery.log")
+
+
+class Services:
+    """Starts engines and checkers at first use and ends them.
+
+    One engine lives at a time: asking for another policy, or `release_engine`, frees its memory.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        logs: Path,
+        resources: Resources,
+        progress: Progress,
+        *,
+        isolate: bool = True,
+        sandbox: Json | None = None,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            store: Where artifacts lie.
+            logs: Folder for the logs of child processes.
+            resources: Cores, devices, batch sizes.
+            progress: Told how far the current step is.
+            isolate: Whether heavy steps run in child processes (False only in benchmarks).
+            sandbox: What will be asked of the sandbox, if anything; it is tried before an engine
+                is started, for nobody wants to hear of a missing Docker engine after an hour of
+                sampling.
+        """
+        preload(PRELOAD)
+        self._store, self._logs, self._resources = store, logs, resources
+        self.isolate = isolate
+        self._lock = threading.RLock()
+        self._engine: Any = None
+        self._engine_of: tuple[str, ...] = ()
+        self._pool: Any = None
+        self._sandbox: Any = None
+        self._needed = sandbox
+        self.engines_started = 0
+        self.runtime = Runtime(
+            store=store,
+            logs=logs,
+            resources=resources,
+            engine=self._get_engine,
+            grader=self._get_grader,
+            progress=progress,
+            isolate=isolate,
+        )
+
+    def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
+        with self._lock:
+            return self._engine_for(model, settings)
+
+    def _engine_for(self, model: ArtifactRef, settings: Json) -> Any:
+        wanted = (model.digest, settings["engine"], settings["dtype"])
+        if self._engine_of != wanted:
+            if self._needed is not None:
+                self._get_grader(self._needed)
+            self.release_engine()
+            self._engine = self._open(model, settings)
+            self._engine_of = wanted
+            self.engines_started += 1
+        return self._engine
+
+    def _open(self, model: ArtifactRef, settings: Json) -> Any:
+        resources = self._resources
+        if resources.endpoints:
+            from tasks.generate.endpoints import EndpointEngine
+
+            if settings["engine"] != "vllm":
+                raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
+            options = {"dtype": settings["dtype"], "batch_size": resources.batch_size}
+            return EndpointEngine(
+                resources.endpoints, model, options, stall=resources.stall_seconds
+            )
+        folder = self._store.path(model)
+        if not self.isolate:
+            from tasks.generate.transformers_engine import TransformersEngine
+
+            return TransformersEngine(
+                folder,
+                device=resources.device,
+                dtype=settings["dtype"],
+                threads=resources.threads,
+                batch_size=resources.batch_size,
+            )
+        from tasks.generate.engine import open_engine
+
+        return open_engine(
+            settings["engine"],
+            folder,
+            resources=resources,
+            dtype=settings["dtype"],
+            log=self._logs / f"engine-{settings['engine']}.log",
+            home=home(),
+            say=lambda text: self.runtime.say(text),
+        )
+
+    def _get_grader(
+        self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
+    ) -> Any:
+        with self._lock:
+            return self._grader_for(sandbox, checker, score)
+
+    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Any:
+        if checker:
+            from tasks.score.text import ExactGrader, HandGrader
+
+            return {"exact": ExactGrader, "hand": HandGrader}[checker]()
+        workers = self._resources.score_workers or os.cpu_count() or 1
+        if sandbox is not None:
+            from tasks.score.code.pool import CodePool, limits_of
+
+            limits = limits_of(sandbox)
+            pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
+            return CodePool(pool, limits, score)
+        if self._pool is None:
+            from tasks.score.math.pool import GradePool
+
+            self._pool = GradePool(workers, GRADE_SECONDS).__enter__()
+        return self._pool
+
+    def _get_sandbox(self, image: str, workers: int, memory: int) -> Any:
+        if self._sandbox is None:
+            from sandbox.pool import NoEngine, SandboxPool
+
+            runtime = self._resources.sandbox_runtime or None
+            try:
+                self._sandbox = SandboxPool(image, workers=workers, memory=memory, runtime=runtime)
+            except NoEngine as error:
+                raise UserError(f"code problems need the sandbox: {error}") from None
+        return self._sandbox
+
+    def release_engine(self) -> None:
+        """End the engine, so that its memory is free for the next stage."""
+        if self._engine is not None:
+            self._engine.close()
+        self._engine, self._engine_of = None, ()
+
+    def close(self) -> None:
+        """End everything."""
+        self.release_engine()
+        close_nursery()
+        if self._pool is not None:
+            self._pool.__exit__(None, None, None)
+            self._pool = None
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+    def __enter__(self) -> Services:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

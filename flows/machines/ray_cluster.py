@@ -1,0 +1,246 @@
+"""Steps on a Ray cluster: engines and scorers are actors, fine-tuning is a task of prefect-ray.
+
+Sampling needs a model that stays loaded, so each of `resources.engines` is a Ray actor that holds
+its GPUs from the first shard of a stage to the last; then it is ended, and fine-tuning may have
+them. Scoring needs checkers or containers that stay up: for every engine there is an actor that
+scores, which asks for no core, for a shard is scored in less time than a process is started in.
+Fine-tuning is a Prefect task on prefect-ray's task runner. What a lost worker was at is done again
+by another: artifacts are committed whole or not at all, so results do not change.
+
+Not covered: a policy that needs several machines (vLLM's own Ray backend does that).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prefect import State, Task
+
+from flows.machines.ray_worker import Hand, Sent
+from tasks.dag.step import Call
+from tasks.errors import StepError, UserError
+from tasks.settings import Resources
+from tasks.store.store import ArtifactRef, Json
+
+# Shards that an engine has at once (flows/orchestrator/pipeline.py says why).
+IN_FLIGHT = 2
+# Shares of a core that Ray reckons with. Two engines fit on a worker of one core, should the other
+# worker be lost. The others ask for none: how much goes on at once is decided by the lanes, and
+# engines that hold every core must not keep them waiting for ever.
+ENGINE_CPUS, OTHER_CPUS = 0.5, 0.0
+# An engine that finds no place for so long after another was lost is done without.
+PLACE_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
+# Workers that may be lost under one shard or step.
+ATTEMPTS = 4
+HANDS = ("generate", "score")  # by actors
+TASKS = ("finetune",)  # by prefect-ray
+
+
+@contextlib.contextmanager
+def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Iterator[Cluster]:
+    """A connection to the cluster of `resources.ray_address`.
+
+    Args:
+        resources: Where it is, how many engines, GPUs of each.
+        spec: See flows.machines.ray_worker.Sent.
+        say: Told when a worker was lost.
+
+    Raises:
+        UserError: Ray is not installed, or there is no cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        from prefect_ray import RayTaskRunner
+    except ImportError:
+        raise UserError(
+            "resources.ray_address: Ray is not installed; pip install 'restem[ray]'"
+        ) from None
+    options: Json = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = resources.ray_address
+    if not ray.is_initialized():
+        _check(address)
+        try:
+            ray.init(address, namespace="restem", **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            said = str(error).split("\n")[0]
+            raise UserError(f"resources.ray_address: no cluster at {address!r} ({said})") from None
+    with RayTaskRunner(address=address) as runner:
+        made = Cluster(runner, resources, spec, say)
+        try:
+            yield made
+        finally:
+            made.close()
+            ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """See that somebody listens: Ray itself would ask for minutes.
+
+    Raises:
+        UserError: nobody does, or it is no address.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS):
+            return
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"resources.ray_address: no cluster at {address!r} ({error}); expected auto, host:port "
+            "or ray://host:port of one"
+        ) from None
+
+
+class Cluster:
+    """Performs calls on workers; from several threads at once."""
+
+    def __init__(
+        self, runner: Any, resources: Resources, spec: Json, say: Callable[[str], None]
+    ) -> None:
+        """See `cluster`."""
+        import ray
+
+        self._ray, self._runner, self._say = ray, runner, say
+        self._sent = Sent(spec)
+        has_gpus = ray.cluster_resources().get("GPU", 0) > 0
+        self._gpus = resources.gpus_per_engine if has_gpus else 0
+        self._train_gpus = resources.train_processes if has_gpus else 0
+        engine = {"num_cpus": ENGINE_CPUS, "num_gpus": self._gpus}
+        self._crews = {
+            "generate": Crew(ray, self._sent, say, resources.engines, IN_FLIGHT, engine),
+            "score": Crew(ray, self._sent, say, resources.engines, 1, {"num_cpus": OTHER_CPUS}),
+        }
+
+    def perform(self, call: Call) -> ArtifactRef:
+        """Perform a call of one of HANDS on an actor."""
+        return self._crews[call.step.name].perform(call)
+
+    def run(self, task: Task[..., Json], call: Call) -> State:
+        """Run a step's Prefect task on a worker, and again where that is lost."""
+        from prefect_ray.context import remote_options
+
+        gpus = self._train_gpus if call.step.name == "finetune" else 0
+        state: Any = None
+        for _ in range(ATTEMPTS):
+            with remote_options(
+                num_cpus=OTHER_CPUS, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
+            ):
+                future = self._runner.submit(
+                    task, {"call": call, "runtime": self._sent}, wait_for=None
+                )
+            future.wait()
+            state = future.state
+            if not state.is_crashed():
+                return state
+            self._say(f"a worker was lost with {call.label}; another one makes it")
+        return state
+
+    def release_engines(self) -> None:
+        """End the engines, so that their GPUs are free for the next stage."""
+        if self._gpus:
+            self._crews["generate"].close()
+        else:  # nothing is held that others need: the actors keep what they imported
+            self._crews["generate"].release()
+
+    def close(self) -> None:
+        """End all actors; what they are busy with fails."""
+        for crew in self._crews.values():
+            crew.close()
+
+
+class Crew:
+    """Actors that do one kind of work, each on a machine of its own as far as there are any."""
+
+    def __init__(
+        self, ray: Any, sent: Sent, say: Callable[[str], None], count: int, at_once: int, ask: Json
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            ray: The module.
+            sent: Surroundings for the actors.
+            say: Told when a worker was lost.
+            count: Of actors.
+            at_once: Calls that an actor has at once.
+            ask: What an actor asks of Ray.
+        """
+        self._ray, self._sent, self._say = ray, sent, say
+        self._count, self._ask = count, {**ask, "max_concurrency": at_once}
+        self._actors: dict[int, Any] = {}
+        self._closed = set[int]()
+        self._lock = threading.Lock()
+        self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for _ in range(at_once):
+            for seat in range(count):
+                self._seats.put(seat)
+
+    def perform(self, call: Call) -> ArtifactRef:
+        """Perform a call on one of the actors."""
+        for _ in range(ATTEMPTS):
+            seat = self._seats.get()
+            actor = self._actor(seat)
+            try:
+                if not self._placed(actor, seat):
+                    continue
+                ref, said = self._ray.get(actor.perform.remote(call))
+                for text in said:
+                    self._say(text)
+                return ref
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except self._ray.exceptions.RayActorError:
+                self._say(f"a worker was lost with {call.label}; another one makes it")
+                self._forget(seat, actor)
+            finally:
+                if seat not in self._closed:
+                    self._seats.put(seat)
+        raise StepError(f"{call.label}: {ATTEMPTS} workers were lost in turn")
+
+    def release(self) -> None:
+        """Let every actor end what holds memory between stages."""
+        with self._lock:
+            actors = list(self._actors.values())
+        for actor in actors:
+            actor.release.remote()
+
+    def close(self) -> None:
+        """End the actors; what they are busy with fails."""
+        with self._lock:
+            actors, self._actors = list(self._actors.values()), {}
+        for actor in actors:
+            self._ray.kill(actor)
+
+    def _placed(self, actor: Any, seat: int) -> bool:
+        """Whether an actor found a machine; a seat for which there is none is closed."""
+        alone = self._count - len(self._closed) == 1  # there is nothing to do but wait
+        ready, _ = self._ray.wait([actor.ready.remote()], timeout=None if alone else PLACE_SECONDS)
+        if ready:
+            return True
+        self._say("there is no place for one of the engines; the others go on without it")
+        self._closed.add(seat)
+        self._forget(seat, actor)
+        self._ray.kill(actor)
+        return False
+
+    def _actor(self, seat: int) -> Any:
+        with self._lock:
+            if seat not in self._actors:
+                made = self._ray.remote(**self._ask, max_restarts=0, scheduling_strategy="SPREAD")(
+                    Hand
+                )
+                self._actors[seat] = made.remote(self._sent)
+            return self._actors[seat]
+
+    def _forget(self, seat: int, actor: Any) -> None:
+        with self._lock:
+            if self._actors.get(seat) is actor:
+                del self._actors[seat]

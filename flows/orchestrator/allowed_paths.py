@@ -1,0 +1,68 @@
+"""Which folders and files a run from the API may name.
+
+Who starts `restem run` on a machine may read and write there what their user may. Who starts a run
+through the API may be somebody else, so a configuration that comes that way names places only
+below RESTEM_HOME, RESTEM_DATA, and what the operator lists in RESTEM_PATHS (separated by colons;
+addresses such as s3://bucket/prefix too).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tasks.dag.runtime import home
+from tasks.errors import UserError
+
+_PATHS = "RESTEM_PATHS"
+
+
+def check_places(named: Iterable[tuple[str, str]]) -> None:
+    """See that every place lies below an allowed one.
+
+    Args:
+        named: Field and what it names; empty texts and names that are no path are left out.
+
+    Raises:
+        UserError: naming the field.
+    """
+    allowed = _allowed()
+    for field, place in named:
+        if place and _is_path(place) and not any(_below(place, root) for root in allowed):
+            raise UserError(
+                f"{field}: {place!r}: a run from the API names places below RESTEM_HOME, "
+                f"RESTEM_DATA or one of {_PATHS} alone"
+            )
+
+
+def _allowed() -> list[str]:
+    extra = [part for part in _split(os.environ.get(_PATHS, "")) if part]
+    return [str(home()), *filter(None, [os.environ.get("RESTEM_DATA")]), *extra]
+
+
+def _split(text: str) -> list[str]:
+    """Parts between colons, but not at the colon of an address."""
+    return [part.replace("\0", "://") for part in text.replace("://", "\0").split(":")]
+
+
+def _is_path(place: str) -> bool:
+    """Whether a text names a place rather than a shipped name or a Hub id (org/name)."""
+    return (
+        place.startswith(("/", "~", "."))
+        or "://" in place
+        or "::" in place
+        or ".." in place
+        or place.count("/") > 1
+        or place.endswith((".toml", ".gguf", ".jsonl", ".json", ".parquet"))
+        or Path(place).exists()
+    )
+
+
+def _below(place: str, root: str) -> bool:
+    if "::" in place:  # fsspec's chains open one address inside another
+        return False
+    if "://" in place or "://" in root:
+        clean = ".." not in place.split("/")
+        return clean and (place == root or place.startswith(root.rstrip("/") + "/"))
+    return Path(place).expanduser().resolve().is_relative_to(Path(root).expanduser().resolve())

@@ -1,0 +1,45 @@
+"""The contract between a loop and whatever performs its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from flows.orchestrator.pipeline import Chain
+from tasks.dag.step import Call
+from tasks.settings import SamplingSettings
+from tasks.store.store import ArtifactRef, Json, Store
+
+
+class Caller(Protocol):
+    """How a step is called."""
+
+    store: Store
+
+    def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
+        """Do it or find it; `group` is the step's name in tables."""
+        ...
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run chains of calls, side by side where that is possible."""
+        ...
+
+    def pending(self, ref: ArtifactRef) -> bool:
+        """Whether an artifact is only planned."""
+        ...
+
+    def end_stage(self) -> None:
+        """The policy is not sampled any more: its engine may go."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Tell the person something that they should know about the run."""
+        ...
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json | None:
+        """What a person decides after an iteration; None: nobody is asked."""
+        ...
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Test accuracy fell while training accuracy rose (flows/orchestrator/alarm.py)."""
+        ...

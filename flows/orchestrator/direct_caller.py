@@ -1,0 +1,80 @@
+"""The loop without Prefect: every step is called straight, in this process.
+
+The baseline of `restem bench overhead`, and what tests use to look at steps alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flows.config.rest_em import RestEmConfig
+from flows.machines.local import Services
+from flows.orchestrator.pipeline import Ask, Chain, in_turn, lanes_of
+from tasks.dag.runtime import Runtime, home, open_store
+from tasks.dag.step import Call, find, perform
+from tasks.settings import SamplingSettings
+from tasks.store.store import ArtifactRef, Json
+
+
+class DirectCaller:
+    """Calls steps as plain functions; a context manager that ends what they started."""
+
+    def __init__(self, config: RestEmConfig, *, isolate: bool = False) -> None:
+        self.store = open_store(config.resources)
+        self.done: list[tuple[str, ArtifactRef]] = []
+        self.warnings: list[str] = []
+        self._services = Services(
+            self.store,
+            home() / "logs",
+            config.resources,
+            lambda *_: None,
+            isolate=isolate,
+            sandbox=config.sandbox,
+        )
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps; a bench may put an engine of its own there."""
+        return self._services.runtime
+
+    def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
+        """Do the work, or find it done."""
+        find(call, self.store, self.warn)
+        ref = perform(call, self._services.runtime)
+        self.done.append((group, ref))
+        return ref
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side; in turn where the engine is in this process."""
+
+        def perform(ask: Ask) -> ArtifactRef:
+            return self.call(ask.call, ask.iteration, ask.group)
+
+        if self._services.isolate:
+            lanes_of(self._services.runtime.resources, perform, self._services.close).run(chains)
+        else:
+            in_turn(chains, perform)
+
+    def pending(self, ref: ArtifactRef) -> bool:
+        """Nothing is only planned here."""
+        return False
+
+    def end_stage(self) -> None:
+        """Free the engine's memory."""
+        self._services.release_engine()
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+        """Nobody is asked."""
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Nobody is told."""
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(text)
+
+    def __enter__(self) -> DirectCaller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._services.close()

@@ -1,0 +1,216 @@
+"""Calls steps as Prefect tasks, and keeps the journal, the console and the run's page told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from prefect import State, Task, get_run_logger
+from prefect.utilities.annotations import quote
+
+from flows.machines.local import Services
+from flows.machines.ray_cluster import HANDS, TASKS, Cluster
+from flows.orchestrator import alarm
+from flows.orchestrator.pipeline import Ask, Chain, found_first, lanes_of
+from flows.orchestrator.review import Reviews
+from flows.report.tables import metric_cell, metric_order
+from flows.runs.console import Console
+from flows.runs.journal import Journal
+from flows.runs.prefect_page import RunPage
+from tasks import metering as costs
+from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
+from tasks.dag.runtime import Runtime, home
+from tasks.dag.step import Call, Elsewhere, find
+from tasks.settings import SamplingSettings
+from tasks.store.store import ArtifactRef, Json
+
+
+class PrefectCaller:
+    """Calls steps as Prefect tasks and writes the journal."""
+
+    def __init__(
+        self,
+        services: Services,
+        journal: Journal,
+        console: Console,
+        cluster: Cluster | None = None,
+    ) -> None:
+        self.store = services.runtime.store
+        self.journal, self.console, self._services = journal, console, services
+        self._cluster = cluster
+        self._made: dict[str, Made] = {}
+        self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
+        self._page = RunPage(journal.folder.name, self.warn)
+        # Told of every call that is done: the call, its artifact, whether it was there before.
+        self.told: Callable[[Call, ArtifactRef, bool], None] = lambda *_: None
+        services.runtime.say = self.say
+
+    def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
+        """Run the step's task, or find it cached; see tasks/dag/step.py for the order of trust."""
+        return self._call(call, iteration, group, find(call, self.store, self.warn))
+
+    def _call(
+        self, call: Call, iteration: int, group: str, there: ArtifactRef | None
+    ) -> ArtifactRef:
+        started = time.perf_counter()
+        task = task_of(call.step)
+        if drop_broken_record(call, self._results):
+            self.warn(f"the record of {call.label} was damaged; it is written again")
+        if there is None:
+            task = task.with_options(refresh_cache=True)
+        else:
+            keep_record(call, there, self._results)
+        self.console.begin(iteration, group, call.label)
+        # A policy that another run made has no state in this one.
+        made = [self._made.get(ref.location) for ref in call.inputs.values()]
+        needed = [one for one in made if one is not None]
+        state: Any = self._run(task, call, needed)
+        if state.is_failed() or state.is_crashed():
+            state.result()  # raises what the step raised
+        cached = state.name == "Cached"
+        ref = there if cached else self.store.lookup(call.step.kind, call.key)
+        assert ref is not None, "a step that ended well left no artifact"
+        self._made[ref.location] = Made(state.state_details.task_run_id)
+        self._log(call, ref, iteration, group, cached, started)
+        return ref
+
+    def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
+        """Run a step's task here or on the cluster; an actor there works for a task here."""
+        runtime: Any = self._services.runtime
+        if self._cluster is not None and call.step.name in HANDS:
+            runtime = Elsewhere(self._cluster.perform)
+        elif self._cluster is not None and call.step.name in TASKS:
+            return self._cluster.run(task, call)
+        # Quoted: Prefect would walk through all settings and inputs, looking for states.
+        asked: Any = quote(call)
+        surroundings: Any = quote(runtime)
+        state: Any = task(asked, surroundings, wait_for=needed, return_state=True)
+        return state
+
+    @property
+    def runtime(self) -> Runtime:
+        """The surroundings of the steps."""
+        return self._services.runtime
+
+    def drive(self, chains: Iterable[Chain]) -> None:
+        """Run them side by side; their lines are printed when all are through."""
+
+        def perform(ask: Ask) -> ArtifactRef:
+            return self.call(ask.call, ask.iteration, ask.group)
+
+        def there(ask: Ask) -> ArtifactRef | None:
+            """What is in the store already is taken here, without a thread for each."""
+            found = find(ask.call, self.store, self.warn)
+            if found is None:
+                return None
+            return self._call(ask.call, ask.iteration, ask.group, found)
+
+        with self.console.together():
+            lanes = lanes_of(self._services.runtime.resources, perform, self._stop)
+            lanes.run(found_first(chain, there) for chain in chains)
+
+    def _stop(self) -> None:
+        """End what steps are busy with."""
+        if self._cluster is not None:
+            self._cluster.close()
+        self._services.close()
+
+    def pending(self, ref: ArtifactRef) -> bool:
+        """Nothing is only planned here."""
+        return False
+
+    def end_stage(self) -> None:
+        """Free the engine's memory."""
+        self._services.release_engine()
+        if self._cluster is not None:
+            self._cluster.release_engines()
+
+    def say(self, text: str) -> None:
+        """Say it on the console and in Prefect's log."""
+        self.console.say(text)
+        get_run_logger().info(text)
+
+    def warn(self, text: str) -> None:
+        """Say it on the console, in Prefect's log and in the journal."""
+        self.console.warn(text)
+        get_run_logger().warning(text)
+        self.journal.warn(text)
+
+    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json:
+        """Ask the person; the run ends here until they answer."""
+        facts = "\n".join(
+            f"- {name}: {metric_cell(metrics[name])}" for name in metric_order(set(metrics))
+        )
+        return Reviews(self.journal.folder).ask(number, sampling, facts)
+
+    def alarm(self, number: int, facts: Json) -> None:
+        """Tell whoever listens on the server."""
+        alarm.emit(self.journal.folder.name, number, facts)
+
+    def publish(self, report: ArtifactRef) -> Path:
+        """Put a report where people look and into Prefect's UI; where it is."""
+        made = self.store.path(report)
+        page = self.journal.folder / "report.html"
+        page.write_bytes((made / "report.html").read_bytes())
+        self.show((made / "report.md").read_text())
+        return page
+
+    def show(self, markdown: str) -> None:
+        """Show a report on the run's page in Prefect's UI."""
+        self._page.report(markdown)
+
+    def end(self, page: Path, title: str, table: str, **facts: Any) -> None:
+        """Close the journal of a run that came to its end, and print its results."""
+        self.journal.end("completed", report=str(page), home=str(home()), **facts)
+        self.console.finish(title, table, page)
+
+    def _log(
+        self,
+        call: Call,
+        ref: ArtifactRef,
+        iteration: int,
+        group: str,
+        cached: bool,
+        started: float,
+    ) -> None:
+        stats = self.store.manifest(ref)["stats"]
+        entry: Json = {
+            "iteration": iteration,
+            "step": group,
+            "label": call.label,
+            "state": "Cached" if cached else "Completed",
+            "took": round(time.perf_counter() - started, 3),
+            "ended": round(time.time(), 3),
+            "seconds": stats.get("seconds", 0.0),
+            "tokens": stats.get("tokens", 0),
+            **{name: stats[name] for name in costs.NAMES if name in stats},
+            "rows": ref.rows,
+            "artifact": ref.location,
+            "digest": ref.digest,
+            "record": record_key(call),
+        }
+        self.journal.step(entry)
+        self.console.end(entry, stats)
+        self.told(call, ref, cached)
+        if group.startswith("measure") and not self.console.brief:
+            metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
+            name = call.label.removeprefix("measure ")
+            self._page.measured(name, metrics)
+
+
+class OneLine(logging.Filter):
+    """Leaves of a user's mistake in Prefect's logs the one line that says it, no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the record where its exception is one of ours; keep all."""
+        from tasks.errors import StepError, UserError
+
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, UserError | StepError):
+            record.msg, record.args, record.exc_info = str(error), (), None
+        return True

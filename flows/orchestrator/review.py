@@ -1,0 +1,128 @@
+"""A person between two iterations (`review = true`): go on, stop, or sample otherwise.
+
+A run that belongs to a deployment is suspended: its process ends, which frees all memory, and
+Prefect's UI shows the form below on Resume. A run of the command line ends and says how to go on
+with `restem review`. Either way the decision is kept with the run, in `reviews.json`, so whatever
+resumes the run finds it and does not ask again.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import suspend_flow_run
+from prefect.context import FlowRunContext
+from prefect.input import RunInput
+from pydantic import Field
+
+from tasks.settings import SamplingSettings
+from tasks.store.store import Json
+
+FILE = "reviews.json"
+# A person may be away for a weekend and a week; then Prefect ends the run, and Retry asks again.
+WAIT_SECONDS = 14 * 24 * 3600
+CHANGEABLE = ("samples", "temperature", "top_k", "top_p")
+
+
+def deployed() -> bool:
+    """Whether the current flow run was started through a deployment, as those of the API are."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    return run is not None and run.deployment_id is not None
+
+
+class AwaitsReview(Exception):
+    """The run ended to wait for a person; the message says how to go on."""
+
+
+class Review(RunInput):
+    """The form of a review."""
+
+    decision: Literal["continue", "stop"] = Field(
+        default="continue", description="Go on with the next iteration, or end the loop here."
+    )
+    samples: int = Field(
+        default=32, ge=1, le=4096, description="Samples for each problem from here on."
+    )
+    temperature: float = Field(default=0.7, gt=0.0, le=5.0, description="Temperature.")
+    top_k: int = Field(default=40, ge=0, le=100_000, description="Top-K; 0: off.")
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="Nucleus mass; 1: off.")
+    note: str = Field(
+        default="", max_length=1000, description="Why; it is kept with the run and in its report."
+    )
+
+
+class Reviews:
+    """The reviews of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what was decided before.
+
+        Args:
+            folder: The run's own.
+        """
+        self._path = folder / FILE
+        self._run_id = folder.name
+
+    def decided(self, number: int) -> Json | None:
+        """The decision after an iteration, if there is one."""
+        return _read(self._path).get(str(number))
+
+    def ask(self, number: int, sampling: SamplingSettings, facts: str) -> Json:
+        """The decision after an iteration; without one the run ends here until there is.
+
+        Args:
+            number: Of the iteration.
+            sampling: As it is now; what the form starts from.
+            facts: The metrics, in markdown.
+
+        Raises:
+            AwaitsReview: it is to be given on the command line.
+        """
+        if (known := self.decided(number)) is not None:
+            return known
+        if not deployed():
+            raise AwaitsReview(
+                f"iteration {number} awaits its review: `restem review {self._run_id}` takes it"
+            )
+        now = {name: getattr(sampling, name) for name in CHANGEABLE}
+        text = f"Iteration {number} of {self._run_id} is done.\n\n{facts}"
+        form: Any = Review.with_initial_data(description=text, **now)
+        # A later attempt of the same flow run finds what was answered under the key.
+        given: Any = suspend_flow_run(
+            wait_for_input=form, key=f"review-{number}", timeout=WAIT_SECONDS
+        )
+        return self.decide(number, Review.model_validate(given.model_dump()))
+
+    def decide(self, number: int, review: Review) -> Json:
+        """Keep a decision."""
+        known = _read(self._path)
+        known[str(number)] = review.model_dump(include={"decision", "note", *CHANGEABLE})
+        draft = self._path.with_suffix(".draft")
+        draft.write_text(json.dumps(known, indent=1))
+        draft.replace(self._path)
+        return known[str(number)]
+
+
+def words(number: int, review: Json, before: SamplingSettings) -> str:
+    """What a review changed, for the report; nothing if it only let the run go on."""
+    changed = [
+        f"{name} {getattr(before, name)} -> {review[name]}"
+        for name in CHANGEABLE
+        if review[name] != getattr(before, name)
+    ]
+    if review["decision"] == "stop":
+        changed = ["the loop ends here"]
+    if not changed and not review["note"]:
+        return ""
+    why = f" ({review['note']})" if review["note"] else ""
+    return f"review after iteration {number}: {', '.join(changed) or 'continue'}{why}"
+
+
+def _read(path: Path) -> dict[str, Json]:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,192 @@
+"""Samples of one set of problems by one policy, with verdicts, shard by shard.
+
+A shard is a block of problems by a block of sample indices, each its own cached call, so a killed
+run repeats little, and more samples or problems add shards without touching those there are. A
+shard is scored while the next are sampled (flows/orchestrator/pipeline.py). The loop and the
+evaluation of any model draw through this file: there is one way to sample and one way to check.
+
+With `enough` or `hard_samples` the number of samples depends on the problem: each block of indices
+asks which problems go on, from the verdicts on the blocks before it. A shard in which all go on has
+the key that it has without these settings.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+from flows.orchestrator.caller import Caller
+from flows.orchestrator.pipeline import SAMPLE, SCORE, Ask, Chain
+from flows.orchestrator.shards import Draw, Scored, Shards
+from tasks.dag.step import Call
+from tasks.generate.step import generate_call
+from tasks.problems.step import Block, blocks
+from tasks.prompts import PromptTemplate, load_template
+from tasks.rows import VERDICTS, Row, read_rows
+from tasks.score.step import CHECKERS, sandbox_settings, score_call
+from tasks.settings import ExecutionSettings, Resources
+from tasks.store.store import ArtifactRef, Json
+
+
+class Sampler:
+    """Draws and scores samples of one artifact of problems with one prompt template."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        problems: ArtifactRef,
+        splits: dict[str, list[Row]],
+        *,
+        prompt: str,
+        engine: str,
+        dtype: str,
+        execution: ExecutionSettings,
+        resources: Resources,
+    ) -> None:
+        """Nothing is drawn yet.
+
+        Args:
+            caller: Calls the steps.
+            problems: The problems.
+            splits: Their rows, by split.
+            prompt: Name of the template.
+            engine: Sampling engine.
+            dtype: Its number format.
+            execution: Limits of programs.
+            resources: Sizes of shards.
+        """
+        self.template: PromptTemplate = load_template(prompt)
+        self._caller, self._problems, self._splits = caller, problems, splits
+        self._prompt, self._engine, self._dtype = prompt, engine, dtype
+        self._execution, self._resources = execution, resources
+
+    def shards(
+        self,
+        number: int,
+        purpose: str,
+        policy: ArtifactRef,
+        split: str,
+        draw: Draw,
+        limit: int = 0,
+    ) -> Shards:
+        """Sample and score the first `limit` problems (0: all) of a split.
+
+        Args:
+            number: Of the policy, for labels and tables.
+            purpose: What the samples are for, for labels and tables.
+            policy: The policy.
+            split: train, validation or test.
+            draw: How.
+            limit: Most problems.
+        """
+        made = Shards()
+        self._caller.drive(self.chains(made, number, purpose, policy, split, draw, limit))
+        return made
+
+    def chains(
+        self,
+        made: Shards,
+        number: int,
+        purpose: str,
+        policy: ArtifactRef,
+        split: str,
+        draw: Draw,
+        limit: int = 0,
+    ) -> list[Chain]:
+        """What `shards` does, to be driven together with other chains; it fills `made`."""
+        step = self._resources.shard_samples
+        most = max(draw.samples, draw.hard_samples)
+        # A block ends where the plain samples do, so that these keep the keys they have alone.
+        plain = range(step, draw.samples, step)
+        further = range(draw.samples, most, step)
+        ends = sorted({*plain, *further, most} - {0})
+        ranges = list(pairwise([0, *ends]))
+        chains: list[Chain] = []
+        for block in self.blocks(split, limit):
+            parts = [ranges] if draw.adaptive else [[one] for one in ranges]
+            for part in parts:
+                place = len(made.parts)
+                made.parts.append([])
+                chains.append(
+                    self._chain(made.parts[place], number, purpose, policy, block, draw, part)
+                )
+        return chains
+
+    def _chain(
+        self,
+        part: list[Scored],
+        number: int,
+        purpose: str,
+        policy: ArtifactRef,
+        block: Block,
+        draw: Draw,
+        ranges: list[tuple[int, int]],
+    ) -> Chain:
+        """Sample and score a block of problems, one range of sample indices after the other."""
+        known: Counter[str] = Counter()
+        ids = [row["id"] for row in self._splits[block.split][block.start : block.stop]]
+        for first, last in ranges:
+            going = [i for i, name in enumerate(ids) if draw.goes_on(first, known[name])]
+            if first and not going:
+                return
+            place = f"[{block.start}:{block.stop}]x[{first}:{last}]"
+            only = going if first and len(going) < len(ids) else None
+            call = self._generate(
+                f"generate {purpose} p{number} {place}", policy, block, draw, (first, last), only
+            )
+            sample = yield Ask(SAMPLE, call, number, f"generate {purpose}")
+            call = score_call(
+                f"score {purpose} p{number} {place}",
+                sample,
+                block.digest,
+                self._problems,
+                block.to_json(),
+                self.sandbox(block.split),
+                CHECKERS.get(self.domain(block.split), ""),
+                draw.score,
+            )
+            verdict = yield Ask(SCORE, call, number, f"score {purpose}")
+            part.append((sample, verdict))
+            if draw.adaptive and not self._caller.pending(verdict):
+                rows = read_rows(self._caller.store.path(verdict) / VERDICTS)
+                known.update(row["problem_id"] for row in rows if row["status"] == "correct")
+
+    def blocks(self, split: str, limit: int = 0) -> list[Block]:
+        """The first `limit` problems (0: all) of a split, in blocks."""
+        return blocks(self._splits[split], split, self._resources.shard_problems, limit)
+
+    def sandbox(self, split: str) -> Json | None:
+        """What decides verdicts on programs; None for a split without code problems."""
+        return sandbox_settings(self._execution) if self.domain(split) == "code" else None
+
+    def domain(self, split: str) -> str:
+        """What the problems of a split are of; a data set has one domain."""
+        return next((row["domain"] for row in self._splits[split]), "")
+
+    def shots(self, wanted: int) -> int:
+        """Exemplars in a prompt, -1 meaning all of the template."""
+        return self.template.shots if wanted < 0 else wanted
+
+    def _generate(
+        self,
+        label: str,
+        policy: ArtifactRef,
+        block: Block,
+        draw: Draw,
+        indices: tuple[int, int],
+        only: list[int] | None,
+    ) -> Call:
+        settings = {
+            "sampling": draw.sampling,
+            "seed": draw.seed,
+            "shots": draw.shots,
+            "engine": self._engine,
+            "dtype": self._dtype,
+            "prompt": self.template.digest,
+            "problems": block.digest,
+            "samples": list(indices),
+        }
+        if only is not None:
+            settings["only"] = only
+        hints = {**block.to_json(), "template": self._prompt}
+        return generate_call(label, settings, policy, self._problems, hints)

@@ -1,0 +1,99 @@
+"""Everything that a flow run needs around its steps, begun with it and ended with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect import get_run_logger
+from prefect.exceptions import Pause
+from prefect.runtime import flow_run
+
+from flows.machines.local import Services
+from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
+from flows.orchestrator.review import AwaitsReview
+from flows.runs.child_logs import ChildLogs
+from flows.runs.console import Console
+from flows.runs.journal import Journal, sole
+from flows.server.cancel import watch
+from tasks.dag.runtime import home, open_store
+from tasks.errors import StepError, UserError
+from tasks.settings import Resources
+from tasks.store.store import Json
+
+# The loggers of Prefect's engines, which would write a traceback for every exception.
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(OneLine())
+
+
+@contextmanager
+def session(
+    run_id: str,
+    config: Json,
+    resources: Resources,
+    sandbox: Json | None,
+    flow: str,
+    *,
+    brief: bool = False,
+) -> Iterator[PrefectCaller]:
+    """Everything that a flow run needs, ended with it; how it ends is written in its journal.
+
+    Of equal runs that are started at once one does the work, and the others wait for it.
+
+    Args:
+        run_id: Of the run.
+        config: Its configuration, as plain data.
+        resources: Where and how fast.
+        sandbox: What will be asked of the sandbox, if anything.
+        flow: Name of the flow.
+        brief: Of many runs in one flow: no line and no table row for each step.
+    """
+    logger = get_run_logger()
+    with Console(run_id, brief=brief) as console:
+
+        def waits() -> None:
+            text = f"{run_id} is under way elsewhere; waiting for it, to take what it makes"
+            console.say(text)
+            logger.info(text)
+
+        with sole(run_id, waits):
+            journal = Journal(run_id, config, flow, str(flow_run.id or ""))
+            try:
+                store = open_store(resources)
+                store.sweep_drafts()
+                with (
+                    watch(flow_run.id),
+                    ChildLogs(journal.logs, logger),
+                    Services(
+                        store, journal.logs, resources, console.progress, sandbox=sandbox
+                    ) as services,
+                ):
+                    if not resources.ray_address:
+                        yield PrefectCaller(services, journal, console)
+                        return
+                    from flows.machines.ray_cluster import cluster
+
+                    spec: Json = {
+                        "resources": resources.model_dump(),
+                        "sandbox": sandbox,
+                        "run": run_id,
+                        "home": str(home()),
+                    }
+                    with cluster(resources, spec, console.say) as ray:
+                        yield PrefectCaller(services, journal, console, ray)
+            except BaseException as error:
+                journal.end(_how_it_ended(error), error=_said(error))
+                raise
+
+
+def _how_it_ended(error: BaseException) -> str:
+    if isinstance(error, Pause | AwaitsReview):
+        return "awaits review"
+    return "failed" if isinstance(error, Exception) else "interrupted"
+
+
+def _said(error: BaseException) -> str:
+    """The error as a person reads it: ours say all themselves."""
+    plain = isinstance(error, UserError | StepError | AwaitsReview)
+    return str(error) if plain else f"{type(error).__name__}: {error}"

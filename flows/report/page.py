@@ -1,0 +1,88 @@
+"""One self-contained HTML page from its parts; what the report of any flow ends in.
+
+The page asks nothing of the network: its style, script and charts are in it, and a content policy
+forbids everything else, so text that a model wrote can neither load nor run anything even if an
+escape were forgotten.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flows.report.part import Part
+from flows.report.values import Json, clean
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+
+
+@dataclass
+class Page:
+    """What a page shows, from top to bottom.
+
+    Attributes:
+        title: Of the browser's tab.
+        facts: Short texts in the first line: run, policy, state.
+        headline: What happened.
+        lead: Sentences under it.
+        tiles: Large numbers with captions (report_view.tile).
+        warnings: What a reader must know.
+        rows: Sections, one or two beside each other.
+        footer: What the numbers mean.
+    """
+
+    title: str
+    facts: list[str]
+    headline: str
+    lead: list[str] = field(default_factory=list)
+    tiles: list[Json] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    rows: list[list[Part]] = field(default_factory=list)
+    footer: str = ""
+
+
+def render_page(page: Page) -> str:
+    """The HTML of a page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    script = "\n" + _asset("tips.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        style=Markup(_asset("style.css")),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+    )
+
+
+def plain(text: Any) -> str:
+    """Text that markdown neither formats nor takes for HTML."""
+    one_line = " ".join(clean(text).split())
+    for sign in "\\`*_[]|#":
+        one_line = one_line.replace(sign, f"\\{sign}")
+    return html.escape(one_line, quote=False)
+
+
+def picture(chart: str, title: str) -> str:
+    """A chart as a picture in markdown, empty where there is none."""
+    if not chart:
+        return ""
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(chart.encode()).decode()})"
+
+
+@cache
+def _asset(file: str) -> str:
+    return (ASSETS / file).read_text(encoding="utf-8")

@@ -1,0 +1,263 @@
+"""ReST^EM (arXiv 2312.06585, algorithm 1) as a plain loop over cached steps.
+
+    for each iteration: evaluate p_i -> generate -> score -> select -> finetune p0 -> p_{i+1}
+
+The loop only decides *what* to call; a `Caller` decides how: through Prefect
+(flows/rest_em/flow.py), straight (benchmarks), or not at all (the plan behind `--dry-run`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from flows.config.rest_em import RestEmConfig
+from flows.orchestrator import alarm
+from flows.orchestrator.caller import Caller
+from flows.orchestrator.review import CHANGEABLE, words
+from flows.orchestrator.sampler import Sampler
+from flows.orchestrator.shards import GREEDY, Draw, Shards
+from flows.rest_em.m_step import Improved, Improver
+from flows.rest_em.transfer import Other, others
+from tasks.evaluate.step import measure_call
+from tasks.policy.step import base_call
+from tasks.problems.step import load_splits, problems_call
+from tasks.prompts import load_template
+from tasks.score.group_step import group_call
+from tasks.store.store import ArtifactRef, Json
+
+
+@dataclass
+class Iteration:
+    """What there is about policy p_i; `drawn` and `selection` are of the step that follows it."""
+
+    number: int
+    policy: ArtifactRef
+    greedy: Shards
+    train: Shards
+    validation: Shards
+    sampled: Shards
+    metrics: ArtifactRef
+    transfer: dict[str, Shards] = field(default_factory=dict)
+    drawn: Shards = field(default_factory=Shards)
+    selection: ArtifactRef | None = None
+
+
+@dataclass
+class Outcome:
+    """All artifacts of a run."""
+
+    problems: ArtifactRef
+    iterations: list[Iteration]
+    warnings: list[str]
+
+
+class Loop:
+    """One run: holds what every call needs."""
+
+    def __init__(self, config: RestEmConfig, caller: Caller) -> None:
+        self.config, self.caller = config, caller
+        self.template = load_template(config.model.prompt)
+        self.drawing = config.sampling
+        self.others: list[Other] = []
+
+    def run(self) -> Outcome:
+        """Run all iterations, or find them in the cache."""
+        config, caller = self.config, self.caller
+        self.problems = caller.call(problems_call(config.data), 0, "problems")
+        self.sampler = Sampler(
+            caller,
+            self.problems,
+            load_splits(caller.store.path(self.problems)),
+            prompt=config.model.prompt,
+            engine=config.sampling.engine,
+            dtype=config.model.dtype,
+            execution=config.execution,
+            resources=config.resources,
+        )
+        self.others = others(config, caller)
+        base = policy = caller.call(base_call(config.model), 0, "base model")
+        outcome = Outcome(self.problems, [], [])
+        for number in range(config.iterations + 1):
+            now = self._evaluate(number, policy)
+            outcome.iterations.append(now)
+            self._look(outcome)
+            if number == config.iterations or self._worse(outcome):
+                break
+            if config.review and number and not self._goes_on(outcome, now):
+                break
+            now.drawn = self._draw(number, policy)
+            made = self._improve(number + 1, base, policy, now.drawn)
+            now.selection = made.selection
+            caller.end_stage()
+            if made.threshold is not None:
+                self._warn(outcome, _too_few(number + 1, made, self.config.filter.thresholds))
+            if made.policy is None:
+                break
+            policy = made.policy
+        caller.end_stage()
+        return outcome
+
+    def _evaluate(self, number: int, policy: ArtifactRef) -> Iteration:
+        settings, sampler = self.config.evaluation, self.sampler
+        shots = self._shots(number)
+        greedy = Draw(self._sampling(GREEDY), 0, shots)
+        sampled = Draw(
+            self._sampling(
+                {"temperature": settings.temperature, "top_k": 0, "top_p": settings.top_p}
+            ),
+            self.config.seed,
+            shots,
+            settings.samples,
+        )
+        now = Iteration(number, policy, Shards(), Shards(), Shards(), Shards(), self.problems)
+        sets = [
+            (now.greedy, "test", "test", greedy, 0),
+            (now.validation, "validation", "validation", greedy, 0),
+            (now.sampled, "pass@k", "test", sampled, settings.sampled_problems),
+        ]
+        if settings.train_problems:
+            sets.insert(1, (now.train, "train", "train", greedy, settings.train_problems))
+        chains = [
+            chain
+            for made, purpose, split, draw, limit in sets
+            for chain in sampler.chains(made, number, purpose, policy, split, draw, limit)
+        ]
+        self.caller.drive(chains)
+        now.metrics = self.caller.call(
+            measure_call(
+                f"measure p{number}",
+                settings,
+                {
+                    "greedy": (now.greedy.samples, now.greedy.verdicts),
+                    "train": (now.train.samples, now.train.verdicts),
+                    "validation": (now.validation.samples, now.validation.verdicts),
+                    "sampled": (now.sampled.samples, now.sampled.verdicts),
+                },
+                self.problems,
+                self._groups(now),
+            ),
+            number,
+            "measure",
+        )
+        now.transfer = {
+            other.name: other.solve(number, policy, self.config.model.shots)
+            for other in self.others
+        }
+        return now
+
+    def _groups(self, now: Iteration) -> ArtifactRef | None:
+        """Which answers of the sampled test problems are equal, where there is a vote on them."""
+        settings, kind = self.config.evaluation, self.sampler.domain("test")
+        if kind == "code" or settings.samples < 2 or not settings.majority:
+            return None
+        call = group_call(f"group p{now.number}", now.sampled.verdicts, exact=kind != "math")
+        return self.caller.call(call, now.number, "group")
+
+    def _draw(self, number: int, policy: ArtifactRef) -> Shards:
+        """The E-step: N samples for each training problem, scored."""
+        settings = self.drawing
+        sampling = (
+            {
+                "temperature": settings.temperature,
+                "top_k": settings.top_k,
+                "top_p": settings.top_p,
+            }
+            if settings.temperature
+            else GREEDY
+        )
+        draw = Draw(
+            self._sampling(sampling),
+            self.config.seed,
+            self._shots(number),
+            settings.samples,
+            settings.enough,
+            settings.hard_samples,
+            self.config.filter.score,
+        )
+        if teacher := self.config.sampling.teacher:
+            policy = self.caller.call(
+                base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
+            )
+        return self.sampler.shards(number, "draw", policy, "train", draw)
+
+    def _improve(
+        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
+    ) -> Improved:
+        """The M-step: p_number from the samples of the policy before it."""
+        improver = Improver(
+            self.config, self.caller, self.sampler, self.problems, self._shots(number)
+        )
+        adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
+        return improver.improve(number, base, last, drawn, adaptive=adaptive)
+
+    def _sampling(self, settings: Json) -> Json:
+        return {**settings, "max_tokens": self.config.sampling.max_tokens}
+
+    def _shots(self, number: int) -> int:
+        """Exemplars in the prompt of policy p_number."""
+        model = self.config.model
+        wanted = model.tuned_shots if number and model.tuned_shots >= 0 else model.shots
+        return self.sampler.shots(wanted)
+
+    def _look(self, outcome: Outcome) -> None:
+        """Raise the alarm when training makes the policy better on what it saw and worse else."""
+        refs = [iteration.metrics for iteration in outcome.iterations[-2:]]
+        if len(refs) < 2 or any(self.caller.pending(ref) for ref in refs):
+            return
+        number = outcome.iterations[-1].number
+        if facts := alarm.overfitted(*map(self._metrics, refs)):
+            self._warn(outcome, alarm.words(number, facts))
+            self.caller.alarm(number, facts)
+
+    def _goes_on(self, outcome: Outcome, now: Iteration) -> bool:
+        """Whether the person who reviews the iteration lets the loop go on, and how it samples."""
+        self.caller.end_stage()
+        if self.caller.pending(now.metrics):
+            return True
+        review = self.caller.review(now.number, self.drawing, self._metrics(now.metrics))
+        if review is None:
+            return True
+        if said := words(now.number, review, self.drawing):
+            self._warn(outcome, said)
+        self.drawing = self.drawing.model_copy(update={name: review[name] for name in CHANGEABLE})
+        return review["decision"] == "continue"
+
+    def _worse(self, outcome: Outcome) -> bool:
+        """Whether validation says to end the loop here."""
+        if not self.config.stop_on_validation or len(outcome.iterations) < 2:
+            return False
+        before, now = outcome.iterations[-2:]
+        if self.caller.pending(before.metrics) or self.caller.pending(now.metrics):
+            return False
+        values = [self._metrics(i.metrics)["validation"]["value"] for i in (before, now)]
+        if values[1] < values[0]:
+            self._warn(
+                outcome,
+                f"iteration {now.number}: validation accuracy fell from {values[0]:.3f} to "
+                f"{values[1]:.3f}; the loop ends here",
+            )
+            return True
+        return False
+
+    def _warn(self, outcome: Outcome, text: str) -> None:
+        """Say it now, and in the report."""
+        self.caller.warn(text)
+        outcome.warnings.append(text)
+
+    def _metrics(self, ref: ArtifactRef) -> Json:
+        """Intervals by metric."""
+        return json.loads((self.caller.store.path(ref) / "metrics.json").read_text())["metrics"]
+
+
+def _too_few(number: int, made: Improved, thresholds: list[float]) -> str:
+    """Why an iteration made no policy, or none for its highest thresholds."""
+    if made.policy is None:
+        return (
+            f"iteration {number}: no sample was accepted, so there is nothing to "
+            "train on; the loop ends with the policy it has"
+        )
+    return (
+        f"iteration {number}: no sample has a reward of {made.threshold} or more, so the Improve "
+        f"steps of {thresholds} from there on were left out"
+    )

@@ -1,0 +1,126 @@
+"""The M-step of one iteration: which rows, how often, from which policy, in which way.
+
+ReST^EM (arXiv 2312.06585, section 3): one selection, one fine-tune of the base policy. What the
+methods beside it do otherwise is a field of the configuration each:
+
+- `filter.thresholds`: several Improve steps with rising thresholds, each from the policy of the one
+  before (ReST, arXiv 2308.08998, algorithm 1);
+- `finetune.start_from`: the first of them starts from the base or from the last policy;
+- `finetune.improve`: likelihood of accepted samples, or preference of correct over wrong ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.caller import Caller
+from flows.orchestrator.sampler import Sampler
+from flows.orchestrator.shards import Shards
+from tasks.dag.step import Call
+from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.step import finetune_call
+from tasks.select.step import pairs_call, select_call
+from tasks.settings import FilterSettings
+from tasks.store.store import ArtifactRef, Json
+
+
+@dataclass
+class Improved:
+    """What an M-step gave; without a policy there was nothing to train on.
+
+    Attributes:
+        selection: Rows of the first Improve step, which has the lowest threshold.
+        policy: The improved policy.
+        threshold: Of the Improve step that found no row, if one did.
+    """
+
+    selection: ArtifactRef
+    policy: ArtifactRef | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Improver:
+    """Makes policy p_number from scored samples.
+
+    Attributes:
+        config: Of the run.
+        caller: Calls the steps.
+        sampler: Of the run; knows blocks and the sandbox.
+        problems: The problems.
+        shots: Exemplars in the prompt that the policy is trained on.
+    """
+
+    config: RestEmConfig
+    caller: Caller
+    sampler: Sampler
+    problems: ArtifactRef
+    shots: int
+
+    def improve(
+        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards, *, adaptive: bool
+    ) -> Improved:
+        """Run all Improve steps of an iteration.
+
+        Args:
+            number: Of the policy that is made.
+            base: The base policy.
+            last: The policy that was sampled.
+            drawn: Its samples, scored.
+            adaptive: Whether verdicts decided how many samples a problem got.
+        """
+        settings = self.config.filter
+        several = settings.thresholds or [settings.min_reward]
+        start = base if self.config.finetune.start_from == "base" else last
+        first: ArtifactRef | None = None
+        for step, threshold in enumerate(several):
+            label = f"{number}" if len(several) == 1 else f"{number} step {step + 1}"
+            rules = settings.model_copy(update={"min_reward": threshold, "thresholds": []})
+            group = f"select, step {step + 1}" if step else "select"
+            rows = self.caller.call(self._select(label, rules, drawn, adaptive), number, group)
+            first = first or rows
+            if rows.rows == 0:
+                # Higher thresholds keep no more; what the earlier steps made stands.
+                return Improved(first, start if step else None, threshold)
+            if not step:
+                self.caller.end_stage()
+            start = self.caller.call(self._finetune(label, start, rows), number, "finetune")
+        assert first is not None
+        return Improved(first, start)
+
+    def _select(self, label: str, rules: FilterSettings, drawn: Shards, adaptive: bool) -> Call:
+        preferred = IMPROVERS[self.config.finetune.improve].pairs
+        call = select_call(
+            f"{'pairs' if preferred else 'select'} {label}",
+            rules,
+            seed=self.config.seed,
+            prompt=self.sampler.template.digest,
+            shots=self.shots,
+            template=self.config.model.prompt,
+            problems=self.problems,
+            samples=drawn.samples,
+            verdicts=drawn.verdicts,
+            adaptive=adaptive,
+        )
+        return pairs_call(call) if preferred else call
+
+    def _finetune(self, label: str, start: ArtifactRef, rows: ArtifactRef) -> Call:
+        validation: Json = {
+            "prompt": self.sampler.template.digest,
+            "shots": self.shots,
+            "max_tokens": self.config.sampling.max_tokens,
+            "problems": [b.digest for b in self.sampler.blocks("validation", 0)],
+        }
+        if sandbox := self.sampler.sandbox("validation"):
+            validation["sandbox"] = sandbox
+        return finetune_call(
+            f"finetune {label}",
+            self.config.finetune,
+            seed=self.config.seed,
+            validation=validation,
+            template=self.config.model.prompt,
+            problems=self.problems,
+            start=start,
+            rows=rows,
+        )

@@ -1,0 +1,61 @@
+"""Other benchmarks, on which every policy of a run is measured beside its own test problems.
+
+ReST^EM (arXiv 2312.06585, figure 9) asks whether training on one task costs others: greedy accuracy
+of the base and of each iteration, on the same problems, so that a regression shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.config.benchmarks import BENCHMARKS, Benchmark
+from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.caller import Caller
+from flows.orchestrator.sampler import Sampler
+from flows.orchestrator.shards import Draw, Shards
+from tasks.problems.step import benchmark_call, load_splits
+from tasks.settings import BenchmarkName
+from tasks.store.store import ArtifactRef
+
+
+@dataclass(frozen=True)
+class Other:
+    """One benchmark beside a run's own problems."""
+
+    name: BenchmarkName
+    how: Benchmark
+    problems: ArtifactRef
+    sampler: Sampler
+
+    def solve(self, number: int, policy: ArtifactRef, shots: int) -> Shards:
+        """Greedy solutions of policy p_number, scored.
+
+        Args:
+            number: Of the policy.
+            policy: The policy.
+            shots: Exemplars in the prompt; -1: all of the template.
+        """
+        sampling = {**self.how.first, "max_tokens": self.how.max_tokens}
+        draw = Draw(sampling, 0, self.sampler.shots(shots))
+        return self.sampler.shards(number, f"{self.name} (transfer)", policy, "test", draw)
+
+
+def others(config: RestEmConfig, caller: Caller) -> list[Other]:
+    """The benchmarks that a configuration names, with their problems read."""
+    found = []
+    for name in config.evaluation.transfer:
+        how = BENCHMARKS[name]
+        limit = config.evaluation.transfer_limit
+        problems = caller.call(benchmark_call(how.data, "", config.data.seed, limit), 0, "problems")
+        sampler = Sampler(
+            caller,
+            problems,
+            load_splits(caller.store.path(problems)),
+            prompt=how.prompt,
+            engine=config.sampling.engine,
+            dtype=config.model.dtype,
+            execution=config.execution,
+            resources=config.resources,
+        )
+        found.append(Other(name, how, problems, sampler))
+    return found

@@ -1,0 +1,91 @@
+"""What a run puts on its page in Prefect's UI, beside states and logs.
+
+A table of metrics that grows with every policy, the report in markdown with its pictures, and a
+link to the whole page where a station serves it (`restem up`). All of it is a view: a server that
+is being restarted delays it for a while, and one that stays away loses it, never the run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+from flows.report.tables import metric_cell, metric_order
+from tasks.store.store import Json
+
+PATIENCE_SECONDS = 60.0
+PAUSE_SECONDS = 2.0
+
+
+class RunPage:
+    """The artifacts of one run; keys hold a history, so attempts and re-runs line up."""
+
+    def __init__(self, run_id: str, warn: Callable[[str], None]) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            run_id: Of the run.
+            warn: Told what could not be shown.
+        """
+        self._run_id, self._warn = run_id, warn
+        self._rows: list[tuple[str, Json]] = []
+
+    def measured(self, policy: str, metrics: Json) -> None:
+        """Add a policy's metrics to the table.
+
+        Args:
+            policy: What to call it, such as `p1`.
+            metrics: Intervals by name.
+        """
+        self._rows.append((policy, metrics))
+        names = metric_order({name for _, found in self._rows for name in found})
+        table = [
+            {"policy": policy, **{name: metric_cell(found.get(name)) for name in names}}
+            for policy, found in self._rows
+        ]
+        self._show(
+            create_table_artifact,
+            key=f"metrics-{self._run_id}",
+            table=table,
+            description="Accuracy in %, with intervals, by policy.",
+        )
+
+    def report(self, markdown: str) -> None:
+        """Show the report, and where its whole page is."""
+        self._show(
+            create_markdown_artifact,
+            key=f"report-{self._run_id}",
+            markdown=markdown,
+            description=f"Report of {self._run_id}",
+        )
+        if pages := os.environ.get("RESTEM_PAGES_URL"):
+            self._show(
+                create_link_artifact,
+                key=f"page-{self._run_id}",
+                link=f"{pages}/runs/{self._run_id}/report.html",
+                link_text="The whole report",
+                description="The report page with all tables and pictures.",
+            )
+
+    def _show(self, create: Callable[..., Any], **content: Any) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                made = create(**content)
+                assert isinstance(made, UUID)
+                return
+            except httpx.HTTPError as error:
+                if time.monotonic() > deadline:
+                    self._warn(f"{content['key']} is not in the UI: {error}")
+                    return
+                time.sleep(PAUSE_SECONDS)

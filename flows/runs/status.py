@@ -1,0 +1,100 @@
+"""What is known of a run: `restem status`, `restem trace`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flows.config.rest_em import RestEmConfig
+from flows.report.cost import costs
+from flows.runs.journal import lookup, read_journal
+from flows.runs.journal import read as read_estimate
+from tasks.dag.runtime import home, open_store
+from tasks.errors import UserError
+from tasks.store.store import ArtifactRef, Store
+
+Json = dict[str, Any]
+
+
+def status(run: str) -> Json:
+    """Metrics with intervals for the base and each iteration, and every step's state."""
+    head, steps = read_journal(run)
+    if head.get("flow") == "evaluate":
+        return _evaluation(head, steps)
+    if head.get("flow") == "study":
+        return {**_known(head), "iterations": [], "steps": steps, "cost": costs(steps)} | _studies(
+            head["run"]
+        )
+    store = store_of(head)
+    iterations: list[Json] = []
+    for line in steps:
+        if line["step"] == "measure" and (ref := lookup(store, line["artifact"])) is not None:
+            measured = json.loads((store.path(ref) / "metrics.json").read_text())
+            iterations.append({"iteration": line["iteration"], **measured})
+    for item in iterations:
+        item["steps"] = [line for line in steps if line["iteration"] == item["iteration"]]
+    greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
+    cost = costs(steps, _counts(store, steps), greedy)
+    return {
+        **_known(head),
+        **_estimated(head),
+        "iterations": iterations,
+        "steps": steps,
+        "cost": cost,
+    }
+
+
+def _counts(store: Store, steps: list[Json]) -> dict[int, Json]:
+    """What the rules of each iteration's selection counted."""
+    found = {}
+    for line in steps:
+        if line["step"] == "select" and (ref := lookup(store, line["artifact"])) is not None:
+            found[line["iteration"]] = json.loads((store.path(ref) / "counts.json").read_text())
+    return found
+
+
+def _evaluation(head: Json, steps: list[Json]) -> Json:
+    """An evaluation's results, where it came to its end, and every step's state."""
+    results = home() / "runs" / head["run"] / "results.json"
+    found = json.loads(results.read_text()) if results.exists() else None
+    known = {**_known(head), "iterations": [], "results": found}
+    return {**known, "steps": steps, "cost": costs(steps)}
+
+
+def _studies(run: str) -> Json:
+    """What came of a run's studies, where they came to their end."""
+    path = home() / "runs" / run / "study.json"
+    found = json.loads(path.read_text()) if path.exists() else []
+    kept = [{name: v for name, v in one.items() if name != "figures"} for one in found]
+    return {"studies": kept}
+
+
+def _known(head: Json) -> Json:
+    names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
+    return {name: head[name] for name in names if name in head}
+
+
+def _estimated(head: Json) -> Json:
+    """What was expected of the run, where somebody asked, and what it took once it is done."""
+    made = read_estimate(head["run"])
+    facts: Json = {"estimate": made} if made else {}
+    if head["state"] == "completed":
+        facts["seconds"] = round(head["ended"] - head["started"], 3)
+    return facts
+
+
+def need_artifact(store: Store, location: str) -> ArtifactRef:
+    """The artifact of a journal's line.
+
+    Raises:
+        UserError: the store has it no more.
+    """
+    ref = lookup(store, location)
+    if ref is None:
+        raise UserError(f"artifact {location} is gone or damaged; run the run again to rebuild it")
+    return ref
+
+
+def store_of(head: Json) -> Store:
+    """The store that a run wrote to."""
+    return open_store(RestEmConfig.model_validate(head["config"]).resources)

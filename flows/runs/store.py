@@ -1,0 +1,138 @@
+"""`restem store`: list, verify and clean the artifact store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.runs.journal import at_work, find_run, reached
+from tasks.dag.runtime import home, open_store
+from tasks.errors import UserError
+from tasks.settings import Resources
+from tasks.store.store import Damage, Store
+
+Json = dict[str, Any]
+
+
+def listing(address: str = "") -> list[Json]:
+    """One row for each artifact, the damaged ones too.
+
+    Args:
+        address: Of the store; empty: RESTEM_HOME/store.
+    """
+    store = open_store(Resources(store=address))
+    rows = []
+    for kind, key in store.entries():
+        row: Json = {"kind": kind, "key": key, "rows": 0, "bytes": 0, "seconds": 0.0}
+        try:
+            manifest = store.read_manifest(kind, key)
+            stats = manifest["stats"]
+            row |= {
+                "rows": manifest["rows"],
+                "bytes": sum(file["bytes"] for file in manifest["files"]),
+                "seconds": stats.get("seconds", 0.0),
+                "label": stats.get("provenance", {}).get("label", ""),
+            }
+        except Damage:
+            row["label"] = "unfinished upload" if store.unfinished(kind, key) else "damaged"
+        rows.append(row)
+    return rows
+
+
+@dataclass
+class Verified:
+    """What `restem store verify` found; messages name the files."""
+
+    whole: int = 0
+    damaged: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+
+
+def verify(address: str = "", *, content: bool = True) -> Verified:
+    """Compare all artifacts with their manifests.
+
+    Args:
+        address: Of the store; empty: RESTEM_HOME/store.
+        content: Of a store far away, download and hash everything; False compares what the store
+            says of its objects (size, ETag).
+    """
+    store = open_store(Resources(store=address))
+    found = Verified()
+    for kind, key in store.entries():
+        try:
+            ref = store.lookup(kind, key)
+            if ref is None:
+                found.unfinished.append(f"{kind}/{key}: an upload that is under way or was killed")
+                continue
+            if content:
+                store.path(ref)
+            found.whole += 1
+        except Damage as damage:
+            found.damaged.append(str(damage))
+    return found
+
+
+def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = False) -> list[str]:
+    """Remove artifacts that no kept run reaches, with Prefect's records of them.
+
+    Args:
+        keep: Runs to keep; empty keeps every run that has a journal.
+        delete: False only says what would go.
+        address: Of the store; empty: RESTEM_HOME/store.
+        others: Delete from a store that machines share, though their runs are not known here.
+
+    Raises:
+        UserError: a run is under way, or other machines may need what would go.
+    """
+    if delete and (busy := at_work()):
+        raise UserError(
+            f"--delete: {', '.join(busy)} is under way and its newest artifacts are not yet known; "
+            "expected no run at work"
+        )
+    store = open_store(Resources(store=address))
+    if delete and not store.local and not others:
+        raise UserError(
+            f"--delete: {address} may hold artifacts of other machines, whose runs are not known "
+            "here; --others deletes them too"
+        )
+    folders = [find_run(run) for run in keep] or list((home() / "runs").glob("*"))
+    roots = set()
+    for folder in folders:
+        roots |= set(reached(folder))
+    kept = _reachable(store, roots)
+    said = []
+    verb = "removed" if delete else "would remove"
+    for kind, key in list(store.entries()):
+        if f"{kind}/{key}" in kept:
+            continue
+        said.append(f"{verb} {kind}/{key}")
+        if delete:
+            store.discard(kind, key)
+            for record in (home() / "results").glob(f"*-{key}"):
+                record.unlink()
+    copies = [f"{verb} copy {location}" for location in store.drop_copies(delete)]
+    return [
+        *said,
+        *copies,
+        f"{len(kept)} kept, {len(said)} {'removed' if delete else 'to remove'}"
+        + (f", and {len(copies)} copies on this machine" if copies else ""),
+    ]
+
+
+def _reachable(store: Store, roots: set[str]) -> set[str]:
+    """The roots and, through the manifests, all that they were made from."""
+    seen: set[str] = set()
+    stack = list(roots)
+    while stack:
+        location = stack.pop()
+        if location in seen:
+            continue
+        seen.add(location)
+        try:
+            manifest = store.read_manifest(*location.split("/"))
+        except Damage:
+            continue
+        made = manifest["stats"].get("provenance", {})
+        for ref in [*made.get("inputs", {}).values(), *made.get("context", {}).values()]:
+            stack.append(f"{ref['kind']}/{ref['key']}")
+    return seen

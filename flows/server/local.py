@@ -1,0 +1,206 @@
+"""A Prefect server for runs that were given none.
+
+With PREFECT_API_URL set (a server of yours, or `restem up`) that one is used. Otherwise the first
+run starts one on a free port, on a SQLite file under RESTEM_HOME, and later runs join it. It
+lives as long as anybody holds the lock file, which the kernel releases however they end; so
+nothing is left behind, not even after SIGKILL. (Prefect's own ephemeral server would do, but two
+of them on one SQLite file print "database is locked" tracebacks.) `restem up` notes its server in
+the same file, so that runs join that one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.dag.runtime import home
+from tasks.errors import StepError, UserError
+from tasks.paths import GUARD, ROOT
+
+# The first start migrates the database, which took over a minute on slow disks.
+START_SECONDS = 180.0
+SEND_SECONDS = 5.0
+_POLL = 0.1
+# What a run by itself has no use for: schedules, work pools, automations. It leaves the processor
+# to the run; recording events and task runs stays on, so that the UI shows them.
+_IDLE_SERVICES = (
+    "CANCELLATION_CLEANUP",
+    "CLEANUP_RECONCILER",
+    "FOREMAN",
+    "LATE_RUNS",
+    "PAUSE_EXPIRATIONS",
+    "REPOSSESSOR",
+    "SCHEDULER",
+    "TRIGGERS",
+)
+
+
+def prefect_environment() -> None:
+    """Point Prefect at RESTEM_HOME. Call it before Prefect is imported."""
+    folder = home()
+    defaults = {
+        "PREFECT_HOME": folder / "prefect",
+        "PREFECT_RESULTS_LOCAL_STORAGE_PATH": folder / "results",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true",
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        # Our own lines tell a person how the run goes; the server keeps Prefect's log.
+        "PREFECT_LOGGING_CONSOLE_COLORS": "false",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_CLIENT_METRICS_ENABLED": "false",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, str(value))
+    with contextlib.suppress(OSError):  # where it matters it is said better
+        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def prefect_server(port: int = 0) -> Iterator[str]:
+    """A server for the length of the block; yields its API address.
+
+    Args:
+        port: Where to start one; 0 is any free port.
+    """
+    prefect_environment()
+    if given := os.environ.get("PREFECT_API_URL"):
+        yield given
+        return
+    folder = home() / "prefect"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "users.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        address = _join_or_start(folder, port)
+        os.environ["PREFECT_API_URL"] = address
+        try:
+            yield address
+        finally:
+            _send_logs()
+            os.environ.pop("PREFECT_API_URL", None)
+
+
+def _send_logs() -> None:
+    """Wait for what Prefect logs in the background; once the server ends it could not be sent."""
+    if "prefect.logging.handlers" in sys.modules:
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all(timeout=SEND_SECONDS)
+
+
+def _join_or_start(folder: Path, port: int) -> str:
+    """The address of the shared server; one run at a time looks, so only one starts it."""
+    note = folder / "server.json"
+    with (folder / "start.lock").open("w") as start:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            noted = json.loads(note.read_text())
+            address = noted["address"]
+            # A station's server that was killed is started again by its keeper; a second one on
+            # the same file must not be.
+            deadline = time.monotonic() + START_SECONDS
+            while not healthy(address) and "pages" in noted and _is_up():
+                if time.monotonic() > deadline:
+                    raise StepError(f"the server of `restem up` does not answer ({address})")
+                time.sleep(_POLL)
+            if healthy(address):
+                return address
+        fixed = port != 0
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise UserError(f"--port {port}: taken; expected a free port") from None
+            port = probe.getsockname()[1]
+        address = f"http://127.0.0.1:{port}/api"
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "flows.server.local", str(port), "full" if fixed else "lean"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=ROOT,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not healthy(address):
+            if keeper.poll() is not None or time.monotonic() > deadline:
+                raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
+            time.sleep(_POLL)
+        note.write_text(json.dumps({"address": address, "pid": keeper.pid}))
+        return address
+
+
+def _is_up() -> bool:
+    from flows.server.address import station
+
+    return station() is not None
+
+
+def healthy(address: str) -> bool:
+    """Whether a server answers there."""
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def keep(port: int, *, full: bool) -> None:
+    """Run the server until nobody holds the users' lock. The body of the keeper process.
+
+    Args:
+        port: Where it listens.
+        full: With schedules, work pools and automations.
+    """
+    folder = home() / "prefect"
+    lifeline, mine = os.pipe()
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    with (folder / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-SE",
+                str(GUARD),
+                str(lifeline),
+                "",
+                *command,
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
+            pass_fds=[lifeline],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # The UI asks this address, whatever port it was itself loaded from.
+            env={
+                **os.environ,
+                **{f"PREFECT_SERVER_SERVICES_{s}_ENABLED": str(full) for s in _IDLE_SERVICES},
+                "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+                "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+            },
+        )
+    os.close(lifeline)
+    with (folder / "users.lock").open("w") as users:
+        while server.poll() is None:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.5)
+    os.close(mine)  # the guard ends the server and all that it started
+    server.wait()
+
+
+if __name__ == "__main__":
+    keep(int(sys.argv[1]), full=sys.argv[2] == "full")

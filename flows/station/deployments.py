@@ -1,0 +1,203 @@
+"""Registers the deployments of prefect.yaml with a server.
+
+`prefect deploy --all` reads the same file and does nearly the same; what this adds: every field of
+a configuration is given, since the UI's form fills in only what a deployment's parameters name;
+schedules that were switched on or off in the UI stay so; and when nothing has changed since, it
+costs one request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.server.api import Api, ApiError
+from tasks.errors import UserError
+from tasks.paths import ROOT
+
+FILE = ROOT / "prefect.yaml"
+POOL = "restem"
+# Sources that decide the form.
+_FORM_SOURCES = ("flows/config/rest_em.py", "flows/config/evaluate.py", "tasks/settings/*.py")
+
+Spec = dict[str, Any]
+
+
+def read_specs(file: Path = FILE) -> list[Spec]:
+    """The deployments of a prefect.yaml.
+
+    Raises:
+        UserError: it is missing, or not such a file.
+    """
+    try:
+        content = yaml.safe_load(file.read_text())
+        return list(content["deployments"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(f"{file}: expected a list `deployments` in YAML: {error}") from None
+
+
+def names(specs: list[Spec]) -> list[str]:
+    """Such as rest-em/math-demo."""
+    return [f"{_flow_name(spec)}/{spec['name']}" for spec in specs]
+
+
+def fingerprint(file: Path = FILE) -> str:
+    """Changes with the file and with the sources of the form; it is the deployments' version."""
+    digest = hashlib.sha256(file.read_bytes())
+    for sources in _FORM_SOURCES:
+        for source in sorted(ROOT.glob(sources)):
+            digest.update(source.read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def register(api: Api, file: Path = FILE) -> list[str]:
+    """Create or update what is not registered as it is in the file.
+
+    Returns:
+        Names of all deployments of the file.
+
+    Raises:
+        UserError: a mistake in the file, with the deployment's name.
+        ApiError: the server did not answer.
+    """
+    specs, version = read_specs(file), fingerprint(file)
+    known = {
+        (one["name"], one["entrypoint"]): one
+        for one in api.post("/deployments/filter", {"work_pools": {"name": {"any_": [POOL]}}})
+    }
+    flow_ids: dict[str, str] = {}
+    for spec in specs:
+        old = known.get((spec["name"], spec["entrypoint"]))
+        if old and old["version"] == version:
+            continue
+        entrypoint = spec["entrypoint"]
+        if entrypoint not in flow_ids:
+            flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(spec)})["id"]
+        try:
+            payload = _payload(spec, version, old)
+            api.post("/deployments/", payload | {"flow_id": flow_ids[entrypoint]})
+        except ApiError as error:
+            if error.status in (409, 422):
+                raise UserError(f"{file}: deployment {spec['name']}: {error}") from None
+            raise
+    return names(specs)
+
+
+def ensure_pool(api: Api, template: dict[str, Any]) -> None:
+    """The work pool, with a limit of one run at a time."""
+    fields = {"base_job_template": template, "concurrency_limit": 1}
+    try:
+        pool = api.get(f"/work_pools/{POOL}")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        api.post("/work_pools/", {"name": POOL, "type": "process", **fields})
+        return
+    if pool["base_job_template"] != template:
+        api.patch(f"/work_pools/{POOL}", {"base_job_template": template})
+
+
+def pool_template(folder: Path, python: str) -> dict[str, Any]:
+    """How the pool starts runs on this machine.
+
+    Args:
+        folder: Where they start. Prefect's default, a temporary folder, outlives a killed worker.
+        python: The interpreter.
+    """
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    defaults = {
+        "command": f"{python} -m flows.station.start_flow_run",
+        # A pipe to the worker would break with it, and the run at its next line of output.
+        "stream_output": False,
+        "working_dir": str(folder),
+    }
+    for name, value in defaults.items():
+        template["variables"]["properties"][name]["default"] = value
+    return template
+
+
+def full_parameters(entrypoint: str, parameters: Spec) -> Spec:
+    """Parameters with every field that they leave out at its default.
+
+    Raises:
+        UserError: naming the field.
+    """
+    from flows.config.evaluate import EvaluateConfig
+    from flows.config.read import parse
+    from flows.config.rest_em import RestEmConfig
+    from flows.study.config import StudyConfig
+
+    models = {"evaluate": EvaluateConfig, "study": StudyConfig}
+    model = models.get(_flow_name({"entrypoint": entrypoint}), RestEmConfig)
+    extra = set(parameters) - {"config"}
+    if extra:
+        raise UserError(f"parameters: expected config alone, not {', '.join(sorted(extra))}")
+    config = parse(model, parameters.get("config", {}), "config")
+    return {"config": config.model_dump(mode="json")}
+
+
+def _flow_name(spec: Spec) -> str:
+    """Of an entrypoint such as flows/rest_em/flow.py:rest_em; as prefect's @flow names it."""
+    return str(spec["entrypoint"]).rpartition(":")[2].replace("_", "-")
+
+
+def _payload(spec: Spec, version: str, old: Spec | None) -> Spec:
+    entrypoint = spec["entrypoint"]
+    try:
+        parameters = full_parameters(entrypoint, spec.get("parameters", {}))
+        limit = spec.get("concurrency_limit") or {}
+        return {
+            "name": spec["name"],
+            "version": version,
+            "description": spec.get("description", ""),
+            "tags": spec.get("tags", []),
+            "entrypoint": entrypoint,
+            "path": str(ROOT),
+            "pull_steps": [
+                {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+            ],
+            "parameters": parameters,
+            "parameter_openapi_schema": _form(entrypoint),
+            "enforce_parameter_schema": True,
+            "work_pool_name": spec["work_pool"]["name"],
+            "job_variables": spec["work_pool"].get("job_variables", {}),
+            "concurrency_limit": limit.get("limit"),
+            "concurrency_options": {"collision_strategy": limit.get("collision_strategy")},
+            "schedules": [_schedule(one, entrypoint, old) for one in spec.get("schedules", [])],
+        }
+    except (KeyError, AttributeError, UserError) as error:
+        raise UserError(f"prefect.yaml: deployment {spec.get('name')}: {error}") from None
+
+
+def _schedule(given: Spec, entrypoint: str, old: Spec | None) -> Spec:
+    was = [one for one in (old or {}).get("schedules", []) if one["slug"] == given["slug"]]
+    kinds = ("cron", "interval", "rrule")
+    kind = next(kind for kind in kinds if kind in given)
+    schedule = {kind: given[kind], "timezone": given.get("timezone", "UTC")}
+    return {
+        "schedule": schedule,
+        # Whoever switched it on in the UI wants it on after an upgrade too.
+        "active": was[0]["active"] if was else given.get("active", False),
+        "slug": given["slug"],
+        "parameters": full_parameters(entrypoint, given.get("parameters", {})),
+    }
+
+
+def _form(entrypoint: str) -> Spec:
+    """The parameters' JSON schema, which is the UI's form."""
+    from prefect.utilities.callables import parameter_schema
+
+    name = _flow_name({"entrypoint": entrypoint})
+    if name == "evaluate":
+        from flows.evaluate.flow import evaluate as found
+    elif name == "study":
+        from flows.study.flow import study as found
+    else:
+        from flows.rest_em.flow import rest_em as found
+    return parameter_schema(found).model_dump(exclude_unset=True) | {"additionalProperties": False}

@@ -1,0 +1,178 @@
+"""`restem up` and `restem down`: one server, worker and pages for one RESTEM_HOME.
+
+`up` starts the keeper under its guard, detached, waits for the server, and registers the work
+pool, the deployments and the automations. Files under RESTEM_HOME/prefect: server.json (the note),
+keeper.log, server.log, worker.log, pages.log, runs.log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.server.address import Note, folder, read_note, started, station
+from flows.server.api import Api, ApiError
+from flows.server.local import START_SECONDS, prefect_environment
+from flows.station.supervisor import GRACE_SECONDS
+from tasks.errors import StepError, UserError
+from tasks.paths import GUARD, ROOT
+
+# SQLite lets one writer at a time in, and on a busy machine the others queue for long.
+_REGISTER_SECONDS = 90.0
+_POLL = 0.1
+# A lean server ends half a second after its last run.
+_LEAN_SECONDS = 5.0
+# What the keeper may take beyond the grace that it gives to runs.
+_DOWN_SECONDS = GRACE_SECONDS + 20.0
+
+
+def up(port: int, pages: int) -> tuple[Note, list[str]]:
+    """Start the station, or find it up.
+
+    Args:
+        port: Of the server and its UI.
+        pages: Of the reports.
+
+    Returns:
+        The station's note, and the names of its deployments.
+
+    Raises:
+        UserError: a port is taken, or a run has a server of its own in this home.
+        StepError: the server did not start; the message names the log.
+    """
+    prefect_environment()
+    with _alone():
+        note = station()
+        fresh = note is None
+        if fresh:
+            _wait_for_lean_server()
+            _check_port("--port", port)
+            _check_port("--pages", pages)
+            note = _start(port, pages)
+        assert note is not None
+        _wait_for(note)
+        os.environ["PREFECT_API_URL"] = note["address"]
+        return note, _register(note, fresh)
+
+
+def down() -> bool:
+    """End the station and its runs; whether there was one.
+
+    Raises:
+        StepError: something did not end.
+    """
+    with _alone():
+        note = station()
+        if note is None:
+            return False
+        try:
+            guard = os.pidfd_open(note["guard"])
+            os.kill(note["pid"], signal.SIGTERM)
+        except ProcessLookupError:
+            return True
+        # The guard ends last, when nothing that descends from it is left.
+        if not select.select([guard], [], [], _DOWN_SECONDS)[0]:
+            os.kill(note["pid"], signal.SIGKILL)
+            if not select.select([guard], [], [], GRACE_SECONDS)[0]:
+                raise StepError(f"process {note['guard']} does not end (log: {_log()})")
+        os.close(guard)
+        (folder() / "server.json").unlink(missing_ok=True)
+        return True
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One `up` or `down`, or start of a lean server, at a time."""
+    with (folder() / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _log() -> Path:
+    return folder() / "keeper.log"
+
+
+def _wait_for_lean_server() -> None:
+    """Two servers on one SQLite file fail; so a run's own server must have ended."""
+    with (folder() / "users.lock").open("w") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "up: a run in this RESTEM_HOME has a server of its own; wait for its end, or "
+                "interrupt it and start it again after `restem up`"
+            ) from None
+    note = read_note()
+    deadline = time.monotonic() + _LEAN_SECONDS
+    while note and started(note["pid"]) and Api(note["address"]).healthy():
+        if time.monotonic() > deadline:
+            raise UserError(f"up: a server of this RESTEM_HOME still runs (process {note['pid']})")
+        time.sleep(_POLL)
+
+
+def _check_port(flag: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise UserError(f"{flag} {port}: taken; expected a free port") from None
+
+
+def _start(port: int, pages: int) -> Note:
+    """Start the keeper under its guard, and wait for its note."""
+    lifeline, mine = os.pipe()
+    # The keeper holds the other end of the guard's lifeline, so that it ends with the keeper.
+    command = [sys.executable, "-SE", str(GUARD), str(lifeline), str(mine)]
+    with _log().open("ab") as log:
+        process = subprocess.Popen(
+            [*command, sys.executable, "-m", "flows.station.supervisor", str(port), str(pages)],
+            pass_fds=[lifeline, mine],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=ROOT,
+            # Another server, in which this command was started, is not the station's.
+            env={k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"},
+        )
+    os.close(lifeline)
+    os.close(mine)
+    while True:
+        note = station()
+        if note and note["guard"] == process.pid:
+            return note
+        if process.poll() is not None:
+            raise StepError(f"the keeper ended at its start (log: {_log()})")
+        time.sleep(_POLL)
+
+
+def _wait_for(note: Note) -> None:
+    api, deadline = Api(note["address"]), time.monotonic() + START_SECONDS
+    while not api.healthy():
+        if started(note["pid"]) is None or time.monotonic() > deadline:
+            raise StepError(f"the Prefect server did not start (log: {folder() / 'server.log'})")
+        time.sleep(_POLL)
+
+
+def _register(note: Note, fresh: bool) -> list[str]:
+    from flows.station import automations, deployments
+
+    api = Api(note["address"], _REGISTER_SECONDS)
+    try:
+        if fresh:
+            template = deployments.pool_template(folder(), sys.executable)
+            deployments.ensure_pool(api, template)
+            automations.register(note["pages"])
+        return deployments.register(api)
+    except ApiError as error:
+        raise StepError(f"the server did not take the deployments: {error}") from None

@@ -1,0 +1,277 @@
+"""The detached process behind `restem up`: runs the server, the worker and the pages.
+
+Who ends when whom is killed:
+
+    guard (tasks/processes/guard.py) -> keeper -> server, worker, pages;  worker -> flow runs
+
+- The server, the worker or the pages: the keeper starts it again. A flow run whose worker was
+  killed becomes the keeper's child (it is a "subreaper"), goes on to its end and reports it itself.
+- The keeper: the kernel kills its three children, and the guard, to whom the flow runs fall, kills
+  those.
+- The guard: the kernel sends the keeper SIGTERM, which ends everything as `restem down` does.
+
+On SIGTERM flow runs are asked to end first, while the server can still note it: they are Crashed
+there, with Retry offered, and resume from their artifacts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from flows.server.address import Note, folder, started, write_note
+from flows.server.api import Api
+from flows.station.processes import engines
+from tasks.dag.runtime import home
+from tasks.paths import ROOT
+
+POOL = "restem"
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+# A run frees its engine and trainer and reports its end in about a second.
+GRACE_SECONDS = 10.0
+REAP_SECONDS = 15.0
+# Soon after a first death; a part that keeps dying must not keep a core busy.
+BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
+# Lived so long: its next death is a first one again.
+STEADY_SECONDS = 60.0
+_POLL = 0.2
+
+
+class Part:
+    """One of the three processes, restarted whenever it dies."""
+
+    def __init__(self, name: str, command: list[str], env: dict[str, str]) -> None:
+        self.name, self._command, self._env = name, command, env
+        self.process: subprocess.Popen[bytes] | None = None
+        self.deaths = 0
+        self._deaths_in_a_row = 0
+        self._started = self._next = 0.0
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 while there is none."""
+        return self.process.pid if self.process else 0
+
+    def died(self) -> bool:
+        """Whether it has ended since the last look."""
+        if self.process is None or self.process.poll() is None:
+            return False
+        code, self.process = self.process.returncode, None
+        now = time.monotonic()
+        steady = now - self._started > STEADY_SECONDS
+        self._deaths_in_a_row = 0 if steady else self._deaths_in_a_row
+        wait = BACKOFF_SECONDS[min(self._deaths_in_a_row, len(BACKOFF_SECONDS) - 1)]
+        self._deaths_in_a_row += 1
+        self.deaths += 1
+        self._next = now + wait
+        say(f"{self.name} ended with code {code}; it starts again in {wait} s")
+        return True
+
+    def due(self) -> bool:
+        """Whether it is time to start it."""
+        return self.process is None and time.monotonic() >= self._next
+
+    def start(self) -> None:
+        """Start it; it is killed when the keeper's main thread, which must call this, ends."""
+        with (folder() / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Of its own, so that a signal to one part's group reaches that part alone.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+                cwd=home(),
+                env=self._env,
+            )
+        self._started = time.monotonic()
+
+    def end(self, how: int) -> None:
+        """Send a signal, if it is there."""
+        if self.process is not None:
+            self.process.send_signal(how)
+
+
+class Keeper:
+    """Keeps the three parts of a station running until SIGTERM."""
+
+    def __init__(self, port: int, pages: int, guard: int) -> None:
+        self._api = Api(f"http://127.0.0.1:{port}/api")
+        self._pages = f"http://127.0.0.1:{pages}"
+        self._guard = guard
+        env = environment(self._api.address, self._pages)
+        python = [sys.executable, "-m"]
+        self.server = Part(
+            "server",
+            [*python, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            env,
+        )
+        self.worker = Part(
+            "worker",
+            [
+                *python,
+                *("prefect", "worker", "start", "--pool", POOL, "--type", "process"),
+                # Pauses do not count: a run that waits for a person holds no process.
+                *("--limit", "1", "--name", "restem", "--install-policy", "never"),
+            ],
+            env,
+        )
+        self.pages = Part("pages", [*python, "flows.station.web", str(pages)], env)
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Keep them until SIGTERM, then end them."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        threading.Thread(target=self._reap_for_ever, daemon=True).start()
+        while not self._stop.is_set():
+            if self._tend():
+                self._write()
+            _collect([part.pid for part in (self.server, self.worker, self.pages)])
+            self._stop.wait(_POLL)
+        self._shut_down()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _tend(self) -> bool:
+        """Start what is missing; whether anything changed."""
+        changed = False
+        for part in (self.server, self.pages, self.worker):
+            changed |= part.died()
+            if part.due() and (part is not self.worker or self._ready()):
+                part.start()
+                changed = True
+        return changed
+
+    def _ready(self) -> bool:
+        """Whether a worker would find its server and pool; without them it ends at once."""
+        try:
+            self._api.get(f"/work_pools/{POOL}", 2.0)
+        except Exception:
+            return False
+        return True
+
+    def _write(self) -> None:
+        parts = (self.server, self.worker, self.pages)
+        note: Note = {
+            "address": self._api.address,
+            "pages": self._pages,
+            "pid": os.getpid(),
+            "started": started(os.getpid()),
+            "guard": self._guard,
+            "server": self.server.pid,
+            "worker": self.worker.pid,
+            "pages_pid": self.pages.pid,
+            "restarts": {part.name: part.deaths for part in parts},
+        }
+        write_note(note)
+
+    def _reap_for_ever(self) -> None:
+        from flows.station.reaper import Reaper
+
+        reaper = Reaper(self._api, POOL)
+        worker = 0
+        while not self._stop.is_set():
+            # A new worker knows nothing of the old one's runs, so the dead among them go at once.
+            fresh, worker = self.worker.pid != worker, self.worker.pid
+            for line in reaper.look(at_once=fresh):
+                say(line)
+            deadline = time.monotonic() + REAP_SECONDS
+            while time.monotonic() < deadline and self.worker.pid in (worker, 0):
+                if self._stop.wait(_POLL):
+                    return
+
+    def _shut_down(self) -> None:
+        # The worker first and without a word: asked to end it would signal its run a second time,
+        # in the middle of that run's own report.
+        self.worker.end(signal.SIGKILL)
+        deadline = time.monotonic() + GRACE_SECONDS
+        asked: set[int] = set()
+        while (runs := set(engines(self._api.address))) and time.monotonic() < deadline:
+            for pid in runs - asked:
+                say(f"run in process {pid} is interrupted")
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            asked |= runs
+            _collect([self.server.pid, self.pages.pid])
+            time.sleep(_POLL)
+        for part in (self.pages, self.server):
+            part.end(signal.SIGTERM)
+        for part in (self.worker, self.pages, self.server):
+            if part.process is not None:
+                try:
+                    part.process.wait(max(1.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    part.end(signal.SIGKILL)
+        say("down")
+
+
+def environment(api: str, pages: str) -> dict[str, str]:
+    """What the server, the worker and its runs get. `prefect_environment` has run before."""
+    prefect = {
+        "PREFECT_API_URL": api,
+        "RESTEM_PAGES_URL": pages,
+        "RESTEM_HOME": str(home()),
+        # The UI asks this address, whatever port it was itself loaded from.
+        "PREFECT_SERVER_UI_API_URL": api,
+        # In memory, a killed server would forget who holds the slot, and that run would be ended.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+            "prefect.server.concurrency.lease_storage.filesystem"
+        ),
+        # To server.log and worker.log, where nobody is frightened.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "5"),
+        # A server that was killed is back in seconds; 2^1 + ... + 2^7 s outlast it.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
+        # What the server answers while its database is away.
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+        # Runs start in a folder of their own; the flows are found all the same.
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]),
+        ),
+    }
+    return {**os.environ, **prefect}
+
+
+def say(text: str) -> None:
+    """A line in the keeper's log, which is its standard output."""
+    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
+
+
+def _die_with_parent() -> None:
+    """In the child, before exec: SIGKILL when the keeper ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _collect(parts: list[int]) -> None:
+    """Let ended orphans go, that were handed to the keeper; the parts' codes are Popen's."""
+    with contextlib.suppress(ChildProcessError):
+        while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if found.si_pid in parts:
+                return  # the next round asks Popen for it
+            os.waitpid(found.si_pid, 0)
+
+
+def main() -> None:
+    """`python -m flows.station.supervisor PORT PAGES`, under the guard that `restem up` starts."""
+    libc = ctypes.CDLL(None)
+    guard = os.getppid()
+    # The guard asked for SIGKILL at its own end; with SIGTERM there is time to end the runs well.
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    Keeper(int(sys.argv[1]), int(sys.argv[2]), guard).run()
+
+
+if __name__ == "__main__":
+    main()

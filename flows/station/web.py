@@ -1,0 +1,232 @@
+"""A small web server for what a browser wants beside Prefect's UI: reports, runs, notices.
+
+    /                        runs of this home with their state, and their reports
+    /runs/RUN/FILE           a file of a run's folder, such as report.html
+    /notices                 what the automations told; POST adds one
+
+It reads RESTEM_HOME/runs and writes RESTEM_HOME/prefect/notices.jsonl, nothing else. It has no
+accounts: it binds 127.0.0.1 unless told otherwise, and then answers only requests that were meant
+for this host, so that a page from elsewhere cannot reach it through a browser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import re
+import sys
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from tasks.dag.runtime import home
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".jsonl": "text/plain; charset=utf-8",
+    ".log": "text/plain; charset=utf-8",
+    ".parquet": "application/octet-stream",
+}
+_NOTICE_BYTES = 64 * 1024
+# Older notices go to notices.1.jsonl, and those before them go.
+_FILE_BYTES = 1024 * 1024
+_SHOWN = 200
+_LOCAL = {"127.0.0.1", "localhost", "[::1]"}
+_add_lock = threading.Lock()
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem;
+  color-scheme: light dark }}
+table {{ border-collapse: collapse; width: 100% }}
+th, td {{ text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884;
+  vertical-align: top }}
+</style>
+<nav><a href="/">runs</a> · <a href="/notices">notices</a></nav>
+<h1>{title}</h1>
+{body}
+</html>
+"""
+
+
+class Pages(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server_version = "restem"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Give a page or a file."""
+        if not self._meant_for_us():
+            return
+        parts = [unquote(part) for part in urlsplit(self.path).path.split("/") if part]
+        if not parts:
+            self._page("Runs", _runs())
+        elif parts == ["notices"]:
+            self._page("Notices", _notices())
+        elif parts == ["health"]:
+            self._send(b"true", "application/json")
+        elif file := _file(parts):
+            self._send(file.read_bytes(), _TYPES[file.suffix])
+        else:
+            self._fail(HTTPStatus.NOT_FOUND, "no such page")
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        """Add a notice."""
+        if not self._meant_for_us():
+            return
+        if "Origin" in self.headers:
+            self._fail(HTTPStatus.FORBIDDEN, "a page in a browser may not add a notice")
+            return
+        if urlsplit(self.path).path.rstrip("/") != "/notices":
+            self._fail(HTTPStatus.NOT_FOUND, "only /notices takes a POST")
+            return
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > _NOTICE_BYTES:
+            self._fail(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"expected a body of at most {_NOTICE_BYTES} bytes with its length",
+            )
+            return
+        add_notice(self.rfile.read(int(length)).decode(errors="replace"))
+        self._send(b"true", "application/json")
+
+    def _meant_for_us(self) -> bool:
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        address: Any = self.server.server_address
+        if host in _LOCAL or address[0] != "127.0.0.1":
+            return True
+        self._fail(HTTPStatus.FORBIDDEN, "this server answers on 127.0.0.1 only")
+        return False
+
+    def _page(self, title: str, body: str) -> None:
+        text = _PAGE.format(title=html.escape(title), body=body)
+        self._send(text.encode(), _TYPES[".html"])
+
+    def _send(self, body: bytes, kind: str, status: int = HTTPStatus.OK) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        # Reports hold texts that a model wrote: whatever slips in may load and send nothing.
+        policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        self.send_header("Content-Security-Policy", policy + "img-src data:; font-src data:")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _fail(self, status: HTTPStatus, text: str) -> None:
+        self.close_connection = True
+        self._send((text + "\n").encode(), "text/plain; charset=utf-8", status)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing; requests are of no interest."""
+
+
+def add_notice(text: str) -> None:
+    """Keep a notice: JSON of an automation, or plain text."""
+    path = home() / "prefect" / "notices.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    line = json.dumps({"at": time.time(), "notice": facts if isinstance(facts, dict) else text})
+    with _add_lock:
+        if path.exists() and path.stat().st_size > _FILE_BYTES:
+            path.replace(path.with_suffix(".1.jsonl"))
+        with path.open("a") as file:
+            file.write(line + "\n")
+
+
+def notices() -> list[dict[str, Any]]:
+    """What was told, newest first: `at` (seconds since 1970) and `notice`."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in (home() / "prefect" / "notices.jsonl").read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+    return found[::-1]
+
+
+def _file(parts: list[str]) -> Path | None:
+    """The file of `runs/RUN/FILE` or `runs/RUN/logs/FILE`, or None."""
+    if parts[0] != "runs" or len(parts) not in (3, 4) or (len(parts) == 4 and parts[2] != "logs"):
+        return None
+    if not all(_NAME.fullmatch(part) for part in parts):
+        return None
+    root = (home() / "runs").resolve()
+    path = root.joinpath(*parts[1:]).resolve()  # a link may lead elsewhere
+    if path.suffix in _TYPES and path.is_relative_to(root) and path.is_file():
+        return path
+    return None
+
+
+def _runs() -> str:
+    rows = []
+    found = (home() / "runs").glob("*/run.json")
+    for path in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
+        try:
+            head = json.loads(path.read_text())
+            name, state, since = path.parent.name, head["state"], head["started"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if state == "running" and not Path(f"/proc/{head.get('pid')}").exists():
+            state = "interrupted"
+        page = path.parent / "report.html"
+        link = f'<a href="/runs/{html.escape(name)}/report.html">report</a>'
+        rows.append(
+            [
+                html.escape(name),
+                html.escape(str(head.get("flow", ""))),
+                html.escape(f"{state} {head.get('error', '')}".strip()[:300]),
+                _when(since),
+                link if page.is_file() else "",
+            ]
+        )
+    return _table(["run", "flow", "state", "started", ""], rows) if rows else "<p>No runs yet.</p>"
+
+
+def _notices() -> str:
+    rows = []
+    for one in notices()[:_SHOWN]:
+        notice = one.get("notice", "")
+        text = notice.get("text", notice) if isinstance(notice, dict) else notice
+        link = notice.get("link", "") if isinstance(notice, dict) else ""
+        shown = html.escape(text if isinstance(text, str) else json.dumps(text))
+        if isinstance(link, str) and link.startswith(("http://", "https://")):
+            shown += f' <a href="{html.escape(link)}">open</a>'
+        rows.append([_when(one.get("at", 0)), shown])
+    return _table(["when", "notice"], rows) if rows else "<p>No notices.</p>"
+
+
+def _table(titles: list[str], rows: list[list[str]]) -> str:
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _when(seconds: Any) -> str:
+    given = seconds if isinstance(seconds, int | float) else 0
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
+
+
+def main() -> None:
+    """`python -m flows.station.web PORT [ADDRESS]`: serve until killed."""
+    address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+    ThreadingHTTPServer((address, int(sys.argv[1])), Pages).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

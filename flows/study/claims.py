@@ -1,0 +1,69 @@
+"""Claims of a paper, and what a study's results say of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.study.results import Quantity, Results
+from tasks.evaluate.intervals import Interval
+
+Expect = Literal["above", "below", "equal", "not below"]
+# Points of accuracy within which two arms count as equal, where the paper says that they are.
+MARGIN = 0.02
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper and how it is judged here.
+
+    Attributes:
+        paper: What the paper found, with its numbers.
+        here: What is measured here in its place, in words.
+        value: The quantity, a share of 1, of one seed.
+        expect: Where the paper says that it lies: its interval over seeds above 0, below 0, within
+            `margin` of 0, or not below -`margin`.
+        margin: See `expect`.
+    """
+
+    paper: str
+    here: str
+    value: Quantity
+    expect: Expect = "above"
+    margin: float = MARGIN
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of a claim."""
+
+    claim: Claim
+    mean: Interval | None
+    verdict: str  # agrees, disagrees, undecided or not measured
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        if self.mean is None:
+            return "Not measured in this study's runs."
+        m = self.mean
+        numbers = f"{100 * m.value:+.1f} points [{100 * m.low:+.1f}, {100 * m.high:+.1f}]"
+        word = "Undecided at this scale" if self.verdict == "undecided" else self.verdict.title()
+        return f"{word}: {numbers} over {m.problems} seed{'s' if m.problems > 1 else ''}."
+
+
+def judge(claim: Claim, results: Results) -> Judged:
+    """Hold a claim against the results, by the rule that stands in its design."""
+    mean = results.mean(claim.value)
+    if mean is None:
+        return Judged(claim, None, "not measured")
+    if mean.problems < 2:
+        return Judged(claim, mean, "undecided")
+    low, high, margin = mean.low, mean.high, claim.margin
+    agrees, disagrees = {
+        "above": (low > 0, high < 0),
+        "below": (high < 0, low > 0),
+        "equal": (low > -margin and high < margin, low > margin or high < -margin),
+        "not below": (low > -margin, high < -margin),
+    }[claim.expect]
+    return Judged(claim, mean, "agrees" if agrees else "disagrees" if disagrees else "undecided")

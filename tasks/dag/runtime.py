@@ -1,0 +1,71 @@
+"""What steps need beside their inputs: the store, the machine, and services that flows wire up.
+
+Nothing here changes a result, so nothing here is in a cache key. A plain class on purpose: Prefect
+walks into dataclasses and pydantic models that tasks are given, and there is nothing for it here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.settings import Resources
+from tasks.store.store import ArtifactRef, Json, Store
+
+Progress = Callable[[str, int, int], None]  # label, done, total
+
+
+def home() -> Path:
+    """RESTEM_HOME: where everything restem writes lies; `~/.restem` by default."""
+    return Path(os.environ.get("RESTEM_HOME") or Path.home() / ".restem").expanduser().resolve()
+
+
+def open_store(resources: Resources) -> Store:
+    """The artifact store of a configuration."""
+    return Store(resources.store or str(home() / "store"), cache=home() / "cache")
+
+
+class Runtime:
+    """The surroundings of one run."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        logs: Path,
+        resources: Resources,
+        engine: Callable[[ArtifactRef, dict[str, Any]], Any],
+        grader: Callable[[Json | None, str, str], Any],
+        progress: Progress,
+        isolate: bool = True,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Gather the services.
+
+        Args:
+            store: Where artifacts lie.
+            logs: Folder for the logs of child processes.
+            resources: Cores, devices, batch sizes.
+            engine: Gives the sampling engine for a model, started at the first call.
+            grader: Gives what grades, started at the first call: programs in a sandbox of these
+                settings (tasks/score/code/pool.py), or for None what the checker names: text
+                ("exact"), nothing ("hand": tasks/score/text.py) or, without a name, math answers.
+                Third comes the reward, as FilterSettings.score.
+            progress: Told how far the current step is.
+            isolate: Whether heavy steps run in child processes (False only in benchmarks).
+            say: Told what a person may wonder about, such as a wait.
+        """
+        self.say = say
+        self.store = store
+        self.logs = logs
+        self.resources = resources
+        self.engine = engine
+        self.grader = grader
+        self.progress = progress
+        self.isolate = isolate
+
+    def work(self, key: str) -> Path:
+        """A folder of a step that outlives a kill (checkpoints); removed after its commit."""
+        return home() / "work" / key

@@ -1,0 +1,118 @@
+"""A step of the DAG: a pure function from settings and input artifacts to one output artifact.
+
+The store is the truth about what exists; Prefect's record of a task is what its UI shows. A call
+is therefore looked up in the store first (and verified, byte for byte): if the payload is gone or
+damaged the Prefect record is refreshed, and if a kill fell between commit and record, the task
+runs once more only to find its artifact there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+from tasks.dag.runtime import Runtime
+from tasks.metering import metered
+from tasks.store.store import ArtifactRef, Damage, Draft, Json, Store, step_key
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a step. `hints` and `context` locate things and are not in the key."""
+
+    step: Step
+    label: str
+    settings: Json
+    inputs: dict[str, ArtifactRef] = field(default_factory=dict)
+    hints: Json = field(default_factory=dict)
+    context: dict[str, ArtifactRef] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Cache key: step, version, settings and the digests of the inputs."""
+        digests = {name: ref.digest for name, ref in self.inputs.items()}
+        return step_key(self.step.name, self.step.version, self.settings, digests)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named, versioned function that fills a draft.
+
+    Attributes:
+        name: Shown in Prefect and in keys.
+        kind: Folder of its artifacts in the store.
+        version: Raise it when the function starts to give something else for the same inputs.
+        fill: The function.
+    """
+
+    name: str
+    kind: str
+    version: int
+    fill: Callable[[Call, Draft, Runtime], None]
+
+
+def step(
+    name: str, kind: str, version: int = 1
+) -> Callable[[Callable[[Call, Draft, Runtime], None]], Step]:
+    """Make a step of the decorated function."""
+    return lambda fill: Step(name, kind, version, fill)
+
+
+def find(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
+    """The artifact of a call if it is whole; damage is said and removed."""
+    try:
+        return store.lookup(call.step.kind, call.key)
+    except Damage as damage:
+        say(f"{damage}; it is built again")
+        store.discard(call.step.kind, call.key)
+        return None
+
+
+class Elsewhere:
+    """In the place of a runtime: another process performs the call."""
+
+    def __init__(self, perform: Callable[[Call], ArtifactRef]) -> None:
+        """Use `perform`, which blocks until the artifact is there."""
+        self.perform = perform
+
+
+def perform(call: Call, runtime: Runtime | Elsewhere) -> ArtifactRef:
+    """Do the work of a call, unless its artifact is already there."""
+    if isinstance(runtime, Elsewhere):
+        return runtime.perform(call)
+    store, kind, key = runtime.store, call.step.kind, call.key
+    if (ref := store.lookup(kind, key)) is not None:
+        return ref
+    waits = partial(runtime.say, f"another run makes {call.label} now; waiting for it")
+    with store.claim(kind, key, waits):
+        if (ref := store.lookup(kind, key)) is not None:
+            return ref
+        started = time.perf_counter()
+        with store.draft(kind, key) as draft:
+            with metered() as meter:
+                call.step.fill(call, draft, runtime)
+            waited = draft.stats.pop("waited", 0.0)
+            draft.stats["seconds"] = round(time.perf_counter() - started - waited, 3)
+            draft.stats |= meter.facts()
+            draft.stats["provenance"] = provenance(call)
+        shutil.rmtree(runtime.work(key), ignore_errors=True)
+        ref = store.lookup(kind, key)
+    assert ref is not None
+    return ref
+
+
+def provenance(call: Call) -> dict[str, Any]:
+    """What went into a call, for the manifest: enough to trace and to repeat it."""
+    return {
+        "step": call.step.name,
+        "version": call.step.version,
+        "label": call.label,
+        "settings": call.settings,
+        "inputs": {name: ref.to_json() for name, ref in call.inputs.items()},
+        "context": {name: ref.to_json() for name, ref in call.context.items()},
+        "hints": call.hints,
+    }

@@ -1,0 +1,269 @@
+"""Batched sampling from a transformers causal model: the E-step of ReST^EM without vLLM.
+
+transformers' own `generate` keeps finished rows in the batch, pads every prompt by itself and
+draws from one generator for all rows. Here a row that ends makes room for the next request, a
+prompt is computed once for all its samples (and what all prompts share, such as few-shot
+exemplars, once for all prompts), and each sample depends on its own seed alone.
+
+Sums of floating-point numbers still differ in the last bit with the shape of a batch, so a sample
+may change with the batch size where a random number falls on the border of two tokens (about one
+token in a million in float32). Models with other state than keys and values are refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import psutil
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tasks.decoding.kv_cache import RowCache, plain_layers
+from tasks.decoding.next_token import draw, uniforms
+from tasks.decoding.prefill import Prompts
+from tasks.decoding.request import Completion, Progress, Sampling
+from tasks.decoding.stops import Stops
+from tasks.errors import UserError
+
+# Tokens of prompts in one forward pass; bounds the memory of activations.
+PREFILL_TOKENS = 8192
+# Rows are refilled, or the batch shrunk, once this share of it is idle: refilling every idle row
+# at once would pay the fixed cost of a pass for one prompt.
+IDLE_SHARE = 1 / 8
+# Share of the free memory that keys and values may take.
+CACHE_SHARE = 0.5
+PROGRESS_SECONDS = 0.2
+# Progress is told at least so often while steps are made: a sign of life.
+BEAT_SECONDS = 5.0
+
+
+def decode(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    requests: Sequence[tuple[int, int]],
+    sampling: Sampling,
+    *,
+    batch_size: int,
+    progress: Progress | None = None,
+    finished: Callable[[int, Completion], None] | None = None,
+) -> list[Completion]:
+    """Sample completions.
+
+    Args:
+        model: In evaluation mode, on its device.
+        tokenizer: Prompts get its default special tokens.
+        prompts: Texts.
+        requests: One completion each: (index into `prompts`, seed of this sample).
+        sampling: Temperature and so on, the same for all.
+        batch_size: Most rows decoded at once; fewer where memory is short.
+        progress: Told how many completions are finished.
+        finished: Told the place in `requests` of each completion, and it, as soon as it is there.
+
+    Returns:
+        Completions in the order of `requests`; those of a prompt that leaves no room for max_tokens
+        have the finish `error`.
+
+    Raises:
+        UserError: a prompt is empty, none leaves room for max_tokens, or the model's state is not
+            plain attention.
+        StepError: the model gives logits that are not finite.
+    """
+    if not requests:
+        return []
+    with torch.inference_mode():
+        batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress)
+        batch.finished = finished
+        return batch.run()
+
+
+class _Batch:
+    """Rows in flight. Row r holds request `request[r]`, or is idle (-1)."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        batch_size: int,
+        progress: Progress | None,
+    ) -> None:
+        used = sorted({prompt for prompt, _ in requests})
+        place = {prompt: i for i, prompt in enumerate(used)}
+        self._model = model
+        self._prompts = Prompts(model, tokenizer, [prompts[i] for i in used])
+        self._prompt = [place[prompt] for prompt, _ in requests]
+        self._seeds = [seed for _, seed in requests]
+        self._sampling = sampling
+        self._stops = Stops(model, tokenizer, sampling.stop)
+        self._progress = progress
+        self._told = time.monotonic()
+        lengths = self._prompts.lengths
+        fits = lengths <= _room(model, int(lengths.min()), sampling.max_tokens)
+        longest = int(lengths[fits].max())
+        # Longest prompts first: a later one then always fits into the columns in use.
+        self._queue = sorted(
+            [i for i in range(len(requests)) if fits[self._prompt[i]]],
+            key=lambda i: (-lengths[self._prompt[i]], self._prompt[i]),
+            reverse=True,
+        )
+        rows = min(batch_size, len(requests), self._affordable(longest + sampling.max_tokens))
+        self._cache = RowCache(plain_layers(model))
+        self._request = np.full(rows, -1)
+        self._length = np.ones(rows, np.int64)  # columns that the row sees
+        self._count = np.zeros(rows, np.int64)  # tokens drawn
+        self._tokens = np.zeros((rows, sampling.max_tokens), np.int64)
+        self._uniforms = np.zeros((rows, sampling.max_tokens if sampling.temperature else 1))
+        self._done: list[Completion | None] = [None] * len(requests)
+        self._misfits = [i for i in range(len(requests)) if not fits[self._prompt[i]]]
+        self._finished = self._reported = 0
+        self.finished: Callable[[int, Completion], None] | None = None
+
+    def run(self) -> list[Completion]:
+        for i in self._misfits:
+            self._end(i, Completion("", 0, "error"))
+        while True:
+            idle = np.flatnonzero(self._request < 0)
+            rows = len(self._request)
+            if len(idle) == rows and not self._queue:
+                break
+            if len(idle) > rows * IDLE_SHARE or len(idle) == rows:
+                if self._queue:
+                    self._refill(idle)
+                    continue
+                self._shrink()
+            self._step()
+        self._report(last=True)
+        return [completion for completion in self._done if completion is not None]
+
+    def _refill(self, idle: np.ndarray) -> None:
+        """Give requests to idle rows, and draw the first token of each."""
+        taken = [self._queue.pop() for _ in range(min(len(idle), len(self._queue)))]
+        while taken:
+            chunk = self._chunk(taken)
+            rows, idle = idle[: len(chunk)], idle[len(chunk) :]
+            prompts = sorted({self._prompt[i] for i in chunk})
+            cache, logits = self._prompts.compute(prompts)
+            place = {prompt: i for i, prompt in enumerate(prompts)}
+            picked = torch.tensor([place[self._prompt[i]] for i in chunk], device=logits.device)
+            lengths = self._prompts.lengths[[self._prompt[i] for i in chunk]]
+            target = torch.from_numpy(rows).to(logits.device)
+            self._cache.put(target, cache, picked, int(lengths.max()), len(self._request))
+            self._request[rows] = chunk
+            self._length[rows] = lengths
+            self._count[rows] = 0
+            if self._sampling.temperature:
+                for row, request in zip(rows, chunk, strict=True):
+                    self._uniforms[row] = uniforms(self._seeds[request], self._sampling.max_tokens)
+            self._draw(rows, logits[picked])
+            taken = taken[len(chunk) :]
+
+    def _chunk(self, taken: list[int]) -> list[int]:
+        """As many leading requests as have prompts that fit into one forward pass."""
+        prompts: set[int] = set()
+        width = int(self._prompts.lengths[self._prompt[taken[0]]])
+        for count, request in enumerate(taken):
+            prompts.add(self._prompt[request])
+            if len(prompts) * width > PREFILL_TOKENS and count:
+                return taken[:count]
+        return taken
+
+    def _step(self) -> None:
+        """Feed each row its newest token and draw the next."""
+        used = int(self._length.max())
+        self._cache.make_room(used)
+        device = self._model.device
+        newest = self._tokens[np.arange(len(self._count)), self._count - 1]
+        lengths = torch.from_numpy(self._length).to(device)[:, None]
+        output = self._model(
+            input_ids=torch.from_numpy(newest).to(device)[:, None],
+            attention_mask=(torch.arange(used, -1, -1, device=device) <= lengths).long(),
+            position_ids=lengths,
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        live = np.flatnonzero(self._request >= 0)
+        self._length[live] += 1
+        logits = output.logits[:, -1]
+        if len(live) < len(self._request):
+            logits = logits[torch.from_numpy(live).to(device)]
+        self._draw(live, logits)
+
+    def _draw(self, rows: np.ndarray, logits: torch.Tensor) -> None:
+        """Draw a token for each of `rows` and retire those that end with it."""
+        greedy = self._sampling.temperature == 0.0
+        numbers = self._uniforms[rows, 0 if greedy else self._count[rows]]
+        tokens = draw(logits, torch.from_numpy(numbers).to(logits.device), self._sampling)
+        tokens = tokens.cpu().numpy()
+        self._tokens[rows, self._count[rows]] = tokens
+        self._count[rows] += 1
+        ended = self._stops.ended(tokens)
+        for row in rows[self._stops.suspect(tokens) & ~ended]:
+            text = self._stops.cut(self._tokens[row, : self._count[row]].tolist())
+            if text is not None:
+                self._retire(row, text, "stop")
+        full = (self._count[rows] >= self._sampling.max_tokens) & ~ended
+        for over, finish, extra in ((ended, "stop", 1), (full, "length", 0)):
+            which = [row for row in rows[over] if self._request[row] >= 0]
+            texts = self._stops.texts(
+                [self._tokens[row, : self._count[row] - extra].tolist() for row in which]
+            )
+            for row, text in zip(which, texts, strict=True):
+                self._retire(row, text, finish)
+        self._report()
+
+    def _retire(self, row: int, text: str, finish: str) -> None:
+        count = int(self._count[row])
+        request = int(self._request[row])
+        self._end(request, Completion(text, count, finish))  # type: ignore[arg-type]
+        self._request[row] = -1
+        self._length[row] = 1  # an idle row sees its own newest column alone
+
+    def _end(self, request: int, completion: Completion) -> None:
+        self._done[request] = completion
+        self._finished += 1
+        if self.finished:
+            self.finished(request, completion)
+
+    def _shrink(self) -> None:
+        """Drop idle rows when no request is left for them."""
+        live = np.flatnonzero(self._request >= 0)
+        size = len(live)
+        order = np.arange(size)
+        # Only rows beyond the new size move, into the idle places before it.
+        order[self._request[:size] < 0] = live[live >= size]
+        self._cache.keep(torch.from_numpy(order).to(self._model.device), size)
+        for name in ("_request", "_length", "_count", "_tokens", "_uniforms"):
+            setattr(self, name, getattr(self, name)[order])
+
+    def _affordable(self, columns: int) -> int:
+        """Rows whose keys and values fit into memory when each needs `columns`."""
+        device = self._model.device
+        if device.type == "cuda":
+            free = torch.cuda.mem_get_info(device)[0]
+        else:
+            free = psutil.virtual_memory().available
+        return max(1, int(CACHE_SHARE * free / (columns * self._prompts.bytes_a_token)))
+
+    def _report(self, last: bool = False) -> None:
+        now = time.monotonic()
+        if self._progress and (last or now - self._told >= PROGRESS_SECONDS):
+            if self._finished == self._reported and now - self._told < BEAT_SECONDS:
+                return
+            self._told, self._reported = now, self._finished
+            self._progress(self._finished, len(self._done))
+
+
+def _room(model: PreTrainedModel, shortest: int, max_tokens: int) -> int:
+    """Tokens of the longest prompt that leaves room for max_tokens."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if limit and shortest + max_tokens > limit:
+        raise UserError(
+            f"sampling.max_tokens: a prompt of {shortest} tokens and {max_tokens} more do not fit "
+            f"into the model's {limit} positions"
+        )
+    return limit - max_tokens if limit else 1 << 62

@@ -1,0 +1,225 @@
+"""What happens between optimiser steps: loss history, validation reward, checkpoints, stopping.
+
+"Train only while reward on a validation split improves" (arXiv 2312.06585, section 3): the reward
+is measured `checks` times, evenly spaced and at the end. The best weights are kept, the earlier of
+equals; training stops after `patience` checks without a better one. The start model itself is not
+measured: the E-step needs a trained policy even where the first steps cost reward.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tasks.decoding.request import Sampling
+from tasks.finetune.checkpoints import Course, Shelf
+from tasks.finetune.common import Watched
+from tasks.finetune.process_group import Ranks
+from tasks.settings import FinetuneSettings
+
+# The loss history has about so many entries, however long the training.
+LOSS_POINTS = 100
+
+
+class Watch(TrainerCallback):
+    """Called by the trainer after every optimiser step and every checkpoint."""
+
+    def __init__(
+        self,
+        course: Course,
+        shelf: Shelf,
+        settings: FinetuneSettings,
+        *,
+        total: int,
+        validate: Callable[[], float] | None,
+        minutes: float,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        """Watch a training of `total` steps.
+
+        Args:
+            course: Where it stands; changed in place.
+            shelf: Where checkpoints and best weights lie.
+            settings: `checks` and `patience` are used.
+            total: Optimiser steps if nothing stops it.
+            validate: Measures the validation reward of the model as it is; None for never.
+            minutes: Time between checkpoints where checks are further apart.
+            progress: Told the steps done and `total`.
+        """
+        self.trainer: Watched | None = None
+        self.seconds = {"validation": 0.0, "checkpoints": 0.0}
+        self._ranks = Ranks()
+        self._course = course
+        self._shelf = shelf
+        self._patience = settings.patience
+        self._total = total
+        self._validate = validate
+        self._minutes = minutes
+        self._progress = progress
+        self._every = max(1, total // LOSS_POINTS)
+        self._checks = check_steps(settings.checks, total) if validate else set()
+        self._saved = time.monotonic()
+        self._save_began = 0.0
+
+    def on_step_end(  # noqa: D102 - TrainerCallback's interface
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        course, step = self._course, state.global_step
+        self._record_loss(step)
+        over = step >= self._total
+        if step in self._checks:
+            over = self._check(step) or over
+        if over:
+            if not course.best_step:
+                self._keep(step)
+            course.steps = step
+            self._ranks.tell(lambda: self._shelf.finish(course))
+            control.should_training_stop = True
+        elif step in self._checks or self._is_due():
+            control.should_save = True
+            self._save_began = time.monotonic()
+        if self._progress:
+            self._progress(step, self._total)
+
+    def on_save(  # noqa: D102
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        self._ranks.meet()  # each process writes its part of a checkpoint
+        self._ranks.tell(lambda: self._shelf.seal(folder, self._course))
+        self._saved = time.monotonic()
+        self.seconds["checkpoints"] += self._saved - self._save_began
+
+    def _is_due(self) -> bool:
+        """Whether a checkpoint is, by the first process's clock."""
+        return self._ranks.tell(lambda: time.monotonic() - self._saved >= 60 * self._minutes)
+
+    def _record_loss(self, step: int) -> None:
+        course, trainer = self._course, self.trainer
+        assert trainer is not None
+        # Each process's loss is its share times their number.
+        course.loss_sum += self._ranks.total(trainer.loss_sum) / self._ranks.count
+        course.loss_steps += 1
+        trainer.loss_sum = 0.0
+        if step % self._every == 0 or step == self._total:
+            course.history.append({"step": step, "loss": course.loss_sum / course.loss_steps})
+            course.loss_sum, course.loss_steps = 0.0, 0
+
+    def _check(self, step: int) -> bool:
+        """Measure, keep the weights if they are the best, and say whether to stop."""
+        course = self._course
+        assert self._validate is not None
+        began = time.monotonic()
+        reward = self._validate()
+        self.seconds["validation"] += time.monotonic() - began
+        course.history.append({"step": step, "reward": reward})
+        if course.best_reward is None or reward > course.best_reward:
+            course.best_reward, course.misses = reward, 0
+            self._keep(step)
+        else:
+            course.misses += 1
+        return course.misses >= self._patience
+
+    def _keep(self, step: int) -> None:
+        assert self.trainer is not None
+        weights = trained_weights(self.trainer.model)
+        self._ranks.tell(lambda: self._shelf.keep(step, weights))
+        self._course.best_step = step
+
+
+def check_steps(checks: int, total: int) -> set[int]:
+    """The steps after which validation reward is measured: evenly spaced, the last one included."""
+    return {max(1, round(total * i / checks)) for i in range(1, checks + 1)}
+
+
+def trained_weights(model: Any) -> dict[str, Any]:
+    """The weights that training changes, by name (tied ones once).
+
+    Where each process has a part, all must call this, and the first gets the whole, on the CPU.
+    """
+    first = Ranks().first
+    weights: dict[str, Any] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            weight = parameter.detach()
+            if hasattr(weight, "full_tensor"):
+                weight = weight.full_tensor()
+                weight = weight.cpu() if first else None
+            weights[name] = weight
+    return weights
+
+
+def validator(
+    trainer: Watched,
+    tokenizer: Any,
+    validation: dict[str, Any],
+    ask: Callable[[dict[str, Any]], dict[str, Any]],
+    whole: Callable[[], Any] | None = None,
+) -> Callable[[], float]:
+    """A function that solves the validation prompts greedily and asks for the mean reward.
+
+    Args:
+        trainer: Whose model, as it then is, solves them.
+        tokenizer: Of the model.
+        validation: prompts, max_tokens, stop and batch_size.
+        ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
+        whole: Where each process has a part of the model: makes another of the same kind, into
+            which the weights are gathered.
+
+    Returns:
+        The function, which all processes must call: the first solves and asks, the others wait.
+    """
+    from tasks.decoding.decode import decode
+
+    prompts = validation["prompts"]
+    sampling = Sampling(
+        temperature=0.0, max_tokens=validation["max_tokens"], stop=tuple(validation["stop"])
+    )
+
+    ranks = Ranks()
+
+    def measure() -> float:
+        model = trainer.plain_model
+        weights = trained_weights(trainer.model) if whole else {}
+        return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
+
+    def solve(model: Any) -> float:
+        model.eval()
+        requests = [(i, 0) for i in range(len(prompts))]
+        completions = decode(
+            model, tokenizer, prompts, requests, sampling, batch_size=validation["batch_size"]
+        )
+        model.train()
+        rewards = ask({"score": [completion.text for completion in completions]})["rewards"]
+        if len(rewards) != len(prompts):
+            raise ValueError(f"{len(prompts)} validation texts but {len(rewards)} rewards")
+        return float(sum(rewards) / len(rewards))
+
+    return measure
+
+
+def _with(model: Any, weights: dict[str, Any], device: Any) -> Any:
+    """The plain model with trained weights put into it (adapters stay beside them).
+
+    On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in weights:
+                parameter.copy_(weights[name])
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return plain.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

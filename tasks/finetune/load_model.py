@@ -1,0 +1,53 @@
+"""The model to be trained, as it is loaded: plain, with adapters, whole or split.
+
+Loads no torch before it is needed, for the trainer counts its imports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.processes.wire import Message
+from tasks.settings import FinetuneSettings
+
+
+def is_split(resources: Message) -> bool:
+    """Whether no process has the whole model."""
+    return resources["train_processes"] > 1 and resources["train_strategy"] == "fsdp"
+
+
+def load_model(job: Message, settings: FinetuneSettings) -> Any:
+    """The model as it starts, with its adapters where there are any, whole and on the CPU."""
+    model = load_plain(job["model"])
+    if settings.method != "lora":
+        return model
+    from peft import get_peft_model
+
+    return get_peft_model(model, adapters(settings))
+
+
+def load_plain(folder: str) -> Any:
+    """A model folder's model, its weights float32 and in memory of their own."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    for parameter in model.parameters():
+        # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
+        # brings, and alignment may change the last bit of a sum.
+        parameter.data = parameter.data.clone()
+    return model
+
+
+def adapters(settings: FinetuneSettings) -> Any:
+    """The adapters' configuration."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )

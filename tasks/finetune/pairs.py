@@ -1,0 +1,92 @@
+"""Preference pairs into tokens: a prompt, its chosen and its rejected completion.
+
+Tokens are those of sampling (tasks/decoding/tokens.py), and both completions end with the
+end-of-text token. A pair of which either side is longer than `max_length` is dropped and counted,
+never cut. Pairs are streamed from Parquet to an Arrow file, which is memory-mapped.
+
+Does not pack: TRL's DPOTrainer pads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+from tasks.errors import UserError
+from tasks.finetune.packing import BATCH, Packed
+from tasks.settings import FinetuneSettings
+
+SCHEMA = pa.schema(
+    [(name, pa.list_(pa.int32())) for name in ("prompt_ids", "chosen_ids", "rejected_ids")]
+)
+
+
+def pack(
+    rows: Path, tokenizer: Any, settings: FinetuneSettings, folder: Path, out: Path, seed: int
+) -> Packed:
+    """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
+
+    Args:
+        rows: Parquet file of rows.PAIR.
+        tokenizer: Of the model to be trained.
+        settings: `max_length` is used.
+        folder: For what else must be kept: nothing.
+        out: The Arrow file.
+        seed: Changes nothing.
+
+    Returns:
+        The counts. A pair is a row and a sequence; its tokens are those of both sides, the prompt
+        twice as it passes through the model, its targets those of both completions.
+
+    Raises:
+        UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
+    """
+    kept = dropped = tokens = targets = 0
+    with out.open("wb") as sink, pa.ipc.new_stream(sink, SCHEMA) as writer:
+        for batch in _tokenised(rows, tokenizer):
+            fitting = []
+            for pair in batch:
+                prompt, *sides = (len(ids) for ids in pair.values())
+                if prompt + max(sides) > settings.max_length:
+                    dropped += 1
+                    continue
+                fitting.append(pair)
+                tokens += 2 * prompt + sum(sides)
+                targets += sum(sides)
+            kept += len(fitting)
+            writer.write_batch(pa.RecordBatch.from_pylist(fitting, schema=SCHEMA))
+    if not kept:
+        if dropped:
+            raise UserError(
+                f"finetune.max_length: all {dropped} pairs have a side longer than "
+                f"{settings.max_length} tokens; expected at least one that fits"
+            )
+        raise UserError(
+            "finetune: no problem has a correct and a wrong sample, so there is nothing to train "
+            "on; expected at least one pair"
+        )
+    return Packed(kept, dropped, sequences=kept, tokens=tokens, targets=targets, weighted=False)
+
+
+def _tokenised(rows: Path, tokenizer: Any) -> Iterator[list[dict[str, list[int]]]]:
+    end = end_id(tokenizer)
+    with pq.ParquetFile(rows) as file:
+        for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "rejected"]):
+            columns = batch.to_pydict()
+            unique = list(dict.fromkeys(columns["prompt"]))
+            prompts = dict(zip(unique, prompt_ids(tokenizer, unique), strict=True))
+            chosen = completion_ids(tokenizer, columns["completion"])
+            rejected = completion_ids(tokenizer, columns["rejected"])
+            yield [
+                {
+                    "prompt_ids": prompts[prompt],
+                    "chosen_ids": [*good, end],
+                    "rejected_ids": [*bad, end],
+                }
+                for prompt, good, bad in zip(columns["prompt"], chosen, rejected, strict=True)
+            ]

@@ -1,0 +1,235 @@
+"""An engine in one or several equal children, which are started again when they die or hang.
+
+A request is one JSON message a shard: prompts, (prompt, seed) pairs and sampling settings. A child
+is started at the first request, and loads the model then, so an engine that is opened but never
+asked costs nothing. Several threads may sample at once: a child has the next shard while it ends
+one. Completions come as they are finished, so a death loses what was under way and no more; what
+is done about it is in tasks/generate/retry.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.errors import StepError
+from tasks.generate.requests import Died, Line
+from tasks.generate.retry import NotUp, sample_all
+from tasks.metering import meter
+from tasks.processes.child import Child, close_nursery
+from tasks.processes.wire import Message
+
+# A further child takes seconds to start; it must have samples to make up for that.
+SAMPLES_A_REPLICA = 256
+
+
+class ChildEngine:
+    """See the module."""
+
+    def __init__(
+        self,
+        start: Callable[[int], Child],
+        options: Message,
+        *,
+        replicas: int = 1,
+        stall: float = 900.0,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Remember how to start.
+
+        Args:
+            start: Starts the child of this number.
+            options: Fields of every request.
+            replicas: Most children.
+            stall: Seconds without a sign of life after which a child is taken for hung.
+            say: Told when a child was started again.
+        """
+        self._options, self._say = options, say
+        self._seats = [_Seat(start, number, stall) for number in range(replicas)]
+        self._closed = False
+
+    def sample(
+        self,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        progress: Progress | None = None,
+    ) -> Completions:
+        """See `Engine`."""
+        completions = Completions()
+        if not requests:
+            return completions
+        parts = deal(prompts, requests, len(self._seats))
+        done: list[dict[int, Completion]] = [{} for _ in parts]
+        over = threading.Event()
+
+        def advance() -> None:
+            if progress:
+                progress(sum(map(len, done)), len(requests))
+
+        def run(number: int) -> float:
+            part = [requests[i] for i in parts[number]]
+            work = _Work(self._options, prompts, part, sampling, done[number], advance)
+
+            def ask(places: list[int], alone: bool) -> None:
+                if self._closed or over.is_set():
+                    raise StepError("the engine was closed")
+                self._seats[number].ask(work, places, alone)
+
+            sample_all(part, ask, done[number], self._warn)
+            return work.seconds
+
+        with ThreadPoolExecutor(len(parts)) as pool:
+            # In a copy of this context, so that progress knows the task that it belongs to.
+            futures = [
+                pool.submit(contextvars.copy_context().run, run, number)
+                for number in range(len(parts))
+            ]
+            try:
+                completions.engine_seconds = sum(future.result() for future in futures)
+            except BaseException as error:
+                over.set()
+                # The threads that still wait must come back: at once where a person interrupted.
+                if not isinstance(error, Exception):
+                    close_nursery()
+                if len(parts) > 1 or not isinstance(error, Exception):
+                    for seat in self._seats:
+                        seat.close()
+                raise
+        found = {
+            i: done[number][place]
+            for number, part in enumerate(parts)
+            for place, i in enumerate(part)
+        }
+        completions.extend(found[i] for i in range(len(requests)))
+        return completions
+
+    def pids(self) -> list[int]:
+        """Process ids of the children that live."""
+        return [line.child.pid for seat in self._seats if (line := seat.line) is not None]
+
+    @property
+    def loading_seconds(self) -> float:
+        """From the starts of children to their first words, in all."""
+        return sum(line.loading for seat in self._seats for line in seat.lines)
+
+    def close(self) -> None:
+        """End the children; shards under way fail."""
+        self._closed = True
+        for seat in self._seats:
+            seat.close()
+
+    def _warn(self, text: str) -> None:
+        if not self._closed:
+            self._say(text)
+
+
+class _Work:
+    """The part of a shard that one child does."""
+
+    def __init__(
+        self,
+        options: Message,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        done: dict[int, Completion],
+        advance: Callable[[], None],
+    ) -> None:
+        self._options, self._prompts, self._requests = options, prompts, requests
+        self._sampling, self._done, self._advance = sampling, done, advance
+        self.seconds = 0.0
+
+    def message(self, places: list[int]) -> Message:
+        used = sorted({self._requests[i][0] for i in places})
+        at = {prompt: i for i, prompt in enumerate(used)}
+        return {
+            **self._options,
+            "prompts": [self._prompts[i] for i in used],
+            "requests": [[at[self._requests[i][0]], self._requests[i][1]] for i in places],
+            "sampling": self._sampling.to_json(),
+        }
+
+    def take(self, places: list[int], message: Message) -> None:
+        """Keep what has come."""
+        for i, text, tokens, finish in message.get("items", ()):
+            self._done[places[i]] = Completion(text, tokens, finish)
+        self._advance()
+
+
+class _Seat:
+    """Where one child lives, and the next when it has died."""
+
+    def __init__(self, start: Callable[[int], Child], number: int, stall: float) -> None:
+        self._start, self._number, self._stall = start, number, stall
+        self.line: Line | None = None
+        self.lines: list[Line] = []  # all that there were
+        self._positions = 0
+        self._users = 0
+        self._alone = False
+        self._turn = threading.Condition()
+
+    def ask(self, work: _Work, places: list[int], alone: bool) -> None:
+        """Have requests done; raises `Died` where the child died of them, or of others."""
+        with self._among(alone):
+            answer = self._call(work, places)
+        if "restart" in answer:  # longer than the engine was made for
+            with self._among(True):
+                if self._positions < answer["restart"]:
+                    self._positions = answer["restart"]
+                    self.close()
+                self._call(work, places)
+
+    def close(self) -> None:
+        line, self.line = self.line, None
+        if line is not None:
+            line.close()
+
+    def _call(self, work: _Work, places: list[int]) -> Message:
+        with self._turn:
+            if self.line is None or not self.line.alive:
+                self.line = Line(self._start(self._number), self._stall)
+                self.lines.append(self.line)
+            line = self.line
+        request = {**work.message(places), "positions": self._positions}
+        try:
+            answer = line.ask(request, lambda message: work.take(places, message))
+        except Died as died:
+            raise died if line.spoke else NotUp(str(died)) from None
+        finally:
+            # Of shards that are at one child at once, who is through first has all of it so far.
+            line.child.cpu.read(meter())
+        work.seconds += answer.get("engine_seconds", 0.0)
+        return answer
+
+    @contextlib.contextmanager
+    def _among(self, alone: bool) -> Iterator[None]:
+        """Share the child with other shards, or have it alone."""
+        with self._turn:
+            self._turn.wait_for(lambda: not (self._alone or (alone and self._users)))
+            self._users += 1
+            self._alone = alone
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._users -= 1
+                self._alone = self._alone and not alone
+                self._turn.notify_all()
+
+
+def deal(
+    prompts: Sequence[str], requests: Sequence[tuple[int, int]], replicas: int
+) -> list[list[int]]:
+    """Indices of requests for each replica: equal in work, all samples of a prompt together."""
+    replicas = max(1, min(replicas, len(requests) // SAMPLES_A_REPLICA))
+    used = sorted({prompt for prompt, _ in requests}, key=lambda i: (len(prompts[i]), i))
+    home = {prompt: i % replicas for i, prompt in enumerate(used)}
+    parts: list[list[int]] = [[] for _ in range(replicas)]
+    for i, (prompt, _) in enumerate(requests):
+        parts[home[prompt]].append(i)
+    return [part for part in parts if part]

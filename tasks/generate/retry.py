@@ -1,0 +1,97 @@
+"""What to do when an engine dies: first all again, then in parts, until the guilty prompt is alone.
+
+Mostly an engine is killed from outside, or for want of memory, and what was under way is asked once
+more. If it dies again the prompts are asked in parts, and those of a part in which it dies one by
+one. A prompt that ends the engine alone as well is given up: its samples have the finish `error`,
+which is said, and the rest of the shard goes on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from tasks.decoding.request import Completion
+from tasks.errors import StepError
+from tasks.generate.requests import Died
+
+# Parts that the prompts of a shard are asked in when the engine died twice.
+PARTS = 8
+# Deaths with a prompt alone (or in a part of few) before it is given up.
+STRIKES = 2
+# Deaths in a row without a completion between them: then it is not the prompts.
+BARREN = 12
+# Starts in a row in which the engine did not even come up.
+STARTS = 2
+
+Request = tuple[int, int]  # prompt, seed
+
+
+class NotUp(Died):
+    """The engine ended before it said anything: it did not load."""
+
+
+def sample_all(
+    requests: Sequence[Request],
+    ask: Callable[[list[int], bool], None],
+    done: dict[int, Completion],
+    say: Callable[[str], None],
+) -> None:
+    """Have every request done, whatever the engine does.
+
+    Args:
+        requests: What is asked.
+        ask: Asks for the requests at these places and puts completions into `done` as they come;
+            the second argument says whether it must be alone with the engine.
+        done: Completions by place.
+        say: Told what a person should know.
+
+    Raises:
+        StepError: the engine does not come up, or dies whatever it is asked.
+    """
+    groups: deque[tuple[int, list[int]]] = deque([(0, list(range(len(requests))))])
+    strikes: Counter[int] = Counter()
+    unborn = barren = 0
+    while groups:
+        level, group = groups[0]
+        group = [place for place in group if place not in done]
+        if not group:
+            groups.popleft()
+            continue
+        before = len(done)
+        try:
+            ask(group, level > 0)
+            groups.popleft()
+            continue
+        except NotUp as died:
+            unborn += 1
+            if unborn == STARTS:
+                raise StepError(f"the engine does not start ({died})") from None
+            continue
+        except Died as died:
+            unborn = 0
+            barren = barren + 1 if len(done) == before else 0
+            if barren == BARREN:
+                raise StepError(f"the engine dies whatever it is asked ({died})") from None
+            say(f"the engine died and is started again ({died})")
+        groups.popleft()
+        left = [place for place in group if place not in done]
+        prompts = list(dict.fromkeys(requests[place][0] for place in left))
+        if len(prompts) > 1:
+            size = len(prompts) if level == 0 else -(-len(prompts) // PARTS) if level == 1 else 1
+            if level > 1:
+                strikes.update(prompts)
+            groups.extendleft(
+                (level + 1, [p for p in left if requests[p][0] in part])
+                for part in reversed(_parts(prompts, size))
+            )
+            continue
+        strikes.update(prompts)
+        if prompts and strikes[prompts[0]] >= STRIKES:
+            done.update((place, Completion("", 0, "error")) for place in left)
+        else:
+            groups.appendleft((level + 1, left))
+
+
+def _parts(prompts: list[int], size: int) -> list[set[int]]:
+    return [set(prompts[i : i + size]) for i in range(0, len(prompts), size)]

@@ -1,0 +1,142 @@
+"""From a problem's reference and a program to a job for the sandbox.
+
+References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
+"expected"}]}, or {"entry_point", "check", "head"}, where the completion goes on from the head of a
+function and the source of `check(candidate)` asserts (tasks/problems).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+
+from sandbox.pool import NoEngine, SandboxPool
+from sandbox.verdict import Job, Limits, Verdict, checked_job
+from tasks.errors import StepError
+from tasks.metering import SANDBOX, spend
+from tasks.rows import Status
+from tasks.score.code.program import complete_function, extract_program
+from tasks.score.code.tests import read_tests
+from tasks.score.grader import Grade
+from tasks.store.store import Json
+
+# Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
+WINDOW = 64
+
+# Who writes a function for a site that calls it counts on these; the authors of APPS put them
+# before every program too. One line, so that the line numbers of messages are off by little.
+PRELUDE = (
+    "import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, "
+    "string, sys; from collections import *; from functools import *; from heapq import *; "
+    "from itertools import *; from math import *; from typing import *\n"
+)
+# APPS was written for Python 3.7 or older: names that were moved or removed since, as they were.
+# Its own imports are undone, so that a program which forgot one still fails.
+OLD_NAMES = (
+    "import collections.abc, fractions, math, time; "
+    "vars(collections).update((name, getattr(collections.abc, name)) "
+    "for name in collections.abc.__all__); time.clock = time.process_time; "
+    "fractions.gcd = lambda a, b, gcd=math.gcd: -gcd(a, b) if (b or a) < 0 else gcd(a, b); "
+    "del collections, fractions, math, time\n"
+)
+# What must stand before everything else in a program.
+_FUTURE = re.compile(r"^from __future__ import [^\n(]*\n", re.MULTILINE)
+
+
+def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = False) -> Job:
+    """The job that tests a program.
+
+    Args:
+        reference: Of the problem.
+        program: Python source.
+        limits: For each test.
+        all_tests: Whether the tests after the first failure run too.
+    """
+    tests = json.loads(reference)
+    if "check" in tests:
+        # Some checks call helpers of the head. No prelude: what a program must import itself is
+        # part of the task, so that figures compare with published ones.
+        head = complete_function(tests["head"], "    pass", tests["entry_point"])
+        check = f"{head}\n{tests['check']}"
+        return checked_job(program, tests["entry_point"], check, limits)
+    entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
+    before = OLD_NAMES + PRELUDE if entry else OLD_NAMES
+    return Job(
+        _precede(before, program), cases, entry, limits, stop_at_failure=not all_tests, wrap=True
+    )
+
+
+def _precede(before: str, program: str) -> str:
+    place = max((match.end() for match in _FUTURE.finditer(program)), default=0)
+    return program[:place] + before + program[place:]
+
+
+def find_program(reference: str, text: str) -> str:
+    """The program that a completion makes, or "" where there is none."""
+    tests = json.loads(reference)
+    if "head" in tests:
+        return complete_function(tests["head"], text, tests["entry_point"])
+    return extract_program(text)
+
+
+def limits_of(settings: Json) -> Limits:
+    """The limits in what `sandbox_settings` (step.py) made."""
+    return Limits(cpu=settings["time_limit"], memory=settings["memory_mb"] * 2**20)
+
+
+class CodePool:
+    """Grades completions by running the programs in them; what GradePool is for math."""
+
+    def __init__(self, sandbox: SandboxPool, limits: Limits, score: str = "correct") -> None:
+        """Grade in a sandbox that the caller closes.
+
+        Args:
+            sandbox: Where the programs run.
+            limits: For each test.
+            score: The reward, as in FilterSettings. `tests`, the share of tests passed, costs more
+                time for a wrong program, because no test is left out; a reference with a `check`
+                is one test.
+        """
+        self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
+        self.image = sandbox.image
+
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
+        """Yield each pair's grade and the seconds it took, in order.
+
+        Args:
+            pairs: References and completions.
+        """
+        waiting: deque[tuple[str, Future[Verdict] | None]] = deque()
+        for reference, text in pairs:
+            program = find_program(reference, text)
+            job = None
+            if program.strip():
+                job = code_job(reference, program, self._limits, all_tests=self._share)
+            waiting.append((program, self._sandbox.submit(job) if job else None))
+            while waiting and (len(waiting) >= WINDOW or _ready(waiting[0][1])):
+                yield _grade(*waiting.popleft(), self._share)
+        while waiting:
+            yield _grade(*waiting.popleft(), self._share)
+
+
+def _ready(future: Future[Verdict] | None) -> bool:
+    return future is None or future.done()
+
+
+def _grade(program: str, future: Future[Verdict] | None, share: bool) -> tuple[Grade, float]:
+    if future is None:
+        return Grade(0.0, Status.NO_ANSWER, ""), 0.0
+    try:
+        verdict = future.result()
+    except NoEngine as error:
+        raise StepError(f"{error}; the same command goes on when it does") from None
+    spend(SANDBOX, verdict.busy)
+    status = Status(verdict.status.value)
+    reward = 1.0 if status is Status.CORRECT else 0.0
+    if share and status not in (Status.CORRECT, Status.SANDBOX_ERROR):
+        reward = verdict.passed / verdict.total
+    failed = -1 if verdict.first_failure is None else verdict.first_failure
+    return Grade(reward, status, program, failed), verdict.seconds

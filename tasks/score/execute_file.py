@@ -1,0 +1,93 @@
+"""`restem execute FILE`: programs with tests in, one line for each with its verdict out."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from sandbox.pool import SandboxPool
+from sandbox.verdict import Job, Limits
+from tasks.errors import UserError
+from tasks.score.code.tests import read_tests
+
+# Of the containers; a job may ask for less.
+MEMORY_MB = 1024
+_WANTED = 'an object with "id", "program" and "tests"'
+
+
+def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) -> int:
+    """Run each line's program on its tests and write its verdict, in the order of the input.
+
+    A line is {"id", "program", "tests", "time_limit", "memory_mb"}, the last two optional: seconds
+    of processor time and megabytes for each test. Tests are a list of {"input", "output"}, or
+    {"entry_point", "cases": [{"args", "expected"}]}. Empty lines are skipped. The verdicts of the
+    lines before a malformed one are written before the error is raised.
+
+    Returns:
+        How many programs were run.
+
+    Raises:
+        UserError: a line is not such an object; it names the line and the field.
+    """
+    names: deque[Any] = deque()
+    mistakes: list[UserError] = []
+
+    def jobs() -> Iterator[Job]:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                name, job = read_job(line)
+            except UserError as error:
+                mistakes.append(UserError(f"line {number}: {error}"))
+                return
+            names.append(name)
+            yield job
+
+    count = 0
+    for verdict in pool.run(jobs()):
+        row = {
+            "id": names.popleft(),
+            "status": verdict.status.value,
+            "passed": verdict.passed,
+            "total": verdict.total,
+            "first_failure": verdict.first_failure,
+            "seconds": verdict.seconds,
+        }
+        out.write(json.dumps(row) + "\n")
+        out.flush()
+        count += 1
+    if mistakes:
+        raise mistakes[0]
+    return count
+
+
+def read_job(line: str | bytes) -> tuple[Any, Job]:
+    """The id and the job of a line.
+
+    Raises:
+        UserError: the line is malformed.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        raise UserError(f"not JSON; expected {_WANTED}") from None
+    if not isinstance(row, dict) or "id" not in row:
+        raise UserError(f"expected {_WANTED}")
+    if not isinstance(row.get("program"), str):
+        raise UserError('expected a text in "program"')
+    limits = Limits(
+        cpu=_number(row, "time_limit", Limits.cpu, 3600.0),
+        memory=int(_number(row, "memory_mb", Limits.memory / 2**20, MEMORY_MB) * 2**20),
+    )
+    entry, tests = read_tests(row.get("tests"))
+    return row["id"], Job(row["program"], tests, entry, limits)
+
+
+def _number(row: dict[str, Any], field: str, default: float, most: float) -> float:
+    value = row.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        raise UserError(f'"{field}": expected a number above 0 and at most {most:g}')
+    return float(value)

@@ -1,0 +1,199 @@
+"""Whether two answers taken apart are the same, kind by kind; the policy is in forms.py.
+
+True, False, or None where only symbolic work can tell. The order of the two says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tasks.score.math.compare.amounts import Symbolic, same_quantity, tree_of
+from tasks.score.math.parse.names import assigned, is_name, is_variable, letters, named, names
+from tasks.score.math.parse.normalize import key
+from tasks.score.math.parse.relations import interval, variable
+from tasks.score.math.parse.shapes import Form, Kind
+from tasks.score.math.parse.syntax import Refused
+
+# Pairs of innermost parts that are compared for one answer of unordered parts.
+MAX_MATCHES = 64 * 64
+
+_TWO_DIGITS = re.compile(r"^\d\d$")
+
+
+def same_forms(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
+    """Whether two answers taken apart are the same; None where only symbolic work can tell."""
+    if a == b:
+        return True
+    if a.kind is Kind.RELATION or b.kind is Kind.RELATION:
+        return _same_relation(a, b, symbolic)
+    values = assigned(a), assigned(b)
+    if any(values) and (all(values) or Kind.GROUP in (a.kind, b.kind)):
+        return _same_assigned(a, b, values, symbolic)
+    if a.kind is Kind.EQUATION or b.kind is Kind.EQUATION:
+        return _same_equation(a, b, symbolic)
+    unordered = (Kind.LIST, Kind.SET)
+    if a.kind in unordered and b.kind in unordered:
+        sets = (a.kind, b.kind) == (Kind.SET, Kind.SET)
+        tuples = all(part.kind is Kind.GROUP for part in (*a.parts, *b.parts))
+        if sets or tuples:  # a solution named twice is one; a root named twice is a double root
+            return _same_unordered(_distinct(a.parts), _distinct(b.parts), symbolic)
+        return _same_unordered(a.parts, b.parts, symbolic)
+    if a.kind is not b.kind:
+        return _same_unlike(a, b, symbolic)
+    if a.kind is Kind.QUANTITY:
+        return same_quantity(a, b, symbolic)
+    if a.kind is Kind.UNION:
+        return _same_unordered(a.parts, b.parts, symbolic)
+    if a.text != b.text or len(a.parts) != len(b.parts):
+        return False
+    left, right = _ratio(a), _ratio(b)
+    if left and right and not all(_TWO_DIGITS.match(one.parts[1].text) for one in (a, b)):
+        return same_quantity(left, right, symbolic)  # other than times of day
+    return _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
+
+
+def _same_unlike(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
+    """Two kinds that may still say one thing: a set of one part, a ratio as a number."""
+    for one, other in ((a, b), (b, a)):
+        if one.kind is Kind.SET and len(one.parts) == 1:
+            return same_forms(one.parts[0], other, symbolic)
+        if one.kind is Kind.SEQUENCE and other.kind in (Kind.LIST, Kind.SET):
+            return _same_unordered(one.parts, other.parts, symbolic)
+        if one.kind is Kind.SEQUENCE and other.text == "()":
+            return same_forms(Form(Kind.GROUP, "()", one.parts), other, symbolic)
+        if other.kind is Kind.QUANTITY and (ratio := _ratio(one)):
+            return same_quantity(ratio, other, symbolic)
+    return False
+
+
+def _ratio(form: Form) -> Form | None:
+    """The ratio a : b as the quantity a/b."""
+    sides = form.parts
+    if form.text != ":" or len(sides) != 2 or any(s.kind is not Kind.QUANTITY for s in sides):
+        return None
+    if any(side.unit or side.percent for side in sides):
+        return None
+    return Form(Kind.QUANTITY, rf"\frac{{{sides[0].text}}}{{{sides[1].text}}}")
+
+
+def _same_assigned(
+    a: Form, b: Form, values: tuple[dict[str, Form], ...], symbolic: Symbolic | None
+) -> bool | None:
+    """`x = 1, y = 2` by the variables' names; against (1, 2) in their order."""
+    left, right = values
+    if left and right:
+        if left.keys() != right.keys():
+            return False
+        return _all(same_forms(left[name], right[name], symbolic) for name in sorted(left))
+    given, form, other = (left, a, b) if left else (right, b, a)
+    order: Sequence[str] = names(form.parts[0]) if form.kind is Kind.EQUATION else sorted(given)
+    if other.text != "()" or len(other.parts) != len(order):
+        return False
+    return _all(same_forms(given[n], x, symbolic) for n, x in zip(order, other.parts, strict=True))
+
+
+def _same_relation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
+    """Inequalities; one against an interval or a union says the set of its variable's values."""
+    if a.kind is not b.kind:
+        inequality, other = (a, b) if a.kind is Kind.RELATION else (b, a)
+        values = interval(inequality)
+        return False if values is None else same_forms(values, other, symbolic)
+    first, second = interval(a), interval(b)
+    if first and second and variable(a) == variable(b):
+        return same_forms(first, second, symbolic)
+    if a.text != b.text:
+        return False
+    straight = _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
+    if straight or len(a.parts) > 2:
+        return straight
+    return _same_sides(a, b, "=" if a.text == "!=" else "<", straight, symbolic)
+
+
+def _all(outcomes: Iterable[bool | None]) -> bool | None:
+    """Three-valued and: False wins over unknown, unknown over True."""
+    unknown = False
+    for outcome in outcomes:
+        if outcome is False:
+            return False
+        unknown |= outcome is None
+    return None if unknown else True
+
+
+def _distinct(parts: tuple[Form, ...]) -> tuple[Form, ...]:
+    if sum(map(_size, parts)) ** 2 > MAX_MATCHES:
+        return parts
+    kept: list[Form] = []
+    for part in parts:
+        if not any(same_forms(part, one, None) for one in kept):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _same_unordered(
+    a: tuple[Form, ...], b: tuple[Form, ...], symbolic: Symbolic | None
+) -> bool | None:
+    """Pair each part of one with an equal part of the other."""
+    if len(a) != len(b):
+        return False
+    if sum(map(_size, a)) * sum(map(_size, b)) > MAX_MATCHES:
+        raise Refused(f"more than {MAX_MATCHES} pairs of parts")
+    table: list[list[bool | None]] = []
+    for x in a:
+        table.append([same_forms(x, y, None) for y in b])
+        if all(same is False for same in table[-1]):
+            return False
+    rows, columns = set(range(len(a))), set(range(len(b)))
+    for decide_by in (None, symbolic):
+        for row in sorted(rows):
+            for column in sorted(columns):
+                if decide_by is not None and table[row][column] is None:
+                    table[row][column] = same_forms(a[row], b[column], decide_by)
+                if table[row][column]:
+                    rows.remove(row)
+                    columns.remove(column)
+                    break
+    if not rows:
+        return True
+    alone = any(all(table[row][column] is False for column in columns) for row in rows)
+    alone |= any(all(table[row][column] is False for row in rows) for column in columns)
+    return False if alone else None
+
+
+def _size(form: Form) -> int:
+    """How many innermost parts a form has."""
+    return sum(map(_size, form.parts)) if form.parts else 1
+
+
+def _same_equation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
+    if a.kind is not b.kind:
+        equation, value = (a, b) if a.kind is Kind.EQUATION else (b, a)
+        left, right = equation.parts
+        if right.text == "0" and not is_variable(left) and left.kind is not Kind.GROUP:
+            return False  # a+b = 0 is an equation, not an answer of 0
+        if not letters(left) and letters(right) and not named(right):
+            return False  # nor is 7 = 11a+c what a and c are
+        outcome = same_forms(right, value, symbolic) if is_name(left) else False
+        if outcome is False and named(right) and not named(left):  # 5 = x
+            return same_forms(left, value, symbolic)
+        return outcome
+    straight = _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
+    if straight is True:
+        return True
+    if key(a.parts[0].text) == key(b.parts[0].text) and is_name(a.parts[0]):
+        return straight
+    return _same_sides(a, b, "=", straight, symbolic)
+
+
+def _same_sides(
+    a: Form, b: Form, sign: str, straight: bool | None, symbolic: Symbolic | None
+) -> bool | None:
+    """Two equations or inequalities by the differences of their sides, where we can read them."""
+    sides = [*a.parts, *b.parts]
+    if any(side.kind is not Kind.QUANTITY for side in sides):
+        return straight
+    if any(tree_of(side.text) is None for side in sides):
+        return straight
+    if symbolic is None:
+        return None
+    return symbolic(*(f"({one.parts[0].text}){sign}({one.parts[1].text})" for one in (a, b)))

@@ -1,0 +1,243 @@
+"""Symbolic equality with sympy: only for what the exact rules left open, only in worker processes.
+
+Our own tree (syntax.py) becomes a sympy expression, node by node. What our reader does not know is
+read by latex2sympy2_extended, under limits on its text. No text is ever given to sympify,
+parse_expr or eval. The limits keep honest answers fast; what passes them and still runs long is
+killed by the pool.
+
+Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, assumptions.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sympy
+
+from tasks.score.math.parse.syntax import Refused, Tree, read
+from tasks.score.math.parse.values import exact, factorial, has_variables
+
+# For text that only the LaTeX library reads. Its parser is slow on long input and applies powers
+# and factorials while it reads.
+MAX_LATEX = 200
+MAX_LATEX_DEPTH = 10
+MAX_LATEX_DIGITS = 12
+MAX_LATEX_POWERS = 6
+# Sizes that simplification still finishes on; found by trial.
+MAX_OPERATIONS = 200
+MAX_SYMBOLS = 8
+MAX_POLYNOMIAL_POWER = 64
+# Digits to which two constants that sympy cannot prove equal must agree.
+PRECISION = 60
+AGREEMENT = sympy.Rational(1, 10**45)
+
+_DIGITS = re.compile(r"\d+")
+_LONG_EXPONENT = re.compile(r"\^\s*\{?\s*\(?-?\s*\d{4,}|\^[^+\-*/=]*\^")
+# The bounds of a sum or an integral are no exponents.
+_BOUNDS = re.compile(
+    r"(\\(?:int|sum|prod))\s*_\s*(?:\{[^{}]*\}|\w)\s*\^\s*(?:\{[^{}^]*\}|[A-Za-z]|\d(?!\d))"
+)
+# There i is an index, not the imaginary unit.
+_SUM = re.compile(r"\\(?:sum|prod)(?![A-Za-z])")
+_PLAIN_LOG = re.compile(r"\\?log(?![A-Za-z_])")
+_DECIMAL = re.compile(r"(\d+)\.(\d+)")
+
+
+class Unreadable(Refused):
+    """Not mathematics as far as we can tell, so not equal to what is."""
+
+
+def same(a: str, b: str) -> bool:
+    """Whether two expressions, equations `(l)=(r)` or inequalities `(l)<(r)` are equal.
+
+    Raises:
+        Refused: over a limit, or neither side is readable.
+    """
+    a, b = sorted((a, b))  # symmetric by construction
+    for sign in (")=(", ")<("):
+        if sign in a and sign in b:
+            return _same_sides(a, b, sign)
+    if _common_log(a, b):
+        return True
+    left, right = _readable(a), _readable(b)
+    if left is None and right is None:
+        raise Refused("neither side is readable as mathematics")
+    if left is None or right is None:
+        return False
+    return _equal(left, right)
+
+
+def _common_log(a: str, b: str) -> bool:
+    r"""Whether two constants are equal with \\log to the base 10; as \\ln it is read elsewhere."""
+    if not any(_PLAIN_LOG.search(text) for text in (a, b)):
+        return False
+    built = []
+    for text in (a, b):
+        tree = read(_PLAIN_LOG.sub(r"\\log_{10}", text))
+        if tree is None or has_variables(tree):
+            return False
+        exact(tree)  # refuses what is too large
+        built.append(_build(tree))
+    return _equal(*built)
+
+
+def _readable(text: str) -> Any:
+    try:
+        return expression(text)
+    except Unreadable:
+        return None
+
+
+def _same_sides(a: str, b: str, sign: str) -> bool:
+    """The same if the sides' differences are, up to a factor; a positive one of an inequality."""
+    differences = []
+    for text in (a, b):
+        left, right = text.split(sign)
+        differences.append(expression(left + ")") - expression("(" + right))
+    first, second = (sympy.expand(one) for one in differences)
+    if first == 0 or second == 0:
+        return first == second
+    ratio = sympy.cancel(first / second)
+    if not (ratio.is_number and ratio != 0 and ratio.is_finite):
+        return False
+    return sign == ")=(" or bool(ratio.is_positive)
+
+
+def expression(text: str) -> Any:
+    """A canonical text as a sympy expression."""
+    tree = read(text)
+    if tree is not None:
+        exact(tree)  # refuses huge powers and factorials before sympy computes them
+        built = _build(tree)
+    else:
+        built = _latex(text)
+    if sympy.count_ops(built) > MAX_OPERATIONS:
+        raise Refused(f"more than {MAX_OPERATIONS} operations")
+    if len(built.free_symbols) > MAX_SYMBOLS:
+        raise Refused(f"more than {MAX_SYMBOLS} variables")
+    return built
+
+
+def _build(tree: Tree) -> Any:
+    kind = tree[0]
+    if kind == "num":
+        return sympy.Rational(tree[1].numerator, tree[1].denominator)
+    if kind == "sym":
+        return sympy.Symbol(tree[1])
+    if kind == "const":
+        return {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "oo": sympy.oo}[tree[1]]
+    if kind == "fn":
+        return _function(tree[1], _build(tree[2]))
+    if kind == "fact":
+        value = exact(tree[1])
+        if value is None:
+            return sympy.factorial(_build(tree[1]))
+        return sympy.Integer(factorial(value))
+    parts = [_build(part) for part in tree[1:]]
+    return _COMBINE[kind](*parts)
+
+
+def _function(name: str, argument: Any) -> Any:
+    names = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "abs": "Abs"}
+    return getattr(sympy, names.get(name, name))(argument)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if base.is_zero and exponent.is_number and not exponent.is_positive:
+        raise Unreadable("zero to a power that is not positive has no value")
+    symbolic_sum = base.is_Add and base.free_symbols
+    if symbolic_sum and exponent.is_number and abs(exponent) > MAX_POLYNOMIAL_POWER:
+        raise Refused(f"a power of a sum over {MAX_POLYNOMIAL_POWER}")
+    return sympy.Pow(base, exponent)
+
+
+def _root(a: Any, degree: Any) -> Any:
+    """The real root of a negative number where there is one, as answers mean it."""
+    if degree.is_Integer and degree % 2 == 1 and a.is_number and a.is_negative:
+        return -sympy.Pow(-a, 1 / degree)
+    return sympy.Pow(a, 1 / degree)
+
+
+_COMBINE = {
+    "add": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "neg": lambda a: -a,
+    "pow": _power,
+    "root": _root,
+    "log": lambda base, a: sympy.log(a, base),
+    "binom": lambda n, k: sympy.binomial(n, k),
+}
+
+
+def _latex(text: str) -> Any:
+    """What the LaTeX library makes of a text that our own reader does not know."""
+    _check_latex(text)
+    from latex2sympy2_extended import latex2sympy
+
+    # Decimals become fractions, or sympy would compare them as floats.
+    text = _DECIMAL.sub(lambda d: rf"{{\frac{{{int(d[1] + d[2])}}}{{{10 ** len(d[2])}}}}}", text)
+    try:
+        built = latex2sympy(text, is_real=False)
+    except (RecursionError, MemoryError):
+        raise
+    except Exception as error:  # the library raises bare Exception on what it cannot read
+        raise Unreadable(f"not readable as mathematics: {type(error).__name__}") from None
+    if not isinstance(built, sympy.Expr):
+        raise Unreadable("not an expression")
+    built = built.doit()
+    return built if _SUM.search(text) else built.subs(sympy.Symbol("i"), sympy.I)
+
+
+def _check_latex(text: str) -> None:
+    if len(text) > MAX_LATEX:
+        raise Refused(f"longer than {MAX_LATEX} characters")
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_LATEX_DEPTH:
+        raise Refused(f"nested deeper than {MAX_LATEX_DEPTH}")
+    if any(len(digits) > MAX_LATEX_DIGITS for digits in _DIGITS.findall(text)):
+        raise Refused(f"a number of more than {MAX_LATEX_DIGITS} digits")
+    text = _BOUNDS.sub(r"\1", text)
+    if text.count("^") > MAX_LATEX_POWERS or _LONG_EXPONENT.search(text):
+        raise Refused("a power tower or a long exponent")
+    if "!" in text:
+        raise Refused("a factorial in an unknown expression")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a.has(sympy.zoo, sympy.nan) or b.has(sympy.zoo, sympy.nan):
+        return False  # 1/0 is no value, so it is not 2/0 either
+    if a == b:
+        return True
+    if a.free_symbols != b.free_symbols:
+        a, b = sympy.simplify(a), sympy.simplify(b)
+        if a.free_symbols != b.free_symbols:
+            return False
+    if not a.is_finite and not a.free_symbols:
+        return a == b
+    difference = a - b
+    if difference.free_symbols:
+        return _zero_function(difference)
+    return _zero_constant(difference, a)
+
+
+def _zero_constant(difference: Any, size: Any) -> bool:
+    """A constant is zero if sympy proves it, or if it vanishes to many digits."""
+    if difference.is_Rational:
+        return bool(difference == 0)
+    value = sympy.Abs(sympy.N(difference, PRECISION))
+    scale = sympy.Abs(sympy.N(size, PRECISION))
+    if not (value.is_Float or value.is_Integer) or not (scale.is_Float or scale.is_Integer):
+        return sympy.simplify(difference) == 0
+    # Relative, so that 1/2004! and 1/2006! are told apart although both are nearly zero.
+    return bool(value <= AGREEMENT * scale) if scale != 0 else bool(value == 0)
+
+
+def _zero_function(difference: Any) -> bool:
+    if sympy.expand(difference) == 0:
+        return True
+    return sympy.simplify(difference) == 0

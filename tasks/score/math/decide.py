@@ -1,0 +1,131 @@
+"""Is a model's answer the reference's? Rules from cheap to dear; nothing is ever evaluated as code.
+
+1. the same text after normalisation; 2. the same exact number; 3. the same shape with equal parts
+(forms.py); 4. certainly different values at one point; 5. symbolic equality, in a process that can
+be killed (symbolic.py, pool.py). `decide` is rules 1 to 4, safe anywhere: every step has a limit.
+
+The outcome does not depend on which side is the reference, extraction apart. What is over a limit
+or out of time is `checker_error`: said and counted, never a silent wrong answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.rows import Status
+from tasks.score.grader import Grade
+from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number
+from tasks.score.math.compare.forms import same_forms
+from tasks.score.math.extract.answer import extract_answer, gold_answer
+from tasks.score.math.extract.choices import same_choice
+from tasks.score.math.parse.forms import read_form
+from tasks.score.math.parse.normalize import canonical, key
+from tasks.score.math.parse.syntax import MAX_LENGTH
+
+if TYPE_CHECKING:
+    pass
+
+# What a single `grade` call may spend on symbolic work, in seconds of CPU.
+GRADE_SECONDS = 5.0
+# What is kept of an answer in a verdict.
+MAX_SHOWN = 1000
+
+
+def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grade | None:
+    """The verdict by the cheap rules, or None where only symbolic work can tell.
+
+    Args:
+        gold: The reference answer or solution.
+        prediction: What the model wrote.
+        symbolic: Compares two expressions; with it the verdict is never None.
+    """
+    answer = extract_answer(prediction)
+    reference = gold_answer(gold)
+    if not answer:
+        same_text = bool(reference) and key(canonical(prediction)) == key(canonical(reference))
+        return _graded(True, prediction.strip()) if same_text else _no_answer()
+    try:
+        same = same_answer(reference, answer, symbolic)
+        whole = prediction.strip()
+        # A bare answer in words ("all real numbers above 3") must not lose to extraction.
+        if (
+            same is not True
+            and answer != whole
+            and len(whole) <= MAX_LENGTH
+            and key(canonical(whole)) in (key(canonical(reference)), key(canonical(gold)))
+        ):
+            return _graded(True, whole)
+    except Exception:
+        # Refused, or RecursionError where the caller's stack is deep already. A mistake of ours
+        # must not end a run of a million samples either: the status is counted and shown.
+        return refused(answer)
+    if same is None:
+        return None if symbolic is None else Grade(0.0, Status.CHECKER_ERROR, answer)
+    return _graded(same, answer)
+
+
+def bare(gold: str, prediction: str) -> tuple[str, str]:
+    """The reference and the answer that `decide` compares, without the text around them."""
+    return gold_answer(gold), extract_answer(prediction)
+
+
+def settle(reference: str, answer: str, symbolic: Symbolic) -> Grade:
+    """The verdict on a pair that `decide` left open, given its bare answers."""
+    try:
+        same = same_answer(reference, answer, symbolic)
+    except Exception:  # refused, out of memory, or what sympy cannot do
+        return refused(answer)
+    return refused(answer) if same is None else _graded(same, answer)
+
+
+def refused(answer: str) -> Grade:
+    """The verdict on an answer that the checker could not settle within its limits."""
+    return Grade(0.0, Status.CHECKER_ERROR, _shown(answer))
+
+
+def _graded(same: bool, answer: str) -> Grade:
+    status = Status.CORRECT if same else Status.WRONG_ANSWER
+    return Grade(float(same), status, _shown(answer))
+
+
+def _shown(answer: str) -> str:
+    return answer if len(answer) <= MAX_SHOWN else answer[: MAX_SHOWN - 1] + "…"
+
+
+def _no_answer() -> Grade:
+    return Grade(0.0, Status.NO_ANSWER, "")
+
+
+def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> bool | None:
+    """Whether two bare answers are the same; None where only symbolic work can tell.
+
+    Raises:
+        Refused: over a limit.
+    """
+    gold, answer = decimal_comma(gold, answer), decimal_comma(answer, gold)
+    left, right = plain_number(gold), plain_number(answer)
+    if left is not None and right is not None:
+        return left == right
+    gold, answer = canonical(gold), canonical(answer)
+    if not gold or not answer:
+        return False
+    if key(gold) == key(answer):
+        return True
+    gold, answer = decimal_comma(gold, answer), decimal_comma(answer, gold)
+    if r"\approx" in gold + answer:
+        return _same_about(gold, answer, symbolic)
+    if same_choice(gold, answer):
+        return True
+    return same_forms(read_form(gold), read_form(answer), symbolic)
+
+
+def _same_about(gold: str, answer: str, symbolic: Symbolic | None) -> bool | None:
+    r"""An exact value with its decimal, `a \approx b`, says either."""
+    pairs = [
+        (one, other)
+        for one in gold.split(r"\approx")
+        for other in answer.split(r"\approx")
+        if one.strip(" ()=") and other.strip(" ()=")
+    ]
+    outcomes = [same_answer(one, other, symbolic) for one, other in pairs[:4]]
+    return True if True in outcomes else None if None in outcomes else False

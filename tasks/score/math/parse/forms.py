@@ -1,0 +1,283 @@
+r"""The shape of an answer: a quantity, a tuple, an interval, a set, a list, a matrix, an equation.
+
+Policy, the same whichever side is the reference; docs/checker.md gives the reasons:
+- (a, b) is ordered and its brackets count: (1, 2) is not [1, 2]; ]1, 2[ is (1, 2). A bare list
+  `1, 2` and a set {1, 2} are unordered. [1, 2, 3] is a tuple or a list. `a ± b` is the list of
+  both. A matrix is compared entry by entry, whatever its brackets.
+- `x > 3` is (3, oo), whatever the variable; `x < 1 or x > 2` is the union of both; `|x| < 3` is
+  (-3, 3). Unions and intersections of intervals with numbers as ends are worked out.
+- `x = 1, y = 2` is (x, y) = (1, 2) and (1, 2). A ratio a : b is a/b where the other side is a
+  number. What names may stand left of an equals sign is in names.py.
+
+Not covered: conversion of bases, times of day, chains of inequalities that turn around.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
+from tasks.score.math.parse.names import assigned, is_name
+from tasks.score.math.parse.normalize import unconditional
+from tasks.score.math.parse.quantities import quantity
+from tasks.score.math.parse.relations import (
+    REALS,
+    SIGNS,
+    both,
+    intersection,
+    relation,
+    union,
+    without,
+)
+from tasks.score.math.parse.shapes import Form, Kind
+from tasks.score.math.parse.syntax import MAX_DEPTH, Refused
+
+MAX_FORM = 1000  # characters; the longest gold answer of MATH has 160
+MAX_PARTS = 64  # entries of a list or matrix; unordered ones are matched pair by pair
+
+
+# Loosest first.
+_SEPARATORS = (
+    (",", Kind.LIST), (r"\cup", Kind.UNION), ("=", Kind.EQUATION), (":", Kind.GROUP),
+)  # fmt: skip
+_PIECE = re.compile(r"\\(?:begin|end)\s*\{[a-z]*\*?\}|\\[{}]|\\[A-Za-z]+|\\\\|.", re.DOTALL)
+_JOIN = re.compile(
+    r",?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+|\s*\\(?:lor|vee)(?![A-Za-z])\s*"
+    r"|(?<=[)\]}\d])\s*(?:and|or)\s*(?=[(\[\\\dA-Z-]|[a-z](?:\(|=))"
+)
+# `x=1,y=2; x=3,y=4`: between cases, where each says several things.
+_CASES = re.compile(_JOIN.pattern + r"|\s*;\s*")
+_WHOLE_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
+_REALS = re.compile(
+    r"^(?:\\mathbb\s*\{?\s*R\s*\}?|\\R|\\Reals|ℝ|\\?(?:text\{)?all real numbers\}?)$", re.IGNORECASE
+)
+_REALS_WITHOUT = re.compile(
+    r"^(?:\\mathbb\s*\{?R\}?|ℝ)\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{},]+)\\\}$"
+)
+_AND = re.compile(r"\s*\\text\{\s*,?\s*and\s*\}\s*|,?\s+and\s+|\s*\\(?:land|wedge)(?![A-Za-z])\s*")
+_RATIO = re.compile(r"^([\w.]{1,40})(?:\s*\\text\{ ?to ?\}\s*| to )([\w.]{1,40})$")
+_UNION_LETTER = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
+_PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
+# In French intervals ]0, 5[ the brackets turn away from what they leave out.
+_FRENCH = re.compile(r"([\[\]])([^\[\](),]{1,60},[^\[\](),]{1,60})([\[\]])")
+# {x : x > 2} and {x in R | x > 2} are what their conditions say.
+# Several equations below each other are a list of them; with `&` it is a function by cases.
+_SYSTEM = re.compile(
+    r"\\begin\s*\{(cases|array|aligned)\}(?:\{[^{}]*\})?([^&]*=[^&]*)\\end\s*\{\1\}"
+)
+_BUILDER = re.compile(
+    r"^[A-Za-z]\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?)?\s*(?:\\mid(?![A-Za-z])|:|\|)\s*([^:|]+)$"
+)
+_POINT = re.compile(r"^[A-Z](?=\([^()]*,[^()]*\)$)")
+_OPENERS = ("(", "[", "{", r"\{")
+_CLOSERS = (")", "]", "}", r"\}")
+_MEMBER = re.compile(
+    r"^(?:[A-Za-z](?:_\{?\w\}?)?|\([A-Za-z](?:\s*,\s*[A-Za-z]){1,5}\))\s*\\in(?![A-Za-z])\s*"
+)
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+
+
+@functools.lru_cache(maxsize=4096)
+def read_form(text: str) -> Form:
+    """Take a canonical answer apart.
+
+    Raises:
+        Refused: nested deeper or with more parts than the limits.
+    """
+    if len(text) > MAX_FORM:
+        raise Refused(f"longer than {MAX_FORM} characters")
+    return _form(unconditional(text), 0)
+
+
+def _form(text: str, depth: int) -> Form:
+    if depth > MAX_DEPTH:
+        raise Refused(f"nested deeper than {MAX_DEPTH}")
+    text = _MEMBER.sub("", text.strip())
+    if text.startswith(r"\approx"):
+        text = text[len(r"\approx") :].lstrip()
+    if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
+        text = re.sub(r"\s*\\\\\s*", ", ", system.group(2).strip().removesuffix("\\\\"))
+    if r"\begin" in text and (rows := matrix(text)):
+        return _matrix(rows, depth)
+    if "]" in text or "[" in text:
+        text = _FRENCH.sub(_turned, text)
+    if cases := _cases(text, depth):
+        return cases
+    text = _THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
+    text = _RATIO.sub(r"\1:\2", _UNION_LETTER.sub(r"\\cup ", text.replace(";", ",")))
+    if _REALS.match(text):
+        return REALS
+    if text == r"\emptyset" or (len(text) < 30 and quantity(text).text == r"\emptyset"):
+        return Form(Kind.SET, "{}")
+    if SIGNS.search(text):
+        ends = _AND.split(text)
+        if len(ends) == 2 and (chain := both(*(_form(end, depth + 1) for end in ends))):
+            return chain
+    if r"\cap" in text:
+        pieces = split(text, r"\cap")
+        if len(pieces) == 2 and (shared := intersection(*_parts(pieces, depth))):
+            return shared
+    for separator, kind in _SEPARATORS:
+        if separator == ",":
+            joined = _JOIN.sub(",", text)
+            pieces = split(joined, ",") if "," in joined else [text]
+        else:
+            pieces = split(text, separator) if separator in text else [text]
+        if len(pieces) > 1:
+            if kind is Kind.LIST and (tuples := _tuples(pieces, depth)):
+                return tuples
+            if kind is Kind.EQUATION and len(pieces) > 2:
+                pieces = [pieces[0], pieces[-1]]
+            return _joined(kind, separator, _parts(pieces, depth))
+        if kind is Kind.UNION and SIGNS.search(text) and (form := _relation(text, depth)):
+            return form
+    whole = _WHOLE_TEXT.match(text)
+    if whole and (any(c.isdigit() or c == "," for c in whole.group(1)) or _JOIN.search(text)):
+        return _form(whole.group(1), depth + 1)
+    if missing := _REALS_WITHOUT.match(text):
+        return without(_form(missing.group(1), depth + 1))
+    bracketed = _bracketed(text, depth)
+    if bracketed:
+        return bracketed
+    signs = _PLUS_MINUS.findall(text)
+    if len(signs) == 1:
+        either = (text.replace(signs[0], "+"), text.replace(signs[0], "-"))
+        return Form(Kind.LIST, ",", tuple(_form(one, depth + 1) for one in either))
+    return quantity(text)
+
+
+def _turned(match: re.Match[str]) -> str:
+    """]0, 5[ as (0, 5); what is written the usual way stays."""
+    opener, inner, closer = match.groups()
+    return ("(" if opener == "]" else "[") + inner + (")" if closer == "[" else "]")
+
+
+def _cases(text: str, depth: int) -> Form | None:
+    """`x=1,y=2 or x=3,y=4` is the list of two cases."""
+    if text.count("=") < 4 or "\\begin" in text:
+        return None
+    pieces = [piece for piece in _CASES.split(text) if piece.strip()]
+    if len(pieces) < 2 or any(piece.count("=") < 2 for piece in pieces):
+        return None
+    forms = _parts(pieces, depth)
+    return Form(Kind.LIST, ",", forms) if all(map(assigned, forms)) else None
+
+
+def _tuples(pieces: list[str], depth: int) -> Form | None:
+    """`(x, y) = (1, 2), (3, 4)` is a list of tuples, of which the first is named."""
+    name, sign, first = pieces[0].partition("=")
+    if not sign or "=" in "".join(pieces[1:]) or not name.strip().startswith("("):
+        return None
+    forms = _parts([first, *pieces[1:]], depth)
+    same_kind = all(form.kind is Kind.GROUP for form in forms)
+    return Form(Kind.LIST, ",", forms) if same_kind and is_name(_form(name, depth + 1)) else None
+
+
+def _joined(kind: Kind, separator: str, parts: tuple[Form, ...]) -> Form:
+    """A list of inequalities is their union; `3 ± 1` in a list is two of its parts."""
+    if kind is Kind.LIST and all(part.kind is Kind.RELATION for part in parts):
+        return Form(Kind.UNION, r"\cup", parts)
+    if kind is Kind.UNION:
+        return union(parts)
+    if kind is Kind.LIST:
+        inner = [
+            part.parts if part.kind is Kind.LIST and not assigned(part) else (part,)
+            for part in parts
+        ]
+        return Form(kind, separator, tuple(part for some in inner for part in some))
+    return Form(kind, separator, parts)
+
+
+def _relation(text: str, depth: int) -> Form | None:
+    sides: list[str] = [""]
+    signs: list[str] = []
+    level = 0
+    for token in _PIECE.findall(text):
+        level += (token in _OPENERS) - (token in _CLOSERS)
+        if level == 0 and SIGNS.fullmatch(token):
+            signs.append(token)
+            sides.append("")
+        else:
+            sides[-1] += token
+    if not signs or not all(side.strip() for side in sides):
+        return None
+    return relation(signs, _parts(sides, depth))
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Split at a separator outside all brackets; half-open intervals count as brackets."""
+    pieces, piece, level = [], [], 0
+    for token in _PIECE.findall(text):
+        if token == separator and level <= 0:
+            pieces.append("".join(piece).strip())
+            piece = []
+            continue
+        if token in _OPENERS or token.startswith(r"\begin"):
+            level += 1
+        elif token in _CLOSERS or token.startswith(r"\end"):
+            level -= 1
+        piece.append(token)
+    pieces.append("".join(piece).strip())
+    return pieces
+
+
+def _parts(pieces: list[str], depth: int) -> tuple[Form, ...]:
+    if len(pieces) > MAX_PARTS:
+        raise Refused(f"more than {MAX_PARTS} parts")
+    return tuple(_form(piece, depth + 1) for piece in pieces)
+
+
+def _bracketed(text: str, depth: int) -> Form | None:
+    """A set, tuple or interval; redundant brackets around one thing are dropped."""
+    if text.startswith(r"\{") and text.endswith(r"\}") and _closes_last(text):
+        inner = text[2:-2].strip()
+        if (condition := _BUILDER.match(inner)) and SIGNS.search(condition.group(1)):
+            return _form(condition.group(1), depth + 1)
+        return Form(Kind.SET, "{}", _parts(split(inner, ","), depth) if inner else ())
+    if text.startswith("{") and text.endswith("}") and _closes_last(text):
+        return _form(rf"\{{{text[1:-1]}\}}" if "," in text else text[1:-1], depth + 1)
+    if point := _POINT.match(text):
+        text = text[point.end() :]
+    if len(text) > 2 and text[0] in "([" and text[-1] in ")]" and _closes_last(text):
+        pieces = split(text[1:-1], ",")
+        if len(pieces) > 1 and text.startswith("[["):
+            listed = _listed_matrix(_parts(pieces, depth))
+            if listed:
+                return listed
+        if len(pieces) > 2 and text[0] + text[-1] == "[]":  # three are no interval, but a list
+            return Form(Kind.SEQUENCE, "[]", _parts(pieces, depth))
+        if len(pieces) > 1:
+            return Form(Kind.GROUP, text[0] + text[-1], _parts(pieces, depth))
+        if (text[0] == "(" and text[-1] == ")") or MATRIX.fullmatch(text[1:-1].strip()):
+            return _form(text[1:-1], depth + 1)
+    if text.startswith(r"\text{(") and text.endswith(")}"):
+        return _form(text[7:-2], depth + 1)
+    return None
+
+
+def _closes_last(text: str) -> bool:
+    """Whether the bracket that opens a text is the one that its last character closes."""
+    level = 0
+    tokens = _PIECE.findall(text)
+    for position, token in enumerate(tokens):
+        if token in _OPENERS:
+            level += 1
+        elif token in _CLOSERS:
+            level -= 1
+            if level == 0:
+                return position == len(tokens) - 1
+    return False
+
+
+def _matrix(rows: Rows, depth: int) -> Form:
+    shape = ",".join(str(len(row)) for row in rows)
+    return Form(Kind.MATRIX, shape, _parts([cell for row in rows for cell in row], depth))
+
+
+def _listed_matrix(rows: tuple[Form, ...]) -> Form | None:
+    """[[1, 2], [3, 4]], as a program prints a matrix."""
+    if len({len(row.parts) for row in rows}) != 1 or any(row.text != "[]" for row in rows):
+        return None
+    shape = ",".join(str(len(row.parts)) for row in rows)
+    return Form(Kind.MATRIX, shape, tuple(part for row in rows for part in row.parts))

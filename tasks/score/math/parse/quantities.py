@@ -1,0 +1,193 @@
+"""A quantity: an expression with its unit, money and percent signs and base index taken off.
+
+Not covered: conversion of bases.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from tasks.score.math.parse.normalize import is_words
+from tasks.score.math.parse.shapes import Form, Kind
+from tasks.score.math.parse.units import PER, UNITS
+
+_WORDS = {
+    word: str(number)
+    for number, word in [
+        *enumerate(
+            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+             "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
+             "eighteen", "nineteen", "twenty"]
+        ),
+        (30, "thirty"), (40, "forty"), (50, "fifty"), (60, "sixty"), (70, "seventy"),
+        (80, "eighty"), (90, "ninety"), (100, "hundred"),
+    ]
+}  # fmt: skip
+_WORDS.update(
+    {
+        f"{tens}{joint}{ones}": str(int(_WORDS[tens]) + int(_WORDS[ones]))
+        for tens in ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+        for ones in list(_WORDS)[1:10]
+        for joint in ("-", " ")
+    }
+)
+# A power of ten in words is part of the number, not its unit.
+_LARGE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_LARGE_WORD = re.compile(
+    rf"(?<=\d)\s*(?:\\text\s*\{{)?\s*(?<![A-Za-z])({'|'.join(_LARGE)})s?(?![A-Za-z])", re.IGNORECASE
+)
+# \sin 30° has an angle inside; 30° alone has a unit.
+_FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
+_SPACED_THOUSANDS = re.compile(r"^-?\d{1,3}(?: \d{3})+(?:\.\d+)?$")
+_MIXED = re.compile(r"^(-?)(\d{1,9}) (\d{1,9})/(\d{1,9})$")
+_SCIENTIFIC = re.compile(r"^(-?\d{1,40}(?:\.\d{1,40})?)[eE]([+-]?\d{1,3})$")
+_TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\^)")
+_REPEATING = re.compile(r"(?<![\d.])(\d{0,40})\.(\d{0,40})\\(?:overline|bar)\s*\{?(\d{1,40})\}?")
+# 0.1\dot{6}, 0.\dot{1}4285\dot{7}; 0.333... where the same digits come three times.
+_DOTTED = re.compile(r"(\d{0,40}\.\d{0,40})\\dot\s*\{?(\d)\}?(?:(\d{0,40})\\dot\s*\{?(\d)\}?)?$")
+_AND_SO_ON = re.compile(r"(\d{1,40}\.\d{0,20}?)((\d{1,6}?)\3{2,12})(?:\.\.\.|\\[lc]?dots|…)$")
+_BASE = re.compile(
+    r"^\(?([0-9A-Za-z]{1,60})\)?(?:_\{?(?:\\text\{)?\s*(\w{1,9})\s*\}{0,2}"
+    r"|\s*(?:\\text\{)?\s*\(?base[ -]?_?\{?(\w{1,9})\}?\)?\}?)$"
+)
+_TEXT_UNIT = re.compile(r"^(.*[^\s])\s*\\text\{([^{}]*)\}(?:\^\{?\d\}?)?$", re.DOTALL)
+_BARE_UNIT = re.compile(
+    r"^(-?\$?\d[\d.,/]*+(?: \d+/\d+)?)\s*([A-Za-z][A-Za-z.'/ -]*)(?:\^\{?\d\}?)?$"
+)
+# After an expression that is no plain number only a known unit of several letters is one.
+_LATE_UNIT = re.compile(r"^(\S.*(?:\\pi|[})]))\s+([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$")
+_MONEY = re.compile(r"^(-?)([$€£₹¥]|Rs\.?|USD(?= ?\d))\s*(?=\S)")
+# 3 (mod 7): the modulus is like a unit, which may be missing.
+_RESIDUE = re.compile(
+    r"^(.+?)\s*(?:\\p?mod(?![A-Za-z])"
+    r"|\\bmod(?![A-Za-z])|\(\s*(?:\\text\{\s*)?mod\s*\}?)\s*\{?\s*(\w{1,20})\s*\}?\)?$"
+)
+_CONGRUENT = re.compile(r"^[A-Za-z]\s*\\equiv(?![A-Za-z])\s*")
+_TEMPERATURE = re.compile(
+    r"°\s*(?:\\text\{\s*)?(?:[CF]|Celsius|Fahrenheit)\s*\}?$"
+    r"|(?<=\d)\s*degrees? (?:Celsius|Fahrenheit|C|F)$"
+)
+_POWER = re.compile(r"\^\{?(\d)\}?$")
+_PERCENT_WORDS = ("percent", "per cent", "pct", "percentage", "percents")
+# One thing said in several ways.
+_SYNONYMS = {
+    "dne": "does not exist", "doesn't exist": "does not exist", "no solutions": r"\emptyset",
+    "no solution": r"\emptyset", "empty set": r"\emptyset", "the empty set": r"\emptyset",
+    "no real solution": "no real solutions", "infinitely many solutions": "infinitely many",
+    "infinitely many": "infinitely many", "infinity": r"\infty",
+}  # fmt: skip
+_ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[a-z]{3})", re.IGNORECASE)
+_POWER_WORD = re.compile(r"^(?:square|sq|cubic|cu)\.?\s+")
+
+
+def quantity(text: str) -> Form:
+    """An expression with its unit, money and percent signs and base index taken off."""
+    unit = ""
+    if (money := _MONEY.match(text)) and money.end() < len(text):
+        text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
+    inner = text[6:-1] if text.startswith(r"\text{") and text.count("}") == 1 else text
+    first, _, rest = inner.strip().partition(" ")
+    if inner.strip().casefold() in _WORDS:
+        text = _WORDS[inner.strip().casefold()]
+    elif rest and first.casefold() in _WORDS:
+        text = f"{_WORDS[first.casefold()]} {rest}"
+    if residue := _RESIDUE.match(text):
+        rest, modulus = residue.groups()
+        return Form(Kind.QUANTITY, _plain(_CONGRUENT.sub("", rest.strip())), (), f"mod {modulus}")
+    text = _TEMPERATURE.sub("°", _LARGE_WORD.sub(_large, text))
+    base = _BASE.match(text)
+    tail = _TEXT_UNIT.match(text) or _BARE_UNIT.match(text) or _LATE_UNIT.match(text)
+    if base and _base(base):
+        text, unit = base.group(1).upper(), f"base {_base(base)}"
+    elif tail and _is_unit(tail):
+        text, unit = tail.group(1).strip(), unit or _unit(tail.group(2), tail.group(0))
+    elif text.endswith(("°", "¢", "$", "€", "₹")) and len(text) > 1 and not _FUNCTION.search(text):
+        text, unit = text[:-1].strip(), unit or UNITS[text[-1]]
+    if unit == "percent" or (percent := text.endswith("%")):
+        text, percent, unit = text.removesuffix("%").strip(), True, ""
+    return Form(Kind.QUANTITY, _plain(text), (), unit, percent)
+
+
+def _large(match: re.Match[str]) -> str:
+    closes = "}" if match.group().count("{") else ""
+    tail = match.string[match.end() :]
+    ten = f"*10^{{{_LARGE[match.group(1).lower()]}}}"
+    return ten if not closes or tail.startswith("}") is False else ten + "\\text{"
+
+
+def _plain(text: str) -> str:
+    """Words for numbers, mixed and repeating numbers and powers of ten, spelled one way."""
+    if text.startswith(r"\text{") and text.endswith("}") and text.count("{") == 1:
+        text = text[6:-1].strip()
+        if len(text) > 2 and text[0] == "(" and text[-1] == ")":
+            text = text[1:-1]
+    text = _SYNONYMS.get(text.casefold().rstrip("."), text)
+    if is_words(text):
+        text = _ARTICLE.sub("", text)
+    text = _WORDS.get(text.casefold(), text)
+    if _SPACED_THOUSANDS.match(text):
+        return text.replace(" ", "")
+    if mixed := _MIXED.match(text):
+        sign, whole, top, bottom = mixed.groups()
+        return rf"{sign}({whole}+\frac{{{top}}}{{{bottom}}})"
+    if power := _SCIENTIFIC.match(text):
+        return f"{power.group(1)}*10^{{{power.group(2).removeprefix('+')}}}"
+    if text.endswith(("...", "dots", "…")):
+        text = _AND_SO_ON.sub(r"\1\\overline{\3}", text)
+    if "\\" in text:
+        text = _DOTTED.sub(
+            lambda m: rf"{m[1]}\overline{{{''.join(filter(None, m.groups()[1:]))}}}", text
+        )
+        text = _REPEATING.sub(_repeating, text)
+    return _TIMES_TEN.sub("*", text)
+
+
+def _repeating(match: re.Match[str]) -> str:
+    r"""0.1\overline{6} is the fraction 1/6: what repeats is exact."""
+    whole, once, again = match.groups()
+    rest = Fraction(int(again), 10 ** len(again) - 1) if again else Fraction(0)
+    value = (int(whole + once or "0") + rest) / 10 ** len(once)
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def _base(match: re.Match[str]) -> str:
+    """The base's index as digits, or "" where it is no base from 2 to 36."""
+    index = match.group(2) or match.group(3)
+    index = _WORDS.get(index.casefold(), index)
+    digits = match.group(1)
+    sound = digits[0].isdigit() or (len(digits) > 1 and digits.isupper())
+    number = int(index) if index.isascii() and index.isdigit() and len(index) <= 2 else 0
+    return str(number) if sound and 2 <= number <= 36 else ""
+
+
+def _is_unit(tail: re.Match[str]) -> bool:
+    """Words after a number are its unit; one letter is, where it stands apart (5 m, not 5m)."""
+    body, words = tail.group(1), tail.group(2).strip()
+    if tail.re is _TEXT_UNIT:
+        return not body.endswith(("=", "+", "-", "*", "/", "\\", ","))
+    if tail.re is _LATE_UNIT:
+        return words.casefold() in UNITS
+    apart = tail.group(0)[len(body) :].startswith(" ")
+    if len(words) == 1:
+        return apart and words in UNITS
+    return all(
+        word in UNITS or (len(word.strip(".-'/")) >= (3 if apart else 4) and "/" not in word)
+        for word in _POWER_WORD.sub("", words.casefold()).split()
+    )
+
+
+def _unit(words: str, whole: str) -> str:
+    """The unit's name, with its power where it has one, or "" for a word that is no unit."""
+    words = words.strip().casefold().rstrip(".")
+    power = _POWER.search(whole)
+    raised = 3 if words.startswith("cu") else 2 if words.startswith("sq") else 0
+    raised = int(power.group(1)) if power else raised
+    words = _POWER_WORD.sub("", words)
+    if words in _PERCENT_WORDS:
+        return "percent"
+    if " per " in words:
+        top, _, bottom = words.partition(" per ")
+        return PER.get(f"{UNITS.get(top, '')} per {UNITS.get(bottom, '')}", "")
+    name = UNITS.get(words, "")
+    return f"{name}^{raised}" if name and raised > 1 else name

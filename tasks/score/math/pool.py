@@ -1,0 +1,315 @@
+"""Grades many pairs: cheap rules here, symbolic work in processes that can be killed.
+
+No signal, alarm or fork of this process is used, so it works from any thread. A worker process is
+started when the first pair needs it; most data sets never start one. Workers end at end of file
+when this process ends, however it ends (worker.py).
+
+A job that runs long will probably be killed, so a spare worker is started beside it: the pair
+behind it then waits for the time limit, and not for the start of a process too. Verdicts are
+remembered, so that a slow answer which a policy gives in many samples costs its time once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from tasks.errors import StepError
+from tasks.metering import Meter, Watch, meter
+from tasks.paths import ROOT
+from tasks.rows import Status
+from tasks.score.grader import Grade
+from tasks.score.math.decide import bare, decide, refused
+
+# A worker imports sympy first: under a second, more on a busy machine.
+START_SECONDS = 120.0
+# The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
+WALL_FACTOR = 4.0
+# A worker that dies without being over its limit (killed from outside, out of memory) is no
+# verdict on the pair: it is tried once more.
+ATTEMPTS = 2
+# sympy's caches grow with every job: a fresh process now and then keeps memory flat.
+JOBS_OF_A_WORKER = 2000
+# Pairs read ahead while a symbolic job runs, so that order is kept and memory is bounded. As many
+# as the cheap rules decide in about half a second.
+WINDOW = 4096
+# Characters of the pairs read ahead: whoever asks may hold their texts until the verdict.
+HELD = 64_000_000
+# Verdicts of symbolic jobs that are remembered: at most some megabytes, as their texts are short.
+REMEMBERED = 4096
+# After this share of its limit a job's worker gets a spare beside it.
+LONG = 0.25
+# Spares are for a job that is killed; more of them would only use memory.
+SPARES = 1
+_CHUNK = 1 << 16
+
+Pair = tuple[str, str]
+Timed = tuple[Grade, float]
+
+
+class GradePool:
+    """Checker processes behind one `grade`; a context manager that ends them."""
+
+    def __init__(self, workers: int, time_limit: float) -> None:
+        """Nothing is started yet.
+
+        Args:
+            workers: Most checker processes at a time, at least 1.
+            time_limit: Seconds of CPU that one pair may use.
+        """
+        if workers < 1 or time_limit <= 0:
+            raise ValueError("a pool needs at least one worker and a positive time limit")
+        self._workers = workers
+        self._limit = time_limit
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+        self._lock = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
+        self._asked: OrderedDict[Pair, Future[Timed]] = OrderedDict()
+        self._closed = False
+
+    def grade(self, pairs: Iterable[Pair]) -> Iterator[Timed]:
+        """Yield each pair's grade and the seconds it took, in order; pairs are (gold, prediction).
+
+        A pair that is out of time or memory, or that the checker cannot do, has the status
+        `checker_error`.
+        """
+        waiting: deque[Timed | Future[Timed]] = deque()
+        sizes: deque[int] = deque()
+        held = 0
+        for gold, prediction in pairs:
+            start = time.perf_counter()
+            grade = decide(gold, prediction)
+            if grade is not None and not waiting:
+                yield grade, time.perf_counter() - start
+                continue
+            if grade is None:
+                waiting.append(self._ask(*bare(gold, prediction)))
+            else:
+                waiting.append((grade, time.perf_counter() - start))
+            sizes.append(len(gold) + len(prediction))
+            held += sizes[-1]
+            while waiting and (len(waiting) >= WINDOW or held > HELD or _ready(waiting[0])):
+                held -= sizes.popleft()
+                yield _result(waiting.popleft())
+        while waiting:
+            yield _result(waiting.popleft())
+
+    def close(self) -> None:
+        """End all workers, busy ones too; pairs that still wait are not graded."""
+        with self._lock:
+            self._closed = True
+            workers, self._idle = list(self._all), []
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.end()
+        if self._threads is not None:
+            self._threads.shutdown(wait=True)
+        for worker in workers:
+            worker.release()
+        self._all.clear()
+
+    def __enter__(self) -> GradePool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers that are alive."""
+        with self._lock:
+            return [worker.pid for worker in self._all]
+
+    def _ask(self, reference: str, answer: str) -> Timed | Future[Timed]:
+        """The verdict on two bare answers, now or later; what was asked before costs nothing."""
+        with self._lock:
+            if self._closed:
+                raise StepError("the grading pool is closed")
+            known = self._asked.get((reference, answer))
+            if known is not None:
+                self._asked.move_to_end((reference, answer))
+                return (known.result()[0], 0.0) if known.done() else known
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(self._workers, "grade")
+            asked = self._threads.submit(self._symbolic, reference, answer, meter())
+            self._asked[reference, answer] = asked
+            if len(self._asked) > REMEMBERED:
+                self._asked.popitem(last=False)
+            return asked
+
+    def _symbolic(self, reference: str, answer: str, asker: Meter | None) -> Timed:
+        """Have one pair decided by a worker; runs in a thread of this process."""
+        try:
+            result = self._tried(reference, answer, asker)
+        except StepError:
+            self._forget(reference, answer)
+            raise
+        return result
+
+    def _tried(self, reference: str, answer: str, asker: Meter | None) -> Timed:
+        seconds = 0.0
+        for _ in range(ATTEMPTS):
+            worker = self._take()
+            start = time.perf_counter()
+            reply = worker.ask(reference, answer, self._start_spare)
+            seconds = time.perf_counter() - start
+            worker.cpu.read(asker)  # a dead one can be read until it is awaited
+            fit = reply is not None and not reply["worn"] and worker.jobs < JOBS_OF_A_WORKER
+            self._put_back(worker, fit=fit)
+            if self._closed:  # the worker was ended by close(), which says nothing of the pair
+                raise StepError("the grading pool was closed")
+            if reply is not None:
+                reward, status, extracted = reply["grade"]
+                return Grade(reward, Status(status), extracted), seconds
+            if worker.over_limit():
+                return refused(answer), seconds
+        self._forget(reference, answer)  # died, but not of its limit: another time it may not
+        return refused(answer), seconds
+
+    def _forget(self, reference: str, answer: str) -> None:
+        with self._lock:
+            self._asked.pop((reference, answer), None)
+
+    def _take(self) -> _Worker:
+        """The worker that was busy last, a spare, or a new one; dead ones are put away."""
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise StepError("the grading pool was closed")
+                new = not self._idle
+                worker = self._start() if new else self._idle.pop()
+            if worker.ready():
+                return worker
+            self._put_back(worker, fit=False)
+            if new:
+                raise StepError("the checker process did not start")
+
+    def _start(self) -> _Worker:
+        worker = _Worker(self._limit)
+        self._all.add(worker)
+        return worker
+
+    def _start_spare(self) -> None:
+        with self._lock:
+            room = len(self._all) < self._workers + SPARES
+            if room and not self._idle and not self._closed:
+                self._idle.append(self._start())
+
+    def _put_back(self, worker: _Worker, *, fit: bool) -> None:
+        with self._lock:
+            fit = fit and not self._closed
+            if fit:
+                self._idle.append(worker)
+            else:
+                self._all.discard(worker)
+        if not fit:
+            worker.end()
+            worker.release()
+
+
+class _Worker:
+    """One checker process and its two pipes."""
+
+    def __init__(self, limit: float) -> None:
+        self.jobs = 0
+        self._limit = limit
+        self._ready = self._late = self._gone = False
+        # A session of its own keeps the terminal's Ctrl-C away: the parent decides, then closes.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tasks.score.math.worker", str(limit)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        assert self._process.stdin and self._process.stdout
+        self._requests, self._replies = self._process.stdin, self._process.stdout
+        self._buffer = b""
+        self.cpu = Watch(self.pid, family=False)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ready(self) -> bool:
+        """Whether the process lives; waits until it has imported what it needs."""
+        if self._process.poll() is not None:
+            return False
+        self._ready = self._ready or self._read(time.monotonic() + START_SECONDS) is not None
+        return self._ready
+
+    def ask(self, reference: str, answer: str, long: Callable[[], None]) -> dict | None:
+        """The worker's reply, or None where it died or was over the limit.
+
+        Args:
+            reference: The bare reference.
+            answer: The bare answer.
+            long: Called once if the job takes a good part of its time limit.
+        """
+        self.jobs += 1
+        start = time.monotonic()
+        try:
+            self._requests.write(json.dumps([reference, answer]).encode() + b"\n")
+            self._requests.flush()
+        except BrokenPipeError:
+            return None
+        if not self._waits(start + self._limit * LONG):
+            long()
+        return self._read(start + self._limit * WALL_FACTOR + 1.0)
+
+    def over_limit(self) -> bool:
+        """Whether a worker that gave no reply used too much time, and did not die otherwise."""
+        return self._late or self._process.returncode == -signal.SIGPROF
+
+    def end(self) -> None:
+        """End the process and wait until it is gone; from any thread."""
+        if self._gone:  # its pipe is closed, so it is ending by itself: keep its exit code
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=1.0)
+        self._process.kill()
+        self._process.wait()
+
+    def release(self) -> None:
+        """Close the pipes; only by the thread that uses them."""
+        for end in (self._requests, self._replies):
+            with contextlib.suppress(BrokenPipeError):
+                end.close()
+
+    def _waits(self, deadline: float) -> bool:
+        """Whether something is there to be read before the deadline, the end included."""
+        poll = select.poll()  # select() cannot take descriptors over 1023
+        poll.register(self._replies.fileno(), select.POLLIN | select.POLLHUP)
+        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+
+    def _read(self, deadline: float) -> dict | None:
+        while b"\n" not in self._buffer:
+            if not self._waits(deadline):
+                self._late = True
+                return None
+            data = os.read(self._replies.fileno(), _CHUNK)
+            if not data:
+                self._gone = True
+                return None
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return json.loads(line)
+
+
+def _ready(item: Timed | Future[Timed]) -> bool:
+    return not isinstance(item, Future) or item.done()
+
+
+def _result(item: Timed | Future[Timed]) -> Timed:
+    return item.result() if isinstance(item, Future) else item

@@ -1,0 +1,102 @@
+"""The process of the second checker: math-verify's word on one pair at a time.
+
+math-verify stops long work by SIGALRM, which big-integer work does not notice, and takes its own
+time-out for "not equal". So its alarms are off here: the parent's clock is the only one (second.py)
+and what it cuts off is undecided. An error inside math-verify is undecided too, where its own
+`verify` would say "not equal".
+
+Safety: math-verify evaluates plain expressions with Python's parser, but only text of digits,
+points, spaces, operators and brackets gets there (its `lazy_expr_regex`), so no name is ever
+looked up. Memory is limited, and no file can be written.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import resource
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+from tasks.score.second.child import Json, serve
+
+# sympy and the parser's tables take about 300 MB of address space.
+MEMORY_BYTES = 2 << 30
+# What is kept of a reading. Longer expressions are not worth the time of writing them out.
+MAX_SHOWN = 300
+# Marks between which formulas are looked for; an escaped dollar is money.
+MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
+
+
+def main() -> None:
+    """Serve until the parent is gone."""
+    serve(_prepare)
+
+
+def _prepare() -> Callable[[Any], Json]:
+    import math_verify
+
+    logging.disable(logging.CRITICAL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    def answer(message: Any) -> Json:
+        gold, text = message
+        try:
+            return compare(gold, text, math_verify.parse, math_verify.verify)
+        except MemoryError:
+            return {"opinion": "undecided", "why": "memory", "spent": True}
+        except Exception as error:
+            return {"opinion": "undecided", "why": type(error).__name__}
+
+    return answer
+
+
+def compare(gold: str, text: str, parse: Any, verify: Any) -> Json:
+    """math-verify's opinion on a pair, with what it read on each side."""
+    # Formulas are looked for between marks; a bare reference has none (math-verify's README).
+    marked = gold if MARK.search(gold) else f"${gold}$"
+    wanted = parse(marked, parsing_timeout=None, raise_on_error=True)
+    given = parse(text, parsing_timeout=None, raise_on_error=True)
+    opinion, why = _opinion(wanted, given, verify)
+    return {"opinion": opinion, "why": why, "gold": _shown(wanted), "answer": _shown(given)}
+
+
+def _opinion(wanted: Sequence[Any], given: Sequence[Any], verify: Any) -> tuple[str, str]:
+    """Equal if any reading of the one is any of the other, as `verify` has it for lists."""
+    if not wanted:
+        return "undecided", "no reading of the reference"
+    failed = ""
+    for one, other in product(wanted, given):
+        try:
+            if verify(one, other, timeout_seconds=None, raise_on_error=True):
+                return "equal", ""
+        except MemoryError:
+            raise
+        except Exception as error:
+            failed = type(error).__name__
+    return ("undecided", failed) if failed else ("unequal", "")
+
+
+def _shown(found: Sequence[Any]) -> Json:
+    """The text that was found, and the value it was read as where it was understood."""
+    texts = [one for one in found if isinstance(one, str)]
+    values = [one for one in found if not isinstance(one, str)]
+    raw = texts[0] if texts else ""
+    value = ""
+    if values and len(raw) <= MAX_SHOWN:
+        try:
+            value = str(values[0])
+        except ValueError:  # an integer of more digits than Python writes out
+            value = "(a number of thousands of digits)"
+    return {"text": _cut(raw), "value": _cut(value)}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+if __name__ == "__main__":
+    main()

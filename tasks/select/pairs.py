@@ -1,0 +1,165 @@
+"""From samples and verdicts to preference pairs: a correct and a wrong sample of one problem.
+
+Pairs are what DPO (Rafailov et al., arXiv 2305.18290, section 4) trains on. The chosen side is what
+`select` keeps, by the same rules (reward, finished, dedup, cap, decontamination). The rejected side
+are the problem's samples that are
+
+1. judged wrong by what they say: a verdict that a checker, the sandbox or the engine failed to
+   give, or that a person has yet to give, says nothing of a sample (`WRONG`);
+2. finished: a row ends with the end-of-text token, and a sample cut at the limit had none;
+3. of texts equal up to white space the one with the lowest index, where `dedup` says so.
+
+Both sides are ranked by the seeded draw of the cap, and the chosen one of rank r goes with the
+rejected one of rank r modulo their number. So a problem gives at most `cap` pairs, no wrong sample
+stands in many more pairs than another, the pairs of a cap of 4 are among those of a cap of 10, and
+a problem without both sides gives none.
+
+The wrong samples are found in a pass of its own, one block of problems at a time, as in `select`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from tasks.rows import Row, Status
+from tasks.select.select import (
+    Counts,
+    Shard,
+    batches,
+    blocks,
+    fetch,
+    plain_digest,
+    rank,
+    select,
+)
+from tasks.select.selectors import Candidate
+from tasks.settings import FilterSettings
+
+# What makes a sample a wrong one.
+WRONG = (
+    Status.WRONG_ANSWER,
+    Status.NO_ANSWER,
+    Status.RUNTIME_ERROR,
+    Status.TIME_LIMIT,
+    Status.MEMORY_LIMIT,
+    Status.OUTPUT_LIMIT,
+    Status.COMPILE_ERROR,
+)
+
+
+class _Rejected(NamedTuple):
+    """The wrong side of a pair."""
+
+    text: str
+    index: int
+    samples: str
+
+
+def pairs(
+    shards: Sequence[Shard],
+    problems: Sequence[Row],
+    settings: FilterSettings,
+    seed: int,
+    prompt_of: Callable[[Row], str],
+    *,
+    adaptive: bool = False,
+) -> tuple[Iterator[Row], Counts]:
+    """Make the pairs; they come by problem in the order of `select`, by index of the chosen one.
+
+    Args:
+        shards: All sample shards with their verdicts, row for row in the same order.
+        problems: Problem rows; those of split `test` are what training must not overlap.
+        settings: The rules.
+        seed: Of the draw.
+        prompt_of: The prompt of a problem row.
+        adaptive: Whether verdicts decided how many samples a problem got.
+
+    Returns:
+        Rows of rows.PAIR, and counts as those of `select` with `pairs` besides; they grow while
+        the rows are consumed.
+
+    Raises:
+        StepError: (while iterating) as `select` does.
+    """
+    chosen, counts = select(shards, problems, settings, seed, prompt_of, adaptive=adaptive)
+    counts.pairs = 0
+    return _paired(chosen, shards, settings, seed, counts), counts
+
+
+def _paired(
+    chosen: Iterable[Row],
+    shards: Sequence[Shard],
+    settings: FilterSettings,
+    seed: int,
+    counts: Counts,
+) -> Iterator[Row]:
+    ahead = (_rejected(block, settings, seed) for block in blocks(shards))
+    wrong: dict[str, list[_Rejected]] = {}
+    for problem_id, rows in groupby(chosen, key=lambda row: row["problem_id"]):
+        while problem_id not in wrong:  # blocks come in the order in which `select` takes them
+            wrong = next(ahead)
+        rejected = wrong[problem_id]
+        if not rejected:
+            continue
+        ranked = sorted(rows, key=lambda row: rank(seed, row["problem_id"], row["index"]))
+        made = [_pair(row, rejected[place % len(rejected)]) for place, row in enumerate(ranked)]
+        counts.pairs = (counts.pairs or 0) + len(made)
+        yield from sorted(made, key=lambda row: row["index"])
+
+
+def _pair(row: Row, rejected: _Rejected) -> Row:
+    return {
+        **row,
+        "rejected": rejected.text,
+        "rejected_index": rejected.index,
+        "rejected_samples": rejected.samples,
+    }
+
+
+def _rejected(
+    block: list[Shard], settings: FilterSettings, seed: int
+) -> dict[str, list[_Rejected]]:
+    """For every problem of a block its wrong samples by rank, as many as pairs may need."""
+    found: dict[str, list[Candidate]] = {}
+    for number, shard in enumerate(block):
+        _gather(shard, number, settings, found)
+    drawn: dict[str, list[Candidate]] = {}
+    for problem_id, wrong in found.items():
+        unique = sorted(wrong)
+        if settings.dedup == "exact":
+            unique = list({one.digest: one for one in reversed(unique)}.values())
+        unique.sort(key=lambda one: rank(seed, problem_id, one.index))
+        drawn[problem_id] = unique[: settings.cap or None]
+    texts = fetch(block, drawn.values())
+    return {
+        problem_id: [
+            _Rejected(texts[one.shard, one.row], one.index, block[one.shard][2]) for one in wrong
+        ]
+        for problem_id, wrong in drawn.items()
+    }
+
+
+def _gather(
+    shard: Shard, number: int, settings: FilterSettings, found: dict[str, list[Candidate]]
+) -> None:
+    """Rules 1 and 2 on one shard; a problem without a wrong sample is noted too."""
+    start = 0
+    for sample, verdict in batches(shard, ("reward", "status")):
+        names = sample.column("problem_id").to_pylist()
+        for name in names:
+            found.setdefault(name, [])
+        # A partly right program may count as accepted, and then it is not a wrong one.
+        below = np.asarray(verdict.column("reward")) < np.float32(settings.min_reward)
+        looked = np.asarray(sample.column("index")) < (settings.first or np.inf)
+        judged = np.isin(np.array(verdict.column("status").to_pylist()), WRONG)
+        finished = np.array(sample.column("finish").to_pylist()) == "stop"
+        texts, indices = sample.column("text"), sample.column("index")
+        for row in np.flatnonzero(below & looked & judged & finished).tolist():
+            text, index = texts[row].as_py(), indices[row].as_py()
+            one = Candidate(index, plain_digest(text), 0.0, number, start + row, len(text))
+            found[names[row]].append(one)
+        start += len(names)

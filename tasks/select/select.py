@@ -1,0 +1,328 @@
+"""From samples and verdicts to training rows: reward, dedup, cap, decontamination, weight.
+
+Section 3 of Singh et al. (arXiv 2312.06585): keep the correct samples, at most so many for each
+problem. The rules run in this order, each on what the one before left:
+1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
+that are equal up to white space the one with the lowest index; 4. those that the selector wants
+(selectors.py), such as the ones with the problem's highest reward; 5. at most `cap` by a seeded
+draw; 6. problems whose question overlaps the test set's; then the weight. With `select = "human"` a
+problem of which a sample is left gets one row with the data set's own solution (figure 6).
+
+The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
+on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
+
+Samples are read twice, one block of problems at a time: first to decide (a digest for each text is
+held), then to fetch the texts that stay. So memory grows with a block, not with the set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import StepError
+from tasks.rows import ROW_GROUP, Row
+from tasks.select.decontaminate import Overlap
+from tasks.select.selectors import SELECTORS, Candidate
+from tasks.settings import FilterSettings
+
+Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
+
+
+@dataclass
+class LevelCount:
+    """Samples of one difficulty level."""
+
+    samples: int = 0
+    correct: int = 0
+
+
+@dataclass
+class Counts:
+    """What came in, what each rule dropped, what stays; complete when the rows are consumed.
+
+    samples = dropped_reward + dropped_unfinished + dropped_duplicate + dropped_cap
+    + dropped_contaminated + kept.
+    """
+
+    samples: int = 0
+    correct: int = 0  # reward at least min_reward
+    dropped_reward: int = 0
+    dropped_unfinished: int = 0
+    dropped_duplicate: int = 0
+    dropped_cap: int = 0
+    dropped_contaminated: int = 0
+    kept: int = 0
+    problems: int = 0  # with samples
+    problems_solved: int = 0  # with a correct sample
+    problems_contaminated: int = 0
+    levels: dict[str, LevelCount] = field(default_factory=dict)
+    # Where verdicts decide how many samples a problem gets (`enough`, `hard_samples`): the samples
+    # that every problem has whatever came out. Their share of correct ones estimates the policy's
+    # accuracy without bias; that of all samples does not.
+    first: LevelCount | None = None
+    # Of preference pairs (pairs.py): how many came of the samples kept.
+    pairs: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, levels in order."""
+        data = asdict(self)
+        for name in ("first", "pairs"):
+            if data[name] is None:
+                del data[name]
+        data["levels"] = dict(sorted(data["levels"].items()))
+        return data
+
+
+def select(
+    shards: Sequence[Shard],
+    problems: Sequence[Row],
+    settings: FilterSettings,
+    seed: int,
+    prompt_of: Callable[[Row], str],
+    *,
+    adaptive: bool = False,
+) -> tuple[Iterator[Row], Counts]:
+    """Apply the rules; rows come block by block, by problem in the order of `problems`, by index.
+
+    Args:
+        shards: All sample shards with their verdicts, row for row in the same order.
+        problems: Problem rows; those of split `test` are what training must not overlap.
+        settings: The rules.
+        seed: Of the draw behind the cap.
+        prompt_of: The prompt of a problem row.
+        adaptive: Whether verdicts decided how many samples a problem got.
+
+    Returns:
+        The training rows, and their counts, which grow while the rows are consumed.
+
+    Raises:
+        StepError: (while iterating) verdicts that do not belong to their samples, or a sample of
+            an unknown problem.
+    """
+    counts = Counts(first=LevelCount() if adaptive else None)
+    return _rows(shards, problems, settings, seed, prompt_of, counts), counts
+
+
+def _rows(
+    shards: Sequence[Shard],
+    problems: Sequence[Row],
+    settings: FilterSettings,
+    seed: int,
+    prompt_of: Callable[[Row], str],
+    counts: Counts,
+) -> Iterator[Row]:
+    position = {problem["id"]: at for at, problem in enumerate(problems)}
+    tests = (row["question"] for row in problems if row["split"] == "test")
+    overlap = Overlap(tests, settings.decontaminate_ngram)
+    for block in blocks(shards):
+        candidates: dict[str, list[Candidate]] = {}
+        solved: set[str] = set()
+        for number, shard in enumerate(block):
+            _gather(shard, number, problems, position, settings, counts, candidates, solved)
+        kept: dict[str, list[Candidate]] = {}
+        counts.problems += len(candidates)
+        counts.problems_solved += len(solved)
+        for problem_id in sorted(candidates, key=position.__getitem__):
+            chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts)
+            if problems[position[problem_id]]["question"] in overlap:
+                counts.problems_contaminated += 1
+                counts.dropped_contaminated += len(chosen)
+            elif settings.select == "human" and not problems[position[problem_id]]["solution"]:
+                counts.dropped_cap += len(chosen)  # nothing may stand in their place
+            elif chosen:
+                counts.kept += len(chosen)
+                kept[problem_id] = chosen
+        texts = fetch(block, kept.values())
+        for problem_id, chosen in kept.items():
+            prompt = prompt_of(problems[position[problem_id]])
+            if settings.select == "human":
+                yield _human(problem_id, prompt, problems[position[problem_id]]["solution"])
+                continue
+            for one in chosen:
+                yield {
+                    "prompt": prompt,
+                    "completion": texts.pop((one.shard, one.row)),
+                    "weight": one.reward if settings.weight == "reward" else 1.0,
+                    "problem_id": problem_id,
+                    "index": one.index,
+                    "samples": block[one.shard][2],
+                }
+
+
+def blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
+    """Group shards that share problems, in the order of each group's first shard.
+
+    Shards of one block of problems hold different sample indices of the same problems, and all of
+    a problem's samples must be seen together.
+    """
+    group_of: dict[str, int] = {}
+    groups: dict[int, list[int]] = {}
+    for number, (samples, _, _) in enumerate(shards):
+        ids = pq.read_table(samples, columns=["problem_id"]).column(0).unique().to_pylist()
+        touched = sorted({group_of[one] for one in ids if one in group_of})
+        home = touched[0] if touched else number
+        members = groups.setdefault(home, [])
+        for other in touched[1:]:
+            members.extend(groups.pop(other))
+            for one in [one for one, group in group_of.items() if group == other]:
+                group_of[one] = home
+        members.append(number)
+        group_of.update(dict.fromkeys(ids, home))
+    for members in groups.values():
+        yield [shards[number] for number in sorted(members)]
+
+
+def _gather(
+    shard: Shard,
+    number: int,
+    problems: Sequence[Row],
+    position: Mapping[str, int],
+    settings: FilterSettings,
+    counts: Counts,
+    candidates: dict[str, list[Candidate]],
+    solved: set[str],
+) -> None:
+    """Rules 1 and 2 on one shard; the survivors are noted by problem."""
+    start, begins = 0, False
+    for sample, verdict in batches(shard):
+        ids = sample.column("problem_id")
+        # Rewards are stored as float32, so the threshold is rounded in the same way.
+        correct = np.asarray(verdict.column("reward")) >= np.float32(settings.min_reward)
+        looked = np.asarray(sample.column("index")) < (settings.first or np.inf)
+        correct &= looked
+        passed = correct
+        if settings.finished_only:
+            passed = correct & (np.array(sample.column("finish").to_pylist()) == "stop")
+        kept = np.flatnonzero(passed)
+        counts.samples += int(looked.sum())
+        counts.correct += int(correct.sum())
+        counts.dropped_reward += int(looked.sum()) - int(correct.sum())
+        counts.dropped_unfinished += int(correct.sum()) - len(kept)
+        if start == 0:  # a shard's rows begin with its first index
+            begins = sample.column("index")[0].as_py() == 0
+        if counts.first and begins:
+            counts.first.samples += int(looked.sum())
+            counts.first.correct += int(correct.sum())
+        names = ids.to_pylist()
+        for name, right, used in zip(names, correct.tolist(), looked.tolist(), strict=True):
+            if not used:
+                continue
+            if name not in candidates:
+                if name not in position:
+                    raise StepError(f"samples of problem {name!r}, which is not in the problems")
+                candidates[name] = []
+            level = _level(counts, problems[position[name]])
+            level.samples += 1
+            level.correct += right
+            if right:
+                solved.add(name)
+        part = sample.take(pa.array(kept))
+        rewards = verdict.column("reward").take(pa.array(kept)).to_pylist()
+        texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
+        for row, text, index, reward in zip(kept.tolist(), texts, indices, rewards, strict=True):
+            digest = plain_digest(text)
+            one = Candidate(index, digest, reward, number, start + row, len(text))
+            candidates[names[row]].append(one)
+        start += len(ids)
+
+
+def _choose(
+    problem_id: str, found: list[Candidate], settings: FilterSettings, seed: int, counts: Counts
+) -> list[Candidate]:
+    """Rules 3 to 5 on one problem; by index."""
+    found.sort()
+    if settings.dedup == "exact":
+        unique = {one.digest: one for one in reversed(found)}
+        counts.dropped_duplicate += len(found) - len(unique)
+        found = sorted(unique.values())
+    if found:
+        wanted = SELECTORS[settings.select](found)
+        lowest = min((one.reward for one in wanted), default=np.inf)
+        below = sum(one.reward < lowest for one in found)
+        counts.dropped_reward += below
+        counts.dropped_cap += len(found) - len(wanted) - below
+        found = sorted(wanted)
+    cap = 1 if settings.select == "human" else settings.cap
+    if cap and len(found) > cap:
+        counts.dropped_cap += len(found) - cap
+        found = sorted(found, key=lambda one: rank(seed, problem_id, one.index))
+        found = sorted(found[:cap])
+    return found
+
+
+def _human(problem_id: str, prompt: str, solution: str) -> Row:
+    """The row of a problem's human solution, which no sample stands behind."""
+    return {
+        "prompt": prompt,
+        "completion": solution,
+        "weight": 1.0,
+        "problem_id": problem_id,
+        "index": -1,
+        "samples": "",
+    }
+
+
+def rank(seed: int, problem_id: str, index: int) -> bytes:
+    """A sample's place in the draw."""
+    return hashlib.sha256(f"cap\x1f{seed}\x1f{problem_id}\x1f{index}".encode()).digest()
+
+
+def plain_digest(text: str) -> bytes:
+    """The same for texts that are equal up to white space."""
+    plain = " ".join(text.split())
+    return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _level(counts: Counts, problem: Row) -> LevelCount:
+    level = problem["level"] or ""
+    if level not in counts.levels:
+        counts.levels[level] = LevelCount()
+    return counts.levels[level]
+
+
+def batches(
+    shard: Shard, judged: tuple[str, ...] = ("reward",)
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Samples and verdicts (the columns `judged`) side by side, checked to belong together."""
+    samples, verdicts, _ = shard
+    with pq.ParquetFile(samples) as left, pq.ParquetFile(verdicts) as right:
+        if left.metadata.num_rows != right.metadata.num_rows:
+            raise StepError(f"{verdicts} has another number of rows than {samples}")
+        columns = ["problem_id", "index", "text", "finish"]
+        for sample, verdict in zip(
+            left.iter_batches(ROW_GROUP, columns=columns),
+            right.iter_batches(ROW_GROUP, columns=["problem_id", "index", *judged]),
+            strict=True,
+        ):
+            for name in ("problem_id", "index"):
+                if not sample.column(name).equals(verdict.column(name)):
+                    raise StepError(f"{verdicts} does not belong to {samples}")
+            yield sample, verdict
+
+
+def fetch(block: list[Shard], kept: Iterable[list[Candidate]]) -> dict[tuple[int, int], str]:
+    """The texts of the chosen samples, by shard and row."""
+    wanted: dict[int, list[int]] = defaultdict(list)
+    for chosen in kept:
+        for one in chosen:
+            wanted[one.shard].append(one.row)
+    texts: dict[tuple[int, int], str] = {}
+    for number, rows in wanted.items():
+        rows.sort()
+        start = 0
+        with pq.ParquetFile(block[number][0]) as file:
+            for batch in file.iter_batches(ROW_GROUP, columns=["text"]):
+                here = rows[bisect_left(rows, start) : bisect_left(rows, start + len(batch))]
+                picked = batch.column(0).take(pa.array([row - start for row in here], pa.int64()))
+                texts.update(zip(((number, row) for row in here), picked.to_pylist(), strict=True))
+                start += len(batch)
+    return texts

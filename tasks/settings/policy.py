@@ -1,0 +1,41 @@
+"""Section `model`: the base policy and its prompt."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.settings.section import Section
+
+
+class ModelSettings(Section):
+    """The base policy and how it is prompted."""
+
+    base: str = Field(
+        default="embedded:tiny-math",
+        description="The base policy p0: `embedded:NAME` (shipped), a folder, a .gguf file, "
+        "`package:MODULE` (a Python package that assembles a GGUF file), or a Hub id.",
+    )
+    revision: str = Field(default="main", description="Revision of a Hub model.")
+    prompt: str = Field(
+        default="tiny_math",
+        description="Prompt template: a name in tasks/generate/prompts or a TOML file.",
+    )
+    shots: int = Field(
+        default=-1,
+        ge=-1,
+        le=64,
+        description="Exemplars in the base policy's prompt; -1: all of the template.",
+    )
+    tuned_shots: int = Field(
+        default=-1,
+        ge=-1,
+        le=64,
+        description="Exemplars in the prompt that fine-tuned policies are trained on and sampled "
+        "with; -1: as many as `shots` (the paper). Fewer makes training cheaper.",
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32",
+        description="Number format in sampling. float32 is right on CPU, bfloat16 on GPU.",
+    )

@@ -1,0 +1,107 @@
+"""Copies on this machine of what lies in a store far away: each downloaded once, and whole.
+
+A copy is downloaded into a draft, verified and renamed, under a lock, so that processes which need
+one model at once download it once and none sees half of it. Copies are a cache: `restem store gc`
+drops those that the store no longer has, and the whole folder may be removed between runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from tasks.store.locks import alone
+from tasks.store.manifest import Damage, Json, draft_name, place_of, put_in_place, verify
+from tasks.store.remote import Remote
+
+
+class Copies:
+    """The copies of one store."""
+
+    def __init__(self, remote: Remote, folder: Path, drafts: Path, locks: Path) -> None:
+        """Nothing is downloaded yet.
+
+        Args:
+            remote: The far side.
+            folder: Where copies lie, as KIND/KEY.
+            drafts: Where downloads are made, on the same file system.
+            locks: Folder of lock files.
+        """
+        self._remote, self._folder = remote, folder
+        self._drafts, self._locks = drafts, locks
+        self._whole: set[str] = set()  # verified by this process
+
+    def check(self, location: str, manifest: Json) -> None:
+        """See that an artifact in the store is what its manifest says, by what the store tells.
+
+        Where its ETags are others than at the upload (or it has none), the content decides.
+
+        Raises:
+            Damage: naming the file.
+        """
+        name = f"{self._remote.root}/{location}"
+        there = self._remote.files(place_of(location, manifest))
+        for file in manifest["files"]:
+            if file["name"] not in there:
+                raise Damage(f"artifact {name}: {file['name']} is missing")
+            if there[file["name"]][0] != file["bytes"]:
+                raise Damage(f"artifact {name}: {file['name']} does not match its manifest")
+        files = [(file, there[file["name"]][1]) for file in manifest["files"]]
+        if any(not file.get("etag") or etag != file["etag"] for file, etag in files):
+            self._whole.discard(location)
+            self._fetched(location, manifest, afresh=any(etag for _, etag in files))
+
+    def path(self, location: str, manifest: Json) -> Path:
+        """The copy, downloaded if need be.
+
+        Raises:
+            Damage: what the store sends does not match the manifest.
+        """
+        copy = self._folder / location
+        if location in self._whole and copy.is_dir():
+            return copy
+        return self._fetched(location, manifest)
+
+    def keep(self, location: str, draft: Path) -> None:
+        """Take a folder that was uploaded as the copy."""
+        with alone(self._lock(location)):
+            self._put(location, draft)
+
+    def drop(self, location: str) -> None:
+        """Remove a copy."""
+        self._whole.discard(location)
+        shutil.rmtree(self._folder / location, ignore_errors=True)
+
+    def listed(self) -> list[str]:
+        """Locations of all copies, sorted."""
+        return sorted(f"{p.parent.name}/{p.name}" for p in self._folder.glob("*/*"))
+
+    def _fetched(self, location: str, manifest: Json, *, afresh: bool = False) -> Path:
+        """The copy; `afresh`: downloaded although there is one."""
+        copy = self._folder / location
+        with alone(self._lock(location)):
+            if not afresh:
+                with contextlib.suppress(Damage):
+                    verify(copy, manifest, str(copy))
+                    self._whole.add(location)
+                    return copy
+            draft = self._drafts / draft_name(location.replace("/", "~"))
+            try:
+                draft.mkdir(parents=True)
+                names = [file["name"] for file in manifest["files"]]
+                self._remote.download(place_of(location, manifest), names, draft)
+                verify(draft, manifest, f"{self._remote.root}/{location}")
+                self._put(location, draft)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        return copy
+
+    def _put(self, location: str, folder: Path) -> None:
+        (self._folder / location).parent.mkdir(parents=True, exist_ok=True)
+        put_in_place(folder, self._folder / location)
+        self._whole.add(location)
+
+    def _lock(self, location: str) -> Path:
+        self._locks.mkdir(parents=True, exist_ok=True)
+        return self._locks / f"{self._folder.name}~{location.replace('/', '~')}"

@@ -1,0 +1,231 @@
+"""Sampling from a server elsewhere: `restem engine serve` with a real vLLM behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from flows.machines.engine_server import serving
+from tasks.dag.runtime import home as restem_home
+from tasks.decoding.request import Sampling
+from tasks.errors import StepError, UserError
+from tasks.generate.endpoints import EndpointEngine
+from tasks.generate.engine import open_engine
+from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
+from tasks.settings import Resources
+from tasks.store.store import ArtifactRef, Store
+from tests.tasks.decoding.decoding_parts import save
+
+pytestmark = pytest.mark.timeout(900)  # vLLM is started three times
+ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = {"dtype": "float32", "batch_size": 16}
+SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
+PROMPTS = ["3 and 4 is ", "2 and 2 is ", "9 and 1 is "]
+REQUESTS = [(i % 3, 1000 + i) for i in range(48)]
+START_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def vllm() -> str:
+    """The Python of vLLM's environment."""
+    python = os.environ.get(VARIABLE)
+    if python is None and (folder_of(restem_home()) / MARKER).is_file():
+        python = str(folder_of(restem_home()) / "bin" / "python")
+    if python is None:
+        pytest.skip(f"no vLLM environment ({VARIABLE}, or restem engine install vllm)")
+    return python
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def policy(place: Path) -> ArtifactRef:
+    """A tiny model in the store."""
+    store = Store(str(place / "store"), cache=place / "cache")
+    with store.draft("models", "a" * 32) as draft:
+        save(draft.path)
+    found = store.lookup("models", "a" * 32)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(place: Path, vllm: str) -> Iterator[str]:
+    """A machine that serves."""
+    port = _two_free_ports()
+    flags = [part for change in CHANGES for part in ("--set", change)]
+    command = ["engine", "serve", "--port", str(port), *flags, "--", "--max-model-len", "1024"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *command],
+        cwd=ROOT,
+        env={**os.environ, "RESTEM_HOME": str(place), VARIABLE: vllm},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"http://127.0.0.1:{port}/policy")
+            break
+        time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}"
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert _serving(place) == []  # nothing is left behind
+
+
+CHANGES = ("resources.device=cpu", "resources.threads=1", "resources.cpu_cache_gb=0.5")
+
+
+def _two_free_ports() -> int:
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
+def _serving(place: Path) -> list[int]:
+    """Processes of the vLLM server of this test, its guard and its engine among them."""
+    return [process.pid for port in serving(place).values() for process in port]
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline())
+    return ""
+
+
+def opened(policy: ArtifactRef, *addresses: str, stall: float = 600.0) -> EndpointEngine:
+    return EndpointEngine(addresses, policy, OPTIONS, stall=stall)
+
+
+def test_a_served_policy_gives_the_samples_of_a_local_one(
+    place: Path, policy: ArtifactRef, address: str, vllm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, vllm)
+    engine = opened(policy, address)
+    seen: list[tuple[int, int]] = []
+    found = engine.sample(PROMPTS, REQUESTS, SAMPLING, lambda *pair: seen.append(pair))
+    local = open_engine(
+        "vllm",
+        place / "store" / policy.location,
+        resources=Resources(device="cpu", batch_size=16, threads=1, cpu_cache_gb=0.5),
+        dtype="float32",
+        log=place / "local.log",
+        home=place,
+    )
+    try:
+        expected = local.sample(PROMPTS, REQUESTS, SAMPLING)
+    finally:
+        local.close()
+    # The last bit of a sum depends on the batch, so a sample may differ now and then.
+    assert sum(a == b for a, b in zip(found, expected, strict=True)) >= len(REQUESTS) - 2
+    assert seen[-1] == (len(REQUESTS), len(REQUESTS))
+    greedy = Sampling(temperature=0.0, max_tokens=8)
+    assert engine.sample(PROMPTS, [(1, 1), (1, 2)], greedy)[0].tokens > 0
+
+
+def test_two_shards_at_once_get_their_own_samples(policy: ArtifactRef, address: str) -> None:
+    engine = opened(policy, address)
+    shards = [[(i % 3, 100 * shard + i) for i in range(60)] for shard in (1, 2)]
+    alone = [engine.sample(PROMPTS, requests, SAMPLING) for requests in shards]
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(lambda one: engine.sample(PROMPTS, one, SAMPLING), shards))
+    for expected, found in zip(alone, both, strict=True):
+        assert sum(a == b for a, b in zip(expected, found, strict=True)) >= len(expected) - 2
+
+
+def test_a_server_that_is_killed_on_the_way_costs_no_sample(
+    place: Path, policy: ArtifactRef, address: str
+) -> None:
+    engine = opened(policy, address)
+    killed: list[int] = []
+
+    def kill(done: int, total: int) -> None:
+        if done >= total / 2 and not killed:
+            # The server and its guard, as an administrator would; the engine's process stays.
+            killed.extend(pid for pid in _serving(place) if "api_server" in _command(pid))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    requests = [(i % 3, i) for i in range(600)]
+    found = engine.sample(PROMPTS, requests, SAMPLING, kill)
+    assert killed and len(found) == 600
+    assert len([pid for pid in _serving(place) if "EngineCore" in _command(pid)]) == 1
+    assert {one.finish for one in found} <= {"stop", "length"}
+
+
+def test_a_prompt_that_does_not_fit_is_marked_and_the_rest_is_sampled(
+    policy: ArtifactRef, address: str
+) -> None:
+    engine = opened(policy, address)
+    found = engine.sample([PROMPTS[0], "3" * 5000], [(0, 1), (1, 2), (0, 3)], SAMPLING)
+    assert [one.finish == "error" for one in found] == [False, True, False]
+    with pytest.raises(UserError, match=r"^sampling\.max_tokens: no prompt fits"):
+        engine.sample(["3" * 5000], [(0, 1)], SAMPLING)
+
+
+def test_the_end_of_a_stage_ends_the_engine(place: Path, policy: ArtifactRef, address: str) -> None:
+    engine = opened(policy, address)
+    engine.sample(PROMPTS, [(0, 1)], SAMPLING)
+    assert _serving(place) != []
+    engine.close()
+    assert _serving(place) == []
+
+
+def test_a_policy_that_the_server_does_not_have_is_one_line(
+    policy: ArtifactRef, address: str
+) -> None:
+    strange = ArtifactRef("models", "b" * 32, "no digest", 0)
+    with pytest.raises(UserError, match=r"^resources\.endpoints: .* no policy models/b"):
+        opened(strange, address).sample(PROMPTS, [(0, 1)], SAMPLING)
+
+
+class Plain(BaseHTTPRequestHandler):
+    """As a server with another model answers."""
+
+    def do_PUT(self) -> None:
+        self.send_error(404)
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"data": [{"id": "another-model"}]}).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_plain_server_with_another_model_is_refused(policy: ArtifactRef) -> None:
+    with HTTPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(UserError, match=r"serves another-model, and this step samples from"):
+            opened(policy, address).sample(PROMPTS, [(0, 1)], SAMPLING)
+        server.shutdown()
+
+
+def test_no_server_at_all_is_said_after_the_time_to_wait(policy: ArtifactRef) -> None:
+    engine = opened(policy, f"http://127.0.0.1:{_two_free_ports()}", stall=1.0)
+    with pytest.raises(StepError, match=r"^resources\.endpoints: none answers"):
+        engine.sample(PROMPTS, [(0, 1)], SAMPLING)

@@ -1,0 +1,131 @@
+"""Lanes: order within a chain, widths, back-pressure, and the end after a failure."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from flows.orchestrator.pipeline import SAMPLE, SCORE, Ask, Chain, Lanes, found_first, in_turn
+from flows.orchestrator.shards import Draw
+from tasks.dag.step import Call
+from tasks.problems.step import prepare_problems
+from tasks.store.store import ArtifactRef
+
+
+def ask(lane: str, name: str) -> Ask:
+    return Ask(lane, Call(prepare_problems, name, {}), 0, lane)
+
+
+def chain(name: str, seen: list[str]) -> Chain:
+    sample = yield ask(SAMPLE, name)
+    seen.append(sample.key)
+    verdict = yield ask(SCORE, f"{name} scored")
+    seen.append(verdict.key)
+
+
+class Work:
+    """Performs slowly, and counts what is under way."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds, self._lock = seconds, threading.Lock()
+        self.now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.both = False
+        self.sampled = self.scored = 0
+        self.unscored = 0
+        self.stopped = threading.Event()
+
+    def __call__(self, one: Ask) -> ArtifactRef:
+        with self._lock:
+            self.now[one.lane] += 1
+            self.most[one.lane] = max(self.most[one.lane], self.now[one.lane])
+            self.both |= all(self.now[lane] for lane in (SAMPLE, SCORE))
+        if one.call.label == "bad":
+            raise RuntimeError("bad")
+        self.stopped.wait(self._seconds[one.lane])
+        with self._lock:
+            self.now[one.lane] -= 1
+            self.sampled += one.lane == SAMPLE
+            self.scored += one.lane == SCORE
+            self.unscored = max(self.unscored, self.sampled - self.scored)
+        return ArtifactRef(one.lane, one.call.label, "digest", 1)
+
+
+def run(work: Work, names: list[str], ahead: int = 4, width: int = 2) -> list[str]:
+    seen: list[str] = []
+    lanes = Lanes(work, {SAMPLE: width, SCORE: 1}, work.stopped.set, ahead)
+    lanes.run([chain(name, seen) for name in names])
+    return seen
+
+
+NAMES = [f"shard {i}" for i in range(12)]
+
+
+def test_both_lanes_are_at_work_at_once_and_none_is_wider_than_told() -> None:
+    work = Work({SAMPLE: 0.02, SCORE: 0.02})
+    seen = run(work, NAMES)
+    assert sorted(seen) == sorted([*NAMES, *(f"{name} scored" for name in NAMES)])
+    for name in NAMES:
+        assert seen.index(name) < seen.index(f"{name} scored")
+    assert work.both
+    assert work.most == {SAMPLE: 2, SCORE: 1}
+
+
+def test_sampling_waits_for_scoring_that_does_not_keep_up() -> None:
+    work = Work({SAMPLE: 0.001, SCORE: 0.03})
+    run(work, NAMES, ahead=3)
+    # Those ahead, and those that were being sampled when the last of them was.
+    assert work.unscored <= 3 + 2
+
+
+def test_a_failure_ends_what_runs_and_nothing_new_begins() -> None:
+    work = Work({SAMPLE: 30.0, SCORE: 0.0})
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match="bad"):
+        run(work, ["shard", "bad", *NAMES])
+    assert work.stopped.is_set() and work.scored == 0
+    assert time.monotonic() - start < 25.0  # it did not wait for the 30 s of the other: a hang
+
+
+def test_in_turn_gives_the_same() -> None:
+    seen: list[str] = []
+    in_turn([chain(name, seen) for name in NAMES], Work({SAMPLE: 0, SCORE: 0}))
+    assert seen == [label for name in NAMES for label in (name, f"{name} scored")]
+
+
+def test_what_is_there_is_taken_without_a_lane() -> None:
+    work, seen, taken = Work({SAMPLE: 0, SCORE: 0}), [], []
+
+    def there(one: Ask) -> ArtifactRef | None:
+        if one.call.label in ("shard 0", "shard 0 scored", "shard 1", "shard 2 scored"):
+            taken.append(one.call.label)
+            return ArtifactRef(one.lane, one.call.label, "digest", 1)
+        return None
+
+    chains = [found_first(chain(name, seen), there) for name in NAMES[:3]]
+    Lanes(work, {SAMPLE: 1, SCORE: 1}, work.stopped.set, 4).run(chains)
+    assert sorted(seen) == sorted(label for n in NAMES[:3] for label in (n, f"{n} scored"))
+    assert work.sampled == 1 and work.scored == 1  # shard 2 sampled, shard 1 scored
+    assert taken[:2] == ["shard 0", "shard 0 scored"] and len(taken) == 4
+
+
+@pytest.mark.parametrize(
+    ("enough", "hard", "drawn", "correct", "goes_on"),
+    [
+        (0, 0, 8, 8, True),
+        (0, 0, 32, 0, False),
+        (4, 0, 8, 3, True),
+        (4, 0, 8, 4, False),
+        (4, 64, 32, 1, False),
+        (0, 64, 32, 0, True),
+        (0, 64, 64, 0, False),
+    ],
+)
+def test_which_problems_go_on(
+    enough: int, hard: int, drawn: int, correct: int, goes_on: bool
+) -> None:
+    draw = Draw({}, 1, 0, 32, enough, hard)
+    assert draw.goes_on(drawn, correct) is goes_on

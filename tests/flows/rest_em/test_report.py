@@ -1,0 +1,341 @@
+"""The report page: hostile text, missing parts, and a real browser that finds nothing wrong."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.report.charts import nice_ticks
+from flows.rest_em.page.page import markdown, render
+from flows.rest_em.page.view import View
+
+HOSTILE = (
+    '</pre></script><script>document.title="owned"</script>'
+    "<img src=x onerror=\"document.title='owned'\">&lt;b&gt; {{ 7*7 }} \"'`\x00\x1b[31m\u202e\ud800"
+)
+CHROMIUM = next(
+    (path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))),
+    None,
+)
+VOID = {"meta", "link", "img", "br", "input"}
+
+
+def estimate(value: float, width: float = 0.04, problems: int = 600) -> dict[str, Any]:
+    return {"value": value, "low": value - width, "high": value + width, "problems": problems}
+
+
+def texts(number: int) -> dict[str, str]:
+    return {
+        "id": f"set/test/{number}",
+        "question": HOSTILE,
+        "reference": HOSTILE,
+        "before": HOSTILE,
+        "after": HOSTILE * 500,
+    }
+
+
+def policy(number: int, greedy: float) -> dict[str, Any]:
+    metrics = {"greedy": estimate(greedy), "train": estimate(greedy + 0.1)}
+    metrics |= {"gap": estimate(0.1), "maj@8": estimate(greedy + 0.02)}
+    metrics |= {f"pass@{k}": estimate(greedy + 0.05 * k) for k in (1, 2, 4)}
+    selection = {
+        "samples": 1000,
+        "correct": 400,
+        "dropped_reward": 600,
+        "dropped_unfinished": 20,
+        "dropped_duplicate": 80,
+        "dropped_cap": 50,
+        "dropped_contaminated": 3,
+        "kept": 247,
+        "problems": 125,
+        "problems_solved": 90,
+        "levels": {"1": {"samples": 500, "correct": 300}, HOSTILE: {"samples": 5, "correct": 1}},
+    }
+    history = [{"step": s, "loss": 1 / s} for s in range(1, 900)] + [{"step": 800, "reward": 0.4}]
+    return {
+        "iteration": number,
+        "model": HOSTILE,
+        "metrics": metrics,
+        "mean_tokens": 31.5,
+        "levels": {"1": estimate(greedy), "10": estimate(greedy), "2": estimate(greedy)},
+        "selection": selection,
+        "truncated": 0.01,
+        "statuses": {"checker_error": 2},
+        "finetune": {"rows": 9, "steps": 899, "best_step": 800, "tokens": 5, "history": history}
+        if number
+        else None,
+        "p": 0.0004,
+        "bins": [
+            {
+                "bin": HOSTILE,
+                "problems": 12,
+                "before": 0.25,
+                "after": 0.5,
+                "difference": estimate(0.25),
+            }
+        ],
+        "transfer": {
+            HOSTILE: {
+                "greedy": estimate(0.4),
+                "difference": estimate(-0.2),
+                "regression": bool(number),
+            }
+        },
+        "solved": [texts(1), texts(2)] if number else [],
+        "lost": [texts(3)] if number else [],
+    }
+
+
+def full() -> dict[str, Any]:
+    return {
+        "run": HOSTILE,
+        "name": HOSTILE,
+        "base": HOSTILE,
+        "state": "completed",
+        "config": {"evaluation": {"confidence": 0.9}, "data": {"source": HOSTILE}},
+        "iterations": [policy(i, v) for i, v in enumerate((0.31, 0.42, 0.525, 0.50))],
+        "steps": [
+            {"iteration": i, "step": s, "shards": 2, "cached": 1, "seconds": 3.5, "tokens": 100}
+            for i in range(4)
+            for s in ("generate draw", HOSTILE, "finetune")
+        ],
+        "warnings": [HOSTILE],
+    }
+
+
+class Page(HTMLParser):
+    """Checks nesting and collects what a browser would load, run or show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.seen)
+
+
+def check(text: str) -> Page:
+    page = Page(text)
+    assert page.open == []
+    assert page.count("script") == 1 and page.count("img") == 0
+    for tag, attributes in page.seen:
+        for key, value in attributes.items():
+            assert not key.startswith("on"), f"<{tag} {key}>"
+            if key in ("src", "href", "data", "action", "poster", "srcset"):
+                assert (value or "").startswith("data:"), f"<{tag} {key}={value}>"
+    assert not re.search(r"https?://", text)
+    text.encode("utf-8")
+    return page
+
+
+def without(report: dict[str, Any], *keys: str) -> dict[str, Any]:
+    for now in report["iterations"]:
+        for key in keys:
+            now.pop(key)
+    return report
+
+
+def test_hostile_text_is_shown_and_not_run() -> None:
+    page = check(render(full()))
+    assert '<script>document.title="owned"</script>' in page.text
+    assert "{{ 7*7 }}" in page.text and "\x00" not in page.text and "␛[31m" in page.text
+
+
+def test_long_model_text_is_cut_and_says_so() -> None:
+    text = render(full())
+    assert "more characters)" in text and len(text) < 400_000
+
+
+def test_headline_names_the_best_and_the_last_policy() -> None:
+    page = check(render(full()))
+    assert "Greedy accuracy 31.0% → 52.5%: +21.5 points in iteration 2" in page.text
+    assert "The last policy (iteration 3) is at 50.0%." in page.text
+    assert "90% interval" in page.text
+
+
+def test_a_paired_gain_is_preferred_where_there_is_one() -> None:
+    report = full()
+    report["iterations"][2]["gain"] = {"value": 0.2, "low": -0.01, "high": 0.3, "problems": 77}
+    page = check(render(report))
+    assert "−1.0 to +30.0 points (paired over the same 77 test problems)" in page.text
+    assert "more test problems are needed" in page.text
+
+
+def test_a_lost_variety_is_said() -> None:
+    report = full()
+    report["iterations"][-1]["metrics"]["pass@4"] = estimate(0.2)
+    assert "pass@4 fell below the base policy's" in check(render(report)).text
+
+
+def test_no_gain_is_not_called_one() -> None:
+    report = full()
+    for now in report["iterations"][1:]:
+        now["metrics"]["greedy"] = estimate(0.25)
+    text = check(render(report)).text
+    assert "No iteration beats the base policy (31.0% greedy)" in text and "−6.0 points" in text
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        {"iterations": []},
+        {**full(), "iterations": full()["iterations"][:1]},
+        {**full(), "iterations": [{"iteration": 0}, {"iteration": 1}]},
+        without(full(), "selection", "finetune", "levels", "solved", "lost", "mean_tokens"),
+        {**full(), "steps": [], "config": {}, "warnings": []},
+    ],
+    ids=["nothing", "no policy", "base only", "bare", "missing sections", "no time or config"],
+)
+def test_missing_parts_are_left_out(report: dict[str, Any]) -> None:
+    page = check(render(report))
+    assert page.count("h1") == 1 and "nan" not in page.text.lower()
+    assert "None" not in markdown(report)
+
+
+def test_zero_accepted_samples_and_one_problem() -> None:
+    report = full()
+    for now in report["iterations"]:
+        now["selection"] = {
+            "samples": 8,
+            "correct": 0,
+            "dropped_reward": 8,
+            "kept": 0,
+            "levels": {"1": {"samples": 8, "correct": 0}, "2": {"samples": 0}},
+        }
+        now["metrics"] = {"greedy": {"value": 0.0, "low": 0.0, "high": 0.975, "problems": 1}}
+    page = check(render(report))
+    assert "No iteration beats the base policy (0.0% greedy)" in page.text
+    assert "0 of 8 correct" in render(report)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "x"])
+def test_a_value_that_is_no_number_is_left_out(bad: Any) -> None:
+    report = full()
+    report["iterations"][1]["metrics"]["greedy"]["low"] = bad
+    report["iterations"][1]["finetune"]["history"][3]["loss"] = bad
+    report["steps"][0]["seconds"] = bad
+    assert "nan" not in check(render(report)).text.lower()
+
+
+def test_many_iterations_show_the_base_and_the_last_five() -> None:
+    report = full()
+    report["iterations"] = [policy(i, 0.3 + i / 100) for i in range(12)]
+    assert [now["iteration"] for now in View(report).shown()] == [0, 7, 8, 9, 10, 11]
+    check(render(report))
+
+
+def test_metrics_stand_in_an_order_of_their_own_and_sizes_by_number() -> None:
+    report = full()
+    for now in report["iterations"]:
+        metrics = {**now["metrics"], "pass@16": estimate(0.9)}
+        now["metrics"] = dict(sorted(metrics.items()))
+    heads = re.findall(r'<th scope="row">(.*?)</th>', render(report))
+    assert heads[:8] == ["greedy", "train", "gap", "pass@1", "pass@2", "pass@4", "pass@16", "maj@8"]
+
+
+def test_charts_are_xml_with_a_name_and_finite_places() -> None:
+    drawn = re.findall(r"<svg.*?</svg>", render(full()), re.S)
+    assert len(drawn) == 9
+    for text in drawn:
+        root = ET.fromstring(text)
+        assert root.get("role") == "img" and root.get("aria-label")
+        assert not re.search(r'="[^"]*\b(nan|inf)\b', re.sub(r'data-tip="[^"]*"', "", text))
+
+
+def test_markdown_has_a_table_and_a_picture_that_stands_alone() -> None:
+    text = markdown(full())
+    assert "| iteration 2 | 52.5% [48.5,\u00a056.5] |" in text
+    picture = re.search(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", text)
+    assert picture is not None
+    root = ET.fromstring(base64.b64decode(picture[1]))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    plain = text.replace(picture[0], "")
+    assert "<script" not in plain and "<img" not in plain and "\x00" not in plain
+
+
+def test_equal_summaries_give_equal_pages() -> None:
+    assert render(full()) == render(copy.deepcopy(full()))
+    assert markdown(full()) == markdown(copy.deepcopy(full()))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (0.31, 0.33, [0.31, 0.315, 0.32, 0.325, 0.33]),
+        (0.5, 0.5, [0.5, 0.6]),
+        (0.0, 0.0, [0.0, 0.2]),
+        (-0.03, 0.05, [-0.04, -0.02, 0.0, 0.02, 0.04, 0.06]),
+    ],
+)
+def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[float]) -> None:
+    assert nice_ticks(low, high) == pytest.approx(expected)
+
+
+def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
+    """The page's text after its scripts ran, and what the browser's console said."""
+    done = subprocess.run(
+        [
+            str(CHROMIUM),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=2000",
+            f"--user-data-dir={profile}",
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the PATH")
+def test_a_browser_opens_it_without_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(render(full()), encoding="utf-8")
+    dom, console = browse(page, tmp_path / "profile")
+    assert console == []
+    title = re.search(r"<title>(.*?)</title>", dom, re.S)
+    assert title is not None and title[1].endswith("in iteration 2")
+    # The same look finds an error where there is one, and the policy stops a script of another's.
+    page.write_text(page.read_text().replace("</main>", "<script>document.title=1</script></main>"))
+    dom, console = browse(page, tmp_path / "profile")
+    assert any("Content Security Policy" in line for line in console)
+    assert "<title>1</title>" not in dom

@@ -1,0 +1,219 @@
+"""Runs beside each other, reviewed between iterations, shown in the UI, and limited in places."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bench.recovery.resume import SMALL
+from flows.config.rest_em import load_config
+from flows.orchestrator import alarm
+from flows.orchestrator.allowed_paths import check_places
+from flows.runs.child_logs import LINES_A_LOOK, ChildLogs
+from tasks.errors import UserError
+from tests.flows.conftest import ROOT, Restem
+
+FLAGS = [part for change in SMALL for part in ("--set", change)]
+
+
+def _api(restem: Restem, path: str, **body: Any) -> Any:
+    reply = httpx.post(f"{restem.api}{path}", json=body, timeout=30)
+    reply.raise_for_status()
+    return reply.json()
+
+
+def test_equal_runs_started_at_once_do_the_work_once(finished: Restem, tmp_path: Path) -> None:
+    restem = Restem(tmp_path / "home", finished.api)
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "demo", *FLAGS],
+            cwd=ROOT,
+            env=restem.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=600)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sum("waiting for it" in text for text in said) == 1
+    counts = sorted(text.split("\nsteps: ")[1].split(";")[0] for text in said)
+    steps = len(finished.status()["steps"])
+    assert counts == [f"0 run, {steps} cached", f"{steps} run, 0 cached"]
+    assert not (restem.home / "runs" / restem.status()["run"] / "lock").exists()
+    assert list((restem.home / "store" / ".locks").glob("*")) == []
+
+
+def test_a_review_stops_the_run_until_a_person_decides(copied: Restem) -> None:
+    asked = copied("demo", *FLAGS, "--set", "review=true")
+    assert "iteration 1 awaits its review" in asked
+    assert copied.status()["state"] == "awaits review"
+    assert max(s["iteration"] for s in copied.status()["steps"]) == 1
+    again = copied("resume")
+    assert "iteration 1 awaits its review" in again  # nobody decided yet
+    assert "--set foo" in copied("review", "--set", "foo=1", code=2)
+    assert "temperature" in copied("review", "--set", "temperature=9", code=2)
+    copied("review", "--set", "temperature=0.9", "--note", "more of them")
+    copied("resume")
+    status = copied.status()
+    assert status["state"] == "completed" and len(status["iterations"]) == 3
+    assert any("temperature 0.7 -> 0.9 (more of them)" in text for text in status["warnings"])
+    drawn = [s for s in status["steps"] if s["step"] == "generate draw" and s["iteration"] == 1]
+    assert {s["state"] for s in drawn} == {"Completed"}
+    manifest = json.loads(
+        (copied.home / "store" / drawn[0]["artifact"] / "manifest.json").read_text()
+    )
+    assert manifest["stats"]["provenance"]["settings"]["sampling"]["temperature"] == 0.9
+    assert "awaits no review" in copied("review", code=2)
+
+
+def test_a_review_can_end_the_loop(copied: Restem) -> None:
+    copied("demo", *FLAGS, "--set", "review=true")
+    copied("review", "--stop")
+    copied("resume")
+    status = copied.status()
+    assert status["state"] == "completed" and len(status["iterations"]) == 2
+    assert any("the loop ends here" in text for text in status["warnings"])
+
+
+def test_a_fresh_seed_is_the_flow_runs_own_and_survives_in_resume(copied: Restem) -> None:
+    before = copied.status()
+    first = copied("demo", *FLAGS, "--set", "fresh_seed=true")
+    status = copied.status()
+    assert status["run"] != before["run"] and status["run"] in first
+    head = json.loads((copied.home / "runs" / status["run"] / "run.json").read_text())
+    assert head["config"]["fresh_seed"] is False
+    assert (
+        head["config"]["seed"]
+        == load_config("math-demo", ["fresh_seed=true"]).seeded(head["flow_run"]).seed
+    )
+    drawn = [s["state"] for s in status["steps"] if s["step"] == "generate draw"]
+    assert set(drawn) == {"Completed"}
+    copied("resume", status["run"])
+    assert {s["state"] for s in copied.status()["steps"]} == {"Cached"}
+
+
+def test_the_run_page_has_metrics_report_and_the_childrens_lines(finished: Restem) -> None:
+    run = finished.status()["run"]
+    (table,) = _api(
+        finished, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"metrics-{run}"]}}
+    )
+    rows = json.loads(table["data"])
+    assert [row["policy"] for row in rows] == ["p0", "p1", "p2"] and "[" in rows[2]["greedy"]
+    (report,) = _api(
+        finished, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"report-{run}"]}}
+    )
+    assert "data:image/svg+xml" in report["data"]
+    head = json.loads((finished.home / "runs" / run / "run.json").read_text())
+    lines = _api(
+        finished, "/logs/filter", logs={"flow_run_id": {"any_": [head["flow_run"]]}}, limit=200
+    )
+    assert any(line["message"].startswith("engine-transformers: ") for line in lines)
+
+
+def test_a_users_mistake_is_one_line_in_prefects_log(finished: Restem, tmp_path: Path) -> None:
+    restem = Restem(tmp_path / "home", finished.api)
+    restem("demo", *FLAGS, "--set", "data.source=/nowhere", code=2)
+    (head,) = (json.loads(p.read_text()) for p in restem.home.glob("runs/*/run.json"))
+    lines = _api(finished, "/logs/filter", logs={"flow_run_id": {"any_": [head["flow_run"]]}})
+    assert any("data.source" in line["message"] for line in lines)
+    assert not any("Traceback" in line["message"] for line in lines)
+
+
+def test_cleaning_keeps_what_an_earlier_attempt_reached(copied: Restem) -> None:
+    run = copied.home / "runs" / copied.status()["run"]
+    (run / "steps.jsonl").write_text("")  # as of an attempt that was killed at its start
+    assert copied("store", "gc").strip().endswith(", 0 to remove")
+
+
+@pytest.mark.parametrize(
+    ("field", "place", "fine"),
+    [
+        ("model.base", "embedded:tiny-math", True),
+        ("model.base", "google/gemma-3-270m", True),
+        ("model.prompt", "tiny_math", True),
+        ("resources.store", "{home}/other", True),
+        ("data.source", "{data}/gsm8k", True),
+        ("resources.store", "s3://mine/runs", True),
+        ("resources.store", "s3://mine-not/runs", False),
+        ("resources.store", "s3://mine/../theirs", False),
+        ("resources.store", "/etc", False),
+        ("resources.store", "{home}/../elsewhere", False),
+        ("resources.store", "file:///etc", False),
+        ("resources.store", "simplecache::s3://mine/runs", False),
+        ("data.source", "../../etc/passwd", False),
+        ("model.base", "~/secrets", False),
+        ("model.prompt", "prompt.toml", False),
+    ],
+)
+def test_places_that_the_api_may_name(
+    field: str, place: str, fine: bool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTEM_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("RESTEM_PATHS", "s3://mine:/srv/shared")
+    named = [(field, place.format(home=home, data=tmp_path / "data"))]
+    if fine:
+        check_places(named)
+    else:
+        with pytest.raises(UserError, match=f"^{field}: "):
+            check_places(named)
+
+
+def test_every_place_of_a_configuration_is_looked_at() -> None:
+    changes = ["data.source=/a", "data.test_source=/b", "model.base=/c", "model.prompt=/d"]
+    places = [place for _, place in load_config("gsm8k", changes[:3]).places]
+    assert {"/a", "/b", "/c"} <= set(places)
+
+
+@pytest.mark.parametrize(
+    ("test", "train", "rings"),
+    [
+        ((0.80, 0.70), (0.80, 0.90), True),
+        ((0.80, 0.79), (0.80, 0.90), False),  # within the interval
+        ((0.80, 0.70), (0.80, 0.80), False),  # training did not rise
+        ((0.70, 0.80), (0.80, 0.90), False),
+    ],
+)
+def test_the_alarm(test: tuple[float, float], train: tuple[float, float], rings: bool) -> None:
+    policies = [{"greedy": _interval(test[i]), "train": _interval(train[i])} for i in range(2)]
+    facts = alarm.overfitted(*policies)
+    assert (facts is not None) is rings
+    if facts:
+        assert "0.700" in alarm.words(2, facts)
+    assert alarm.overfitted({"greedy": _interval(0.9)}, {"greedy": _interval(0.1)}) is None
+
+
+def _interval(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.03, "high": value + 0.03}
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, text: str, *values: object) -> None:
+        self.lines.append(text % values)
+
+
+def test_child_logs_pass_on_whole_new_lines(tmp_path: Path) -> None:
+    file = tmp_path / "engine.log"
+    file.write_text("of an earlier attempt\n")
+    seen = _Lines()
+    logs = ChildLogs(tmp_path, seen)  # type: ignore[arg-type]
+    with file.open("ab") as out:
+        out.write(b"loading 1%\rloading 100%\nhalf a li")
+        out.flush()
+        logs.look()
+        assert seen.lines == ["engine: loading 100%"]
+        out.write(b"ne\n" + b"x\n" * (LINES_A_LOOK + 7))
+        out.flush()
+        logs.look()
+    assert seen.lines[1] == "engine: half a line"
+    assert "8 more lines" in seen.lines[-1] and len(seen.lines) == LINES_A_LOOK + 2

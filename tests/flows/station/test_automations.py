@@ -1,0 +1,131 @@
+"""What Prefect does by itself: notices of failures and alarms, and an end for silent runs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from flows.station.automations import NOTIFY_VARIABLE
+from tests.flows.station.conftest import ROOT, TINY, Station, until
+
+NAMES = {
+    "restem: notice of a failed run",
+    "restem: heartbeat stopped",
+    "restem: test accuracy fell",
+}
+
+
+def notices(station: Station) -> list[dict[str, Any]]:
+    path = station.home / "prefect" / "notices.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line)["notice"] for line in lines]
+
+
+def emit(station: Station, name: str, resource: dict[str, str], payload: dict[str, Any]) -> None:
+    event = {
+        "id": str(uuid.uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": name,
+        "resource": resource,
+        "payload": payload,
+    }
+    station.api.post("/events", [event])
+
+
+def register(station: Station, silence: int, **env: str) -> None:
+    """What `up` does, with other settings."""
+    call = (
+        "from datetime import timedelta; from flows.station.automations import register;"
+        f"register('http://127.0.0.1:{station.pages}', timedelta(seconds={silence}))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", call],
+        cwd=ROOT,
+        env=station.environment(
+            PREFECT_API_URL=station.api.address,
+            PREFECT_HOME=str(station.home / "prefect"),
+            **env,
+        ),
+        check=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """An address of the user's own, and what it was told."""
+    told: list[dict[str, Any]] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/told", told
+    server.shutdown()
+    server.server_close()
+
+
+def test_each_is_there_once(station: Station) -> None:
+    station.up()
+    found = [one["name"] for one in station.api.post("/automations/filter", {})]
+    assert sorted(found) == sorted(NAMES)
+
+
+def test_a_failed_run_gives_a_notice(
+    station: Station, elsewhere: tuple[str, list[dict[str, Any]]]
+) -> None:
+    address, told = elsewhere
+    register(station, 120, **{NOTIFY_VARIABLE: address})
+    try:
+        run = station.start(*TINY, 'model.base="package:no_such_package"')
+        state = station.wait_for(run, "FAILED")
+        name = station.api.get(f"/flow_runs/{run}")["name"]
+        (notice,) = until(lambda: [n for n in notices(station) if n.get("run") == name])
+        assert state["message"] in notice["text"]
+        assert notice["link"].endswith(run)
+        assert until(lambda: notice in told)
+    finally:
+        register(station, 120)
+    link = http.client.HTTPConnection("127.0.0.1", station.pages)
+    link.request("GET", "/notices")
+    assert "no_such_package" in link.getresponse().read().decode()
+
+
+def test_falling_accuracy_gives_a_notice(station: Station) -> None:
+    resource = {"prefect.resource.id": "restem.run.demo-7", "prefect.resource.name": "demo-7"}
+    words = 'iteration 2: test accuracy fell from 0.5 to 0.4 "while" training accuracy rose'
+    emit(station, "restem.accuracy.fell", resource, {"iteration": 2, "message": words})
+    (notice,) = until(lambda: [n for n in notices(station) if n.get("run") == "demo-7"])
+    assert notice["text"] == f"demo-7: {words}"
+
+
+def test_a_silent_run_is_marked(station: Station) -> None:
+    """A run of another host: nothing here knows its process."""
+    register(station, 10)
+    try:
+        flow = station.api.post("/flows/", {"name": "elsewhere"})["id"]
+        state = {"type": "RUNNING", "name": "Running"}
+        run = station.api.post("/flow_runs/", {"flow_id": flow, "state": state})["id"]
+        resource = {"prefect.resource.id": f"prefect.flow-run.{run}"}
+        emit(station, "prefect.flow-run.heartbeat", resource, {})
+        state = station.wait_for(run, "CRASHED")
+        assert "No sign of life" in state["message"]
+    finally:
+        register(station, 120)

@@ -1,0 +1,132 @@
+"""The pages server: reports, runs and notices; nothing outside RESTEM_HOME/runs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from flows.station.web import Pages, notices
+
+
+@pytest.fixture
+def pages(home: Path) -> Iterator[int]:
+    run = home / "runs" / "demo-1"
+    (run / "logs").mkdir(parents=True)
+    head = {"run": "demo-1", "flow": "rest-em", "state": "completed", "started": 1.0, "pid": 1}
+    (run / "run.json").write_text(json.dumps(head))
+    (run / "report.html").write_text("<h1>report</h1>")
+    (run / "logs" / "engine.log").write_text("a line")
+    (run / ".hidden.html").write_text("secret")
+    (run / "lock").write_text("secret")
+    (home / "secret.html").write_text("secret")
+    (run / "link.html").symlink_to(home / "secret.html")
+    bad = home / "runs" / "<b>"
+    bad.mkdir()
+    (bad / "run.json").write_text(json.dumps(head | {"state": "failed", "error": "<script>"}))
+    (home / "runs" / "broken").mkdir()
+    (home / "runs" / "broken" / "run.json").write_text("{")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def ask(
+    port: int, path: str, method: str = "GET", body: bytes | None = None, **headers: str
+) -> tuple[int, str]:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link.request(method, path, body, headers)
+    reply = link.getresponse()
+    text = reply.read().decode()
+    link.close()
+    return reply.status, text
+
+
+def test_runs_are_listed_with_their_reports(pages: int) -> None:
+    status, text = ask(pages, "/")
+    assert status == 200
+    assert '<a href="/runs/demo-1/report.html">report</a>' in text
+    assert "completed" in text
+    assert "failed &lt;script&gt;" in text
+    assert "<script>" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/runs/demo-1/report.html", "<h1>report</h1>"),
+        ("/runs/demo-1/logs/engine.log", "a line"),
+        ("/runs/demo-1/report.html?x=1", "<h1>report</h1>"),
+    ],
+)
+def test_files_of_runs(pages: int, path: str, content: str) -> None:
+    assert ask(pages, path) == (200, content)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/secret.html",
+        "/runs/../secret.html",
+        "/runs/demo-1/../../secret.html",
+        "/runs/demo-1/..%2f..%2fsecret.html",
+        "/runs/%2e%2e/secret.html",
+        "/runs/%2e%2e%2fsecret.html",
+        "//etc/passwd",
+        "/runs/demo-1//etc/passwd",
+        "/runs/demo-1/link.html",
+        "/runs/demo-1/.hidden.html",
+        "/runs/demo-1/lock",
+        "/runs/demo-1",
+        "/runs/demo-1/logs",
+        "/runs/demo-1/other/engine.log",
+        "/runs/none/report.html",
+        "/runs/demo-1/report.html%00",
+    ],
+)
+def test_nothing_else_is_given(pages: int, path: str) -> None:
+    status, text = ask(pages, path)
+    assert (status, text) == (404, "no such page\n")
+
+
+def test_notices(pages: int) -> None:
+    told = json.dumps({"text": "run <x> failed", "link": "http://127.0.0.1:4200/runs/1"})
+    assert ask(pages, "/notices", "POST", told.encode())[0] == 200
+    assert ask(pages, "/notices", "POST", b"plain \xff words")[0] == 200
+    unsafe = json.dumps({"text": "t", "link": "javascript:alert(1)"})
+    assert ask(pages, "/notices", "POST", unsafe.encode())[0] == 200
+    status, text = ask(pages, "/notices")
+    assert status == 200
+    assert "run &lt;x&gt; failed" in text
+    assert '<a href="http://127.0.0.1:4200/runs/1">open</a>' in text
+    assert "plain" in text
+    assert "javascript" not in text
+    assert notices()[-1]["notice"] == json.loads(told)
+
+
+def test_a_long_notice_is_refused(pages: int) -> None:
+    assert ask(pages, "/notices", "POST", b"x" * 70_000)[0] == 413
+    assert ask(pages, "/notices", "POST", b"x", **{"Content-Length": "-1"})[0] == 413
+    assert ask(pages, "/notices")[0] == 200
+
+
+def test_a_page_from_elsewhere_cannot_ask(pages: int) -> None:
+    """A name of another host that leads here (DNS rebinding) is not this server's."""
+    assert ask(pages, "/", Host="evil.example")[0] == 403
+    assert ask(pages, "/notices", "POST", b"x", Host="evil.example")[0] == 403
+    assert ask(pages, "/notices", "POST", b"x", Origin="http://evil.example")[0] == 403
+    assert notices() == []
+    assert ask(pages, "/", Host=f"localhost:{pages}")[0] == 200
+
+
+def test_other_methods_and_addresses(pages: int) -> None:
+    assert ask(pages, "/", "POST", b"x")[0] == 404
+    assert ask(pages, "/", "DELETE")[0] == 501
+    assert ask(pages, "/", "HEAD") == (200, "")

@@ -1,0 +1,130 @@
+"""Every shipped study can be run as it stands; claims are judged by the rule of their design."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from flows.report.charts import Labels, Point, Series, bar_chart
+from flows.study.claims import Claim, judge
+from flows.study.config import StudyConfig, find, load_study, names
+from flows.study.quantities import better, gain, of
+from flows.study.results import Results
+from tasks.errors import UserError
+
+
+def run(*greedy: float) -> list[dict]:
+    return [
+        {"metrics": {"greedy": {"value": g}}, "transfer": {}, "levels": {}, "selection": None}
+        for g in greedy
+    ]
+
+
+def results(a: list[float], b: list[float]) -> Results:
+    runs = {("a", s): run(0.1, x) for s, x in enumerate(a, 1)}
+    runs |= {("b", s): run(0.1, x) for s, x in enumerate(b, 1)}
+    return Results(runs, range(1, len(a) + 1))
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_arm_is_a_configuration_of_its_own(name: str) -> None:
+    config, study = StudyConfig(), find(name)
+    assert study.name == name
+    arms = config.arms(study)
+    recipes = [config.run_of(arm, 1).run_id for arm in arms]
+    assert len({arm.name for arm in arms}) == len(arms)
+    assert len(set(recipes)) == len(recipes)
+
+
+@pytest.mark.parametrize("name", names())
+def test_claims_and_figures_speak_of_arms_that_there_are(name: str) -> None:
+    """With made-up results of all arms, every claim has a value and every figure is drawn."""
+    config, study = StudyConfig(), find(name)
+    metrics = ("greedy", "train", "gap", "validation", *(f"pass@{k}" for k in (1, 2, 4, 8, 16)))
+    bins = ("75% or more", "50% to 75%", "25% to 50%", "less than 25%")
+    policy = {
+        "metrics": {m: {"value": 0.5} for m in (*metrics, "maj@8")},
+        "transfer": {
+            other: {"greedy": {"value": 0.4}}
+            for other in (
+                *config.bases.math.evaluation.transfer,
+                *config.bases.code.evaluation.transfer,
+            )
+        },
+        "levels": {},
+        "selection": None,
+        "bins": [{"bin": one, "difference": {"value": 0.1}} for one in bins],
+    }
+    arms = [arm.name for arm in config.arms(study)]
+    found = Results({(arm, s): [policy] * 4 for arm in arms for s in (1, 2)}, (1, 2))
+    for claim in study.claims:
+        assert judge(claim, found).mean is not None, claim.here
+    for draw in study.figures:
+        figure = draw(found, True)
+        assert figure.svg.startswith("<svg"), figure.title
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expect", "verdict"),
+    [
+        ([0.8, 0.82, 0.81], [0.5, 0.52, 0.5], "above", "agrees"),
+        ([0.8, 0.82, 0.81], [0.5, 0.52, 0.5], "below", "disagrees"),
+        ([0.5, 0.8, 0.3], [0.5, 0.4, 0.6], "above", "undecided"),
+        ([0.501, 0.5, 0.499], [0.5, 0.5, 0.5], "equal", "agrees"),
+        ([0.6, 0.61, 0.6], [0.5, 0.5, 0.5], "equal", "disagrees"),
+        ([0.5, 0.53, 0.5], [0.5, 0.5, 0.5], "equal", "undecided"),
+        ([0.499, 0.5, 0.498], [0.5, 0.5, 0.5], "not below", "agrees"),
+        ([0.4, 0.41, 0.4], [0.5, 0.5, 0.5], "not below", "disagrees"),
+        ([0.9], [0.1], "above", "undecided"),
+    ],
+)
+def test_verdicts(a: list[float], b: list[float], expect: str, verdict: str) -> None:
+    claim = Claim("the paper", "here", better("a", "b"), expect)  # type: ignore[arg-type]
+    assert judge(claim, results(a, b)).verdict == verdict
+
+
+def test_quantities() -> None:
+    found = results([0.4, 0.6], [0.3, 0.3])
+    assert of("a")(found, 2) == 0.6
+    assert of("a", at=0)(found, 2) == 0.1
+    assert of("a", at=5)(found, 2) is None
+    assert of("missing")(found, 1) is None
+    assert gain("a")(found, 1) == pytest.approx(0.3)
+    assert better("a", "b")(found, 2) == pytest.approx(0.3)
+    mean = found.mean(gain("a"))
+    assert mean is not None
+    assert (mean.value, mean.problems) == (pytest.approx(0.4), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing", [], 5, "", []), "nothing: expected all or one of"),
+        (("cap", ["math", "gsm8k"], 5, "", []), "a second one for math"),
+        (("cap", ["nowhere"], 5, "", []), "no such file"),
+        (("cap", [], 5, "", ["sampling.sample=3"]), "no such field"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(arguments: tuple, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load_study(*arguments)
+
+
+def test_a_configuration_of_one_task_leaves_the_other_out() -> None:
+    config = load_study("all", ["study-math"], 2, "", [])
+    assert {arm.task for study in config.studies for arm in config.arms(study)} == {"math"}
+    assert config.sandbox is None
+
+
+def test_a_loss_hangs_below_the_line_that_gains_stand_on() -> None:
+    series = [Series("gain", 0, [Point(0, 0.2, "up"), Point(1, -0.1, "down", -0.2, 0.0)])]
+    ticks = [(0.0, "a"), (1.0, "b")]
+    svg = bar_chart(series, Labels("t", "d", "x", "y", ticks, signed=True), standalone=True)
+    root = ET.fromstring(svg)
+    bars = [e for e in root.iter() if "bar" in e.get("class", "").split() and e.get("data-tip")]
+    tops = [float(e.get("y", "")) for e in bars]
+    ends = [top + float(e.get("height", "")) for top, e in zip(tops, bars, strict=True)]
+    assert ends[0] == pytest.approx(tops[1] + 1, abs=0.2)  # the line; a bar begins one pixel above
+    assert (ends[0] - tops[0]) == pytest.approx(2 * (ends[1] - tops[1]), abs=2)
+    assert "-20%" in svg

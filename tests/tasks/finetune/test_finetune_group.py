@@ -1,0 +1,152 @@
+"""Several processes, started by accelerate launch, train what one process trains."""
+
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from tasks.errors import StepError, UserError
+from tasks.finetune.common import Order
+from tasks.finetune.step import LAUNCHER
+from tasks.finetune.supervised import filled
+from tasks.finetune.trainer import train
+from tasks.processes.child import Child
+from tests.tasks.finetune.finetune_parts import grade, make_job, make_rows, make_start, write
+from tests.tasks.finetune.test_finetune import loss_and_gradient, trainer_of
+
+SETTINGS = {"epochs": 2.0, "checks": 3, "patience": 3, "batch_size": 4, "learning_rate": 1e-3}
+LORA = {"method": "lora", "lora_rank": 4, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("group")
+    make_start(folder / "start")
+    write(folder / "rows.parquet", make_rows(49, (1.0, 0.5)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(place):
+    """What one process gives: reply, questions and weights."""
+    done = {}
+
+    def outcome(**settings):
+        name = settings.get("method", "full")
+        if name not in done:
+            job = job_in(place, place / name, 1, **settings)
+            asked = []
+            reply = train(job, lambda question: asked.append(question) or grade(question))
+            done[name] = reply, asked, weights_of(job)
+        return done[name]
+
+    return outcome
+
+
+def job_in(place: Path, work: Path, processes: int, strategy: str = "ddp", **settings) -> dict:
+    job = make_job(place / "start", place / "rows.parquet", work, **{**SETTINGS, **settings})
+    job["resources"] |= {"train_processes": processes, "train_strategy": strategy}
+    Path(job["out"]).mkdir(parents=True)
+    return job
+
+
+def weights_of(job: dict) -> dict[str, torch.Tensor]:
+    return AutoModelForCausalLM.from_pretrained(job["out"]).state_dict()
+
+
+def ranks_of(child: Child) -> dict[str, psutil.Process]:
+    found = psutil.Process(child.pid).children(recursive=True)
+    return {one.environ()["RANK"]: one for one in found if "RANK" in one.environ()}
+
+
+def opened(log: Path) -> Child:
+    return Child.script(Path(sys.executable), LAUNCHER, log=log)
+
+
+def check_same(job: dict, reply: dict, asked: list, expected: tuple) -> None:
+    single, questions, weights = expected
+    assert asked == questions
+    for name in ("rows", "sequences", "tokens", "targets", "steps", "best_step", "best_reward"):
+        assert reply[name] == single[name], name
+    assert len(reply["history"]) == len(single["history"])
+    for entry, other in zip(reply["history"], single["history"], strict=True):
+        assert entry == pytest.approx(other, abs=1e-4)
+    for name, weight in weights_of(job).items():
+        assert torch.allclose(weight, weights[name], atol=1e-4), name
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("strategy", "settings"), [("ddp", {}), ("fsdp", {}), ("fsdp", LORA)], ids=str
+)
+def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
+    place, alone, tmp_path, strategy, settings
+):
+    expected = alone(**settings)
+    reply = expected[0]
+    # So the last step of an epoch has nothing for one of the processes.
+    assert reply["sequences"] % SETTINGS["batch_size"] in (1, 2)
+    assert reply["steps"] > 5
+    job = job_in(place, tmp_path, 2, strategy, **settings)
+    log = tmp_path / "log.txt"
+    asked, killed = [], []
+
+    def kill(question):
+        asked.append(question)
+        if len(asked) == 2:
+            killed.extend(ranks_of(child).values())
+            assert len(killed) == 2
+            killed[-1].send_signal(signal.SIGKILL)
+        return grade(question)
+
+    with opened(log) as child:
+        # Who is the first to notice, the launcher or the other process, is a matter of luck.
+        with pytest.raises(StepError, match=r"died|reset by peer|closed"):
+            child.call(job, on_ask=kill)
+        assert not any(one.is_running() and one.status() != "zombie" for one in killed)
+    saved = {path.name for path in (tmp_path / "checkpoints").rglob("*")}
+    assert ("pytorch_model_fsdp.bin" in saved) == (strategy == "fsdp")  # it was split, or not
+    steps, again = [], []
+
+    def answer(question):
+        again.append(question)
+        return grade(question)
+
+    with opened(log) as child:
+        result = child.call(job, on_ask=answer, on_progress=lambda done, _: steps.append(done))
+    assert steps[0] > 1
+    check_same(job, result, asked[: 3 - len(again)] + again, expected)
+
+
+@pytest.mark.timeout(600)
+def test_a_mistake_in_a_group_is_the_users_one_line(place, tmp_path):
+    job = job_in(place, tmp_path, 2, batch_size=3)
+    with (
+        opened(tmp_path / "log.txt") as child,
+        pytest.raises(UserError, match=r"finetune.batch_size: 3 sequences cannot be split among 2"),
+    ):
+        child.call(job, on_ask=grade)
+
+
+def test_a_batch_of_nothing_has_no_loss_and_no_gradient(place, tmp_path):
+    trainer = trainer_of(job_in(place, tmp_path, 1), tmp_path)
+    dataset = trainer.train_dataset
+    more = filled(dataset, 8)
+    assert 0 < len(more) - len(dataset) == -len(dataset) % 8
+    assert more[: len(dataset)] == dataset[:]
+    trainer.train_dataset = [more[i] for i in range(len(dataset), len(more))]
+    loss, gradient = loss_and_gradient(trainer)
+    assert loss == 0.0
+    assert gradient.numel() and not gradient.any()
+
+
+def test_empty_sequences_stand_at_the_end_of_every_epoch():
+    order = Order(5, 1, 3)
+    plain = Order(5, 1)
+    assert len(order) == 8
+    assert list(order) == [*plain, 5, 6, 7]

@@ -1,0 +1,154 @@
+"""The second checker: its opinions with readings, hostile pairs, killed workers, nothing left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tasks.errors import StepError
+from tasks.score.second import math_verify as second
+from tasks.score.second.child import ROOT, Child
+from tasks.score.second.math_verify import Opinion, SecondChecker
+
+CASES = json.loads(Path(__file__).with_name("second_cases.json").read_text())
+HONEST = ("1/2", r"\boxed{\frac{2}{4}}")
+ENDLESS = ["5^(5^(5^5))", r"\boxed{5^{5^{5^5}}}", r"\boxed{10^{10^{11}}}", "7^(10^10)"]
+REFUSED = ["9" * 1_000_000, "\ud800", "(" * 20_000, r"\frac{" * 5_000, "$" * 20_001]
+
+
+@pytest.fixture(scope="module")
+def checker():
+    with SecondChecker(workers=1, limit=5.0) as one:
+        yield one
+
+
+def test_opinions_and_readings(checker):
+    found = list(checker.ask((case["gold"], case["text"]) for case in CASES))
+    assert [one.opinion.value for one in found] == [case["opinion"] for case in CASES]
+    assert [one.answer.value for one in found] == [case["value"] for case in CASES]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("text", ENDLESS)
+def test_a_pair_that_hangs_is_undecided_and_the_next_is_right(text):
+    with SecondChecker(workers=1, limit=2.0) as checker:
+        first = next(iter(checker.ask([HONEST])))
+        before = checker.pids()
+        hung, after = list(checker.ask([("5", text), HONEST]))
+        assert not set(before) & set(checker.pids())
+    assert first.opinion is after.opinion is Opinion.EQUAL
+    assert (hung.opinion, hung.why) == (Opinion.UNDECIDED, "time")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_a_hostile_text_is_not_equal_and_the_next_is_right(checker, text):
+    odd, honest = list(checker.ask([("5", text), HONEST]))
+    assert odd.opinion is not Opinion.EQUAL
+    assert honest.opinion is Opinion.EQUAL
+
+
+def test_an_error_of_the_library_is_undecided_not_unequal(checker):
+    # sympy refuses to read so many digits; math_verify.verify alone would call it unequal.
+    found = next(iter(checker.ask([("5", "9" * 10_000)])))
+    assert found.opinion is Opinion.UNDECIDED and found.why
+
+
+def test_code_in_a_text_is_never_run(checker, tmp_path):
+    target = tmp_path / "written"
+    payloads = [
+        f"__import__('os').system('touch {target}')",
+        f"1+__import__('pathlib').Path('{target}').touch()",
+        f"\\boxed{{open('{target}','w')}}",
+        f"answer: (1).__class__.__base__.__subclasses__()+open('{target}','w')",
+    ]
+    for _ in checker.ask(("5", payload) for payload in payloads):
+        pass
+    assert not target.exists()
+
+
+def test_order_is_kept_with_several_workers_and_one_that_hangs():
+    pairs = [(str(n), f"The answer is {n + n % 2}.") for n in range(40)]
+    pairs[7] = ("5", ENDLESS[0])
+    with SecondChecker(workers=2, limit=2.0) as checker:
+        opinions = [one.opinion for one in checker.ask(pairs)]
+    assert opinions[7] is Opinion.UNDECIDED
+    rest = [one is Opinion.EQUAL for place, one in enumerate(opinions) if place != 7]
+    assert rest == [n % 2 == 0 for n in range(40) if n != 7]
+
+
+def test_a_worker_killed_from_outside_changes_no_opinion(checker):
+    list(checker.ask([HONEST]))
+    for pid in checker.pids():
+        os.kill(pid, signal.SIGKILL)
+    assert next(iter(checker.ask([HONEST]))).opinion is Opinion.EQUAL
+
+
+def test_a_worker_is_replaced_after_its_share_of_pairs(monkeypatch):
+    monkeypatch.setattr(second, "PAIRS_OF_A_WORKER", 2)
+    with SecondChecker(workers=1, limit=5.0) as checker:
+        seen = set()
+        for _ in checker.ask([HONEST] * 2):
+            seen.update(checker.pids())
+        seen_later = [pid for _ in checker.ask([HONEST]) for pid in checker.pids()]
+    assert seen_later and not seen & set(seen_later)
+
+
+def test_close_ends_the_workers():
+    checker = SecondChecker(workers=2, limit=5.0)
+    with checker:
+        list(checker.ask([HONEST] * 4))
+        pids = checker.pids()
+    assert pids and not any(psutil.pid_exists(pid) for pid in pids)
+    with pytest.raises((StepError, RuntimeError)):
+        list(checker.ask([HONEST]))
+
+
+def test_closing_while_a_pair_hangs_leaves_no_process():
+    with SecondChecker(workers=1, limit=60.0) as checker:
+        opinions = checker.ask([HONEST, ("5", ENDLESS[0])])
+        next(opinions)
+        pids = checker.pids()
+    assert pids and not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_ends_when_its_parent_is_killed():
+    program = (
+        "from tasks.score.second.child import Child\n"
+        "from tasks.score.second.math_verify import MODULE\n"
+        "child = Child(MODULE)\n"
+        "assert child.ready(60)\n"
+        "print(child.pid, flush=True)\n"
+        f"child.ask(['5', {ENDLESS[0]!r}], 60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert parent.stdout
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.05)
+
+
+def test_a_child_that_does_not_start_is_said():
+    child = Child("tasks.score.no_such_module")
+    assert not child.ready(30.0)
+    assert child.ask(["1", "1"], 1.0) is None
+    child.kill()
+    child.release()
+
+
+@pytest.mark.parametrize("workers, limit", [(0, 1.0), (1, 0.0), (1, -1.0)])
+def test_senseless_limits_are_refused(workers, limit):
+    with pytest.raises(ValueError, match="at least one worker"):
+        SecondChecker(workers, limit)
