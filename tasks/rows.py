@@ -23,6 +23,8 @@ VERDICTS = "verdicts.parquet"
 ROW_GROUP = 4096
 
 Row = dict[str, Any]
+# What is JSON and has no form of its own: settings that are hashed, messages over a pipe.
+Json = dict[str, Any]
 
 
 class Status(enum.StrEnum):

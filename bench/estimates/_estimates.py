@@ -9,11 +9,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.paths import ROOT
-
-Json = dict[str, Any]
+from tasks.rows import Json
 
 
 @dataclass(frozen=True)

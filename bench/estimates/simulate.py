@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 from bench._others import Others
-from bench.estimates._estimates import Json, Run, Shape, probe
+from bench.estimates._estimates import Run, Shape, probe
 from bench.estimates._estimates import run as take
+from tasks.rows import Json
 
 # About half a minute of work: several shards of each set, two iterations.
 CHANGES = (

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.estimate.simulation.costs import EngineParts, Json, Parts, ScoreParts, TrainParts
+from flows.estimate.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
 from tasks.errors import UserError
+from tasks.rows import Json
 
 TABLE = Path(__file__).with_name("published.json")
 # Share of the memory bandwidth that reading weights reaches in practice.

@@ -17,7 +17,8 @@ from flows.config.rest_em import RestEmConfig, load_config
 from tasks.decoding.request import Completion, Completions, Progress, Sampling
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
-from tasks.store.store import ArtifactRef, Json
+from tasks.rows import Json
+from tasks.store.store import ArtifactRef
 
 # Shares of 100 completions: the problem's own worked solution, else one of another problem.
 RIGHT = 40

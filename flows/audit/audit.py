@@ -24,7 +24,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flows.audit.estimate import (
     How,
@@ -39,9 +38,9 @@ from flows.audit.estimate import (
 from flows.audit.labels import Labels, check_out, read_labels, write_lines
 from flows.audit.sample import Drawn, Stratum, draw
 from tasks.errors import UserError
+from tasks.rows import Json
 from tasks.score.second.math_verify import LIMIT_SECONDS, NAME, Opinion, SecondChecker
 
-Json = dict[str, Any]
 # Enough pairs that a rate of 1% has an interval of about a point; minutes of work.
 PAIRS = 2000
 RESAMPLES = 2000

@@ -23,8 +23,8 @@ from flows.audit.tables import (
 from flows.report.page import Page, plain, render_page
 from flows.report.part import Part, tile
 from flows.report.values import as_interval, between, percent, scrub
+from tasks.rows import Json
 
-Json = dict[str, Any]
 # Kinds of disagreement on the page, and those shown with a whole text; the file of --out has all.
 KINDS = 200
 TEXTS = 25

@@ -15,16 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from flows.runs.journal import read_journal
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import Row, Status, read_rows
+from tasks.rows import Json, Row, Status, read_rows
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
-
-Json = dict[str, Any]
 
 
 class Stratum(StrEnum):

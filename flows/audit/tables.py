@@ -7,8 +7,8 @@ from typing import Any
 from flows.audit.sample import Stratum
 from flows.report.tables import plain_table
 from flows.report.values import as_interval, between, by_size, clean, percent
+from tasks.rows import Json
 
-Json = dict[str, Any]
 # Kinds of disagreement on the console; the page has more.
 SHOWN = 8
 # A cell of the console's tables is cut here.

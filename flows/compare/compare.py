@@ -30,9 +30,8 @@ from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, square_and_add
 from tasks.evaluate.metrics import scores
 from tasks.evaluate.paired import differences
-from tasks.rows import Row
+from tasks.rows import Json, Row
 from tasks.settings import MeasureSettings
-from tasks.store.store import Json
 
 # Settings of the evaluation that change what pass@k and votes are made of.
 _DRAWN = ("temperature", "top_p")

@@ -18,7 +18,6 @@ from flows.report.page import Page, render_page
 from flows.report.paired import changed, p_value
 from flows.report.part import GREY, Part, charts, tile
 from flows.report.values import (
-    Json,
     as_interval,
     between,
     metric,
@@ -30,6 +29,7 @@ from flows.report.values import (
     scrub,
     short,
 )
+from tasks.rows import Json
 
 
 def render(found: Json) -> str:

@@ -20,8 +20,8 @@ from tasks.dag.runtime import open_store
 from tasks.errors import UserError
 from tasks.evaluate.metrics import Groups
 from tasks.problems.step import load_splits
-from tasks.rows import Row, read_rows
-from tasks.store.store import ArtifactRef, Json, Store
+from tasks.rows import Json, Row, read_rows
+from tasks.store.store import ArtifactRef, Store
 
 TRANSFER = "transfer:"
 

@@ -8,8 +8,8 @@ from flows.evaluate.tables import cell, difference
 from flows.report.paired import BINS, TESTED, bins, tested
 from flows.report.tables import metric_order, plain_table
 from flows.report.values import percent
+from tasks.rows import Json
 
-Json = dict[str, Any]
 Table = tuple[list[str], list[list[str]]]
 # What a policy took, with the digits after the point of each.
 _COSTS = (

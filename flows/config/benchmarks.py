@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.rows import Json
 from tasks.settings import CODE_SETS, BenchmarkName, DataSet
-from tasks.store.store import Json
 
 # One word for both ways of asking, as the paper reports them.
 GROUPS: dict[str, list[BenchmarkName]] = {"bbh": ["bbh-cot", "bbh-direct"]}

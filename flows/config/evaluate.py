@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from flows.config.benchmarks import BENCHMARKS, GROUPS
 from flows.config.read import change, parse, read_toml
 from tasks.paths import CONFIGS
+from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import BenchmarkName, ExecutionSettings, MeasureSettings, Resources
-from tasks.store.store import Json, digest_of
+from tasks.store.store import digest_of
 
 EVALUATIONS = CONFIGS / "evaluate"
 

@@ -14,6 +14,7 @@ from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import change, parse, read_toml
 from tasks.finetune.objectives import IMPROVERS
 from tasks.paths import CONFIGS
+from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
     CODE_SETS,
@@ -27,7 +28,7 @@ from tasks.settings import (
     SamplingSettings,
     Section,
 )
-from tasks.store.store import Json, digest_of
+from tasks.store.store import digest_of
 
 
 class RestEmConfig(BaseModel):

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.history import of_runs
-from flows.estimate.simulation.costs import Json, Parts
+from flows.estimate.simulation.costs import Parts
 from flows.estimate.simulation.jobs import Shard, Stage, jobs_of
 from flows.estimate.simulation.simulate import Result, Servers, simulate
 from flows.estimate.stages import Planned, expected_rows, shard_of, stages_of, training_of
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
+from tasks.rows import Json
 from tasks.store.store import digest_of
 
 # The mean over so many draws of completion lengths; each is a whole run simulated.

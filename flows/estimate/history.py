@@ -16,11 +16,11 @@ from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.simulation.batching import shard_seconds
-from flows.estimate.simulation.costs import Json, Parts, TrainParts
+from flows.estimate.simulation.costs import Parts, TrainParts
 from flows.estimate.simulation.fit import Measured, fit_engine, fit_score
 from tasks.dag.runtime import home, open_store
 from tasks.generate.step import FILE
-from tasks.rows import read_rows
+from tasks.rows import Json, read_rows
 from tasks.store.store import ArtifactRef, Damage, Store
 
 

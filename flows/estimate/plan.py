@@ -17,8 +17,9 @@ from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
+from tasks.rows import Json
 from tasks.settings import SamplingSettings
-from tasks.store.store import ArtifactRef, Json, Store
+from tasks.store.store import ArtifactRef, Store
 
 PENDING = "pending"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tasks.evaluate.intervals import interval
 from tasks.evaluate.metrics import scores
 from tasks.problems.bbh import task_of
-from tasks.store.store import Json
+from tasks.rows import Json
 
 if TYPE_CHECKING:
     from flows.evaluate.results import Result

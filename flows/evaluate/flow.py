@@ -32,9 +32,10 @@ from flows.runs.policies import is_source, policy_of, spelled_out
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
+from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.settings import BenchmarkName, ModelSettings
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 FLOW = "evaluate"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.evaluate.intervals import interval
-from tasks.store.store import Json
+from tasks.rows import Json
 
 if TYPE_CHECKING:
     from flows.evaluate.results import Result

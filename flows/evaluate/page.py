@@ -12,17 +12,8 @@ from flows.report.charts import Labels, Point, Series, bar_chart, line_chart
 from flows.report.page import Page, picture, plain, render_page
 from flows.report.paired import BINS, TESTED, bins, changed, tested
 from flows.report.part import GREY, Part, charts, tile
-from flows.report.values import (
-    Json,
-    as_interval,
-    between,
-    flat,
-    number,
-    percent,
-    point,
-    points,
-    scrub,
-)
+from flows.report.values import as_interval, between, flat, number, percent, point, points, scrub
+from tasks.rows import Json
 
 
 def render(results: Json) -> str:

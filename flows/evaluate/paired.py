@@ -14,9 +14,8 @@ from flows.report.values import as_interval, shown_reference
 from tasks.evaluate.metrics import Groups, sampled_scores, scores
 from tasks.evaluate.paired import differences, difficulty_bins, holm, mcnemar
 from tasks.evaluate.solved_and_lost import solved_and_lost
-from tasks.rows import Row
+from tasks.rows import Json, Row
 from tasks.settings import MeasureSettings
-from tasks.store.store import Json
 
 # Intervals are a property of the samples, so equal samples have equal intervals.
 SEED = 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.orchestrator.shards import Shards
-from tasks.rows import Row
+from tasks.rows import Json, Row
 from tasks.settings import BenchmarkName
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 
 @dataclass

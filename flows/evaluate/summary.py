@@ -19,9 +19,9 @@ from flows.orchestrator.shards import Shards
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.problems.step import load_splits
-from tasks.rows import SAMPLE, VERDICT, Row, read_rows, write_rows
+from tasks.rows import SAMPLE, VERDICT, Json, Row, read_rows, write_rows
 from tasks.settings import BenchmarkName
-from tasks.store.store import ArtifactRef, Draft, Json, Store
+from tasks.store.store import ArtifactRef, Draft, Store
 
 # A row is a sample with its verdict, and what it was drawn for.
 EVALUATED = pa.schema(

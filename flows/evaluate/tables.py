@@ -17,8 +17,7 @@ from typing import Any
 
 from flows.report.tables import metric_order, plain_table
 from flows.report.values import as_interval, between, percent, points
-
-Json = dict[str, Any]
+from tasks.rows import Json
 
 
 def policy_name(results: Json, number: int) -> str:

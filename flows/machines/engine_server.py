@@ -34,8 +34,9 @@ from tasks.generate.engine import vllm_variables
 from tasks.generate.vllm_engine import ENVIRONMENT
 from tasks.generate.vllm_environment import python_of
 from tasks.paths import GUARD
+from tasks.rows import Json
 from tasks.settings import Resources
-from tasks.store.store import ArtifactRef, Damage, Json
+from tasks.store.store import ArtifactRef, Damage
 
 # vLLM's own command looks for a package of its name, which the CPU build has not.
 MODULE = "vllm.entrypoints.openai.api_server"

@@ -10,8 +10,9 @@ from typing import Any
 from tasks.dag.runtime import Progress, Runtime, home
 from tasks.errors import UserError
 from tasks.processes.child import close_nursery, nursery, preload
+from tasks.rows import Json
 from tasks.settings import Resources
-from tasks.store.store import ArtifactRef, Json, Store
+from tasks.store.store import ArtifactRef, Store
 
 # Imported once by the process that engines and trainers are forked from.
 PRELOAD = ["tasks.preload"]

@@ -25,8 +25,9 @@ from prefect import State, Task
 from flows.machines.ray_worker import Hand, Sent
 from tasks.dag.step import Call
 from tasks.errors import StepError, UserError
+from tasks.rows import Json
 from tasks.settings import Resources
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 # Shards that an engine has at once (flows/orchestrator/pipeline.py says why).
 IN_FLIGHT = 2

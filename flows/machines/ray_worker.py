@@ -14,8 +14,9 @@ from typing import Any
 
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, perform
+from tasks.rows import Json
 from tasks.settings import Resources
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 _services: dict[str, Any] = {}
 _said: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from prefect.events import emit_event
 
-from tasks.store.store import Json
+from tasks.rows import Json
 
 EVENT = "restem.accuracy.fell"
 

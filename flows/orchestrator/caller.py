@@ -7,8 +7,9 @@ from typing import Protocol
 
 from flows.orchestrator.pipeline import Chain
 from tasks.dag.step import Call
+from tasks.rows import Json
 from tasks.settings import SamplingSettings
-from tasks.store.store import ArtifactRef, Json, Store
+from tasks.store.store import ArtifactRef, Store
 
 
 class Caller(Protocol):

@@ -12,8 +12,9 @@ from flows.machines.local import Services
 from flows.orchestrator.pipeline import Ask, Chain, in_turn, lanes_of
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
+from tasks.rows import Json
 from tasks.settings import SamplingSettings
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 
 class DirectCaller:

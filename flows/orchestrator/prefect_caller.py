@@ -26,8 +26,9 @@ from tasks import metering as costs
 from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
 from tasks.dag.runtime import Runtime, home
 from tasks.dag.step import Call, Elsewhere, find
+from tasks.rows import Json
 from tasks.settings import SamplingSettings
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 
 class PrefectCaller:

@@ -17,8 +17,8 @@ from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from pydantic import Field
 
+from tasks.rows import Json
 from tasks.settings import SamplingSettings
-from tasks.store.store import Json
 
 FILE = "reviews.json"
 # A person may be away for a weekend and a week; then Prefect ends the run, and Retry asks again.

@@ -22,10 +22,10 @@ from tasks.dag.step import Call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, blocks
 from tasks.prompts import PromptTemplate, load_template
-from tasks.rows import VERDICTS, Row, read_rows
+from tasks.rows import VERDICTS, Json, Row, read_rows
 from tasks.score.step import CHECKERS, sandbox_settings, score_call
 from tasks.settings import ExecutionSettings, Resources
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 
 class Sampler:

@@ -19,8 +19,8 @@ from flows.runs.journal import Journal, sole
 from flows.server.cancel import watch
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
+from tasks.rows import Json
 from tasks.settings import Resources
-from tasks.store.store import Json
 
 # The loggers of Prefect's engines, which would write a traceback for every exception.
 for _name in ("prefect.flow_runs", "prefect.task_runs"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tasks.store.store import ArtifactRef, Json
+from tasks.rows import Json
+from tasks.store.store import ArtifactRef
 
 GREEDY: Json = {"temperature": 0.0, "top_k": 0, "top_p": 1.0}
 Scored = tuple[ArtifactRef, ArtifactRef]  # samples and their verdicts

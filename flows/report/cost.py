@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tasks.metering import NAMES
+from tasks.rows import Json
 
-Json = dict[str, Any]
 # What makes training rows of a policy: the E-step.
 E_STEP = ("generate draw", "score draw", "select")
 _TITLES = {

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.report.part import Part
-from flows.report.values import Json, clean
+from flows.report.values import clean
+from tasks.rows import Json
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.report.values import Json, as_interval, between, percent, points
+from flows.report.values import as_interval, between, percent, points
+from tasks.rows import Json
 
 TESTED = ("greedy, points", "newly solved", "newly lost", "p", "p, Holm", "")
 BINS = ("base solves, of its samples", "problems", "base", "policy", "difference, points")

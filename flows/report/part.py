@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from flows.report.values import (
-    Json,
-)
+from tasks.rows import Json
 
 NOT_MEASURED = "Nothing of this was measured in this run."
 GREY = 6

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-Json = dict[str, Any]
+from tasks.rows import Json
+
 # The order of metrics in tables; pass@k and maj@k follow by their k.
 ORDER = ("greedy", "train", "gap", "validation")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from flows.report.charts import Point
 from tasks.evaluate.intervals import Interval
+from tasks.rows import Json
 
-Json = dict[str, Any]
 # Longer model texts are cut: a page of a hundred of them stays under a megabyte.
 _LONGEST_TEXT = 4000
 

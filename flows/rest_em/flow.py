@@ -21,7 +21,7 @@ from flows.orchestrator.session import session
 from flows.report.tables import results_table
 from flows.rest_em.loop import Loop
 from flows.rest_em.summary import report_call
-from tasks.store.store import Json
+from tasks.rows import Json
 
 FLOW = "rest-em"
 AWAITS = "AwaitsReview"

@@ -23,8 +23,9 @@ from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import load_template
+from tasks.rows import Json
 from tasks.score.group_step import group_call
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 
 @dataclass

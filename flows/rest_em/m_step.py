@@ -20,9 +20,10 @@ from flows.orchestrator.shards import Shards
 from tasks.dag.step import Call
 from tasks.finetune.objectives import IMPROVERS
 from tasks.finetune.step import finetune_call
+from tasks.rows import Json
 from tasks.select.step import pairs_call, select_call
 from tasks.settings import FilterSettings
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 
 @dataclass

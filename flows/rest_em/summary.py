@@ -20,9 +20,9 @@ from tasks.evaluate.paired import difficulty_bins, mcnemar
 from tasks.evaluate.solved_and_lost import solved_and_lost
 from tasks.metering import NAMES
 from tasks.problems.step import load_splits
-from tasks.rows import read_rows
+from tasks.rows import Json, read_rows
 from tasks.settings import EvaluationSettings
-from tasks.store.store import ArtifactRef, Draft, Json, Store
+from tasks.store.store import ArtifactRef, Draft, Store
 
 
 def report_call(config: RestEmConfig, outcome: Outcome) -> Call:

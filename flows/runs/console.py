@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console as Rich
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from flows.report.tables import Json
 from flows.runs.progress import ProgressArtifacts
+from tasks.rows import Json
 
 
 class Console:

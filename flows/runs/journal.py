@@ -18,10 +18,10 @@ from typing import Any
 
 from tasks.dag.runtime import home
 from tasks.errors import UserError
+from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
 
-Json = dict[str, Any]
 ESTIMATE = "estimate.json"
 LOCK = "lock"
 

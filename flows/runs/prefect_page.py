@@ -21,7 +21,7 @@ from prefect.artifacts import (
 )
 
 from flows.report.tables import metric_cell, metric_order
-from tasks.store.store import Json
+from tasks.rows import Json
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 2.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
@@ -11,9 +10,8 @@ from flows.runs.journal import lookup, read_journal
 from flows.runs.journal import read as read_estimate
 from tasks.dag.runtime import home, open_store
 from tasks.errors import UserError
+from tasks.rows import Json
 from tasks.store.store import ArtifactRef, Store
-
-Json = dict[str, Any]
 
 
 def status(run: str) -> Json:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from flows.runs.journal import at_work, find_run, reached
 from tasks.dag.runtime import home, open_store
 from tasks.errors import UserError
+from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import Damage, Store
-
-Json = dict[str, Any]
 
 
 def listing(address: str = "") -> list[Json]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flows.runs.journal import read_journal
-from flows.runs.status import Json, need_artifact, store_of
+from flows.runs.status import need_artifact, store_of
 from tasks.errors import UserError
-from tasks.rows import Row, read_rows, text_digest
+from tasks.rows import Json, Row, read_rows, text_digest
 from tasks.store.store import ArtifactRef, Store
 
 # What a trace shows of a training row; a pair has the rejected sample too.

@@ -14,8 +14,9 @@ from flows.config.rest_em import RestEmConfig, load_config
 from flows.study import named
 from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
+from tasks.rows import Json
 from tasks.settings import CODE_SETS, Resources
-from tasks.store.store import Json, digest_of
+from tasks.store.store import digest_of
 
 ALL = "all"
 

@@ -27,7 +27,8 @@ from flows.study.design import Study
 from flows.study.page import Finished, overview, page, words
 from flows.study.sharing import Account, SharedCaller
 from flows.study.summary import FILE, results_of, study_call
-from tasks.store.store import ArtifactRef, Json
+from tasks.rows import Json
+from tasks.store.store import ArtifactRef
 
 FLOW = "study"
 # What a study leaves beside its page, for the gallery.

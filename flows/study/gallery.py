@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from flows.study.results import Json
+from tasks.rows import Json
 
 HEAD = """# Studies
 

@@ -13,8 +13,9 @@ from flows.study.claims import Judged, judge
 from flows.study.config import StudyConfig
 from flows.study.design import Arm, Study
 from flows.study.quantities import gain, of
-from flows.study.results import Json, Results
+from flows.study.results import Results
 from flows.study.sharing import Account
+from tasks.rows import Json
 
 CLAIMS = ["the paper", "here", "result"]
 # Columns of the table of numbers: metrics of an arm's last policy.

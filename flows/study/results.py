@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.over_seeds import over_seeds
+from tasks.rows import Json
 
 # A quantity of one seed, or None where it was not measured.
 Quantity = Callable[["Results", int], float | None]
 
-Json = dict[str, Any]
 # Other tasks that ask for what the base policy could do before: no transfer, but perhaps a loss.
 OLDER_SKILLS = {"synthetic_sums"}
 

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from flows.orchestrator.pipeline import Ask, Chain
 from flows.orchestrator.prefect_caller import PrefectCaller
 from tasks.dag.step import Call
+from tasks.rows import Json
 from tasks.settings import SamplingSettings
-from tasks.store.store import ArtifactRef, Json
+from tasks.store.store import ArtifactRef
 
 SAMPLES = "samples"  # kind of the artifacts that hold samples
 

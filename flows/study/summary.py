@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from flows.study.results import Json, Results
+from flows.study.results import Results
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.rows import Json
 from tasks.store.store import ArtifactRef, Draft
 
 FILE = "results.json"

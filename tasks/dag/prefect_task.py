@@ -23,7 +23,8 @@ from prefect.futures import PrefectFuture
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Step, perform
-from tasks.store.store import ArtifactRef, Json
+from tasks.rows import Json
+from tasks.store.store import ArtifactRef
 
 
 @dataclass

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tasks.rows import Json
 from tasks.settings import Resources
-from tasks.store.store import ArtifactRef, Json, Store
+from tasks.store.store import ArtifactRef, Store
 
 Progress = Callable[[str, int, int], None]  # label, done, total
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from tasks.dag.runtime import Runtime
 from tasks.metering import metered
-from tasks.store.store import ArtifactRef, Damage, Draft, Json, Store, step_key
+from tasks.rows import Json
+from tasks.store.store import ArtifactRef, Damage, Draft, Store, step_key
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from tasks.dag.step import Call, step
 from tasks.errors import StepError
 from tasks.processes.child import Child
 from tasks.prompts import load_template
-from tasks.rows import Row, read_rows
+from tasks.rows import Json, Row, read_rows
 from tasks.settings import FinetuneSettings
-from tasks.store.store import ArtifactRef, Draft, Json
+from tasks.store.store import ArtifactRef, Draft
 
 TRAINER = "tasks.finetune.trainer:main"
 LAUNCHER = Path(__file__).with_name("launch.py")

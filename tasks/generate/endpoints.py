@@ -30,7 +30,8 @@ import httpx
 
 from tasks.decoding.request import Completion, Completions, Progress, Sampling
 from tasks.errors import StepError, UserError
-from tasks.store.store import ArtifactRef, Json
+from tasks.rows import Json
+from tasks.store.store import ArtifactRef
 
 TOKEN = "RESTEM_ENGINE_TOKEN"
 FIELD = "resources.endpoints"

@@ -12,8 +12,8 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.decoding.request import Sampling
 from tasks.prompts import load_template
-from tasks.rows import SAMPLE, read_rows, sample_seed, text_digest, write_rows
-from tasks.store.store import ArtifactRef, Draft, Json
+from tasks.rows import SAMPLE, Json, read_rows, sample_seed, text_digest, write_rows
+from tasks.store.store import ArtifactRef, Draft
 
 FILE = "samples.parquet"
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from sandbox import TAG
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
-from tasks.rows import TIMING, VERDICT, VERDICTS, Row, read_rows, write_rows
+from tasks.rows import TIMING, VERDICT, VERDICTS, Json, Row, read_rows, write_rows
 from tasks.settings import ExecutionSettings
-from tasks.store.store import ArtifactRef, Draft, Json
+from tasks.store.store import ArtifactRef, Draft
 
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 2

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
-from tasks.rows import PAIR, TRAINING, VERDICTS, read_rows, write_rows
+from tasks.rows import PAIR, TRAINING, VERDICTS, Json, read_rows, write_rows
 from tasks.settings import FilterSettings
-from tasks.store.store import ArtifactRef, Draft, Json
+from tasks.store.store import ArtifactRef, Draft
 
 ROWS = "rows.parquet"
 

@@ -11,8 +11,9 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from tasks.rows import Json
 from tasks.store.locks import alone
-from tasks.store.manifest import Damage, Json, draft_name, place_of, put_in_place, verify
+from tasks.store.manifest import Damage, draft_name, place_of, put_in_place, verify
 from tasks.store.remote import Remote
 
 

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.rows import Json
+
 MANIFEST = "manifest.json"
-Json = dict[str, Any]
 
 
 def canonical(value: Any) -> bytes:

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import fsspec
 
 from tasks.errors import StepError, UserError
+from tasks.rows import Json
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
 # that comes back. More would only delay the word to the person.
@@ -45,7 +46,6 @@ _OWN_MISTAKES = (
     "ClientAuthentication",
 )
 _ETAGS = ("ETag", "etag", "md5Hash")
-Json = dict[str, Any]
 T = TypeVar("T")
 
 

@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import StepError
+from tasks.rows import Json
 from tasks.store.local_copies import Copies
 from tasks.store.locks import POLL_SECONDS, alone, sweep
 from tasks.store.manifest import (
     MANIFEST,
     ArtifactRef,
     Damage,
-    Json,
     canonical,
     describe_all,
     digest_of,

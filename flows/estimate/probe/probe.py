@@ -26,13 +26,14 @@ from flows.estimate.probe.steps import (
     short_finetune,
 )
 from flows.estimate.simulation.batching import shard_seconds
-from flows.estimate.simulation.costs import EngineParts, Json, Parts
+from flows.estimate.simulation.costs import EngineParts, Parts
 from flows.estimate.simulation.fit import Measured, fit_engine, fit_score
 from flows.estimate.simulation.jobs import Shard, Stage, Training, jobs_of
 from flows.estimate.simulation.simulate import Servers, simulate
 from flows.orchestrator.session import session
 from tasks.policy.step import base_call
 from tasks.problems.step import problems_call
+from tasks.rows import Json
 
 FLOW = "probe"
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 
 from flows.config.rest_em import RestEmConfig
-from flows.estimate.simulation.costs import Json
 from flows.estimate.simulation.fit import Measured
 from flows.estimate.simulation.jobs import Shard
 from flows.orchestrator.pipeline import Chain, in_turn
@@ -16,7 +15,7 @@ from flows.orchestrator.shards import Draw, Shards
 from tasks.dag.step import Call
 from tasks.generate.step import FILE
 from tasks.problems.step import load_splits
-from tasks.rows import read_rows
+from tasks.rows import Json, read_rows
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 

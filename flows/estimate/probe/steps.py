@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from flows.estimate.probe.recorder import SEED, Recorder
 from flows.estimate.simulation.batching import shard_seconds
-from flows.estimate.simulation.costs import EngineParts, Json, TrainParts
+from flows.estimate.simulation.costs import EngineParts, TrainParts
 from flows.estimate.simulation.jobs import Shard
 from flows.orchestrator.shards import GREEDY, Shards
 from flows.rest_em.loop import Iteration, Outcome
@@ -23,7 +23,7 @@ from tasks.finetune.step import finetune_call
 from tasks.finetune.trainer import micro_batch
 from tasks.generate.step import FILE
 from tasks.prompts import load_template
-from tasks.rows import PAIR, TRAINING, VERDICTS, Row, read_rows, write_rows
+from tasks.rows import PAIR, TRAINING, VERDICTS, Json, Row, read_rows, write_rows
 from tasks.score.group_step import group_call
 from tasks.select.step import select_call
 from tasks.store.store import ArtifactRef, Draft, Store

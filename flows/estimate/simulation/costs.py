@@ -7,9 +7,8 @@ from published figures of hardware and models (bench/gpus/_cluster.py). All time
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
-Json = dict[str, Any]
+from tasks.rows import Json
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flows.estimate.simulation.batching import active_rows
-from flows.estimate.simulation.costs import EngineParts, Json, ScoreParts
+from flows.estimate.simulation.costs import EngineParts, ScoreParts
+from tasks.rows import Json
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from flows.report.charts import Labels, Point, Series, bar_chart
 from flows.report.part import GREY
-from flows.report.values import Json, by_size, name, short
+from flows.report.values import by_size, name, short
 from flows.rest_em.page.view import View
+from tasks.rows import Json
 
 # What a bar chart shows of a policy: by level, a share of 1 and its text.
 Shares = dict[str, tuple[float, str]]

@@ -10,7 +10,6 @@ from flows.report.charts import Labels, Series, line_chart
 from flows.report.paired import _change
 from flows.report.part import Part, charts
 from flows.report.values import (
-    Json,
     as_interval,
     between,
     metric,
@@ -23,6 +22,7 @@ from flows.report.values import (
 )
 from flows.rest_em.page.policies import Shares, colour, iteration_ticks, level_bars
 from flows.rest_em.page.view import View
+from tasks.rows import Json
 
 
 def accuracy_chart(view: View, *, standalone: bool = False) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flows.report.part import Part
-from flows.report.values import Json, name, number, percent, short
+from flows.report.values import name, number, percent, short
 from flows.rest_em.page.view import View
+from tasks.rows import Json
 
 # Where nothing else happens, the accuracy says it already.
 _PLAIN = {"correct", "wrong_answer", "no_answer"}

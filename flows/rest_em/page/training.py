@@ -7,18 +7,10 @@ from collections.abc import Iterable
 from flows.report.charts import Labels, Point, Series, line_chart, nice_ticks, stacked_bars
 from flows.report.cost import each_rows
 from flows.report.part import Part, charts
-from flows.report.values import (
-    Json,
-    acceptance,
-    duration,
-    flat,
-    name,
-    number,
-    percent,
-    short,
-)
+from flows.report.values import acceptance, duration, flat, name, number, percent, short
 from flows.rest_em.page.policies import Shares, colour, level_bars
 from flows.rest_em.page.view import View
+from tasks.rows import Json
 
 # Loss curves of thousands of steps are averaged to so many points.
 _CURVE = 160

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flows.report.part import tile
 from flows.report.values import (
-    Json,
     acceptance,
     as_interval,
     between,
@@ -20,6 +19,7 @@ from flows.report.values import (
     scrub,
 )
 from tasks.evaluate.intervals import Interval, square_and_add
+from tasks.rows import Json
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tasks.paths import ROOT
+from tasks.rows import Json
 
 _CHUNK = 1 << 16
-
-Json = dict[str, Any]
 
 
 class Child:

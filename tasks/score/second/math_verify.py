@@ -15,8 +15,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tasks.errors import StepError
+from tasks.rows import Json
 from tasks.score.math.extract.answer import gold_answer
-from tasks.score.second.child import Child, Json
+from tasks.score.second.child import Child
 
 NAME = "math-verify"
 MODULE = "tasks.score.second.worker"

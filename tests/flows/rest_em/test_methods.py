@@ -24,9 +24,9 @@ from sandbox.pool import NoEngine, connect
 from tasks.errors import UserError
 from tasks.paths import CONFIGS
 from tasks.problems.synthetic_code import load_split
-from tasks.rows import read_rows
+from tasks.rows import Json, read_rows
 from tasks.settings import Section
-from tasks.store.store import ArtifactRef, Json, Store
+from tasks.store.store import ArtifactRef, Store
 
 ROOT = CONFIGS.parent
 # Runs in this process and with one thread, so that busy neighbours cost little.
