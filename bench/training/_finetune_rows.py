@@ -54,18 +54,18 @@ def make_rows(count: int) -> tuple[list[Row], str]:
     return rows, origin
 
 
-def save_start(rows: list[Row], folder: Path, *, seed: int = 0) -> None:
-    """A small Llama (1.3 million parameters) with a tokenizer made from the rows."""
+def save_start(rows: list[Row], folder: Path, *, seed: int = 0, large: bool = False) -> None:
+    """A Llama of 1.3 million parameters, or 0.3 billion, with a tokenizer made from the rows."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=128,
-        intermediate_size=344,
-        num_hidden_layers=4,
-        num_attention_heads=4,
+        hidden_size=1024 if large else 128,
+        intermediate_size=2816 if large else 344,
+        num_hidden_layers=24 if large else 4,
+        num_attention_heads=16 if large else 4,
         max_position_embeddings=4096,
         bos_token_id=1,
         eos_token_id=2,
