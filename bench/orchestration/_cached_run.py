@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.config.rest_em import RestEmConfig, load_config
+from flows.server.access import authorization, secret_for
 from tasks.decoding.request import Completion, Completions, Progress, Sampling
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
@@ -149,7 +150,9 @@ def _settled(address: str, flow_run: str) -> int:
     before = -1
     while True:
         request = urllib.request.Request(
-            f"{address}/task_runs/count", body, {"Content-Type": "application/json"}
+            f"{address}/task_runs/count",
+            body,
+            {"Content-Type": "application/json", **authorization(secret_for(address))},
         )
         with urllib.request.urlopen(request) as reply:
             count = json.loads(reply.read())

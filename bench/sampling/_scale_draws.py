@@ -23,6 +23,7 @@ from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Draw, Shards
+from flows.server.access import API, CLIENT
 from tasks.errors import StepError
 from tasks.paths import ROOT
 from tasks.policy.step import base_call
@@ -31,7 +32,6 @@ from tasks.problems.step import load_splits, problems_call
 # Before each answer: what else a run prints is for people.
 MARK = "drawn "
 FLOW, STRAIGHT = "flow", "straight"
-API = "PREFECT_API_URL"
 # Loads the policy and starts everything.
 WARM_SAMPLES = 8
 
@@ -62,7 +62,11 @@ class Draws:
             cores: On which it and what it starts may run.
         """
         # Where Prefect keeps its files is this home's own affair; the server is everybody's.
-        kept = {k: v for k, v in os.environ.items() if k == API or not k.startswith("PREFECT_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in (API, CLIENT) or not name.startswith("PREFECT_")
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.sampling._scale_draws", way, *changes],
             cwd=ROOT,

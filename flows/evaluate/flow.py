@@ -22,7 +22,7 @@ from flows.config.evaluate import EvaluateConfig
 from flows.evaluate.results import Evaluated
 from flows.evaluate.summary import results_call
 from flows.evaluate.tables import results_table
-from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.review import deployed
 from flows.orchestrator.sampler import Sampler
@@ -153,6 +153,7 @@ def evaluate(config: EvaluateConfig) -> Json:
     """Measure a policy on benchmarks and return where the report and the results are."""
     if deployed():
         check_places(config.places)
+        check_addresses(config.addresses)
     config = resolved(config)
     with session(
         config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW

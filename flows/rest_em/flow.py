@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.review import AwaitsReview, deployed
 from flows.orchestrator.session import session
 from flows.report.tables import results_table
@@ -32,6 +32,7 @@ def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
     if deployed():
         check_places(config.places)
+        check_addresses(config.addresses)
     if config.fresh_seed:
         config = config.seeded(str(flow_run.id))
         _rename(config.run_id)

@@ -16,7 +16,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.review import deployed
 from flows.orchestrator.session import session
@@ -40,6 +40,7 @@ def study(config: StudyConfig) -> Json:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():
         check_places(config.places)
+        check_addresses(config.addresses)
     with session(
         config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW, brief=True
     ) as caller:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bench.recovery.resume import SMALL
+from flows.server.access import CLIENT
 from tasks.paths import ROOT
 
 
@@ -59,7 +60,14 @@ class Restem:
             "PYTHONPATH": str(self.root),
             "RESTEM_HOME": str(self.home),
             "PREFECT_API_URL": self.api,
+            **{name: os.environ[name] for name in (CLIENT,) if name in os.environ},
         }
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        """User and password of the server."""
+        user, _, password = os.environ[CLIENT].partition(":")
+        return user, password
 
 
 @pytest.fixture(scope="session")
