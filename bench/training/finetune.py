@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.training._finetune_rows import SEED, make_rows, save_start
 from tasks.rows import TRAINING, Row, write_rows
@@ -40,6 +40,9 @@ UNPACKED_TRIALS = (8, 16, 32)
 TRIAL_STEPS = 2
 # By device: float32, and bfloat16 passes.
 LOSS_LIMIT = {"cpu": 1e-5, "cuda": 5e-2}
+
+
+Device = Literal["cpu", "cuda"]
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Way:
 
 
 def run(
-    rows: int | str = 256, rounds: int | str = 5, threads: int | str = 0, device: str = "cpu"
+    rows: int | str = 256, rounds: int | str = 5, threads: int | str = 0, device: Device = "cpu"
 ) -> float:
     """Print the speeds of each turn, the loss's difference and the median ratios.
 
@@ -113,7 +116,7 @@ def _median(ones: list[float], others: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ones, others, strict=True))
 
 
-def _job(place: Path, threads: int, device: str) -> dict[str, Any]:
+def _job(place: Path, threads: int, device: Device) -> dict[str, Any]:
     settings = FinetuneSettings(
         max_length=MAX_LENGTH, batch_size=BATCH, learning_rate=LEARNING_RATE, epochs=1, checks=0
     )

@@ -22,9 +22,9 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+from flows.server import open_page
 from flows.server.access import SERVER, shows
 from flows.server.hosts import Names, names
-from flows.server.local import open_page
 from flows.server.open_page import Receive, Scope, Send
 from tasks.errors import UserError
 

@@ -23,8 +23,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from flows.server import access
 from flows.server.address import folder as station_folder
-from flows.server.local import access
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT

@@ -15,7 +15,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from flows.server.local import access
+from flows.server import access
 from tasks.errors import UserError
 
 HEARTBEAT_SECONDS = 30

@@ -26,9 +26,9 @@ import threading
 import time
 from types import FrameType
 
+from flows.server import access
 from flows.server.address import Note, folder, started, write_note
 from flows.server.api import Api
-from flows.server.local import access
 from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.paths import ROOT

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from flows.server.local import access
+from flows.server import access
 from tests.browser.conftest import FLAGS, LOAD_MS, SIZE, UI_MS
 from tests.flows.station.conftest import TINY, Station, free_port
 

@@ -22,9 +22,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from flows.server import access
 from flows.server.address import write_note
 from flows.server.api import Api, ApiError
-from flows.server.local import access
 from tasks.errors import UserError
 from tasks.secret import kept_secret, read_secret
 from tests.flows.station.conftest import TINY, Station, free_port, until
