@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
+from tasks.dag.step import Step
 from tasks.paths import ROOT
-
-STEP = re.compile(r'^@step\(\s*"([^"]+)",\s*"[^"]+"(?:,\s*version=(\d+))?,?\s*\)', re.MULTILINE)
 
 
 def steps_of_the_code() -> dict[str, tuple[int, str]]:
     """Version and room of each step."""
-    return {
-        name: (int(version or 1), "/".join(path.relative_to(ROOT).parts[:2]))
-        for package in ("flows", "tasks")
-        for path in (ROOT / package).rglob("*.py")
-        for name, version in STEP.findall(path.read_text())
-    }
+    files = (path for package in ("flows", "tasks") for path in (ROOT / package).rglob("*.py"))
+    names = (
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in files
+        if re.search(r"^@step\(", path.read_text(), re.MULTILINE)
+    )
+    modules = (importlib.import_module(name) for name in names)
+    steps = (one for module in modules for one in vars(module).values() if isinstance(one, Step))
+    return {one.name: (one.version, "/".join(one.fill.__module__.split(".")[:2])) for one in steps}
 
 
 def test_the_table_has_the_version_and_the_room_of_every_step() -> None:
