@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.estimate.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
+from bench.gpus.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
 from tasks.errors import UserError
 from tasks.rows import Json
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from bench.gpus._cluster import RESTART, Cluster, Task
-from flows.estimate.simulation.costs import EngineParts, Parts
-from flows.estimate.simulation.jobs import Durations, Lane, Shard, Stage, Training, jobs_of
-from flows.estimate.simulation.simulate import Result, Servers, simulate
+from bench.gpus.simulation.costs import EngineParts, Parts
+from bench.gpus.simulation.jobs import Durations, Lane, Shard, Stage, Training, jobs_of
+from bench.gpus.simulation.simulate import Result, Servers, simulate
 from tasks.rows import Json
 
 COUNTS = (8, 16, 32, 64, 128, 256, 512)

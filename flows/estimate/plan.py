@@ -24,9 +24,18 @@ from tasks.store.store import ArtifactRef, Store
 PENDING = "pending"
 
 
+@dataclass(frozen=True)
+class PlannedCall:
+    """A call that is not cached; `group` is the step's name in tables."""
+
+    iteration: int
+    group: str
+    call: Call
+
+
 @dataclass
-class Planned:
-    """A group of step calls in an iteration."""
+class PlannedGroup:
+    """How many calls of a group are cached, and how many are to do, in an iteration."""
 
     iteration: int
     step: str
@@ -39,8 +48,8 @@ class PlanCaller:
 
     def __init__(self, store: Store, config: RestEmConfig) -> None:
         self.store = store
-        self.groups: dict[tuple[int, str], Planned] = {}
-        self.to_do: list[tuple[int, str, Call]] = []  # iteration, group, call
+        self.groups: dict[tuple[int, str], PlannedGroup] = {}
+        self.to_do: list[PlannedCall] = []
         self.splits: dict[str, int] = {}  # problems of each
         self.warnings: list[str] = []
         self._runtime = Runtime(
@@ -54,7 +63,7 @@ class PlanCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """The artifact if it is there, else a stand-in for it."""
-        row = self.groups.setdefault((iteration, group), Planned(iteration, group))
+        row = self.groups.setdefault((iteration, group), PlannedGroup(iteration, group))
         ref = None
         if not any(self.pending(given) for given in call.inputs.values()):
             ref = find(call, self.store, self.warn)
@@ -62,7 +71,7 @@ class PlanCaller:
                 ref = perform(call, self._runtime)
         if ref is None:
             row.to_do += 1
-            self.to_do.append((iteration, group, call))
+            self.to_do.append(PlannedCall(iteration, group, call))
             return ArtifactRef(call.step.kind, call.key, PENDING, -1)
         row.cached += 1
         return ref

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import random
 from dataclasses import replace
 
 import pytest
@@ -13,10 +11,9 @@ from hypothesis import strategies as st
 
 from bench.gpus._cluster import TASKS, changed, cluster, completions, table
 from bench.gpus._planning import Way, planned, simulated, stages
-from flows.estimate.simulation.batching import active_rows, shard_seconds, steady_seconds
-from flows.estimate.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
-from flows.estimate.simulation.fit import least_squares
-from flows.estimate.simulation.jobs import (
+from bench.gpus.simulation.batching import active_rows, shard_seconds, steady_seconds
+from bench.gpus.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
+from bench.gpus.simulation.jobs import (
     Job,
     Lane,
     Shard,
@@ -26,10 +23,8 @@ from flows.estimate.simulation.jobs import (
     packed,
     train_seconds,
 )
-from flows.estimate.simulation.simulate import Servers, simulate
-from flows.estimate.stages import expected_rows
+from bench.gpus.simulation.simulate import Servers, simulate
 from tasks.errors import UserError
-from tasks.settings import FilterSettings
 
 ENGINE = EngineParts(slots=4, load=5.0, prompt=0.5, step=1.0, row=0.25)
 PARTS = Parts(
@@ -172,16 +167,6 @@ def test_the_papers_volumes() -> None:
         assert all(stage.generate == stage.score for stage in made)
 
 
-def test_training_rows_expected() -> None:
-    rules = FilterSettings(cap=10)
-    assert expected_rows([1.0], 100, 32, rules) == 1000
-    assert expected_rows([0.0, 1.0], 100, 8, rules) == 400
-    assert expected_rows([0.5], 100, 8, FilterSettings(cap=0)) == 400
-    draw = random.Random(0)
-    mean = sum(min(10, sum(draw.random() < 0.3 for _ in range(32))) for _ in range(20_000)) / 20_000
-    assert expected_rows([0.3], 1000, 32, rules) == pytest.approx(1000 * mean, rel=0.01)
-
-
 def test_training_by_hand() -> None:
     how = Training(epochs=2.0, batch_size=4, max_length=100, packing=True, checks=3)
     parts = replace(PARTS, train=TrainParts(10.0, 0.25, 0.5, 2.0, 1.0, 10.0))
@@ -189,23 +174,6 @@ def test_training_by_hand() -> None:
     assert packed(97, 10.0, how) == 10
     assert train_seconds(parts, how, 97) == pytest.approx(10 + 97 * 0.25 + 24 * 0.5 + 3 * 3.0)
     assert packed(7, 60.0, how) == 7
-
-
-@given(
-    st.lists(st.floats(0.001, 5.0), min_size=3, max_size=3),
-    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 99)), min_size=5, max_size=8, unique=True),
-)
-def test_costs_are_found_again(costs: list[float], sizes: list[tuple[int, int]]) -> None:
-    features = [[1.0, a, b] for a, b in sizes]
-    seconds = [sum(c * f for c, f in zip(costs, row, strict=True)) for row in features]
-    found = least_squares(features, seconds)
-    assert min(found) >= 0.0
-    again = [sum(c * f for c, f in zip(found, row, strict=True)) for row in features]
-    assert again == pytest.approx(seconds, rel=1e-3)
-
-
-def test_parts_survive_json() -> None:
-    assert Parts.from_json(json.loads(json.dumps(PARTS.to_json()))) == PARTS
 
 
 @pytest.mark.parametrize("model", ["7b", "70b", "540b"])

@@ -13,8 +13,8 @@ import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from flows.estimate.simulation.batching import drawn, shard_seconds, steady_seconds
-from flows.estimate.simulation.costs import EngineParts, Parts
+from bench.gpus.simulation.batching import drawn, shard_seconds, steady_seconds
+from bench.gpus.simulation.costs import EngineParts, Parts
 
 # What best-fit packing leaves no room in, where rows are of unlike lengths (tasks/finetune).
 FILL = 0.97
@@ -201,19 +201,16 @@ def jobs_of(
         mine: list[int] = []
         sampled: list[int] = []
         for shard in stage.generate:
-            work, drain = (parts.pace * one for one in durations.of(shard, stage.greedy, draw))
+            work, drain = durations.of(shard, stage.greedy, draw)
             if not sampling:
                 sampling, work = True, work + parts.first
-            job = Job(
-                Lane.ENGINE, work + parts.pace * parts.overhead, number, "generate", stage.iteration
-            )
+            job = Job(Lane.ENGINE, work + parts.overhead, number, "generate", stage.iteration)
             job.drain, job.needs = drain, list(before)
             sampled.append(len(jobs))
             jobs.append(job)
         for place, shard in enumerate(stage.score):
             score = parts.score
             work = score.shard + shard.rows * score.sample / scorers + parts.overhead
-            work *= parts.pace
             if not scoring:
                 scoring, work = True, work + score.start
             own = len(stage.score) == len(sampled)

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flows.estimate.simulation.jobs import Job, Lane
+from bench.gpus.simulation.jobs import Job, Lane
 
 FAST = (Lane.ENGINE, Lane.SCORER)
 
@@ -233,7 +233,7 @@ def simulate(jobs: Sequence[Job], servers: Servers, seed: int = 0) -> Result:
     """Work through the jobs.
 
     Args:
-        jobs: In the order in which they are asked for (flows/estimate/simulation/jobs.py).
+        jobs: In the order in which they are asked for (bench/gpus/simulation/jobs.py).
         servers: Who works.
         seed: Of failures and speeds.
     """

@@ -1,0 +1,233 @@
+"""From the journal of a run, or of a probe, to costs.
+
+A journal says when each step ended. So a stage took from the end of the one before it to its own
+end, with all that is around its steps (Prefect, the cache, waiting) and with its shards side by
+side as they were. Of a set of shards the time of sampling is taken so, and of scoring the time of
+each shard, for scoring goes on beside sampling. Only stages that did their own work are counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts, single_name
+from flows.estimate.fit import least_squares, linear
+from tasks.generate.step import FILE
+from tasks.rows import VERDICTS, Json, read_rows
+from tasks.settings import FilterSettings
+from tasks.store.store import ArtifactRef, Store
+
+# Fewer sets of shards cannot tell apart what loading, a shard and a sample cost.
+LEAST_SETS = 3
+
+
+@dataclass
+class JournalStage:
+    """A set of shards, or a step without shards, as a journal tells it.
+
+    Attributes:
+        iteration: Of the policy.
+        name: Without `generate` and `score`.
+        seconds: From the end of the stage before it; of a set until all of it is sampled.
+        loads: Whether its policy was loaded for it.
+        before: Samples of the sets before a step without shards.
+        generate: Lines of the shards that were sampled.
+        score: Lines of those that were scored.
+        line: The line of a step without shards.
+    """
+
+    iteration: int
+    name: str
+    seconds: float = 0.0
+    loads: bool = False
+    before: int = 0
+    generate: list[Json] = field(default_factory=list)
+    score: list[Json] = field(default_factory=list)
+    line: Json | None = None
+
+    @property
+    def samples(self) -> int:
+        """Samples that were drawn."""
+        return sum(line["rows"] for line in self.generate)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing of it was there before."""
+        lines = [self.line] if self.line else [*self.generate, *self.score]
+        return all(line["state"] == "Completed" for line in lines)
+
+
+def stages_of_journal(lines: Sequence[Json]) -> list[JournalStage]:
+    """Stages of a journal, in their order."""
+    found: list[JournalStage] = []
+    sets: dict[tuple[int, str], JournalStage] = {}
+    end, before, policy = 0.0, 0, -1
+
+    def close() -> None:
+        nonlocal end, before, policy
+        for one in sets.values():
+            if one.generate:
+                sampled = max(line["ended"] for line in one.generate)
+                one.seconds = max(0.0, sampled - end)
+                end = max(end, sampled)
+                if any(line["state"] == "Completed" for line in one.generate):
+                    one.loads, policy = one.iteration != policy, one.iteration
+        if sets:
+            before = sum(one.samples for one in sets.values())
+            scored = [line["ended"] for one in sets.values() for line in one.score]
+            end = max([end, *scored])
+        found.extend(sets.values())
+        sets.clear()
+
+    for line in lines:
+        end = end or line["ended"] - line["took"]
+        step, _, name = line["step"].partition(" ")
+        if step in ("generate", "score"):
+            key = line["iteration"], name
+            one = sets.setdefault(key, JournalStage(*key))
+            (one.generate if step == "generate" else one.score).append(line)
+            continue
+        close()
+        taken = max(0.0, line["ended"] - end)
+        single = JournalStage(line["iteration"], line["step"], taken, before=before, line=line)
+        found.append(single)
+        end = line["ended"]
+    close()
+    return found
+
+
+def costs_of_journal(lines: Sequence[Json], store: Store, rules: FilterSettings) -> Costs | None:
+    """What the steps of a journal cost; None where it did too little work of its own.
+
+    Args:
+        lines: Of `steps.jsonl`.
+        store: With the artifacts of the run.
+        rules: Which samples a run trains on.
+
+    Raises:
+        Damage: the store does not have an artifact any more.
+    """
+    stages = stages_of_journal(lines)
+    fresh = [stage for stage in stages if stage.fresh]
+    sets = [stage for stage in fresh if stage.generate]
+    trained = [stage for stage in fresh if stage.line and stage.name == "finetune"]
+    scored = [line for stage in fresh for line in stage.score]
+    if len(sets) < LEAST_SETS or not scored or not trained:
+        return None
+    single: dict[str, list[tuple[float, float]]] = {}
+    for stage in fresh:
+        if stage.line:
+            points = single.setdefault(single_name(stage.name), [])
+            points.append((stage.before, stage.seconds))
+    return Costs(
+        sampling=_sampling(sets, store),
+        # The checkers start in the first shard.
+        scoring=linear([(line["rows"], line["took"]) for line in scored[1:] or scored]),
+        training=_training(trained, stages, store),
+        single={name: linear(points) for name, points in single.items() if name != "finetune"},
+        keep=tuple(_kept_shares(stages, store, rules)),
+    )
+
+
+def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
+    greedy = [_is_greedy(stage, store) for stage in sets]
+    features = [
+        [
+            float(stage.loads),
+            len(stage.generate),
+            stage.samples if plain else 0,
+            0 if plain else stage.samples,
+        ]
+        for stage, plain in zip(sets, greedy, strict=True)
+    ]
+    # What is there once in a run is in the first set.
+    costs = least_squares(features[1:], [stage.seconds for stage in sets[1:]])
+    predicted = sum(cost * count for cost, count in zip(costs, features[0], strict=True))
+    load, shard, *rates = costs
+    tokens = []
+    for kind in (True, False):
+        alike = [s for s, plain in zip(sets, greedy, strict=True) if plain is kind] or sets
+        drawn = sum(line["tokens"] for stage in alike for line in stage.generate)
+        tokens.append(drawn / max(1, sum(stage.samples for stage in alike)))
+    if all(greedy) or not any(greedy):  # one kind stands for the other
+        rates = [max(rates)] * 2
+    return SamplingCosts(
+        load, shard, *rates, max(0.0, sets[0].seconds - predicted), tokens[0], tokens[1]
+    )
+
+
+def _is_greedy(stage: JournalStage, store: Store) -> bool:
+    made = store.read_manifest(*stage.generate[0]["artifact"].split("/"))["stats"]["provenance"]
+    return made["settings"]["sampling"]["temperature"] == 0.0
+
+
+def _training(
+    trained: list[JournalStage], stages: list[JournalStage], store: Store
+) -> TrainingCosts:
+    """From all fine-tunes: what they did (training.json), and in which seconds (stats)."""
+    asked = [s.samples for s in stages if s.generate and s.name == "validation"]
+    validation = max(asked, default=0)
+    points: list[tuple[float, float]] = []
+    parts: list[TrainingCosts] = []
+    for stage in trained:
+        assert stage.line is not None
+        ref = _ref(stage.line)
+        stats = store.read_manifest(ref.kind, ref.key)["stats"]
+        taken, batch = stats["parts"], stats["provenance"]["settings"]["batch_size"]
+        facts = json.loads((store.path(ref) / "training.json").read_text())
+        epochs = facts["steps"] * min(batch, facts["sequences"]) / max(1, facts["sequences"])
+        checks = max(1, sum("reward" in entry for entry in facts["history"]))
+        saved, validated = taken.get("checkpoints", 0.0), taken.get("validation", 0.0)
+        worked = taken["training"] - saved + taken["packing"]
+        points.append((facts["rows"] * epochs, max(0.0, worked)))
+        parts.append(
+            TrainingCosts(
+                start=max(0.0, stage.seconds - worked - saved - validated),
+                row=0.0,
+                save=saved / checks,
+                validate=validated / checks / max(1, validation),
+                tokens=facts["tokens"] / max(1, facts["rows"]),
+            )
+        )
+    work = linear(points)
+    mean = {
+        name: sum(getattr(one, name) for one in parts) / len(parts)
+        for name in ("start", "save", "validate", "tokens")
+    }
+    # Building the trainer is inside `training`.
+    return TrainingCosts(**mean | {"start": mean["start"] + work.fixed}, row=work.each)
+
+
+def _kept_shares(
+    stages: list[JournalStage], store: Store, rules: FilterSettings
+) -> Iterator[float]:
+    """For each problem drawn for the share of its samples that become rows, but for the cap."""
+    least = min(rules.thresholds, default=rules.min_reward)
+    for stage in stages:
+        if stage.name != "draw":
+            continue
+        samples = {line["label"].partition(" ")[2]: line for line in stage.generate}
+        counts: dict[str, int] = {}
+        kept: dict[str, list[str]] = {}
+        for line in stage.score:
+            drawn = samples[line["label"].partition(" ")[2]]
+            for sample, verdict in zip(
+                read_rows(store.path(_ref(drawn)) / FILE),
+                read_rows(store.path(_ref(line)) / VERDICTS),
+                strict=True,
+            ):
+                name = sample["problem_id"]
+                counts[name] = counts.get(name, 0) + 1
+                cut = rules.finished_only and sample["finish"] == "length"
+                if verdict["reward"] >= least and not cut:
+                    kept.setdefault(name, []).append(" ".join(sample["text"].split()))
+        for name, count in counts.items():
+            texts = kept.get(name, [])
+            yield len(set(texts) if rules.dedup == "exact" else texts) / count
+
+
+def _ref(line: Json) -> ArtifactRef:
+    kind, key = line["artifact"].split("/")
+    return ArtifactRef(kind, key, line["digest"], line["rows"])
