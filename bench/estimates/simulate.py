@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench._others import Others
-from bench.estimates._estimates import Run, Shape, probe
+from bench.estimates._estimates import BenchShape, RunTaken, probe
 from bench.estimates._estimates import run as take
-from bench.gpus.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
-from bench.gpus.simulation.jobs import Shard, Stage, Training, jobs_of
+from bench.gpus.simulation.costs import EngineParts, ScoreParts, SimulatedParts, TrainParts
+from bench.gpus.simulation.jobs import SimulatedShard, SimulatedStage, SimulatedTraining, jobs_of
 from bench.gpus.simulation.simulate import Servers, simulate
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.estimate.costs import Costs, single_name
@@ -43,7 +43,7 @@ STEPS = 1000
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulatedTimes:
     """What the simulation says of a run: seconds of each stage of the estimate."""
 
     stages: dict[tuple[int, str], float]
@@ -58,9 +58,9 @@ def run(rounds: str = "1", *changes: str) -> float:
         changes: `key=value` changes to the configuration.
 
     Returns:
-        Simulated over real time, from the first step to the last.
+        SimulatedTimes over real time, from the first step to the last.
     """
-    shape = Shape("math", "math-demo", (*CHANGES, *changes))
+    shape = BenchShape("math", "math-demo", (*CHANGES, *changes))
     ratios = []
     with tempfile.TemporaryDirectory(prefix="restem-bench-") as home:
         for number in range(1, int(rounds) + 1):
@@ -82,7 +82,7 @@ def run(rounds: str = "1", *changes: str) -> float:
     return ratio
 
 
-def _round(shape: Shape, home: str) -> tuple[Simulated, Run, Simulated]:
+def _round(shape: BenchShape, home: str) -> tuple[SimulatedTimes, RunTaken, SimulatedTimes]:
     """A probe, the run, and a probe in another home."""
     with (
         tempfile.TemporaryDirectory(dir=home) as first,
@@ -93,36 +93,36 @@ def _round(shape: Shape, home: str) -> tuple[Simulated, Run, Simulated]:
         return before, took, _simulated(shape, Path(second))
 
 
-def _simulated(shape: Shape, folder: Path) -> Simulated:
+def _simulated(shape: BenchShape, folder: Path) -> SimulatedTimes:
     estimate = probe(shape, folder)
     [path] = (folder / "costs").glob("*.json")
     costs = Costs.from_json(json.loads(path.read_text())["costs"])
     config = load_config(shape.config, list(shape.changes))
     stages = _stages(estimate["lines"])
-    how = Training(config.finetune.epochs, 1, 1, False, config.finetune.checks)
+    how = SimulatedTraining(config.finetune.epochs, 1, 1, False, config.finetune.checks)
     jobs = jobs_of(stages, parts_of(costs, config), how, scorers=1, overlap=True)
     result = simulate(jobs, Servers(load=costs.sampling.load))
     keys = [(stage.iteration, stage.name) for stage in stages]
-    return Simulated(dict(zip(keys, result.stages, strict=True)), result.seconds)
+    return SimulatedTimes(dict(zip(keys, result.stages, strict=True)), result.seconds)
 
 
-def _stages(lines: list[Json]) -> list[Stage]:
+def _stages(lines: list[Json]) -> list[SimulatedStage]:
     """Stages of the simulation from the lines of an estimate."""
-    stages: list[Stage] = []
+    stages: list[SimulatedStage] = []
     before = 0
     for line in lines:
         number, name, count = line["iteration"], line["step"], line["shards"]
         if count:
             before = line["samples"] + (before if stages and stages[-1].generate else 0)
-            shards = (Shard(line["samples"] // count, 1),) * count
-            stages.append(Stage(number, name, shards, shards, name in GREEDY))
+            shards = (SimulatedShard(line["samples"] // count, 1),) * count
+            stages.append(SimulatedStage(number, name, shards, shards, name in GREEDY))
         else:
             rows = line["rows"] if name == "finetune" else before
-            stages.append(Stage(number, name, single=single_name(name), rows=rows))
+            stages.append(SimulatedStage(number, name, single=single_name(name), rows=rows))
     return stages
 
 
-def parts_of(costs: Costs, config: RestEmConfig) -> Parts:
+def parts_of(costs: Costs, config: RestEmConfig) -> SimulatedParts:
     """What the simulation is fed with, from measured costs.
 
     Args:
@@ -131,7 +131,7 @@ def parts_of(costs: Costs, config: RestEmConfig) -> Parts:
     """
     sampling, training = costs.sampling, costs.training
     greedy = round(STEPS * sampling.greedy / max(sampling.sampled, 1e-9))
-    return Parts(
+    return SimulatedParts(
         engine=EngineParts(
             1, sampling.load, 0.0, sampling.sampled / STEPS, 0.0, shard=sampling.shard
         ),

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.gpus._cluster import TASKS, changed, cluster, completions, table
-from bench.gpus._planning import Way, planned, simulated, stages
+from bench.gpus._planning import Schedule, planned, simulated, stages
 from bench.gpus.simulation.batching import active_rows, shard_seconds, steady_seconds
-from bench.gpus.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
+from bench.gpus.simulation.costs import EngineParts, ScoreParts, SimulatedParts, TrainParts
 from bench.gpus.simulation.jobs import (
-    Job,
-    Lane,
-    Shard,
-    Stage,
-    Training,
+    SimulatedJob,
+    SimulatedShard,
+    SimulatedStage,
+    SimulatedTraining,
+    Worker,
     jobs_of,
     packed,
     train_seconds,
@@ -27,7 +27,7 @@ from bench.gpus.simulation.simulate import Servers, simulate
 from tasks.errors import UserError
 
 ENGINE = EngineParts(slots=4, load=5.0, prompt=0.5, step=1.0, row=0.25)
-PARTS = Parts(
+PARTS = SimulatedParts(
     engine=ENGINE,
     score=ScoreParts(start=2.0, sample=0.1, shard=1.0),
     train=TrainParts(10.0, 0.0, 0.5, 1.0, 0.0, 10.0),
@@ -36,16 +36,21 @@ PARTS = Parts(
     overhead=0.0,
     once={"select": 4.0},
 )
-HOW = Training(epochs=1.0, batch_size=4, max_length=100, packing=False, checks=0)
+HOW = SimulatedTraining(epochs=1.0, batch_size=4, max_length=100, packing=False, checks=0)
 TWO = [
-    Stage(0, "draw", (Shard(2, 2), Shard(2, 2)), (Shard(2, 2), Shard(2, 2))),
-    Stage(1, "select", single="select"),
-    Stage(1, "finetune", single="finetune", rows=8),
+    SimulatedStage(
+        0,
+        "draw",
+        (SimulatedShard(2, 2), SimulatedShard(2, 2)),
+        (SimulatedShard(2, 2), SimulatedShard(2, 2)),
+    ),
+    SimulatedStage(1, "select", single="select"),
+    SimulatedStage(1, "finetune", single="finetune", rows=8),
 ]
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=60)
 
 
-def _jobs(overlap: bool, parts: Parts = PARTS) -> list[Job]:
+def _jobs(overlap: bool, parts: SimulatedParts = PARTS) -> list[SimulatedJob]:
     return jobs_of(TWO, parts, HOW, scorers=1, overlap=overlap)
 
 
@@ -107,11 +112,11 @@ WORK = st.lists(st.floats(0.1, 50.0), min_size=1, max_size=40)
 def test_all_work_is_done_and_more_engines_are_never_slower(
     work: list[float], engines: int, load: float
 ) -> None:
-    jobs = [Job(Lane.ENGINE, seconds, 0, "generate", policy=0) for seconds in work]
+    jobs = [SimulatedJob(Worker.ENGINE, seconds, 0, "generate", policy=0) for seconds in work]
     fewer = simulate(jobs, Servers(engines=engines, load=load))
     more = simulate(jobs, Servers(engines=engines + 1, load=load))
     assert more.seconds <= fewer.seconds + 1e-6
-    done = fewer.busy[Lane.ENGINE] - fewer.loads * load
+    done = fewer.busy[Worker.ENGINE] - fewer.loads * load
     assert done == pytest.approx(sum(work))
     assert fewer.loads == min(engines, len(work))
     assert fewer.seconds >= max(max(work) + load, sum(work) / engines) - 1e-6
@@ -122,13 +127,15 @@ def test_all_work_is_done_and_more_engines_are_never_slower(
 def test_failures_lose_time_and_no_job(
     work: list[float], engines: int, seed: int, mtbf: float
 ) -> None:
-    jobs = [Job(Lane.ENGINE, min(seconds, mtbf), 0, "generate", policy=0) for seconds in work]
+    jobs = [
+        SimulatedJob(Worker.ENGINE, min(seconds, mtbf), 0, "generate", policy=0) for seconds in work
+    ]
     calm = simulate(jobs, Servers(engines=engines, load=0.5), seed)
     torn = simulate(jobs, Servers(engines=engines, load=0.5, mtbf=mtbf, restart=3.0), seed)
     assert calm.repeats == 0 and calm.lost == 0.0
     assert all(end > 0.0 for end in torn.ends)
     assert (torn.lost > 0.0) == (torn.repeats > 0)
-    worked = torn.busy[Lane.ENGINE] - torn.lost
+    worked = torn.busy[Worker.ENGINE] - torn.lost
     # What is not lost is the jobs and the loads before jobs that came to their end.
     assert sum(job.work for job in jobs) <= worked + 1e-6
     assert worked <= sum(job.work for job in jobs) + 0.5 * torn.loads + 1e-6
@@ -142,7 +149,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
 
 def test_a_failed_fine_tune_goes_on_from_its_checkpoint() -> None:
-    jobs = [Job(Lane.TRAINER, 100.0, 0, "finetune")]
+    jobs = [SimulatedJob(Worker.TRAINER, 100.0, 0, "finetune")]
     servers = Servers(trainer_mtbf=40.0, restart=0.0, checkpoint=1.0)
     result = simulate(jobs, servers, seed=1)
     assert result.repeats > 0
@@ -168,7 +175,7 @@ def test_the_papers_volumes() -> None:
 
 
 def test_training_by_hand() -> None:
-    how = Training(epochs=2.0, batch_size=4, max_length=100, packing=True, checks=3)
+    how = SimulatedTraining(epochs=2.0, batch_size=4, max_length=100, packing=True, checks=3)
     parts = replace(PARTS, train=TrainParts(10.0, 0.25, 0.5, 2.0, 1.0, 10.0))
     # 97 rows of 10 tokens fill ten sequences to 97 in 100: three steps an epoch, six in all.
     assert packed(97, 10.0, how) == 10
@@ -195,7 +202,7 @@ def test_what_does_not_fit_is_said() -> None:
     assert cluster("70b", "h100", 8, task).method == "lora"
     assert cluster("70b", "h100", 16, task).method == "full"
     assert cluster("540b", "h100", 128, task).method == "full"
-    row = planned("540b", cluster("540b", "h100", 8, task), task, 3.0, Way())
+    row = planned("540b", cluster("540b", "h100", 8, task), task, 3.0, Schedule())
     assert row.hours == 0.0 and not row.bottleneck
 
 
@@ -207,7 +214,7 @@ def test_completions_have_the_mean_that_was_asked_for() -> None:
 
 def test_more_gpus_take_less_time_and_not_fewer_gpu_hours() -> None:
     task = replace(TASKS["apps"], problems=300, test=100)
-    calm = Way(failures=False)
+    calm = Schedule(failures=False)
     rows = [planned("7b", cluster("7b", "h100", n, task), task, 3.0, calm) for n in (8, 64, 512)]
     hours = [row.hours for row in rows]
     assert hours == sorted(hours, reverse=True)
@@ -220,7 +227,7 @@ def test_more_gpus_take_less_time_and_not_fewer_gpu_hours() -> None:
 def test_a_set_scored_at_the_end_is_not_faster() -> None:
     task = replace(TASKS["apps"], problems=300, test=100)
     made = cluster("7b", "h100", 8, task)
-    calm = Way(failures=False)
+    calm = Schedule(failures=False)
     together = simulated(made, task, 1024, calm)
     apart = simulated(made, task, 1024, replace(calm, overlap=False))
     assert together.seconds <= apart.seconds

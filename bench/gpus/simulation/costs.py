@@ -77,7 +77,7 @@ class ScoreParts:
 
 
 @dataclass(frozen=True)
-class Parts:
+class SimulatedParts:
     """Everything that a simulation needs to know of a machine, a model and its problems.
 
     Attributes:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.gpus.simulation.batching import drawn, shard_seconds, steady_seconds
-from bench.gpus.simulation.costs import EngineParts, Parts
+from bench.gpus.simulation.costs import EngineParts, SimulatedParts
 
 # What best-fit packing leaves no room in, where rows are of unlike lengths (tasks/finetune).
 FILL = 0.97
 
 
-class Lane(StrEnum):
+class Worker(StrEnum):
     """Who does a job."""
 
     ENGINE = "engines"
@@ -30,7 +30,7 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True)
-class Shard:
+class SimulatedShard:
     """A block of problems by a block of sample indices."""
 
     problems: int
@@ -43,7 +43,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Stage:
+class SimulatedStage:
     """One part of an iteration.
 
     Attributes:
@@ -58,15 +58,15 @@ class Stage:
 
     iteration: int
     name: str
-    generate: tuple[Shard, ...] = ()
-    score: tuple[Shard, ...] = ()
+    generate: tuple[SimulatedShard, ...] = ()
+    score: tuple[SimulatedShard, ...] = ()
     greedy: bool = False
     single: str = ""
     rows: int = 0
 
 
 @dataclass(frozen=True)
-class Training:
+class SimulatedTraining:
     """How a fine-tune goes.
 
     Attributes:
@@ -85,11 +85,11 @@ class Training:
 
 
 @dataclass
-class Job:
+class SimulatedJob:
     """One piece of work.
 
     Attributes:
-        lane: Who does it.
+        worker: Who does it.
         work: Seconds of it, on a server of its own.
         stage: Index of its stage.
         step: `generate`, `score` or the name of a single step.
@@ -98,7 +98,7 @@ class Job:
         needs: Jobs that must end before; indices.
     """
 
-    lane: Lane
+    worker: Worker
     work: float
     stage: int
     step: str
@@ -130,9 +130,9 @@ class Durations:
         """
         self._engine, self._stream = engine, stream
         self._lengths = {False: lengths, True: greedy_lengths}
-        self._known: dict[tuple[Shard, bool, int], tuple[float, float]] = {}
+        self._known: dict[tuple[SimulatedShard, bool, int], tuple[float, float]] = {}
 
-    def of(self, shard: Shard, greedy: bool, draw: random.Random) -> tuple[float, float]:
+    def of(self, shard: SimulatedShard, greedy: bool, draw: random.Random) -> tuple[float, float]:
         """Seconds of a shard, and those more that it takes where no other follows it."""
         variant = draw.randrange(self.VARIANTS)
         key = shard, greedy, variant
@@ -147,7 +147,7 @@ class Durations:
         return self._known[key]
 
 
-def train_seconds(parts: Parts, how: Training, rows: int) -> float:
+def train_seconds(parts: SimulatedParts, how: SimulatedTraining, rows: int) -> float:
     """Seconds of one fine-tune that no check stops early."""
     train = parts.train
     sequences = packed(rows, train.tokens_row, how)
@@ -159,7 +159,7 @@ def train_seconds(parts: Parts, how: Training, rows: int) -> float:
     )
 
 
-def packed(rows: int, tokens_row: float, how: Training) -> int:
+def packed(rows: int, tokens_row: float, how: SimulatedTraining) -> int:
     """Sequences that so many rows make; a row is never split."""
     if not rows or not how.packing or tokens_row > how.max_length / 2:
         return rows
@@ -167,16 +167,16 @@ def packed(rows: int, tokens_row: float, how: Training) -> int:
 
 
 def jobs_of(
-    stages: list[Stage],
-    parts: Parts,
-    how: Training,
+    stages: list[SimulatedStage],
+    parts: SimulatedParts,
+    how: SimulatedTraining,
     *,
     scorers: int,
     overlap: bool,
     stream: bool = False,
     seed: int = 0,
     durations: Durations | None = None,
-) -> list[Job]:
+) -> list[SimulatedJob]:
     """All jobs of a run, in the order in which they are asked for.
 
     Args:
@@ -192,7 +192,7 @@ def jobs_of(
     durations = durations or Durations(
         parts.engine, parts.lengths, parts.greedy_lengths, stream=stream
     )
-    jobs: list[Job] = []
+    jobs: list[SimulatedJob] = []
     before: list[int] = []
     since: list[int] = []
     draw = random.Random(seed)
@@ -204,7 +204,9 @@ def jobs_of(
             work, drain = durations.of(shard, stage.greedy, draw)
             if not sampling:
                 sampling, work = True, work + parts.first
-            job = Job(Lane.ENGINE, work + parts.overhead, number, "generate", stage.iteration)
+            job = SimulatedJob(
+                Worker.ENGINE, work + parts.overhead, number, "generate", stage.iteration
+            )
             job.drain, job.needs = drain, list(before)
             sampled.append(len(jobs))
             jobs.append(job)
@@ -216,16 +218,22 @@ def jobs_of(
             own = len(stage.score) == len(sampled)
             needs = [sampled[place]] if overlap and own else sampled
             mine.append(len(jobs))
-            jobs.append(Job(Lane.SCORER, work, number, "score", needs=list(needs or before)))
+            jobs.append(
+                SimulatedJob(Worker.SCORER, work, number, "score", needs=list(needs or before))
+            )
         if stage.single == "finetune":
             work = train_seconds(parts, how, stage.rows) + parts.overhead
             mine.append(len(jobs))
-            jobs.append(Job(Lane.TRAINER, work, number, "finetune", needs=since or before))
+            jobs.append(
+                SimulatedJob(Worker.TRAINER, work, number, "finetune", needs=since or before)
+            )
         elif stage.single:
             work = parts.once.get(stage.single, 0.0) + parts.overhead
             work += parts.per_sample.get(stage.single, 0.0) * stage.rows
             mine.append(len(jobs))
-            jobs.append(Job(Lane.MAIN, work, number, stage.single, needs=since or before))
+            jobs.append(
+                SimulatedJob(Worker.MAIN, work, number, stage.single, needs=since or before)
+            )
         if stage.single or not overlap:
             before, since = (mine + sampled) or before, []
         else:
