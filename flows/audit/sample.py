@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from flows.runs.journal import read_journal
+from flows.runs.journal import StepLine, read_journal
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import Json, Row, Status, read_rows
+from tasks.rows import Row, Status, read_rows
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -85,7 +85,7 @@ def draw(run: str, count: int, seed: int) -> Drawn:
             is gone or damaged.
     """
     head, steps = read_journal(run)
-    store = open_store(Resources.model_validate(head["config"].get("resources", {})))
+    store = open_store(Resources.model_validate(head.config.get("resources", {})))
     try:
         shards, others = _math_shards(store, steps)
         if not shards and others:
@@ -115,10 +115,10 @@ class _Shard:
     split: str
 
 
-def _math_shards(store: Store, steps: list[Json]) -> tuple[list[_Shard], set[str]]:
+def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set[str]]:
     """The shards of math problems in the order they were scored, and what graded the others."""
     shards, others = [], set()
-    for location in dict.fromkeys(line["artifact"] for line in steps):
+    for location in dict.fromkeys(line.artifact for line in steps):
         if not location.startswith("verdicts/"):
             continue
         verdicts = _need(store, location)

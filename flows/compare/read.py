@@ -14,7 +14,7 @@ from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
 from flows.rest_em.inputs import solutions, verdicts
-from flows.runs.journal import lookup, read_journal
+from flows.runs.journal import StepLine, lookup, read_journal
 from flows.runs.policies import of_run
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
@@ -81,7 +81,7 @@ class Policy:
     iterations: list[Json]
     sets: dict[str, Tried]
     base_sampled: list[Row]
-    lines: list[Json]
+    lines: list[StepLine]
 
     @property
     def measured(self) -> Json:
@@ -110,14 +110,14 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
     run, _, iteration = label.rpartition(":")
     number = int(iteration)
     head, lines = read_journal(run, "rest-em")
-    if head["state"] != "completed":
+    if head.state != "completed":
         raise UserError(
-            f"RUN {run}: it is {head['state']}; expected a finished run (restem resume {run})"
+            f"RUN {run}: it is {head.state}; expected a finished run (restem resume {run})"
         )
-    config = parse(RestEmConfig, head["config"], f"RUN {run}")
+    config = parse(RestEmConfig, head.config, f"RUN {run}")
     place = config.resources.store
     store = stores.setdefault(place, open_store(config.resources))
-    report = _need(run, store, next(x for x in lines if x["step"] == "report")["artifact"])
+    report = _need(run, store, next(x for x in lines if x.step == "report").artifact)
     given = store.manifest(report)["stats"]["provenance"]["inputs"]
     inputs = {name: ArtifactRef(**ref) for name, ref in given.items()}
     for name in _wanted(inputs, number):
@@ -165,14 +165,14 @@ def _others(
     inputs: dict[str, ArtifactRef],
     number: int,
     config: RestEmConfig,
-    lines: list[Json],
+    lines: list[StepLine],
 ) -> dict[str, Tried]:
     """What it was tried on beside these."""
     found = {}
     for name in config.evaluation.transfer:
         label = f"problems of {BENCHMARKS[name].data}"
-        line = next(x for x in lines if x["label"] == label)
-        problems = load_splits(store.path(_need(run, store, line["artifact"])))["test"]
+        line = next(x for x in lines if x.label == label)
+        problems = load_splits(store.path(_need(run, store, line.artifact)))["test"]
         key = f"{TRANSFER}{name}"
         found[key] = Tried(problems, list(verdicts(store, inputs, f"p{number} {key}")))
     return found
@@ -188,13 +188,13 @@ def _groups(run: str, store: Store, metrics: ArtifactRef) -> Groups:
     return {(row["problem_id"], row["index"]): row["group"] for row in rows}
 
 
-def _until(lines: list[Json], number: int) -> list[Json]:
+def _until(lines: list[StepLine], number: int) -> list[StepLine]:
     """Lines of what came before a policy and of its own measurement, each artifact once."""
-    found: dict[str, Json] = {}
+    found: dict[str, StepLine] = {}
     for line in lines:
-        drawn_from_it = line["iteration"] == number and line["step"].endswith(" draw")
-        if line["iteration"] <= number and not drawn_from_it and line["step"] != "report":
-            found.setdefault(line["artifact"], line)
+        drawn_from_it = line.iteration == number and line.step.endswith(" draw")
+        if line.iteration <= number and not drawn_from_it and line.step != "report":
+            found.setdefault(line.artifact, line)
     return list(found.values())
 
 

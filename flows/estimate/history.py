@@ -18,7 +18,9 @@ from flows.config.rest_em import RestEmConfig
 from flows.estimate.simulation.batching import shard_seconds
 from flows.estimate.simulation.costs import Parts, TrainParts
 from flows.estimate.simulation.fit import Measured, fit_engine, fit_score
+from flows.runs.journal import HEAD, StepLine, read_head, read_steps
 from tasks.dag.runtime import home, open_store
+from tasks.errors import UserError
 from tasks.generate.step import FILE
 from tasks.rows import Json, read_rows
 from tasks.store.store import ArtifactRef, Damage, Store
@@ -31,28 +33,28 @@ def of_runs(key: str, key_of: Callable[[RestEmConfig], str]) -> Parts | None:
         key: Of the configuration (`flows.estimate.estimate.parts_key`).
         key_of: The function that gives it.
     """
-    heads = sorted((home() / "runs").glob("*/run.json"), key=lambda path: -path.stat().st_mtime)
+    heads = sorted((home() / "runs").glob(f"*/{HEAD}"), key=lambda path: -path.stat().st_mtime)
     for path in heads:
         try:
-            head = json.loads(path.read_text())
-            if head["state"] != "completed" or head.get("flow", "rest-em") != "rest-em":
+            head = read_head(path.parent)
+            if head.state != "completed" or head.flow != "rest-em":
                 continue
-            ran = RestEmConfig.model_validate(head["config"])
+            ran = RestEmConfig.model_validate(head.config)
             if key_of(ran) != key:
                 continue
             parts = _of(path.parent, ran)
-        except (OSError, ValueError, KeyError, Damage):
+        except (OSError, ValueError, KeyError, Damage, UserError):
             continue
         if parts is not None:
-            day = time.strftime("%Y-%m-%d %H:%M", time.localtime(head["ended"]))
-            return replace(parts, source=f"run {head['run']} of {day}")
+            day = time.strftime("%Y-%m-%d %H:%M", time.localtime(head.ended))
+            return replace(parts, source=f"run {head.run} of {day}")
     return None
 
 
 def _of(folder: Path, config: RestEmConfig) -> Parts | None:
-    steps = [json.loads(line) for line in (folder / "steps.jsonl").read_text().splitlines()]
+    steps = read_steps(folder)
     store = open_store(config.resources)
-    done = [line for line in steps if line["state"] == "Completed"]
+    done = [line for line in steps if not line.cached]
     lines = [(line, _line(store, line)) for line in done]
     drawn = [m for _, m in lines if m.step == "generate"]
     scored = [m for _, m in lines if m.step == "score"]
@@ -63,8 +65,8 @@ def _of(folder: Path, config: RestEmConfig) -> Parts | None:
     firsts, later, seen = [], [], set()
     for line, measured in lines:
         if measured.step == "generate":
-            (later if line["iteration"] in seen else firsts).append(measured)
-            seen.add(line["iteration"])
+            (later if line.iteration in seen else firsts).append(measured)
+            seen.add(line.iteration)
     engine = fit_engine(later, config.resources.batch_size)
     loads = [
         max(0.0, one.seconds - shard_seconds(engine, one.problems, one.lengths)) for one in firsts
@@ -75,7 +77,7 @@ def _of(folder: Path, config: RestEmConfig) -> Parts | None:
     return Parts(
         engine=replace(engine, load=load),
         score=fit_score(scored[1:] or scored, scored[0]),
-        train=_train(store, [line for line in done if line["step"] == "finetune"]),
+        train=_train(store, [line for line in done if line.step == "finetune"]),
         lengths=_flat(sampled or greedy),
         greedy_lengths=_flat(greedy or sampled),
         overhead=sum(m.took - m.seconds for _, m in lines) / len(lines),
@@ -89,37 +91,37 @@ def _of(folder: Path, config: RestEmConfig) -> Parts | None:
     )
 
 
-def _line(store: Store, line: Json) -> Measured:
+def _line(store: Store, line: StepLine) -> Measured:
     """A line of the journal with what its artifact says."""
-    kind, key = line["artifact"].split("/")
+    kind, key = line.artifact.split("/")
     stats = store.read_manifest(kind, key)["stats"]
     made = stats["provenance"]
     hints, lengths = made["hints"], ()
     facts: Json = {}
     if kind == "samples":
-        ref = ArtifactRef(kind, key, line["digest"], line["rows"])
+        ref = ArtifactRef(kind, key, line.digest, line.rows)
         lengths = tuple(row["tokens"] for row in read_rows(store.path(ref) / FILE, ["tokens"]))
         facts["greedy"] = made["settings"]["sampling"]["temperature"] == 0.0
     problems = hints["stop"] - hints["start"] if "stop" in hints else 0
     return Measured(
         made["step"],
-        line["step"],
+        line.step,
         problems,
-        line["rows"],
-        line["seconds"],
-        line["took"],
+        line.rows,
+        line.seconds,
+        line.took,
         lengths,
         facts,
     )
 
 
-def _train(store: Store, lines: list[Json]) -> TrainParts:
+def _train(store: Store, lines: list[StepLine]) -> TrainParts:
     """Costs of fine-tuning, from all fine-tunes of the run."""
     found = []
     for line in lines:
-        kind, key = line["artifact"].split("/")
+        kind, key = line.artifact.split("/")
         manifest = store.read_manifest(kind, key)
-        ref = ArtifactRef(kind, key, line["digest"], line["rows"])
+        ref = ArtifactRef(kind, key, line.digest, line.rows)
         facts = json.loads((store.path(ref) / "training.json").read_text())
         taken = manifest["stats"]["parts"]
         batch = manifest["stats"]["provenance"]["settings"]["batch_size"]
@@ -131,7 +133,7 @@ def _train(store: Store, lines: list[Json]) -> TrainParts:
         )
         found.append(
             TrainParts(
-                start=max(0.0, line["seconds"] - other + taken.get("checkpoints", 0.0)),
+                start=max(0.0, line.seconds - other + taken.get("checkpoints", 0.0)),
                 row=taken["packing"] / max(1, facts["rows"]),
                 sequence=max(0.0, taken["training"] - taken.get("checkpoints", 0.0)) / max(1, done),
                 check=taken.get("validation", 0.0) / checks,
@@ -143,13 +145,13 @@ def _train(store: Store, lines: list[Json]) -> TrainParts:
     return TrainParts(*(statistics.mean(getattr(one, name) for one in found) for name in names))
 
 
-def _keep(store: Store, steps: list[Json]) -> tuple[float, ...]:
+def _keep(store: Store, steps: list[StepLine]) -> tuple[float, ...]:
     """The share of samples that became rows, over all iterations of the run."""
     shares = []
     for line in steps:
-        if line["step"] == "select":
-            kind, key = line["artifact"].split("/")
-            ref = ArtifactRef(kind, key, line["digest"], line["rows"])
+        if line.step == "select":
+            kind, key = line.artifact.split("/")
+            ref = ArtifactRef(kind, key, line.digest, line.rows)
             counts = json.loads((store.path(ref) / "counts.json").read_text())
             before = counts["kept"] + counts["dropped_cap"]
             shares.append(min(1.0, before / max(1, counts["samples"])))

@@ -9,7 +9,8 @@ is in neither.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from tasks.metering import NAMES
 from tasks.rows import Json
@@ -25,13 +26,43 @@ _TITLES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepCost:
+    """What the artifact of one call of a step cost when it was made; NAMES are fields.
+
+    A cost is zero where the step had none of it, or was made before it was counted.
+
+    Attributes:
+        iteration: Number of the policy.
+        step: As in tables, such as `generate draw`.
+        state: Whether the run made it or found it.
+        tokens: Sampled, or trained on.
+    """
+
+    iteration: int
+    step: str
+    state: Literal["Completed", "Cached"]
+    seconds: float = 0
+    cpu_seconds: float = 0
+    engine_seconds: float = 0
+    sandbox_seconds: float = 0
+    tokens: int = 0
+
+    @property
+    def cached(self) -> bool:
+        """Whether it was there already, and cost this run nothing."""
+        return self.state == "Cached"
+
+
 def costs(
-    lines: Iterable[Json], counts: dict[int, Json] | None = None, greedy: list[float] | None = None
+    lines: Iterable[StepCost],
+    counts: dict[int, Json] | None = None,
+    greedy: list[float] | None = None,
 ) -> Json:
     """The cost of a run.
 
     Args:
-        lines: Lines of its journal: iteration, step, state (`Cached` or not) and NAMES.
+        lines: Lines of its journal.
         counts: counts.json of the selection of each iteration (samples, correct, kept).
         greedy: Test accuracy in [0, 1] of the base and each policy after it.
 
@@ -44,18 +75,18 @@ def costs(
     table: dict[tuple[int, str], Json] = {}
     total = {"made": _nothing(), "spent": _nothing()}
     for line in lines:
-        key = (line["iteration"], line["step"])
+        key = (line.iteration, line.step)
         row = table.setdefault(
             key,
             {"iteration": key[0], "step": key[1], "tasks": 0, "cached": 0}
             | {"made": _nothing(), "spent": _nothing()},
         )
-        cached = line["state"] == "Cached"
         row["tasks"] += 1
-        row["cached"] += cached
-        for kind in ("made",) if cached else ("made", "spent"):
-            _add(row[kind], line)
-            _add(total[kind], line)
+        row["cached"] += line.cached
+        cost = {name: getattr(line, name) for name in NAMES}
+        for kind in ("made",) if line.cached else ("made", "spent"):
+            _add(row[kind], cost)
+            _add(total[kind], cost)
     rows = [table[key] for key in sorted(table, key=lambda key: key[0])]
     return {
         "steps": rows,
@@ -93,9 +124,9 @@ def _nothing() -> Json:
     return dict.fromkeys(NAMES, 0)
 
 
-def _add(into: Json, line: Json) -> None:
+def _add(into: Json, cost: Json) -> None:
     for name in NAMES:
-        into[name] = round(into[name] + line.get(name, 0), 3)
+        into[name] = round(into[name] + cost[name], 3)
 
 
 def _each(cost: Json, count: float) -> Json | None:

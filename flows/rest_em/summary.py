@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
-from flows.report.cost import costs
+from flows.report.cost import StepCost, costs
 from flows.report.values import shown_reference
 from flows.rest_em.inputs import solutions, verdicts
 from flows.rest_em.loop import Iteration, Outcome, Shards
@@ -222,8 +222,8 @@ def _drawn(
     }
 
 
-def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
-    """The cost of every artifact when it was made, as lines of a journal."""
+def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[StepCost]:
+    """The cost of every artifact when it was made."""
     lines = []
     for name, ref in inputs.items():
         manifest = store.manifest(ref)
@@ -239,7 +239,7 @@ def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
 
 def _earlier_steps(
     store: Store, inputs: dict[str, ArtifactRef], name: str, manifest: Json
-) -> list[Json]:
+) -> list[StepCost]:
     """What the other Improve steps of an iteration made, where it has several (`thresholds`)."""
     known = {ref.key for ref in inputs.values()}
     before = f"p{int(name[1:].split()[0]) - 1} selection"
@@ -255,7 +255,7 @@ def _earlier_steps(
     return lines
 
 
-def _line(name: str, manifest: Json) -> Json:
+def _line(name: str, manifest: Json) -> StepCost:
     """One line; `name` is that of the report's input, the step's is the journal's."""
     number, kind, *_ = (name[1:] if name[0] == "p" and name[1].isdigit() else f"0 {name}").split()
     step = {
@@ -268,7 +268,8 @@ def _line(name: str, manifest: Json) -> Json:
         of = f"{of.removeprefix('transfer:')} (transfer)" if of.startswith("transfer:") else of
         step = f"{'generate' if ' samples ' in name else 'score'} {of}"
     made = {name: value for name, value in manifest["stats"].items() if name in NAMES}
-    return {"iteration": int(number) + (kind == "selection"), "step": step, "state": "made"} | made
+    iteration = int(number) + (kind == "selection")
+    return StepCost(iteration=iteration, step=step, state="Completed", **made)
 
 
 def _read(store: Store, ref: ArtifactRef, name: str) -> Json:
