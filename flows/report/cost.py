@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.metering import NAMES
 from tasks.rows import Json
 
 # What makes training rows of a policy: the E-step.
-E_STEP = ("generate draw", "score draw", "select")
+E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
 _TITLES = {
     "seconds": "s",
     "cpu_seconds": "CPU s",
@@ -71,7 +72,7 @@ def _accepted(rows: list[Json], number: int, counts: Json) -> Json:
     """What an accepted sample cost: the draw stands under the policy that drew, number - 1."""
     cost = _nothing()
     for row in rows:
-        drawn = row["iteration"] == number - (row["step"] != "select")
+        drawn = row["iteration"] == number - (row["step"] != SELECT)
         if row["step"] in E_STEP and drawn:
             _add(cost, row["made"])
     found = {"iteration": number, "kept": counts["kept"], "correct": counts["correct"]}
