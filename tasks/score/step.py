@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sandbox import TAG
+from tasks.dag.contracts import ProgramGrader
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import SCORE
@@ -103,5 +104,5 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     write_rows(draft.path / TIMINGS_FILE, TIMING, ({"seconds": s} for s in seconds))
     draft.volatile = {TIMINGS_FILE}
     draft.stats["correct"] = correct
-    if "sandbox" in call.settings:
+    if isinstance(grader, ProgramGrader):
         draft.stats["image"] = grader.image

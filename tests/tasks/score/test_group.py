@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import tasks.score.group as group_module
+from tasks.dag.contracts import Grade
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import perform
 from tasks.errors import StepError
 from tasks.evaluate.metrics import majority_correct
 from tasks.evaluate.step import measure_call
 from tasks.rows import PROBLEM, SAMPLE, VERDICT, Status, read_rows, write_rows
-from tasks.score.grader import Grade
 from tasks.score.group import group_answers, group_texts
 from tasks.score.group_step import GROUPS_FILE, group_call
 from tasks.score.math.pool import GradePool
