@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -25,6 +24,8 @@ from flows.runs.prefect_page import RunPage
 from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Elsewhere, find
+from tasks.dag.step_names import MEASURE
+from tasks.evaluate.results import Metrics
 from tasks.metering import NAMES
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
@@ -196,10 +197,9 @@ class PrefectCaller:
         self.journal.step(line)
         self.console.end(line, stats.get("note", ""))
         self.told(call, ref, cached)
-        if group.startswith("measure") and not self.console.brief:
-            metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
-            name = call.label.removeprefix("measure ")
-            self._page.measured(name, metrics)
+        if call.step.name == MEASURE and not self.console.brief:
+            metrics = Metrics.read(self.store.path(ref)).to_json()["metrics"]
+            self._page.measured(call.label.removeprefix(f"{MEASURE} "), metrics)
 
 
 class OneLine(logging.Filter):

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.metering import NAMES
 from tasks.rows import Json
 
 # What makes training rows of a policy: the E-step.
-E_STEP = ("generate draw", "score draw", "select")
+E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
 _TITLES = {
     "seconds": "s",
     "cpu_seconds": "CPU s",
@@ -102,7 +103,7 @@ def _accepted(rows: list[Json], number: int, counts: Json) -> Json:
     """What an accepted sample cost: the draw stands under the policy that drew, number - 1."""
     cost = _nothing()
     for row in rows:
-        drawn = row["iteration"] == number - (row["step"] != "select")
+        drawn = row["iteration"] == number - (row["step"] != SELECT)
         if row["step"] in E_STEP and drawn:
             _add(cost, row["made"])
     found = {"iteration": number, "kept": counts["kept"], "correct": counts["correct"]}

@@ -9,8 +9,11 @@ from flows.report.cost import costs
 from flows.runs.journal import RunHead, StepLine, lookup, read_journal
 from flows.runs.journal import read as read_estimate
 from tasks.dag.runtime import home, open_store
+from tasks.dag.step_names import MEASURE, SELECT
 from tasks.errors import UserError
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
+from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
 
@@ -24,8 +27,8 @@ def status(run: str) -> Json:
     store = store_of(head)
     iterations: list[Json] = []
     for line in steps:
-        if line.step == "measure" and (ref := lookup(store, line.artifact)) is not None:
-            measured = json.loads((store.path(ref) / "metrics.json").read_text())
+        if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None:
+            measured = Metrics.read(store.path(ref)).to_json()
             iterations.append({"iteration": line.iteration, **measured})
     for item in iterations:
         item["steps"] = [line for line in lines if line["iteration"] == item["iteration"]]
@@ -44,8 +47,8 @@ def _counts(store: Store, steps: list[StepLine]) -> dict[int, Json]:
     """What the rules of each iteration's selection counted."""
     found = {}
     for line in steps:
-        if line.step == "select" and (ref := lookup(store, line.artifact)) is not None:
-            found[line.iteration] = json.loads((store.path(ref) / "counts.json").read_text())
+        if line.step == SELECT and (ref := lookup(store, line.artifact)) is not None:
+            found[line.iteration] = SelectionCounts.read(store.path(ref)).to_json()
     return found
 
 
