@@ -189,7 +189,7 @@ def _cost(lines: list[StepLine]) -> Json:
     def total(name: Literal["rows", "tokens"], step: str) -> int:
         return sum(getattr(line, name) for line in lines if line.step.startswith(step))
 
-    made = costs(lines)["total"]["made"]
+    made = costs(line.cost for line in lines)["total"]["made"]
     return {
         "drawn": total("rows", line_name(GENERATE, DRAW)),
         "samples": total("rows", f"{GENERATE} "),

@@ -119,7 +119,7 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
     config = parse(RestEmConfig, head.config, f"RUN {run}")
     place = config.resources.store
     store = stores.setdefault(place, open_store(config.resources))
-    report = _need(run, store, next(x for x in lines if x.step == REPORT)["artifact"])
+    report = _need(run, store, next(x for x in lines if x.step == REPORT).artifact)
     given = store.manifest(report)["stats"]["provenance"]["inputs"]
     inputs = {name: ArtifactRef(**ref) for name, ref in given.items()}
     for name in _wanted(inputs, number):

@@ -38,22 +38,16 @@ def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"{source}: {problems(error)}") from None
-
-
-def problems(error: ValidationError) -> str:
-    """Every problem with its field, in one line."""
-    return "; ".join(
-        ": ".join(part for part in (".".join(map(str, item["loc"])), _plain(item)) if part)
-        for item in error.errors()
-    )
+        problems = "; ".join(
+            ": ".join(part for part in (".".join(map(str, item["loc"])), _plain(item)) if part)
+            for item in error.errors()
+        )
+        raise UserError(f"{source}: {problems}") from None
 
 
 def _plain(item: Any) -> str:
-    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    if item["type"] == "extra_forbidden":
         return "no such field"
-    if item["type"] in ("missing", "missing_argument"):
-        return "is missing"
     if item["type"] == "value_error":
         return str(item["ctx"]["error"])
     given = repr(item["input"])

@@ -20,7 +20,6 @@ from flows.estimate.simulation.fit import Measured, fit_engine, fit_score
 from flows.runs.journal import HEAD, StepLine, read_head, read_steps
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import FINETUNE, GENERATE, GROUP_ANSWERS, MEASURE, REPORT, SCORE, SELECT
-from tasks.errors import UserError
 from tasks.finetune.results import TrainingFacts
 from tasks.generate.step import SAMPLES_FILE
 from tasks.rows import Json, read_rows
@@ -45,7 +44,7 @@ def of_runs(key: str, key_of: Callable[[RestEmConfig], str]) -> Parts | None:
             if key_of(ran) != key:
                 continue
             parts = _of(path.parent, ran)
-        except (OSError, ValueError, KeyError, Damage, UserError):
+        except (OSError, ValueError, KeyError, Damage):
             continue
         if parts is not None:
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(head.ended))

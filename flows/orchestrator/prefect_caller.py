@@ -188,11 +188,12 @@ class PrefectCaller:
             state="Cached" if cached else "Completed",
             took=round(time.perf_counter() - started, 3),
             ended=round(time.time(), 3),
+            **{"seconds": 0.0, "tokens": 0}
+            | {name: stats[name] for name in NAMES if name in stats},
             rows=ref.rows,
             artifact=ref.location,
             digest=ref.digest,
             record=record_key(call),
-            **{name: stats[name] for name in NAMES if name in stats},
         )
         self.journal.step(line)
         self.console.end(line, stats.get("note", ""))

@@ -8,9 +8,9 @@ is in neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.metering import NAMES
@@ -27,36 +27,18 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepCost:
-    """What the artifact of one call of a step cost when it was made; NAMES are fields.
-
-    A cost is zero where the step had none of it, or was made before it was counted.
-
-    Attributes:
-        iteration: Number of the policy.
-        step: As in tables, such as `generate draw`.
-        state: Whether the run made it or found it.
-        tokens: Sampled, or trained on.
-    """
+@dataclass(frozen=True)
+class CostLine:
+    """What one artifact cost; names that are missing in `made` cost nothing."""
 
     iteration: int
     step: str
-    state: Literal["Completed", "Cached"]
-    seconds: float = 0
-    cpu_seconds: float = 0
-    engine_seconds: float = 0
-    sandbox_seconds: float = 0
-    tokens: int = 0
-
-    @property
-    def cached(self) -> bool:
-        """Whether it was there already, and cost this run nothing."""
-        return self.state == "Cached"
+    cached: bool
+    made: Mapping[str, float]
 
 
 def costs(
-    lines: Iterable[StepCost],
+    lines: Iterable[CostLine],
     counts: dict[int, Json] | None = None,
     greedy: list[float] | None = None,
 ) -> Json:
@@ -84,10 +66,9 @@ def costs(
         )
         row["tasks"] += 1
         row["cached"] += line.cached
-        cost = {name: getattr(line, name) for name in NAMES}
         for kind in ("made",) if line.cached else ("made", "spent"):
-            _add(row[kind], cost)
-            _add(total[kind], cost)
+            _add(row[kind], line.made)
+            _add(total[kind], line.made)
     rows = [table[key] for key in sorted(table, key=lambda key: key[0])]
     return {
         "steps": rows,
@@ -125,9 +106,9 @@ def _nothing() -> Json:
     return dict.fromkeys(NAMES, 0)
 
 
-def _add(into: Json, cost: Json) -> None:
+def _add(into: Json, cost: Mapping[str, float]) -> None:
     for name in NAMES:
-        into[name] = round(into[name] + cost[name], 3)
+        into[name] = round(into[name] + cost.get(name, 0), 3)
 
 
 def _each(cost: Json, count: float) -> Json | None:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 from flows.config.rest_em import RestEmConfig
-from flows.report.cost import StepCost, costs
+from flows.report.cost import CostLine, costs
 from flows.report.values import shown_reference
 from flows.rest_em.loop import Iteration, Outcome, Shards
 from flows.rest_em.page.page import markdown, render
@@ -241,7 +241,7 @@ def _drawn(
     }
 
 
-def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[StepCost]:
+def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[CostLine]:
     """The cost of every artifact when it was made."""
     lines = []
     for name, ref in inputs.items():
@@ -258,7 +258,7 @@ def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[StepCost]:
 
 def _earlier_steps(
     store: Store, inputs: dict[str, ArtifactRef], name: str, manifest: Json
-) -> list[StepCost]:
+) -> list[CostLine]:
     """What the other Improve steps of an iteration made, where it has several (`thresholds`)."""
     known = {ref.key for ref in inputs.values()}
     before = f"p{int(name[1:].split()[0]) - 1} selection"
@@ -274,7 +274,7 @@ def _earlier_steps(
     return lines
 
 
-def _line(name: str, manifest: Json) -> StepCost:
+def _line(name: str, manifest: Json) -> CostLine:
     """One line; `name` is that of the report's input, the step's is the journal's."""
     number, kind, *_ = (name[1:] if name[0] == "p" and name[1].isdigit() else f"0 {name}").split()
     step = {
@@ -288,7 +288,7 @@ def _line(name: str, manifest: Json) -> StepCost:
         step = line_name(GENERATE if is_sample_input(name) else SCORE, of)
     made = {name: value for name, value in manifest["stats"].items() if name in NAMES}
     iteration = int(number) + (kind == "selection")
-    return StepCost(iteration=iteration, step=step, state="Completed", **made)
+    return CostLine(iteration, step, False, made)
 
 
 __all__ = ["Iteration", "report_call", "summarise", "write_report"]

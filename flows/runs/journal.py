@@ -13,18 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from flows.config.read import problems
-from flows.report.cost import StepCost
+from flows.report.cost import CostLine
 from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.metering import NAMES
+from tasks.facts import Facts, WrongFacts
+from tasks.metering import CPU, ENGINE, NAMES, SANDBOX
 from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
@@ -33,14 +30,15 @@ HEAD, STEPS, REACHED = "run.json", "steps.jsonl", "reached.txt"
 ESTIMATE = "estimate.json"
 LOCK = "lock"
 
+_IF_ANY = (CPU, ENGINE, SANDBOX)
 _AT_END = ("ended", "error", "report", "home", "policies")
 
 State = Literal["running", "completed", "failed", "interrupted", "awaits review"]
-Form = TypeVar("Form")
+Form = TypeVar("Form", bound=Facts)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunHead:
+class RunHead(Facts):
     """What run.json says: which run this is and how far it came.
 
     Fields with a default may be missing: they came later, or are known at the end of a run alone.
@@ -56,8 +54,6 @@ class RunHead:
         home: RESTEM_HOME as it was.
         policies: Artifacts of p0, p1 …
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     run: str
     flow: str = "rest-em"
@@ -75,69 +71,67 @@ class RunHead:
 
     def to_json(self) -> Json:
         """As it is written; what is known at the end alone is left out until then."""
-        known = asdict(self)
+        known = super().to_json()
         return {name: known[name] for name in known if name not in _AT_END or known[name]}
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepLine(StepCost):
-    """One call of a step, a line of steps.jsonl; its costs are those of the artifact.
+class StepLine(Facts):
+    """One call of a step, a line of steps.jsonl.
 
     Attributes:
+        iteration: Number of the policy.
+        step: As in tables, such as `generate draw`.
         label: Of the call, such as `generate draw p0 [0:64]x[0:8]`.
         artifact: KIND/KEY.
         digest: Of the artifact.
         rows: That it holds.
+        seconds: That the artifact took when it was made, by whichever run.
+        tokens: Sampled or trained on.
+        cpu_seconds: This and what follows as in tasks/metering.py; 0 where there was none of it.
         took: Seconds from the question to the artifact, made or found.
         ended: Unix time; 0.0 in lines of versions that did not say it.
         record: Name of Prefect's record of the task.
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
+    iteration: int
+    step: str
     label: str
-    artifact: str
-    digest: str
-    rows: int
+    state: Literal["Completed", "Cached"]
     took: float
     ended: float = 0.0
+    seconds: float
+    tokens: int
+    cpu_seconds: float = 0
+    engine_seconds: float = 0
+    sandbox_seconds: float = 0
+    rows: int
+    artifact: str
+    digest: str
     record: str = ""
+
+    @property
+    def cached(self) -> bool:
+        """Whether the artifact was there already."""
+        return self.state == "Cached"
+
+    @property
+    def cost(self) -> CostLine:
+        """What the artifact cost."""
+        made = {name: getattr(self, name) for name in NAMES}
+        return CostLine(self.iteration, self.step, self.cached, made)
 
     def to_json(self) -> Json:
         """As it is written; a cost that the step had not is left out."""
-        costs = {name: value for name in NAMES if (value := getattr(self, name))}
-        return {
-            "iteration": self.iteration,
-            "step": self.step,
-            "label": self.label,
-            "state": self.state,
-            "took": self.took,
-            "ended": self.ended,
-            "seconds": self.seconds,
-            "tokens": self.tokens,
-            **costs,
-            "rows": self.rows,
-            "artifact": self.artifact,
-            "digest": self.digest,
-            "record": self.record,
-        }
-
-
-@cache
-def _adapter(form: type[Form]) -> TypeAdapter[Form]:
-    return TypeAdapter(form)
+        known = super().to_json()
+        return {name: known[name] for name in known if name not in _IF_ANY or known[name]}
 
 
 def _parsed(form: type[Form], text: str, place: str) -> Form:
-    """A line or file as its form.
-
-    Raises:
-        UserError: naming the place, and the field that is missing, misspelt or of another type.
-    """
     try:
-        return _adapter(form).validate_json(text)
-    except ValidationError as error:
-        raise UserError(f"{place}: {problems(error)}") from None
+        return form.from_json(json.loads(text), place)
+    except json.JSONDecodeError as error:
+        raise WrongFacts(f"{place}: not JSON: {error}") from None
 
 
 def read_head(folder: Path) -> RunHead:
@@ -145,7 +139,7 @@ def read_head(folder: Path) -> RunHead:
 
     Raises:
         OSError: there is none.
-        UserError: it is broken.
+        WrongFacts: it is broken.
     """
     path = folder / HEAD
     return _parsed(RunHead, path.read_text(), str(path))
@@ -156,7 +150,7 @@ def read_steps(folder: Path) -> list[StepLine]:
 
     Raises:
         OSError: there is none.
-        UserError: a line is broken.
+        WrongFacts: a line is broken.
     """
     path = folder / STEPS
     lines = path.read_text().splitlines()
@@ -261,7 +255,7 @@ def is_completed(run_id: str) -> bool:
     """Whether the last attempt at a run came to its end."""
     try:
         return read_head(home() / "runs" / run_id).state == "completed"
-    except (OSError, UserError):
+    except (OSError, WrongFacts):
         return False
 
 
@@ -273,7 +267,8 @@ def read_journal(run: str, flow: str = "") -> tuple[RunHead, list[StepLine]]:
         flow: Only runs of this flow; empty: of any.
 
     Raises:
-        UserError: there is no such run, several begin so, or its journal is broken.
+        UserError: there is no such run, or several begin so.
+        WrongFacts: its journal is broken.
     """
     folder = find_run(run, flow)
     head = read_head(folder)

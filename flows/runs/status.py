@@ -20,10 +20,16 @@ from tasks.store.store import ArtifactRef, Store
 def status(run: str) -> Json:
     """Metrics with intervals for the base and each iteration, and every step's state."""
     head, steps = read_journal(run)
-    lines = [line.to_json() for line in steps]
+    lines, spent = [line.to_json() for line in steps], [line.cost for line in steps]
     if head.flow in ("evaluate", "study"):
         found = _evaluation(head.run) if head.flow == "evaluate" else _studies(head.run)
-        return {**_known(head), "iterations": [], **found, "steps": lines, "cost": costs(steps)}
+        return {
+            **_known(head),
+            "iterations": [],
+            **found,
+            "steps": lines,
+            "cost": costs(spent),
+        }
     store = store_of(head)
     iterations: list[Json] = []
     for line in steps:
@@ -33,7 +39,7 @@ def status(run: str) -> Json:
     for item in iterations:
         item["steps"] = [line for line in lines if line["iteration"] == item["iteration"]]
     greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
-    cost = costs(steps, _counts(store, steps), greedy)
+    cost = costs(spent, _counts(store, steps), greedy)
     return {
         **_known(head),
         **_estimated(head),

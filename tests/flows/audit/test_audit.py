@@ -92,6 +92,8 @@ def make_run(home: Path, pairs: list[dict[str, str]], **settings: Any) -> Artifa
                 state="Completed",
                 label=step,
                 took=0.0,
+                seconds=0.0,
+                tokens=0,
                 artifact=ref.location,
                 digest=ref.digest,
                 rows=ref.rows,
