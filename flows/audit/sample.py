@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from flows.runs.journal import read_journal
+from flows.runs.journal import StepLine, read_journal
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import Json, Row, Status, read_rows
+from tasks.rows import PROBLEMS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, Status, read_rows
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -85,7 +85,7 @@ def draw(run: str, count: int, seed: int) -> Drawn:
             is gone or damaged.
     """
     head, steps = read_journal(run)
-    store = open_store(Resources.model_validate(head["config"].get("resources", {})))
+    store = open_store(Resources.model_validate(head.config.get("resources", {})))
     try:
         shards, others = _math_shards(store, steps)
         if not shards and others:
@@ -115,10 +115,10 @@ class _Shard:
     split: str
 
 
-def _math_shards(store: Store, steps: list[Json]) -> tuple[list[_Shard], set[str]]:
+def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set[str]]:
     """The shards of math problems in the order they were scored, and what graded the others."""
     shards, others = [], set()
-    for location in dict.fromkeys(line["artifact"] for line in steps):
+    for location in dict.fromkeys(line.artifact for line in steps):
         if not location.startswith("verdicts/"):
             continue
         verdicts = _need(store, location)
@@ -194,13 +194,13 @@ def shares(sizes: dict[Stratum, int], count: int) -> dict[Stratum, int]:
 
 def _problems(folder: Path, split: str) -> dict[str, Row]:
     columns = ["id", "question", "reference", "level", "subject", "split"]
-    rows = read_rows(folder / "problems.parquet", columns)
+    rows = read_rows(folder / PROBLEMS_FILE, columns)
     return {row["id"]: row for row in rows if row["split"] == split}
 
 
 def _rows(store: Store, shard: _Shard) -> Iterator[Row]:
-    samples = store.path(shard.samples) / "samples.parquet"
-    verdicts = store.path(shard.verdicts) / "verdicts.parquet"
+    samples = store.path(shard.samples) / SAMPLES_FILE
+    verdicts = store.path(shard.verdicts) / VERDICTS_FILE
     for sample, verdict in zip(
         read_rows(samples, ["problem_id", "index", "text"]),
         read_rows(verdicts, ["problem_id", "index", "status", "extracted"]),

@@ -71,19 +71,19 @@ def resume(run: Run = "latest", as_json: AsJson = False) -> None:
     from flows.runs.journal import read_journal
 
     head, _ = read_journal(run)
-    where = f"RUN {head['run']}: its configuration"
-    if head.get("flow") == "evaluate":
+    where = f"RUN {head.run}: its configuration"
+    if head.flow == "evaluate":
         from flows.cli.evaluate import start
         from flows.config.evaluate import EvaluateConfig
 
-        start(parse(EvaluateConfig, head["config"], where), as_json)
-    elif head.get("flow") == "study":
+        start(parse(EvaluateConfig, head.config, where), as_json)
+    elif head.flow == "study":
         from flows.cli.study import start as start_study
         from flows.study.config import StudyConfig
 
-        start_study(parse(StudyConfig, head["config"], where), as_json)
+        start_study(parse(StudyConfig, head.config, where), as_json)
     else:
-        _start(parse(RestEmConfig, head["config"], where), as_json)
+        _start(parse(RestEmConfig, head.config, where), as_json)
 
 
 def review(
@@ -100,13 +100,14 @@ def review(
     from flows.config.rest_em import RestEmConfig
     from flows.orchestrator.review import CHANGEABLE, Review, Reviews
     from flows.runs.journal import find_run, read_journal
+    from tasks.dag.step_names import MEASURE
 
     head, steps = read_journal(run, "rest-em")
-    if head["state"] != "awaits review":
-        raise UserError(f"RUN {head['run']}: it is {head['state']} and awaits no review")
-    number = max(line["iteration"] for line in steps if line["step"] == "measure")
-    reviews = Reviews(find_run(head["run"]))
-    config = parse(RestEmConfig, head["config"], f"RUN {head['run']}: its configuration")
+    if head.state != "awaits review":
+        raise UserError(f"RUN {head.run}: it is {head.state} and awaits no review")
+    number = max(line.iteration for line in steps if line.step == MEASURE)
+    reviews = Reviews(find_run(head.run))
+    config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
     earlier = [found for n in range(1, number) if (found := reviews.decided(n))]
     now = earlier[-1] if earlier else config.sampling.model_dump()
     raw: dict[str, Any] = {name: now[name] for name in CHANGEABLE}
@@ -115,7 +116,7 @@ def review(
     if unknown := sorted(set(raw) - {*CHANGEABLE, "decision", "note"}):
         raise UserError(f"--set {unknown[0]}: expected one of: {', '.join(CHANGEABLE)}")
     reviews.decide(number, parse(Review, raw, "--set"))
-    typer.echo(f"{head['run']}: iteration {number}: {raw['decision']}; `restem resume` goes on")
+    typer.echo(f"{head.run}: iteration {number}: {raw['decision']}; `restem resume` goes on")
 
 
 def _start(settings: Any, as_json: bool) -> None:

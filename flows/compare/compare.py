@@ -21,11 +21,15 @@ needed; runs that are not finished.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from flows.compare.read import TRANSFER, Policy, Tried, read_policies
 from flows.evaluate.paired import SEED, SHOWN, compared, flags
 from flows.evaluate.tables import difference
 from flows.report.cost import costs
 from flows.report.values import as_interval, flat
+from flows.runs.journal import StepLine
+from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, line_name
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, square_and_add
 from tasks.evaluate.metrics import scores
@@ -101,7 +105,7 @@ def _comparison(first: Policy, other: Policy, shown: int) -> Json:
     for name, m in elsewhere.items():
         if not name.startswith(TRANSFER):
             found["metrics"][name] = m.to_json()
-    mine, theirs = ({line["artifact"] for line in one.lines} for one in (first, other))
+    mine, theirs = ({line.artifact for line in one.lines} for one in (first, other))
     return {
         "label": other.label,
         "shared": {
@@ -179,18 +183,18 @@ def _policy(one: Policy) -> Json:
     }
 
 
-def _cost(lines: list[Json]) -> Json:
+def _cost(lines: list[StepLine]) -> Json:
     """What it took to make and measure a policy, by the manifests of the artifacts."""
 
-    def total(name: str, *steps: str) -> int:
-        return sum(line[name] for line in lines if line["step"].startswith(steps))
+    def total(name: Literal["rows", "tokens"], step: str) -> int:
+        return sum(getattr(line, name) for line in lines if line.step.startswith(step))
 
-    made = costs(lines)["total"]["made"]
+    made = costs(line.cost for line in lines)["total"]["made"]
     return {
-        "drawn": total("rows", "generate draw"),
-        "samples": total("rows", "generate "),
-        "sampled_tokens": total("tokens", "generate "),
-        "trained_tokens": total("tokens", "finetune"),
+        "drawn": total("rows", line_name(GENERATE, DRAW)),
+        "samples": total("rows", f"{GENERATE} "),
+        "sampled_tokens": total("tokens", f"{GENERATE} "),
+        "trained_tokens": total("tokens", FINETUNE),
         **{name: made[name] for name in made if name != "tokens"},
     }
 

@@ -5,10 +5,10 @@ They are read off a journal (flows/estimate/measure.py). All times are seconds.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from flows.estimate.fit import LinearCost
-from tasks.rows import Json
+from tasks.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,13 @@ class TrainingCosts:
     Attributes:
         start: From the call to the first step, and from the last one to the model in the store.
         row: Of one row in one epoch.
-        save: Of a checkpoint, at every check.
-        validate: Of one validation problem at a check.
+        check: Of measuring the validation reward, and a checkpoint, by validation problems.
         tokens: Tokens of a row, prompt and completion.
     """
 
     start: float
     row: float
-    save: float
-    validate: float
+    check: LinearCost
     tokens: float
 
     def seconds(self, rows: float, checks: int, validation: int) -> float:
@@ -60,11 +58,11 @@ class TrainingCosts:
             checks: Measurements of the validation reward.
             validation: Problems of each.
         """
-        return self.start + rows * self.row + checks * (self.save + validation * self.validate)
+        return self.start + rows * self.row + checks * self.check.seconds(validation)
 
 
 @dataclass(frozen=True)
-class Costs:
+class Costs(Facts):
     """Everything that an estimate knows of a machine, a model and its problems.
 
     Attributes:
@@ -85,29 +83,6 @@ class Costs:
     keep: tuple[float, ...]
     start: float = 0.0
     source: str = ""
-
-    def to_json(self) -> Json:
-        """Plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: Json) -> Costs:
-        """The inverse of `to_json`.
-
-        Raises:
-            KeyError: a field is missing.
-            TypeError: a field is not known.
-        """
-        return cls(
-            **{
-                **raw,
-                "sampling": SamplingCosts(**raw["sampling"]),
-                "scoring": LinearCost(**raw["scoring"]),
-                "training": TrainingCosts(**raw["training"]),
-                "single": {name: LinearCost(**cost) for name, cost in raw["single"].items()},
-                "keep": tuple(raw["keep"]),
-            }
-        )
 
 
 def single_name(group: str) -> str:

@@ -13,6 +13,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs
 from flows.estimate.estimate import Estimate, estimate, write
 from flows.estimate.history import keep_costs, known_costs
+from tasks.dag.step_names import GENERATE
 from tasks.errors import StepError, UserError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _probed(config: RestEmConfig) -> tuple[PlanCaller, Costs]:
 
         at = time.perf_counter()
         caller = plan(config)
-        if not any(one.group.startswith("generate ") for one in caller.to_do):
+        if not any(one.call.step.name == GENERATE for one in caller.to_do):
             raise UserError("--probe: all samples of this run are there; expected some to be drawn")
         planning = time.perf_counter() - at
         flow: Any = probe

@@ -21,6 +21,7 @@ from flows.estimate.plan import PlannedCall
 from flows.estimate.stages import PlannedStage, expected_rows, stages_of_plan
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
+from tasks.dag.step_names import FINETUNE
 from tasks.rows import Json
 
 
@@ -103,7 +104,7 @@ def estimate(
             stage.name,
             len(stage.shards),
             stage.samples,
-            rows if stage.name == "finetune" else 0,
+            rows if stage.name == FINETUNE else 0,
             _tokens(stage, costs, rows * config.finetune.epochs),
             took,
         )
@@ -167,7 +168,7 @@ def _single(
     stage: PlannedStage, costs: Costs, config: RestEmConfig, rows: int, validation: int
 ) -> float:
     """Seconds of a step without shards."""
-    if stage.name == "finetune":
+    if stage.name == FINETUNE:
         how = config.finetune
         checks = how.checks if validation else 0
         return costs.training.seconds(rows * how.epochs, checks, validation)
@@ -176,7 +177,7 @@ def _single(
 
 
 def _tokens(stage: PlannedStage, costs: Costs, rows: float) -> int:
-    if stage.name == "finetune":
+    if stage.name == FINETUNE:
         return round(rows * costs.training.tokens)
     engine = costs.sampling
     return round(stage.samples * (engine.greedy_tokens if stage.greedy else engine.sampled_tokens))

@@ -15,6 +15,7 @@ from pathlib import Path
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs
 from flows.estimate.measure import costs_of_journal
+from flows.runs.journal import HEAD, read_head, read_steps
 from tasks.dag.runtime import home, open_store
 from tasks.store.store import Damage, digest_of
 
@@ -47,24 +48,22 @@ def known_costs(config: RestEmConfig) -> Costs | None:
         return _dated(Costs.from_json(kept["costs"]), "probe", kept["made"])
     except (OSError, ValueError, KeyError, TypeError):  # none, or of another version
         pass
-    heads = sorted((home() / "runs").glob("*/run.json"), key=lambda path: -path.stat().st_mtime)
+    heads = sorted((home() / "runs").glob(f"*/{HEAD}"), key=lambda path: -path.stat().st_mtime)
     key = costs_key(config)
     for path in heads:
         try:
-            head = json.loads(path.read_text())
-            if head["state"] != "completed" or head.get("flow", "rest-em") != "rest-em":
+            head = read_head(path.parent)
+            if head.state != "completed" or head.flow != "rest-em":
                 continue
-            ran = RestEmConfig.model_validate(head["config"])
+            ran = RestEmConfig.model_validate(head.config)
             if costs_key(ran) != key:
                 continue
-            lines = (path.parent / "steps.jsonl").read_text().splitlines()
-            costs = costs_of_journal(
-                [json.loads(line) for line in lines], open_store(ran.resources), ran.filter
-            )
+            lines = read_steps(path.parent)
+            costs = costs_of_journal(lines, open_store(ran.resources), ran.filter)
         except (OSError, ValueError, KeyError, Damage):
             continue
         if costs is not None:
-            return _dated(costs, f"run {head['run']}", head["ended"])
+            return _dated(costs, f"run {head.run}", head.ended or head.started)
     return None
 
 

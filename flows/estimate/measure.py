@@ -8,17 +8,21 @@ each shard, for scoring goes on beside sampling. Only stages that did their own 
 
 from __future__ import annotations
 
-import json
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts, single_name
 from flows.estimate.fit import least_squares, linear
-from tasks.generate.step import FILE
-from tasks.rows import VERDICTS, Json, read_rows
+from flows.runs.journal import StepLine
+from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, SCORE
+from tasks.finetune.results import TrainingFacts
+from tasks.generate.step import SAMPLES_FILE
+from tasks.rows import VERDICTS_FILE, read_rows
 from tasks.settings import FilterSettings
 from tasks.store.store import ArtifactRef, Store
 
+VALIDATION = "validation"
 # Fewer sets of shards cannot tell apart what loading, a shard and a sample cost.
 LEAST_SETS = 3
 
@@ -43,23 +47,23 @@ class JournalStage:
     seconds: float = 0.0
     loads: bool = False
     before: int = 0
-    generate: list[Json] = field(default_factory=list)
-    score: list[Json] = field(default_factory=list)
-    line: Json | None = None
+    generate: list[StepLine] = field(default_factory=list)
+    score: list[StepLine] = field(default_factory=list)
+    line: StepLine | None = None
 
     @property
     def samples(self) -> int:
         """Samples that were drawn."""
-        return sum(line["rows"] for line in self.generate)
+        return sum(line.rows for line in self.generate)
 
     @property
     def fresh(self) -> bool:
         """Whether nothing of it was there before."""
         lines = [self.line] if self.line else [*self.generate, *self.score]
-        return all(line["state"] == "Completed" for line in lines)
+        return all(not line.cached for line in lines)
 
 
-def stages_of_journal(lines: Sequence[Json]) -> list[JournalStage]:
+def stages_of_journal(lines: Sequence[StepLine]) -> list[JournalStage]:
     """Stages of a journal, in their order."""
     found: list[JournalStage] = []
     sets: dict[tuple[int, str], JournalStage] = {}
@@ -69,36 +73,38 @@ def stages_of_journal(lines: Sequence[Json]) -> list[JournalStage]:
         nonlocal end, before, policy
         for one in sets.values():
             if one.generate:
-                sampled = max(line["ended"] for line in one.generate)
+                sampled = max(line.ended for line in one.generate)
                 one.seconds = max(0.0, sampled - end)
                 end = max(end, sampled)
-                if any(line["state"] == "Completed" for line in one.generate):
+                if any(not line.cached for line in one.generate):
                     one.loads, policy = one.iteration != policy, one.iteration
         if sets:
             before = sum(one.samples for one in sets.values())
-            scored = [line["ended"] for one in sets.values() for line in one.score]
+            scored = [line.ended for one in sets.values() for line in one.score]
             end = max([end, *scored])
         found.extend(sets.values())
         sets.clear()
 
     for line in lines:
-        end = end or line["ended"] - line["took"]
-        step, _, name = line["step"].partition(" ")
-        if step in ("generate", "score"):
-            key = line["iteration"], name
+        end = end or line.ended - line.took
+        step, _, name = line.step.partition(" ")
+        if step in (GENERATE, SCORE):
+            key = line.iteration, name
             one = sets.setdefault(key, JournalStage(*key))
-            (one.generate if step == "generate" else one.score).append(line)
+            (one.generate if step == GENERATE else one.score).append(line)
             continue
         close()
-        taken = max(0.0, line["ended"] - end)
-        single = JournalStage(line["iteration"], line["step"], taken, before=before, line=line)
+        taken = max(0.0, line.ended - end)
+        single = JournalStage(line.iteration, line.step, taken, before=before, line=line)
         found.append(single)
-        end = line["ended"]
+        end = line.ended
     close()
     return found
 
 
-def costs_of_journal(lines: Sequence[Json], store: Store, rules: FilterSettings) -> Costs | None:
+def costs_of_journal(
+    lines: Sequence[StepLine], store: Store, rules: FilterSettings
+) -> Costs | None:
     """What the steps of a journal cost; None where it did too little work of its own.
 
     Args:
@@ -112,9 +118,9 @@ def costs_of_journal(lines: Sequence[Json], store: Store, rules: FilterSettings)
     stages = stages_of_journal(lines)
     fresh = [stage for stage in stages if stage.fresh]
     sets = [stage for stage in fresh if stage.generate]
-    trained = [stage for stage in fresh if stage.line and stage.name == "finetune"]
     scored = [line for stage in fresh for line in stage.score]
-    if len(sets) < LEAST_SETS or not scored or not trained:
+    training = _training(stages, store)
+    if len(sets) < LEAST_SETS or not scored or training is None:
         return None
     single: dict[str, list[tuple[float, float]]] = {}
     for stage in fresh:
@@ -124,9 +130,9 @@ def costs_of_journal(lines: Sequence[Json], store: Store, rules: FilterSettings)
     return Costs(
         sampling=_sampling(sets, store),
         # The checkers start in the first shard.
-        scoring=linear([(line["rows"], line["took"]) for line in scored[1:] or scored]),
-        training=_training(trained, stages, store),
-        single={name: linear(points) for name, points in single.items() if name != "finetune"},
+        scoring=linear([(line.rows, line.took) for line in scored[1:] or scored]),
+        training=training,
+        single={name: linear(points) for name, points in single.items() if name != FINETUNE},
         keep=tuple(_kept_shares(stages, store, rules)),
     )
 
@@ -149,7 +155,7 @@ def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
     tokens = []
     for kind in (True, False):
         alike = [s for s, plain in zip(sets, greedy, strict=True) if plain is kind] or sets
-        drawn = sum(line["tokens"] for stage in alike for line in stage.generate)
+        drawn = sum(line.tokens for stage in alike for line in stage.generate)
         tokens.append(drawn / max(1, sum(stage.samples for stage in alike)))
     if all(greedy) or not any(greedy):  # one kind stands for the other
         rates = [max(rates)] * 2
@@ -159,45 +165,42 @@ def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
 
 
 def _is_greedy(stage: JournalStage, store: Store) -> bool:
-    made = store.read_manifest(*stage.generate[0]["artifact"].split("/"))["stats"]["provenance"]
+    made = store.read_manifest(*stage.generate[0].artifact.split("/"))["stats"]["provenance"]
     return made["settings"]["sampling"]["temperature"] == 0.0
 
 
-def _training(
-    trained: list[JournalStage], stages: list[JournalStage], store: Store
-) -> TrainingCosts:
+def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:
     """From all fine-tunes: what they did (training.json), and in which seconds (stats)."""
-    asked = [s.samples for s in stages if s.generate and s.name == "validation"]
-    validation = max(asked, default=0)
-    points: list[tuple[float, float]] = []
-    parts: list[TrainingCosts] = []
-    for stage in trained:
-        assert stage.line is not None
+    works: list[tuple[float, float]] = []
+    checked: list[tuple[float, float]] = []
+    starts, tokens = [], []
+    validation = 0
+    for stage in stages:
+        if stage.name == VALIDATION:
+            validation = stage.samples
+        if stage.name != FINETUNE or stage.line is None or not stage.fresh:
+            continue
         ref = _ref(stage.line)
         stats = store.read_manifest(ref.kind, ref.key)["stats"]
         taken, batch = stats["parts"], stats["provenance"]["settings"]["batch_size"]
-        facts = json.loads((store.path(ref) / "training.json").read_text())
-        epochs = facts["steps"] * min(batch, facts["sequences"]) / max(1, facts["sequences"])
-        checks = max(1, sum("reward" in entry for entry in facts["history"]))
-        saved, validated = taken.get("checkpoints", 0.0), taken.get("validation", 0.0)
-        worked = taken["training"] - saved + taken["packing"]
-        points.append((facts["rows"] * epochs, max(0.0, worked)))
-        parts.append(
-            TrainingCosts(
-                start=max(0.0, stage.seconds - worked - saved - validated),
-                row=0.0,
-                save=saved / checks,
-                validate=validated / checks / max(1, validation),
-                tokens=facts["tokens"] / max(1, facts["rows"]),
-            )
-        )
-    work = linear(points)
-    mean = {
-        name: sum(getattr(one, name) for one in parts) / len(parts)
-        for name in ("start", "save", "validate", "tokens")
-    }
-    # Building the trainer is inside `training`.
-    return TrainingCosts(**mean | {"start": mean["start"] + work.fixed}, row=work.each)
+        facts = TrainingFacts.read(store.path(ref))
+        epochs = facts.steps * min(batch, facts.sequences) / max(1, facts.sequences)
+        checks = taken.get("checkpoints", 0.0) + taken.get("validation", 0.0)
+        worked = taken["training"] - taken.get("checkpoints", 0.0) + taken["packing"]
+        works.append((facts.rows * epochs, max(0.0, worked)))
+        if facts.checks:
+            checked.append((validation, checks / facts.checks))
+        starts.append(max(0.0, stage.seconds - worked - checks))
+        tokens.append(facts.tokens / max(1, facts.rows))
+    if not starts:
+        return None
+    work, check = linear(works), linear(checked)
+    return TrainingCosts(
+        start=statistics.mean(starts) + work.fixed,  # the trainer is built within `training`
+        row=work.each,
+        check=check,
+        tokens=statistics.mean(tokens),
+    )
 
 
 def _kept_shares(
@@ -206,16 +209,16 @@ def _kept_shares(
     """For each problem drawn for the share of its samples that become rows, but for the cap."""
     least = min(rules.thresholds, default=rules.min_reward)
     for stage in stages:
-        if stage.name != "draw":
+        if stage.name != DRAW:
             continue
-        samples = {line["label"].partition(" ")[2]: line for line in stage.generate}
+        samples = {line.label.partition(" ")[2]: line for line in stage.generate}
         counts: dict[str, int] = {}
         kept: dict[str, list[str]] = {}
         for line in stage.score:
-            drawn = samples[line["label"].partition(" ")[2]]
+            drawn = samples[line.label.partition(" ")[2]]
             for sample, verdict in zip(
-                read_rows(store.path(_ref(drawn)) / FILE),
-                read_rows(store.path(_ref(line)) / VERDICTS),
+                read_rows(store.path(_ref(drawn)) / SAMPLES_FILE),
+                read_rows(store.path(_ref(line)) / VERDICTS_FILE),
                 strict=True,
             ):
                 name = sample["problem_id"]
@@ -228,6 +231,6 @@ def _kept_shares(
             yield len(set(texts) if rules.dedup == "exact" else texts) / count
 
 
-def _ref(line: Json) -> ArtifactRef:
-    kind, key = line["artifact"].split("/")
-    return ArtifactRef(kind, key, line["digest"], line["rows"])
+def _ref(line: StepLine) -> ArtifactRef:
+    kind, key = line.artifact.split("/")
+    return ArtifactRef(kind, key, line.digest, line.rows)

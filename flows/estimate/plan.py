@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.pipeline import Chain, in_turn
@@ -111,5 +112,5 @@ def plan(config: RestEmConfig) -> PlanCaller:
     return caller
 
 
-def _none(*_: object) -> None:
+def _none(*_: object) -> NoReturn:
     raise AssertionError("a plan starts nothing")

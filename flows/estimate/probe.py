@@ -9,7 +9,6 @@ run then finds.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import time
@@ -24,7 +23,9 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop, Outcome
 from flows.rest_em.summary import report_call
+from flows.runs.journal import STEPS, StepLine, read_steps
 from tasks.dag.runtime import home, open_store
+from tasks.dag.step_names import BASE_MODEL, DRAW, REPORT
 from tasks.errors import UserError
 from tasks.finetune.objectives import IMPROVERS
 from tasks.rows import Json
@@ -38,6 +39,8 @@ SEED = 2**31
 FEW, MORE, WORK_SECONDS = 8, 8, 40.0
 # The settings want more than 0; a reward is a float32, where this is 0.
 ANY_REWARD = 1e-46
+# What the run takes over.
+KEPT = (BASE_MODEL, "teacher")
 
 
 class ProbeLoop(Loop):
@@ -66,11 +69,11 @@ def probe(config: RestEmConfig, splits: dict[str, int]) -> Json:
             most = max(splits.values())
             few = min(FEW, most)
             _round(config, few, caller)
-            each = _seconds_a_problem(_lines(folder), few, store)
+            each = _seconds_a_problem(read_steps(folder), few, store)
             wanted = min(most, MORE * few, int(WORK_SECONDS / each))
             if wanted > few:
                 _round(config, wanted, caller)
-            costs = costs_of_journal(_lines(folder), store, config.filter)
+            costs = costs_of_journal(read_steps(folder), store, config.filter)
     finally:
         _clean(folder, store)
     if costs is None:
@@ -84,7 +87,7 @@ def probe(config: RestEmConfig, splits: dict[str, int]) -> Json:
 def _round(config: RestEmConfig, problems: int, caller: PrefectCaller) -> None:
     small = smaller(config, problems)
     outcome = ProbeLoop(small, caller).run()
-    caller.call(report_call(small, outcome), small.iterations, "report")
+    caller.call(report_call(small, outcome), small.iterations, REPORT)
 
 
 def smaller(config: RestEmConfig, problems: int) -> RestEmConfig:
@@ -141,28 +144,21 @@ def smaller(config: RestEmConfig, problems: int) -> RestEmConfig:
     return config.model_copy(update=changes)
 
 
-def _seconds_a_problem(lines: list[Json], problems: int, store: Store) -> float:
+def _seconds_a_problem(lines: list[StepLine], problems: int, store: Store) -> float:
     """What a round takes for each problem, at most: few samples at once are slow ones."""
     stages = stages_of_journal(lines)
-    drawn = [stage for stage in stages if stage.name == "draw"]
+    drawn = [stage for stage in stages if stage.name == DRAW]
     each = sum(stage.seconds for stage in drawn) / sum(stage.samples for stage in drawn)
     scored = [line for stage in stages for line in stage.score]
-    manifests = [store.read_manifest(*line["artifact"].split("/")) for line in lines]
+    manifests = [store.read_manifest(*line.artifact.split("/")) for line in lines]
     trained = sum(one["stats"].get("parts", {}).get("training", 0.0) for one in manifests)
     work = each * sum(stage.samples for stage in stages)
-    return (max(work, sum(line["seconds"] for line in scored)) + trained) / problems
-
-
-def _lines(folder: Path) -> list[Json]:
-    path = folder / "steps.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    return (max(work, sum(line.seconds for line in scored)) + trained) / problems
 
 
 def _clean(folder: Path, store: Store) -> None:
     """Remove what a probe made, but for the base model."""
-    for line in _lines(folder):
-        if line["state"] == "Completed" and line["step"] not in ("base model", "teacher"):
-            store.discard(*line["artifact"].split("/"))
+    for line in read_steps(folder) if (folder / STEPS).exists() else ():
+        if not line.cached and line.step not in KEPT:
+            store.discard(*line.artifact.split("/"))
     shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from flows.estimate.plan import PlannedCall
 from tasks.dag.step import Call
+from tasks.dag.step_names import GENERATE, REPORT, SCORE
 from tasks.settings import FilterSettings
 
 _PLACE = re.compile(r"\[(\d+):(\d+)\]x\[(\d+):(\d+)\]$")
@@ -70,7 +71,7 @@ def stages_of_plan(planned: Sequence[PlannedCall], iterations: int) -> list[Plan
     before, last = 0, 0
     for one in planned:
         step, _, name = one.group.partition(" ")
-        if step not in ("generate", "score"):
+        if step not in (GENERATE, SCORE):
             before, last = last or before, 0
             stages.append(PlannedStage(one.iteration, one.group, before=before))
             continue
@@ -84,13 +85,13 @@ def stages_of_plan(planned: Sequence[PlannedCall], iterations: int) -> list[Plan
             places[place] = PlannedShard(_samples(one.call))
             now.shards.append(places[place])
             last += places[place].samples
-        if step == "generate":
+        if step == GENERATE:
             places[place].generate = True
             now.greedy = one.call.settings["sampling"]["temperature"] == 0.0
         else:
             places[place].score = True
     if planned:
-        stages.append(PlannedStage(iterations, "report", before=last or before))
+        stages.append(PlannedStage(iterations, REPORT, before=last or before))
     return stages
 
 

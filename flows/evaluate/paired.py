@@ -13,6 +13,7 @@ from flows.evaluate.tables import difference
 from flows.report.values import as_interval, shown_reference
 from tasks.evaluate.metrics import Groups, sampled_scores, scores
 from tasks.evaluate.paired import differences, difficulty_bins, holm, mcnemar
+from tasks.evaluate.results import Change
 from tasks.evaluate.solved_and_lost import solved_and_lost
 from tasks.rows import Json, Row
 from tasks.settings import MeasureSettings
@@ -73,8 +74,6 @@ def compared(
     ]
     found = differences(metrics[0], metrics[1], *how)
     solved, lost = solved_and_lost(before.greedy, after.greedy, before.problems, shown)
-    for item in (*solved, *lost):
-        item["reference"] = shown_reference(item["reference"])
     drawn = before.sampled if hard_for is None else hard_for
     bins = difficulty_bins(scores(drawn), *greedy, *how)
     return {
@@ -85,9 +84,13 @@ def compared(
         "crossing": [
             int(name[5:]) for name, m in found.items() if name.startswith("pass@") and m.high < 0
         ],
-        "solved": solved,
-        "lost": lost,
+        "solved": [_shown(one) for one in solved],
+        "lost": [_shown(one) for one in lost],
     }
+
+
+def _shown(change: Change) -> Json:
+    return {**change.to_json(), "reference": shown_reference(change.reference)}
 
 
 def flags(results: Json, confidence: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -17,9 +16,19 @@ from flows.evaluate.paired import compared, flags
 from flows.evaluate.results import Evaluated, Result
 from flows.orchestrator.shards import Shards
 from tasks.dag.runtime import Runtime
+from tasks.dag.shard_inputs import JUDGED, inputs_of, rows_of, verdicts_of
 from tasks.dag.step import Call, step
+from tasks.evaluate.results import Metrics
+from tasks.evaluate.step import read_groups
 from tasks.problems.step import load_splits
-from tasks.rows import SAMPLE, VERDICT, Json, Row, read_rows, write_rows
+from tasks.rows import (
+    SAMPLE,
+    SAMPLES_FILE,
+    VERDICT,
+    Json,
+    Row,
+    write_rows,
+)
 from tasks.settings import BenchmarkName
 from tasks.store.store import ArtifactRef, Draft, Store
 
@@ -35,9 +44,6 @@ EVALUATED = pa.schema(
     ]
 )
 SETS = ("greedy", "sampled")
-
-
-_BRIEF = ["problem_id", "index", "reward", "status", "extracted"]
 
 
 def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
@@ -56,9 +62,7 @@ def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
                 inputs[f"{name} {kind}"] = ref
         for kind in SETS:
             shards: Shards = getattr(one, kind)
-            for place, pair in enumerate(zip(shards.samples, shards.verdicts, strict=True)):
-                inputs[f"{name} {kind} samples {place}"] = pair[0]
-                inputs[f"{name} {kind} verdicts {place}"] = pair[1]
+            inputs |= inputs_of(f"{name} {kind}", shards.samples, shards.verdicts)
     settings = {
         "run": config.run_id,
         "config": config.model_dump(exclude={"resources", "grades"}),
@@ -79,7 +83,7 @@ def write_results(call: Call, draft: Draft, runtime: Runtime) -> None:
     ]
     results = summarise(found, settings, {n: r.digest for n, r in call.inputs.items()})
     (draft.path / "results.json").write_text(json.dumps(results, indent=1, sort_keys=True))
-    draft.rows = write_rows(draft.path / "samples.parquet", EVALUATED, _samples(call, store, found))
+    draft.rows = write_rows(draft.path / SAMPLES_FILE, EVALUATED, _samples(call, store, found))
     for name in settings["config"]["on"]:
         if BENCHMARKS[name].by_hand:
             lines = exported([one for one in found if one.benchmark == name], settings["grades"])
@@ -136,21 +140,10 @@ def _result(call: Call, store: Store, name: BenchmarkName, number: int) -> Resul
         name,
         number,
         load_splits(store.path(inputs[f"{name} problems"]))["test"],
-        [
-            {**sample, **verdict}
-            for samples, verdicts in _paths(call, store, f"{key} greedy")
-            for sample, verdict in zip(read_rows(samples), read_rows(verdicts), strict=True)
-        ],
-        [
-            row
-            for _, verdicts in _paths(call, store, f"{key} sampled")
-            for row in read_rows(verdicts, _BRIEF)
-        ],
-        {
-            (row["problem_id"], row["index"]): row["group"]
-            for row in (read_rows(store.path(groups) / "groups.parquet") if groups else ())
-        },
-        json.loads((store.path(metrics) / "metrics.json").read_text()) if metrics else {},
+        list(rows_of(store, inputs, f"{key} greedy")),
+        list(verdicts_of(store, inputs, f"{key} sampled", (*JUDGED, "extracted"))),
+        read_groups(store, groups) if groups else {},
+        Metrics.read(store.path(metrics)).to_json() if metrics else {},
     )
 
 
@@ -158,24 +151,13 @@ def _samples(call: Call, store: Store, found: list[Result]) -> Iterator[Row]:
     """Every sample with its verdict, streamed."""
     for one in found:
         for kind in SETS:
-            for samples, verdicts in _paths(call, store, f"{one.benchmark} p{one.number} {kind}"):
-                for sample, verdict in zip(read_rows(samples), read_rows(verdicts), strict=True):
-                    place = (sample["problem_id"], sample["index"])
-                    group = one.groups.get(place, -1) if kind == "sampled" else -1
-                    yield {
-                        "benchmark": one.benchmark,
-                        "policy": one.number,
-                        "drawn": kind,
-                        "group": group,
-                        **sample,
-                        **verdict,
-                    }
-
-
-def _paths(call: Call, store: Store, key: str) -> Iterator[tuple[Path, Path]]:
-    """Files of samples and verdicts, shard by shard."""
-    place = 0
-    while (sample := call.inputs.get(f"{key} samples {place}")) is not None:
-        verdict = call.inputs[f"{key} verdicts {place}"]
-        yield store.path(sample) / "samples.parquet", store.path(verdict) / "verdicts.parquet"
-        place += 1
+            for row in rows_of(store, call.inputs, f"{one.benchmark} p{one.number} {kind}"):
+                place = (row["problem_id"], row["index"])
+                group = one.groups.get(place, -1) if kind == "sampled" else -1
+                yield {
+                    "benchmark": one.benchmark,
+                    "policy": one.number,
+                    "drawn": kind,
+                    "group": group,
+                    **row,
+                }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,14 @@ from flows.orchestrator.pipeline import Ask, Chain, found_first, lanes_of
 from flows.orchestrator.review import Reviews
 from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
-from flows.runs.journal import Journal
+from flows.runs.journal import Journal, StepLine
 from flows.runs.prefect_page import RunPage
-from tasks import metering as costs
 from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
-from tasks.dag.runtime import Runtime, home
+from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Elsewhere, find
+from tasks.dag.step_names import MEASURE
+from tasks.evaluate.results import Metrics
+from tasks.metering import NAMES
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -165,9 +166,9 @@ class PrefectCaller:
         """Show a report on the run's page in Prefect's UI."""
         self._page.report(markdown)
 
-    def end(self, page: Path, title: str, table: str, **facts: Any) -> None:
+    def end(self, page: Path, title: str, table: str, policies: Sequence[str] = ()) -> None:
         """Close the journal of a run that came to its end, and print its results."""
-        self.journal.end("completed", report=str(page), home=str(home()), **facts)
+        self.journal.end("completed", report=str(page), policies=policies)
         self.console.finish(title, table, page)
 
     def _log(
@@ -180,28 +181,26 @@ class PrefectCaller:
         started: float,
     ) -> None:
         stats = self.store.manifest(ref)["stats"]
-        entry: Json = {
-            "iteration": iteration,
-            "step": group,
-            "label": call.label,
-            "state": "Cached" if cached else "Completed",
-            "took": round(time.perf_counter() - started, 3),
-            "ended": round(time.time(), 3),
-            "seconds": stats.get("seconds", 0.0),
-            "tokens": stats.get("tokens", 0),
-            **{name: stats[name] for name in costs.NAMES if name in stats},
-            "rows": ref.rows,
-            "artifact": ref.location,
-            "digest": ref.digest,
-            "record": record_key(call),
-        }
-        self.journal.step(entry)
-        self.console.end(entry, stats)
+        line = StepLine(
+            iteration=iteration,
+            step=group,
+            label=call.label,
+            state="Cached" if cached else "Completed",
+            took=round(time.perf_counter() - started, 3),
+            ended=round(time.time(), 3),
+            **{"seconds": 0.0, "tokens": 0}
+            | {name: stats[name] for name in NAMES if name in stats},
+            rows=ref.rows,
+            artifact=ref.location,
+            digest=ref.digest,
+            record=record_key(call),
+        )
+        self.journal.step(line)
+        self.console.end(line, stats.get("note", ""))
         self.told(call, ref, cached)
-        if group.startswith("measure") and not self.console.brief:
-            metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
-            name = call.label.removeprefix("measure ")
-            self._page.measured(name, metrics)
+        if call.step.name == MEASURE and not self.console.brief:
+            metrics = Metrics.read(self.store.path(ref)).to_json()["metrics"]
+            self._page.measured(call.label.removeprefix(f"{MEASURE} "), metrics)
 
 
 class OneLine(logging.Filter):

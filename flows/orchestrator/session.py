@@ -15,7 +15,7 @@ from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
 from flows.orchestrator.review import AwaitsReview
 from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
-from flows.runs.journal import Journal, sole
+from flows.runs.journal import Journal, State, sole
 from flows.server.cancel import watch
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
@@ -87,7 +87,7 @@ def session(
                 raise
 
 
-def _how_it_ended(error: BaseException) -> str:
+def _how_it_ended(error: BaseException) -> State:
     if isinstance(error, Pause | AwaitsReview):
         return "awaits review"
     return "failed" if isinstance(error, Exception) else "interrupted"

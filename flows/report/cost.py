@@ -8,14 +8,16 @@ is in neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.metering import NAMES
 from tasks.rows import Json
 
 # What makes training rows of a policy: the E-step.
-E_STEP = ("generate draw", "score draw", "select")
+E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
 _TITLES = {
     "seconds": "s",
     "cpu_seconds": "CPU s",
@@ -25,13 +27,25 @@ _TITLES = {
 }
 
 
+@dataclass(frozen=True)
+class CostLine:
+    """What one artifact cost; names that are missing in `made` cost nothing."""
+
+    iteration: int
+    step: str
+    cached: bool
+    made: Mapping[str, float]
+
+
 def costs(
-    lines: Iterable[Json], counts: dict[int, Json] | None = None, greedy: list[float] | None = None
+    lines: Iterable[CostLine],
+    counts: dict[int, Json] | None = None,
+    greedy: list[float] | None = None,
 ) -> Json:
     """The cost of a run.
 
     Args:
-        lines: Lines of its journal: iteration, step, state (`Cached` or not) and NAMES.
+        lines: Lines of its journal.
         counts: counts.json of the selection of each iteration (samples, correct, kept).
         greedy: Test accuracy in [0, 1] of the base and each policy after it.
 
@@ -44,18 +58,17 @@ def costs(
     table: dict[tuple[int, str], Json] = {}
     total = {"made": _nothing(), "spent": _nothing()}
     for line in lines:
-        key = (line["iteration"], line["step"])
+        key = (line.iteration, line.step)
         row = table.setdefault(
             key,
             {"iteration": key[0], "step": key[1], "tasks": 0, "cached": 0}
             | {"made": _nothing(), "spent": _nothing()},
         )
-        cached = line["state"] == "Cached"
         row["tasks"] += 1
-        row["cached"] += cached
-        for kind in ("made",) if cached else ("made", "spent"):
-            _add(row[kind], line)
-            _add(total[kind], line)
+        row["cached"] += line.cached
+        for kind in ("made",) if line.cached else ("made", "spent"):
+            _add(row[kind], line.made)
+            _add(total[kind], line.made)
     rows = [table[key] for key in sorted(table, key=lambda key: key[0])]
     return {
         "steps": rows,
@@ -71,7 +84,7 @@ def _accepted(rows: list[Json], number: int, counts: Json) -> Json:
     """What an accepted sample cost: the draw stands under the policy that drew, number - 1."""
     cost = _nothing()
     for row in rows:
-        drawn = row["iteration"] == number - (row["step"] != "select")
+        drawn = row["iteration"] == number - (row["step"] != SELECT)
         if row["step"] in E_STEP and drawn:
             _add(cost, row["made"])
     found = {"iteration": number, "kept": counts["kept"], "correct": counts["correct"]}
@@ -93,9 +106,9 @@ def _nothing() -> Json:
     return dict.fromkeys(NAMES, 0)
 
 
-def _add(into: Json, line: Json) -> None:
+def _add(into: Json, cost: Mapping[str, float]) -> None:
     for name in NAMES:
-        into[name] = round(into[name] + line.get(name, 0), 3)
+        into[name] = round(into[name] + cost.get(name, 0), 3)
 
 
 def _each(cost: Json, count: float) -> Json | None:

@@ -8,7 +8,6 @@ The loop only decides *what* to call; a `Caller` decides how: through Prefect
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
@@ -19,6 +18,8 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.transfer import Other, others
+from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
+from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
@@ -77,7 +78,7 @@ class Loop:
             resources=config.resources,
         )
         self.others = others(config, caller)
-        base = policy = caller.call(base_call(config.model), 0, "base model")
+        base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
         outcome = Outcome(self.problems, [], [])
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
@@ -113,9 +114,9 @@ class Loop:
         )
         now = Iteration(number, policy, Shards(), Shards(), Shards(), Shards(), self.problems)
         sets = [
-            (now.greedy, "test", "test", greedy, 0),
+            (now.greedy, TEST, "test", greedy, 0),
             (now.validation, "validation", "validation", greedy, 0),
-            (now.sampled, "pass@k", "test", sampled, settings.sampled_problems),
+            (now.sampled, PASS_AT_K, "test", sampled, settings.sampled_problems),
         ]
         if settings.train_problems:
             sets.insert(1, (now.train, "train", "train", greedy, settings.train_problems))
@@ -127,7 +128,7 @@ class Loop:
         self.caller.drive(chains)
         now.metrics = self.caller.call(
             measure_call(
-                f"measure p{number}",
+                f"{MEASURE} p{number}",
                 settings,
                 {
                     "greedy": (now.greedy.samples, now.greedy.verdicts),
@@ -139,7 +140,7 @@ class Loop:
                 self._groups(now),
             ),
             number,
-            "measure",
+            MEASURE,
         )
         now.transfer = {
             other.name: other.solve(number, policy, self.config.model.shots)
@@ -152,8 +153,10 @@ class Loop:
         settings, kind = self.config.evaluation, self.sampler.domain("test")
         if kind == "code" or settings.samples < 2 or not settings.majority:
             return None
-        call = group_call(f"group p{now.number}", now.sampled.verdicts, exact=kind != "math")
-        return self.caller.call(call, now.number, "group")
+        call = group_call(
+            f"{GROUP_ANSWERS} p{now.number}", now.sampled.verdicts, exact=kind != "math"
+        )
+        return self.caller.call(call, now.number, GROUP_ANSWERS)
 
     def _draw(self, number: int, policy: ArtifactRef) -> Shards:
         """The E-step: N samples for each training problem, scored."""
@@ -180,7 +183,7 @@ class Loop:
             policy = self.caller.call(
                 base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
             )
-        return self.sampler.shards(number, "draw", policy, "train", draw)
+        return self.sampler.shards(number, DRAW, policy, "train", draw)
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
@@ -248,7 +251,7 @@ class Loop:
 
     def _metrics(self, ref: ArtifactRef) -> Json:
         """Intervals by metric."""
-        return json.loads((self.caller.store.path(ref) / "metrics.json").read_text())["metrics"]
+        return Metrics.read(self.caller.store.path(ref)).to_json()["metrics"]
 
 
 def _too_few(number: int, made: Improved, thresholds: list[float]) -> str:

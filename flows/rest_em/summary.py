@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
-from flows.report.cost import costs
+from flows.report.cost import CostLine, costs
 from flows.report.values import shown_reference
-from flows.rest_em.inputs import solutions, verdicts
 from flows.rest_em.loop import Iteration, Outcome, Shards
 from flows.rest_em.page.page import markdown, render
 from tasks.dag.runtime import Runtime
+from tasks.dag.shard_inputs import (
+    inputs_of,
+    is_sample_input,
+    is_verdict_input,
+    rows_of,
+    shards_of,
+    verdicts_of,
+)
 from tasks.dag.step import Call, step
+from tasks.dag.step_names import (
+    BASE_MODEL,
+    DRAW,
+    FINETUNE,
+    GENERATE,
+    GROUP_ANSWERS,
+    MEASURE,
+    PASS_AT_K,
+    SCORE,
+    SELECT,
+    TEST,
+    line_name,
+)
 from tasks.evaluate.intervals import interval
 from tasks.evaluate.metrics import paired_gain, scores
 from tasks.evaluate.paired import difficulty_bins, mcnemar
+from tasks.evaluate.results import Change, Metrics
 from tasks.evaluate.solved_and_lost import solved_and_lost
+from tasks.finetune.results import TrainingFacts
 from tasks.metering import NAMES
 from tasks.problems.step import load_splits
-from tasks.rows import Json, read_rows
+from tasks.rows import SAMPLES_FILE, VERDICTS_FILE, Json, read_rows
+from tasks.select.results import SelectionCounts
 from tasks.settings import EvaluationSettings
 from tasks.store.store import ArtifactRef, Draft, Store
 
@@ -40,11 +62,7 @@ def report_call(config: RestEmConfig, outcome: Outcome) -> Call:
         }
         sets |= {f"transfer:{other}": shards for other, shards in now.transfer.items()}
         for kind, shards in sets.items():
-            for number, (sample, verdict) in enumerate(
-                zip(shards.samples, shards.verdicts, strict=True)
-            ):
-                inputs[f"{name} {kind} samples {number}"] = sample
-                inputs[f"{name} {kind} verdicts {number}"] = verdict
+            inputs |= inputs_of(f"{name} {kind}", shards.samples, shards.verdicts)
     settings = {
         "run": config.run_id,
         "config": config.model_dump(exclude={"resources"}),
@@ -73,25 +91,25 @@ def summarise(call: Call, store: Store) -> Json:
     questions = splits["test"]
     problems = {row["id"]: row for row in splits["train"]}
     numbers = sorted(int(name[1:].split()[0]) for name in inputs if name.endswith(" metrics"))
-    base = solutions(store, inputs, "p0 greedy")
-    drawn = list(verdicts(store, inputs, "p0 sampled"))
+    base = list(rows_of(store, inputs, "p0 greedy"))
+    drawn = list(verdicts_of(store, inputs, "p0 sampled"))
     iterations = []
     for number in numbers:
-        item = _read(store, inputs[f"p{number} metrics"], "metrics.json")
+        metrics = Metrics.read(store.path(inputs[f"p{number} metrics"]))
         policy = inputs[f"p{number} policy"]
         selection = inputs.get(f"p{number} selection")
         against_base = {}
         if number:
-            now = solutions(store, inputs, f"p{number} greedy")
+            now = list(rows_of(store, inputs, f"p{number} greedy"))
             against_base = _against_base(base, now, drawn, questions, settings)
         iterations.append(
             {
                 "iteration": number,
                 "model": policy.digest,
-                **item,
-                "selection": selection and _read(store, selection, "counts.json"),
+                **metrics.to_json(),
+                "selection": selection and SelectionCounts.read(store.path(selection)).to_json(),
                 "drawn": _drawn(store, inputs, number, problems),
-                "finetune": _optional(store, policy, "training.json") if number else None,
+                "finetune": TrainingFacts.read(store.path(policy)).to_json() if number else None,
                 "transfer": _transfer(store, inputs, number, settings),
                 **against_base,
             }
@@ -154,8 +172,6 @@ def _against_base(
     how = EvaluationSettings(**settings["config"]["evaluation"])
     gain = paired_gain(base, now, how, seed=0)
     solved, lost = solved_and_lost(base, now, questions)
-    for item in (*solved, *lost):
-        item["reference"] = shown_reference(item["reference"])
     before, after = scores(base), scores(now)
     test = mcnemar(before, after)
     bins = difficulty_bins(scores(drawn), before, after, how.bootstrap, how.confidence, 0)
@@ -163,11 +179,15 @@ def _against_base(
         "gain": gain and gain.to_json(),
         "p": test.p,
         "bins": [one.to_json() for one in bins],
-        "solved": solved,
-        "lost": lost,
+        "solved": [_shown(one) for one in solved],
+        "lost": [_shown(one) for one in lost],
         "solved_total": test.solved,
         "lost_total": test.lost,
     }
+
+
+def _shown(change: Change) -> Json:
+    return {**change.to_json(), "reference": shown_reference(change.reference)}
 
 
 def _transfer(store: Store, inputs: dict[str, ArtifactRef], number: int, settings: Json) -> Json:
@@ -175,7 +195,7 @@ def _transfer(store: Store, inputs: dict[str, ArtifactRef], number: int, setting
     how = EvaluationSettings(**settings["config"]["evaluation"])
     found: Json = {}
     for name in how.transfer:
-        now = list(verdicts(store, inputs, f"p{number} transfer:{name}"))
+        now = list(verdicts_of(store, inputs, f"p{number} transfer:{name}"))
         if not now:
             continue
         values = list(scores(now).values())
@@ -184,7 +204,7 @@ def _transfer(store: Store, inputs: dict[str, ArtifactRef], number: int, setting
             "difference": None,
             "regression": False,
         }
-        base = list(verdicts(store, inputs, f"p0 transfer:{name}"))
+        base = list(verdicts_of(store, inputs, f"p0 transfer:{name}"))
         if number and (change := paired_gain(base, now, how, seed=0)):
             found[name] |= {"difference": change.to_json(), "regression": change.high < 0}
     return found
@@ -196,14 +216,14 @@ def _drawn(
     """How the samples drawn for training ended, and the first one of each way to fail."""
     statuses: Counter[str] = Counter()
     refused: dict[str, Json] = {}
-    shard = 0
-    while (sample := inputs.get(f"p{number} drawn samples {shard}")) is not None:
-        verdict = store.path(inputs[f"p{number} drawn verdicts {shard}"]) / "verdicts.parquet"
-        found = [row["status"] for row in read_rows(verdict)]
+    shards = shards_of(inputs, f"p{number} drawn")
+    for shard in shards:
+        verdicts = read_rows(store.path(shard.verdicts) / VERDICTS_FILE, ["status"])
+        found = [row["status"] for row in verdicts]
         statuses.update(found)
         new = {status: found.index(status) for status in set(found) - {"correct", *refused}}
         if new:
-            for place, row in enumerate(read_rows(store.path(sample) / "samples.parquet")):
+            for place, row in enumerate(read_rows(store.path(shard.samples) / SAMPLES_FILE)):
                 if place in new.values():
                     asked = problems[row["problem_id"]]
                     refused[found[place]] = {
@@ -213,8 +233,7 @@ def _drawn(
                         "status": found[place],
                         "text": row["text"],
                     }
-        shard += 1
-    if not shard:
+    if not shards:
         return None
     return {
         "statuses": dict(sorted(statuses.items())),
@@ -222,8 +241,8 @@ def _drawn(
     }
 
 
-def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
-    """The cost of every artifact when it was made, as lines of a journal."""
+def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[CostLine]:
+    """The cost of every artifact when it was made."""
     lines = []
     for name, ref in inputs.items():
         manifest = store.manifest(ref)
@@ -233,13 +252,13 @@ def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
             lines += _earlier_steps(store, inputs, name, manifest)
         if name.endswith(" metrics") and groups:
             grouped = store.read_manifest(groups["kind"], groups["key"])
-            lines.append(_line(name.replace("metrics", "group"), grouped))
+            lines.append(_line(name.replace("metrics", GROUP_ANSWERS), grouped))
     return lines
 
 
 def _earlier_steps(
     store: Store, inputs: dict[str, ArtifactRef], name: str, manifest: Json
-) -> list[Json]:
+) -> list[CostLine]:
     """What the other Improve steps of an iteration made, where it has several (`thresholds`)."""
     known = {ref.key for ref in inputs.values()}
     before = f"p{int(name[1:].split()[0]) - 1} selection"
@@ -255,29 +274,21 @@ def _earlier_steps(
     return lines
 
 
-def _line(name: str, manifest: Json) -> Json:
+def _line(name: str, manifest: Json) -> CostLine:
     """One line; `name` is that of the report's input, the step's is the journal's."""
     number, kind, *_ = (name[1:] if name[0] == "p" and name[1].isdigit() else f"0 {name}").split()
     step = {
-        "policy": "base model" if number == "0" else "finetune",
-        "metrics": "measure",
-        "selection": "select",
+        "policy": BASE_MODEL if number == "0" else FINETUNE,
+        "metrics": MEASURE,
+        "selection": SELECT,
     }.get(kind, kind)
-    if " samples " in name or " verdicts " in name:
-        of = {"greedy": "test", "sampled": "pass@k", "drawn": "draw"}.get(kind, kind)
+    if is_sample_input(name) or is_verdict_input(name):
+        of = {"greedy": TEST, "sampled": PASS_AT_K, "drawn": DRAW}.get(kind, kind)
         of = f"{of.removeprefix('transfer:')} (transfer)" if of.startswith("transfer:") else of
-        step = f"{'generate' if ' samples ' in name else 'score'} {of}"
+        step = line_name(GENERATE if is_sample_input(name) else SCORE, of)
     made = {name: value for name, value in manifest["stats"].items() if name in NAMES}
-    return {"iteration": int(number) + (kind == "selection"), "step": step, "state": "made"} | made
-
-
-def _read(store: Store, ref: ArtifactRef, name: str) -> Json:
-    return json.loads((store.path(ref) / name).read_text())
-
-
-def _optional(store: Store, ref: ArtifactRef, name: str) -> Json | None:
-    path: Path = store.path(ref) / name
-    return json.loads(path.read_text()) if path.exists() else None
+    iteration = int(number) + (kind == "selection")
+    return CostLine(iteration, step, False, made)
 
 
 __all__ = ["Iteration", "report_call", "summarise", "write_report"]

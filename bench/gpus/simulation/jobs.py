@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from bench.gpus.simulation.batching import drawn, shard_seconds, steady_seconds
 from bench.gpus.simulation.costs import EngineParts, SimulatedParts
+from tasks.dag.step_names import FINETUNE
 
 # What best-fit packing leaves no room in, where rows are of unlike lengths (tasks/finetune).
 FILL = 0.97
@@ -221,7 +222,7 @@ def jobs_of(
             jobs.append(
                 SimulatedJob(Worker.SCORER, work, number, "score", needs=list(needs or before))
             )
-        if stage.single == "finetune":
+        if stage.single == FINETUNE:
             work = train_seconds(parts, how, stage.rows) + parts.overhead
             mine.append(len(jobs))
             jobs.append(

@@ -14,7 +14,7 @@ from flows.audit.audit import Options, audit
 from flows.audit.labels import read_labels, write_lines
 from flows.audit.page import markdown, render
 from flows.audit.sample import Stratum, draw, shares
-from flows.runs.journal import Journal
+from flows.runs.journal import Journal, StepLine
 from tasks.errors import UserError
 from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, read_rows, text_digest, write_rows
 from tasks.score.math.pool import GradePool
@@ -85,7 +85,20 @@ def make_run(home: Path, pairs: list[dict[str, str]], **settings: Any) -> Artifa
     )
     journal = Journal("made", {"resources": {}}, "rest-em")
     for step, ref in (("problems", asked), ("generate", drawn), ("score", verdicts)):
-        journal.step({"iteration": 0, "step": step, "artifact": ref.location})
+        journal.step(
+            StepLine(
+                iteration=0,
+                step=step,
+                state="Completed",
+                label=step,
+                took=0.0,
+                seconds=0.0,
+                tokens=0,
+                artifact=ref.location,
+                digest=ref.digest,
+                rows=ref.rows,
+            )
+        )
     journal.end("completed")
     return verdicts
 

@@ -274,12 +274,12 @@ def test_a_run_that_is_not_whole_is_refused(
 ) -> None:
     monkeypatch.setenv("RESTEM_HOME", str(copied.home))
     head, steps = read_journal("latest")
-    line = next(x for x in steps if (x["step"], x["iteration"]) == ("score test", 1))
-    shutil.rmtree(copied.home / "store" / line["artifact"])
-    with pytest.raises(UserError, match=f"artifact {line['artifact']} is gone or damaged"):
+    line = next(x for x in steps if (x.step, x.iteration) == ("score test", 1))
+    shutil.rmtree(copied.home / "store" / line.artifact)
+    with pytest.raises(UserError, match=f"artifact {line.artifact} is gone or damaged"):
         compare(["latest:0", "latest:1"])
-    run = head["run"]
+    run = head.run
     file = copied.home / "runs" / run / "run.json"
-    file.write_text(json.dumps({**head, "state": "failed"}))
+    file.write_text(json.dumps({**head.to_json(), "state": "failed"}))
     with pytest.raises(UserError, match=f"RUN {run}: it is failed; expected a finished run"):
         compare(["latest:0", "latest:2"])

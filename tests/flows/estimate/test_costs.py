@@ -17,14 +17,15 @@ from flows.estimate.fit import LinearCost, least_squares
 from flows.estimate.measure import stages_of_journal
 from flows.estimate.plan import PlannedCall
 from flows.estimate.stages import PlannedShard, PlannedStage, expected_rows, stages_of_plan
+from flows.runs.journal import StepLine
 from tasks.dag.step import Call, Step
-from tasks.rows import Json
+from tasks.facts import WrongFacts
 from tasks.settings import FilterSettings, FinetuneSettings, Resources
 
 COSTS = Costs(
     sampling=SamplingCosts(5.0, 1.0, 0.1, 0.25, 2.0, 10.0, 20.0),
     scoring=LinearCost(0.5, 0.01),
-    training=TrainingCosts(start=10.0, row=0.5, save=1.0, validate=0.1, tokens=30.0),
+    training=TrainingCosts(start=10.0, row=0.5, check=LinearCost(1.0, 0.1), tokens=30.0),
     single={"select": LinearCost(1.0, 0.01), "report": LinearCost(3.0)},
     keep=(0.5,),
 )
@@ -116,9 +117,20 @@ def test_a_plan_becomes_stages() -> None:
     assert stages_of_plan([], 1) == []
 
 
-def _line(number: int, group: str, took: float, ended: float, **facts: object) -> Json:
-    known = {"iteration": number, "step": group, "took": took, "ended": ended}
-    return {**known, "state": "Completed", "rows": 10, **facts}
+def _line(number: int, step: str, took: float, ended: float, cached: bool = False) -> StepLine:
+    return StepLine(
+        iteration=number,
+        step=step,
+        label=step,
+        state="Cached" if cached else "Completed",
+        took=took,
+        ended=ended,
+        seconds=took,
+        tokens=0,
+        rows=10,
+        artifact="any/key",
+        digest="",
+    )
 
 
 def test_stages_of_a_journal_last_from_end_to_end() -> None:
@@ -130,7 +142,7 @@ def test_stages_of_a_journal_last_from_end_to_end() -> None:
         _line(0, "score train", 2.0, 110.0),
         _line(0, "measure", 1.0, 111.5),
         _line(0, "generate draw", 2.0, 114.0),
-        _line(0, "score draw", 1.0, 115.0, state="Cached"),
+        _line(0, "score draw", 1.0, 115.0, cached=True),
         _line(1, "finetune", 4.0, 120.0),
         _line(1, "generate test", 4.0, 124.0),
     ]
@@ -172,7 +184,7 @@ def test_costs_are_found_again(costs: list[float], sizes: list[tuple[int, int]])
 def test_costs_survive_json_and_nothing_else_passes() -> None:
     raw = json.loads(json.dumps(COSTS.to_json()))
     assert Costs.from_json(raw) == COSTS
-    with pytest.raises(KeyError, match="keep"):
+    with pytest.raises(WrongFacts, match="keep is missing"):
         Costs.from_json({name: value for name, value in raw.items() if name != "keep"})
-    with pytest.raises(TypeError, match="pace"):
+    with pytest.raises(WrongFacts, match="pace"):
         Costs.from_json({**raw, "pace": 1.0})
