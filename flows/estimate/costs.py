@@ -71,7 +71,7 @@ class Costs(Facts):
         training: The trainer.
         single: The other steps by the first word of their group (measure, select, ...), by the
             samples of the sets before them.
-        keep: Chance that a sample becomes a training row, before the cap, by problem seen.
+        keep: Share of the samples that become training rows, before the cap, by problem seen.
         start: From the command to the first step of the flow; 0: not known.
         source: Where the numbers are from, in words.
     """

@@ -138,7 +138,7 @@ def costs_of_journal(
 
 
 def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
-    greedy = [_is_greedy(stage, store) for stage in sets]
+    kinds = [_is_greedy(stage, store) for stage in sets]
     features = [
         [
             float(stage.loads),
@@ -146,21 +146,27 @@ def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
             stage.samples if plain else 0,
             0 if plain else stage.samples,
         ]
-        for stage, plain in zip(sets, greedy, strict=True)
+        for stage, plain in zip(sets, kinds, strict=True)
     ]
     # What is there once in a run is in the first set.
     costs = least_squares(features[1:], [stage.seconds for stage in sets[1:]])
     predicted = sum(cost * count for cost, count in zip(costs, features[0], strict=True))
-    load, shard, *rates = costs
+    load, shard, greedy_seconds, sampled_seconds = costs
     tokens = []
     for kind in (True, False):
-        alike = [s for s, plain in zip(sets, greedy, strict=True) if plain is kind] or sets
+        alike = [s for s, plain in zip(sets, kinds, strict=True) if plain is kind] or sets
         drawn = sum(line.tokens for stage in alike for line in stage.generate)
         tokens.append(drawn / max(1, sum(stage.samples for stage in alike)))
-    if all(greedy) or not any(greedy):  # one kind stands for the other
-        rates = [max(rates)] * 2
+    if all(kinds) or not any(kinds):  # one kind stands for the other
+        greedy_seconds = sampled_seconds = max(greedy_seconds, sampled_seconds)
     return SamplingCosts(
-        load, shard, *rates, max(0.0, sets[0].seconds - predicted), tokens[0], tokens[1]
+        load=load,
+        shard=shard,
+        greedy=greedy_seconds,
+        sampled=sampled_seconds,
+        first=max(0.0, sets[0].seconds - predicted),
+        greedy_tokens=tokens[0],
+        sampled_tokens=tokens[1],
     )
 
 

@@ -7,7 +7,6 @@ training rows an iteration keeps is not known before it is sampled: it is expect
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,7 +106,7 @@ def expected_rows(keep: Sequence[float], problems: int, samples: int, rules: Fil
     """Training rows that an iteration keeps.
 
     Args:
-        keep: For each problem seen the chance that a sample of it is kept (right, finished, not a
+        keep: For each problem seen the share of its samples that is kept (right, finished, not a
             duplicate).
         problems: Training problems.
         samples: For each.
@@ -115,26 +114,5 @@ def expected_rows(keep: Sequence[float], problems: int, samples: int, rules: Fil
     """
     if not keep:
         return 0
-    cap = rules.cap or math.inf
-    mean = sum(_capped(samples, chance, cap) for chance in keep) / len(keep)
-    return round(problems * mean)
-
-
-def _capped(samples: int, chance: float, cap: float) -> float:
-    """Mean of min(cap, X) for a binomial X."""
-    if chance <= 0.0:
-        return 0.0
-    if cap >= samples:
-        return samples * chance
-    total, mass = 0.0, 0.0
-    for count in range(int(cap)):
-        log = (
-            math.lgamma(samples + 1)
-            - math.lgamma(count + 1)
-            - math.lgamma(samples - count + 1)
-            + count * math.log(chance)
-            + ((samples - count) * math.log1p(-chance) if chance < 1.0 else -math.inf)
-        )
-        weight = math.exp(log)
-        total, mass = total + count * weight, mass + weight
-    return total + cap * max(0.0, 1.0 - mass)
+    cap = rules.cap or samples
+    return round(problems * sum(min(cap, samples * chance) for chance in keep) / len(keep))
