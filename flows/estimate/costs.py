@@ -80,7 +80,7 @@ class Costs(Facts):
     scoring: LinearCost
     training: TrainingCosts
     single: dict[str, LinearCost]
-    keep: tuple[float, ...]
+    keep: list[float]
     start: float = 0.0
     source: str = ""
 

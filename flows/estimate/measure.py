@@ -133,7 +133,7 @@ def costs_of_journal(
         scoring=linear([(line.rows, line.took) for line in scored[1:] or scored]),
         training=training,
         single={name: linear(points) for name, points in single.items() if name != FINETUNE},
-        keep=tuple(_kept_shares(stages, store, rules)),
+        keep=list(_kept_shares(stages, store, rules)),
     )
 
 

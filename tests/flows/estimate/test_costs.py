@@ -26,7 +26,7 @@ COSTS = Costs(
     scoring=LinearCost(0.5, 0.01),
     training=TrainingCosts(start=10.0, row=0.5, check=LinearCost(1.0, 0.1), tokens=30.0),
     single={"select": LinearCost(1.0, 0.01), "report": LinearCost(3.0)},
-    keep=(0.5,),
+    keep=[0.5],
 )
 CONFIG = RestEmConfig(finetune=FinetuneSettings(epochs=2.0, checks=3))
 
