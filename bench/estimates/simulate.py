@@ -98,7 +98,18 @@ def _simulated(shape: BenchShape, folder: Path) -> SimulatedTimes:
     [path] = (folder / "costs").glob("*.json")
     costs = Costs.from_json(json.loads(path.read_text())["costs"])
     config = load_config(shape.config, list(shape.changes))
-    stages = _stages(estimate["lines"])
+    return simulated_times(estimate["lines"], costs, config)
+
+
+def simulated_times(lines: list[Json], costs: Costs, config: RestEmConfig) -> SimulatedTimes:
+    """What the simulation says of a run.
+
+    Args:
+        lines: Of an estimate of it.
+        costs: As measured.
+        config: Of the run.
+    """
+    stages = _stages(lines)
     how = SimulatedTraining(config.finetune.epochs, 1, 1, False, config.finetune.checks)
     jobs = jobs_of(stages, parts_of(costs, config), how, scorers=1, overlap=True)
     result = simulate(jobs, Servers(load=costs.sampling.load))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.estimates.simulate import simulated_times
 from bench.gpus._cluster import TASKS, changed, cluster, completions, table
 from bench.gpus._planning import Schedule, planned, simulated, stages
 from bench.gpus.simulation.batching import active_rows, shard_seconds, steady_seconds
@@ -24,7 +25,13 @@ from bench.gpus.simulation.jobs import (
     train_seconds,
 )
 from bench.gpus.simulation.simulate import Servers, simulate
+from flows.config.rest_em import RestEmConfig
+from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts
+from flows.estimate.estimate import stage_seconds
+from flows.estimate.fit import LinearCost
+from flows.estimate.stages import PlannedShard, PlannedStage
 from tasks.errors import UserError
+from tasks.settings import DataSettings, FinetuneSettings
 
 ENGINE = EngineParts(slots=4, load=5.0, prompt=0.5, step=1.0, row=0.25)
 PARTS = SimulatedParts(
@@ -239,3 +246,44 @@ def test_a_change_that_is_none(change: str) -> None:
         changed(TASKS["math"], [change])
     assert changed(TASKS["math"], ["samples=64"]).samples == 64
     assert math.isinf(Servers().mtbf)
+
+
+def test_on_one_machine_the_simulation_says_what_an_estimate_says() -> None:
+    costs = Costs(
+        sampling=SamplingCosts(5.0, 1.0, 0.1, 0.25, 2.0, 10.0, 20.0),
+        scoring=LinearCost(0.5, 0.05),
+        training=TrainingCosts(start=10.0, row=0.5, check=LinearCost(1.0, 0.1), tokens=30.0),
+        single={"select": LinearCost(1.0, 0.01), "measure": LinearCost(3.0)},
+        keep=[0.5],
+    )
+    config = RestEmConfig(
+        data=DataSettings(validation=10), finetune=FinetuneSettings(epochs=2.0, checks=3)
+    )
+
+    def drawn(number: int, name: str, *sizes: int, greedy: bool = False) -> PlannedStage:
+        shards = [PlannedShard(size, generate=True, score=True) for size in sizes]
+        return PlannedStage(number, name, shards, greedy)
+
+    planned = [
+        drawn(0, "test", 50, 50, greedy=True),
+        drawn(0, "pass@k", 80),
+        PlannedStage(0, "measure", before=180),
+        drawn(0, "draw", 100, 100, 100),
+        PlannedStage(1, "select", before=300),
+        PlannedStage(1, "finetune", before=300),
+        drawn(1, "test", 50, 50, greedy=True),
+    ]
+    seconds = stage_seconds(planned, costs, config, rows=20, validation=10)
+    lines = [
+        {
+            "iteration": stage.iteration,
+            "step": stage.name,
+            "shards": len(stage.shards),
+            "samples": stage.samples,
+            "rows": 20 if stage.name == "finetune" else 0,
+        }
+        for stage in planned
+    ]
+    result = simulated_times(lines, costs, config)
+    assert list(result.stages.values()) == pytest.approx(seconds)
+    assert result.seconds == pytest.approx(sum(seconds))
