@@ -138,7 +138,7 @@ def _simulated(
 
 
 def servers_of(config: RestEmConfig, load: float) -> Servers:
-    """Who works in a run of this configuration (`Services.lanes`).
+    """Who works in a run of this configuration (flows/orchestrator/pipeline.py).
 
     Several engines of one machine, or endpoints, share the shards they get: they are one engine to
     the DAG, and a probe has measured them as one.

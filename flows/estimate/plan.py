@@ -70,7 +70,7 @@ class PlanCaller:
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Look them up in turn."""
-        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
+        in_turn(chains, lambda request: self.call(request.call, request.iteration, request.group))
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Whether an artifact is only planned."""

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from flows.orchestrator.pipeline import Ask, Chain
+from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.prefect_caller import PrefectCaller
 from tasks.dag.step import Call
 from tasks.rows import Json
@@ -71,7 +71,7 @@ class SharedCaller:
         self._known: dict[str, ArtifactRef] = {}
         self._seconds: dict[str, float] = {}
         self.account = Account.empty()
-        self._lock = threading.Lock()  # calls end in the threads of their lanes
+        self._lock = threading.Lock()  # calls end in threads of their own
         inner.told = self._told
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
@@ -86,13 +86,13 @@ class SharedCaller:
         self._inner.drive(self._remembered(chain) for chain in chains)
 
     def _remembered(self, chain: Chain) -> Chain:
-        ask: Ask | None = next(chain, None)
-        while ask is not None:
-            given = self._earlier(ask.call)
+        request: StepRequest | None = next(chain, None)
+        while request is not None:
+            given = self._earlier(request.call)
             if given is None:
-                given = self._known[ask.call.key] = yield ask
+                given = self._known[request.call.key] = yield request
             try:
-                ask = chain.send(given)
+                request = chain.send(given)
             except StopIteration:
                 return
 

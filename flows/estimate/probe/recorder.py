@@ -19,7 +19,7 @@ from tasks.rows import Json, read_rows
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 
-# Beyond what a configuration may ask for, so that no run finds a probe's artifacts.
+# Beyond what a configuration may request for, so that no run finds a probe's artifacts.
 SEED = 2**31
 WARM_PROMPTS = 8
 
@@ -66,7 +66,7 @@ class Recorder:
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """One after the other, so that each can be told from the next."""
-        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
+        in_turn(chains, lambda request: self.call(request.call, request.iteration, request.group))
 
     def together(self, made: Shards, chains: Iterable[Chain]) -> float:
         """Run the chains that fill `made` as a run does; the seconds of all of them."""
