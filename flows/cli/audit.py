@@ -29,6 +29,7 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask a second checker about a math run's verdicts, and estimate our checker's errors."""
+    from flows.audit.audit import Options
     from flows.audit.audit import audit as auditor
     from flows.audit.page import publish, table
     from flows.runs.journal import find_run
@@ -36,8 +37,8 @@ def audit(
     if not limit > 0:
         raise UserError(f"--limit {limit:g}: expected a number of seconds above 0")
     folder = find_run(run)
-    options = auditor.Options(pairs, seed, limit, workers, out, labels)
-    facts = {"run": folder.name, **auditor.audit(folder.name, options, _bar())}
+    options = Options(pairs, seed, limit, workers, out, labels)
+    facts = {"run": folder.name, **auditor(folder.name, options, _bar())}
     page = publish(facts, folder)
     if as_json:
         typer.echo(json.dumps(facts))
