@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.training._finetune_rows import SEED, make_rows, save_start
-from tasks.rows import TRAINING, Row, write_rows
+from tasks.rows import ROWS_FILE, TRAINING, Row, write_rows
 from tasks.settings import FinetuneSettings, Resources
 
 MAX_LENGTH = 1024
@@ -70,7 +70,7 @@ def run(rows: int | str = 256, rounds: int | str = 5, threads: int | str = 0) ->
     with tempfile.TemporaryDirectory(prefix="restem-bench-") as scratch:
         place = Path(scratch)
         save_start(texts, place / "start")
-        write_rows(place / "rows.parquet", TRAINING, texts)
+        write_rows(place / ROWS_FILE, TRAINING, texts)
         job = _job(place, int(threads))
         ours, packed = _ours(job, place)
         print(
@@ -107,7 +107,7 @@ def _job(place: Path, threads: int) -> dict[str, Any]:
         max_length=MAX_LENGTH, batch_size=BATCH, learning_rate=LEARNING_RATE, epochs=1, checks=0
     )
     return {
-        "rows": str(place / "rows.parquet"),
+        "rows": str(place / ROWS_FILE),
         "model": str(place / "start"),
         "out": str(place / "out"),
         "settings": settings.model_dump(),

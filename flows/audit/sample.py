@@ -19,7 +19,7 @@ from pathlib import Path
 from flows.runs.journal import read_journal
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import Json, Row, Status, read_rows
+from tasks.rows import PROBLEMS_FILE, SAMPLES_FILE, VERDICTS_FILE, Json, Row, Status, read_rows
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -194,13 +194,13 @@ def shares(sizes: dict[Stratum, int], count: int) -> dict[Stratum, int]:
 
 def _problems(folder: Path, split: str) -> dict[str, Row]:
     columns = ["id", "question", "reference", "level", "subject", "split"]
-    rows = read_rows(folder / "problems.parquet", columns)
+    rows = read_rows(folder / PROBLEMS_FILE, columns)
     return {row["id"]: row for row in rows if row["split"] == split}
 
 
 def _rows(store: Store, shard: _Shard) -> Iterator[Row]:
-    samples = store.path(shard.samples) / "samples.parquet"
-    verdicts = store.path(shard.verdicts) / "verdicts.parquet"
+    samples = store.path(shard.samples) / SAMPLES_FILE
+    verdicts = store.path(shard.verdicts) / VERDICTS_FILE
     for sample, verdict in zip(
         read_rows(samples, ["problem_id", "index", "text"]),
         read_rows(verdicts, ["problem_id", "index", "status", "extracted"]),

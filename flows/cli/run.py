@@ -100,11 +100,12 @@ def review(
     from flows.config.rest_em import RestEmConfig
     from flows.orchestrator.review import CHANGEABLE, Review, Reviews
     from flows.runs.journal import find_run, read_journal
+    from tasks.dag.step_names import MEASURE
 
     head, steps = read_journal(run, "rest-em")
     if head["state"] != "awaits review":
         raise UserError(f"RUN {head['run']}: it is {head['state']} and awaits no review")
-    number = max(line["iteration"] for line in steps if line["step"] == "measure")
+    number = max(line["iteration"] for line in steps if line["step"] == MEASURE)
     reviews = Reviews(find_run(head["run"]))
     config = parse(RestEmConfig, head["config"], f"RUN {head['run']}: its configuration")
     earlier = [found for n in range(1, number) if (found := reviews.decided(n))]

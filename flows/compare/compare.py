@@ -26,6 +26,7 @@ from flows.evaluate.paired import SEED, SHOWN, compared, flags
 from flows.evaluate.tables import difference
 from flows.report.cost import costs
 from flows.report.values import as_interval, flat
+from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, line_name
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, square_and_add
 from tasks.evaluate.metrics import scores
@@ -187,10 +188,10 @@ def _cost(lines: list[Json]) -> Json:
 
     made = costs(lines)["total"]["made"]
     return {
-        "drawn": total("rows", "generate draw"),
-        "samples": total("rows", "generate "),
-        "sampled_tokens": total("tokens", "generate "),
-        "trained_tokens": total("tokens", "finetune"),
+        "drawn": total("rows", line_name(GENERATE, DRAW)),
+        "samples": total("rows", f"{GENERATE} "),
+        "sampled_tokens": total("tokens", f"{GENERATE} "),
+        "trained_tokens": total("tokens", FINETUNE),
         **{name: made[name] for name in made if name != "tokens"},
     }
 

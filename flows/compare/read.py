@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
-from flows.rest_em.inputs import solutions, verdicts
 from flows.runs.journal import lookup, read_journal
 from flows.runs.policies import of_run
 from tasks.dag.runtime import open_store
+from tasks.dag.shard_inputs import rows_of, verdicts_of
+from tasks.dag.step_names import DRAW, REPORT
 from tasks.errors import UserError
 from tasks.evaluate.metrics import Groups
+from tasks.evaluate.step import read_groups
 from tasks.problems.step import load_splits
-from tasks.rows import Json, Row, read_rows
+from tasks.rows import Json, Row
 from tasks.store.store import ArtifactRef, Store
 
 TRANSFER = "transfer:"
@@ -117,7 +119,7 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
     config = parse(RestEmConfig, head["config"], f"RUN {run}")
     place = config.resources.store
     store = stores.setdefault(place, open_store(config.resources))
-    report = _need(run, store, next(x for x in lines if x["step"] == "report")["artifact"])
+    report = _need(run, store, next(x for x in lines if x["step"] == REPORT)["artifact"])
     given = store.manifest(report)["stats"]["provenance"]["inputs"]
     inputs = {name: ArtifactRef(**ref) for name, ref in given.items()}
     for name in _wanted(inputs, number):
@@ -131,7 +133,7 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
         config,
         summary["iterations"],
         {**_own(run, store, inputs, number), **_others(run, store, inputs, number, config, lines)},
-        list(verdicts(store, inputs, "p0 sampled")),
+        list(verdicts_of(store, inputs, "p0 sampled")),
         _until(lines, number),
     )
 
@@ -149,13 +151,13 @@ def _own(run: str, store: Store, inputs: dict[str, ArtifactRef], number: int) ->
     found = {
         "test": Tried(
             splits["test"],
-            solutions(store, inputs, f"p{number} greedy"),
-            list(verdicts(store, inputs, f"p{number} sampled")),
+            list(rows_of(store, inputs, f"p{number} greedy")),
+            list(verdicts_of(store, inputs, f"p{number} sampled")),
             _groups(run, store, inputs[f"p{number} metrics"]),
         )
     }
     for kind in ("train", "validation"):
-        found[kind] = Tried(splits[kind], list(verdicts(store, inputs, f"p{number} {kind}")))
+        found[kind] = Tried(splits[kind], list(verdicts_of(store, inputs, f"p{number} {kind}")))
     return found
 
 
@@ -174,7 +176,7 @@ def _others(
         line = next(x for x in lines if x["label"] == label)
         problems = load_splits(store.path(_need(run, store, line["artifact"])))["test"]
         key = f"{TRANSFER}{name}"
-        found[key] = Tried(problems, list(verdicts(store, inputs, f"p{number} {key}")))
+        found[key] = Tried(problems, list(verdicts_of(store, inputs, f"p{number} {key}")))
     return found
 
 
@@ -184,16 +186,15 @@ def _groups(run: str, store: Store, metrics: ArtifactRef) -> Groups:
     if "groups" not in made:
         return {}
     ref = _need(run, store, ArtifactRef(**made["groups"]).location)
-    rows = read_rows(store.path(ref) / "groups.parquet")
-    return {(row["problem_id"], row["index"]): row["group"] for row in rows}
+    return read_groups(store, ref)
 
 
 def _until(lines: list[Json], number: int) -> list[Json]:
     """Lines of what came before a policy and of its own measurement, each artifact once."""
     found: dict[str, Json] = {}
     for line in lines:
-        drawn_from_it = line["iteration"] == number and line["step"].endswith(" draw")
-        if line["iteration"] <= number and not drawn_from_it and line["step"] != "report":
+        drawn_from_it = line["iteration"] == number and line["step"].endswith(f" {DRAW}")
+        if line["iteration"] <= number and not drawn_from_it and line["step"] != REPORT:
             found.setdefault(line["artifact"], line)
     return list(found.values())
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.estimate import Estimate, estimate, keep_parts, known_parts, largest, write
 from flows.estimate.simulation.costs import Parts
+from tasks.dag.step_names import GENERATE
 from tasks.errors import StepError, UserError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _probed(config: RestEmConfig) -> tuple[PlanCaller, Parts]:
 
         at = time.perf_counter()
         caller = plan(config)
-        if not any(group.startswith("generate ") for _, group, _ in caller.to_do):
+        if not any(call.step.name == GENERATE for _, _, call in caller.to_do):
             raise UserError("--probe: all samples of this run are there; expected some to be drawn")
         planning = time.perf_counter() - at
         greedy, sampled = largest(caller.to_do)

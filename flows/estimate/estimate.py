@@ -22,6 +22,7 @@ from flows.estimate.simulation.simulate import Result, Servers, simulate
 from flows.estimate.stages import Planned, expected_rows, shard_of, stages_of, training_of
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
+from tasks.dag.step_names import FINETUNE, GENERATE
 from tasks.rows import Json
 from tasks.store.store import digest_of
 
@@ -110,8 +111,8 @@ def estimate(
             stage.name,
             max(len(stage.generate), len(stage.score)),
             sum(shard.rows for shard in stage.generate),
-            stage.rows if stage.single == "finetune" else 0,
-            round(stage.rows * epochs) if stage.single == "finetune" else _tokens(stage, parts),
+            stage.rows if stage.single == FINETUNE else 0,
+            round(stage.rows * epochs) if stage.single == FINETUNE else _tokens(stage, parts),
             took,
         )
         for stage, took in zip(usual, seconds, strict=True)
@@ -153,8 +154,8 @@ def servers_of(config: RestEmConfig, load: float) -> Servers:
 def largest(planned: list[Planned]) -> tuple[Shard, Shard]:
     """The largest greedy shard and the largest sampled one of a plan."""
     found = {True: Shard(1, 1), False: Shard(1, 1)}
-    for _, group, call in planned:
-        if group.startswith("generate "):
+    for _, _, call in planned:
+        if call.step.name == GENERATE:
             greedy = call.settings["sampling"]["temperature"] == 0.0
             found[greedy] = max(found[greedy], shard_of(call), key=lambda shard: shard.rows)
     return found[True], found[False]

@@ -19,8 +19,11 @@ from flows.estimate.simulation.batching import shard_seconds
 from flows.estimate.simulation.costs import Parts, TrainParts
 from flows.estimate.simulation.fit import Measured, fit_engine, fit_score
 from tasks.dag.runtime import home, open_store
-from tasks.generate.step import FILE
+from tasks.dag.step_names import FINETUNE, GENERATE, GROUP_ANSWERS, MEASURE, REPORT, SCORE, SELECT
+from tasks.finetune.results import TrainingFacts
+from tasks.generate.step import SAMPLES_FILE
 from tasks.rows import Json, read_rows
+from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Damage, Store
 
 
@@ -54,15 +57,15 @@ def _of(folder: Path, config: RestEmConfig) -> Parts | None:
     store = open_store(config.resources)
     done = [line for line in steps if line["state"] == "Completed"]
     lines = [(line, _line(store, line)) for line in done]
-    drawn = [m for _, m in lines if m.step == "generate"]
-    scored = [m for _, m in lines if m.step == "score"]
-    trained = [m for _, m in lines if m.step == "finetune"]
+    drawn = [m for _, m in lines if m.step == GENERATE]
+    scored = [m for _, m in lines if m.step == SCORE]
+    trained = [m for _, m in lines if m.step == FINETUNE]
     if len(drawn) < 3 or not scored or not trained:
         return None
     # The first shard of a policy loads it; the others show what sampling costs.
     firsts, later, seen = [], [], set()
     for line, measured in lines:
-        if measured.step == "generate":
+        if measured.step == GENERATE:
             (later if line["iteration"] in seen else firsts).append(measured)
             seen.add(line["iteration"])
     engine = fit_engine(later, config.resources.batch_size)
@@ -75,13 +78,13 @@ def _of(folder: Path, config: RestEmConfig) -> Parts | None:
     return Parts(
         engine=replace(engine, load=load),
         score=fit_score(scored[1:] or scored, scored[0]),
-        train=_train(store, [line for line in done if line["step"] == "finetune"]),
+        train=_train(store, [line for line in done if line["step"] == FINETUNE]),
         lengths=_flat(sampled or greedy),
         greedy_lengths=_flat(greedy or sampled),
         overhead=sum(m.took - m.seconds for _, m in lines) / len(lines),
         once={
             name: statistics.mean(m.seconds for _, m in lines if m.group == name)
-            for name in {m.group for _, m in lines} & {"group", "measure", "select", "report"}
+            for name in {m.group for _, m in lines} & {GROUP_ANSWERS, MEASURE, SELECT, REPORT}
         },
         first=max(0.0, loads[0] - load),
         keep=_keep(store, steps),
@@ -98,7 +101,9 @@ def _line(store: Store, line: Json) -> Measured:
     facts: Json = {}
     if kind == "samples":
         ref = ArtifactRef(kind, key, line["digest"], line["rows"])
-        lengths = tuple(row["tokens"] for row in read_rows(store.path(ref) / FILE, ["tokens"]))
+        lengths = tuple(
+            row["tokens"] for row in read_rows(store.path(ref) / SAMPLES_FILE, ["tokens"])
+        )
         facts["greedy"] = made["settings"]["sampling"]["temperature"] == 0.0
     problems = hints["stop"] - hints["start"] if "stop" in hints else 0
     return Measured(
@@ -120,11 +125,11 @@ def _train(store: Store, lines: list[Json]) -> TrainParts:
         kind, key = line["artifact"].split("/")
         manifest = store.read_manifest(kind, key)
         ref = ArtifactRef(kind, key, line["digest"], line["rows"])
-        facts = json.loads((store.path(ref) / "training.json").read_text())
+        facts = TrainingFacts.read(store.path(ref))
         taken = manifest["stats"]["parts"]
         batch = manifest["stats"]["provenance"]["settings"]["batch_size"]
-        done = facts["steps"] * min(batch, facts["sequences"])
-        checks = max(1, sum("reward" in entry for entry in facts["history"]))
+        done = facts.steps * min(batch, facts.sequences)
+        checks = max(1, facts.checks)
         # Building the trainer is inside `training`; it is not told apart, and goes with the steps.
         other = taken["training"] + sum(
             taken.get(name, 0.0) for name in ("validation", "checkpoints", "packing")
@@ -132,11 +137,11 @@ def _train(store: Store, lines: list[Json]) -> TrainParts:
         found.append(
             TrainParts(
                 start=max(0.0, line["seconds"] - other + taken.get("checkpoints", 0.0)),
-                row=taken["packing"] / max(1, facts["rows"]),
+                row=taken["packing"] / max(1, facts.rows),
                 sequence=max(0.0, taken["training"] - taken.get("checkpoints", 0.0)) / max(1, done),
                 check=taken.get("validation", 0.0) / checks,
                 save=taken.get("checkpoints", 0.0) / checks,
-                tokens_row=facts["tokens"] / max(1, facts["rows"]),
+                tokens_row=facts.tokens / max(1, facts.rows),
             )
         )
     names = ("start", "row", "sequence", "check", "save", "tokens_row")
@@ -147,12 +152,12 @@ def _keep(store: Store, steps: list[Json]) -> tuple[float, ...]:
     """The share of samples that became rows, over all iterations of the run."""
     shares = []
     for line in steps:
-        if line["step"] == "select":
+        if line["step"] == SELECT:
             kind, key = line["artifact"].split("/")
             ref = ArtifactRef(kind, key, line["digest"], line["rows"])
-            counts = json.loads((store.path(ref) / "counts.json").read_text())
-            before = counts["kept"] + counts["dropped_cap"]
-            shares.append(min(1.0, before / max(1, counts["samples"])))
+            counts = SelectionCounts.read(store.path(ref))
+            before = counts.kept + counts.dropped_cap
+            shares.append(min(1.0, before / max(1, counts.samples)))
     return tuple(shares)
 
 

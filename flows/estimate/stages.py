@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.simulation.jobs import Shard, Stage, Training
 from tasks.dag.step import Call
+from tasks.dag.step_names import FINETUNE, GENERATE, SCORE
 from tasks.settings import FilterSettings, FinetuneSettings
 
 Planned = tuple[int, str, Call]  # iteration, group, call
@@ -60,12 +61,12 @@ def stages_of(planned: Sequence[Planned], config: RestEmConfig, rows: int) -> li
 
     for iteration, group, call in planned:
         step, _, name = group.partition(" ")
-        if step in ("generate", "score") and name:
+        if step in (GENERATE, SCORE) and name:
             if open_at != (iteration, name):
                 close()
                 open_at, greedy = (iteration, name), True
             place = call.label.removeprefix(group)
-            if step == "generate":
+            if step == GENERATE:
                 sizes[place] = shard_of(call)
                 generate.append(sizes[place])
                 greedy = call.settings["sampling"]["temperature"] == 0.0
@@ -128,7 +129,7 @@ def _capped(samples: int, chance: float, cap: float) -> float:
 
 
 def _read(group: str, sampled: int, rows: int) -> int:
-    return rows if group == "finetune" else sampled
+    return rows if group == FINETUNE else sampled
 
 
 def _placed(call: Call) -> Shard:

@@ -28,6 +28,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
 from flows.runs.policies import is_source, policy_of, spelled_out
+from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
@@ -119,7 +120,7 @@ class Evaluation:
             asked.problems,
             policy,
             sampler.shards(number, f"{name} greedy", policy, "test", first),
-            sampler.shards(number, f"{name} pass@k", policy, "test", drawn, limit),
+            sampler.shards(number, f"{name} {PASS_AT_K}", policy, "test", drawn, limit),
         )
         if how.by_hand:
             return evaluated
@@ -127,7 +128,7 @@ class Evaluation:
             evaluated.groups = self._group(number, asked, evaluated.sampled)
         evaluated.metrics = self.caller.call(
             measure_call(
-                f"measure {name} p{number}",
+                f"{MEASURE} {name} p{number}",
                 settings,
                 {
                     "greedy": (evaluated.greedy.samples, evaluated.greedy.verdicts),
@@ -137,14 +138,14 @@ class Evaluation:
                 evaluated.groups,
             ),
             number,
-            f"measure {name}",
+            f"{MEASURE} {name}",
         )
         return evaluated
 
     def _group(self, number: int, asked: _Asked, sampled: Shards) -> ArtifactRef:
         exact = asked.sampler.domain("test") != "math"
-        call = group_call(f"group {asked.name} p{number}", sampled.verdicts, exact=exact)
-        return self.caller.call(call, number, f"group {asked.name}")
+        call = group_call(f"{GROUP_ANSWERS} {asked.name} p{number}", sampled.verdicts, exact=exact)
+        return self.caller.call(call, number, f"{GROUP_ANSWERS} {asked.name}")
 
 
 @flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)

@@ -31,8 +31,9 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, rows_of, verdicts_of
 from tasks.dag.step import Call, step
 from tasks.evaluate.results import Metrics
+from tasks.evaluate.step import read_groups
 from tasks.problems.step import load_splits
-from tasks.rows import GROUPS_FILE, SAMPLE, SAMPLES_FILE, VERDICT, Json, Row, read_rows, write_rows
+from tasks.rows import SAMPLE, SAMPLES_FILE, VERDICT, Json, Row, write_rows
 from tasks.settings import BenchmarkName, MeasureSettings
 from tasks.store.store import ArtifactRef, Draft, Store
 
@@ -48,7 +49,6 @@ EVALUATED = pa.schema(
     ]
 )
 SETS = ("greedy", "sampled")
-_BRIEF = ["problem_id", "index", "reward", "status", "extracted"]
 
 
 def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
@@ -162,9 +162,7 @@ def _metrics(one: ScoredBenchmark, settings: MeasureSettings) -> PolicyMetrics:
 def _corrected(benchmarks: list[BenchmarkResult]) -> list[BenchmarkResult]:
     """The same with p-values that are corrected over the benchmarks."""
     with_p = iter(corrected([one.comparison for one in benchmarks if one.comparison]))
-    return [
-        replace(one, comparison=next(with_p)) if one.comparison else one for one in benchmarks
-    ]
+    return [replace(one, comparison=next(with_p)) if one.comparison else one for one in benchmarks]
 
 
 def _read(call: Call, store: Store, name: BenchmarkName, number: int) -> ScoredBenchmark:
@@ -176,11 +174,8 @@ def _read(call: Call, store: Store, name: BenchmarkName, number: int) -> ScoredB
         number,
         load_splits(store.path(inputs[f"{name} problems"]))["test"],
         list(rows_of(store, inputs, f"{key} greedy")),
-        list(verdicts_of(store, inputs, f"{key} sampled", _BRIEF)),
-        {
-            (row["problem_id"], row["index"]): row["group"]
-            for row in (read_rows(store.path(groups) / GROUPS_FILE) if groups else ())
-        },
+        list(verdicts_of(store, inputs, f"{key} sampled")),
+        read_groups(store, groups) if groups else {},
         Metrics.read(store.path(metrics)) if metrics else Metrics(),
     )
 

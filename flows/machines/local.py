@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tasks.dag.contracts import Engine, Grader
 from tasks.dag.runtime import Progress, Runtime, home
 from tasks.errors import UserError
 from tasks.processes.child import close_nursery, nursery, preload
@@ -59,7 +60,7 @@ class Services:
         self._store, self._logs, self._resources = store, logs, resources
         self.isolate = isolate
         self._lock = threading.RLock()
-        self._engine: Any = None
+        self._engine: Engine | None = None
         self._engine_of: tuple[str, ...] = ()
         self._pool: Any = None
         self._sandbox: Any = None
@@ -75,13 +76,13 @@ class Services:
             isolate=isolate,
         )
 
-    def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
+    def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
         with self._lock:
             return self._engine_for(model, settings)
 
-    def _engine_for(self, model: ArtifactRef, settings: Json) -> Any:
+    def _engine_for(self, model: ArtifactRef, settings: Json) -> Engine:
         wanted = (model.digest, settings["engine"], settings["dtype"])
-        if self._engine_of != wanted:
+        if self._engine is None or self._engine_of != wanted:
             if self._needed is not None:
                 self._get_grader(self._needed)
             self.release_engine()
@@ -90,7 +91,7 @@ class Services:
             self.engines_started += 1
         return self._engine
 
-    def _open(self, model: ArtifactRef, settings: Json) -> Any:
+    def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
         if resources.endpoints:
             from tasks.generate.endpoints import EndpointEngine
@@ -126,15 +127,15 @@ class Services:
 
     def _get_grader(
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
-    ) -> Any:
+    ) -> Grader:
         with self._lock:
             return self._grader_for(sandbox, checker, score)
 
-    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Any:
+    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Grader:
         if checker:
             from tasks.score.text import ExactGrader, HandGrader
 
-            return {"exact": ExactGrader, "hand": HandGrader}[checker]()
+            return HandGrader() if checker == "hand" else ExactGrader()
         workers = self._resources.score_workers or os.cpu_count() or 1
         if sandbox is not None:
             from tasks.score.code.pool import CodePool, limits_of

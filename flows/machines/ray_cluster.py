@@ -24,6 +24,7 @@ from prefect import State, Task
 
 from flows.machines.ray_worker import Hand, Sent
 from tasks.dag.step import Call
+from tasks.dag.step_names import FINETUNE, GENERATE, SCORE
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.settings import Resources
@@ -40,8 +41,8 @@ PLACE_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 # Workers that may be lost under one shard or step.
 ATTEMPTS = 4
-HANDS = ("generate", "score")  # by actors
-TASKS = ("finetune",)  # by prefect-ray
+HANDS = (GENERATE, SCORE)  # by actors
+TASKS = (FINETUNE,)  # by prefect-ray
 
 
 @contextlib.contextmanager
@@ -117,8 +118,8 @@ class Cluster:
         self._train_gpus = resources.train_processes if has_gpus else 0
         engine = {"num_cpus": ENGINE_CPUS, "num_gpus": self._gpus}
         self._crews = {
-            "generate": Crew(ray, self._sent, say, resources.engines, IN_FLIGHT, engine),
-            "score": Crew(ray, self._sent, say, resources.engines, 1, {"num_cpus": OTHER_CPUS}),
+            GENERATE: Crew(ray, self._sent, say, resources.engines, IN_FLIGHT, engine),
+            SCORE: Crew(ray, self._sent, say, resources.engines, 1, {"num_cpus": OTHER_CPUS}),
         }
 
     def perform(self, call: Call) -> ArtifactRef:
@@ -129,7 +130,7 @@ class Cluster:
         """Run a step's Prefect task on a worker, and again where that is lost."""
         from prefect_ray.context import remote_options
 
-        gpus = self._train_gpus if call.step.name == "finetune" else 0
+        gpus = self._train_gpus if call.step.name == FINETUNE else 0
         state: Any = None
         for _ in range(ATTEMPTS):
             with remote_options(
@@ -148,9 +149,9 @@ class Cluster:
     def release_engines(self) -> None:
         """End the engines, so that their GPUs are free for the next stage."""
         if self._gpus:
-            self._crews["generate"].close()
+            self._crews[GENERATE].close()
         else:  # nothing is held that others need: the actors keep what they imported
-            self._crews["generate"].release()
+            self._crews[GENERATE].release()
 
     def close(self) -> None:
         """End all actors; what they are busy with fails."""

@@ -19,10 +19,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tasks.dag.step import Call
+from tasks.dag.step_names import GENERATE, SCORE
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef
 
-SAMPLE, SCORE = "sample", "score"
 # Shards that are sampled and not yet scored, beyond which no further one is begun. They lie in the
 # store, so this bounds what a kill leaves unscored rather than memory.
 AHEAD = 8
@@ -59,7 +59,7 @@ def lanes_of(resources: Resources, perform: Perform, stop: Callable[[], None]) -
         stop: See `Lanes`.
     """
     engines = resources.engines if resources.ray_address else 1
-    widths = {SAMPLE: IN_FLIGHT * engines, SCORE: engines}
+    widths = {GENERATE: IN_FLIGHT * engines, SCORE: engines}
     return Lanes(perform, widths, stop, AHEAD * engines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -26,6 +25,8 @@ from tasks import metering as costs
 from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
 from tasks.dag.runtime import Runtime, home
 from tasks.dag.step import Call, Elsewhere, find
+from tasks.dag.step_names import MEASURE
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -142,10 +143,11 @@ class PrefectCaller:
         get_run_logger().warning(text)
         self.journal.warn(text)
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Json:
         """Ask the person; the run ends here until they answer."""
         facts = "\n".join(
-            f"- {name}: {metric_cell(metrics[name])}" for name in metric_order(set(metrics))
+            f"- {name}: {metric_cell(metrics.metrics[name])}"
+            for name in metric_order(set(metrics.metrics))
         )
         return Reviews(self.journal.folder).ask(number, sampling, facts)
 
@@ -198,10 +200,9 @@ class PrefectCaller:
         self.journal.step(entry)
         self.console.end(entry, stats)
         self.told(call, ref, cached)
-        if group.startswith("measure") and not self.console.brief:
-            metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
-            name = call.label.removeprefix("measure ")
-            self._page.measured(name, metrics)
+        if call.step.name == MEASURE and not self.console.brief:
+            metrics = Metrics.read(self.store.path(ref))
+            self._page.measured(call.label.removeprefix(f"{MEASURE} "), metrics)
 
 
 class OneLine(logging.Filter):

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.report.section import Table
+from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.facts import Facts
 from tasks.metering import NAMES
 from tasks.rows import Json
 from tasks.select.results import SelectionCounts
 
 # What makes training rows of a policy: the E-step.
-E_STEP = ("generate draw", "score draw", "select")
+E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
 _TITLES = {
     "seconds": "s",
     "cpu_seconds": "CPU s",
@@ -146,7 +147,7 @@ def _accepted(rows: list[StepCost], number: int, counts: SelectionCounts) -> Acc
     """What an accepted sample cost: the draw stands under the policy that drew, number - 1."""
     cost = _nothing()
     for row in rows:
-        if row.step in E_STEP and row.iteration == number - (row.step != "select"):
+        if row.step in E_STEP and row.iteration == number - (row.step != SELECT):
             _add(cost, row.made)
     kept, correct = counts.kept, counts.correct
     return AcceptedCost(number, kept, correct, cost, _each(cost, kept), _each(cost, correct))

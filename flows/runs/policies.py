@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.runs.journal import read_journal
+from tasks.dag.step_names import BASE_MODEL, FINETUNE
 from tasks.errors import UserError
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -89,7 +90,7 @@ def _made(run: str, field: str, otherwise: str) -> tuple[dict, dict[int, str]]:
     made = {
         line["iteration"]: line["artifact"]
         for line in steps
-        if line["step"] in ("base model", "finetune")
+        if line["step"] in (BASE_MODEL, FINETUNE)
     }
     if not made:
         raise UserError(f"{field}{run}: that run made no policy")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 from flows.config.rest_em import RestEmConfig
-from flows.report.cost import costs
+from flows.report.cost import journal_costs
 from flows.runs.journal import lookup, read_journal
 from flows.runs.journal import read as read_estimate
 from tasks.dag.runtime import home, open_store
+from tasks.dag.step_names import MEASURE, SELECT
 from tasks.errors import UserError
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
+from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
 
@@ -20,35 +23,36 @@ def status(run: str) -> Json:
     if head.get("flow") == "evaluate":
         return _evaluation(head, steps)
     if head.get("flow") == "study":
-        return {**_known(head), "iterations": [], "steps": steps, "cost": costs(steps)} | _studies(
-            head["run"]
-        )
+        cost = journal_costs(steps).to_json()
+        known = {**_known(head), "iterations": [], "steps": steps, "cost": cost}
+        return known | _studies(head["run"])
     store = store_of(head)
-    iterations: list[Json] = []
-    for line in steps:
-        if line["step"] == "measure" and (ref := lookup(store, line["artifact"])) is not None:
-            measured = json.loads((store.path(ref) / "metrics.json").read_text())
-            iterations.append({"iteration": line["iteration"], **measured})
-    for item in iterations:
-        item["steps"] = [line for line in steps if line["iteration"] == item["iteration"]]
-    greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
-    cost = costs(steps, _counts(store, steps), greedy)
+    found = {
+        line["iteration"]: Metrics.read(store.path(ref))
+        for line in steps
+        if line["step"] == MEASURE and (ref := lookup(store, line["artifact"])) is not None
+    }
+    greedy = [one.greedy.value for one in found.values()]
     return {
         **_known(head),
         **_estimated(head),
-        "iterations": iterations,
+        "iterations": [
+            {"iteration": number, **one.to_json()}
+            | {"steps": [line for line in steps if line["iteration"] == number]}
+            for number, one in found.items()
+        ],
         "steps": steps,
-        "cost": cost,
+        "cost": journal_costs(steps, _counts(store, steps), greedy).to_json(),
     }
 
 
-def _counts(store: Store, steps: list[Json]) -> dict[int, Json]:
+def _counts(store: Store, steps: list[Json]) -> dict[int, SelectionCounts]:
     """What the rules of each iteration's selection counted."""
-    found = {}
-    for line in steps:
-        if line["step"] == "select" and (ref := lookup(store, line["artifact"])) is not None:
-            found[line["iteration"]] = json.loads((store.path(ref) / "counts.json").read_text())
-    return found
+    return {
+        line["iteration"]: SelectionCounts.read(store.path(ref))
+        for line in steps
+        if line["step"] == SELECT and (ref := lookup(store, line["artifact"])) is not None
+    }
 
 
 def _evaluation(head: Json, steps: list[Json]) -> Json:
@@ -56,7 +60,7 @@ def _evaluation(head: Json, steps: list[Json]) -> Json:
     results = home() / "runs" / head["run"] / "results.json"
     found = json.loads(results.read_text()) if results.exists() else None
     known = {**_known(head), "iterations": [], "results": found}
-    return {**known, "steps": steps, "cost": costs(steps)}
+    return {**known, "steps": steps, "cost": journal_costs(steps).to_json()}
 
 
 def _studies(run: str) -> Json:

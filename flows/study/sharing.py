@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from flows.orchestrator.pipeline import Ask, Chain
 from flows.orchestrator.prefect_caller import PrefectCaller
 from tasks.dag.step import Call
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -122,7 +123,7 @@ class SharedCaller:
         """Free the engine's memory."""
         self._inner.end_stage()
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked: the arms of a study are fixed before it."""
 
     def alarm(self, number: int, facts: Json) -> None:

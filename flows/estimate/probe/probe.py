@@ -31,6 +31,7 @@ from flows.estimate.simulation.fit import Measured, fit_engine, fit_score
 from flows.estimate.simulation.jobs import Shard, Stage, Training, jobs_of
 from flows.estimate.simulation.simulate import Servers, simulate
 from flows.orchestrator.session import session
+from tasks.dag.step_names import BASE_MODEL, GENERATE, SCORE, line_name
 from tasks.policy.step import base_call
 from tasks.problems.step import problems_call
 from tasks.rows import Json
@@ -65,26 +66,26 @@ def _measure(work: Recorder, greedy: Shard, sampled: Shard) -> Parts:
     """Measure everything once."""
     config = work.config
     work.use(work.call(problems_call(config.data), 0, "problems"))
-    base = work.call(base_call(config.model), 0, "base model")
+    base = work.call(base_call(config.model), 0, BASE_MODEL)
     work.warm(base)
-    warm = work.last("generate")
+    warm = work.last(GENERATE)
     work.warm(base)
-    prompt = work.last("generate").seconds / WARM_PROMPTS
+    prompt = work.last(GENERATE).seconds / WARM_PROMPTS
     plain, whole, together = draw_shards(work, base, greedy, sampled, prompt)
-    loaded = [line for line in work.all("generate")[1:] if line.group != "generate start"]
+    loaded = [line for line in work.all(GENERATE)[1:] if line.group != line_name(GENERATE, "start")]
     engine = fit_engine(loaded, config.resources.batch_size)
-    started = [line for line in work.all("generate") if line.group == "generate start"]
+    started = [line for line in work.all(GENERATE) if line.group == line_name(GENERATE, "start")]
     more = sum(line.seconds - _predicted(engine, line) for line in started)
-    scored = [line for line in work.all("score") if "whole" in line.group]
-    score = fit_score(scored, work.all("score")[0])
+    scored = [line for line in work.all(SCORE) if "whole" in line.group]
+    score = fit_score(scored, work.all(SCORE)[0])
     once = other_steps(work, base, plain, whole)
     work.end_stage()
     train, policy = short_finetune(work, base, whole, engine)
     work.warm(policy)
-    again = work.last("generate")
+    again = work.last(GENERATE)
     load = max(0.0, again.seconds - _predicted(engine, again))
     first = max(0.0, warm.seconds - _predicted(engine, warm) - load)
-    whole_lines = [line for line in work.all("generate") if "whole" in line.group]
+    whole_lines = [line for line in work.all(GENERATE) if "whole" in line.group]
     greedy_lengths = _flat([n.lengths for n in whole_lines if "greedy" in n.group])
     lengths = _flat([n.lengths for n in whole_lines if "greedy" not in n.group])
     lines = work.lines[2:]

@@ -13,7 +13,8 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Draw, Shards
 from tasks.dag.step import Call
-from tasks.generate.step import FILE
+from tasks.evaluate.results import Metrics
+from tasks.generate.step import SAMPLES_FILE
 from tasks.problems.step import load_splits
 from tasks.rows import Json, read_rows
 from tasks.settings import SamplingSettings
@@ -53,7 +54,7 @@ class Recorder:
         stats = self.store.manifest(ref)["stats"]
         lengths: tuple[int, ...] = ()
         if call.step.kind == "samples":
-            rows = read_rows(self.store.path(ref) / FILE, ["tokens"])
+            rows = read_rows(self.store.path(ref) / SAMPLES_FILE, ["tokens"])
             lengths = tuple(row["tokens"] for row in rows)
         hints = call.hints
         problems = hints["stop"] - hints["start"] if "stop" in hints else 0
@@ -88,7 +89,7 @@ class Recorder:
         """Tell it."""
         self._caller.warn(text)
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
     def alarm(self, number: int, facts: Json) -> None:

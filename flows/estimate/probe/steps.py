@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,20 +12,32 @@ from flows.estimate.simulation.batching import shard_seconds
 from flows.estimate.simulation.costs import EngineParts, TrainParts
 from flows.estimate.simulation.jobs import Shard
 from flows.orchestrator.shards import GREEDY, Shards
-from flows.rest_em.loop import Iteration, Outcome
+from flows.rest_em.loop import Iteration, LoopResult
 from flows.rest_em.summary import report_call
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.dag.step_names import FINETUNE, GENERATE, GROUP_ANSWERS, MEASURE, REPORT, SELECT
 from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.results import TrainingFacts
 from tasks.finetune.step import finetune_call
 from tasks.finetune.trainer import micro_batch
-from tasks.generate.step import FILE
+from tasks.generate.step import SAMPLES_FILE
 from tasks.prompts import load_template
-from tasks.rows import PAIR, TRAINING, VERDICTS, Json, Row, read_rows, write_rows
+from tasks.rows import (
+    PAIR,
+    PROBLEMS_FILE,
+    ROWS_FILE,
+    TRAINING,
+    VERDICTS_FILE,
+    Json,
+    Row,
+    read_rows,
+    write_rows,
+)
 from tasks.score.group_step import group_call
 from tasks.select.step import select_call
-from tasks.store.store import ArtifactRef, Draft, Store
+from tasks.store.store import ArtifactRef, Draft
 
 # Seconds of sampling, and of training, that a probe aims at.
 SAMPLING_SECONDS, TRAINING_SECONDS = 20.0, 15.0
@@ -62,11 +73,11 @@ def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     schema = PAIR if IMPROVERS[call.settings["improve"]].pairs else TRAINING
     problems = {
         row["id"]: row
-        for row in read_rows(runtime.store.path(call.context["problems"]) / "problems.parquet")
+        for row in read_rows(runtime.store.path(call.context["problems"]) / PROBLEMS_FILE)
     }
 
     def rows() -> Iterator[Row]:
-        samples = read_rows(runtime.store.path(call.inputs["samples"]) / FILE)
+        samples = read_rows(runtime.store.path(call.inputs["samples"]) / SAMPLES_FILE)
         for sample, _ in zip(samples, range(call.settings["rows"]), strict=False):
             problem = problems[sample["problem_id"]]
             yield {
@@ -83,7 +94,7 @@ def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
                 "rejected_samples": call.inputs["samples"].key,
             }
 
-    draft.rows = write_rows(draft.path / "rows.parquet", schema, rows())
+    draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows())
 
 
 def draw_shards(
@@ -105,7 +116,7 @@ def draw_shards(
         work.sample(base, name, Shard(problems, sampled.samples), ones)
     small = max(1, problems // SMALLER)
     work.sample(base, "small whole", Shard(small, sampled.samples), work.sampling())
-    each = work.last("generate").seconds / small
+    each = work.last(GENERATE).seconds / small
     problems = _within(problems, budget / 2, each)
     longest = work.config.sampling.max_tokens
     plain = Shard(_within(greedy.problems, budget / 4, each), 1)
@@ -131,7 +142,7 @@ def other_steps(work: Recorder, base: ArtifactRef, plain: Shards, whole: list[Sh
     group = None
     if votes:
         group = work.call(
-            group_call("group probe", shards.verdicts, exact=domain != "math"), 0, "group"
+            group_call("group probe", shards.verdicts, exact=domain != "math"), 0, GROUP_ANSWERS
         )
     sets = dict.fromkeys(("greedy", "train", "validation"), (plain.samples, plain.verdicts))
     sampled = (shards.samples, shards.verdicts)
@@ -146,7 +157,7 @@ def other_steps(work: Recorder, base: ArtifactRef, plain: Shards, whole: list[Sh
     metrics = work.call(
         measure_call("measure probe", settings, {**sets, "sampled": sampled}, work.problems, group),
         number,
-        "measure",
+        MEASURE,
     )
     selected = select_call(
         "select probe",
@@ -159,13 +170,13 @@ def other_steps(work: Recorder, base: ArtifactRef, plain: Shards, whole: list[Sh
         samples=shards.samples,
         verdicts=shards.verdicts,
     )
-    selection = work.call(selected, 1, "select")
+    selection = work.call(selected, 1, SELECT)
     now = Iteration(0, base, plain, plain, plain, shards, metrics, {}, shards, selection)
-    work.call(report_call(config, Outcome(work.problems, [now], [])), 1, "report")
+    work.call(report_call(config, LoopResult(work.problems, [now], [])), 1, REPORT)
     return {
         line.group: line.seconds
         for line in work.lines
-        if line.group in ("group", "measure", "select", "report")
+        if line.group in (GROUP_ANSWERS, MEASURE, SELECT, REPORT)
     }
 
 
@@ -197,7 +208,7 @@ def short_finetune(
         "rows",
     )
     validation = len(work.splits["validation"])
-    length = sum(work.last("generate").lengths) // max(1, work.last("generate").rows)
+    length = sum(work.last(GENERATE).lengths) // max(1, work.last(GENERATE).rows)
     check = shard_seconds(engine, validation, [max(1, length)] * validation)
     checked = bool(settings.checks and validation and check < TRAINING_SECONDS)
     micro = micro_batch(settings.batch_size, config.resources.train_batch_size)
@@ -219,25 +230,25 @@ def short_finetune(
         start=base,
         rows=rows,
     )
-    policy = work.call(call, 1, "finetune")
+    policy = work.call(call, 1, FINETUNE)
     steps = list(work.stamps)
-    line = work.last("finetune")
-    facts = _read(work.store, policy)
+    line = work.last(FINETUNE)
+    facts = TrainingFacts.read(work.store.path(policy))
     taken = line.facts.get("parts", {})
     sequence = _per_step(steps, taken, facts) / micro
     check = taken.get("validation", 0.0) if checked else check
-    done = facts["steps"] * min(micro, facts["sequences"])
+    done = facts.steps * min(micro, facts.sequences)
     packing = taken.get("packing", 0.0)
     start = line.seconds - done * sequence - packing
     start -= taken.get("validation", 0.0) + taken.get("checkpoints", 0.0)
     return (
         TrainParts(
             start=max(0.0, start),
-            row=packing / max(1, facts["rows"]),
+            row=packing / max(1, facts.rows),
             sequence=sequence,
             check=check if settings.checks else 0.0,
             save=taken.get("checkpoints", 0.0),
-            tokens_row=facts["tokens"] / max(1, facts["rows"]),
+            tokens_row=facts.tokens / max(1, facts.rows),
         ),
         policy,
     )
@@ -251,8 +262,8 @@ def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
     for shards in whole:
         for sample, verdict in zip(shards.samples, shards.verdicts, strict=True):
             for row, judged in zip(
-                read_rows(work.store.path(sample) / FILE),
-                read_rows(work.store.path(verdict) / VERDICTS),
+                read_rows(work.store.path(sample) / SAMPLES_FILE),
+                read_rows(work.store.path(verdict) / VERDICTS_FILE),
                 strict=True,
             ):
                 good = judged["reward"] >= least
@@ -271,7 +282,7 @@ def kept_shares(work: Recorder, whole: list[Shards]) -> tuple[float, ...]:
 
 
 def _samples_of(work: Recorder) -> int:
-    return work.last("generate").rows // max(1, work.last("generate").problems)
+    return work.last(GENERATE).rows // max(1, work.last(GENERATE).problems)
 
 
 def _within(wanted: int, seconds: float, each: float) -> int:
@@ -279,13 +290,9 @@ def _within(wanted: int, seconds: float, each: float) -> int:
     return max(min(wanted, 4), min(wanted, int(seconds / max(each, 1e-9))))
 
 
-def _per_step(stamps: list[float], taken: Json, facts: Json) -> float:
+def _per_step(stamps: list[float], taken: Json, facts: TrainingFacts) -> float:
     """Seconds of an optimiser step: between progress reports, the last of which has a check."""
     gaps = sorted(b - a for a, b in pairwise(stamps[:-1]))
     if gaps:
         return gaps[len(gaps) // 2]
-    return taken.get("training", 0.0) / max(1, facts["steps"])
-
-
-def _read(store: Store, policy: ArtifactRef) -> Json:
-    return json.loads((store.path(policy) / "training.json").read_text())
+    return taken.get("training", 0.0) / max(1, facts.steps)

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from flows.estimate.simulation.batching import drawn, shard_seconds, steady_seconds
 from flows.estimate.simulation.costs import EngineParts, Parts
+from tasks.dag.step_names import FINETUNE
 
 # What best-fit packing leaves no room in, where rows are of unlike lengths (tasks/finetune).
 FILL = 0.97
@@ -220,7 +221,7 @@ def jobs_of(
             needs = [sampled[place]] if overlap and own else sampled
             mine.append(len(jobs))
             jobs.append(Job(Lane.SCORER, work, number, "score", needs=list(needs or before)))
-        if stage.single == "finetune":
+        if stage.single == FINETUNE:
             work = train_seconds(parts, how, stage.rows) + parts.overhead
             mine.append(len(jobs))
             jobs.append(Job(Lane.TRAINER, work, number, "finetune", needs=since or before))

@@ -16,7 +16,7 @@ from bench.recovery.resume import SMALL
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.direct_caller import DirectCaller
-from flows.rest_em.loop import Loop, Outcome
+from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
 from sandbox.image import build, find_image
@@ -39,7 +39,7 @@ class Ran:
     def __init__(self, config: RestEmConfig) -> None:
         self.config = config
         with DirectCaller(config) as caller:
-            self.outcome: Outcome = Loop(config, caller).run()
+            self.outcome: LoopResult = Loop(config, caller).run()
             self.store: Store = caller.store
             self.done = caller.done
 
