@@ -161,7 +161,8 @@ def test_a_threshold_that_nothing_reaches_is_said_and_the_loop_goes_on(rest: Ran
 
 def test_the_report_counts_what_every_improve_step_cost(rest: Ran) -> None:
     found = summarise(report_call(rest.config, rest.outcome), rest.store)
-    steps = Counter({(s["iteration"], s["step"]): s["shards"] for s in found["steps"]})
+    assert found.cost is not None
+    steps = Counter({(row.iteration, row.step): row.tasks for row in found.cost.steps})
     assert [steps[number, "finetune"] for number in (1, 2)] == [2, 2]
     assert [steps[number, "select"] for number in (1, 2)] == [2, 2]
 
