@@ -171,12 +171,11 @@ def _design(one: FinishedStudy, config: StudyConfig) -> Section:
 def _tiles(one: FinishedStudy) -> list[Tile]:
     """How many claims came out which way."""
     verdicts = Counter(found.verdict for found in one.claims)
-    words = {
-        "agrees": ("of the paper's claims agree here", "up"),
-        "disagrees": ("disagree", "down"),
-        "undecided": ("are undecided at this scale", ""),
-    }
-    return [Tile(str(verdicts[name]), text, tone) for name, (text, tone) in words.items()]
+    return [
+        Tile(str(verdicts["agrees"]), "of the paper's claims agree here", "up"),
+        Tile(str(verdicts["disagrees"]), "disagree", "down"),
+        Tile(str(verdicts["undecided"]), "are undecided at this scale"),
+    ]
 
 
 def _seeds(count: int) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from flows.orchestrator.pipeline import Ask, Chain
 from flows.orchestrator.prefect_caller import PrefectCaller
-from flows.study.results import Account
+from flows.study.results import Account, Source
 from tasks.dag.step import Call
 from tasks.evaluate.results import Metrics
 from tasks.rows import Json
@@ -67,7 +67,7 @@ class SharedCaller:
         self._seconds[call.key] = seconds
         self._count(ref, seconds, "found" if cached else "made")
 
-    def _count(self, ref: ArtifactRef, seconds: float, how: Literal[shared, found, made]) -> None:
+    def _count(self, ref: ArtifactRef, seconds: float, how: Source) -> None:
         with self._lock:
             self.account.tasks.add(1, how)
             self.account.seconds.add(seconds, how)

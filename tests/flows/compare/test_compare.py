@@ -12,9 +12,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from flows.compare.compare import same_problems
 
+from flows.compare.flow import compare_runs
 from flows.compare.page import render
+from flows.compare.results import ComparisonReport
+from flows.compare.summary import same_problems
 from flows.runs.journal import read_journal
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
