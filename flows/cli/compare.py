@@ -31,18 +31,19 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare finished runs on the problems they share, with paired statistics and what flipped."""
-    from flows.compare.compare import compare as compared
+    from flows.compare.flow import compare_runs
     from flows.compare.page import render
-    from flows.compare.tables import tables
+    from flows.compare.tables import comparison_text
 
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise UserError(f"--out {out}: expected a file in a folder that is there")
-    found = compared(runs or [], flips)
-    page = (out or _page([one["label"] for one in found["policies"]])).absolute()
+    found = compare_runs(runs or [], flips)
+    page = (out or _page([one.label for one in found.policies])).absolute()
     page.write_text(render(found), encoding="utf-8")
-    typer.echo(json.dumps({**found, "page": str(page)}) if as_json else tables(found))
-    if not as_json:
-        typer.echo(f"\npage: {page}")
+    if as_json:
+        typer.echo(json.dumps({**found.to_json(), "page": str(page)}))
+        return
+    typer.echo(f"{comparison_text(found)}\n\npage: {page}")
 
 
 def _page(labels: list[str]) -> Path:

@@ -64,8 +64,10 @@ def start(settings: Any, as_json: bool, gallery: Path | None = None) -> None:
     facts = json.loads((Path(outcome["folder"]) / FACTS).read_text())
     if gallery is not None:
         from flows.study.gallery import write_gallery
+        from flows.study.results import StudyReport
 
-        typer.echo(f"gallery: {write_gallery(facts, gallery)}")
+        studies = [StudyReport.from_json(one, FACTS) for one in facts]
+        typer.echo(f"gallery: {write_gallery(studies, gallery)}")
     if as_json:
         shown = [{k: v for k, v in one.items() if k != "figures"} for one in facts]
         typer.echo(json.dumps({**outcome, "studies": shown}))

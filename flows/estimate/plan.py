@@ -17,6 +17,7 @@ from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
+from tasks.evaluate.results import Metrics
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
@@ -79,7 +80,7 @@ class PlanCaller:
     def end_stage(self) -> None:
         """Nothing was started."""
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
     def alarm(self, number: int, facts: Json) -> None:

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 from prefect.events import emit_event
 
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
 
 EVENT = "restem.accuracy.fell"
 
 
-def overfitted(before: Json, now: Json) -> Json | None:
+def overfitted(before: Metrics, now: Metrics) -> Json | None:
     """The four accuracies if the test's fell and the training's rose, else None.
 
     Args:
-        before: Metrics by name of the policy before; `train` may be missing.
-        now: Metrics of this one.
+        before: Of the policy before; `train` may be missing.
+        now: Of this one.
     """
-    if not all("train" in each and "greedy" in each for each in (before, now)):
+    if not all({"train", "greedy"} <= each.metrics.keys() for each in (before, now)):
         return None
     facts = {
-        f"{name}_{when}": metrics[key]["value"]
-        for when, metrics in (("before", before), ("now", now))
+        f"{name}_{when}": found.metrics[key].value
+        for when, found in (("before", before), ("now", now))
         for name, key in (("test", "greedy"), ("train", "train"))
     }
-    fell = now["greedy"]["high"] < facts["test_before"]
+    fell = now.greedy.high < facts["test_before"]
     return facts if fell and facts["train_now"] > facts["train_before"] else None
 
 

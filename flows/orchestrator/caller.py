@@ -7,6 +7,7 @@ from typing import Protocol
 
 from flows.orchestrator.pipeline import Chain
 from tasks.dag.step import Call
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
@@ -37,7 +38,7 @@ class Caller(Protocol):
         """Tell the person something that they should know about the run."""
         ...
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json | None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Json | None:
         """What a person decides after an iteration; None: nobody is asked."""
         ...
 

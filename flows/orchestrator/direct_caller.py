@@ -12,6 +12,7 @@ from flows.machines.local import LocalMachine
 from flows.orchestrator.pipeline import Chain, StepRequest, in_turn, pipeline_of
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -64,7 +65,7 @@ class DirectCaller:
         """Free the engine's memory."""
         self._machine.release_engine()
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
     def alarm(self, number: int, facts: Json) -> None:

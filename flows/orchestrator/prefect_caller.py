@@ -143,10 +143,11 @@ class PrefectCaller:
         get_run_logger().warning(text)
         self.journal.warn(text)
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Json:
         """Ask the person; the run ends here until they answer."""
         facts = "\n".join(
-            f"- {name}: {metric_cell(metrics[name])}" for name in metric_order(set(metrics))
+            f"- {name}: {metric_cell(metrics.metrics[name])}"
+            for name in metric_order(set(metrics.metrics))
         )
         return Reviews(self.journal.folder).ask(number, sampling, facts)
 
@@ -199,7 +200,7 @@ class PrefectCaller:
         self.console.end(line, stats.get("note", ""))
         self.told(call, ref, cached)
         if call.step.name == MEASURE and not self.console.brief:
-            metrics = Metrics.read(self.store.path(ref)).to_json()["metrics"]
+            metrics = Metrics.read(self.store.path(ref))
             self._page.measured(call.label.removeprefix(f"{MEASURE} "), metrics)
 
 

@@ -13,6 +13,7 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Draw, Shards
 from tasks.dag.step import Call
+from tasks.evaluate.results import Metrics
 from tasks.generate.step import SAMPLES_FILE
 from tasks.problems.step import load_splits
 from tasks.rows import Json, read_rows
@@ -88,7 +89,7 @@ class Recorder:
         """Tell it."""
         self._caller.warn(text)
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
     def alarm(self, number: int, facts: Json) -> None:

@@ -12,7 +12,7 @@ from flows.estimate.simulation.batching import shard_seconds
 from flows.estimate.simulation.costs import EngineParts, TrainParts
 from flows.estimate.simulation.jobs import Shard
 from flows.orchestrator.shards import GREEDY, Shards
-from flows.rest_em.loop import Iteration, Outcome
+from flows.rest_em.loop import Iteration, LoopResult
 from flows.rest_em.summary import report_call
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
@@ -172,7 +172,7 @@ def other_steps(work: Recorder, base: ArtifactRef, plain: Shards, whole: list[Sh
     )
     selection = work.call(selected, 1, SELECT)
     now = Iteration(0, base, plain, plain, plain, shards, metrics, {}, shards, selection)
-    work.call(report_call(config, Outcome(work.problems, [now], [])), 1, REPORT)
+    work.call(report_call(config, LoopResult(work.problems, [now], [])), 1, REPORT)
     return {
         line.group: line.seconds
         for line in work.lines
