@@ -10,6 +10,7 @@ import typer
 
 from flows.cli.sandbox import ready_for_code
 from tasks.errors import StepError, UserError
+from tasks.rows import Json
 
 Changes = Annotated[
     list[str] | None,
@@ -109,8 +110,8 @@ def review(
     reviews = Reviews(find_run(head.run))
     config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
     earlier = [found for n in range(1, number) if (found := reviews.decided(n))]
-    now = earlier[-1] if earlier else config.sampling.model_dump()
-    raw: dict[str, Any] = {name: now[name] for name in CHANGEABLE}
+    now = earlier[-1] if earlier else config.sampling
+    raw: Json = {name: getattr(now, name) for name in CHANGEABLE}
     change(raw, changes or [])
     raw |= {"decision": "stop" if stop else "continue", "note": note}
     if unknown := sorted(set(raw) - {*CHANGEABLE, "decision", "note"}):

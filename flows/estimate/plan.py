@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
 from tasks.evaluate.results import Metrics
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
-from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 
@@ -83,7 +83,7 @@ class PlanCaller:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 from flows.config.rest_em import RestEmConfig
 from flows.machines.local import LocalMachine
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, StepRequest, in_turn, pipeline_of
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
 from tasks.evaluate.results import Metrics
-from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
@@ -68,7 +68,7 @@ class DirectCaller:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:

@@ -14,9 +14,9 @@ from prefect.utilities.annotations import quote
 
 from flows.machines.local import LocalMachine
 from flows.machines.ray_cluster import ACTOR_STEPS, TASK_STEPS, RayCluster
-from flows.orchestrator import alarm
+from flows.orchestrator.alarm import AccuracyFall, emit
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
-from flows.orchestrator.review import Reviews
+from flows.orchestrator.review import Decision, Reviews
 from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
 from flows.runs.journal import Journal, StepLine
@@ -143,7 +143,7 @@ class PrefectCaller:
         get_run_logger().warning(text)
         self.journal.warn(text)
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Json:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Decision:
         """Ask the person; the run ends here until they answer."""
         facts = "\n".join(
             f"- {name}: {metric_cell(metrics.metrics[name])}"
@@ -151,9 +151,9 @@ class PrefectCaller:
         )
         return Reviews(self.journal.folder).ask(number, sampling, facts)
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Tell whoever listens on the server."""
-        alarm.emit(self.journal.folder.name, number, facts)
+        emit(self.journal.folder.name, number, fall)
 
     def publish(self, report: ArtifactRef) -> Path:
         """Put a report where people look and into Prefect's UI; where it is."""

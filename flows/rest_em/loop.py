@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator import alarm
+from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
-from flows.orchestrator.review import CHANGEABLE, words
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.m_step import Improved, Improver
@@ -210,9 +209,9 @@ class Loop:
         if len(refs) < 2 or any(self.caller.pending(ref) for ref in refs):
             return
         number = outcome.iterations[-1].number
-        if facts := alarm.overfitted(*map(self._metrics, refs)):
-            self._warn(outcome, alarm.words(number, facts))
-            self.caller.alarm(number, facts)
+        if fall := overfitted(*map(self._metrics, refs)):
+            self._warn(outcome, fall.words(number))
+            self.caller.alarm(number, fall)
 
     def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:
         """Whether the person who reviews the iteration lets the loop go on, and how it samples."""
@@ -222,10 +221,10 @@ class Loop:
         review = self.caller.review(now.number, self.drawing, self._metrics(now.metrics))
         if review is None:
             return True
-        if said := words(now.number, review, self.drawing):
+        if said := review.words(now.number, self.drawing):
             self._warn(outcome, said)
-        self.drawing = self.drawing.model_copy(update={name: review[name] for name in CHANGEABLE})
-        return review["decision"] == "continue"
+        self.drawing = self.drawing.model_copy(update=review.changes)
+        return review.decision == "continue"
 
     def _worse(self, outcome: LoopResult) -> bool:
         """Whether validation says to end the loop here."""

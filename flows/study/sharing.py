@@ -11,12 +11,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.study.results import Account, Source
 from tasks.dag.step import Call
 from tasks.evaluate.results import Metrics
-from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
@@ -85,7 +85,7 @@ class SharedCaller:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked: the arms of a study are fixed before it."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Over-fitting is what some studies look for; it is in their figures."""
 
     def warn(self, text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.simulation.fit import Measured
 from flows.estimate.simulation.jobs import Shard
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.sampler import Sampler
@@ -92,7 +93,7 @@ class Recorder:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Nobody is told."""
 
     def use(self, problems: ArtifactRef) -> None:

@@ -188,7 +188,7 @@ def test_the_alarm(test: tuple[float, float], train: tuple[float, float], rings:
     facts = alarm.overfitted(before, now)
     assert (facts is not None) is rings
     if facts:
-        assert "0.700" in alarm.words(2, facts)
+        assert "0.700" in facts.words(2)
     assert alarm.overfitted(_metrics(greedy=0.9), _metrics(greedy=0.1)) is None
 
 
