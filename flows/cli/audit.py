@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import AsJson, Run
 from tasks.errors import UserError
 
 
 def audit(
-    run: Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")] = "latest",
+    run: Run = "latest",
     pairs: Annotated[
         int, typer.Option(help="Unlike (reference, text) pairs to ask about; 0: all.", min=0)
     ] = 2000,
@@ -26,7 +27,7 @@ def audit(
     ] = None,
     limit: Annotated[float, typer.Option(help="Seconds for one pair.")] = 10.0,
     workers: Annotated[int, typer.Option(help="Processes; 0: one a core.", min=0)] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a second checker about a math run's verdicts, and estimate our checker's errors."""
     from flows.audit.flow import Options, audit_run

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import AsJson
 from tasks.errors import UserError
 
 # Longer names of files are cut by file systems or refused.
@@ -28,7 +29,7 @@ def compare(
     flips: Annotated[
         int, typer.Option(help="Newly solved and newly lost problems to show, each.", min=0)
     ] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare finished runs on the problems they share, with paired statistics and what flipped."""
     from flows.compare.flow import compare_runs

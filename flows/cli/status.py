@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
-from flows.cli.options import AsJson
+from flows.cli.options import AsJson, Run
 from tasks.errors import UserError
 
 
 def status(
-    run: Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")] = "latest",
+    run: Run = "latest",
     as_json: AsJson = False,
 ) -> None:
     """Show a run's metrics by iteration and the state of its steps."""
@@ -52,7 +51,7 @@ def status(
             typer.echo(plain_table(table.head, table.rows))
 
 
-def report(run: Annotated[str, typer.Argument(help="Run id or `latest`.")] = "latest") -> None:
+def report(run: Run = "latest") -> None:
     """Print where a run's report page is."""
     from flows.runs.journal import find_run
 
