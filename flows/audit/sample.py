@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -41,8 +41,8 @@ STRATUM_OF = {
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One pair with our verdict on it, as it is in the run's artifacts."""
+class AuditPair:
+    """One (reference, text) pair with our verdict on it, as it is in the run's artifacts."""
 
     id: str  # the same in every audit, so that labels find it again
     rank: int  # random: pairs are asked in this order
@@ -57,7 +57,7 @@ class Pair:
 
 
 @dataclass
-class Drawn:
+class AuditSample:
     """The pairs of an audit.
 
     Attributes:
@@ -69,7 +69,7 @@ class Drawn:
         notes: What was left out, in words.
     """
 
-    pairs: list[Pair]
+    pairs: list[AuditPair]
     sizes: dict[Stratum, int]
     samples: int
     problems: int
@@ -77,7 +77,7 @@ class Drawn:
     notes: list[str] = field(default_factory=list)
 
 
-def draw(run: str, count: int, seed: int) -> Drawn:
+def draw_pairs(run: str, count: int, seed: int) -> AuditSample:
     """Draw `count` unlike pairs of a run, or all for 0.
 
     Raises:
@@ -142,8 +142,8 @@ def _need(store: Store, location: str) -> ArtifactRef:
     return ref
 
 
-def _draw(store: Store, shards: list[_Shard], count: int, seed: int) -> Drawn:
-    heaps: dict[Stratum, list[tuple[int, Pair]]] = {one: [] for one in Stratum}
+def _draw(store: Store, shards: list[_Shard], count: int, seed: int) -> AuditSample:
+    heaps: dict[Stratum, list[tuple[int, AuditPair]]] = {one: [] for one in Stratum}
     sizes = dict.fromkeys(Stratum, 0)
     seen: set[int] = set()
     asked: set[str] = set()
@@ -173,7 +173,7 @@ def _draw(store: Store, shards: list[_Shard], count: int, seed: int) -> Drawn:
         chosen += sorted((pair for _, pair in heaps[stratum]), key=lambda one: one.rank)[:share]
     rows = [row for of in known.values() for row in of.values() if row["id"] in asked]
     by = next((name for name in ("subject", "level") if any(row[name] for row in rows)), "")
-    return Drawn(
+    return AuditSample(
         pairs=_grouped(sorted(chosen, key=lambda one: one.rank), rows, by),
         sizes=sizes,
         samples=samples,
@@ -219,8 +219,8 @@ def _hash(*parts: str) -> bytes:
     return hashlib.blake2b(whole, digest_size=8).digest()
 
 
-def _pair(row: Row, problem: Row, rank: int, stratum: Stratum) -> Pair:
-    return Pair(
+def _pair(row: Row, problem: Row, rank: int, stratum: Stratum) -> AuditPair:
+    return AuditPair(
         id=_hash("pair", problem["reference"], row["text"]).hex(),
         rank=rank,
         stratum=stratum,
@@ -234,9 +234,9 @@ def _pair(row: Row, problem: Row, rank: int, stratum: Stratum) -> Pair:
     )
 
 
-def _grouped(pairs: list[Pair], problems: list[Row], by: str) -> list[Pair]:
+def _grouped(pairs: list[AuditPair], problems: list[Row], by: str) -> list[AuditPair]:
     """The pairs with their subject or level."""
     if not by:
         return pairs
     of = {row["id"]: row[by] for row in problems}
-    return [Pair(**{**vars(pair), "group": of[pair.problem_id]}) for pair in pairs]
+    return [replace(pair, group=of[pair.problem_id]) for pair in pairs]

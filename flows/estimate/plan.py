@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
+from tasks.evaluate.results import Metrics
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
-from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 
@@ -79,7 +80,7 @@ class PlanCaller:
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Look them up in turn."""
-        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
+        in_turn(chains, lambda request: self.call(request.call, request.iteration, request.group))
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Whether an artifact is only planned."""
@@ -88,10 +89,10 @@ class PlanCaller:
     def end_stage(self) -> None:
         """Nothing was started."""
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:

@@ -18,10 +18,10 @@ from prefect import flow
 
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.measure import costs_of_journal, stages_of_journal
-from flows.orchestrator.pipeline import IN_FLIGHT
+from flows.machines.local import IN_FLIGHT
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.session import session
-from flows.rest_em.loop import Loop, Outcome
+from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.summary import report_call
 from flows.runs.journal import STEPS, StepLine, read_steps
 from tasks.dag.runtime import home, open_store
@@ -46,7 +46,7 @@ KEPT = (BASE_MODEL, "teacher")
 class ProbeLoop(Loop):
     """A loop that draws no conclusions from the metrics of a few problems."""
 
-    def _look(self, outcome: Outcome) -> None:
+    def _warn_of_overfitting(self, outcome: LoopResult) -> None:
         pass
 
 
@@ -86,8 +86,8 @@ def probe(config: RestEmConfig, splits: dict[str, int]) -> Json:
 
 def _round(config: RestEmConfig, problems: int, caller: PrefectCaller) -> None:
     small = smaller(config, problems)
-    outcome = ProbeLoop(small, caller).run()
-    caller.call(report_call(small, outcome), small.iterations, REPORT)
+    result = ProbeLoop(small, caller).run()
+    caller.call(report_call(small, result), small.iterations, REPORT)
 
 
 def smaller(config: RestEmConfig, problems: int) -> RestEmConfig:

@@ -12,16 +12,15 @@ engine of a policy is started once for all benchmarks.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from prefect import flow
 
 from flows.config.benchmarks import BENCHMARKS, Benchmark
 from flows.config.evaluate import EvaluateConfig
-from flows.evaluate.results import Evaluated
+from flows.evaluate.results import Evaluated, EvaluationResults
 from flows.evaluate.summary import results_call
-from flows.evaluate.tables import results_table
+from flows.evaluate.tables import results_text
 from flows.orchestrator.allowed_paths import check_places
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.review import deployed
@@ -163,12 +162,12 @@ def evaluate(config: EvaluateConfig) -> Json:
         page = caller.publish(report)
         made = caller.store.path(report)
         for file in sorted(made.iterdir()):
-            if file.suffix in (".jsonl", ".parquet") or file.name == "results.json":
+            if file.suffix in (".jsonl", ".parquet") or file.name == EvaluationResults.FILE:
                 (caller.journal.folder / file.name).write_bytes(file.read_bytes())
-        results = json.loads((made / "results.json").read_text())
-        caller.end(page, "accuracy in %, with intervals:", results_table(results))
-    folder = str(caller.journal.folder)
-    return {"run": config.run_id, "report": str(page), "results": f"{folder}/results.json"}
+        results = EvaluationResults.read(made)
+        caller.end(page, "accuracy in %, with intervals:", results_text(results))
+    results_file = caller.journal.folder / EvaluationResults.FILE
+    return {"run": config.run_id, "report": str(page), "results": str(results_file)}
 
 
 def resolved(config: EvaluateConfig) -> EvaluateConfig:

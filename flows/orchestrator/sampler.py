@@ -16,7 +16,7 @@ from collections import Counter
 from itertools import pairwise
 
 from flows.orchestrator.caller import Caller
-from flows.orchestrator.pipeline import Ask, Chain
+from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import GENERATE, SCORE, line_name
@@ -135,7 +135,7 @@ class Sampler:
             call = self._generate(
                 f"{GENERATE} {purpose} p{number} {place}", policy, block, draw, (first, last), only
             )
-            sample = yield Ask(GENERATE, call, number, line_name(GENERATE, purpose))
+            sample = yield StepRequest(GENERATE, call, number, line_name(GENERATE, purpose))
             call = score_call(
                 f"{SCORE} {purpose} p{number} {place}",
                 sample,
@@ -146,7 +146,7 @@ class Sampler:
                 CHECKERS.get(self.domain(block.split), ""),
                 draw.score,
             )
-            verdict = yield Ask(SCORE, call, number, line_name(SCORE, purpose))
+            verdict = yield StepRequest(SCORE, call, number, line_name(SCORE, purpose))
             part.append((sample, verdict))
             if draw.adaptive and not self._caller.pending(verdict):
                 rows = read_rows(self._caller.store.path(verdict) / VERDICTS_FILE)

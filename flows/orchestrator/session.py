@@ -10,7 +10,8 @@ from prefect import get_run_logger
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
-from flows.machines.local import Services
+from flows.machines.local import LocalMachine
+from flows.machines.ray_worker import WorkerSpec
 from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
 from flows.orchestrator.review import AwaitsReview
 from flows.runs.child_logs import ChildLogs
@@ -65,23 +66,18 @@ def session(
                 with (
                     watch(flow_run.id),
                     ChildLogs(journal.logs, logger),
-                    Services(
+                    LocalMachine(
                         store, journal.logs, resources, console.progress, sandbox=sandbox
-                    ) as services,
+                    ) as machine,
                 ):
                     if not resources.ray_address:
-                        yield PrefectCaller(services, journal, console)
+                        yield PrefectCaller(machine, journal, console)
                         return
-                    from flows.machines.ray_cluster import cluster
+                    from flows.machines.ray_cluster import open_cluster
 
-                    spec: Json = {
-                        "resources": resources.model_dump(),
-                        "sandbox": sandbox,
-                        "run": run_id,
-                        "home": str(home()),
-                    }
-                    with cluster(resources, spec, console.say) as ray:
-                        yield PrefectCaller(services, journal, console, ray)
+                    spec = WorkerSpec(resources, sandbox, run_id, str(home()))
+                    with open_cluster(spec, console.say) as ray:
+                        yield PrefectCaller(machine, journal, console, ray)
             except BaseException as error:
                 journal.end(_how_it_ended(error), error=_said(error))
                 raise

@@ -23,39 +23,35 @@ def status(run: str) -> Json:
     lines, spent = [line.to_json() for line in steps], [line.cost for line in steps]
     if head.flow in ("evaluate", "study"):
         found = _evaluation(head.run) if head.flow == "evaluate" else _studies(head.run)
-        return {
-            **_known(head),
-            "iterations": [],
-            **found,
-            "steps": lines,
-            "cost": costs(spent),
-        }
+        cost = costs(spent).to_json()
+        return {**_known(head), "iterations": [], **found, "steps": lines, "cost": cost}
     store = store_of(head)
-    iterations: list[Json] = []
-    for line in steps:
-        if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None:
-            measured = Metrics.read(store.path(ref)).to_json()
-            iterations.append({"iteration": line.iteration, **measured})
-    for item in iterations:
-        item["steps"] = [line for line in lines if line["iteration"] == item["iteration"]]
-    greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
-    cost = costs(spent, _counts(store, steps), greedy)
+    measured = {
+        line.iteration: Metrics.read(store.path(ref))
+        for line in steps
+        if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None
+    }
+    greedy = [one.greedy.value for one in measured.values()]
     return {
         **_known(head),
         **_estimated(head),
-        "iterations": iterations,
+        "iterations": [
+            {"iteration": number, **one.to_json()}
+            | {"steps": [line for line in lines if line["iteration"] == number]}
+            for number, one in measured.items()
+        ],
         "steps": lines,
-        "cost": cost,
+        "cost": costs(spent, _counts(store, steps), greedy).to_json(),
     }
 
 
-def _counts(store: Store, steps: list[StepLine]) -> dict[int, Json]:
+def _counts(store: Store, steps: list[StepLine]) -> dict[int, SelectionCounts]:
     """What the rules of each iteration's selection counted."""
-    found = {}
-    for line in steps:
-        if line.step == SELECT and (ref := lookup(store, line.artifact)) is not None:
-            found[line.iteration] = SelectionCounts.read(store.path(ref)).to_json()
-    return found
+    return {
+        line.iteration: SelectionCounts.read(store.path(ref))
+        for line in steps
+        if line.step == SELECT and (ref := lookup(store, line.artifact)) is not None
+    }
 
 
 def _evaluation(run: str) -> Json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.machines.local import Services
+from flows.machines.local import LocalMachine
 from tasks.dag.step import perform
 from tasks.errors import UserError
 from tasks.generate.step import SAMPLES_FILE, generate_call
@@ -48,7 +48,7 @@ def sampled(tmp_path: Path, template_text: str) -> dict[str, str]:
     template.write_text(template_text)
     save(tmp_path / "model")
     store = Store(str(tmp_path / "store"), cache=tmp_path)
-    with Services(
+    with LocalMachine(
         store, tmp_path, Resources(device="cpu"), lambda *_: None, isolate=False
     ) as services:
         runtime = services.runtime

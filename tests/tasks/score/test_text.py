@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.machines.local import Services
+from flows.machines.local import LocalMachine
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, perform, step
 from tasks.evaluate.metrics import measure
@@ -90,7 +90,7 @@ def test_the_score_step_asks_for_the_checker_of_the_domain(
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     settings = DataSettings(train="synthetic_math", train_limit=1, test=name, test_source=str(file))  # type: ignore[arg-type]
     texts = ("So the answer is No.", "Yes", "(A)", " ")
-    with Services(
+    with LocalMachine(
         Store(str(tmp_path / "store"), cache=tmp_path),
         tmp_path,
         Resources(),
