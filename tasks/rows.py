@@ -15,8 +15,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-VERDICTS = "verdicts.parquet"
-
+# Files of artifacts.
+PROBLEMS_FILE = "problems.parquet"
+SAMPLES_FILE = "samples.parquet"
+VERDICTS_FILE = "verdicts.parquet"
+TIMINGS_FILE = "timing.parquet"
+GROUPS_FILE = "groups.parquet"
+ROWS_FILE = "rows.parquet"
 
 # Big enough that a row group compresses well, small enough that a batch of long solutions
 # (about 2 kB each) stays near 10 MB.

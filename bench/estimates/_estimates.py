@@ -15,7 +15,7 @@ from tasks.rows import Json
 
 
 @dataclass(frozen=True)
-class Shape:
+class BenchShape:
     """A configuration of the bench."""
 
     name: str
@@ -29,7 +29,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunTaken:
     """What a run took.
 
     Attributes:
@@ -43,13 +43,13 @@ class Run:
     stages: dict[tuple[int, str], float]
 
 
-def probe(shape: Shape, folder: Path) -> Json:
+def probe(shape: BenchShape, folder: Path) -> Json:
     """The estimate of a fresh probe."""
     text, _ = _restem(folder, "run", shape.config, *shape.flags, "--dry-run", "--probe", "--json")
     return json.loads(text.splitlines()[-1])["estimate"]
 
 
-def run(shape: Shape, folder: Path) -> Run:
+def run(shape: BenchShape, folder: Path) -> RunTaken:
     """Do it."""
     _, wall = _restem(folder, "run", shape.config, *shape.flags)
     facts = json.loads(_restem(folder, "status", "latest", "--json")[0])
@@ -63,7 +63,7 @@ def run(shape: Shape, folder: Path) -> Run:
     for key, end in ends.items():
         stages[key] = max(0.0, end - before)
         before = max(before, end)
-    return Run(facts["seconds"], wall, stages)
+    return RunTaken(facts["seconds"], wall, stages)
 
 
 def _restem(folder: Path, *arguments: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from bench._others import Others
-from bench.estimates._estimates import Run, Shape, probe
+from bench.estimates._estimates import BenchShape, RunTaken, probe
 from bench.estimates._estimates import run as take
 from bench.recovery.resume import SMALL
 from tasks.rows import Json
@@ -34,9 +34,9 @@ MANY = (
     "resources.shard_problems=200",
 )
 SHAPES = (
-    Shape("math", "math-demo", SMALL),
-    Shape("code", "code-demo", CODE),
-    Shape("many samples", "math-demo", MANY),
+    BenchShape("math", "math-demo", SMALL),
+    BenchShape("code", "code-demo", CODE),
+    BenchShape("many samples", "math-demo", MANY),
 )
 
 
@@ -74,7 +74,7 @@ def run(rounds: str = "1", only: str = "") -> float:
     return worst
 
 
-def _round(shape: Shape, home: str) -> tuple[Json, Run]:
+def _round(shape: BenchShape, home: str) -> tuple[Json, RunTaken]:
     """A probe, and the run."""
     with tempfile.TemporaryDirectory(dir=home) as folder:
         return probe(shape, Path(folder)), take(shape, Path(folder))

@@ -44,7 +44,7 @@ def capacity(
     if task not in TASKS:
         raise UserError(f"--task {task}: expected one of: {', '.join(TASKS)}")
     recipe = changed(TASKS[task], changes or [])
-    way = planning.Way(overlap=not sequential, stream=stream, failures=not no_failures)
+    way = planning.Schedule(overlap=not sequential, stream=stream, failures=not no_failures)
     names = model or list(table()["models"])
     clusters = [
         (name, cluster(name, gpu, count, recipe))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.estimate.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
+from bench.gpus.simulation.costs import EngineParts, ScoreParts, SimulatedParts, TrainParts
 from tasks.errors import UserError
 from tasks.rows import Json
 
@@ -45,7 +45,7 @@ OVERHEAD = 0.05
 
 
 @dataclass(frozen=True)
-class Task:
+class PaperTask:
     """A recipe of the paper (table 1 and section 5 of arXiv 2312.06585) and what we assume of it.
 
     Attributes:
@@ -88,10 +88,10 @@ class Task:
 
 
 TASKS = {
-    "math": Task(
+    "math": PaperTask(
         7500, 32, 3, 10, 5000, 500, 64, 500, 200, 470, 70, 250.0, 0.6, 1024, 3.5e-4, 3.0, 2048
     ),
-    "apps": Task(
+    "apps": PaperTask(
         2342, 64, 2, 10, 1000, 500, 64, 500, 200, 750, 350, 200.0, 0.6, 1024, 0.25, 3.0, 4096
     ),
 }
@@ -103,7 +103,7 @@ def table() -> Json:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class GpuCluster:
     """What so many GPUs make of a model.
 
     Attributes:
@@ -119,11 +119,11 @@ class Cluster:
     engines: int
     engine_gpus: int
     method: str
-    parts: Parts
+    parts: SimulatedParts
     hours: float
 
 
-def cluster(model: str, gpu: str, gpus: int, task: Task, slots: int = 256) -> Cluster:
+def cluster(model: str, gpu: str, gpus: int, task: PaperTask, slots: int = 256) -> GpuCluster:
     """Parts of a model on a number of GPUs.
 
     Args:
@@ -155,7 +155,7 @@ def cluster(model: str, gpu: str, gpus: int, task: Task, slots: int = 256) -> Cl
     speed = training["tokens_a_gpu"] * gpus * (ADAPTER_SPEED if method == "lora" else 1.0)
     sampling = _engine(engine, chip, size["parameters"], task, slots)
     checks = sum(lengths) / len(lengths) * sampling.step_seconds(slots)
-    parts = Parts(
+    parts = SimulatedParts(
         engine=sampling,
         score=ScoreParts(start=5.0, sample=task.score / (CORES_A_GPU * gpus)),
         train=TrainParts(
@@ -171,10 +171,10 @@ def cluster(model: str, gpu: str, gpus: int, task: Task, slots: int = 256) -> Cl
         overhead=OVERHEAD,
         source=f"{engine['kind']} sampling, {training['kind']} training",
     )
-    return Cluster(gpus, engines, each, method, parts, facts["gpu_hours_a_failure"]["value"])
+    return GpuCluster(gpus, engines, each, method, parts, facts["gpu_hours_a_failure"]["value"])
 
 
-def completions(task: Task, count: int = 4096) -> tuple[int, ...]:
+def completions(task: PaperTask, count: int = 4096) -> tuple[int, ...]:
     """Completion lengths of a task: log-normal, cut at the longest; the same at every call."""
     draw = random.Random(0)
     middle = math.log(task.mean) - task.spread**2 / 2
@@ -184,7 +184,7 @@ def completions(task: Task, count: int = 4096) -> tuple[int, ...]:
     )
 
 
-def _engine(facts: Json, chip: Json, parameters: float, task: Task, slots: int) -> EngineParts:
+def _engine(facts: Json, chip: Json, parameters: float, task: PaperTask, slots: int) -> EngineParts:
     bandwidth = facts["gpus"] * chip["bandwidth_tb"] * 1e12 * BANDWIDTH_SHARE
     full = slots / facts["decode"]  # seconds of a step of the published rate
     step = min(full, facts["bytes_a_weight"] * parameters / bandwidth)
@@ -204,7 +204,7 @@ def _machines(gpus: int) -> int:
     return max(1, gpus // GPUS_A_MACHINE)
 
 
-def changed(task: Task, changes: list[str]) -> Task:
+def changed(task: PaperTask, changes: list[str]) -> PaperTask:
     """A task with `key=value` changes.
 
     Raises:

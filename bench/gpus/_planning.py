@@ -6,10 +6,17 @@ import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
-from bench.gpus._cluster import RESTART, Cluster, Task
-from flows.estimate.simulation.costs import EngineParts, Parts
-from flows.estimate.simulation.jobs import Durations, Lane, Shard, Stage, Training, jobs_of
-from flows.estimate.simulation.simulate import Result, Servers, simulate
+from bench.gpus._cluster import RESTART, GpuCluster, PaperTask
+from bench.gpus.simulation.costs import EngineParts, SimulatedParts
+from bench.gpus.simulation.jobs import (
+    Durations,
+    SimulatedShard,
+    SimulatedStage,
+    SimulatedTraining,
+    Worker,
+    jobs_of,
+)
+from bench.gpus.simulation.simulate import Servers, SimulatedRun, simulate
 from tasks.rows import Json
 
 COUNTS = (8, 16, 32, 64, 128, 256, 512)
@@ -26,8 +33,8 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Way:
-    """How shards go through the lanes.
+class Schedule:
+    """How shards go through the workers.
 
     Attributes:
         overlap: Score a shard while others are sampled.
@@ -41,7 +48,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Planned:
+class ClusterPlan:
     """One row of the plan.
 
     Attributes:
@@ -81,34 +88,38 @@ class Planned:
         return asdict(self)
 
 
-def stages(task: Task, size: int) -> list[Stage]:
+def stages(task: PaperTask, size: int) -> list[SimulatedStage]:
     """Stages of the paper's run with shards of `size` samples."""
-    made: list[Stage] = []
+    made: list[SimulatedStage] = []
 
     def add(number: int, name: str, problems: int, samples: int, greedy: bool) -> None:
         shards = tuple(_shards(problems, samples, size))
-        made.append(Stage(number, name, shards, shards, greedy))
+        made.append(SimulatedStage(number, name, shards, shards, greedy))
 
     for number in range(task.iterations + 1):
         add(number, "test", task.test, 1, True)
         add(number, "train", task.train, 1, True)
         add(number, "validation", task.validation, 1, True)
         add(number, "pass@k", task.sampled, task.test_samples, False)
-        made.append(Stage(number, "measure", single="measure"))
+        made.append(SimulatedStage(number, "measure", single="measure"))
         if number < task.iterations:
             add(number, "draw", task.problems, task.samples, False)
-            made.append(Stage(number + 1, "select", single="select"))
+            made.append(SimulatedStage(number + 1, "select", single="select"))
             rows = task.problems * min(task.cap, task.samples)
-            made.append(Stage(number + 1, "finetune", single="finetune", rows=rows))
+            made.append(SimulatedStage(number + 1, "finetune", single="finetune", rows=rows))
     return made
 
 
-def simulated(made: Cluster, task: Task, size: int, way: Way, seed: int = 0) -> Result:
+def simulated(
+    made: GpuCluster, task: PaperTask, size: int, way: Schedule, seed: int = 0
+) -> SimulatedRun:
     """One run, simulated."""
     return _run(made, task, size, way, seed, _durations(made.parts, way))
 
 
-def planned(model: str, made: Cluster, task: Task, price: float, way: Way) -> Planned:
+def planned(
+    model: str, made: GpuCluster, task: PaperTask, price: float, way: Schedule
+) -> ClusterPlan:
     """The plan for one model on one number of GPUs, with the best shard size.
 
     Args:
@@ -118,7 +129,7 @@ def planned(model: str, made: Cluster, task: Task, price: float, way: Way) -> Pl
         price: Of a GPU and hour.
         way: How shards go.
     """
-    row = Planned(model, made.gpus, made.engines, made.method)
+    row = ClusterPlan(model, made.gpus, made.engines, made.method)
     if not made.engines or not made.method:
         return row
     swept = sweep(made, task, way)
@@ -126,10 +137,10 @@ def planned(model: str, made: Cluster, task: Task, price: float, way: Way) -> Pl
     durations = _durations(made.parts, way)
     results = [_run(made, task, size, way, seed, durations) for seed in range(SEEDS)]
     seconds = sum(result.seconds for result in results) / SEEDS
-    waits = {lane: sum(r.waits[lane] for r in results) / SEEDS for lane in Lane}
-    busy = sum(result.busy[Lane.ENGINE] for result in results) / SEEDS
+    waits = {worker: sum(r.waits[worker] for r in results) / SEEDS for worker in Worker}
+    busy = sum(result.busy[Worker.ENGINE] for result in results) / SEEDS
     hours = seconds / 3600
-    return Planned(
+    return ClusterPlan(
         model=model,
         gpus=made.gpus,
         engines=made.engines,
@@ -137,17 +148,19 @@ def planned(model: str, made: Cluster, task: Task, price: float, way: Way) -> Pl
         hours=hours,
         gpu_hours=hours * made.gpus,
         cost=hours * made.gpus * price,
-        sampling=waits[Lane.ENGINE] / seconds,
-        scoring=waits[Lane.SCORER] / seconds,
-        training=waits[Lane.TRAINER] / seconds,
-        use=busy / (made.engines * max(1e-9, waits[Lane.ENGINE])),
+        sampling=waits[Worker.ENGINE] / seconds,
+        scoring=waits[Worker.SCORER] / seconds,
+        training=waits[Worker.TRAINER] / seconds,
+        use=busy / (made.engines * max(1e-9, waits[Worker.ENGINE])),
         shard=size,
         repeats=sum(result.repeats for result in results) / SEEDS,
-        bottleneck=max(waits, key=lambda lane: waits[lane]).value,
+        bottleneck=max(waits, key=lambda worker: waits[worker]).value,
     )
 
 
-def sweep(made: Cluster, task: Task, way: Way, sizes: tuple[int, ...] = SHARDS) -> dict[int, float]:
+def sweep(
+    made: GpuCluster, task: PaperTask, way: Schedule, sizes: tuple[int, ...] = SHARDS
+) -> dict[int, float]:
     """Seconds of a run by samples of a shard."""
     durations = _durations(made.parts, way)
     return {
@@ -157,7 +170,7 @@ def sweep(made: Cluster, task: Task, way: Way, sizes: tuple[int, ...] = SHARDS) 
     }
 
 
-def _durations(parts: Parts, way: Way) -> Durations:
+def _durations(parts: SimulatedParts, way: Schedule) -> Durations:
     return _shared(parts.engine, parts.lengths, parts.greedy_lengths, way.stream)
 
 
@@ -169,8 +182,10 @@ def _shared(
     return Durations(engine, lengths, greedy, stream=stream)
 
 
-def _run(made: Cluster, task: Task, size: int, way: Way, seed: int, durations: Durations) -> Result:
-    how = Training(task.epochs, BATCH, task.max_length, True, 4)
+def _run(
+    made: GpuCluster, task: PaperTask, size: int, way: Schedule, seed: int, durations: Durations
+) -> SimulatedRun:
+    how = SimulatedTraining(task.epochs, BATCH, task.max_length, True, 4)
     parts = made.parts
     jobs = jobs_of(
         stages(task, size),
@@ -195,10 +210,10 @@ def _run(made: Cluster, task: Task, size: int, way: Way, seed: int, durations: D
     return simulate(jobs, servers, seed)
 
 
-def _shards(problems: int, samples: int, size: int) -> list[Shard]:
+def _shards(problems: int, samples: int, size: int) -> list[SimulatedShard]:
     """A set cut into shards of at most `size` samples, as the product cuts it."""
     step = min(samples, SHARD_SAMPLES)
     block = max(1, size // step)
     blocks = [min(block, problems - at) for at in range(0, problems, block)]
     widths = [min(step, samples - at) for at in range(0, samples, step)]
-    return [Shard(rows, width) for rows in blocks for width in widths]
+    return [SimulatedShard(rows, width) for rows in blocks for width in widths]

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows.study.config import StudyConfig, find, load_study
+from flows.study.config import StudyConfig, find_study, load_study
 
 # Small enough for minutes; every size keeps its place among the others.
 SMALL = (
@@ -58,7 +58,7 @@ def _checked(home: Path) -> tuple[int, int]:
     facts = json.loads(done[done.index('{"run"') :].splitlines()[0])["studies"]
     config: StudyConfig = load_study(CHECKED, ["study-math"], 1, "", small)
     alone = 0
-    for place, arm in enumerate(config.arms(find(CHECKED))):
+    for place, arm in enumerate(config.arms(find_study(CHECKED))):
         changes = [*small, *(f"{key}={json.dumps(value)}" for key, value in arm.changes.items())]
         _restem(home / str(place), ["run", "study-math", *_flags(changes)])
         rows = json.loads(_restem(home / str(place), ["store", "list", "--json"]))

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from flows.orchestrator.pipeline import IN_FLIGHT
+from flows.machines.local import IN_FLIGHT
 from tasks.paths import ROOT
 
 # After a SIGKILL of the main process alone, its children get so long to notice.

@@ -21,10 +21,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.sampling._sampling_ways import BATCH, CACHE_GB, Ledger, Plain, Straight
+from tasks.dag.contracts import Engine
 from tasks.dag.runtime import home
 from tasks.decoding.request import Sampling
 from tasks.errors import UserError
-from tasks.generate.engine import Engine, open_engine
+from tasks.generate.engine import open_engine
 from tasks.generate.replicas import ChildEngine
 from tasks.generate.vllm_environment import python_of
 from tasks.prompts import load_template

@@ -19,8 +19,8 @@ import psutil
 
 from bench.scoring._math_verify import MathVerify
 from bench.scoring._pairs import SEED, Reference, pairs, references
+from tasks.dag.contracts import Grade
 from tasks.rows import Status
-from tasks.score.grader import Grade
 from tasks.score.math.decide import GRADE_SECONDS, decide
 from tasks.score.math.pool import GradePool
 

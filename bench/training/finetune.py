@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.training._finetune_rows import SEED, make_rows, save_start
-from tasks.rows import TRAINING, Row, write_rows
+from tasks.rows import ROWS_FILE, TRAINING, Row, write_rows
 from tasks.settings import FinetuneSettings, Resources
 
 MAX_LENGTH = 1024
@@ -81,7 +81,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="restem-bench-") as scratch:
         place = Path(scratch)
         save_start(texts, place / "start", large=device == "cuda")
-        write_rows(place / "rows.parquet", TRAINING, texts)
+        write_rows(place / ROWS_FILE, TRAINING, texts)
         job = _job(place, int(threads), device)
         ours, packed = _ours(job, place)
         print(
@@ -121,7 +121,7 @@ def _job(place: Path, threads: int, device: Device) -> dict[str, Any]:
         max_length=MAX_LENGTH, batch_size=BATCH, learning_rate=LEARNING_RATE, epochs=1, checks=0
     )
     return {
-        "rows": str(place / "rows.parquet"),
+        "rows": str(place / ROWS_FILE),
         "model": str(place / "start"),
         "out": str(place / "out"),
         "settings": settings.model_dump(),

@@ -20,7 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from tasks.paths import ROOT
-from tasks.rows import PROBLEM, SAMPLE, TRAINING, VERDICT, Row, read_rows, sample_seed, write_rows
+from tasks.rows import (
+    PROBLEM,
+    PROBLEMS_FILE,
+    ROWS_FILE,
+    SAMPLE,
+    TRAINING,
+    VERDICT,
+    Row,
+    read_rows,
+    sample_seed,
+    write_rows,
+)
 from tasks.select.select import Shard, select
 from tasks.settings import FilterSettings, FinetuneSettings, Resources
 
@@ -59,19 +70,19 @@ def measure(folder: str) -> None:
     started = time.process_time()
     rows, counts = select(
         shards,
-        list(read_rows(place / "problems.parquet")),
+        list(read_rows(place / PROBLEMS_FILE)),
         FilterSettings.model_validate({}),
         0,
         lambda problem: f"Question: {problem['question']}\nAnswer:",
     )
-    write_rows(place / "rows.parquet", TRAINING, rows)
+    write_rows(place / ROWS_FILE, TRAINING, rows)
     selected = time.process_time()
     select_peak = _peak_mb()
     from tasks.finetune.packing import prepare
 
     tokenizer = _tokenizer()
     imported = time.process_time()
-    prepare(place / "rows.parquet", tokenizer, FinetuneSettings.model_validate({}), place)
+    prepare(place / ROWS_FILE, tokenizer, FinetuneSettings.model_validate({}), place)
     result = {
         "kept": counts.kept,
         "select": selected - started,
@@ -116,7 +127,7 @@ def _write_set(folder: Path, count: int) -> None:
     """Problems, sample shards and verdicts with `count` samples in all."""
     resources = Resources.model_validate({})
     ids = [f"train/{number}" for number in range(count // SAMPLES)]
-    write_rows(folder / "problems.parquet", PROBLEM, _problems(ids))
+    write_rows(folder / PROBLEMS_FILE, PROBLEM, _problems(ids))
     shards: list[Shard] = []
     for start in range(0, len(ids), resources.shard_problems):
         block = ids[start : start + resources.shard_problems]

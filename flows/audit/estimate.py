@@ -18,14 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.audit.labels import Labels
-from flows.audit.sample import Pair, Stratum
+from flows.audit.results import Agreement, ErrorRates, GroupAgreement
+from flows.audit.sample import AuditPair, Stratum
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.weighted_rates import FEW, Floats, Rate, exact_bound, rate_interval
 from tasks.score.second.math_verify import Opinion, Second
 
-Json = dict[str, object]
-Judged = tuple[Pair, Second]
+PairLabels = dict[str, bool]  # id of a pair -> whether its answer is the reference
 # A problem's columns: the weights of pairs on which the two agree, of our errors, and of
 # disagreements in which we are right; first those of accepted pairs, then of refused ones.
 _COLUMNS = {Stratum.ACCEPTED: 0, Stratum.REFUSED: 3}
@@ -51,75 +50,86 @@ ERRORS = {
 
 
 @dataclass(frozen=True)
-class How:
-    """How intervals are made."""
+class Resampling:
+    """How intervals are made: by a seeded bootstrap of so many resamples."""
 
     resamples: int
     confidence: float
     seed: int
 
 
-def disagrees(pair: Pair, second: Second) -> bool:
-    """Whether both have a verdict, and not the same one."""
-    return (pair.stratum is Stratum.ACCEPTED and second.opinion is Opinion.UNEQUAL) or (
-        pair.stratum is Stratum.REFUSED and second.opinion is Opinion.EQUAL
-    )
+@dataclass(frozen=True)
+class CheckedPair:
+    """A pair with the second checker's opinion on it."""
+
+    pair: AuditPair
+    second: Second
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether both have a verdict, and not the same one."""
+        return self.disagrees_on(Stratum.ACCEPTED) or self.disagrees_on(Stratum.REFUSED)
+
+    def disagrees_on(self, side: Stratum) -> bool:
+        """Whether our verdict is `side` (accepted or refused) and the second's is the other."""
+        other = Opinion.UNEQUAL if side is Stratum.ACCEPTED else Opinion.EQUAL
+        return self.pair.stratum is side and self.second.opinion is other
 
 
-def decided(judged: Sequence[Judged]) -> list[Judged]:
+def decided(checked: Sequence[CheckedPair]) -> list[CheckedPair]:
     """Those on which both have a verdict."""
     return [
-        (pair, second)
-        for pair, second in judged
-        if pair.stratum in _COLUMNS and second.opinion is not Opinion.UNDECIDED
+        one
+        for one in checked
+        if one.pair.stratum in _COLUMNS and one.second.opinion is not Opinion.UNDECIDED
     ]
 
 
-def weights(judged: Sequence[Judged], sizes: Mapping[Stratum, int]) -> dict[Stratum, float]:
+def weights(both: Sequence[CheckedPair], sizes: Mapping[Stratum, int]) -> dict[Stratum, float]:
     """How many pairs of the run a decided pair stands for, by stratum."""
-    counts = {side: sum(pair.stratum is side for pair, _ in judged) for side in _COLUMNS}
+    counts = {side: sum(one.pair.stratum is side for one in both) for side in _COLUMNS}
     return {side: sizes[side] / count for side, count in counts.items() if count}
 
 
-def agreement(judged: Sequence[Judged], weight: Mapping[Stratum, float], how: How) -> Json:
-    """The share on which the two agree, over all and by group; only decided pairs are given."""
-    groups = sorted({pair.group for pair, _ in judged if pair.group})
-    return {
-        "overall": _interval(_columns(judged, weight, {}), AGREEMENT, how),
-        "groups": {
-            group: _of_group([one for one in judged if one[0].group == group], weight, how)
-            for group in groups
-        },
-    }
+def agreement(
+    both: Sequence[CheckedPair], weight: Mapping[Stratum, float], how: Resampling
+) -> Agreement:
+    """The share of decided pairs on which the two agree, over all and by group."""
+
+    def group(name: str) -> GroupAgreement:
+        of = [one for one in both if one.pair.group == name]
+        disputed = sum(one.disagrees for one in of)
+        return GroupAgreement(len(of), disputed, _rate(_columns(of, weight, {}), AGREEMENT, how))
+
+    names = sorted({one.pair.group for one in both if one.pair.group})
+    overall = _rate(_columns(both, weight, {}), AGREEMENT, how)
+    return Agreement(overall, {name: group(name) for name in names})
 
 
-def _of_group(judged: list[Judged], weight: Mapping[Stratum, float], how: How) -> Json:
-    return {
-        "pairs": len(judged),
-        "disagreements": sum(disagrees(*one) for one in judged),
-        "agreement": _interval(_columns(judged, weight, {}), AGREEMENT, how),
-    }
-
-
-def bounds(judged: Sequence[Judged], weight: Mapping[Stratum, float], how: How) -> Json:
-    """Our error rates if every disagreement were our error; only decided pairs are given."""
-    columns = _columns(judged, weight, {})
-    return {name: _interval(columns, rate, how) for name, (rate, _) in ERRORS.items()}
+def bounds(
+    both: Sequence[CheckedPair], weight: Mapping[Stratum, float], how: Resampling
+) -> ErrorRates:
+    """Our error rates, from decided pairs, if every disagreement were our error."""
+    columns = _columns(both, weight, {})
+    return ErrorRates(**{name: _rate(columns, rate, how) for name, (rate, _) in ERRORS.items()})
 
 
 def estimates(
-    judged: Sequence[Judged], weight: Mapping[Stratum, float], labels: Labels, how: How
-) -> Json:
-    """Our error rates with a person's labels; only decided pairs are given.
+    both: Sequence[CheckedPair],
+    weight: Mapping[Stratum, float],
+    labels: PairLabels,
+    how: Resampling,
+) -> ErrorRates:
+    """Our error rates, from decided pairs, with a person's labels.
 
     A rate whose direction has disagreements but no label is None: nothing is known of it but its
     bound.
     """
-    columns = _columns(judged, weight, labels)
-    bound = _columns(judged, weight, {})
-    found: Json = {}
+    columns = _columns(both, weight, labels)
+    bound = _columns(both, weight, {})
+    found: dict[str, Interval | None] = {}
     for name, (rate, side) in ERRORS.items():
-        all_of_it = [pair for pair, second in judged if _is_on(side, pair, second)]
+        all_of_it = [one.pair for one in both if one.disagrees_on(side)]
         labelled = [pair for pair in all_of_it if pair.id in labels]
         if all_of_it and not labelled:
             found[name] = None
@@ -128,12 +138,12 @@ def estimates(
         most = _rate(bound, rate, how)
         if made and most and len(labelled) < len(all_of_it):
             made = _unlabelled_too(made, most, labelled, labels, how)
-        found[name] = made and made.to_json()
-    return found
+        found[name] = made
+    return ErrorRates(**found)
 
 
 def _unlabelled_too(
-    made: Interval, most: Interval, labelled: list[Pair], labels: Labels, how: How
+    made: Interval, most: Interval, labelled: list[AuditPair], labels: PairLabels, how: Resampling
 ) -> Interval:
     """The interval where few labels show an error, or few show none: those unseen may.
 
@@ -141,8 +151,8 @@ def _unlabelled_too(
     way, as small as) the exact bound over the labelled problems allows.
     """
     unlike = {pair.problem_id for pair in labelled}
-    wrong = {p.problem_id for p in labelled if labels[p.id] is (p.stratum is Stratum.REFUSED)}
-    right = {p.problem_id for p in labelled if labels[p.id] is not (p.stratum is Stratum.REFUSED)}
+    wrong = {pair.problem_id for pair in labelled if _is_our_error(pair, labels)}
+    right = {pair.problem_id for pair in labelled if not _is_our_error(pair, labels)}
     bound = exact_bound(len(unlike), how.confidence)
     low, high = made.low, made.high
     if len(wrong) < FEW:
@@ -152,39 +162,38 @@ def _unlabelled_too(
     return Interval(made.value, low, high, made.problems)
 
 
-def _is_on(side: Stratum, pair: Pair, second: Second) -> bool:
-    return pair.stratum is side and disagrees(pair, second)
+def _is_our_error(pair: AuditPair, labels: PairLabels) -> bool:
+    """Whether a person says that a labelled disagreement is an error of ours."""
+    return labels[pair.id] is (pair.stratum is Stratum.REFUSED)
 
 
-def _columns(judged: Sequence[Judged], weight: Mapping[Stratum, float], labels: Labels) -> Floats:
+def _columns(
+    both: Sequence[CheckedPair], weight: Mapping[Stratum, float], labels: PairLabels
+) -> Floats:
     """Weighted sums by problem, shape (problems, 6)."""
-    problems = {key: place for place, key in enumerate(sorted({p.problem_id for p, _ in judged}))}
+    ids = sorted({one.pair.problem_id for one in both})
+    problems = {key: place for place, key in enumerate(ids)}
     sums = np.zeros((len(problems), 6))
-    scale = {side: _scale(judged, side, labels) for side in _COLUMNS}
-    for pair, second in judged:
+    scale = {side: _scale(both, side, labels) for side in _COLUMNS}
+    for one in both:
+        pair = one.pair
         place, first = problems[pair.problem_id], _COLUMNS[pair.stratum]
-        if not disagrees(pair, second):
+        if not one.disagrees:
             sums[place, first] += weight[pair.stratum]
         elif scale[pair.stratum] is None:
             sums[place, first + _ERROR] += weight[pair.stratum]
         elif pair.id in labels:
-            ours_wrong = labels[pair.id] is (pair.stratum is Stratum.REFUSED)
-            column = first + (_ERROR if ours_wrong else _RIGHT)
+            column = first + (_ERROR if _is_our_error(pair, labels) else _RIGHT)
             sums[place, column] += weight[pair.stratum] * (scale[pair.stratum] or 0.0)
     return sums
 
 
-def _scale(judged: Sequence[Judged], side: Stratum, labels: Labels) -> float | None:
+def _scale(both: Sequence[CheckedPair], side: Stratum, labels: PairLabels) -> float | None:
     """How many disagreements of a direction a labelled one stands for; None without labels."""
-    every = [pair for pair, second in judged if _is_on(side, pair, second)]
+    every = [one.pair for one in both if one.disagrees_on(side)]
     labelled = sum(pair.id in labels for pair in every)
     return len(every) / labelled if labelled else None
 
 
-def _rate(columns: Floats, rate: Rate, how: How) -> Interval | None:
+def _rate(columns: Floats, rate: Rate, how: Resampling) -> Interval | None:
     return rate_interval(columns, rate, how.resamples, how.confidence, how.seed)
-
-
-def _interval(columns: Floats, rate: Rate, how: How) -> dict[str, float | int] | None:
-    made = _rate(columns, rate, how)
-    return made and made.to_json()

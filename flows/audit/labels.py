@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from flows.audit.sample import Pair
+from flows.audit.estimate import CheckedPair, PairLabels
 from tasks.errors import UserError
-from tasks.score.second.math_verify import Second
+from tasks.rows import Json
 
 EQUAL, UNEQUAL = "equal", "unequal"
-Labels = dict[str, bool]  # id of a pair -> whether its answer is the reference
 
 
 def check_out(out: Path, labels: Path | None) -> None:
@@ -35,7 +33,7 @@ def check_out(out: Path, labels: Path | None) -> None:
         raise UserError(f"--out {out}: no such folder; expected a file in one that exists")
 
 
-def write_lines(out: Path, judged: Iterable[tuple[Pair, Second]], labels: Labels) -> int:
+def write_lines(out: Path, disputed: Iterable[CheckedPair], labels: PairLabels) -> int:
     """Write the disagreements, with the labels that are known; returns how many.
 
     Labelled lines of a file that is there already stay in it, whatever was drawn this time.
@@ -44,8 +42,8 @@ def write_lines(out: Path, judged: Iterable[tuple[Pair, Second]], labels: Labels
     written: set[str] = set()
     draft = out.with_name(f".{out.name}.draft")
     with draft.open("w", encoding="utf-8") as file:
-        for pair, second in judged:
-            line = _line(pair, second)
+        for one in disputed:
+            pair, line = one.pair, _line(one)
             if pair.id in labels:
                 line["label"] = EQUAL if labels[pair.id] else UNEQUAL
             file.write(json.dumps(line) + "\n")
@@ -58,7 +56,8 @@ def write_lines(out: Path, judged: Iterable[tuple[Pair, Second]], labels: Labels
     return len(written)
 
 
-def _line(pair: Pair, second: Second) -> dict[str, Any]:
+def _line(one: CheckedPair) -> Json:
+    pair, second = one.pair, one.second
     return {
         "label": "",
         "id": pair.id,
@@ -76,7 +75,7 @@ def _line(pair: Pair, second: Second) -> dict[str, Any]:
     }
 
 
-def read_labels(file: Path) -> Labels:
+def read_labels(file: Path) -> PairLabels:
     """The labels of a file; lines with an empty label count for nothing.
 
     Raises:
@@ -89,7 +88,7 @@ def read_labels(file: Path) -> Labels:
         raise UserError(f"--labels {file}: no such file; expected one that --out wrote") from None
     except UnicodeDecodeError:
         raise UserError(f"--labels {file}: not UTF-8; expected JSON lines") from None
-    labels: Labels = {}
+    labels: PairLabels = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

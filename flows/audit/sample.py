@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from flows.runs.journal import read_journal
+from flows.runs.journal import StepLine, read_journal
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import Json, Row, Status, read_rows
+from tasks.rows import PROBLEMS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, Status, read_rows
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -41,8 +41,8 @@ STRATUM_OF = {
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One pair with our verdict on it, as it is in the run's artifacts."""
+class AuditPair:
+    """One (reference, text) pair with our verdict on it, as it is in the run's artifacts."""
 
     id: str  # the same in every audit, so that labels find it again
     rank: int  # random: pairs are asked in this order
@@ -57,7 +57,7 @@ class Pair:
 
 
 @dataclass
-class Drawn:
+class AuditSample:
     """The pairs of an audit.
 
     Attributes:
@@ -69,7 +69,7 @@ class Drawn:
         notes: What was left out, in words.
     """
 
-    pairs: list[Pair]
+    pairs: list[AuditPair]
     sizes: dict[Stratum, int]
     samples: int
     problems: int
@@ -77,7 +77,7 @@ class Drawn:
     notes: list[str] = field(default_factory=list)
 
 
-def draw(run: str, count: int, seed: int) -> Drawn:
+def draw_pairs(run: str, count: int, seed: int) -> AuditSample:
     """Draw `count` unlike pairs of a run, or all for 0.
 
     Raises:
@@ -85,7 +85,7 @@ def draw(run: str, count: int, seed: int) -> Drawn:
             is gone or damaged.
     """
     head, steps = read_journal(run)
-    store = open_store(Resources.model_validate(head["config"].get("resources", {})))
+    store = open_store(Resources.model_validate(head.config.get("resources", {})))
     try:
         shards, others = _math_shards(store, steps)
         if not shards and others:
@@ -115,10 +115,10 @@ class _Shard:
     split: str
 
 
-def _math_shards(store: Store, steps: list[Json]) -> tuple[list[_Shard], set[str]]:
+def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set[str]]:
     """The shards of math problems in the order they were scored, and what graded the others."""
     shards, others = [], set()
-    for location in dict.fromkeys(line["artifact"] for line in steps):
+    for location in dict.fromkeys(line.artifact for line in steps):
         if not location.startswith("verdicts/"):
             continue
         verdicts = _need(store, location)
@@ -142,8 +142,8 @@ def _need(store: Store, location: str) -> ArtifactRef:
     return ref
 
 
-def _draw(store: Store, shards: list[_Shard], count: int, seed: int) -> Drawn:
-    heaps: dict[Stratum, list[tuple[int, Pair]]] = {one: [] for one in Stratum}
+def _draw(store: Store, shards: list[_Shard], count: int, seed: int) -> AuditSample:
+    heaps: dict[Stratum, list[tuple[int, AuditPair]]] = {one: [] for one in Stratum}
     sizes = dict.fromkeys(Stratum, 0)
     seen: set[int] = set()
     asked: set[str] = set()
@@ -173,7 +173,7 @@ def _draw(store: Store, shards: list[_Shard], count: int, seed: int) -> Drawn:
         chosen += sorted((pair for _, pair in heaps[stratum]), key=lambda one: one.rank)[:share]
     rows = [row for of in known.values() for row in of.values() if row["id"] in asked]
     by = next((name for name in ("subject", "level") if any(row[name] for row in rows)), "")
-    return Drawn(
+    return AuditSample(
         pairs=_grouped(sorted(chosen, key=lambda one: one.rank), rows, by),
         sizes=sizes,
         samples=samples,
@@ -194,13 +194,13 @@ def shares(sizes: dict[Stratum, int], count: int) -> dict[Stratum, int]:
 
 def _problems(folder: Path, split: str) -> dict[str, Row]:
     columns = ["id", "question", "reference", "level", "subject", "split"]
-    rows = read_rows(folder / "problems.parquet", columns)
+    rows = read_rows(folder / PROBLEMS_FILE, columns)
     return {row["id"]: row for row in rows if row["split"] == split}
 
 
 def _rows(store: Store, shard: _Shard) -> Iterator[Row]:
-    samples = store.path(shard.samples) / "samples.parquet"
-    verdicts = store.path(shard.verdicts) / "verdicts.parquet"
+    samples = store.path(shard.samples) / SAMPLES_FILE
+    verdicts = store.path(shard.verdicts) / VERDICTS_FILE
     for sample, verdict in zip(
         read_rows(samples, ["problem_id", "index", "text"]),
         read_rows(verdicts, ["problem_id", "index", "status", "extracted"]),
@@ -219,8 +219,8 @@ def _hash(*parts: str) -> bytes:
     return hashlib.blake2b(whole, digest_size=8).digest()
 
 
-def _pair(row: Row, problem: Row, rank: int, stratum: Stratum) -> Pair:
-    return Pair(
+def _pair(row: Row, problem: Row, rank: int, stratum: Stratum) -> AuditPair:
+    return AuditPair(
         id=_hash("pair", problem["reference"], row["text"]).hex(),
         rank=rank,
         stratum=stratum,
@@ -234,9 +234,9 @@ def _pair(row: Row, problem: Row, rank: int, stratum: Stratum) -> Pair:
     )
 
 
-def _grouped(pairs: list[Pair], problems: list[Row], by: str) -> list[Pair]:
+def _grouped(pairs: list[AuditPair], problems: list[Row], by: str) -> list[AuditPair]:
     """The pairs with their subject or level."""
     if not by:
         return pairs
     of = {row["id"]: row[by] for row in problems}
-    return [Pair(**{**vars(pair), "group": of[pair.problem_id]}) for pair in pairs]
+    return [replace(pair, group=of[pair.problem_id]) for pair in pairs]

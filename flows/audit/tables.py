@@ -1,16 +1,16 @@
-"""An audit in words and rows, for console, page and markdown (its facts: flows/audit/audit.py)."""
+"""An audit in words and rows, for console, page and markdown."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from flows.audit.results import AuditReport
 from flows.audit.sample import Stratum
+from flows.report.section import Table
 from flows.report.tables import plain_table
-from flows.report.values import as_interval, between, by_size, clean, percent
-from tasks.rows import Json
+from flows.report.values import between, by_size, clean, percent
+from tasks.evaluate.intervals import Interval
 
 # Kinds of disagreement on the console; the page has more.
-SHOWN = 8
+SHOWN_KINDS = 8
 # A cell of the console's tables is cut here.
 _WIDTH = 40
 
@@ -26,106 +26,86 @@ DIRECTIONS = {
 }
 
 
-def table(facts: Json) -> str:
+def audit_text(facts: AuditReport) -> str:
     """What the console shows."""
-    blocks = [
-        f"{facts['run']}: {headline(facts)}",
-        lead(facts),
-        plain_table(*strata_rows(facts)),
-        plain_table(*rate_rows(facts)),
-    ]
-    titles, rows = group_rows(facts)
-    if rows:
-        blocks.append(plain_table(titles, rows))
+    blocks = [f"{facts.run}: {headline(facts)}", lead(facts)]
+    tables = (strata_table(facts), rates_table(facts), groups_table(facts))
+    blocks += [plain_table(one.head, one.rows) for one in tables if one.rows]
     for side, title in DIRECTIONS.items():
-        titles, rows = disagreement_rows(facts, side)
-        if rows:
-            short = [[cut(value, _WIDTH) for value in row] for row in rows[:SHOWN]]
-            blocks.append(f"{title}:\n{plain_table(titles, short)}")
-            if len(rows) > SHOWN:
-                blocks[-1] += f"\n… and {len(rows) - SHOWN} kinds more"
+        table = disagreements_table(facts, side, _WIDTH)
+        if table.rows:
+            blocks.append(f"{title}:\n{plain_table(table.head, table.rows[:SHOWN_KINDS])}")
+            if len(table.rows) > SHOWN_KINDS:
+                blocks[-1] += f"\n… and {len(table.rows) - SHOWN_KINDS} kinds more"
     blocks += [f"note: {text}" for text in notes(facts)]
     return "\n\n".join(blocks)
 
 
-def headline(facts: Json) -> str:
+def headline(facts: AuditReport) -> str:
     """One line with the agreement."""
-    m = as_interval(facts["agreement"]["overall"])
-    name = second_name(facts)
+    m, name = facts.agreement.overall, second_name(facts)
     if m is None:
         return f"{name} decided none of the pairs"
     return f"{name} agrees with our checker on {percent(m.value)} of pairs {between(m)}"
 
 
-def second_name(facts: Json) -> str:
+def second_name(facts: AuditReport) -> str:
     """The second checker with its version."""
-    return f"{facts['second']['name']} {facts['second']['version']}"
+    return f"{facts.second.name} {facts.second.version}"
 
 
-def lead(facts: Json) -> str:
+def lead(facts: AuditReport) -> str:
     """What was drawn from what."""
-    strata = facts["strata"].values()
-    asked, whole = (sum(one[key] for one in strata) for key in ("asked", "pairs"))
+    asked = sum(one.asked for one in facts.strata.values())
+    whole = sum(one.pairs for one in facts.strata.values())
     return (
-        f"{asked:,} of {whole:,} unlike (reference, text) pairs, from {facts['samples']:,} samples "
-        f"of {facts['problems']:,} problems; seed {facts['seed']}."
+        f"{asked:,} of {whole:,} unlike (reference, text) pairs, from {facts.samples:,} samples "
+        f"of {facts.problems:,} problems; seed {facts.seed}."
     )
 
 
-def strata_rows(facts: Json) -> tuple[list[str], list[list[Any]]]:
+def strata_table(facts: AuditReport) -> Table:
     """What was asked of each of our verdicts, and the opinions."""
-    titles = ["our verdict", "pairs", "asked", "equal", "unequal", "undecided"]
     rows = [
-        [name, *(one[key] for key in ("pairs", "asked", "equal", "unequal", "undecided"))]
-        for name, one in facts["strata"].items()
-        if one["pairs"]
+        [name, one.pairs, one.asked, one.equal, one.unequal, one.undecided]
+        for name, one in facts.strata.items()
+        if one.pairs
     ]
-    return titles, rows
+    return Table(["our verdict", "pairs", "asked", "equal", "unequal", "undecided"], rows)
 
 
-def rate_rows(facts: Json) -> tuple[list[str], list[list[str]]]:
+def rates_table(facts: AuditReport) -> Table:
     """Error rates: the bound, and the estimate where there are labels."""
-    labelled = facts["estimates"] is not None
-    titles = ["our errors", "at most, if the second is right"] + ["with labels"] * labelled
-    rows = []
-    for key, title in RATES.items():
-        row = [title, cell(facts["bounds"][key])]
-        if labelled:
-            row.append(cell(facts["estimates"][key]))
-        rows.append(row)
-    return titles, rows
+    found = [facts.bounds, *([facts.estimates] if facts.estimates else [])]
+    titles = ["our errors", "at most, if the second is right", "with labels"][: 1 + len(found)]
+    rows = [[title, *(_rate_cell(vars(of)[key]) for of in found)] for key, title in RATES.items()]
+    return Table(titles, rows)
 
 
-def group_rows(facts: Json) -> tuple[list[str], list[list[Any]]]:
+def groups_table(facts: AuditReport) -> Table:
     """Agreement by subject, or by level."""
-    groups = facts["agreement"]["groups"]
+    groups = facts.agreement.groups
     rows = [
-        [group, groups[group]["pairs"], groups[group]["disagreements"], cell(one["agreement"])]
-        for group, one in ((name, groups[name]) for name in by_size(list(groups)))
+        [name, groups[name].pairs, groups[name].disagreements, _rate_cell(groups[name].agreement)]
+        for name in by_size(list(groups))
     ]
-    return [facts["grouped_by"], "decided", "disagree", "agreement"], rows
+    return Table([facts.grouped_by, "decided", "disagree", "agreement"], rows)
 
 
-def disagreement_rows(facts: Json, side: str) -> tuple[list[str], list[list[Any]]]:
-    """Kinds of disagreement of a direction, the most common first."""
-    titles = ["pairs", "reference", "we found", "our status", "second found", "read as"]
-    rows = [
-        [
-            one["pairs"],
-            one["reference"],
-            one["extracted"],
-            one["status"].replace("_", " "),
-            one["second_text"] or "nothing",
-            one["second_value"] or "–",
-        ]
-        for one in facts["disagreements"][side]
-    ]
-    return titles, rows
+def disagreements_table(facts: AuditReport, side: str, width: int = 0) -> Table:
+    """Kinds of disagreement of a direction, the most common first; cells are cut at `width`."""
+    rows = []
+    for one in facts.disagreements[side]:
+        status = one.status.replace("_", " ")
+        read = (one.second_text or "nothing", one.second_value or "–")
+        cells = (one.reference, one.extracted, status, *read)
+        rows.append([one.pairs, *(_cut(cell, width) if width else cell for cell in cells)])
+    return Table(["pairs", "reference", "we found", "our status", "second found", "read as"], rows)
 
 
-def notes(facts: Json) -> list[str]:
+def notes(facts: AuditReport) -> list[str]:
     """What a reader must know to read the numbers."""
-    said = [
+    return [
         "Disagreements are errors of one of the two, so what rests on the second checker alone is "
         "an upper bound for our errors, but for those that both make alike: nothing here sees "
         "them.",
@@ -133,15 +113,17 @@ def notes(facts: Json) -> list[str]:
         *_undecided(facts),
         *_unsettled(facts),
         *_labels(facts),
-        *facts["notes"],
+        *facts.notes,
     ]
-    return said
 
 
-def _nothing_seen(facts: Json) -> list[str]:
+def _nothing_seen(facts: AuditReport) -> list[str]:
     said = []
-    for key in ("false_positive", "false_negative"):
-        m = as_interval(facts["bounds"][key])
+    rates = {
+        "false_positive": facts.bounds.false_positive,
+        "false_negative": facts.bounds.false_negative,
+    }
+    for key, m in rates.items():
         if m and m.value == 0:
             said.append(
                 f"{RATES[key].split(':')[0].capitalize()}: none seen in {m.problems:,} problems, "
@@ -151,56 +133,49 @@ def _nothing_seen(facts: Json) -> list[str]:
     return said
 
 
-def _undecided(facts: Json) -> list[str]:
-    count = sum(facts["undecided"].values())
+def _undecided(facts: AuditReport) -> list[str]:
+    count = sum(facts.undecided.values())
     if not count:
         return []
-    why = ", ".join(f"{clean(reason)}: {n}" for reason, n in facts["undecided"].items())
+    why = ", ".join(f"{clean(reason)}: {n}" for reason, n in facts.undecided.items())
     return [
         f"{_count(count, 'pair')} left undecided by the second checker ({why}): out of the rates, "
         "as if like the others of the same verdict."
     ]
 
 
-def _unsettled(facts: Json) -> list[str]:
-    one = facts["strata"][Stratum.UNSETTLED.value]
-    if not one["pairs"]:
+def _unsettled(facts: AuditReport) -> list[str]:
+    one = facts.strata[Stratum.UNSETTLED.value]
+    if not one.pairs:
         return []
     return [
-        f"On {_count(one['pairs'], 'pair')} our checker has no verdict (that counts as wrong, and "
-        f"is out of the rates); of {one['asked']:,} asked the second says equal for "
-        f"{one['equal']:,}."
+        f"On {_count(one.pairs, 'pair')} our checker has no verdict (that counts as wrong, and "
+        f"is out of the rates); of {one.asked:,} asked the second says equal for "
+        f"{one.equal:,}."
     ]
 
 
-def _labels(facts: Json) -> list[str]:
-    if facts["estimates"] is None:
+def _labels(facts: AuditReport) -> list[str]:
+    if facts.estimates is None:
         return []
-    said = []
-    for side, one in facts["labels"].items():
-        if one["disagreements"]:
-            said.append(
-                f"{DIRECTIONS[side]}: {one['labelled']} of {one['disagreements']} disagreements "
-                f"are labelled; our checker is wrong in {one['ours_wrong']} of these."
-            )
-    return said
+    return [
+        f"{DIRECTIONS[side]}: {one.labelled} of {one.disagreements} disagreements "
+        f"are labelled; our checker is wrong in {one.ours_wrong} of these."
+        for side, one in facts.labels.items()
+        if one.disagreements
+    ]
 
 
-def cell(raw: Any) -> str:
-    """A share with its interval."""
-    m = as_interval(raw)
-    return f"{percent(m.value, 2)} {_between(m)}" if m else "–"
+def _rate_cell(m: Interval | None) -> str:
+    """A rate with its interval, to a hundredth of a percent."""
+    if m is None:
+        return "–"
+    return f"{percent(m.value, 2)} [{100 * m.low:.2f},\u00a0{100 * m.high:.2f}]"
 
 
-def _between(m: Any) -> str:
-    return f"[{100 * m.low:.2f},\u00a0{100 * m.high:.2f}]"
-
-
-def cut(value: Any, width: int) -> Any:
-    """A cell on one line, not wider than `width`."""
-    if not isinstance(value, str):
-        return value
-    text = " ".join(clean(value).split())
+def _cut(text: str, width: int) -> str:
+    """A text on one line, not wider than `width`."""
+    text = " ".join(clean(text).split())
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

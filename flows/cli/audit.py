@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import AsJson, Run
 from tasks.errors import UserError
 
 
 def audit(
-    run: Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")] = "latest",
+    run: Run = "latest",
     pairs: Annotated[
         int, typer.Option(help="Unlike (reference, text) pairs to ask about; 0: all.", min=0)
     ] = 2000,
@@ -26,23 +27,24 @@ def audit(
     ] = None,
     limit: Annotated[float, typer.Option(help="Seconds for one pair.")] = 10.0,
     workers: Annotated[int, typer.Option(help="Processes; 0: one a core.", min=0)] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a second checker about a math run's verdicts, and estimate our checker's errors."""
-    from flows.audit.audit import audit as auditor
-    from flows.audit.page import publish, table
+    from flows.audit.flow import Options, audit_run
+    from flows.audit.page import publish
+    from flows.audit.tables import audit_text
     from flows.runs.journal import find_run
 
     if not limit > 0:
         raise UserError(f"--limit {limit:g}: expected a number of seconds above 0")
     folder = find_run(run)
-    options = auditor.Options(pairs, seed, limit, workers, out, labels)
-    facts = {"run": folder.name, **auditor.audit(folder.name, options, _bar())}
+    options = Options(pairs, seed, limit, workers, out, labels)
+    facts = audit_run(folder.name, options, _bar())
     page = publish(facts, folder)
     if as_json:
-        typer.echo(json.dumps(facts))
+        typer.echo(json.dumps(facts.to_json()))
         return
-    typer.echo(table(facts))
+    typer.echo(audit_text(facts))
     if out:
         typer.echo(f"disagreements to label: {out}")
     typer.echo(f"audit: {page}")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import AsJson
 from tasks.errors import UserError
 
 # Longer names of files are cut by file systems or refused.
@@ -28,21 +29,22 @@ def compare(
     flips: Annotated[
         int, typer.Option(help="Newly solved and newly lost problems to show, each.", min=0)
     ] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare finished runs on the problems they share, with paired statistics and what flipped."""
-    from flows.compare.compare import compare as compared
+    from flows.compare.flow import compare_runs
     from flows.compare.page import render
-    from flows.compare.tables import tables
+    from flows.compare.tables import comparison_text
 
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise UserError(f"--out {out}: expected a file in a folder that is there")
-    found = compared(runs or [], flips)
-    page = (out or _page([one["label"] for one in found["policies"]])).absolute()
+    found = compare_runs(runs or [], flips)
+    page = (out or _page([one.label for one in found.policies])).absolute()
     page.write_text(render(found), encoding="utf-8")
-    typer.echo(json.dumps({**found, "page": str(page)}) if as_json else tables(found))
-    if not as_json:
-        typer.echo(f"\npage: {page}")
+    if as_json:
+        typer.echo(json.dumps({**found.to_json(), "page": str(page)}))
+        return
+    typer.echo(f"{comparison_text(found)}\n\npage: {page}")
 
 
 def _page(labels: list[str]) -> Path:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.options import AsJson
 from tasks.errors import StepError, UserError
+from tasks.rows import Json
+
+if TYPE_CHECKING:
+    from flows.config.evaluate import EvaluateConfig
 
 
 def evaluate(
@@ -28,22 +33,22 @@ def evaluate(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change a field, such as measure.samples=64.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a policy: greedy, pass@k and majority vote with intervals, and against another."""
     from flows.config.evaluate import load_evaluation
 
     if not model and not config:
         raise UserError("MODEL: expected RUN, RUN:ITERATION, embedded:NAME, a folder or a Hub id")
-    given: dict[str, Any] = {"model": model, "against": against, "grades": grades, "limit": limit}
+    given: Json = {"model": model, "against": against, "grades": grades, "limit": limit}
     fields = {name: value for name, value in given.items() if value not in ("", None)}
     if on:
         fields["on"] = [name.strip() for name in on.split(",") if name.strip()]
     settings = load_evaluation(config, fields, changes)
-    start(settings, as_json)
+    start_evaluation(settings, as_json)
 
 
-def start(settings: Any, as_json: bool) -> None:
+def start_evaluation(settings: EvaluateConfig, as_json: bool) -> None:
     """Run an evaluation, or resume it."""
     from flows.machines.local import warm_up
     from flows.server.local import prefect_server

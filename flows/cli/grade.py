@@ -16,8 +16,8 @@ def grade(
     file: Annotated[Path, typer.Argument(help='JSON lines {"gold", "prediction"}; - for input.')],
 ) -> None:
     """Grade math answers: the same lines with correct, status, extracted and seconds added."""
-    from flows.machines.local import GRADE_SECONDS
     from tasks.score.grade_file import grade_lines
+    from tasks.score.math.decide import GRADE_SECONDS
     from tasks.score.math.pool import GradePool
 
     if str(file) != "-" and not file.is_file():

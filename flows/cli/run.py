@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.options import AsJson, Changes, Run
 from flows.cli.sandbox import ready_for_code
 from tasks.errors import StepError, UserError
+from tasks.rows import Json
 
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Run = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
+if TYPE_CHECKING:
+    from flows.config.rest_em import RestEmConfig
 
 
 class Domain(StrEnum):
@@ -71,19 +69,19 @@ def resume(run: Run = "latest", as_json: AsJson = False) -> None:
     from flows.runs.journal import read_journal
 
     head, _ = read_journal(run)
-    where = f"RUN {head['run']}: its configuration"
-    if head.get("flow") == "evaluate":
-        from flows.cli.evaluate import start
+    where = f"RUN {head.run}: its configuration"
+    if head.flow == "evaluate":
+        from flows.cli.evaluate import start_evaluation
         from flows.config.evaluate import EvaluateConfig
 
-        start(parse(EvaluateConfig, head["config"], where), as_json)
-    elif head.get("flow") == "study":
-        from flows.cli.study import start as start_study
+        start_evaluation(parse(EvaluateConfig, head.config, where), as_json)
+    elif head.flow == "study":
+        from flows.cli.study import start_study
         from flows.study.config import StudyConfig
 
-        start_study(parse(StudyConfig, head["config"], where), as_json)
+        start_study(parse(StudyConfig, head.config, where), as_json)
     else:
-        _start(parse(RestEmConfig, head["config"], where), as_json)
+        _start(parse(RestEmConfig, head.config, where), as_json)
 
 
 def review(
@@ -100,25 +98,26 @@ def review(
     from flows.config.rest_em import RestEmConfig
     from flows.orchestrator.review import CHANGEABLE, Review, Reviews
     from flows.runs.journal import find_run, read_journal
+    from tasks.dag.step_names import MEASURE
 
     head, steps = read_journal(run, "rest-em")
-    if head["state"] != "awaits review":
-        raise UserError(f"RUN {head['run']}: it is {head['state']} and awaits no review")
-    number = max(line["iteration"] for line in steps if line["step"] == "measure")
-    reviews = Reviews(find_run(head["run"]))
-    config = parse(RestEmConfig, head["config"], f"RUN {head['run']}: its configuration")
+    if head.state != "awaits review":
+        raise UserError(f"RUN {head.run}: it is {head.state} and awaits no review")
+    number = max(line.iteration for line in steps if line.step == MEASURE)
+    reviews = Reviews(find_run(head.run))
+    config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
     earlier = [found for n in range(1, number) if (found := reviews.decided(n))]
-    now = earlier[-1] if earlier else config.sampling.model_dump()
-    raw: dict[str, Any] = {name: now[name] for name in CHANGEABLE}
+    now = earlier[-1] if earlier else config.sampling
+    raw: Json = {name: getattr(now, name) for name in CHANGEABLE}
     change(raw, changes or [])
     raw |= {"decision": "stop" if stop else "continue", "note": note}
     if unknown := sorted(set(raw) - {*CHANGEABLE, "decision", "note"}):
         raise UserError(f"--set {unknown[0]}: expected one of: {', '.join(CHANGEABLE)}")
     reviews.decide(number, parse(Review, raw, "--set"))
-    typer.echo(f"{head['run']}: iteration {number}: {raw['decision']}; `restem resume` goes on")
+    typer.echo(f"{head.run}: iteration {number}: {raw['decision']}; `restem resume` goes on")
 
 
-def _start(settings: Any, as_json: bool) -> None:
+def _start(settings: RestEmConfig, as_json: bool) -> None:
     from flows.machines.local import warm_up
     from flows.runs.journal import is_completed
     from flows.server.local import prefect_server
@@ -140,7 +139,7 @@ def _start(settings: Any, as_json: bool) -> None:
         typer.echo(json.dumps(outcome))
 
 
-def _print_plan(settings: Any, as_json: bool, probe: bool) -> None:
+def _print_plan(settings: RestEmConfig, as_json: bool, probe: bool) -> None:
     import tomli_w
 
     from flows.estimate.dry_run import planned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import AsJson
 from tasks.errors import UserError
+from tasks.rows import Json
 
 sandbox_app = typer.Typer(help="The sandbox that programs run in.", no_args_is_help=True)
 
@@ -66,7 +69,7 @@ def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> b
 
 
 @sandbox_app.command("build")
-def build() -> None:
+def sandbox_build() -> None:
     """Make the image, from a registry's base image or from Debian's packages."""
     from sandbox import image
     from sandbox.pool import NoEngine
@@ -78,29 +81,34 @@ def build() -> None:
 
 
 @sandbox_app.command("check")
-def check() -> None:
+def sandbox_check(as_json: AsJson = False) -> None:
     """Attack the sandbox on this machine; exit 1 if anything gets through."""
     from sandbox.check import check as attack
     from sandbox.image import TAG
     from sandbox.pool import NoEngine, SandboxPool
 
-    broken = count = 0
+    found: list[Json] = []
     try:
         with SandboxPool(TAG, workers=1) as pool:
-            for outcome in attack(pool):
-                count += 1
-                broken += not outcome.held
-                word = "held" if outcome.held else "BROKEN"
-                typer.echo(f"{outcome.name:40} {outcome.status.value:16} {word}")
+            for one in attack(pool):
+                found.append({"attack": one.name, "status": one.status.value, "held": one.held})
+                if not as_json:
+                    word = "held" if one.held else "BROKEN"
+                    typer.echo(f"{one.name:40} {one.status.value:16} {word}")
     except NoEngine as error:
         raise UserError(str(error)) from None
-    typer.echo(f"{count - broken} of {count} attacks held, on {os.uname().nodename}")
+    broken = sum(not one["held"] for one in found)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        held = len(found) - broken
+        typer.echo(f"{held} of {len(found)} attacks held, on {os.uname().nodename}")
     if broken:
         raise typer.Exit(1)
 
 
 @sandbox_app.command("shell")
-def shell(
+def sandbox_shell(
     python: Annotated[bool, typer.Option("--python", help="Python instead of a shell.")] = False,
 ) -> None:
     """Look around where programs run, with their rights; commands may also be piped in."""

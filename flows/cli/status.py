@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
-from flows.cli.options import AsJson, print_table
+from flows.cli.options import AsJson, Run
 from tasks.errors import UserError
 
 
 def status(
-    run: Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")] = "latest",
+    run: Run = "latest",
     as_json: AsJson = False,
 ) -> None:
     """Show a run's metrics by iteration and the state of its steps."""
@@ -22,7 +21,10 @@ def status(
     if as_json:
         typer.echo(json.dumps(facts))
         return
-    from flows.report.tables import results_table
+    from flows.report.cost import Cost, each_table, steps_table
+    from flows.report.tables import metrics_text, plain_table
+    from tasks.evaluate.intervals import Interval
+    from tasks.facts import of_json
 
     typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
     if "estimate" in facts:
@@ -30,22 +32,26 @@ def status(
 
         typer.echo(compared(facts["estimate"], facts.get("seconds")))
     if facts["iterations"]:
-        typer.echo(results_table(facts))
+        metrics = {
+            one["iteration"]: of_json(dict[str, Interval], one["metrics"], "metrics")
+            for one in facts["iterations"]
+        }
+        typer.echo(metrics_text(metrics))
     for one in facts.get("studies", []):
         for claim in one["claims"]:
             typer.echo(f"{one['study']}: {claim['here']}: {claim['sentence']}")
     if facts.get("results"):
-        from flows.evaluate.tables import results_table as evaluation_table
+        from flows.evaluate.results import EvaluationResults
+        from flows.evaluate.tables import results_text
 
-        typer.echo(evaluation_table(facts["results"]))
-    from flows.report.cost import each_rows, table_rows
+        typer.echo(results_text(EvaluationResults.from_json(facts["results"])))
+    cost = Cost.from_json(facts["cost"])
+    for table in (steps_table(cost), each_table(cost)):
+        if table.rows:
+            typer.echo(plain_table(table.head, table.rows))
 
-    for titles, rows in (table_rows(facts["cost"]), each_rows(facts["cost"])):
-        if rows:
-            print_table(titles, rows)
 
-
-def report(run: Annotated[str, typer.Argument(help="Run id or `latest`.")] = "latest") -> None:
+def report(run: Run = "latest") -> None:
     """Print where a run's report page is."""
     from flows.runs.journal import find_run
 

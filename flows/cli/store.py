@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, astuple
 from typing import Annotated
 
 import typer
@@ -22,25 +23,27 @@ def store_list(as_json: AsJson = False, store: Address = "") -> None:
 
     rows = listing(store)
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps([asdict(row) for row in rows]))
         return
-    print_table(
-        ["kind", "key", "rows", "bytes", "seconds", "made by"],
-        [[r["kind"], r["key"], r["rows"], r["bytes"], r["seconds"], r["label"]] for r in rows],
-    )
+    titles = ["kind", "key", "rows", "bytes", "seconds", "made by"]
+    print_table(titles, [astuple(row) for row in rows])
 
 
 @store_app.command("verify")
 def store_verify(
+    as_json: AsJson = False,
     store: Address = "",
     quick: Annotated[
         bool, typer.Option("--quick", help="Of a remote store: compare sizes and ETags alone.")
     ] = False,
 ) -> None:
     """Check every artifact against its manifest; exit 1 if one is damaged."""
-    from flows.runs.store import verify
+    from flows.runs.store import verify_store
 
-    found = verify(store, content=not quick)
+    found = verify_store(store, content=not quick)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        raise typer.Exit(1 if found.damaged else 0)
     for line in (*found.damaged, *found.unfinished):
         typer.echo(line)
     also = f", {len(found.unfinished)} unfinished" if found.unfinished else ""
@@ -55,6 +58,7 @@ def store_verify(
 def store_gc(
     keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete, not only list.")] = False,
+    as_json: AsJson = False,
     store: Address = "",
     others: Annotated[
         bool, typer.Option("--others", help="Of a remote store: also what other machines made.")
@@ -63,5 +67,15 @@ def store_gc(
     """Remove artifacts that no kept run reaches, and copies of what a remote store has no more."""
     from flows.runs.store import collect
 
-    for line in collect(keep or [], delete, store, others=others):
-        typer.echo(line)
+    found = collect(keep or [], delete, store, others=others)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    verb = "removed" if delete else "would remove"
+    for location in found.garbage:
+        typer.echo(f"{verb} {location}")
+    for location in found.copies:
+        typer.echo(f"{verb} copy {location}")
+    copies = f", and {len(found.copies)} copies on this machine" if found.copies else ""
+    done = "removed" if delete else "to remove"
+    typer.echo(f"{found.kept} kept, {len(found.garbage)} {done}{copies}")

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.options import AsJson
 from tasks.errors import StepError
+from tasks.rows import Json
 
-Changes = Annotated[
+if TYPE_CHECKING:
+    from flows.study.config import StudyConfig
+    from flows.study.design import Study
+
+_Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a field of every arm's configuration; may be repeated."),
 ]
@@ -26,26 +32,26 @@ def study(
     student: Annotated[
         str, typer.Option(help="Smaller base policy for distillation, as in model.base.")
     ] = "",
-    changes: Changes = None,
+    changes: _Changes = None,
     gallery: Annotated[
         Path | None, typer.Option(help="Also write figures and their page into this folder.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print arms, claims and runs, and start nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a study of the paper on the same tasks as every run, and hold its claims against it."""
     from flows.study.config import load_study
 
     settings = load_study(name, config or [], seeds, student, changes or [])
     if dry_run:
-        _print_design(settings)
+        _print_design(settings, as_json)
         return
-    start(settings, as_json, gallery)
+    start_study(settings, as_json, gallery)
 
 
-def start(settings: Any, as_json: bool, gallery: Path | None = None) -> None:
+def start_study(settings: StudyConfig, as_json: bool, gallery: Path | None = None) -> None:
     """Run a study, or resume it."""
     from flows.machines.local import warm_up
     from flows.runs.journal import is_completed
@@ -64,14 +70,19 @@ def start(settings: Any, as_json: bool, gallery: Path | None = None) -> None:
     facts = json.loads((Path(outcome["folder"]) / FACTS).read_text())
     if gallery is not None:
         from flows.study.gallery import write_gallery
+        from flows.study.results import StudyReport
 
-        typer.echo(f"gallery: {write_gallery(facts, gallery)}")
+        studies = [StudyReport.from_json(one, FACTS) for one in facts]
+        typer.echo(f"gallery: {write_gallery(studies, gallery)}")
     if as_json:
         shown = [{k: v for k, v in one.items() if k != "figures"} for one in facts]
         typer.echo(json.dumps({**outcome, "studies": shown}))
 
 
-def _print_design(settings: Any) -> None:
+def _print_design(settings: StudyConfig, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([_design(settings, one) for one in settings.studies]))
+        return
     from flows.report.tables import plain_table
 
     for one in settings.studies:
@@ -86,3 +97,18 @@ def _print_design(settings: Any) -> None:
         for claim in one.claims:
             typer.echo(f"\nthe paper: {claim.paper}\nhere: {claim.here} ({claim.expect})")
         typer.echo(f"\n{len(rows)} arms × {settings.seeds} seeds\n")
+
+
+def _design(settings: StudyConfig, one: Study) -> Json:
+    """A study as it would be run."""
+    arms = settings.arms(one)
+    for arm in arms:
+        settings.run_of(arm, 1)
+    return {
+        "study": one.name,
+        "title": one.title,
+        "question": one.question,
+        "seeds": settings.seeds,
+        "arms": [{"arm": a.name, "task": a.task, "changes": a.changes} for a in arms],
+        "claims": [{"paper": c.paper, "here": c.here, "expect": c.expect} for c in one.claims],
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from flows.compare.results import ComparisonReport, RunComparison
 from flows.compare.tables import (
-    Table,
     bins_table,
     configuration_table,
     costs_table,
@@ -13,55 +13,51 @@ from flows.compare.tables import (
     metrics_table,
     tests_table,
 )
-from flows.report.charts import Labels, Series, line_chart
+from flows.report.charts import Axes, Series, line_chart
 from flows.report.page import Page, render_page
-from flows.report.paired import changed, p_value
-from flows.report.part import GREY, Part, charts, tile
+from flows.report.paired import changed_groups, p_value
+from flows.report.section import GREY, Section, Table, Tile, charts, tone_of
 from flows.report.values import (
-    as_interval,
     between,
-    metric,
-    name,
     pass_sizes,
     percent,
     point,
     points,
+    policy_tick,
+    policy_title,
     scrub,
-    short,
 )
-from tasks.rows import Json
 
 
-def render(found: Json) -> str:
+def render(found: ComparisonReport) -> str:
     """The HTML page of a comparison."""
-    shown: Json = scrub(found)
-    first, others = shown["first"], [one["label"] for one in shown["comparisons"]]
+    shown = scrub(found)
+    others = [one.label for one in shown.comparisons]
     title = f"{' and '.join(others) if len(others) < 3 else f'{len(others)} policies'}"
-    level = f"{100 * shown['confidence']:g}%"
     return render_page(
         Page(
-            title=f"{title} against {first}",
-            facts=["comparison", *(one["run"] for one in shown["runs"])],
-            headline=f"{title} against {first}",
-            lead=[_said(one) for one in shown["comparisons"]],
+            title=f"{title} against {shown.first}",
+            facts=["comparison", *(one.run for one in shown.runs)],
+            headline=f"{title} against {shown.first}",
+            lead=[_said(one) for one in shown.comparisons],
             tiles=_tiles(shown),
-            warnings=shown["warnings"],
+            warnings=shown.warnings,
             rows=_rows(shown),
-            footer=f"Intervals are {level} bootstrap intervals over problems: they say how far the "
-            "numbers would move with other problems of the same kind, not with another seed of "
-            "sampling or training.",
+            footer=f"Intervals are {100 * shown.confidence:g}% bootstrap intervals over problems: "
+            "they say how far the numbers would move with other problems of the same kind, not "
+            "with another seed of sampling or training.",
         )
     )
 
 
-def _rows(found: Json) -> list[list[Part]]:
+def _rows(found: ComparisonReport) -> list[list[Section]]:
     test = "The same test problems, greedy"
     return [
         [_by_iteration(found), _pass_at_k(found)],
         [_table("Measured", "Each policy on all problems of its own run.", metrics_table(found))],
         [
             _table(
-                f"Difference to {found['first']}",
+                f"Difference to {found.first}",
                 "In percentage points, on the problems that both tried, resampled in pairs.",
                 differences_table(found),
             )
@@ -98,43 +94,40 @@ def _rows(found: Json) -> list[list[Part]]:
                 costs_table(found),
             )
         ],
-        *([_flips(found["first"], one)] for one in found["comparisons"]),
+        *([_flips(found.first, one)] for one in found.comparisons),
     ]
 
 
-def _said(one: Json) -> str:
+def _said(one: RunComparison) -> str:
     """A sentence on one comparison."""
-    m = as_interval(one["metrics"]["greedy"])
+    m, test = one.greedy, one.mcnemar
     if m is None:
         return ""
-    word = "better" if m.low > 0 else "worse" if m.high < 0 else "not told apart"
-    test = one["mcnemar"]
-    p = p_value(test["p_holm"])
+    word = {"up": "better", "down": "worse", "": "not told apart"}[tone_of(m)]
+    p = p_value(test.p_holm)
     return (
-        f"{one['label']} is {word}: greedy {points(m.value)} {between(m, False)} on {m.problems} "
-        f"shared problems, {test['solved']} newly solved and {test['lost']} newly lost (McNemar, "
+        f"{one.label} is {word}: greedy {points(m.value)} {between(m, False)} on {m.problems} "
+        f"shared problems, {test.solved} newly solved and {test.lost} newly lost (McNemar, "
         f"Holm: p {p if p[0] == '<' else f'= {p}'})."
     )
 
 
-def _tiles(found: Json) -> list[Json]:
-    first = found["policies"][0]
+def _tiles(found: ComparisonReport) -> list[Tile]:
+    first = found.policies[0]
     tiles = []
-    if m := metric(first, "greedy"):
-        tiles.append(tile(percent(m.value), f"{first['label']}, greedy {between(m)}"))
-    for one in found["comparisons"]:
-        if m := as_interval(one["metrics"]["greedy"]):
-            tone = "up" if m.low > 0 else "down" if m.high < 0 else ""
-            text = f"points, {one['label']} {between(m, False)}"
-            tiles.append(tile(points(m.value, ""), text, tone))
+    if m := first.metrics.get("greedy"):
+        tiles.append(Tile(percent(m.value), f"{first.label}, greedy {between(m)}"))
+    for one in found.comparisons:
+        if m := one.greedy:
+            text = f"points, {one.label} {between(m, False)}"
+            tiles.append(Tile(points(m.value, ""), text, tone_of(m)))
     return tiles
 
 
-def _table(title: str, note: str, table: Table, without: str = "") -> Part:
-    head, rows = table
-    if not rows:
-        return Part(title, without or "Nothing of this is there to compare.")
-    return Part(title, note, table={"head": ["", *head[1:]], "rows": rows}, kind="long")
+def _table(title: str, note: str, table: Table, without: str = "") -> Section:
+    if not table.rows:
+        return Section(title, without or "Nothing of this is there to compare.")
+    return Section(title, note, table=Table(["", *table.head[1:]], table.rows), kind="long")
 
 
 def _colour(place: int) -> int:
@@ -142,49 +135,38 @@ def _colour(place: int) -> int:
     return (place - 1) % GREY if place else GREY
 
 
-def _by_iteration(found: Json) -> Part:
-    runs = [one["run"] for one in found["policies"]]  # a run has the colour of its first policy
-    series = [
-        Series(
-            one["run"],
-            _colour(runs.index(one["run"])),
-            [
-                point(now["iteration"], m, f"{one['run']}, {name(now)}")
-                for now in one["greedy"]
-                if (m := as_interval(now))
-            ],
-            dashed=one["run"] == runs[0],
-        )
-        for one in found["runs"]
-    ]
-    policies = {now["iteration"]: now for one in found["runs"] for now in one["greedy"]}
-    labels = Labels(
+def _by_iteration(found: ComparisonReport) -> Section:
+    runs = [one.run for one in found.policies]  # a run has the colour of its first policy
+    series = []
+    for one in found.runs:
+        drawn = [
+            point(now.iteration, now, f"{one.run}, {policy_title(now.iteration)}")
+            for now in one.greedy
+        ]
+        colour = _colour(runs.index(one.run))
+        series.append(Series(one.run, colour, drawn, dashed=one.run == runs[0]))
+    numbers = sorted({now.iteration for one in found.runs for now in one.greedy})
+    axes = Axes(
         "Accuracy by iteration",
         "Share of the run's test problems solved by greedy decoding, by run and iteration.",
         "iteration",
         "problems solved",
-        [(float(number), short(policies[number])) for number in sorted(policies)],
+        [(float(number), policy_tick(number)) for number in numbers],
     )
     note = "Greedy, each run on all of its own test problems."
-    return Part("Accuracy by iteration", note, charts(line_chart(series, labels))).or_nothing()
+    return Section("Accuracy by iteration", note, charts(line_chart(series, axes))).or_nothing()
 
 
-def _pass_at_k(found: Json) -> Part:
-    sizes = sorted({k for one in found["policies"] for k in pass_sizes(one)})
-    series = [
-        Series(
-            one["label"],
-            _colour(place),
-            [
-                point(math.log2(k), m, f"{one['label']}, pass@{k}")
-                for k in pass_sizes(one)
-                if (m := metric(one, f"pass@{k}"))
-            ],
-            dashed=not place,
-        )
-        for place, one in enumerate(found["policies"])
-    ]
-    labels = Labels(
+def _pass_at_k(found: ComparisonReport) -> Section:
+    sizes = pass_sizes({name for one in found.policies for name in one.metrics})
+    series = []
+    for place, one in enumerate(found.policies):
+        drawn = [
+            point(math.log2(k), one.metrics[f"pass@{k}"], f"{one.label}, pass@{k}")
+            for k in pass_sizes(one.metrics)
+        ]
+        series.append(Series(one.label, _colour(place), drawn, dashed=not place))
+    axes = Axes(
         "pass at k",
         "Chance that at least one of k samples is right, by policy.",
         "k, samples a problem (log scale)",
@@ -192,10 +174,10 @@ def _pass_at_k(found: Json) -> Part:
         [(math.log2(k), str(k)) for k in sizes],
     )
     note = "Chance that one of k samples is right (unbiased estimate)."
-    return Part("pass@k", note, charts(line_chart(series, labels))).or_nothing()
+    return Section("pass@k", note, charts(line_chart(series, axes))).or_nothing()
 
 
-def _flips(first: str, one: Json) -> Part:
+def _flips(first: str, one: RunComparison) -> Section:
     note = f"Against {first}, greedy, on the same test problems. Open one to read both solutions."
-    title = f"Newly solved and newly lost by {one['label']}"
-    return Part(title, note, groups=changed(one, first, one["label"]), kind="long")
+    title = f"Newly solved and newly lost by {one.label}"
+    return Section(title, note, groups=changed_groups(one, first, one.label), kind="long")

@@ -6,24 +6,37 @@ read. No model is loaded, and nothing is sampled or checked again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 from dataclasses import dataclass, field
 
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
-from flows.rest_em.inputs import solutions, verdicts
-from flows.runs.journal import lookup, read_journal
+from flows.rest_em.inputs import (
+    DRAWN,
+    GREEDY,
+    METRICS,
+    POLICY,
+    PROBLEMS,
+    SAMPLED,
+    SELECTION,
+    TRAIN,
+    TRANSFER,
+    VALIDATION,
+    RunInputs,
+    parse_name,
+)
+from flows.rest_em.results import PolicyReport, RunReport
+from flows.runs.journal import StepLine, lookup, read_journal
 from flows.runs.policies import of_run
 from tasks.dag.runtime import open_store
+from tasks.dag.step_names import DRAW, REPORT
 from tasks.errors import UserError
 from tasks.evaluate.metrics import Groups
+from tasks.evaluate.step import read_groups
 from tasks.problems.step import load_splits
-from tasks.rows import Json, Row, read_rows
+from tasks.rows import Row
 from tasks.store.store import ArtifactRef, Store
-
-TRANSFER = "transfer:"
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ class Policy:
         number: Of the policy; 0 is the base.
         digest: Of its artifact.
         config: Of the run.
-        iterations: The run's report.json, by policy.
+        iterations: What the run's report says of each policy.
         sets: What it was tried on: test, train, validation, transfer:BENCHMARK.
         base_sampled: Verdicts on the base policy's samples of test problems.
         lines: Journal lines of the artifacts that it took to make and measure it, each once.
@@ -78,15 +91,15 @@ class Policy:
     number: int
     digest: str
     config: RestEmConfig
-    iterations: list[Json]
+    iterations: list[PolicyReport]
     sets: dict[str, Tried]
     base_sampled: list[Row]
-    lines: list[Json]
+    lines: list[StepLine]
 
     @property
-    def measured(self) -> Json:
+    def report(self) -> PolicyReport:
         """What the run's report says of it."""
-        return next(one for one in self.iterations if one["iteration"] == self.number)
+        return next(one for one in self.iterations if one.iteration == self.number)
 
 
 def read_policies(names: list[str]) -> list[Policy]:
@@ -110,71 +123,66 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
     run, _, iteration = label.rpartition(":")
     number = int(iteration)
     head, lines = read_journal(run, "rest-em")
-    if head["state"] != "completed":
+    if head.state != "completed":
         raise UserError(
-            f"RUN {run}: it is {head['state']}; expected a finished run (restem resume {run})"
+            f"RUN {run}: it is {head.state}; expected a finished run (restem resume {run})"
         )
-    config = parse(RestEmConfig, head["config"], f"RUN {run}")
+    config = parse(RestEmConfig, head.config, f"RUN {run}")
     place = config.resources.store
     store = stores.setdefault(place, open_store(config.resources))
-    report = _need(run, store, next(x for x in lines if x["step"] == "report")["artifact"])
+    report = _need(run, store, next(x for x in lines if x.step == REPORT).artifact)
     given = store.manifest(report)["stats"]["provenance"]["inputs"]
-    inputs = {name: ArtifactRef(**ref) for name, ref in given.items()}
-    for name in _wanted(inputs, number):
-        _need(run, store, inputs[name].location)
-    summary = json.loads((store.path(report) / "report.json").read_text())
+    inputs = RunInputs(store, {name: ArtifactRef(**ref) for name, ref in given.items()})
+    for name, ref in inputs.refs.items():
+        if _is_read(name, number):
+            _need(run, store, ref.location)
     return Policy(
         label,
         run,
         number,
-        inputs[f"p{number} policy"].digest,
+        inputs.ref(number, POLICY).digest,
         config,
-        summary["iterations"],
-        {**_own(run, store, inputs, number), **_others(run, store, inputs, number, config, lines)},
-        list(verdicts(store, inputs, "p0 sampled")),
+        RunReport.read(store.path(report)).iterations,
+        {**_own(run, inputs, number), **_others(run, inputs, number, config, lines)},
+        inputs.verdicts(0, SAMPLED),
         _until(lines, number),
     )
 
 
-def _wanted(inputs: dict[str, ArtifactRef], number: int) -> list[str]:
-    """The inputs of a report that are read: not the policies, which may be large."""
-    sets = ("greedy", "train", "validation", "sampled", "transfer:", "metrics")
-    wanted = ("problems", "p0 sampled ", *(f"p{number} {kind}" for kind in sets))
-    return [name for name in inputs if name.startswith(wanted)]
+def _is_read(name: str, number: int) -> bool:
+    """Whether an input of a report is read here: not the policies, which may be large."""
+    policy, kind = parse_name(name)
+    if kind == PROBLEMS or (policy, kind) == (0, SAMPLED):
+        return True
+    return policy == number and kind not in (POLICY, SELECTION, DRAWN)
 
 
-def _own(run: str, store: Store, inputs: dict[str, ArtifactRef], number: int) -> dict[str, Tried]:
+def _own(run: str, inputs: RunInputs, number: int) -> dict[str, Tried]:
     """What the policy was tried on of the run's own problems."""
-    splits = load_splits(store.path(inputs["problems"]))
     found = {
         "test": Tried(
-            splits["test"],
-            solutions(store, inputs, f"p{number} greedy"),
-            list(verdicts(store, inputs, f"p{number} sampled")),
-            _groups(run, store, inputs[f"p{number} metrics"]),
+            inputs.splits["test"],
+            inputs.solutions(number, GREEDY),
+            inputs.verdicts(number, SAMPLED),
+            _groups(run, inputs.store, inputs.ref(number, METRICS)),
         )
     }
-    for kind in ("train", "validation"):
-        found[kind] = Tried(splits[kind], list(verdicts(store, inputs, f"p{number} {kind}")))
+    for kind in (TRAIN, VALIDATION):
+        found[kind] = Tried(inputs.splits[kind], inputs.verdicts(number, kind))
     return found
 
 
 def _others(
-    run: str,
-    store: Store,
-    inputs: dict[str, ArtifactRef],
-    number: int,
-    config: RestEmConfig,
-    lines: list[Json],
+    run: str, inputs: RunInputs, number: int, config: RestEmConfig, lines: list[StepLine]
 ) -> dict[str, Tried]:
     """What it was tried on beside these."""
     found = {}
     for name in config.evaluation.transfer:
         label = f"problems of {BENCHMARKS[name].data}"
-        line = next(x for x in lines if x["label"] == label)
-        problems = load_splits(store.path(_need(run, store, line["artifact"])))["test"]
+        line = next(x for x in lines if x.label == label)
+        problems = load_splits(inputs.store.path(_need(run, inputs.store, line.artifact)))
         key = f"{TRANSFER}{name}"
-        found[key] = Tried(problems, list(verdicts(store, inputs, f"p{number} {key}")))
+        found[key] = Tried(problems["test"], inputs.verdicts(number, key))
     return found
 
 
@@ -184,17 +192,16 @@ def _groups(run: str, store: Store, metrics: ArtifactRef) -> Groups:
     if "groups" not in made:
         return {}
     ref = _need(run, store, ArtifactRef(**made["groups"]).location)
-    rows = read_rows(store.path(ref) / "groups.parquet")
-    return {(row["problem_id"], row["index"]): row["group"] for row in rows}
+    return read_groups(store, ref)
 
 
-def _until(lines: list[Json], number: int) -> list[Json]:
+def _until(lines: list[StepLine], number: int) -> list[StepLine]:
     """Lines of what came before a policy and of its own measurement, each artifact once."""
-    found: dict[str, Json] = {}
+    found: dict[str, StepLine] = {}
     for line in lines:
-        drawn_from_it = line["iteration"] == number and line["step"].endswith(" draw")
-        if line["iteration"] <= number and not drawn_from_it and line["step"] != "report":
-            found.setdefault(line["artifact"], line)
+        drawn_from_it = line.iteration == number and line.step.endswith(f" {DRAW}")
+        if line.iteration <= number and not drawn_from_it and line.step != REPORT:
+            found.setdefault(line.artifact, line)
     return list(found.values())
 
 

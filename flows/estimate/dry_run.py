@@ -10,8 +10,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flows.config.rest_em import RestEmConfig
-from flows.estimate.estimate import Estimate, estimate, keep_parts, known_parts, largest, write
-from flows.estimate.simulation.costs import Parts
+from flows.estimate.costs import Costs
+from flows.estimate.estimate import Estimate, estimate, write
+from flows.estimate.history import keep_costs, known_costs
+from tasks.dag.step_names import GENERATE
 from tasks.errors import StepError, UserError
 
 if TYPE_CHECKING:
@@ -29,20 +31,20 @@ def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate 
         probe: Measure now.
     """
     if probe:
-        caller, parts = _probed(config)
+        caller, costs = _probed(config)
     else:
         from flows.estimate.plan import plan
 
-        caller, parts = plan(config), known_parts(config)
-    if parts is None:
+        caller, costs = plan(config), known_costs(config)
+    if costs is None:
         return caller, None
-    made = estimate(config, caller.to_do, caller.splits, parts)
+    made = estimate(config, caller.to_do, caller.splits, costs)
     if caller.to_do:  # else the run is done, and an earlier estimate of it is worth keeping
         write(made)
     return caller, made
 
 
-def _probed(config: RestEmConfig) -> tuple[PlanCaller, Parts]:
+def _probed(config: RestEmConfig) -> tuple[PlanCaller, Costs]:
     import psutil
 
     from flows.machines.local import warm_up
@@ -60,25 +62,23 @@ def _probed(config: RestEmConfig) -> tuple[PlanCaller, Parts]:
     warm_up()
     with prefect_server():
         from flows.estimate.plan import plan
-        from flows.estimate.probe.probe import probe
+        from flows.estimate.probe import probe
 
         at = time.perf_counter()
         caller = plan(config)
-        if not any(group.startswith("generate ") for _, group, _ in caller.to_do):
+        if not any(one.call.step.name == GENERATE for one in caller.to_do):
             raise UserError("--probe: all samples of this run are there; expected some to be drawn")
         planning = time.perf_counter() - at
-        greedy, sampled = largest(caller.to_do)
-        sizes = (greedy.problems, greedy.samples), (sampled.problems, sampled.samples)
         flow: Any = probe
         try:
-            raw = flow(config, *sizes, return_state=True).result()
+            raw = flow(config, caller.splits, return_state=True).result()
         except KeyboardInterrupt:
             raise StepError("interrupted; the probe left nothing behind") from None
         at = time.perf_counter()
     start = before + raw["start"] - began - planning + time.perf_counter() - at
-    parts = Parts.from_json({**raw, "start": start})
-    keep_parts(config, parts)
-    return caller, parts
+    costs = Costs.from_json({**raw, "start": start})
+    keep_costs(config, costs)
+    return caller, costs
 
 
 def _until_gone(address: str) -> None:

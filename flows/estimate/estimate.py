@@ -11,26 +11,22 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
-from flows.estimate.history import of_runs
-from flows.estimate.simulation.costs import Parts
-from flows.estimate.simulation.jobs import Shard, Stage, jobs_of
-from flows.estimate.simulation.simulate import Result, Servers, simulate
-from flows.estimate.stages import Planned, expected_rows, shard_of, stages_of, training_of
+from flows.estimate.costs import Costs, single_name
+from flows.estimate.plan import PlannedCall
+from flows.estimate.stages import PlannedStage, expected_rows, stages_of_plan
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
+from tasks.dag.step_names import FINETUNE
 from tasks.rows import Json
-from tasks.store.store import digest_of
-
-# The mean over so many draws of completion lengths; each is a whole run simulated.
-DRAWS = 5
 
 
 @dataclass(frozen=True)
-class Line:
+class EstimateLine:
     """A stage of the estimate.
 
     Attributes:
@@ -62,12 +58,12 @@ class Estimate:
         seconds: From the first step to the last.
         most: The same where every sample is kept up to the cap.
         start: From the command to the first step.
-        source: Where the parts are from.
+        source: Where the costs are from.
         made: When, seconds since 1970.
     """
 
     run: str
-    lines: tuple[Line, ...]
+    lines: tuple[EstimateLine, ...]
     seconds: float
     most: float
     start: float
@@ -85,7 +81,7 @@ class Estimate:
 
 
 def estimate(
-    config: RestEmConfig, planned: list[Planned], splits: dict[str, int], parts: Parts
+    config: RestEmConfig, planned: Sequence[PlannedCall], splits: dict[str, int], costs: Costs
 ) -> Estimate:
     """Estimate a run.
 
@@ -93,103 +89,98 @@ def estimate(
         config: Of the run.
         planned: Calls that are not cached (`PlanCaller.to_do`).
         splits: Problems of each split.
-        parts: What things cost here.
+        costs: What things cost here.
     """
-    how = training_of(config.finetune, splits["validation"])
-    rows = [
+    stages = stages_of_plan(planned, config.iterations)
+    rows, most = (
         expected_rows(keep, splits["train"], config.sampling.samples, config.filter)
-        for keep in (parts.keep, (1.0,))
-    ]
-    usual, most = (stages_of(planned, config, count) for count in rows)
-    results = [_simulated(usual, parts, config, splits, seed) for seed in range(DRAWS)]
-    seconds = [sum(values) / DRAWS for values in zip(*(r.stages for r in results), strict=True)]
-    epochs = how.epochs * parts.train.tokens_row
+        for keep in (costs.keep, (1.0,))
+    )
+    validation = splits["validation"]
+    seconds = stage_seconds(stages, costs, config, rows, validation)
     lines = tuple(
-        Line(
+        EstimateLine(
             stage.iteration,
             stage.name,
-            max(len(stage.generate), len(stage.score)),
-            sum(shard.rows for shard in stage.generate),
-            stage.rows if stage.single == "finetune" else 0,
-            round(stage.rows * epochs) if stage.single == "finetune" else _tokens(stage, parts),
+            len(stage.shards),
+            stage.samples,
+            rows if stage.name == FINETUNE else 0,
+            _tokens(stage, costs, rows * config.finetune.epochs),
             took,
         )
-        for stage, took in zip(usual, seconds, strict=True)
+        for stage, took in zip(stages, seconds, strict=True)
     )
     return Estimate(
         run=config.run_id,
         lines=lines,
         seconds=sum(seconds),
-        most=_simulated(most, parts, config, splits, 0).seconds,
-        start=parts.start,
-        source=parts.source,
+        most=sum(stage_seconds(stages, costs, config, most, validation)),
+        start=costs.start,
+        source=costs.source,
         made=time.time(),
     )
 
 
-def _simulated(
-    stages: list[Stage], parts: Parts, config: RestEmConfig, splits: dict[str, int], seed: int
-) -> Result:
-    how = training_of(config.finetune, splits["validation"])
-    servers = servers_of(config, parts.engine.load)
-    jobs = jobs_of(stages, parts, how, scorers=1, overlap=True, seed=seed)
-    return simulate(jobs, servers)
+def stage_seconds(
+    stages: Sequence[PlannedStage], costs: Costs, config: RestEmConfig, rows: int, validation: int
+) -> list[float]:
+    """Seconds of each stage, from the end of the one before it.
 
-
-def servers_of(config: RestEmConfig, load: float) -> Servers:
-    """Who works in a run of this configuration (`Services.lanes`).
-
-    Several engines of one machine, or endpoints, share the shards they get: they are one engine to
-    the DAG, and a probe has measured them as one.
+    A shard is scored when it is sampled and the one before it is scored, while the next ones are
+    sampled, and sets follow each other without a barrier (flows/orchestrator/pipeline.py). A step
+    without shards waits for all before it.
 
     Args:
+        stages: Of the run.
+        costs: What things cost here.
         config: Of the run.
-        load: Seconds in which an engine loads a policy.
+        rows: Training rows of an iteration.
+        validation: Validation problems.
     """
-    count = config.resources.engines if config.resources.ray_address else 1
-    return Servers(engines=count, scorers=count, load=load)
+    # As many shards are scored at once as there are engines; what sampling takes with so many
+    # engines has been measured with all of them.
+    scorers = config.resources.engines if config.resources.ray_address else 1
+    engine, policy, first = costs.sampling, -1, costs.sampling.first
+    end = sampled = scored = 0.0
+    found = []
+    for stage in stages:
+        for shard in stage.shards:
+            if shard.generate:
+                if stage.iteration != policy:
+                    policy, sampled = stage.iteration, sampled + engine.load
+                each = engine.greedy if stage.greedy else engine.sampled
+                sampled += first + engine.shard + each * shard.samples
+                first = 0.0
+            if shard.score:
+                took = costs.scoring.seconds(shard.samples) / scorers
+                scored = max(scored, sampled) + took
+        if not stage.shards:
+            sampled = scored = max(sampled, scored) + _single(
+                stage, costs, config, rows, validation
+            )
+        now = max(sampled, scored)
+        found.append(now - end)
+        end = now
+    return found
 
 
-def largest(planned: list[Planned]) -> tuple[Shard, Shard]:
-    """The largest greedy shard and the largest sampled one of a plan."""
-    found = {True: Shard(1, 1), False: Shard(1, 1)}
-    for _, group, call in planned:
-        if group.startswith("generate "):
-            greedy = call.settings["sampling"]["temperature"] == 0.0
-            found[greedy] = max(found[greedy], shard_of(call), key=lambda shard: shard.rows)
-    return found[True], found[False]
+def _single(
+    stage: PlannedStage, costs: Costs, config: RestEmConfig, rows: int, validation: int
+) -> float:
+    """Seconds of a step without shards."""
+    if stage.name == FINETUNE:
+        how = config.finetune
+        checks = how.checks if validation else 0
+        return costs.training.seconds(rows * how.epochs, checks, validation)
+    cost = costs.single.get(single_name(stage.name))
+    return cost.seconds(stage.before) if cost else 0.0
 
 
-def keep_parts(config: RestEmConfig, parts: Parts) -> None:
-    """Remember what was measured, for dry runs without a probe."""
-    path = _place(config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"made": time.time(), "parts": parts.to_json()}))
-
-
-def known_parts(config: RestEmConfig) -> Parts | None:
-    """What was measured of the same model, engine and machine settings: by a probe or in a run."""
-    try:
-        kept = json.loads(_place(config).read_text())
-        parts = Parts.from_json(kept["parts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return of_runs(parts_key(config), parts_key)
-    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(kept["made"]))
-    return replace(parts, source=f"{parts.source} of {day}")
-
-
-def parts_key(config: RestEmConfig) -> str:
-    """Names what decides the costs: model, engine, problems, trainer and machine, not volumes."""
-    keyed = {
-        "model": config.model.model_dump(),
-        "data": config.data.train,
-        "sampling": config.sampling.model_dump(exclude={"samples"}),
-        "finetune": config.finetune.model_dump(include={"method", "max_length", "packing"}),
-        "resources": config.resources.model_dump(
-            exclude={"store", "shard_problems", "shard_samples", "checkpoint_minutes"}
-        ),
-    }
-    return digest_of(keyed)[:16]
+def _tokens(stage: PlannedStage, costs: Costs, rows: float) -> int:
+    if stage.name == FINETUNE:
+        return round(rows * costs.training.tokens)
+    engine = costs.sampling
+    return round(stage.samples * (engine.greedy_tokens if stage.greedy else engine.sampled_tokens))
 
 
 def write(made: Estimate) -> Path:
@@ -242,12 +233,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _tokens(stage: Stage, parts: Parts) -> int:
-    lengths = parts.greedy_lengths if stage.greedy else parts.lengths
-    return round(sum(s.rows for s in stage.generate) * sum(lengths) / max(1, len(lengths)))
-
-
-def _place(config: RestEmConfig) -> Path:
-    return home() / "parts" / f"{parts_key(config)}.json"

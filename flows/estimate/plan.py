@@ -10,23 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
+from tasks.evaluate.results import Metrics
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
-from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 
 PENDING = "pending"
 
 
+@dataclass(frozen=True)
+class PlannedCall:
+    """A call that is not cached; `group` is the step's name in tables."""
+
+    iteration: int
+    group: str
+    call: Call
+
+
 @dataclass
-class Planned:
-    """A group of step calls in an iteration."""
+class PlannedGroup:
+    """How many calls of a group are cached, and how many are to do, in an iteration."""
 
     iteration: int
     step: str
@@ -39,8 +50,8 @@ class PlanCaller:
 
     def __init__(self, store: Store, config: RestEmConfig) -> None:
         self.store = store
-        self.groups: dict[tuple[int, str], Planned] = {}
-        self.to_do: list[tuple[int, str, Call]] = []  # iteration, group, call
+        self.groups: dict[tuple[int, str], PlannedGroup] = {}
+        self.to_do: list[PlannedCall] = []
         self.splits: dict[str, int] = {}  # problems of each
         self.warnings: list[str] = []
         self._runtime = Runtime(
@@ -54,7 +65,7 @@ class PlanCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """The artifact if it is there, else a stand-in for it."""
-        row = self.groups.setdefault((iteration, group), Planned(iteration, group))
+        row = self.groups.setdefault((iteration, group), PlannedGroup(iteration, group))
         ref = None
         if not any(self.pending(given) for given in call.inputs.values()):
             ref = find(call, self.store, self.warn)
@@ -62,14 +73,14 @@ class PlanCaller:
                 ref = perform(call, self._runtime)
         if ref is None:
             row.to_do += 1
-            self.to_do.append((iteration, group, call))
+            self.to_do.append(PlannedCall(iteration, group, call))
             return ArtifactRef(call.step.kind, call.key, PENDING, -1)
         row.cached += 1
         return ref
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Look them up in turn."""
-        in_turn(chains, lambda ask: self.call(ask.call, ask.iteration, ask.group))
+        in_turn(chains, lambda request: self.call(request.call, request.iteration, request.group))
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Whether an artifact is only planned."""
@@ -78,10 +89,10 @@ class PlanCaller:
     def end_stage(self) -> None:
         """Nothing was started."""
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:
@@ -102,5 +113,5 @@ def plan(config: RestEmConfig) -> PlanCaller:
     return caller
 
 
-def _none(*_: object) -> None:
+def _none(*_: object) -> NoReturn:
     raise AssertionError("a plan starts nothing")

@@ -8,37 +8,32 @@ inversely to the size of its task.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from tasks.evaluate.intervals import interval
+from flows.evaluate.paired import BOOTSTRAP_SEED
+from flows.evaluate.results import ScoredBenchmark
+from tasks.evaluate.intervals import Interval, interval
 from tasks.evaluate.metrics import scores
 from tasks.problems.bbh import task_of
-from tasks.rows import Json
-
-if TYPE_CHECKING:
-    from flows.evaluate.results import Result
+from tasks.settings import MeasureSettings
 
 TASK_MEAN = "mean of tasks"
-_SEED = 0
 
 
-def by_task(result: Result, measure: Json) -> tuple[Json, Json]:
-    """Greedy accuracy of each task, and the mean over tasks, each with an interval.
-
-    Args:
-        result: Of one policy on BIG-Bench Hard.
-        measure: The settings of measuring.
-    """
-    how = (measure["bootstrap"], measure["confidence"], _SEED)
+def by_task(
+    result: ScoredBenchmark, settings: MeasureSettings
+) -> tuple[dict[str, Interval], Interval]:
+    """Greedy accuracy of each task of BIG-Bench Hard, and the mean over tasks."""
+    how = (settings.bootstrap, settings.confidence, BOOTSTRAP_SEED)
     task = {row["id"]: task_of(row["subject"]) for row in result.problems}
     found = scores(result.greedy)
     sizes = Counter(task[key] for key in found)
     tasks = {
-        name: interval([v for key, v in found.items() if task[key] == name], *how).to_json()
+        name: interval([v for key, v in found.items() if task[key] == name], *how)
         for name in sorted(sizes)
     }
     weights = {name: len(found) / (len(sizes) * size) for name, size in sizes.items()}
     weighed = [weights[task[key]] * value for key, value in found.items()]
     mean = interval(weighed, *how, ceiling=max(weights.values()))
     # A resample with more of a small task than there is can pass 1, which no accuracy does.
-    return tasks, {**mean.to_json(), "high": min(mean.high, 1.0)}
+    return tasks, replace(mean, high=min(mean.high, 1.0))

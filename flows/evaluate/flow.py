@@ -12,16 +12,15 @@ engine of a policy is started once for all benchmarks.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from prefect import flow
 
 from flows.config.benchmarks import BENCHMARKS, Benchmark
 from flows.config.evaluate import EvaluateConfig
-from flows.evaluate.results import Evaluated
+from flows.evaluate.results import Evaluated, EvaluationResults
 from flows.evaluate.summary import results_call
-from flows.evaluate.tables import results_table
+from flows.evaluate.tables import results_text
 from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.review import deployed
@@ -29,6 +28,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
 from flows.runs.policies import is_source, policy_of, spelled_out
+from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
@@ -120,7 +120,7 @@ class Evaluation:
             asked.problems,
             policy,
             sampler.shards(number, f"{name} greedy", policy, "test", first),
-            sampler.shards(number, f"{name} pass@k", policy, "test", drawn, limit),
+            sampler.shards(number, f"{name} {PASS_AT_K}", policy, "test", drawn, limit),
         )
         if how.by_hand:
             return evaluated
@@ -128,7 +128,7 @@ class Evaluation:
             evaluated.groups = self._group(number, asked, evaluated.sampled)
         evaluated.metrics = self.caller.call(
             measure_call(
-                f"measure {name} p{number}",
+                f"{MEASURE} {name} p{number}",
                 settings,
                 {
                     "greedy": (evaluated.greedy.samples, evaluated.greedy.verdicts),
@@ -138,14 +138,14 @@ class Evaluation:
                 evaluated.groups,
             ),
             number,
-            f"measure {name}",
+            f"{MEASURE} {name}",
         )
         return evaluated
 
     def _group(self, number: int, asked: _Asked, sampled: Shards) -> ArtifactRef:
         exact = asked.sampler.domain("test") != "math"
-        call = group_call(f"group {asked.name} p{number}", sampled.verdicts, exact=exact)
-        return self.caller.call(call, number, f"group {asked.name}")
+        call = group_call(f"{GROUP_ANSWERS} {asked.name} p{number}", sampled.verdicts, exact=exact)
+        return self.caller.call(call, number, f"{GROUP_ANSWERS} {asked.name}")
 
 
 @flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
@@ -163,12 +163,12 @@ def evaluate(config: EvaluateConfig) -> Json:
         page = caller.publish(report)
         made = caller.store.path(report)
         for file in sorted(made.iterdir()):
-            if file.suffix in (".jsonl", ".parquet") or file.name == "results.json":
+            if file.suffix in (".jsonl", ".parquet") or file.name == EvaluationResults.FILE:
                 (caller.journal.folder / file.name).write_bytes(file.read_bytes())
-        results = json.loads((made / "results.json").read_text())
-        caller.end(page, "accuracy in %, with intervals:", results_table(results))
-    folder = str(caller.journal.folder)
-    return {"run": config.run_id, "report": str(page), "results": f"{folder}/results.json"}
+        results = EvaluationResults.read(made)
+        caller.end(page, "accuracy in %, with intervals:", results_text(results))
+    results_file = caller.journal.folder / EvaluationResults.FILE
+    return {"run": config.run_id, "report": str(page), "results": str(results_file)}
 
 
 def resolved(config: EvaluateConfig) -> EvaluateConfig:

@@ -10,23 +10,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from flows.evaluate.paired import BOOTSTRAP_SEED
+from flows.evaluate.results import HandScores, ScoredBenchmark
 from tasks.errors import UserError
-from tasks.evaluate.intervals import interval
-from tasks.rows import Json
-
-if TYPE_CHECKING:
-    from flows.evaluate.results import Result
-
-# Intervals are a property of the grades, so they do not move from run to run.
-_SEED = 0
+from tasks.evaluate.intervals import Interval, interval
+from tasks.facts import Facts
+from tasks.rows import Json, Row
+from tasks.settings import MeasureSettings
 
 
-def exported(found: list[Result], grades: list[Json]) -> str:
+@dataclass(frozen=True)
+class HandGrade(Facts):
+    """The points that a person gave a policy's solution of a problem; `policy` is its digest."""
+
+    id: str
+    policy: str
+    points: float
+
+
+def exported(found: list[ScoredBenchmark], grades: list[HandGrade]) -> str:
     """JSON lines of the samples to grade; points that were given already are in them."""
-    given = {(grade["id"], grade["policy"]): grade["points"] for grade in grades}
+    given = _given(grades)
     lines = []
     for one in found:
         asked = {row["id"]: row for row in one.problems}
@@ -46,8 +53,8 @@ def exported(found: list[Result], grades: list[Json]) -> str:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def read_grades(path: str) -> list[Json]:
-    """The lines of a filled file that have points: {id, policy, points}.
+def read_grades(path: str) -> list[HandGrade]:
+    """The lines of a filled file that have points.
 
     Raises:
         UserError: naming the file, the line and the field.
@@ -55,7 +62,7 @@ def read_grades(path: str) -> list[Json]:
     file = Path(path).expanduser()
     if not file.is_file():
         raise UserError(f"grades: {file}: no such file; expected the export with points filled in")
-    grades: dict[tuple[str, str], Json] = {}
+    grades: dict[tuple[str, str], HandGrade] = {}
     for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         if not text.strip():
             continue
@@ -77,11 +84,13 @@ def read_grades(path: str) -> list[Json]:
         key = (line["id"], line["policy"])
         if key in grades:
             raise UserError(f"{file} line {number}: {line['id']} of that policy was graded above")
-        grades[key] = {"id": key[0], "policy": key[1], "points": float(points)}
+        grades[key] = HandGrade(*key, float(points))
     return [grades[key] for key in sorted(grades)]
 
 
-def scored_by_hand(found: list[Result], grades: list[Json], measure: Json) -> Json:
+def scored_by_hand(
+    found: list[ScoredBenchmark], grades: list[HandGrade], settings: MeasureSettings
+) -> HandScores:
     """The share of points that each policy got, with its interval over questions.
 
     Questions weigh as many points as they give. A policy without any grade has no number.
@@ -89,8 +98,8 @@ def scored_by_hand(found: list[Result], grades: list[Json], measure: Json) -> Js
     Raises:
         UserError: a grade is of no exported sample, or above what its question gives.
     """
-    given = {(grade["id"], grade["policy"]): grade["points"] for grade in grades}
-    points: dict[str, Any] = {}
+    given = _given(grades)
+    points: dict[str, Interval | None] = {}
     graded = 0
     for one in found:
         asked = {row["id"]: row for row in one.problems}
@@ -106,28 +115,32 @@ def scored_by_hand(found: list[Result], grades: list[Json], measure: Json) -> Js
                 )
             scores.append((got, most))
         graded += len(scores)
-        if scores:
-            mean = sum(most for _, most in scores) / len(scores)
-            shares = [got / mean for got, _ in scores]
-            found_interval = interval(
-                shares,
-                measure["bootstrap"],
-                measure["confidence"],
-                _SEED,
-                ceiling=max(most for _, most in scores) / mean,
-            )
-            points[str(one.number)] = found_interval.to_json()
-        else:
-            points[str(one.number)] = None
+        points[str(one.number)] = _share(scores, settings) if scores else None
     if given:
         stranger = sorted(given)[0][0]
         raise UserError(
             f"grades: {stranger}: no sample of this evaluation; expected its own export"
         )
-    return {"file": f"{found[0].benchmark}.jsonl", "graded": graded, "points": points}
+    return HandScores(f"{found[0].benchmark}.jsonl", graded, points)
 
 
-def _most(problem: Json) -> float | None:
+def _given(grades: list[HandGrade]) -> dict[tuple[str, str], float]:
+    return {(grade.id, grade.policy): grade.points for grade in grades}
+
+
+def _share(scores: list[tuple[float, float]], settings: MeasureSettings) -> Interval:
+    """The share of points, from (points, most points) of each question."""
+    mean = sum(most for _, most in scores) / len(scores)
+    return interval(
+        [got / mean for got, _ in scores],
+        settings.bootstrap,
+        settings.confidence,
+        BOOTSTRAP_SEED,
+        ceiling=max(most for _, most in scores) / mean,
+    )
+
+
+def _most(problem: Row) -> float | None:
     """The points that a question gives, which the data set has for its reference; None: unknown."""
     try:
         value = float(problem["reference"])

@@ -1,28 +1,29 @@
 """Two policies compared on the same problems, and what of it deserves a warning.
 
-Of an evaluation on each of its benchmarks, of runs (flows/compare/compare.py) on their test
-problems.
+Of an evaluation on each of its benchmarks, of runs (flows/compare/flow.py) on their test problems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from flows.evaluate.tables import difference
-from flows.report.values import as_interval, shown_reference
+from flows.report.paired import Comparison, CorrectedMcNemar
+from flows.report.values import change_cell, shown_reference, unchecked
 from tasks.evaluate.metrics import Groups, sampled_scores, scores
 from tasks.evaluate.paired import differences, difficulty_bins, holm, mcnemar
+from tasks.evaluate.results import Change
 from tasks.evaluate.solved_and_lost import solved_and_lost
-from tasks.rows import Json, Row
+from tasks.rows import Row
 from tasks.settings import MeasureSettings
 
 # Intervals are a property of the samples, so equal samples have equal intervals.
-SEED = 0
-SHOWN = 10
+BOOTSTRAP_SEED = 0
+SHOWN_CHANGES = 10
 
 
-class Solved(Protocol):
+class Scored(Protocol):
     """Problems with a policy's greedy solutions, its samples' verdicts and groups of answers."""
 
     @property
@@ -46,26 +47,25 @@ class Solved(Protocol):
         ...
 
 
-def compared(
-    before: Solved,
-    after: Solved,
-    measure: Json,
+def compare_policies(
+    before: Scored,
+    after: Scored,
+    settings: MeasureSettings,
     *,
     hard_for: Iterable[Row] | None = None,
-    shown: int = SHOWN,
-) -> Json:
-    """The comparison of two policies on one set of problems (form: flows/evaluate/tables.py).
+    shown: int = SHOWN_CHANGES,
+) -> Comparison:
+    """The comparison of two policies on one set of problems; p is not corrected yet.
 
     Args:
         before: What one did.
         after: What the other did, on the same problems.
-        measure: Which metrics, as MeasureSettings.
+        settings: Which metrics.
         hard_for: Verdicts on the samples that say how hard a problem is; without them those of
             `before`.
         shown: Most problems of which the texts are kept, newly solved and newly lost each.
     """
-    settings = MeasureSettings(**measure)
-    how = (settings.bootstrap, settings.confidence, SEED)
+    how = (settings.bootstrap, settings.confidence, BOOTSTRAP_SEED)
     greedy = scores(before.greedy), scores(after.greedy)
     metrics = [
         {"greedy": of, **sampled_scores(one.sampled, settings, one.groups or None)}
@@ -73,52 +73,56 @@ def compared(
     ]
     found = differences(metrics[0], metrics[1], *how)
     solved, lost = solved_and_lost(before.greedy, after.greedy, before.problems, shown)
-    for item in (*solved, *lost):
-        item["reference"] = shown_reference(item["reference"])
     drawn = before.sampled if hard_for is None else hard_for
-    bins = difficulty_bins(scores(drawn), *greedy, *how)
-    return {
-        "metrics": {name: value.to_json() for name, value in found.items()},
-        "mcnemar": mcnemar(*greedy).to_json(),
-        "bins": [one.to_json() for one in bins],
-        "regression": "greedy" in found and found["greedy"].high < 0,
-        "crossing": [
-            int(name[5:]) for name, m in found.items() if name.startswith("pass@") and m.high < 0
-        ],
-        "solved": solved,
-        "lost": lost,
-    }
+    test = mcnemar(*greedy)
+    return Comparison(
+        found,
+        CorrectedMcNemar(test.solved, test.lost, test.p, p_holm=test.p),
+        difficulty_bins(scores(drawn), *greedy, *how),
+        "greedy" in found and found["greedy"].high < 0,
+        [int(name[5:]) for name, m in found.items() if name.startswith("pass@") and m.high < 0],
+        short_references(solved),
+        short_references(lost),
+    )
 
 
-def flags(results: Json, confidence: float) -> None:
-    """Add corrected p-values to the comparisons, and warnings of what became worse."""
-    comparisons = [one for one in results["benchmarks"] if one["comparison"]]
-    tests = [one["comparison"]["mcnemar"] for one in comparisons]
-    for test, adjusted in zip(tests, holm([test["p"] for test in tests]), strict=True):
-        test["p_holm"] = adjusted
-    for one in comparisons:
-        found, name = one["comparison"], one["name"]
-        if found["regression"]:
-            sure = found["mcnemar"]["p_holm"] < 1 - confidence
-            results["warnings"].append(
-                f"{name}: regression against {results['against']}: greedy "
-                f"{difference(found['metrics']['greedy'])} points"
-                + ("" if sure else f", not beyond chance for {len(tests)} comparisons (Holm)")
+def short_references(changes: Iterable[Change]) -> list[Change]:
+    """The same with references in a few words: a program's tests are long."""
+    return [replace(one, reference=shown_reference(one.reference)) for one in changes]
+
+
+def corrected(found: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons with p-values corrected for their number (Holm)."""
+    adjusted = holm([one.mcnemar.p for one in found])
+    return [
+        replace(one, mcnemar=replace(one.mcnemar, p_holm=p))
+        for one, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def regression_warnings(
+    found: Mapping[str, Comparison], against: str, confidence: float
+) -> list[str]:
+    """What became worse, of corrected comparisons by their names."""
+    said = []
+    for name, one in found.items():
+        if one.regression:
+            sure = one.mcnemar.p_holm < 1 - confidence
+            said.append(
+                f"{name}: regression against {against}: greedy "
+                f"{change_cell(one.metrics['greedy'])} points"
+                + ("" if sure else f", not beyond chance for {len(found)} comparisons (Holm)")
             )
-        for k in found["crossing"]:
-            if as_interval(found["metrics"][f"pass@{k}"]):
-                results["warnings"].append(
-                    f"{name}: pass@{k} is below that of {results['against']}: "
-                    f"{difference(found['metrics'][f'pass@{k}'])} points"
-                )
-    for one in results["benchmarks"]:
-        for policy in one["policies"]:
-            unchecked = sum(
-                (policy.get("statuses") or {}).get(status, 0)
-                for status in ("checker_error", "sandbox_error", "engine_error")
-            )
-            if unchecked:
-                results["warnings"].append(
-                    f"{one['name']}: {unchecked} greedy solutions could not be checked and count "
-                    "as wrong"
-                )
+        said += [
+            f"{name}: pass@{k} is below that of {against}: "
+            f"{change_cell(one.metrics[f'pass@{k}'])} points"
+            for k in one.crossing
+        ]
+    return said
+
+
+def unchecked_warnings(name: str, statuses: Mapping[str, int]) -> list[str]:
+    """A word on greedy solutions of a benchmark, or a policy, that no checker could judge."""
+    count = unchecked(statuses)
+    text = f"{name}: {count} greedy solutions could not be checked and count as wrong"
+    return [text] if count else []

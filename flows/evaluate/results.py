@@ -1,10 +1,15 @@
-"""What an evaluation knows of one benchmark: its artifacts, and what was read from them."""
+"""What an evaluation leaves: results.json as dataclasses; and what it read to make them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from flows.orchestrator.shards import Shards
+from flows.report.paired import Comparison
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.results import Metrics
+from tasks.facts import Facts, FactsFile
 from tasks.rows import Json, Row
 from tasks.settings import BenchmarkName
 from tasks.store.store import ArtifactRef
@@ -12,7 +17,7 @@ from tasks.store.store import ArtifactRef
 
 @dataclass
 class Evaluated:
-    """One benchmark by one policy."""
+    """One benchmark by one policy, as artifacts."""
 
     benchmark: BenchmarkName
     number: int
@@ -26,13 +31,86 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What there is to tell of one benchmark by one policy."""
+class ScoredBenchmark:
+    """One benchmark by one policy, as rows."""
 
     benchmark: BenchmarkName
     number: int
     problems: list[Row]
     greedy: list[Row]
-    sampled: list[Row]  # columns of _BRIEF alone: there can be very many
+    sampled: list[Row]  # verdicts alone: there can be very many
     groups: dict[tuple[str, int], int] = field(default_factory=dict)
-    metrics: Json = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+@dataclass(frozen=True)
+class PolicyLabel(Facts):
+    """A policy: its number (0 is the one compared with), its name in the configuration."""
+
+    number: int
+    label: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyMetrics(Metrics):
+    """The metrics of one policy on one benchmark; none where a person grades."""
+
+    number: int
+
+    def to_json(self) -> Json:
+        """The number and what metrics.json has."""
+        return super().to_json() if self.metrics else {"number": self.number, "metrics": {}}
+
+
+@dataclass(frozen=True)
+class HandScores(Facts):
+    """The share of points that a person gave, by number of the policy; None without a grade."""
+
+    file: str
+    graded: int
+    points: dict[str, Interval | None]
+
+
+@dataclass(frozen=True)
+class BenchmarkResult(Facts):
+    """One benchmark: every policy on it, and the two of them compared."""
+
+    name: str
+    problems: int
+    policies: list[PolicyMetrics]
+    hand: HandScores | None
+    comparison: Comparison | None
+
+    def to_json(self) -> Json:
+        """As in results.json."""
+        return {**super().to_json(), "policies": [one.to_json() for one in self.policies]}
+
+
+@dataclass(frozen=True)
+class EvaluationResults(FactsFile):
+    """All that an evaluation found; `against` is empty where only one policy was asked."""
+
+    FILE: ClassVar[str] = "results.json"
+
+    run: str
+    name: str
+    model: str
+    against: str
+    config: Json
+    policies: list[PolicyLabel]
+    benchmarks: list[BenchmarkResult]
+    warnings: list[str]
+
+    def to_json(self) -> Json:
+        """As in results.json."""
+        return {**super().to_json(), "benchmarks": [one.to_json() for one in self.benchmarks]}
+
+    def label(self, number: int) -> str:
+        """How a policy is called in tables."""
+        return next(one.label for one in self.policies if one.number == number)
+
+    @property
+    def confidence(self) -> float:
+        """Level of the intervals, such as 0.95."""
+        return self.config["measure"]["confidence"]

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import pyarrow as pa
 
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.evaluate import EvaluateConfig
 from flows.evaluate.bbh import TASK_MEAN, by_task
-from flows.evaluate.hand import exported, read_grades, scored_by_hand
+from flows.evaluate.hand import HandGrade, exported, read_grades, scored_by_hand
 from flows.evaluate.page import markdown, render
-from flows.evaluate.paired import compared, flags
-from flows.evaluate.results import Evaluated, Result
+from flows.evaluate.paired import (
+    compare_policies,
+    corrected,
+    regression_warnings,
+    unchecked_warnings,
+)
+from flows.evaluate.results import (
+    BenchmarkResult,
+    Evaluated,
+    EvaluationResults,
+    PolicyLabel,
+    PolicyMetrics,
+    ScoredBenchmark,
+)
 from flows.orchestrator.shards import Shards
 from tasks.dag.runtime import Runtime
+from tasks.dag.shard_inputs import inputs_of, rows_of, verdicts_of
 from tasks.dag.step import Call, step
+from tasks.evaluate.results import Metrics
+from tasks.evaluate.step import read_groups
 from tasks.problems.step import load_splits
-from tasks.rows import SAMPLE, VERDICT, Json, Row, read_rows, write_rows
-from tasks.settings import BenchmarkName
+from tasks.rows import SAMPLE, SAMPLES_FILE, VERDICT, Json, Row, write_rows
+from tasks.settings import BenchmarkName, MeasureSettings
 from tasks.store.store import ArtifactRef, Draft, Store
 
 # A row is a sample with its verdict, and what it was drawn for.
@@ -35,9 +49,6 @@ EVALUATED = pa.schema(
     ]
 )
 SETS = ("greedy", "sampled")
-
-
-_BRIEF = ["problem_id", "index", "reward", "status", "extracted"]
 
 
 def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
@@ -56,14 +67,12 @@ def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
                 inputs[f"{name} {kind}"] = ref
         for kind in SETS:
             shards: Shards = getattr(one, kind)
-            for place, pair in enumerate(zip(shards.samples, shards.verdicts, strict=True)):
-                inputs[f"{name} {kind} samples {place}"] = pair[0]
-                inputs[f"{name} {kind} verdicts {place}"] = pair[1]
+            inputs |= inputs_of(f"{name} {kind}", shards.samples, shards.verdicts)
     settings = {
         "run": config.run_id,
         "config": config.model_dump(exclude={"resources", "grades"}),
         "labels": {str(one.number): one.label for one in done},
-        "grades": read_grades(config.grades) if config.grades else [],
+        "grades": [one.to_json() for one in read_grades(config.grades)] if config.grades else [],
     }
     return Call(write_results, "report", settings, inputs)
 
@@ -73,109 +82,110 @@ def write_results(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Write results.json, samples.parquet, the report, and what a person has to grade."""
     store, settings = runtime.store, call.settings
     found = [
-        _result(call, store, name, int(number))
+        _read(call, store, name, int(number))
         for name in settings["config"]["on"]
         for number in settings["labels"]
     ]
-    results = summarise(found, settings, {n: r.digest for n, r in call.inputs.items()})
-    (draft.path / "results.json").write_text(json.dumps(results, indent=1, sort_keys=True))
-    draft.rows = write_rows(draft.path / "samples.parquet", EVALUATED, _samples(call, store, found))
+    grades = [HandGrade.from_json(one) for one in settings["grades"]]
+    labels = [
+        PolicyLabel(int(number), label, call.inputs[f"p{number} policy"].digest)
+        for number, label in settings["labels"].items()
+    ]
+    results = summarise(found, settings["run"], settings["config"], labels, grades)
+    results.write(draft.path)
+    draft.rows = write_rows(draft.path / SAMPLES_FILE, EVALUATED, _samples(call, store, found))
     for name in settings["config"]["on"]:
         if BENCHMARKS[name].by_hand:
-            lines = exported([one for one in found if one.benchmark == name], settings["grades"])
+            lines = exported([one for one in found if one.benchmark == name], grades)
             (draft.path / f"{name}.jsonl").write_text(lines)
     (draft.path / "report.html").write_text(render(results))
     (draft.path / "report.md").write_text(markdown(results))
     draft.volatile = {"report.html", "report.md"}
 
 
-def summarise(found: list[Result], settings: Json, digests: dict[str, str]) -> Json:
-    """The results (their form is described in flows/evaluate/tables.py)."""
-    config = settings["config"]
-    results: Json = {
-        "run": settings["run"],
-        "name": config["name"],
-        "model": config["model"],
-        "against": config["against"],
-        "config": config,
-        "policies": [
-            {"number": int(number), "label": label, "digest": digests[f"p{number} policy"]}
-            for number, label in settings["labels"].items()
-        ],
-        "benchmarks": [_benchmark(found, name, settings) for name in config["on"]],
-        "warnings": [],
-    }
-    flags(results, config["measure"]["confidence"])
-    return results
-
-
-def _benchmark(found: list[Result], name: BenchmarkName, settings: Json) -> Json:
-    of = [one for one in found if one.benchmark == name]
-    measure = settings["config"]["measure"]
-    item: Json = {
-        "name": name,
-        "problems": len(of[0].problems),
-        "policies": [{"number": one.number, "metrics": {}, **one.metrics} for one in of],
-        "hand": None,
-        "comparison": None,
-    }
-    if BENCHMARKS[name].data == "bbh":
-        for policy, one in zip(item["policies"], of, strict=True):
-            policy["subjects"], policy["metrics"][TASK_MEAN] = by_task(one, measure)
-    if BENCHMARKS[name].by_hand:
-        item["hand"] = scored_by_hand(of, settings["grades"], measure)
-    elif len(of) > 1:
-        item["comparison"] = compared(of[0], of[1], measure)
-    return item
-
-
-def _result(call: Call, store: Store, name: BenchmarkName, number: int) -> Result:
-    key, inputs = f"{name} p{number}", call.inputs
-    groups, metrics = inputs.get(f"{key} groups"), inputs.get(f"{key} metrics")
-    return Result(
-        name,
-        number,
-        load_splits(store.path(inputs[f"{name} problems"]))["test"],
+def summarise(
+    found: list[ScoredBenchmark],
+    run: str,
+    config: Json,
+    labels: list[PolicyLabel],
+    grades: list[HandGrade],
+) -> EvaluationResults:
+    """The results of an evaluation; `config` is its configuration as plain data."""
+    settings = MeasureSettings(**config["measure"])
+    benchmarks = _corrected(
         [
-            {**sample, **verdict}
-            for samples, verdicts in _paths(call, store, f"{key} greedy")
-            for sample, verdict in zip(read_rows(samples), read_rows(verdicts), strict=True)
-        ],
-        [
-            row
-            for _, verdicts in _paths(call, store, f"{key} sampled")
-            for row in read_rows(verdicts, _BRIEF)
-        ],
-        {
-            (row["problem_id"], row["index"]): row["group"]
-            for row in (read_rows(store.path(groups) / "groups.parquet") if groups else ())
-        },
-        json.loads((store.path(metrics) / "metrics.json").read_text()) if metrics else {},
+            _benchmark([one for one in found if one.benchmark == name], grades, settings)
+            for name in config["on"]
+        ]
+    )
+    compared = {one.name: one.comparison for one in benchmarks if one.comparison}
+    warnings = regression_warnings(compared, config["against"], settings.confidence)
+    for one in benchmarks:
+        for policy in one.policies:
+            warnings += unchecked_warnings(one.name, policy.statuses)
+    return EvaluationResults(
+        run,
+        config["name"],
+        config["model"],
+        config["against"],
+        config,
+        labels,
+        benchmarks,
+        warnings,
     )
 
 
-def _samples(call: Call, store: Store, found: list[Result]) -> Iterator[Row]:
+def _benchmark(
+    found: list[ScoredBenchmark], grades: list[HandGrade], settings: MeasureSettings
+) -> BenchmarkResult:
+    """One benchmark by all policies."""
+    first, how = found[0], BENCHMARKS[found[0].benchmark]
+    return BenchmarkResult(
+        name=first.benchmark,
+        problems=len(first.problems),
+        policies=[_metrics(one, settings) for one in found],
+        hand=scored_by_hand(found, grades, settings) if how.by_hand else None,
+        comparison=compare_policies(first, found[1], settings)
+        if len(found) > 1 and not how.by_hand
+        else None,
+    )
+
+
+def _metrics(one: ScoredBenchmark, settings: MeasureSettings) -> PolicyMetrics:
+    found = one.metrics
+    if BENCHMARKS[one.benchmark].data == "bbh":
+        subjects, mean = by_task(one, settings)
+        found = replace(found, subjects=subjects, metrics={**found.metrics, TASK_MEAN: mean})
+    return PolicyMetrics(**vars(found), number=one.number)
+
+
+def _corrected(benchmarks: list[BenchmarkResult]) -> list[BenchmarkResult]:
+    """The same with p-values that are corrected over the benchmarks."""
+    with_p = iter(corrected([one.comparison for one in benchmarks if one.comparison]))
+    return [replace(one, comparison=next(with_p)) if one.comparison else one for one in benchmarks]
+
+
+def _read(call: Call, store: Store, name: BenchmarkName, number: int) -> ScoredBenchmark:
+    """What a policy did on a benchmark, from the artifacts."""
+    key, inputs = f"{name} p{number}", call.inputs
+    groups, metrics = inputs.get(f"{key} groups"), inputs.get(f"{key} metrics")
+    return ScoredBenchmark(
+        name,
+        number,
+        load_splits(store.path(inputs[f"{name} problems"]))["test"],
+        list(rows_of(store, inputs, f"{key} greedy")),
+        list(verdicts_of(store, inputs, f"{key} sampled")),
+        read_groups(store, groups) if groups else {},
+        Metrics.read(store.path(metrics)) if metrics else Metrics(),
+    )
+
+
+def _samples(call: Call, store: Store, found: list[ScoredBenchmark]) -> Iterator[Row]:
     """Every sample with its verdict, streamed."""
     for one in found:
         for kind in SETS:
-            for samples, verdicts in _paths(call, store, f"{one.benchmark} p{one.number} {kind}"):
-                for sample, verdict in zip(read_rows(samples), read_rows(verdicts), strict=True):
-                    place = (sample["problem_id"], sample["index"])
-                    group = one.groups.get(place, -1) if kind == "sampled" else -1
-                    yield {
-                        "benchmark": one.benchmark,
-                        "policy": one.number,
-                        "drawn": kind,
-                        "group": group,
-                        **sample,
-                        **verdict,
-                    }
-
-
-def _paths(call: Call, store: Store, key: str) -> Iterator[tuple[Path, Path]]:
-    """Files of samples and verdicts, shard by shard."""
-    place = 0
-    while (sample := call.inputs.get(f"{key} samples {place}")) is not None:
-        verdict = call.inputs[f"{key} verdicts {place}"]
-        yield store.path(sample) / "samples.parquet", store.path(verdict) / "verdicts.parquet"
-        place += 1
+            for row in rows_of(store, call.inputs, f"{one.benchmark} p{one.number} {kind}"):
+                place = (row["problem_id"], row["index"])
+                group = one.groups.get(place, -1) if kind == "sampled" else -1
+                drawn = {"benchmark": one.benchmark, "policy": one.number, "drawn": kind}
+                yield {**drawn, "group": group, **row}

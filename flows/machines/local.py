@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from tasks.dag.contracts import Engine, Grader
 from tasks.dag.runtime import Progress, Runtime, home
 from tasks.errors import UserError
 from tasks.processes.child import close_nursery, nursery, preload
@@ -14,11 +15,14 @@ from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Store
 
+if TYPE_CHECKING:
+    from sandbox.pool import SandboxPool
+    from tasks.score.math.pool import GradePool
+
+# Shards that an engine has at once, so that it never runs half empty.
+IN_FLIGHT = 2
 # Imported once by the process that engines and trainers are forked from.
 PRELOAD = ["tasks.preload"]
-# A math answer that the checker has not settled by then is a checker error
-# (tasks/score/math/pool.py).
-GRADE_SECONDS = 5.0
 
 
 def warm_up() -> None:
@@ -27,7 +31,7 @@ def warm_up() -> None:
     nursery(home() / "logs" / "nursery.log")
 
 
-class Services:
+class LocalMachine:
     """Starts engines and checkers at first use and ends them.
 
     One engine lives at a time: asking for another policy, or `release_engine`, frees its memory.
@@ -59,10 +63,10 @@ class Services:
         self._store, self._logs, self._resources = store, logs, resources
         self.isolate = isolate
         self._lock = threading.RLock()
-        self._engine: Any = None
+        self._engine: Engine | None = None
         self._engine_of: tuple[str, ...] = ()
-        self._pool: Any = None
-        self._sandbox: Any = None
+        self._pool: GradePool | None = None
+        self._sandbox: SandboxPool | None = None
         self._needed = sandbox
         self.engines_started = 0
         self.runtime = Runtime(
@@ -75,13 +79,13 @@ class Services:
             isolate=isolate,
         )
 
-    def _get_engine(self, model: ArtifactRef, settings: Json) -> Any:
+    def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
         with self._lock:
             return self._engine_for(model, settings)
 
-    def _engine_for(self, model: ArtifactRef, settings: Json) -> Any:
+    def _engine_for(self, model: ArtifactRef, settings: Json) -> Engine:
         wanted = (model.digest, settings["engine"], settings["dtype"])
-        if self._engine_of != wanted:
+        if self._engine is None or self._engine_of != wanted:
             if self._needed is not None:
                 self._get_grader(self._needed)
             self.release_engine()
@@ -90,7 +94,7 @@ class Services:
             self.engines_started += 1
         return self._engine
 
-    def _open(self, model: ArtifactRef, settings: Json) -> Any:
+    def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
         if resources.endpoints:
             from tasks.generate.endpoints import EndpointEngine
@@ -126,15 +130,15 @@ class Services:
 
     def _get_grader(
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
-    ) -> Any:
+    ) -> Grader:
         with self._lock:
             return self._grader_for(sandbox, checker, score)
 
-    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Any:
+    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Grader:
         if checker:
             from tasks.score.text import ExactGrader, HandGrader
 
-            return {"exact": ExactGrader, "hand": HandGrader}[checker]()
+            return HandGrader() if checker == "hand" else ExactGrader()
         workers = self._resources.score_workers or os.cpu_count() or 1
         if sandbox is not None:
             from tasks.score.code.pool import CodePool, limits_of
@@ -143,12 +147,13 @@ class Services:
             pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
             return CodePool(pool, limits, score)
         if self._pool is None:
+            from tasks.score.math.decide import GRADE_SECONDS
             from tasks.score.math.pool import GradePool
 
-            self._pool = GradePool(workers, GRADE_SECONDS).__enter__()
+            self._pool = GradePool(workers, GRADE_SECONDS)
         return self._pool
 
-    def _get_sandbox(self, image: str, workers: int, memory: int) -> Any:
+    def _get_sandbox(self, image: str, workers: int, memory: int) -> SandboxPool:
         if self._sandbox is None:
             from sandbox.pool import NoEngine, SandboxPool
 
@@ -170,13 +175,13 @@ class Services:
         self.release_engine()
         close_nursery()
         if self._pool is not None:
-            self._pool.__exit__(None, None, None)
+            self._pool.close()
             self._pool = None
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None
 
-    def __enter__(self) -> Services:
+    def __enter__(self) -> LocalMachine:
         return self
 
     def __exit__(self, *_: object) -> None:

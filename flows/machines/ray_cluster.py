@@ -13,44 +13,47 @@ Not covered: a policy that needs several machines (vLLM's own Ray backend does t
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import State, Task
 
-from flows.machines.ray_worker import Hand, Sent
+from flows.machines.local import IN_FLIGHT
+from flows.machines.ray_worker import RayWorker, WorkerSpec
 from tasks.dag.step import Call
+from tasks.dag.step_names import FINETUNE, GENERATE, SCORE
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
-from tasks.settings import Resources
 from tasks.store.store import ArtifactRef
 
-# Shards that an engine has at once (flows/orchestrator/pipeline.py says why).
-IN_FLIGHT = 2
+if TYPE_CHECKING:
+    from prefect_ray import RayTaskRunner
+    from ray.actor import ActorHandle
+
 # Shares of a core that Ray reckons with. Two engines fit on a worker of one core, should the other
-# worker be lost. The others ask for none: how much goes on at once is decided by the lanes, and
+# worker be lost. The others ask for none: how much goes on at once is decided by the pipeline, and
 # engines that hold every core must not keep them waiting for ever.
 ENGINE_CPUS, OTHER_CPUS = 0.5, 0.0
 # An engine that finds no place for so long after another was lost is done without.
 PLACE_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 # Workers that may be lost under one shard or step.
-ATTEMPTS = 4
-HANDS = ("generate", "score")  # by actors
-TASKS = ("finetune",)  # by prefect-ray
+_ATTEMPTS = 4
+ACTOR_STEPS = (GENERATE, SCORE)  # by actors
+TASK_STEPS = (FINETUNE,)  # by prefect-ray
 
 
 @contextlib.contextmanager
-def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Iterator[Cluster]:
+def open_cluster(spec: WorkerSpec, say: Callable[[str], None]) -> Iterator[RayCluster]:
     """A connection to the cluster of `resources.ray_address`.
 
     Args:
-        resources: Where it is, how many engines, GPUs of each.
-        spec: See flows.machines.ray_worker.Sent.
+        spec: Surroundings of the steps on the workers.
         say: Told when a worker was lost.
 
     Raises:
@@ -64,21 +67,20 @@ def cluster(resources: Resources, spec: Json, say: Callable[[str], None]) -> Ite
         raise UserError(
             "resources.ray_address: Ray is not installed; pip install 'restem[ray]'"
         ) from None
-    options: Json = {"log_to_driver": False, "logging_level": "ERROR"}
-    address = resources.ray_address
+    address = spec.resources.ray_address
     if not ray.is_initialized():
         _check(address)
         try:
-            ray.init(address, namespace="restem", **options)
+            ray.init(address, namespace="restem", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
             said = str(error).split("\n")[0]
             raise UserError(f"resources.ray_address: no cluster at {address!r} ({said})") from None
     with RayTaskRunner(address=address) as runner:
-        made = Cluster(runner, resources, spec, say)
+        found = RayCluster(runner, spec, say)
         try:
-            yield made
+            yield found
         finally:
-            made.close()
+            found.close()
             ray.shutdown()
 
 
@@ -101,96 +103,106 @@ def _check(address: str) -> None:
         ) from None
 
 
-class Cluster:
+class RayCluster:
     """Performs calls on workers; from several threads at once."""
 
-    def __init__(
-        self, runner: Any, resources: Resources, spec: Json, say: Callable[[str], None]
-    ) -> None:
-        """See `cluster`."""
+    def __init__(self, runner: RayTaskRunner, spec: WorkerSpec, say: Callable[[str], None]) -> None:
+        """See `open_cluster`."""
         import ray
 
-        self._ray, self._runner, self._say = ray, runner, say
-        self._sent = Sent(spec)
+        resources = spec.resources
+        self._runner, self._spec, self._say = runner, spec, say
         has_gpus = ray.cluster_resources().get("GPU", 0) > 0
         self._gpus = resources.gpus_per_engine if has_gpus else 0
         self._train_gpus = resources.train_processes if has_gpus else 0
-        engine = {"num_cpus": ENGINE_CPUS, "num_gpus": self._gpus}
-        self._crews = {
-            "generate": Crew(ray, self._sent, say, resources.engines, IN_FLIGHT, engine),
-            "score": Crew(ray, self._sent, say, resources.engines, 1, {"num_cpus": OTHER_CPUS}),
+        count = resources.engines
+        self._pools = {
+            GENERATE: ActorPool(spec, say, count, IN_FLIGHT, ENGINE_CPUS, self._gpus),
+            SCORE: ActorPool(spec, say, count, 1, OTHER_CPUS),
         }
 
     def perform(self, call: Call) -> ArtifactRef:
-        """Perform a call of one of HANDS on an actor."""
-        return self._crews[call.step.name].perform(call)
+        """Perform a call of one of ACTOR_STEPS on an actor."""
+        return self._pools[call.step.name].perform(call)
 
     def run(self, task: Task[..., Json], call: Call) -> State:
         """Run a step's Prefect task on a worker, and again where that is lost."""
         from prefect_ray.context import remote_options
 
-        gpus = self._train_gpus if call.step.name == "finetune" else 0
-        state: Any = None
-        for _ in range(ATTEMPTS):
+        gpus = self._train_gpus if call.step.name == FINETUNE else 0
+        for attempt in range(1, _ATTEMPTS + 1):
             with remote_options(
                 num_cpus=OTHER_CPUS, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD"
             ):
                 future = self._runner.submit(
-                    task, {"call": call, "runtime": self._sent}, wait_for=None
+                    task, {"call": call, "runtime": self._spec}, wait_for=None
                 )
             future.wait()
-            state = future.state
-            if not state.is_crashed():
-                return state
+            if not future.state.is_crashed() or attempt == _ATTEMPTS:
+                return future.state
             self._say(f"a worker was lost with {call.label}; another one makes it")
-        return state
+        raise AssertionError("unreachable")
 
     def release_engines(self) -> None:
         """End the engines, so that their GPUs are free for the next stage."""
         if self._gpus:
-            self._crews["generate"].close()
+            self._pools[GENERATE].close()
         else:  # nothing is held that others need: the actors keep what they imported
-            self._crews["generate"].release()
+            self._pools[GENERATE].release()
 
     def close(self) -> None:
         """End all actors; what they are busy with fails."""
-        for crew in self._crews.values():
-            crew.close()
+        for pool in self._pools.values():
+            pool.close()
 
 
-class Crew:
+class ActorPool:
     """Actors that do one kind of work, each on a machine of its own as far as there are any."""
 
     def __init__(
-        self, ray: Any, sent: Sent, say: Callable[[str], None], count: int, at_once: int, ask: Json
+        self,
+        spec: WorkerSpec,
+        say: Callable[[str], None],
+        count: int,
+        at_once: int,
+        cpus: float,
+        gpus: int = 0,
     ) -> None:
         """Nothing is started yet.
 
         Args:
-            ray: The module.
-            sent: Surroundings for the actors.
+            spec: Surroundings for the actors.
             say: Told when a worker was lost.
             count: Of actors.
             at_once: Calls that an actor has at once.
-            ask: What an actor asks of Ray.
+            cpus: That an actor asks of Ray.
+            gpus: The same.
         """
-        self._ray, self._sent, self._say = ray, sent, say
-        self._count, self._ask = count, {**ask, "max_concurrency": at_once}
-        self._actors: dict[int, Any] = {}
+        import ray
+
+        self._ray, self._spec, self._say, self._count = ray, spec, say, count
+        self._new_actor = ray.remote(RayWorker).options(
+            num_cpus=cpus,
+            num_gpus=gpus,
+            max_concurrency=at_once,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
+        )
+        self._actors: dict[int, ActorHandle] = {}
         self._closed = set[int]()
         self._lock = threading.Lock()
-        self._seats: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
         for _ in range(at_once):
-            for seat in range(count):
-                self._seats.put(seat)
+            for slot in range(count):
+                self._slots.put(slot)
 
     def perform(self, call: Call) -> ArtifactRef:
         """Perform a call on one of the actors."""
-        for _ in range(ATTEMPTS):
-            seat = self._seats.get()
-            actor = self._actor(seat)
+        for _ in range(_ATTEMPTS):
+            slot = self._slots.get()
+            actor = self._actor(slot)
             try:
-                if not self._placed(actor, seat):
+                if not self._placed(actor, slot):
                     continue
                 ref, said = self._ray.get(actor.perform.remote(call))
                 for text in said:
@@ -200,11 +212,11 @@ class Crew:
                 raise error.cause from None
             except self._ray.exceptions.RayActorError:
                 self._say(f"a worker was lost with {call.label}; another one makes it")
-                self._forget(seat, actor)
+                self._forget(slot, actor)
             finally:
-                if seat not in self._closed:
-                    self._seats.put(seat)
-        raise StepError(f"{call.label}: {ATTEMPTS} workers were lost in turn")
+                if slot not in self._closed:
+                    self._slots.put(slot)
+        raise StepError(f"{call.label}: {_ATTEMPTS} workers were lost in turn")
 
     def release(self) -> None:
         """Let every actor end what holds memory between stages."""
@@ -220,28 +232,26 @@ class Crew:
         for actor in actors:
             self._ray.kill(actor)
 
-    def _placed(self, actor: Any, seat: int) -> bool:
-        """Whether an actor found a machine; a seat for which there is none is closed."""
+    def _placed(self, actor: ActorHandle, slot: int) -> bool:
+        """Whether an actor found a machine; a slot for which there is none is closed."""
         alone = self._count - len(self._closed) == 1  # there is nothing to do but wait
         ready, _ = self._ray.wait([actor.ready.remote()], timeout=None if alone else PLACE_SECONDS)
         if ready:
             return True
         self._say("there is no place for one of the engines; the others go on without it")
-        self._closed.add(seat)
-        self._forget(seat, actor)
+        self._closed.add(slot)
+        self._forget(slot, actor)
         self._ray.kill(actor)
         return False
 
-    def _actor(self, seat: int) -> Any:
+    def _actor(self, slot: int) -> ActorHandle:
         with self._lock:
-            if seat not in self._actors:
-                made = self._ray.remote(**self._ask, max_restarts=0, scheduling_strategy="SPREAD")(
-                    Hand
-                )
-                self._actors[seat] = made.remote(self._sent)
-            return self._actors[seat]
+            if slot not in self._actors:
+                started: Any = self._new_actor.remote(self._spec)
+                self._actors[slot] = started
+            return self._actors[slot]
 
-    def _forget(self, seat: int, actor: Any) -> None:
+    def _forget(self, slot: int, actor: ActorHandle) -> None:
         with self._lock:
-            if self._actors.get(seat) is actor:
-                del self._actors[seat]
+            if self._actors.get(slot) is actor:
+                del self._actors[slot]

@@ -9,68 +9,70 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from flows.machines.local import LocalMachine
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, perform
 from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef
 
-_services: dict[str, Any] = {}
+_machines: dict[str, LocalMachine] = {}
 _said: list[str] = []
 
 
-class Sent:
-    """Stands for the surroundings of a step on its way to a worker, where it becomes them."""
+@dataclass(frozen=True)
+class WorkerSpec:
+    """What a worker builds the surroundings of steps from; unpickled there, it becomes them.
 
-    def __init__(self, spec: Json) -> None:
-        """Remember what to build.
+    Attributes:
+        sandbox: What will be asked of the sandbox, if anything.
+        run: Id of the run.
+        home: RESTEM_HOME, where a worker has none of its own.
+    """
 
-        Args:
-            spec: resources, sandbox, run (its id) and home (used where RESTEM_HOME is not set).
-        """
-        self.spec = spec
+    resources: Resources
+    sandbox: Json | None
+    run: str
+    home: str
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[Json, Json | None, str, str]]:
         """What unpickling calls."""
-        return runtime_here, (self.spec,)
+        return _runtime_here, (self.resources.model_dump(), self.sandbox, self.run, self.home)
 
 
-def runtime_here(spec: Json) -> Runtime:
+def _runtime_here(resources: Json, sandbox: Json | None, run: str, home_there: str) -> Runtime:
     """The surroundings of steps in this process, made once."""
-    from flows.machines.local import Services
-
-    os.environ.setdefault("RESTEM_HOME", spec["home"])
-    if spec["run"] not in _services:
+    os.environ.setdefault("RESTEM_HOME", home_there)
+    if run not in _machines:
         # `engines` counts the actors of the cluster; each of them has one engine and all its GPUs.
-        resources = Resources(**{**spec["resources"], "engines": 1})
-        logs = Path(home() / "runs" / spec["run"] / "logs")
-        made = Services(
-            open_store(resources), logs, resources, lambda *_: None, sandbox=spec["sandbox"]
-        )
-        made.runtime.say = _said.append
-        atexit.register(made.close)
-        _services[spec["run"]] = made
-    return _services[spec["run"]].runtime
+        alone = Resources(**{**resources, "engines": 1})
+        logs = Path(home() / "runs" / run / "logs")
+        machine = LocalMachine(open_store(alone), logs, alone, lambda *_: None, sandbox=sandbox)
+        machine.runtime.say = _said.append
+        atexit.register(machine.close)
+        _machines[run] = machine
+    return _machines[run].runtime
 
 
-class Hand:
+class RayWorker:
     """The body of an actor: samples with one engine, or scores with one pool, until it is ended."""
 
-    def __init__(self, sent: Sent | Runtime) -> None:
+    def __init__(self, runtime: WorkerSpec | Runtime) -> None:
         """Build the surroundings; the engine is started at the first shard."""
-        assert isinstance(sent, Runtime)
-        self._runtime = sent
+        assert isinstance(runtime, Runtime)
+        self._runtime = runtime
 
     def ready(self) -> None:
         """Answered as soon as the actor has a place."""
 
     def release(self) -> None:
         """End the engine, between stages."""
-        for services in _services.values():
-            services.release_engine()
+        for machine in _machines.values():
+            machine.release_engine()
 
     def perform(self, call: Call) -> tuple[ArtifactRef, list[str]]:
         """Do the work of a call, or find it done; and what is to be said of it."""

@@ -7,44 +7,53 @@ every other iteration, and an alarm that rings then is soon switched off.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prefect.events import emit_event
 
-from tasks.rows import Json
+from tasks.evaluate.results import Metrics
+from tasks.facts import Facts
 
 EVENT = "restem.accuracy.fell"
 
 
-def overfitted(before: Json, now: Json) -> Json | None:
-    """The four accuracies if the test's fell and the training's rose, else None.
+@dataclass(frozen=True)
+class AccuracyFall(Facts):
+    """Accuracy in [0, 1] of the policy before and of the one now."""
+
+    test_before: float
+    train_before: float
+    test_now: float
+    train_now: float
+
+    def words(self, number: int) -> str:
+        """The warning about an iteration."""
+        return (
+            f"iteration {number}: test accuracy fell from {self.test_before:.3f} to "
+            f"{self.test_now:.3f} while training accuracy rose from {self.train_before:.3f} "
+            f"to {self.train_now:.3f}"
+        )
+
+
+def overfitted(before: Metrics, now: Metrics) -> AccuracyFall | None:
+    """The fall, if the test accuracy's is one and the training accuracy rose.
 
     Args:
-        before: Metrics by name of the policy before; `train` may be missing.
-        now: Metrics of this one.
+        before: Of the policy before; `train` may be missing.
+        now: Of this one.
     """
-    if not all("train" in each and "greedy" in each for each in (before, now)):
+    if not all({"train", "greedy"} <= each.metrics.keys() for each in (before, now)):
         return None
-    facts = {
-        f"{name}_{when}": metrics[key]["value"]
-        for when, metrics in (("before", before), ("now", now))
-        for name, key in (("test", "greedy"), ("train", "train"))
-    }
-    fell = now["greedy"]["high"] < facts["test_before"]
-    return facts if fell and facts["train_now"] > facts["train_before"] else None
+    values = [each.metrics[key].value for each in (before, now) for key in ("greedy", "train")]
+    fall = AccuracyFall(*values)
+    fell = now.greedy.high < fall.test_before
+    return fall if fell and fall.train_now > fall.train_before else None
 
 
-def words(number: int, facts: Json) -> str:
-    """The warning."""
-    return (
-        f"iteration {number}: test accuracy fell from {facts['test_before']:.3f} to "
-        f"{facts['test_now']:.3f} while training accuracy rose from {facts['train_before']:.3f} "
-        f"to {facts['train_now']:.3f}"
-    )
-
-
-def emit(run_id: str, number: int, facts: Json) -> None:
+def emit(run_id: str, number: int, fall: AccuracyFall) -> None:
     """Send the event."""
     emit_event(
         event=EVENT,
         resource={"prefect.resource.id": f"restem.run.{run_id}", "prefect.resource.name": run_id},
-        payload={"iteration": number, "message": words(number, facts), **facts},
+        payload={"iteration": number, "message": fall.words(number), **fall.to_json()},
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain
+from flows.orchestrator.review import Decision
 from tasks.dag.step import Call
-from tasks.rows import Json
+from tasks.evaluate.results import Metrics
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 
@@ -37,10 +39,10 @@ class Caller(Protocol):
         """Tell the person something that they should know about the run."""
         ...
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json | None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Decision | None:
         """What a person decides after an iteration; None: nobody is asked."""
         ...
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Test accuracy fell while training accuracy rose (flows/orchestrator/alarm.py)."""
         ...

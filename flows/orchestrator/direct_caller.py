@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flows.config.rest_em import RestEmConfig
-from flows.machines.local import Services
-from flows.orchestrator.pipeline import Ask, Chain, in_turn, lanes_of
+from flows.machines.local import LocalMachine
+from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.pipeline import Chain, StepRequest, in_turn, pipeline_of
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find, perform
-from tasks.rows import Json
+from tasks.evaluate.results import Metrics
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
@@ -24,7 +25,7 @@ class DirectCaller:
         self.store = open_store(config.resources)
         self.done: list[tuple[str, ArtifactRef]] = []
         self.warnings: list[str] = []
-        self._services = Services(
+        self._machine = LocalMachine(
             self.store,
             home() / "logs",
             config.resources,
@@ -36,23 +37,23 @@ class DirectCaller:
     @property
     def runtime(self) -> Runtime:
         """The surroundings of the steps; a bench may put an engine of its own there."""
-        return self._services.runtime
+        return self._machine.runtime
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do the work, or find it done."""
         find(call, self.store, self.warn)
-        ref = perform(call, self._services.runtime)
+        ref = perform(call, self._machine.runtime)
         self.done.append((group, ref))
         return ref
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Run them side by side; in turn where the engine is in this process."""
 
-        def perform(ask: Ask) -> ArtifactRef:
-            return self.call(ask.call, ask.iteration, ask.group)
+        def perform(request: StepRequest) -> ArtifactRef:
+            return self.call(request.call, request.iteration, request.group)
 
-        if self._services.isolate:
-            lanes_of(self._services.runtime.resources, perform, self._services.close).run(chains)
+        if self._machine.isolate:
+            pipeline_of(self._machine.runtime.resources, perform, self._machine.close).run(chains)
         else:
             in_turn(chains, perform)
 
@@ -62,12 +63,12 @@ class DirectCaller:
 
     def end_stage(self) -> None:
         """Free the engine's memory."""
-        self._services.release_engine()
+        self._machine.release_engine()
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:
@@ -78,4 +79,4 @@ class DirectCaller:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._services.close()
+        self._machine.close()

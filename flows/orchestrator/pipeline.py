@@ -1,9 +1,9 @@
-"""Shards on their way: one lane samples while another scores, with no barrier between shards.
+"""Shards on their way: one stage samples while another scores, with no barrier between shards.
 
 A chain is a generator. It yields what it asks for next, is sent the artifact that came of it, and
-so says in plain order what depends on what: sample a shard, then score it. `Lanes` runs many chains
-side by side, each lane as wide as its part of the machine, and holds sampling back when scoring
-does not keep up.
+so says in plain order what depends on what: sample a shard, then score it. `Pipeline` runs many
+chains side by side, each stage as wide as its part of the machine, and holds sampling back when
+scoring does not keep up.
 
 What is made does not depend on the order, for every sample has its own seed and every artifact its
 own key.
@@ -18,85 +18,84 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from flows.machines.local import IN_FLIGHT
 from tasks.dag.step import Call
+from tasks.dag.step_names import GENERATE, SCORE
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef
 
-SAMPLE, SCORE = "sample", "score"
 # Shards that are sampled and not yet scored, beyond which no further one is begun. They lie in the
 # store, so this bounds what a kill leaves unscored rather than memory.
-AHEAD = 8
-# Shards that an engine has at once.
-IN_FLIGHT = 2
+MOST_UNSCORED = 8
 # After a failure, what still runs is ended; whoever does not end by then is left behind (a thread
 # that waits for another run's lock).
 END_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a chain asks for: a call, in a lane, for a line of the tables."""
+class StepRequest:
+    """What a chain asks for: a call, in a stage, for a line of the tables."""
 
-    lane: str
+    stage: str
     call: Call
     iteration: int
     group: str
 
 
-Chain = Generator[Ask, ArtifactRef, None]
-Perform = Callable[[Ask], ArtifactRef]
+Chain = Generator[StepRequest, ArtifactRef, None]
+Perform = Callable[[StepRequest], ArtifactRef]
 
 
-def lanes_of(resources: Resources, perform: Perform, stop: Callable[[], None]) -> Lanes:
-    """The lanes of one machine, or of a cluster.
+def pipeline_of(resources: Resources, perform: Perform, stop: Callable[[], None]) -> Pipeline:
+    """The pipeline of one machine, or of a cluster.
 
     A sampling engine gets the next shard while the last long samples of one are finished, so that
     it never runs half empty. Scoring spreads over the cores of a machine by itself.
 
     Args:
         resources: How many engines there are.
-        perform: See `Lanes`.
-        stop: See `Lanes`.
+        perform: See `Pipeline`.
+        stop: See `Pipeline`.
     """
     engines = resources.engines if resources.ray_address else 1
-    widths = {SAMPLE: IN_FLIGHT * engines, SCORE: engines}
-    return Lanes(perform, widths, stop, AHEAD * engines)
+    widths = {GENERATE: IN_FLIGHT * engines, SCORE: engines}
+    return Pipeline(perform, widths, stop, MOST_UNSCORED * engines)
 
 
 def in_turn(chains: Iterable[Chain], perform: Perform) -> None:
     """Run chains one after the other in this thread: for plans and baselines."""
     for chain in chains:
-        lane = _Moving(chain)
-        while (ask := lane.next()) is not None:
-            lane.given = perform(ask)
+        running = _Running(chain)
+        while (request := running.next()) is not None:
+            running.given = perform(request)
 
 
-def found_first(chain: Chain, there: Callable[[Ask], ArtifactRef | None]) -> Chain:
+def found_first(chain: Chain, there: Callable[[StepRequest], ArtifactRef | None]) -> Chain:
     """The chain without what is there already, which is taken while the chain moves on.
 
     Args:
         chain: Any.
-        there: Gives the artifact of an ask that needs no work, or None.
+        there: Gives the artifact of a request that needs no work, or None.
     """
-    ask = next(chain, None)
-    while ask is not None:
-        given = there(ask)
+    request = next(chain, None)
+    while request is not None:
+        given = there(request)
         if given is None:
-            given = yield ask
+            given = yield request
         try:
-            ask = chain.send(given)
+            request = chain.send(given)
         except StopIteration:
             return
 
 
 @dataclass
-class _Moving:
+class _Running:
     """A chain and what it was given last."""
 
     chain: Chain
     given: ArtifactRef | None = None
 
-    def next(self) -> Ask | None:
+    def next(self) -> StepRequest | None:
         """What it asks for now; None at its end."""
         try:
             return next(self.chain) if self.given is None else self.chain.send(self.given)
@@ -105,13 +104,13 @@ class _Moving:
 
 
 @dataclass
-class _Lane:
+class _Stage:
     width: int
-    waiting: deque[tuple[_Moving, Ask]] = field(default_factory=deque)
+    waiting: deque[tuple[_Running, StepRequest]] = field(default_factory=deque)
     running: int = 0
 
 
-class Lanes:
+class Pipeline:
     """Runs chains side by side."""
 
     def __init__(
@@ -121,14 +120,14 @@ class Lanes:
 
         Args:
             perform: Does what is asked for; called in threads of its own.
-            widths: How many asks a lane does at once. Chains begin in the first lane.
+            widths: How many requests a stage does at once. Chains begin in the first stage.
             stop: Ends what `perform` is busy with, after a failure or an interrupt.
-            ahead: Most chains beyond the first lane and not at their end.
+            ahead: Most chains beyond the first stage and not at their end.
         """
         self._perform, self._stop, self._ahead = perform, stop, ahead
-        self._lanes = {name: _Lane(width) for name, width in widths.items()}
+        self._stages = {name: _Stage(width) for name, width in widths.items()}
         self._first = next(iter(widths))
-        self._done: queue.SimpleQueue[tuple[_Moving, Ask, ArtifactRef | BaseException]]
+        self._done: queue.SimpleQueue[tuple[_Running, StepRequest, ArtifactRef | BaseException]]
         self._done = queue.SimpleQueue()
 
     def run(self, chains: Iterable[Chain]) -> None:
@@ -137,61 +136,61 @@ class Lanes:
         Raises:
             BaseException: the first that `perform` raised, after what else ran was ended.
         """
-        fresh = (_Moving(chain) for chain in chains)
+        fresh = (_Running(chain) for chain in chains)
         try:
             while self._fill(fresh):
-                moving, ask, result = self._done.get()
-                self._lanes[ask.lane].running -= 1
+                running, request, result = self._done.get()
+                self._stages[request.stage].running -= 1
                 if isinstance(result, BaseException):
                     raise result
-                moving.given = result
-                self._queue(moving)
+                running.given = result
+                self._queue(running)
         except BaseException:
             self._stop()
             self._wait()
             raise
 
-    def _fill(self, fresh: Iterable[_Moving]) -> bool:
+    def _fill(self, fresh: Iterable[_Running]) -> bool:
         """Start what there is room for; whether anything runs."""
-        first = self._lanes[self._first]
+        first = self._stages[self._first]
         while (
             first.running + len(first.waiting) < first.width
             and self._beyond() < self._ahead
             and (chain := next(iter(fresh), None)) is not None
         ):
             self._queue(chain)
-        for lane in self._lanes.values():
-            while lane.waiting and lane.running < lane.width:
-                self._start(lane, *lane.waiting.popleft())
-        return any(lane.running for lane in self._lanes.values())
+        for stage in self._stages.values():
+            while stage.waiting and stage.running < stage.width:
+                self._start(stage, *stage.waiting.popleft())
+        return any(stage.running for stage in self._stages.values())
 
     def _beyond(self) -> int:
-        """Chains that have left the first lane."""
-        lanes = [lane for name, lane in self._lanes.items() if name != self._first]
-        return sum(lane.running + len(lane.waiting) for lane in lanes)
+        """Chains that have left the first stage."""
+        stages = [stage for name, stage in self._stages.items() if name != self._first]
+        return sum(stage.running + len(stage.waiting) for stage in stages)
 
-    def _queue(self, moving: _Moving) -> None:
-        ask = moving.next()
-        if ask is not None:
-            self._lanes[ask.lane].waiting.append((moving, ask))
+    def _queue(self, running: _Running) -> None:
+        request = running.next()
+        if request is not None:
+            self._stages[request.stage].waiting.append((running, request))
 
-    def _start(self, lane: _Lane, moving: _Moving, ask: Ask) -> None:
-        lane.running += 1
+    def _start(self, stage: _Stage, running: _Running, request: StepRequest) -> None:
+        stage.running += 1
         # In a copy of this context, so that Prefect knows the flow that a task belongs to.
         context = contextvars.copy_context()
 
         def work() -> None:
             try:
-                result: ArtifactRef | BaseException = context.run(self._perform, ask)
+                result: ArtifactRef | BaseException = context.run(self._perform, request)
             except BaseException as error:
                 result = error
-            self._done.put((moving, ask, result))
+            self._done.put((running, request, result))
 
-        threading.Thread(target=work, name=ask.call.label, daemon=True).start()
+        threading.Thread(target=work, name=request.call.label, daemon=True).start()
 
     def _wait(self) -> None:
         """Wait for the threads that still run, for a while."""
-        for _ in range(sum(lane.running for lane in self._lanes.values())):
+        for _ in range(sum(stage.running for stage in self._stages.values())):
             try:
                 self._done.get(timeout=END_SECONDS)
             except queue.Empty:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from prefect import State, Task, get_run_logger
 from prefect.utilities.annotations import quote
 
-from flows.machines.local import Services
-from flows.machines.ray_cluster import HANDS, TASKS, Cluster
-from flows.orchestrator import alarm
-from flows.orchestrator.pipeline import Ask, Chain, found_first, lanes_of
-from flows.orchestrator.review import Reviews
+from flows.machines.local import LocalMachine
+from flows.machines.ray_cluster import ACTOR_STEPS, TASK_STEPS, RayCluster
+from flows.orchestrator.alarm import AccuracyFall, emit
+from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
+from flows.orchestrator.review import Decision, Reviews
 from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
-from flows.runs.journal import Journal
+from flows.runs.journal import Journal, StepLine
 from flows.runs.prefect_page import RunPage
-from tasks import metering as costs
 from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
-from tasks.dag.runtime import Runtime, home
-from tasks.dag.step import Call, Elsewhere, find
+from tasks.dag.runtime import Runtime
+from tasks.dag.step import Call, RemoteRuntime, find
+from tasks.dag.step_names import MEASURE
+from tasks.evaluate.results import Metrics
+from tasks.metering import NAMES
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -36,20 +37,20 @@ class PrefectCaller:
 
     def __init__(
         self,
-        services: Services,
+        machine: LocalMachine,
         journal: Journal,
         console: Console,
-        cluster: Cluster | None = None,
+        cluster: RayCluster | None = None,
     ) -> None:
-        self.store = services.runtime.store
-        self.journal, self.console, self._services = journal, console, services
+        self.store = machine.runtime.store
+        self.journal, self.console, self._machine = journal, console, machine
         self._cluster = cluster
         self._made: dict[str, Made] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
         # Told of every call that is done: the call, its artifact, whether it was there before.
         self.told: Callable[[Call, ArtifactRef, bool], None] = lambda *_: None
-        services.runtime.say = self.say
+        machine.runtime.say = self.say
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Run the step's task, or find it cached; see tasks/dag/step.py for the order of trust."""
@@ -82,10 +83,10 @@ class PrefectCaller:
 
     def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
         """Run a step's task here or on the cluster; an actor there works for a task here."""
-        runtime: Any = self._services.runtime
-        if self._cluster is not None and call.step.name in HANDS:
-            runtime = Elsewhere(self._cluster.perform)
-        elif self._cluster is not None and call.step.name in TASKS:
+        runtime: Any = self._machine.runtime
+        if self._cluster is not None and call.step.name in ACTOR_STEPS:
+            runtime = RemoteRuntime(self._cluster.perform)
+        elif self._cluster is not None and call.step.name in TASK_STEPS:
             return self._cluster.run(task, call)
         # Quoted: Prefect would walk through all settings and inputs, looking for states.
         asked: Any = quote(call)
@@ -96,30 +97,30 @@ class PrefectCaller:
     @property
     def runtime(self) -> Runtime:
         """The surroundings of the steps."""
-        return self._services.runtime
+        return self._machine.runtime
 
     def drive(self, chains: Iterable[Chain]) -> None:
         """Run them side by side; their lines are printed when all are through."""
 
-        def perform(ask: Ask) -> ArtifactRef:
-            return self.call(ask.call, ask.iteration, ask.group)
+        def perform(request: StepRequest) -> ArtifactRef:
+            return self.call(request.call, request.iteration, request.group)
 
-        def there(ask: Ask) -> ArtifactRef | None:
+        def there(request: StepRequest) -> ArtifactRef | None:
             """What is in the store already is taken here, without a thread for each."""
-            found = find(ask.call, self.store, self.warn)
+            found = find(request.call, self.store, self.warn)
             if found is None:
                 return None
-            return self._call(ask.call, ask.iteration, ask.group, found)
+            return self._call(request.call, request.iteration, request.group, found)
 
         with self.console.together():
-            lanes = lanes_of(self._services.runtime.resources, perform, self._stop)
-            lanes.run(found_first(chain, there) for chain in chains)
+            pipeline = pipeline_of(self._machine.runtime.resources, perform, self._stop)
+            pipeline.run(found_first(chain, there) for chain in chains)
 
     def _stop(self) -> None:
         """End what steps are busy with."""
         if self._cluster is not None:
             self._cluster.close()
-        self._services.close()
+        self._machine.close()
 
     def pending(self, ref: ArtifactRef) -> bool:
         """Nothing is only planned here."""
@@ -127,7 +128,7 @@ class PrefectCaller:
 
     def end_stage(self) -> None:
         """Free the engine's memory."""
-        self._services.release_engine()
+        self._machine.release_engine()
         if self._cluster is not None:
             self._cluster.release_engines()
 
@@ -142,16 +143,17 @@ class PrefectCaller:
         get_run_logger().warning(text)
         self.journal.warn(text)
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> Json:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Decision:
         """Ask the person; the run ends here until they answer."""
         facts = "\n".join(
-            f"- {name}: {metric_cell(metrics[name])}" for name in metric_order(set(metrics))
+            f"- {name}: {metric_cell(metrics.metrics[name])}"
+            for name in metric_order(set(metrics.metrics))
         )
         return Reviews(self.journal.folder).ask(number, sampling, facts)
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Tell whoever listens on the server."""
-        alarm.emit(self.journal.folder.name, number, facts)
+        emit(self.journal.folder.name, number, fall)
 
     def publish(self, report: ArtifactRef) -> Path:
         """Put a report where people look and into Prefect's UI; where it is."""
@@ -165,9 +167,9 @@ class PrefectCaller:
         """Show a report on the run's page in Prefect's UI."""
         self._page.report(markdown)
 
-    def end(self, page: Path, title: str, table: str, **facts: Any) -> None:
+    def end(self, page: Path, title: str, table: str, policies: Sequence[str] = ()) -> None:
         """Close the journal of a run that came to its end, and print its results."""
-        self.journal.end("completed", report=str(page), home=str(home()), **facts)
+        self.journal.end("completed", report=str(page), policies=policies)
         self.console.finish(title, table, page)
 
     def _log(
@@ -180,28 +182,26 @@ class PrefectCaller:
         started: float,
     ) -> None:
         stats = self.store.manifest(ref)["stats"]
-        entry: Json = {
-            "iteration": iteration,
-            "step": group,
-            "label": call.label,
-            "state": "Cached" if cached else "Completed",
-            "took": round(time.perf_counter() - started, 3),
-            "ended": round(time.time(), 3),
-            "seconds": stats.get("seconds", 0.0),
-            "tokens": stats.get("tokens", 0),
-            **{name: stats[name] for name in costs.NAMES if name in stats},
-            "rows": ref.rows,
-            "artifact": ref.location,
-            "digest": ref.digest,
-            "record": record_key(call),
-        }
-        self.journal.step(entry)
-        self.console.end(entry, stats)
+        line = StepLine(
+            iteration=iteration,
+            step=group,
+            label=call.label,
+            state="Cached" if cached else "Completed",
+            took=round(time.perf_counter() - started, 3),
+            ended=round(time.time(), 3),
+            **{"seconds": 0.0, "tokens": 0}
+            | {name: stats[name] for name in NAMES if name in stats},
+            rows=ref.rows,
+            artifact=ref.location,
+            digest=ref.digest,
+            record=record_key(call),
+        )
+        self.journal.step(line)
+        self.console.end(line, stats.get("note", ""))
         self.told(call, ref, cached)
-        if group.startswith("measure") and not self.console.brief:
-            metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]
-            name = call.label.removeprefix("measure ")
-            self._page.measured(name, metrics)
+        if call.step.name == MEASURE and not self.console.brief:
+            metrics = Metrics.read(self.store.path(ref))
+            self._page.measured(call.label.removeprefix(f"{MEASURE} "), metrics)
 
 
 class OneLine(logging.Filter):

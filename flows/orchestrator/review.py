@@ -9,6 +9,7 @@ resumes the run finds it and does not ask again.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +18,10 @@ from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from pydantic import Field
 
-from tasks.rows import Json
+from tasks.facts import Facts, of_json
 from tasks.settings import SamplingSettings
 
-FILE = "reviews.json"
+REVIEWS_FILE = "reviews.json"
 # A person may be away for a weekend and a week; then Prefect ends the run, and Retry asks again.
 WAIT_SECONDS = 14 * 24 * 3600
 CHANGEABLE = ("samples", "temperature", "top_k", "top_p")
@@ -54,23 +55,49 @@ class Review(RunInput):
     )
 
 
+@dataclass(frozen=True)
+class Decision(Facts):
+    """What a person decided after an iteration."""
+
+    decision: Literal["continue", "stop"]
+    samples: int
+    temperature: float
+    top_k: int
+    top_p: float
+    note: str = ""
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """Fields of the sampling settings from here on."""
+        return {name: getattr(self, name) for name in CHANGEABLE}
+
+    def words(self, number: int, before: SamplingSettings) -> str:
+        """What it changes, for the report; nothing if it only lets the run go on."""
+        changed = [
+            f"{name} {getattr(before, name)} -> {value}"
+            for name, value in self.changes.items()
+            if value != getattr(before, name)
+        ]
+        if self.decision == "stop":
+            changed = ["the loop ends here"]
+        if not changed and not self.note:
+            return ""
+        why = f" ({self.note})" if self.note else ""
+        return f"review after iteration {number}: {', '.join(changed) or 'continue'}{why}"
+
+
 class Reviews:
     """The reviews of one run."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what was decided before.
-
-        Args:
-            folder: The run's own.
-        """
-        self._path = folder / FILE
+        self._path = folder / REVIEWS_FILE
         self._run_id = folder.name
 
-    def decided(self, number: int) -> Json | None:
+    def decided(self, number: int) -> Decision | None:
         """The decision after an iteration, if there is one."""
-        return _read(self._path).get(str(number))
+        return self._read().get(str(number))
 
-    def ask(self, number: int, sampling: SamplingSettings, facts: str) -> Json:
+    def ask(self, number: int, sampling: SamplingSettings, facts: str) -> Decision:
         """The decision after an iteration; without one the run ends here until there is.
 
         Args:
@@ -96,33 +123,18 @@ class Reviews:
         )
         return self.decide(number, Review.model_validate(given.model_dump()))
 
-    def decide(self, number: int, review: Review) -> Json:
+    def decide(self, number: int, review: Review) -> Decision:
         """Keep a decision."""
-        known = _read(self._path)
-        known[str(number)] = review.model_dump(include={"decision", "note", *CHANGEABLE})
+        names = [one.name for one in fields(Decision)]
+        made = Decision(**review.model_dump(include=set(names)))
+        known = {**self._read(), str(number): made}
         draft = self._path.with_suffix(".draft")
-        draft.write_text(json.dumps(known, indent=1))
+        draft.write_text(json.dumps({at: one.to_json() for at, one in known.items()}, indent=1))
         draft.replace(self._path)
-        return known[str(number)]
+        return made
 
-
-def words(number: int, review: Json, before: SamplingSettings) -> str:
-    """What a review changed, for the report; nothing if it only let the run go on."""
-    changed = [
-        f"{name} {getattr(before, name)} -> {review[name]}"
-        for name in CHANGEABLE
-        if review[name] != getattr(before, name)
-    ]
-    if review["decision"] == "stop":
-        changed = ["the loop ends here"]
-    if not changed and not review["note"]:
-        return ""
-    why = f" ({review['note']})" if review["note"] else ""
-    return f"review after iteration {number}: {', '.join(changed) or 'continue'}{why}"
-
-
-def _read(path: Path) -> dict[str, Json]:
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
+    def _read(self) -> dict[str, Decision]:
+        try:
+            return of_json(dict[str, Decision], json.loads(self._path.read_text()), str(self._path))
+        except FileNotFoundError:
+            return {}

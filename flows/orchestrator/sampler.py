@@ -16,13 +16,14 @@ from collections import Counter
 from itertools import pairwise
 
 from flows.orchestrator.caller import Caller
-from flows.orchestrator.pipeline import SAMPLE, SCORE, Ask, Chain
+from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
+from tasks.dag.step_names import GENERATE, SCORE, line_name
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, blocks
 from tasks.prompts import PromptTemplate, load_template
-from tasks.rows import VERDICTS, Json, Row, read_rows
+from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
 from tasks.score.step import CHECKERS, sandbox_settings, score_call
 from tasks.settings import ExecutionSettings, Resources
 from tasks.store.store import ArtifactRef
@@ -132,11 +133,11 @@ class Sampler:
             place = f"[{block.start}:{block.stop}]x[{first}:{last}]"
             only = going if first and len(going) < len(ids) else None
             call = self._generate(
-                f"generate {purpose} p{number} {place}", policy, block, draw, (first, last), only
+                f"{GENERATE} {purpose} p{number} {place}", policy, block, draw, (first, last), only
             )
-            sample = yield Ask(SAMPLE, call, number, f"generate {purpose}")
+            sample = yield StepRequest(GENERATE, call, number, line_name(GENERATE, purpose))
             call = score_call(
-                f"score {purpose} p{number} {place}",
+                f"{SCORE} {purpose} p{number} {place}",
                 sample,
                 block.digest,
                 self._problems,
@@ -145,10 +146,10 @@ class Sampler:
                 CHECKERS.get(self.domain(block.split), ""),
                 draw.score,
             )
-            verdict = yield Ask(SCORE, call, number, f"score {purpose}")
+            verdict = yield StepRequest(SCORE, call, number, line_name(SCORE, purpose))
             part.append((sample, verdict))
             if draw.adaptive and not self._caller.pending(verdict):
-                rows = read_rows(self._caller.store.path(verdict) / VERDICTS)
+                rows = read_rows(self._caller.store.path(verdict) / VERDICTS_FILE)
                 known.update(row["problem_id"] for row in rows if row["status"] == "correct")
 
     def blocks(self, split: str, limit: int = 0) -> list[Block]:

@@ -10,12 +10,13 @@ from prefect import get_run_logger
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
-from flows.machines.local import Services
+from flows.machines.local import LocalMachine
+from flows.machines.ray_worker import WorkerSpec
 from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
 from flows.orchestrator.review import AwaitsReview
 from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
-from flows.runs.journal import Journal, sole
+from flows.runs.journal import Journal, State, sole
 from flows.server.cancel import watch
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
@@ -65,29 +66,24 @@ def session(
                 with (
                     watch(flow_run.id),
                     ChildLogs(journal.logs, logger),
-                    Services(
+                    LocalMachine(
                         store, journal.logs, resources, console.progress, sandbox=sandbox
-                    ) as services,
+                    ) as machine,
                 ):
                     if not resources.ray_address:
-                        yield PrefectCaller(services, journal, console)
+                        yield PrefectCaller(machine, journal, console)
                         return
-                    from flows.machines.ray_cluster import cluster
+                    from flows.machines.ray_cluster import open_cluster
 
-                    spec: Json = {
-                        "resources": resources.model_dump(),
-                        "sandbox": sandbox,
-                        "run": run_id,
-                        "home": str(home()),
-                    }
-                    with cluster(resources, spec, console.say) as ray:
-                        yield PrefectCaller(services, journal, console, ray)
+                    spec = WorkerSpec(resources, sandbox, run_id, str(home()))
+                    with open_cluster(spec, console.say) as ray:
+                        yield PrefectCaller(machine, journal, console, ray)
             except BaseException as error:
                 journal.end(_how_it_ended(error), error=_said(error))
                 raise
 
 
-def _how_it_ended(error: BaseException) -> str:
+def _how_it_ended(error: BaseException) -> State:
     if isinstance(error, Pause | AwaitsReview):
         return "awaits review"
     return "failed" if isinstance(error, Exception) else "interrupted"

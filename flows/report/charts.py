@@ -53,7 +53,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Labels:
+class Axes:
     """The words of a chart.
 
     Attributes:
@@ -79,7 +79,7 @@ class Labels:
 class _Canvas:
     """Maps data to pixels and collects the pieces."""
 
-    labels: Labels
+    axes: Axes
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     top: float
@@ -94,37 +94,37 @@ class _Canvas:
         return self.top + (high - value) / (high - low) * (HEIGHT - BOTTOM - self.top)
 
 
-def line_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = False) -> str:
+def line_chart(series: Sequence[Series], axes: Axes, *, standalone: bool = False) -> str:
     """Lines over x with bands and whiskers for intervals; an empty text without any point."""
     series = [s for s in series if s.points]
     if not series:
         return ""
     points = [p for s in series for p in s.points]
     ys = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
-    xs = [p.x for p in points] + [x for x, _ in labels.ticks]
+    xs = [p.x for p in points] + [x for x, _ in axes.ticks]
     pad = 0.06 * (max(xs) - min(xs)) or 0.5
     legend, top = _legend(series)
-    canvas = _Canvas(labels, (min(xs) - pad, max(xs) + pad), (min(ys), max(ys)), top)
+    canvas = _Canvas(axes, (min(xs) - pad, max(xs) + pad), (min(ys), max(ys)), top)
     _frame(canvas, ys)
     for s in series:
         canvas.parts.append(_band(canvas, s))
     for s in series:
         canvas.parts.append(_line(canvas, s))
-    return _svg(labels, [*canvas.parts, legend], standalone)
+    return _svg(axes, [*canvas.parts, legend], standalone)
 
 
-def bar_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = False) -> str:
+def bar_chart(series: Sequence[Series], axes: Axes, *, standalone: bool = False) -> str:
     """Bars from zero, grouped by x (whole numbers); an empty text without any point."""
     series = [s for s in series if s.points]
     if not series:
         return ""
     points = [p for s in series for p in s.points]
-    xs = [x for x, _ in labels.ticks]
+    xs = [x for x, _ in axes.ticks]
     legend, top = _legend(series, squares=True)
     ys = [0.0, *(p.y if p.high is None else p.high for p in points)]
     # Shares have no less than nothing; differences may be negative.
-    ys += [p.y if p.low is None else p.low for p in points if p.y < 0 or labels.signed]
-    canvas = _Canvas(labels, (min(xs) - 0.5, max(xs) + 0.5), (min(ys), max(ys)), top)
+    ys += [p.y if p.low is None else p.low for p in points if p.y < 0 or axes.signed]
+    canvas = _Canvas(axes, (min(xs) - 0.5, max(xs) + 0.5), (min(ys), max(ys)), top)
     _frame(canvas, ys)
     slot = (canvas.x(1) - canvas.x(0)) * 0.8
     width = min(slot / len(series), 36.0)
@@ -145,12 +145,12 @@ def bar_chart(series: Sequence[Series], labels: Labels, *, standalone: bool = Fa
                     f'<line class="whisker s{s.colour} over" x1="{middle:.1f}" x2="{middle:.1f}" '
                     f'y1="{canvas.y(p.low):.1f}" y2="{canvas.y(p.high):.1f}"/>'
                 )
-    return _svg(labels, [*canvas.parts, legend], standalone)
+    return _svg(axes, [*canvas.parts, legend], standalone)
 
 
 def stacked_bars(
     rows: Sequence[tuple[str, Sequence[tuple[int, float, str]]]],
-    labels: Labels,
+    axes: Axes,
     names: Sequence[tuple[int, str]],
 ) -> str:
     """Horizontal bars of stacked parts: rows of (label, [(series, amount, tip), ...])."""
@@ -182,9 +182,9 @@ def stacked_bars(
             x += amount * scale
     middle = (left + WIDTH - RIGHT) / 2
     out.append(
-        f'<text x="{middle}" y="{height - 8}" text-anchor="middle">{_text(labels.x)}</text>{legend}'
+        f'<text x="{middle}" y="{height - 8}" text-anchor="middle">{_text(axes.x)}</text>{legend}'
     )
-    return _svg(labels, out, False, height)
+    return _svg(axes, out, False, height)
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -198,20 +198,20 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def _frame(canvas: _Canvas, ys: Sequence[float]) -> None:
-    """Axes, grid and axis labels; sets the y range to round numbers."""
-    labels = canvas.labels
+    """Axes, grid and their labels; sets the y range to round numbers."""
+    axes = canvas.axes
     ticks = nice_ticks(min(ys), max(ys))
     canvas.y_range = (ticks[0], ticks[-1])
     for tick in ticks:
         y = canvas.y(tick)
-        text = f"{100 * tick:.4g}%" if labels.percent else f"{tick:g}"
+        text = f"{100 * tick:.4g}%" if axes.percent else f"{tick:g}"
         kind = "axis" if tick == 0 else "grid"
         canvas.parts.append(
             f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
         )
-    room = (WIDTH - LEFT - RIGHT) / max(len(labels.ticks), 1)
-    for place, text in labels.ticks:
+    room = (WIDTH - LEFT - RIGHT) / max(len(axes.ticks), 1)
+    for place, text in axes.ticks:
         for number, line in enumerate(_lines(text, room)):
             canvas.parts.append(
                 f'<text x="{canvas.x(place):.1f}" y="{HEIGHT - BOTTOM + 17 + 13 * number}" '
@@ -219,9 +219,9 @@ def _frame(canvas: _Canvas, ys: Sequence[float]) -> None:
             )
     middle, side = (LEFT + WIDTH - RIGHT) / 2, (canvas.top + HEIGHT - BOTTOM) / 2
     canvas.parts.append(
-        f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{_text(labels.x)}</text>'
+        f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{_text(axes.x)}</text>'
         f'<text transform="translate(13 {side:.0f}) rotate(-90)" text-anchor="middle">'
-        f"{_text(labels.y)}</text>"
+        f"{_text(axes.y)}</text>"
     )
 
 
@@ -306,13 +306,13 @@ def _key(series: Series, x: float, y: float, square: bool) -> str:
     return f'<line class="line{dashed}" x1="{x:.1f}" x2="{x + 16:.1f}" y1="{y}" y2="{y}"/>{mark}'
 
 
-def _svg(labels: Labels, parts: Sequence[str], standalone: bool, height: float = HEIGHT) -> str:
+def _svg(axes: Axes, parts: Sequence[str], standalone: bool, height: float = HEIGHT) -> str:
     head = f'class="chart" viewBox="0 0 {WIDTH} {height:g}" role="img"'
     paper = ""
     if standalone:
         head += f' xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}"'
         paper = f'<style>{STYLE}</style><rect width="100%" height="100%" rx="8" fill="#fff"/>'
-    name = escape(f"{labels.title}. {labels.description}", quote=True)
+    name = escape(f"{axes.title}. {axes.description}", quote=True)
     return f'<svg {head} aria-label="{name}">{paper}{"".join(parts)}</svg>'
 
 

@@ -8,14 +8,18 @@ is in neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from flows.report.section import Table
+from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
+from tasks.facts import Facts
 from tasks.metering import NAMES
 from tasks.rows import Json
+from tasks.select.results import SelectionCounts
 
 # What makes training rows of a policy: the E-step.
-E_STEP = ("generate draw", "score draw", "select")
+E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
 _TITLES = {
     "seconds": "s",
     "cpu_seconds": "CPU s",
@@ -23,123 +27,171 @@ _TITLES = {
     "sandbox_seconds": "sandbox s",
     "tokens": "tokens",
 }
+# An amount of each of NAMES.
+Amounts = dict[str, float]
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """What one artifact cost; names that are missing in `made` cost nothing."""
+
+    iteration: int
+    step: str
+    cached: bool
+    made: Mapping[str, float]
+
+
+@dataclass
+class MadeAndSpent(Facts):
+    """What artifacts cost when they were made, and what this attempt at the run spent."""
+
+    made: Amounts
+    spent: Amounts
+
+
+@dataclass
+class StepCost(Facts):
+    """One step of an iteration: so many task runs, of which so many were cached."""
+
+    iteration: int
+    step: str
+    tasks: int
+    cached: int
+    made: Amounts
+    spent: Amounts
+
+
+@dataclass(frozen=True)
+class AcceptedCost(Facts):
+    """An iteration's accepted samples, and what its E-step cost in all and for each of them."""
+
+    iteration: int
+    kept: int
+    correct: int
+    cost: Amounts
+    per_kept: Amounts | None
+    per_correct: Amounts | None
+
+
+@dataclass(frozen=True)
+class PointCost(Facts):
+    """Points of test accuracy gained over the base, and what the whole run cost for each."""
+
+    gained: float
+    per_point: Amounts | None
+
+
+@dataclass(frozen=True)
+class Cost(Facts):
+    """The cost of a run; `points` is None where only the base was evaluated."""
+
+    steps: list[StepCost]
+    total: MadeAndSpent
+    accepted: list[AcceptedCost]
+    points: PointCost | None
 
 
 def costs(
-    lines: Iterable[Json], counts: dict[int, Json] | None = None, greedy: list[float] | None = None
-) -> Json:
+    lines: Iterable[CostLine],
+    counts: Mapping[int, SelectionCounts] | None = None,
+    greedy: Sequence[float] = (),
+) -> Cost:
     """The cost of a run.
 
     Args:
-        lines: Lines of its journal: iteration, step, state (`Cached` or not) and NAMES.
-        counts: counts.json of the selection of each iteration (samples, correct, kept).
+        lines: One for each artifact.
+        counts: Counts of the selection of each iteration.
         greedy: Test accuracy in [0, 1] of the base and each policy after it.
-
-    Returns:
-        `steps` (iteration, step, tasks, cached, made, spent), `total` (made, spent), `accepted`
-        (an iteration's kept and correct samples, and what its E-step cost for each) and `points`
-        (points of test accuracy gained from the base to the last policy, and what the whole run,
-        its measuring included, cost for each; none where nothing was gained).
     """
-    table: dict[tuple[int, str], Json] = {}
-    total = {"made": _nothing(), "spent": _nothing()}
+    table: dict[tuple[int, str], StepCost] = {}
+    total = MadeAndSpent(_nothing(), _nothing())
     for line in lines:
-        key = (line["iteration"], line["step"])
         row = table.setdefault(
-            key,
-            {"iteration": key[0], "step": key[1], "tasks": 0, "cached": 0}
-            | {"made": _nothing(), "spent": _nothing()},
+            (line.iteration, line.step),
+            StepCost(line.iteration, line.step, 0, 0, _nothing(), _nothing()),
         )
-        cached = line["state"] == "Cached"
-        row["tasks"] += 1
-        row["cached"] += cached
-        for kind in ("made",) if cached else ("made", "spent"):
-            _add(row[kind], line)
-            _add(total[kind], line)
-    rows = [table[key] for key in sorted(table, key=lambda key: key[0])]
-    return {
-        "steps": rows,
-        "total": total,
-        "accepted": [
-            _accepted(rows, number, one) for number, one in sorted((counts or {}).items())
-        ],
-        "points": _points(total["made"], greedy or []),
-    }
+        row.tasks += 1
+        row.cached += line.cached
+        for into in (row, total):
+            _add(into.made, line.made)
+            if not line.cached:
+                _add(into.spent, line.made)
+    rows = sorted(table.values(), key=lambda row: row.iteration)
+    accepted = [_accepted(rows, number, one) for number, one in sorted((counts or {}).items())]
+    return Cost(rows, total, accepted, _points(total.made, greedy))
 
 
-def _accepted(rows: list[Json], number: int, counts: Json) -> Json:
+def made_line(iteration: int, step: str, stats: Json) -> CostLine:
+    """The cost of an artifact by the stats of its manifest."""
+    return CostLine(iteration, step, False, {n: stats[n] for n in NAMES if n in stats})
+
+
+def _accepted(rows: list[StepCost], number: int, counts: SelectionCounts) -> AcceptedCost:
     """What an accepted sample cost: the draw stands under the policy that drew, number - 1."""
     cost = _nothing()
     for row in rows:
-        drawn = row["iteration"] == number - (row["step"] != "select")
-        if row["step"] in E_STEP and drawn:
-            _add(cost, row["made"])
-    found = {"iteration": number, "kept": counts["kept"], "correct": counts["correct"]}
-    return found | {
-        "cost": cost,
-        "per_kept": _each(cost, counts["kept"]),
-        "per_correct": _each(cost, counts["correct"]),
-    }
+        if row.step in E_STEP and row.iteration == number - (row.step != SELECT):
+            _add(cost, row.made)
+    kept, correct = counts.kept, counts.correct
+    return AcceptedCost(number, kept, correct, cost, _each(cost, kept), _each(cost, correct))
 
 
-def _points(cost: Json, greedy: list[float]) -> Json | None:
+def _points(cost: Amounts, greedy: Sequence[float]) -> PointCost | None:
     if len(greedy) < 2:
         return None
     gained = 100 * (greedy[-1] - greedy[0])
-    return {"gained": gained, "per_point": _each(cost, gained)}
+    return PointCost(gained, _each(cost, gained))
 
 
-def _nothing() -> Json:
+def _nothing() -> Amounts:
     return dict.fromkeys(NAMES, 0)
 
 
-def _add(into: Json, line: Json) -> None:
+def _add(into: Amounts, more: Mapping[str, float]) -> None:
     for name in NAMES:
-        into[name] = round(into[name] + line.get(name, 0), 3)
+        into[name] = round(into[name] + more.get(name, 0), 3)
 
 
-def _each(cost: Json, count: float) -> Json | None:
+def _each(cost: Amounts, count: float) -> Amounts | None:
     """The cost of one of so many; None where there are none."""
     return {name: cost[name] / count for name in NAMES} if count > 0 else None
 
 
-def table_rows(cost: Json) -> tuple[list[str], list[list[Any]]]:
-    """Titles and rows of the table by step, its last row the total; a dash for nothing.
+def steps_table(cost: Cost) -> Table:
+    """The table by step, its last row the total; a dash for nothing.
 
     Where the run spent less than what there is cost to make, a column says what it spent.
     """
-    spent = cost["total"]["spent"] != cost["total"]["made"]
+    spent = cost.total.spent != cost.total.made
     titles = ["iteration", "step", "tasks", "cached", *_TITLES.values()]
     rows = [
-        [row["iteration"], row["step"], row["tasks"], row["cached"], *_cells(row["made"])]
-        + ([_cell(row["spent"]["seconds"])] if spent else [])
-        for row in cost["steps"]
+        [row.iteration, row.step, row.tasks, row.cached, *_cells(row.made)]
+        + ([_cell(row.spent["seconds"])] if spent else [])
+        for row in cost.steps
     ]
-    tasks, cached = (sum(row[name] for row in cost["steps"]) for name in ("tasks", "cached"))
-    last = ["all", "", tasks, cached, *_cells(cost["total"]["made"])]
+    tasks, cached = sum(row.tasks for row in cost.steps), sum(row.cached for row in cost.steps)
+    last: list[str | int] = ["all", "", tasks, cached, *_cells(cost.total.made)]
     if spent:
         titles.append("spent now, s")
-        last.append(_cell(cost["total"]["spent"]["seconds"]))
-    return titles, [*rows, last]
+        last.append(_cell(cost.total.spent["seconds"]))
+    return Table(titles, [*rows, last])
 
 
-def each_rows(cost: Json) -> tuple[list[str], list[list[Any]]]:
-    """Titles and rows of the table for each accepted sample and each point."""
-    titles = ["for each", "count", *_TITLES.values()]
-    rows: list[list[Any]] = []
-    for found in cost["accepted"]:
-        where = f"iteration {found['iteration']}"
+def each_table(cost: Cost) -> Table:
+    """The table for each accepted sample and each point."""
+    rows: list[list[str | int]] = []
+    for one in cost.accepted:
+        where = f"iteration {one.iteration}"
         # Accepted by its reward, which need not mean that all is right (`filter.score`).
-        for name, title in (("correct", "accepted sample"), ("kept", "training row")):
-            each = found[f"per_{name}"]
-            rows.append([f"{title}, {where}", found[name], *_small(each)])
-    if (points := cost["points"]) is not None:
-        count = f"{points['gained']:+.1f}"
-        rows.append(["point of test accuracy, whole run", count, *_small(points["per_point"])])
-    return titles, rows
+        rows.append([f"accepted sample, {where}", one.correct, *_small(one.per_correct)])
+        rows.append([f"training row, {where}", one.kept, *_small(one.per_kept)])
+    if cost.points:
+        gained = f"{cost.points.gained:+.1f}"
+        rows.append(["point of test accuracy, whole run", gained, *_small(cost.points.per_point)])
+    return Table(["for each", "count", *_TITLES.values()], rows)
 
 
-def _cells(cost: Json) -> list[str]:
+def _cells(cost: Amounts) -> list[str]:
     return [f"{cost[n]:,}" if n == "tokens" and cost[n] else _cell(cost[n]) for n in NAMES]
 
 
@@ -147,5 +199,5 @@ def _cell(value: float) -> str:
     return f"{value:.1f}" if value else "-"
 
 
-def _small(each: Json | None) -> list[str]:
+def _small(each: Amounts | None) -> list[str]:
     return [f"{each[name]:.3g}" if each and each[name] else "-" for name in NAMES]

@@ -13,11 +13,9 @@ import html
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from flows.report.part import Part
+from flows.report.section import Section, Tile
 from flows.report.values import clean
-from tasks.rows import Json
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 
@@ -31,19 +29,16 @@ class Page:
         facts: Short texts in the first line: run, policy, state.
         headline: What happened.
         lead: Sentences under it.
-        tiles: Large numbers with captions (report_view.tile).
-        warnings: What a reader must know.
         rows: Sections, one or two beside each other.
-        footer: What the numbers mean.
     """
 
     title: str
     facts: list[str]
     headline: str
     lead: list[str] = field(default_factory=list)
-    tiles: list[Json] = field(default_factory=list)
+    tiles: list[Tile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    rows: list[list[Part]] = field(default_factory=list)
+    rows: list[list[Section]] = field(default_factory=list)
     footer: str = ""
 
 
@@ -69,9 +64,9 @@ def render_page(page: Page) -> str:
     )
 
 
-def plain(text: Any) -> str:
+def plain(text: str | int | float) -> str:
     """Text that markdown neither formats nor takes for HTML."""
-    one_line = " ".join(clean(text).split())
+    one_line = " ".join(clean(str(text)).split())
     for sign in "\\`*_[]|#":
         one_line = one_line.replace(sign, f"\\{sign}")
     return html.escape(one_line, quote=False)

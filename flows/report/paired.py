@@ -1,66 +1,100 @@
-"""Sections of the report on what changed against the base: by difficulty, and elsewhere."""
+"""Two policies on the same problems: the comparison as a result, and as cells and solutions."""
 
 from __future__ import annotations
 
-from flows.report.values import as_interval, between, percent, points
-from tasks.rows import Json
+from dataclasses import dataclass
 
-TESTED = ("greedy, points", "newly solved", "newly lost", "p", "p, Holm", "")
-BINS = ("base solves, of its samples", "problems", "base", "policy", "difference, points")
+from flows.report.section import ShownSolution, SolutionGroup
+from flows.report.values import change_cell, percent
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.results import Bin, Change, McNemar
+from tasks.facts import Facts
 
-
-def tested(found: Json) -> list[str]:
-    """Cells under TESTED of a comparison (form: flows/evaluate/tables.py)."""
-    test = found["mcnemar"]
-    return [
-        _change(found["metrics"].get("greedy")),
-        str(test["solved"]),
-        str(test["lost"]),
-        p_value(test["p"]),
-        p_value(test["p_holm"]),
-        "regression" if found["regression"] else "",
-    ]
+TEST_TITLES = ("greedy, points", "newly solved", "newly lost", "p", "p, Holm", "")
+BIN_TITLES = ("base solves, of its samples", "problems", "base", "policy", "difference, points")
 
 
-def bins(found: Json) -> list[list[str]]:
-    """Rows under BINS of a comparison, easiest problems first."""
+@dataclass(frozen=True)
+class CorrectedMcNemar(McNemar):
+    """The test with its p corrected for the number of comparisons (Holm)."""
+
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class Comparison(Facts):
+    """What one policy does better than another, by problems that both tried.
+
+    Attributes:
+        metrics: Differences in every metric that both have.
+        mcnemar: Of newly solved against newly lost problems, greedy.
+        bins: Gains by how hard problems are, easiest first.
+        regression: Whether the whole interval of the greedy difference lies below zero.
+        crossing: The k of which pass@k is lower, by its whole interval.
+        solved: Texts of some newly solved problems.
+        lost: Of some newly lost ones.
+    """
+
+    metrics: dict[str, Interval]
+    mcnemar: CorrectedMcNemar
+    bins: list[Bin]
+    regression: bool
+    crossing: list[int]
+    solved: list[Change]
+    lost: list[Change]
+
+    @property
+    def greedy(self) -> Interval | None:
+        """The difference in greedy accuracy; None where no problem was tried by both."""
+        return self.metrics.get("greedy")
+
+
+def mcnemar_cells(found: Comparison) -> list[str]:
+    """Cells under TEST_TITLES."""
+    test = found.mcnemar
+    mark = "regression" if found.regression else ""
+    cells = [change_cell(found.greedy), str(test.solved), str(test.lost)]
+    return [*cells, p_value(test.p), p_value(test.p_holm), mark]
+
+
+def bin_rows(found: Comparison) -> list[list[str]]:
+    """Rows under BIN_TITLES, easiest problems first."""
     return [
         [
-            one["bin"],
-            str(one["problems"]),
-            percent(one["before"]),
-            percent(one["after"]),
-            _change(one["difference"]),
+            one.bin,
+            str(one.problems),
+            percent(one.before),
+            percent(one.after),
+            change_cell(one.difference),
         ]
-        for one in found.get("bins") or []
+        for one in found.bins
     ]
 
 
-def changed(found: Json, before: str, after: str) -> list[Json]:
-    """Newly solved and newly lost problems of a comparison, as groups of a section.
-
-    Args:
-        found: The comparison.
-        before: Name of the policy that is compared with.
-        after: Name of the other.
-    """
-    groups = []
-    for key, was, now in (("solved", "wrong", "right"), ("lost", "right", "wrong")):
-        marks = {"before_policy": before, "before_mark": was, "policy": after, "after_mark": now}
-        groups.append(
-            {
-                "title": f"Newly {key} ({found['mcnemar'][key]} in all, {len(found[key])} shown)",
-                "problems": [item | marks for item in found[key]],
-            }
+def changed_groups(found: Comparison, before: str, after: str) -> list[SolutionGroup]:
+    """Newly solved and newly lost problems; `before` and `after` name the policies."""
+    sides = (
+        ("solved", found.mcnemar.solved, found.solved, "wrong", "right"),
+        ("lost", found.mcnemar.lost, found.lost, "right", "wrong"),
+    )
+    return [
+        SolutionGroup(
+            f"Newly {kind} ({total} in all, {len(items)} shown)",
+            [shown_change(item, after, was, now, before) for item in items],
         )
-    return groups
+        for kind, total, items, was, now in sides
+    ]
+
+
+def shown_change(
+    item: Change, policy: str, was: str, now: str, before: str = "Base policy"
+) -> ShownSolution:
+    """A problem that one of two policies solves alone, with both solutions and their marks."""
+    return ShownSolution(
+        item.id, item.question, item.reference, policy, item.after, now, item.before, was, before
+    )
 
 
 def p_value(value: float) -> str:
     """The p of a test."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _change(raw: Json | None) -> str:
-    m = as_interval(raw)
-    return f"{points(m.value, '')} {between(m, False)}" if m else "–"

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from tasks.rows import Json
+from tasks.evaluate.intervals import Interval
 
 # The order of metrics in tables; pass@k and maj@k follow by their k.
 ORDER = ("greedy", "train", "gap", "validation")
 
 
-def results_table(summary: Json) -> str:
-    """Metrics of every policy with their intervals, in percent, as a plain table."""
-    names = metric_order({name for item in summary["iterations"] for name in item["metrics"]})
+def metrics_text(policies: Mapping[int, Mapping[str, Interval]]) -> str:
+    """Metrics of every policy of a run with their intervals, in percent, as a plain table."""
+    names = metric_order({name for metrics in policies.values() for name in metrics})
     rows = [
-        [
-            "base" if item["iteration"] == 0 else f"p{item['iteration']}",
-            *[metric_cell(item["metrics"].get(name)) for name in names],
-        ]
-        for item in summary["iterations"]
+        [f"p{number}" if number else "base", *(metric_cell(metrics.get(name)) for name in names)]
+        for number, metrics in policies.items()
     ]
     return plain_table(["policy", *names], rows)
 
 
-def plain_table(titles: list[str], rows: list[list[Any]]) -> str:
+def plain_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as wide as their widest cell, numbers to the right; never cut or wrapped."""
     cells = [titles, *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(titles))]
@@ -46,9 +43,8 @@ def metric_order(names: set[str]) -> list[str]:
     return first + rest
 
 
-def metric_cell(metric: Json | None) -> str:
+def metric_cell(metric: Interval | None) -> str:
     """A value with its interval, in percent."""
     if not metric:
         return "-"
-    low, high = 100 * metric["low"], 100 * metric["high"]
-    return f"{100 * metric['value']:.1f} [{low:.0f}, {high:.0f}]"
+    return f"{100 * metric.value:.1f} [{100 * metric.low:.0f}, {100 * metric.high:.0f}]"

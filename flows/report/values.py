@@ -1,38 +1,20 @@
-"""Reading single values of a run's summary, and putting them into words for the report.
-
-The summary comes from artifacts that may be of an older version or a run that was stopped, so every
-part may be missing or empty: a missing value is None or 0, and nothing here raises for it.
-"""
+"""Single values of a result in words: shares, differences, intervals, names of policies, texts."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar
 
 from flows.report.charts import Point
 from tasks.evaluate.intervals import Interval
-from tasks.rows import Json
+from tasks.rows import Status
 
+T = TypeVar("T")
 # Longer model texts are cut: a page of a hundred of them stays under a megabyte.
 _LONGEST_TEXT = 4000
-
-
-def as_interval(raw: Any) -> Interval | None:
-    """An interval of the summary, or None where it is missing or not a number."""
-    if not isinstance(raw, dict):
-        return None
-    values = [raw.get(key) for key in ("value", "low", "high")]
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
-        return None
-    value, low, high = (float(raw[key]) for key in ("value", "low", "high"))
-    return Interval(value, low, high, int(number(raw.get("problems"))))
-
-
-def metric(iteration: Json, key: str) -> Interval | None:
-    """A metric of an iteration."""
-    return as_interval((iteration.get("metrics") or {}).get(key))
+_UNCHECKED = (Status.CHECKER_ERROR, Status.SANDBOX_ERROR, Status.ENGINE_ERROR)
 
 
 def point(x: float, m: Interval, text: str, *, signed: bool = False) -> Point:
@@ -42,27 +24,19 @@ def point(x: float, m: Interval, text: str, *, signed: bool = False) -> Point:
     return Point(x, m.value, tip, m.low, m.high)
 
 
-def pass_sizes(iteration: Json) -> list[int]:
-    """The k of pass@k that were measured, in order."""
-    keys = [key.partition("@") for key in iteration.get("metrics") or {}]
-    return sorted(int(size) for kind, _, size in keys if kind == "pass" and size.isdigit())
+def pass_sizes(metrics: Iterable[str]) -> list[int]:
+    """The k of the pass@k among names of metrics, in order."""
+    return sorted(int(name[5:]) for name in metrics if name.startswith("pass@"))
 
 
-def acceptance(iteration: Json) -> float | None:
-    """Share of correct samples among those drawn from this policy."""
-    selection = iteration.get("selection") or {}
-    samples = number(selection.get("samples"))
-    return number(selection.get("correct")) / samples if samples else None
-
-
-def name(iteration: Json) -> str:
+def policy_title(number: int) -> str:
     """`base policy` or `iteration 2`."""
-    return f"iteration {iteration['iteration']}" if iteration["iteration"] else "base policy"
+    return f"iteration {number}" if number else "base policy"
 
 
-def short(iteration: Json) -> str:
-    """The same for an axis."""
-    return str(iteration["iteration"]) if iteration["iteration"] else "base"
+def policy_tick(number: int) -> str:
+    """The number for an axis; `base` for 0."""
+    return str(number) if number else "base"
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -90,9 +64,19 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def number(value: Any) -> float:
-    """A finite number, 0 where there is none."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+def share_cell(m: Interval | None) -> str:
+    """A share with its interval, in percent; a dash for none."""
+    return f"{percent(m.value)} {between(m)}" if m else "–"
+
+
+def change_cell(m: Interval | None) -> str:
+    """A difference with its interval, in points; a dash for none."""
+    return f"{points(m.value, '')} {between(m, False)}" if m else "–"
+
+
+def unchecked(statuses: Mapping[str, int]) -> int:
+    """Solutions of which nobody knows whether they are right; they count as wrong."""
+    return sum(statuses.get(name, 0) for name in _UNCHECKED)
 
 
 def by_size(levels: Sequence[str]) -> list[str]:
@@ -102,11 +86,10 @@ def by_size(levels: Sequence[str]) -> list[str]:
     )
 
 
-def clean(text: Any) -> str:
+def clean(text: str) -> str:
     """Text of a model made fit to show: control characters visible, length bounded."""
-    shown = "" if text is None else str(text)
-    rest = len(shown) - _LONGEST_TEXT
-    shown = shown[:_LONGEST_TEXT] + (f"… ({rest} more characters)" if rest > 0 else "")
+    rest = len(text) - _LONGEST_TEXT
+    shown = text[:_LONGEST_TEXT] + (f"… ({rest} more characters)" if rest > 0 else "")
     shown = "".join(
         chr(0x2400 + ord(c))
         if ord(c) < 32 and c not in "\n\t"
@@ -130,16 +113,18 @@ def shown_reference(reference: str) -> str:
     return f"{len(cases)} tests" if cases else "a check function"
 
 
-def scrub(value: Any) -> Any:
-    """A copy of plain data in which every text, keys included, is `clean`."""
+def scrub(value: T) -> T:
+    """A copy of a result in which every text, keys of dictionaries included, is `clean`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: scrub(getattr(value, f.name)) for f in fields(value)})
     if isinstance(value, dict):
-        return {clean(key): scrub(inner) for key, inner in value.items()}
+        return {clean(key): scrub(inner) for key, inner in value.items()}  # type: ignore[return-value]
     if isinstance(value, list | tuple):
-        return [scrub(inner) for inner in value]
-    return clean(value) if isinstance(value, str) else value
+        return type(value)(scrub(inner) for inner in value)  # type: ignore[return-value]
+    return clean(value) if isinstance(value, str) else value  # type: ignore[return-value]
 
 
-def flat(value: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
+def flat(value: object, prefix: str = "") -> Iterable[tuple[str, str]]:
     """Fields of nested plain data with dotted names, values as JSON but for texts."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():

@@ -6,8 +6,6 @@ flow with a loop is all the resuming there is.
 
 from __future__ import annotations
 
-import json
-
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -18,8 +16,9 @@ from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.review import AwaitsReview, deployed
 from flows.orchestrator.session import session
-from flows.report.tables import results_table
+from flows.report.tables import metrics_text
 from flows.rest_em.loop import Loop
+from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from tasks.rows import Json
 
@@ -49,9 +48,9 @@ def _run(config: RestEmConfig) -> Json:
         outcome = Loop(config, caller).run()
         report = caller.call(report_call(config, outcome), config.iterations, "report")
         page = caller.publish(report)
-        summary = json.loads((caller.store.path(report) / "report.json").read_text())
+        found = RunReport.read(caller.store.path(report))
         policies = [iteration.policy.location for iteration in outcome.iterations]
-        table = results_table(summary)
+        table = metrics_text({one.iteration: one.metrics for one in found.iterations})
         caller.end(page, "accuracy in %, with intervals:", table, policies=policies)
     return {"run": config.run_id, "report": str(page), "policies": policies}
 

@@ -1,38 +1,101 @@
-"""Sets of scored samples among the inputs of a run's report, which names all it measured.
+"""Inputs of a run's report: their names, and the readers of what they hold.
 
-A set is `pN KIND`: policy N and greedy, train, validation, sampled, drawn or transfer:BENCHMARK.
-Its shards are `pN KIND samples M` and `pN KIND verdicts M`.
+Names are in the report's key: `problems`; of policy N `pN policy`, `pN metrics`, `pN selection` and
+sets of scored samples, `pN SET` (tasks/dag/shard_inputs.py). A set is one of SETS, or
+`transfer:BENCHMARK`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
-from tasks.rows import Row, read_rows
+from flows.orchestrator.shards import Shards
+from flows.rest_em.loop import LoopResult
+from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of, shards_of, verdicts_of
+from tasks.evaluate.results import Metrics
+from tasks.finetune.results import TrainingFacts
+from tasks.problems.step import load_splits
+from tasks.rows import Row
+from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
-_BRIEF = ["problem_id", "index", "reward", "status"]
+PROBLEMS, POLICY, METRICS, SELECTION = "problems", "policy", "metrics", "selection"
+GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN = "greedy", "train", "validation", "sampled", "drawn"
+SETS = (GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN)
+TRANSFER = "transfer:"
 
 
-def verdicts(store: Store, inputs: dict[str, ArtifactRef], key: str) -> Iterator[Row]:
-    """Verdicts of a set, shard by shard: problem_id, index, reward, status."""
-    shard = 0
-    while (verdict := inputs.get(f"{key} verdicts {shard}")) is not None:
-        yield from read_rows(store.path(verdict) / "verdicts.parquet", _BRIEF)
-        shard += 1
+def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
+    """All artifacts of a run that its report is made from."""
+    inputs = {PROBLEMS: result.problems}
+    for now in result.iterations:
+        inputs[_name(now.number, POLICY)] = now.policy
+        inputs[_name(now.number, METRICS)] = now.metrics
+        if now.selection is not None:
+            inputs[_name(now.number, SELECTION)] = now.selection
+        sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
+        sets |= {f"{TRANSFER}{name}": shards for name, shards in now.transfer.items()}
+        for kind, shards in sets.items():
+            inputs |= inputs_of(_name(now.number, kind), shards.samples, shards.verdicts)
+    return inputs
 
 
-def solutions(store: Store, inputs: dict[str, ArtifactRef], key: str) -> list[Row]:
-    """Samples of a set merged with their verdicts."""
-    rows: list[Row] = []
-    shard = 0
-    while (sample := inputs.get(f"{key} samples {shard}")) is not None:
-        verdict = inputs[f"{key} verdicts {shard}"]
-        pairs = zip(
-            read_rows(store.path(sample) / "samples.parquet"),
-            read_rows(store.path(verdict) / "verdicts.parquet"),
-            strict=True,
-        )
-        rows += [{**a, **b} for a, b in pairs]
-        shard += 1
-    return rows
+def parse_name(name: str) -> tuple[int, str]:
+    """The policy that an input is of, and its kind or its set; problems are of policy 0."""
+    policy, _, rest = name.partition(" ")
+    return (int(policy[1:]), rest.split()[0]) if rest else (0, name)
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """Reads the inputs of a report."""
+
+    store: Store
+    refs: Mapping[str, ArtifactRef]
+
+    @cached_property
+    def splits(self) -> dict[str, list[Row]]:
+        """Problems by split: train, validation, test."""
+        return load_splits(self.store.path(self.refs[PROBLEMS]))
+
+    @property
+    def policies(self) -> list[int]:
+        """Numbers of the policies that were evaluated, in order."""
+        names = map(parse_name, self.refs)
+        return sorted(number for number, kind in names if kind == METRICS)
+
+    def ref(self, number: int, kind: Literal["policy", "metrics"]) -> ArtifactRef:
+        """An artifact of a policy."""
+        return self.refs[_name(number, kind)]
+
+    def metrics(self, number: int) -> Metrics:
+        """Of a policy."""
+        return Metrics.read(self.store.path(self.ref(number, METRICS)))
+
+    def training(self, number: int) -> TrainingFacts | None:
+        """How the fine-tune went that made a policy; None for the base."""
+        return TrainingFacts.read(self.store.path(self.ref(number, POLICY))) if number else None
+
+    def selection(self, number: int) -> SelectionCounts | None:
+        """Counts of the samples drawn from a policy; None where none were."""
+        ref = self.refs.get(_name(number, SELECTION))
+        return SelectionCounts.read(self.store.path(ref)) if ref else None
+
+    def solutions(self, number: int, kind: str) -> list[Row]:
+        """Samples of a set merged with their verdicts."""
+        return list(rows_of(self.store, self.refs, _name(number, kind)))
+
+    def verdicts(self, number: int, kind: str) -> list[Row]:
+        """Verdicts of a set: problem_id, index, reward, status."""
+        return list(verdicts_of(self.store, self.refs, _name(number, kind)))
+
+    def shards(self, number: int, kind: str) -> list[ScoredShard]:
+        """Shards of a set; none where there is no such set."""
+        return shards_of(self.refs, _name(number, kind))
+
+
+def _name(number: int, kind: str) -> str:
+    return f"p{number} {kind}"

@@ -8,17 +8,17 @@ The loop only decides *what* to call; a `Caller` decides how: through Prefect
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator import alarm
+from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
-from flows.orchestrator.review import CHANGEABLE, words
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.m_step import Improved, Improver
-from flows.rest_em.transfer import Other, others
+from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
+from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
@@ -45,7 +45,7 @@ class Iteration:
 
 
 @dataclass
-class Outcome:
+class LoopResult:
     """All artifacts of a run."""
 
     problems: ArtifactRef
@@ -60,9 +60,9 @@ class Loop:
         self.config, self.caller = config, caller
         self.template = load_template(config.model.prompt)
         self.drawing = config.sampling
-        self.others: list[Other] = []
+        self.benchmarks: list[TransferBenchmark] = []
 
-    def run(self) -> Outcome:
+    def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
         self.problems = caller.call(problems_call(config.data), 0, "problems")
@@ -76,13 +76,13 @@ class Loop:
             execution=config.execution,
             resources=config.resources,
         )
-        self.others = others(config, caller)
-        base = policy = caller.call(base_call(config.model), 0, "base model")
-        outcome = Outcome(self.problems, [], [])
+        self.benchmarks = transfer_benchmarks(config, caller)
+        base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
+        outcome = LoopResult(self.problems, [], [])
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
             outcome.iterations.append(now)
-            self._look(outcome)
+            self._warn_of_overfitting(outcome)
             if number == config.iterations or self._worse(outcome):
                 break
             if config.review and number and not self._goes_on(outcome, now):
@@ -113,9 +113,9 @@ class Loop:
         )
         now = Iteration(number, policy, Shards(), Shards(), Shards(), Shards(), self.problems)
         sets = [
-            (now.greedy, "test", "test", greedy, 0),
+            (now.greedy, TEST, "test", greedy, 0),
             (now.validation, "validation", "validation", greedy, 0),
-            (now.sampled, "pass@k", "test", sampled, settings.sampled_problems),
+            (now.sampled, PASS_AT_K, "test", sampled, settings.sampled_problems),
         ]
         if settings.train_problems:
             sets.insert(1, (now.train, "train", "train", greedy, settings.train_problems))
@@ -127,7 +127,7 @@ class Loop:
         self.caller.drive(chains)
         now.metrics = self.caller.call(
             measure_call(
-                f"measure p{number}",
+                f"{MEASURE} p{number}",
                 settings,
                 {
                     "greedy": (now.greedy.samples, now.greedy.verdicts),
@@ -139,11 +139,11 @@ class Loop:
                 self._groups(now),
             ),
             number,
-            "measure",
+            MEASURE,
         )
         now.transfer = {
             other.name: other.solve(number, policy, self.config.model.shots)
-            for other in self.others
+            for other in self.benchmarks
         }
         return now
 
@@ -152,8 +152,10 @@ class Loop:
         settings, kind = self.config.evaluation, self.sampler.domain("test")
         if kind == "code" or settings.samples < 2 or not settings.majority:
             return None
-        call = group_call(f"group p{now.number}", now.sampled.verdicts, exact=kind != "math")
-        return self.caller.call(call, now.number, "group")
+        call = group_call(
+            f"{GROUP_ANSWERS} p{now.number}", now.sampled.verdicts, exact=kind != "math"
+        )
+        return self.caller.call(call, now.number, GROUP_ANSWERS)
 
     def _draw(self, number: int, policy: ArtifactRef) -> Shards:
         """The E-step: N samples for each training problem, scored."""
@@ -180,7 +182,7 @@ class Loop:
             policy = self.caller.call(
                 base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
             )
-        return self.sampler.shards(number, "draw", policy, "train", draw)
+        return self.sampler.shards(number, DRAW, policy, "train", draw)
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
@@ -201,17 +203,17 @@ class Loop:
         wanted = model.tuned_shots if number and model.tuned_shots >= 0 else model.shots
         return self.sampler.shots(wanted)
 
-    def _look(self, outcome: Outcome) -> None:
+    def _warn_of_overfitting(self, outcome: LoopResult) -> None:
         """Raise the alarm when training makes the policy better on what it saw and worse else."""
         refs = [iteration.metrics for iteration in outcome.iterations[-2:]]
         if len(refs) < 2 or any(self.caller.pending(ref) for ref in refs):
             return
         number = outcome.iterations[-1].number
-        if facts := alarm.overfitted(*map(self._metrics, refs)):
-            self._warn(outcome, alarm.words(number, facts))
-            self.caller.alarm(number, facts)
+        if fall := overfitted(*map(self._metrics, refs)):
+            self._warn(outcome, fall.words(number))
+            self.caller.alarm(number, fall)
 
-    def _goes_on(self, outcome: Outcome, now: Iteration) -> bool:
+    def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:
         """Whether the person who reviews the iteration lets the loop go on, and how it samples."""
         self.caller.end_stage()
         if self.caller.pending(now.metrics):
@@ -219,19 +221,19 @@ class Loop:
         review = self.caller.review(now.number, self.drawing, self._metrics(now.metrics))
         if review is None:
             return True
-        if said := words(now.number, review, self.drawing):
+        if said := review.words(now.number, self.drawing):
             self._warn(outcome, said)
-        self.drawing = self.drawing.model_copy(update={name: review[name] for name in CHANGEABLE})
-        return review["decision"] == "continue"
+        self.drawing = self.drawing.model_copy(update=review.changes)
+        return review.decision == "continue"
 
-    def _worse(self, outcome: Outcome) -> bool:
+    def _worse(self, outcome: LoopResult) -> bool:
         """Whether validation says to end the loop here."""
         if not self.config.stop_on_validation or len(outcome.iterations) < 2:
             return False
         before, now = outcome.iterations[-2:]
         if self.caller.pending(before.metrics) or self.caller.pending(now.metrics):
             return False
-        values = [self._metrics(i.metrics)["validation"]["value"] for i in (before, now)]
+        values = [self._metrics(i.metrics).metrics["validation"].value for i in (before, now)]
         if values[1] < values[0]:
             self._warn(
                 outcome,
@@ -241,14 +243,13 @@ class Loop:
             return True
         return False
 
-    def _warn(self, outcome: Outcome, text: str) -> None:
+    def _warn(self, outcome: LoopResult, text: str) -> None:
         """Say it now, and in the report."""
         self.caller.warn(text)
         outcome.warnings.append(text)
 
-    def _metrics(self, ref: ArtifactRef) -> Json:
-        """Intervals by metric."""
-        return json.loads((self.caller.store.path(ref) / "metrics.json").read_text())["metrics"]
+    def _metrics(self, ref: ArtifactRef) -> Metrics:
+        return Metrics.read(self.caller.store.path(ref))
 
 
 def _too_few(number: int, made: Improved, thresholds: list[float]) -> str:

@@ -18,6 +18,7 @@ from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Shards
 from tasks.dag.step import Call
+from tasks.dag.step_names import FINETUNE, PAIRS, SELECT
 from tasks.finetune.objectives import IMPROVERS
 from tasks.finetune.step import finetune_call
 from tasks.rows import Json
@@ -78,7 +79,7 @@ class Improver:
         for step, threshold in enumerate(several):
             label = f"{number}" if len(several) == 1 else f"{number} step {step + 1}"
             rules = settings.model_copy(update={"min_reward": threshold, "thresholds": []})
-            group = f"select, step {step + 1}" if step else "select"
+            group = f"{SELECT}, step {step + 1}" if step else SELECT
             rows = self.caller.call(self._select(label, rules, drawn, adaptive), number, group)
             first = first or rows
             if rows.rows == 0:
@@ -86,14 +87,14 @@ class Improver:
                 return Improved(first, start if step else None, threshold)
             if not step:
                 self.caller.end_stage()
-            start = self.caller.call(self._finetune(label, start, rows), number, "finetune")
+            start = self.caller.call(self._finetune(label, start, rows), number, FINETUNE)
         assert first is not None
         return Improved(first, start)
 
     def _select(self, label: str, rules: FilterSettings, drawn: Shards, adaptive: bool) -> Call:
         preferred = IMPROVERS[self.config.finetune.improve].pairs
         call = select_call(
-            f"{'pairs' if preferred else 'select'} {label}",
+            f"{PAIRS if preferred else SELECT} {label}",
             rules,
             seed=self.config.seed,
             prompt=self.sampler.template.digest,
@@ -116,7 +117,7 @@ class Improver:
         if sandbox := self.sampler.sandbox("validation"):
             validation["sandbox"] = sandbox
         return finetune_call(
-            f"finetune {label}",
+            f"{FINETUNE} {label}",
             self.config.finetune,
             seed=self.config.seed,
             validation=validation,

@@ -19,7 +19,7 @@ from tasks.store.store import ArtifactRef
 
 
 @dataclass(frozen=True)
-class Other:
+class TransferBenchmark:
     """One benchmark beside a run's own problems."""
 
     name: BenchmarkName
@@ -40,7 +40,7 @@ class Other:
         return self.sampler.shards(number, f"{self.name} (transfer)", policy, "test", draw)
 
 
-def others(config: RestEmConfig, caller: Caller) -> list[Other]:
+def transfer_benchmarks(config: RestEmConfig, caller: Caller) -> list[TransferBenchmark]:
     """The benchmarks that a configuration names, with their problems read."""
     found = []
     for name in config.evaluation.transfer:
@@ -57,5 +57,5 @@ def others(config: RestEmConfig, caller: Caller) -> list[Other]:
             execution=config.execution,
             resources=config.resources,
         )
-        found.append(Other(name, how, problems, sampler))
+        found.append(TransferBenchmark(name, how, problems, sampler))
     return found

@@ -9,13 +9,43 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console as Rich
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from flows.runs.journal import StepLine
 from flows.runs.progress import ProgressArtifacts
-from tasks.rows import Json
+
+
+@dataclass
+class _Group:
+    """The calls of one step in an iteration, added up."""
+
+    began: float
+    ended: float = 0.0
+    calls: int = 0
+    cached: int = 0
+    tokens: int = 0
+    note: str = ""
+
+    def add(self, line: StepLine, note: str) -> None:
+        self.ended, self.note = time.perf_counter(), note
+        self.calls += 1
+        self.cached += line.cached
+        self.tokens += line.tokens
+
+    def words(self) -> str:
+        parts = [f"{self.ended - self.began:7.1f} s"]
+        if self.cached:
+            whole = self.cached == self.calls
+            parts.append("cached" if whole else f"{self.cached} of {self.calls} cached")
+        if self.tokens:
+            parts.append(f"{self.tokens:,} tokens")
+        if self.note:
+            parts.append(self.note)
+        return " · ".join(parts)
 
 
 class Console:
@@ -42,7 +72,7 @@ class Console:
         )
         self._bars: dict[str, TaskID] = {"": self._bar.add_task("starting", total=None)}
         self._artifacts = ProgressArtifacts()
-        self._sums: dict[tuple[int, str], Json] = {}
+        self._groups: dict[tuple[int, str], _Group] = {}
         self._together = False
         self._lock = threading.Lock()
         self._started = time.perf_counter()
@@ -71,12 +101,10 @@ class Console:
     def begin(self, iteration: int, group: str, label: str) -> None:
         """A step starts; this, `progress` and `end` from any thread."""
         with self._lock:
-            if (iteration, group) not in self._sums:
+            if (iteration, group) not in self._groups:
                 if not self._together:
                     self._flush()
-                names = ("calls", "cached", "rows", "tokens", "to")
-                since = {"from": time.perf_counter(), "note": ""}
-                self._sums[iteration, group] = {**dict.fromkeys(names, 0), **since}
+                self._groups[iteration, group] = _Group(began=time.perf_counter())
             if (first := self._bars.pop("", None)) is not None:
                 self._bar.remove_task(first)
             self._bars[label] = self._bar.add_task(label, total=None)
@@ -88,19 +116,13 @@ class Console:
             self._bar.update(bar, completed=done, total=total)
         self._artifacts.update(label, done, total)
 
-    def end(self, entry: Json, stats: Json) -> None:
-        """A step is done; `entry` is its journal line."""
+    def end(self, line: StepLine, note: str) -> None:
+        """A step is done; `note` is what it says of its artifact."""
         with self._lock:
-            self._counts[entry["state"]] += 1
-            sums = self._sums[entry["iteration"], entry["step"]]
-            sums["calls"] += 1
-            sums["cached"] += entry["state"] == "Cached"
-            for name in ("rows", "tokens"):
-                sums[name] += entry[name]
-            sums["to"] = time.perf_counter()
-            sums["note"] = stats.get("note", "")
-            self._artifacts.end(entry["label"])
-            self._bar.remove_task(self._bars.pop(entry["label"]))
+            self._counts[line.state] += 1
+            self._groups[line.iteration, line.step].add(line, note)
+            self._artifacts.end(line.label)
+            self._bar.remove_task(self._bars.pop(line.label))
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -125,16 +147,7 @@ class Console:
 
     def _flush(self) -> None:
         """Print the lines of the groups that ended."""
-        for (iteration, group), sums in self._sums.items():
-            if not sums["calls"] or self.brief:
-                continue
-            parts = [f"{sums['to'] - sums['from']:7.1f} s"]
-            if sums["cached"]:
-                whole = sums["cached"] == sums["calls"]
-                parts.append("cached" if whole else f"{sums['cached']} of {sums['calls']} cached")
-            if sums["tokens"]:
-                parts.append(f"{sums['tokens']:,} tokens")
-            if sums["note"]:
-                parts.append(sums["note"])
-            self._rich.print(f"  {iteration} {group:<20}" + " · ".join(parts), markup=False)
-        self._sums.clear()
+        for (iteration, name), group in self._groups.items():
+            if group.calls and not self.brief:
+                self._rich.print(f"  {iteration} {name:<20}{group.words()}", markup=False)
+        self._groups.clear()

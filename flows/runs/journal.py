@@ -11,19 +11,152 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
+from flows.report.cost import CostLine
 from tasks.dag.runtime import home
 from tasks.errors import UserError
+from tasks.facts import Facts, WrongFacts
+from tasks.metering import CPU, ENGINE, NAMES, SANDBOX
 from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
 
+HEAD, STEPS, REACHED = "run.json", "steps.jsonl", "reached.txt"
 ESTIMATE = "estimate.json"
 LOCK = "lock"
+
+_IF_ANY = (CPU, ENGINE, SANDBOX)
+_AT_END = ("ended", "error", "report", "home", "policies")
+
+State = Literal["running", "completed", "failed", "interrupted", "awaits review"]
+Form = TypeVar("Form", bound=Facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunHead(Facts):
+    """What run.json says: which run this is and how far it came.
+
+    Fields with a default may be missing: they came later, or are known at the end of a run alone.
+
+    Attributes:
+        pid: Process of the attempt, on the machine that wrote the journal.
+        started: Unix time.
+        config: The configuration, as plain data.
+        flow_run: Prefect's id of the attempt.
+        ended: Unix time; None while it runs.
+        error: Why it failed.
+        report: Path of its page.
+        home: RESTEM_HOME as it was.
+        policies: Artifacts of p0, p1 …
+    """
+
+    run: str
+    flow: str = "rest-em"
+    flow_run: str = ""
+    state: State
+    pid: int
+    started: float
+    config: Json
+    warnings: tuple[str, ...] = ()
+    ended: float | None = None
+    error: str = ""
+    report: str = ""
+    home: str = ""
+    policies: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """As it is written; what is known at the end alone is left out until then."""
+        known = super().to_json()
+        return {name: known[name] for name in known if name not in _AT_END or known[name]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLine(Facts):
+    """One call of a step, a line of steps.jsonl.
+
+    Attributes:
+        iteration: Number of the policy.
+        step: As in tables, such as `generate draw`.
+        label: Of the call, such as `generate draw p0 [0:64]x[0:8]`.
+        artifact: KIND/KEY.
+        digest: Of the artifact.
+        rows: That it holds.
+        seconds: That the artifact took when it was made, by whichever run.
+        tokens: Sampled or trained on.
+        cpu_seconds: This and what follows as in tasks/metering.py; 0 where there was none of it.
+        took: Seconds from the question to the artifact, made or found.
+        ended: Unix time; 0.0 in lines of versions that did not say it.
+        record: Name of Prefect's record of the task.
+    """
+
+    iteration: int
+    step: str
+    label: str
+    state: Literal["Completed", "Cached"]
+    took: float
+    ended: float = 0.0
+    seconds: float
+    tokens: int
+    cpu_seconds: float = 0
+    engine_seconds: float = 0
+    sandbox_seconds: float = 0
+    rows: int
+    artifact: str
+    digest: str
+    record: str = ""
+
+    @property
+    def cached(self) -> bool:
+        """Whether the artifact was there already."""
+        return self.state == "Cached"
+
+    @property
+    def cost(self) -> CostLine:
+        """What the artifact cost."""
+        made = {name: getattr(self, name) for name in NAMES}
+        return CostLine(self.iteration, self.step, self.cached, made)
+
+    def to_json(self) -> Json:
+        """As it is written; a cost that the step had not is left out."""
+        known = super().to_json()
+        return {name: known[name] for name in known if name not in _IF_ANY or known[name]}
+
+
+def _parsed(form: type[Form], text: str, place: str) -> Form:
+    try:
+        return form.from_json(json.loads(text), place)
+    except json.JSONDecodeError as error:
+        raise WrongFacts(f"{place}: not JSON: {error}") from None
+
+
+def read_head(folder: Path) -> RunHead:
+    """run.json of a run's folder.
+
+    Raises:
+        OSError: there is none.
+        WrongFacts: it is broken.
+    """
+    path = folder / HEAD
+    return _parsed(RunHead, path.read_text(), str(path))
+
+
+def read_steps(folder: Path) -> list[StepLine]:
+    """steps.jsonl of a run's folder; a last line that a kill tore is left out.
+
+    Raises:
+        OSError: there is none.
+        WrongFacts: a line is broken.
+    """
+    path = folder / STEPS
+    lines = path.read_text().splitlines()
+    if lines and not lines[-1].endswith("}"):
+        lines.pop()
+    return [_parsed(StepLine, line, f"{path}:{n}") for n, line in enumerate(lines, 1)]
 
 
 def sole(run_id: str, waits: Callable[[], None]) -> AbstractContextManager[None]:
@@ -47,28 +180,20 @@ class Journal:
     """The journal of one attempt at a run; a new attempt starts it anew."""
 
     def __init__(self, run_id: str, config: Json, flow: str, flow_run: str = "") -> None:
-        """Start it.
-
-        Args:
-            run_id: Of the run.
-            config: Its configuration, as plain data.
-            flow: Name of the flow.
-            flow_run: Prefect's id of the attempt.
-        """
+        """Start it; see `RunHead` for the arguments."""
         self.folder = home() / "runs" / run_id
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
-        self._head: Json = {
-            "run": run_id,
-            "flow": flow,
-            "flow_run": flow_run,
-            "state": "running",
-            "pid": os.getpid(),
-            "started": time.time(),
-            "config": config,
-            "warnings": [],
-        }
+        self._head = RunHead(
+            run=run_id,
+            state="running",
+            pid=os.getpid(),
+            started=time.time(),
+            config=config,
+            flow=flow,
+            flow_run=flow_run,
+        )
         # Kept open: a cached step is a matter of milliseconds.
-        self._steps = (self.folder / "steps.jsonl").open("w")
+        self._steps = (self.folder / STEPS).open("w")
         self._reached = set(reached(self.folder))
         self._lock = threading.Lock()
         self._write()
@@ -78,62 +203,63 @@ class Journal:
         """Where child processes write their output."""
         return self.folder / "logs"
 
-    def step(self, entry: Json) -> None:
+    def step(self, line: StepLine) -> None:
         """Add the line of one step call; from any thread."""
         with self._lock:
-            self._add(entry)
-
-    def _add(self, entry: Json) -> None:
-        self._steps.write(json.dumps(entry) + "\n")
-        self._steps.flush()
-        if entry["artifact"] not in self._reached:
-            self._reached.add(entry["artifact"])
-            with (self.folder / "reached.txt").open("a") as file:
-                file.write(entry["artifact"] + "\n")
+            self._steps.write(json.dumps(line.to_json()) + "\n")
+            self._steps.flush()
+            if line.artifact not in self._reached:
+                self._reached.add(line.artifact)
+                with (self.folder / REACHED).open("a") as file:
+                    file.write(line.artifact + "\n")
 
     def warn(self, text: str) -> None:
         """Keep a warning with the run."""
         with self._lock:
-            self._head["warnings"].append(text)
+            self._head = replace(self._head, warnings=(*self._head.warnings, text))
             self._write()
 
-    def end(self, state: str, **facts: Any) -> None:
+    def end(
+        self, state: State, *, error: str = "", report: str = "", policies: Sequence[str] = ()
+    ) -> None:
         """Close the journal with a final state."""
         self._steps.close()
-        self._head |= {"state": state, "ended": time.time(), **facts}
+        self._head = replace(
+            self._head,
+            state=state,
+            ended=time.time(),
+            error=error,
+            report=report,
+            home=str(home()),
+            policies=tuple(policies),
+        )
         self._write()
 
     def _write(self) -> None:
-        draft = self.folder / ".run.json"
-        draft.write_text(json.dumps(self._head, indent=1))
-        draft.replace(self.folder / "run.json")
+        draft = self.folder / f".{HEAD}"
+        draft.write_text(json.dumps(self._head.to_json(), indent=1))
+        draft.replace(self.folder / HEAD)
 
 
 def reached(folder: Path) -> list[str]:
     """Artifacts that any attempt at the run of this folder came to."""
     try:
-        lines = (folder / "reached.txt").read_text().splitlines()
+        lines = (folder / REACHED).read_text().splitlines()
     except FileNotFoundError:  # a run of an older version has its last attempt alone
-        steps = folder / "steps.jsonl"
-        lines = [
-            json.loads(line)["artifact"]
-            for line in (steps.read_text().splitlines() if steps.exists() else [])
-            if line.endswith("}")
-        ]
+        has_steps = (folder / STEPS).exists()
+        lines = [line.artifact for line in read_steps(folder)] if has_steps else []
     return [line for line in lines if "/" in line]
 
 
 def is_completed(run_id: str) -> bool:
     """Whether the last attempt at a run came to its end."""
     try:
-        return (
-            json.loads((home() / "runs" / run_id / "run.json").read_text())["state"] == "completed"
-        )
-    except (OSError, ValueError, KeyError):
+        return read_head(home() / "runs" / run_id).state == "completed"
+    except (OSError, WrongFacts):
         return False
 
 
-def read_journal(run: str, flow: str = "") -> tuple[Json, list[Json]]:
+def read_journal(run: str, flow: str = "") -> tuple[RunHead, list[StepLine]]:
     """Head and step lines of a run, given its id or an unambiguous beginning of it.
 
     Args:
@@ -142,20 +268,20 @@ def read_journal(run: str, flow: str = "") -> tuple[Json, list[Json]]:
 
     Raises:
         UserError: there is no such run, or several begin so.
+        WrongFacts: its journal is broken.
     """
     folder = find_run(run, flow)
-    head = json.loads((folder / "run.json").read_text())
-    if head["state"] == "running" and not is_held(folder / LOCK):
-        head["state"] = "interrupted"
-    lines = (folder / "steps.jsonl").read_text().splitlines()
-    return head, [json.loads(line) for line in lines if line.endswith("}")]
+    head = read_head(folder)
+    if head.state == "running" and not is_held(folder / LOCK):
+        head = replace(head, state="interrupted")
+    return head, read_steps(folder)
 
 
 def find_run(run: str, flow: str = "") -> Path:
     """Folder of a run; `latest` is the one that was started last, of a flow if that is given."""
-    known = sorted((home() / "runs").glob("*/run.json"), key=lambda p: p.stat().st_mtime)
+    known = sorted((home() / "runs").glob(f"*/{HEAD}"), key=lambda p: p.stat().st_mtime)
     if flow:
-        known = [p for p in known if json.loads(p.read_text()).get("flow", "rest-em") == flow]
+        known = [path for path in known if read_head(path.parent).flow == flow]
     names = [path.parent.name for path in known]
     if run == "latest" and names:
         return known[-1].parent

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.runs.journal import read_journal
+from flows.runs.journal import RunHead, read_journal
+from tasks.dag.step_names import BASE_MODEL, FINETUNE
 from tasks.errors import UserError
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -59,7 +60,7 @@ def of_run(name: str, field: str = "", otherwise: str = "") -> str:
     wanted = int(number) if number else last
     if wanted not in made:
         raise UserError(f"{field}{name}: the run's policies are 0 (its base) to {last}")
-    return f"{head['run']}:{wanted}"
+    return f"{head.run}:{wanted}"
 
 
 def policy_of(name: str, store: Store, field: str) -> ArtifactRef:
@@ -80,17 +81,13 @@ def policy_of(name: str, store: Store, field: str) -> ArtifactRef:
     return ref
 
 
-def _made(run: str, field: str, otherwise: str) -> tuple[dict, dict[int, str]]:
+def _made(run: str, field: str, otherwise: str) -> tuple[RunHead, dict[int, str]]:
     """A run's journal head and its policies' artifacts by iteration."""
     try:
         head, steps = read_journal(run, "rest-em")
     except UserError as error:
         raise UserError(f"{field}{error}{otherwise}") from None
-    made = {
-        line["iteration"]: line["artifact"]
-        for line in steps
-        if line["step"] in ("base model", "finetune")
-    }
+    made = {line.iteration: line.artifact for line in steps if line.step in (BASE_MODEL, FINETUNE)}
     if not made:
         raise UserError(f"{field}{run}: that run made no policy")
     return head, made

@@ -21,7 +21,7 @@ from prefect.artifacts import (
 )
 
 from flows.report.tables import metric_cell, metric_order
-from tasks.rows import Json
+from tasks.evaluate.results import Metrics
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 2.0
@@ -38,19 +38,14 @@ class RunPage:
             warn: Told what could not be shown.
         """
         self._run_id, self._warn = run_id, warn
-        self._rows: list[tuple[str, Json]] = []
+        self._rows: list[tuple[str, Metrics]] = []
 
-    def measured(self, policy: str, metrics: Json) -> None:
-        """Add a policy's metrics to the table.
-
-        Args:
-            policy: What to call it, such as `p1`.
-            metrics: Intervals by name.
-        """
+    def measured(self, policy: str, metrics: Metrics) -> None:
+        """Add a policy's metrics to the table; `policy` is what to call it, such as `p1`."""
         self._rows.append((policy, metrics))
-        names = metric_order({name for _, found in self._rows for name in found})
+        names = metric_order({name for _, found in self._rows for name in found.metrics})
         table = [
-            {"policy": policy, **{name: metric_cell(found.get(name)) for name in names}}
+            {"policy": policy, **{name: metric_cell(found.metrics.get(name)) for name in names}}
             for policy, found in self._rows
         ]
         self._show(

@@ -6,57 +6,58 @@ import json
 
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
-from flows.runs.journal import lookup, read_journal
+from flows.runs.journal import RunHead, StepLine, lookup, read_journal
 from flows.runs.journal import read as read_estimate
 from tasks.dag.runtime import home, open_store
+from tasks.dag.step_names import MEASURE, SELECT
 from tasks.errors import UserError
+from tasks.evaluate.results import Metrics
 from tasks.rows import Json
+from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
 
 def status(run: str) -> Json:
     """Metrics with intervals for the base and each iteration, and every step's state."""
     head, steps = read_journal(run)
-    if head.get("flow") == "evaluate":
-        return _evaluation(head, steps)
-    if head.get("flow") == "study":
-        return {**_known(head), "iterations": [], "steps": steps, "cost": costs(steps)} | _studies(
-            head["run"]
-        )
+    lines, spent = [line.to_json() for line in steps], [line.cost for line in steps]
+    if head.flow in ("evaluate", "study"):
+        found = _evaluation(head.run) if head.flow == "evaluate" else _studies(head.run)
+        cost = costs(spent).to_json()
+        return {**_known(head), "iterations": [], **found, "steps": lines, "cost": cost}
     store = store_of(head)
-    iterations: list[Json] = []
-    for line in steps:
-        if line["step"] == "measure" and (ref := lookup(store, line["artifact"])) is not None:
-            measured = json.loads((store.path(ref) / "metrics.json").read_text())
-            iterations.append({"iteration": line["iteration"], **measured})
-    for item in iterations:
-        item["steps"] = [line for line in steps if line["iteration"] == item["iteration"]]
-    greedy = [item["metrics"]["greedy"]["value"] for item in iterations]
-    cost = costs(steps, _counts(store, steps), greedy)
+    measured = {
+        line.iteration: Metrics.read(store.path(ref))
+        for line in steps
+        if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None
+    }
+    greedy = [one.greedy.value for one in measured.values()]
     return {
         **_known(head),
         **_estimated(head),
-        "iterations": iterations,
-        "steps": steps,
-        "cost": cost,
+        "iterations": [
+            {"iteration": number, **one.to_json()}
+            | {"steps": [line for line in lines if line["iteration"] == number]}
+            for number, one in measured.items()
+        ],
+        "steps": lines,
+        "cost": costs(spent, _counts(store, steps), greedy).to_json(),
     }
 
 
-def _counts(store: Store, steps: list[Json]) -> dict[int, Json]:
+def _counts(store: Store, steps: list[StepLine]) -> dict[int, SelectionCounts]:
     """What the rules of each iteration's selection counted."""
-    found = {}
-    for line in steps:
-        if line["step"] == "select" and (ref := lookup(store, line["artifact"])) is not None:
-            found[line["iteration"]] = json.loads((store.path(ref) / "counts.json").read_text())
-    return found
+    return {
+        line.iteration: SelectionCounts.read(store.path(ref))
+        for line in steps
+        if line.step == SELECT and (ref := lookup(store, line.artifact)) is not None
+    }
 
 
-def _evaluation(head: Json, steps: list[Json]) -> Json:
-    """An evaluation's results, where it came to its end, and every step's state."""
-    results = home() / "runs" / head["run"] / "results.json"
-    found = json.loads(results.read_text()) if results.exists() else None
-    known = {**_known(head), "iterations": [], "results": found}
-    return {**known, "steps": steps, "cost": costs(steps)}
+def _evaluation(run: str) -> Json:
+    """An evaluation's results, where it came to its end."""
+    path = home() / "runs" / run / "results.json"
+    return {"results": json.loads(path.read_text()) if path.exists() else None}
 
 
 def _studies(run: str) -> Json:
@@ -67,17 +68,18 @@ def _studies(run: str) -> Json:
     return {"studies": kept}
 
 
-def _known(head: Json) -> Json:
+def _known(head: RunHead) -> Json:
+    known = head.to_json()
     names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
-    return {name: head[name] for name in names if name in head}
+    return {name: known[name] for name in names if name in known}
 
 
-def _estimated(head: Json) -> Json:
+def _estimated(head: RunHead) -> Json:
     """What was expected of the run, where somebody asked, and what it took once it is done."""
-    made = read_estimate(head["run"])
+    made = read_estimate(head.run)
     facts: Json = {"estimate": made} if made else {}
-    if head["state"] == "completed":
-        facts["seconds"] = round(head["ended"] - head["started"], 3)
+    if head.state == "completed" and head.ended is not None:
+        facts["seconds"] = round(head.ended - head.started, 3)
     return facts
 
 
@@ -93,6 +95,6 @@ def need_artifact(store: Store, location: str) -> ArtifactRef:
     return ref
 
 
-def store_of(head: Json) -> Store:
+def store_of(head: RunHead) -> Store:
     """The store that a run wrote to."""
-    return open_store(RestEmConfig.model_validate(head["config"]).resources)
+    return open_store(RestEmConfig.model_validate(head.config).resources)

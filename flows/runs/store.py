@@ -7,12 +7,23 @@ from dataclasses import dataclass, field
 from flows.runs.journal import at_work, find_run, reached
 from tasks.dag.runtime import home, open_store
 from tasks.errors import UserError
-from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import Damage, Store
 
 
-def listing(address: str = "") -> list[Json]:
+@dataclass(frozen=True)
+class StoreEntry:
+    """An artifact of the store; `label` is that of the call that made it, or what is wrong."""
+
+    kind: str
+    key: str
+    rows: int
+    bytes: int
+    seconds: float
+    label: str
+
+
+def listing(address: str = "") -> list[StoreEntry]:
     """One row for each artifact, the damaged ones too.
 
     Args:
@@ -21,19 +32,16 @@ def listing(address: str = "") -> list[Json]:
     store = open_store(Resources(store=address))
     rows = []
     for kind, key in store.entries():
-        row: Json = {"kind": kind, "key": key, "rows": 0, "bytes": 0, "seconds": 0.0}
         try:
             manifest = store.read_manifest(kind, key)
-            stats = manifest["stats"]
-            row |= {
-                "rows": manifest["rows"],
-                "bytes": sum(file["bytes"] for file in manifest["files"]),
-                "seconds": stats.get("seconds", 0.0),
-                "label": stats.get("provenance", {}).get("label", ""),
-            }
         except Damage:
-            row["label"] = "unfinished upload" if store.unfinished(kind, key) else "damaged"
-        rows.append(row)
+            label = "unfinished upload" if store.unfinished(kind, key) else "damaged"
+            rows.append(StoreEntry(kind, key, 0, 0, 0.0, label))
+            continue
+        stats, size = manifest["stats"], sum(file["bytes"] for file in manifest["files"])
+        label = stats.get("provenance", {}).get("label", "")
+        seconds = stats.get("seconds", 0.0)
+        rows.append(StoreEntry(kind, key, manifest["rows"], size, seconds, label))
     return rows
 
 
@@ -46,7 +54,7 @@ class Verified:
     unfinished: list[str] = field(default_factory=list)
 
 
-def verify(address: str = "", *, content: bool = True) -> Verified:
+def verify_store(address: str = "", *, content: bool = True) -> Verified:
     """Compare all artifacts with their manifests.
 
     Args:
@@ -70,7 +78,24 @@ def verify(address: str = "", *, content: bool = True) -> Verified:
     return found
 
 
-def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = False) -> list[str]:
+@dataclass(frozen=True)
+class Collected:
+    """What `restem store gc` removed, or would.
+
+    Attributes:
+        kept: Artifacts that stay.
+        garbage: KIND/KEY of those that go.
+        copies: Copies on this machine of what a remote store has no more.
+        deleted: Whether they are gone.
+    """
+
+    kept: int
+    garbage: list[str]
+    copies: list[str]
+    deleted: bool
+
+
+def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = False) -> Collected:
     """Remove artifacts that no kept run reaches, with Prefect's records of them.
 
     Args:
@@ -98,23 +123,13 @@ def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = 
     for folder in folders:
         roots |= set(reached(folder))
     kept = _reachable(store, roots)
-    said = []
-    verb = "removed" if delete else "would remove"
-    for kind, key in list(store.entries()):
-        if f"{kind}/{key}" in kept:
-            continue
-        said.append(f"{verb} {kind}/{key}")
-        if delete:
-            store.discard(kind, key)
-            for record in (home() / "results").glob(f"*-{key}"):
-                record.unlink()
-    copies = [f"{verb} copy {location}" for location in store.drop_copies(delete)]
-    return [
-        *said,
-        *copies,
-        f"{len(kept)} kept, {len(said)} {'removed' if delete else 'to remove'}"
-        + (f", and {len(copies)} copies on this machine" if copies else ""),
-    ]
+    garbage = [(kind, key) for kind, key in store.entries() if f"{kind}/{key}" not in kept]
+    for kind, key in garbage if delete else ():
+        store.discard(kind, key)
+        for record in (home() / "results").glob(f"*-{key}"):
+            record.unlink()
+    gone = [f"{kind}/{key}" for kind, key in garbage]
+    return Collected(len(kept), gone, list(store.drop_copies(delete)), delete)
 
 
 def _reachable(store: Store, roots: set[str]) -> set[str]:

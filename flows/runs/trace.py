@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flows.runs.journal import read_journal
+from flows.runs.journal import StepLine, read_journal
 from flows.runs.status import need_artifact, store_of
+from tasks.dag.step_names import SELECT
 from tasks.errors import UserError
-from tasks.rows import Json, Row, read_rows, text_digest
+from tasks.rows import ROWS_FILE, SAMPLES_FILE, VERDICTS_FILE, Json, Row, read_rows, text_digest
 from tasks.store.store import ArtifactRef, Store
 
 # What a trace shows of a training row; a pair has the rejected sample too.
@@ -24,39 +25,39 @@ def trace(run: str, row: str) -> Json:
         UserError: there is no such row.
     """
     head, steps = read_journal(run)
-    if head.get("flow", "rest-em") != "rest-em":
+    if head.flow != "rest-em":
         raise UserError(
-            f"RUN {run}: its flow is {head['flow']}, which has no training rows of its own; "
+            f"RUN {run}: its flow is {head.flow}, which has no training rows of its own; "
             "expected a run of the loop"
         )
     store = store_of(head)
     iteration, number = _parse_row(row)
-    selections = [s for s in steps if s["step"] == "select"]
+    selections = [s for s in steps if s.step == SELECT]
     if iteration is not None:
-        selections = [s for s in selections if s["iteration"] == iteration]
+        selections = [s for s in selections if s.iteration == iteration]
     if not selections:
         raise UserError(f"ROW {row}: the run has no training rows for that iteration yet")
     chosen = selections[-1]
-    selection = need_artifact(store, chosen["artifact"])
-    training = _nth(store, selection, "rows.parquet", number, row)
+    selection = need_artifact(store, chosen.artifact)
+    training = _nth(store, selection, ROWS_FILE, number, row)
     if not training["samples"]:
         raise UserError(
             f"ROW {row}: it is the data set's own solution of {training['problem_id']} "
             "(filter.select = human); expected a row that was sampled"
         )
     sample_ref = need_artifact(store, f"samples/{training['samples']}")
-    sample = _match(store, sample_ref, "samples.parquet", training)
+    sample = _match(store, sample_ref, SAMPLES_FILE, training)
     verdict_ref, verdict = _verdict(store, steps, training)
     judged = store.manifest(verdict_ref)["stats"]
     model = next(
-        (s for s in steps if s["digest"] == sample["model"] and s["artifact"].startswith("model/")),
+        (s for s in steps if s.digest == sample["model"] and s.artifact.startswith("model/")),
         None,
     )
     made = store.manifest(sample_ref)["stats"]["provenance"]
     return {
         "training row": {
             "artifact": selection.location,
-            "iteration": chosen["iteration"],
+            "iteration": chosen.iteration,
             "row": number,
             **{k: training[k] for k in ROW_FIELDS if k in training},
         },
@@ -80,20 +81,20 @@ def trace(run: str, row: str) -> Json:
         "sampling": made["settings"],
         "policy": {
             "digest": sample["model"],
-            "artifact": model and model["artifact"],
-            "made by": model and model["label"],
+            "artifact": model and model.artifact,
+            "made by": model and model.label,
         },
-        "base": head["config"]["model"]["base"],
+        "base": head.config["model"]["base"],
     }
 
 
-def _verdict(store: Store, steps: list[Json], training: Row) -> tuple[ArtifactRef, Row]:
+def _verdict(store: Store, steps: list[StepLine], training: Row) -> tuple[ArtifactRef, Row]:
     for line in steps:
-        if line["artifact"].startswith("verdicts/"):
-            ref = need_artifact(store, line["artifact"])
+        if line.artifact.startswith("verdicts/"):
+            ref = need_artifact(store, line.artifact)
             source = store.manifest(ref)["stats"]["provenance"]["inputs"]["samples"]
             if source["key"] == training["samples"]:
-                return ref, _match(store, ref, "verdicts.parquet", training)
+                return ref, _match(store, ref, VERDICTS_FILE, training)
     raise UserError("the verdict of that row is not in the run's journal; run it again")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.study.results import Quantity, Results
+from flows.study.results import ClaimResult, Quantity, Results, Verdict
 from tasks.evaluate.intervals import Interval
 
 Expect = Literal["above", "below", "equal", "not below"]
@@ -33,32 +33,18 @@ class Claim:
     margin: float = MARGIN
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What came of a claim."""
-
-    claim: Claim
-    mean: Interval | None
-    verdict: str  # agrees, disagrees, undecided or not measured
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in plain words."""
-        if self.mean is None:
-            return "Not measured in this study's runs."
-        m = self.mean
-        numbers = f"{100 * m.value:+.1f} points [{100 * m.low:+.1f}, {100 * m.high:+.1f}]"
-        word = "Undecided at this scale" if self.verdict == "undecided" else self.verdict.title()
-        return f"{word}: {numbers} over {m.problems} seed{'s' if m.problems > 1 else ''}."
-
-
-def judge(claim: Claim, results: Results) -> Judged:
+def judge_claim(claim: Claim, results: Results) -> ClaimResult:
     """Hold a claim against the results, by the rule that stands in its design."""
     mean = results.mean(claim.value)
+    verdict = _verdict(claim, mean)
+    return ClaimResult(claim.paper, claim.here, mean, verdict, _sentence(mean, verdict))
+
+
+def _verdict(claim: Claim, mean: Interval | None) -> Verdict:
     if mean is None:
-        return Judged(claim, None, "not measured")
+        return "not measured"
     if mean.problems < 2:
-        return Judged(claim, mean, "undecided")
+        return "undecided"
     low, high, margin = mean.low, mean.high, claim.margin
     agrees, disagrees = {
         "above": (low > 0, high < 0),
@@ -66,4 +52,12 @@ def judge(claim: Claim, results: Results) -> Judged:
         "equal": (low > -margin and high < margin, low > margin or high < -margin),
         "not below": (low > -margin, high < -margin),
     }[claim.expect]
-    return Judged(claim, mean, "agrees" if agrees else "disagrees" if disagrees else "undecided")
+    return "agrees" if agrees else "disagrees" if disagrees else "undecided"
+
+
+def _sentence(mean: Interval | None, verdict: Verdict) -> str:
+    if mean is None:
+        return "Not measured in this study's runs."
+    numbers = f"{100 * mean.value:+.1f} points [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]"
+    word = "Undecided at this scale" if verdict == "undecided" else verdict.title()
+    return f"{word}: {numbers} over {mean.problems} seed{'s' if mean.problems > 1 else ''}."

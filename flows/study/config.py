@@ -21,13 +21,13 @@ from tasks.store.store import digest_of
 ALL = "all"
 
 
-def names() -> list[str]:
+def study_names() -> list[str]:
     """The studies there are: one file each in flows/study/named."""
     return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(named.__path__))
 
 
-def find(name: str) -> Study:
-    """The study of one of `names()`."""
+def find_study(name: str) -> Study:
+    """The study of one of `study_names()`."""
     return importlib.import_module(f"flows.study.named.{name.replace('-', '_')}").STUDY
 
 
@@ -39,7 +39,7 @@ class StudyConfig(BaseModel):
     study: str = Field(
         default=ALL,
         description="A study of the paper's experiments, or all of them.",
-        json_schema_extra={"enum": [ALL, *names()]},
+        json_schema_extra={"enum": [ALL, *study_names()]},
     )
     seeds: int = Field(
         default=5, ge=1, le=1000, description="Runs of each arm, with seeds 1, 2 and so on."
@@ -66,8 +66,8 @@ class StudyConfig(BaseModel):
     @field_validator("study")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value not in (ALL, *names()):
-            raise ValueError(f"{value}: expected {ALL} or one of: {', '.join(names())}")
+        if value not in (ALL, *study_names()):
+            raise ValueError(f"{value}: expected {ALL} or one of: {', '.join(study_names())}")
         return value
 
     @model_validator(mode="after")
@@ -77,7 +77,7 @@ class StudyConfig(BaseModel):
         for task in ("math", "code"):
             if path := getattr(self, task):
                 try:
-                    found = task_of(load_config(path, self.changes))
+                    found = task_of_config(load_config(path, self.changes))
                 except UserError as error:
                     raise ValueError(f"{task}: {error}") from None
                 if found != task:
@@ -99,7 +99,9 @@ class StudyConfig(BaseModel):
     @property
     def studies(self) -> list[Study]:
         """What is asked for, small ones first."""
-        found = [find(name) for name in (names() if self.study == ALL else [self.study])]
+        found = [
+            find_study(name) for name in (study_names() if self.study == ALL else [self.study])
+        ]
         some = [study for study in found if self.arms(study)]
         return sorted(some, key=lambda study: (len(self.arms(study)), study.name))
 
@@ -158,7 +160,7 @@ class StudyConfig(BaseModel):
         return parse(RestEmConfig, raw, f"arm {arm.name!r}")
 
 
-def task_of(config: RestEmConfig) -> str:
+def task_of_config(config: RestEmConfig) -> str:
     """What a configuration's problems are of."""
     return "code" if config.data.train in CODE_SETS else "math"
 
@@ -185,7 +187,7 @@ def load_study(
     if configs:
         raw |= {"math": "", "code": ""}
     for path in configs:
-        task = task_of(load_config(path, changes))
+        task = task_of_config(load_config(path, changes))
         if raw[task]:
             raise UserError(f"--config {path}: a second one for {task}; expected one for each task")
         raw[task] = path

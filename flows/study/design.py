@@ -14,9 +14,9 @@ from flows.config.rest_em import RestEmConfig
 from flows.study.claims import Claim
 
 if TYPE_CHECKING:
-    from flows.study.figures import Draw
+    from flows.study.figures import DrawFigure
 
-Task = Literal["math", "code"]
+StudyTask = Literal["math", "code"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Arm:
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-    task: Task = "math"
+    task: StudyTask = "math"
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,4 @@ class Study:
     question: str
     arms: Callable[[Bases], Sequence[Arm]]
     claims: Sequence[Claim]
-    figures: Sequence[Draw]
+    figures: Sequence[DrawFigure]

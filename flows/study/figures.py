@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from flows.report.charts import Labels, Point, Series, bar_chart, line_chart
+from flows.report.charts import Axes, Point, Series, bar_chart, line_chart
 from flows.study.quantities import of
-from flows.study.results import Results
+from flows.study.results import Figure, Results
 
 ACCURACY = "problems solved (greedy)"
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One drawn figure."""
-
-    title: str
-    svg: str
-
-
 # Draws a figure; `standalone` brings the picture's own page, for files.
-Draw = Callable[[Results, bool], Figure]
+DrawFigure = Callable[[Results, bool], Figure]
 
 
-def by_iteration(title: str, lines: Mapping[str, tuple[str, str]], y: str = ACCURACY) -> Draw:
+def by_iteration(title: str, lines: Mapping[str, tuple[str, str]], y: str = ACCURACY) -> DrawFigure:
     """Lines over iterations (figures 2 to 4 and 7): legend → (arm, metric)."""
 
     def draw(results: Results, standalone: bool) -> Figure:
@@ -53,7 +44,7 @@ def bars(
     metrics: Mapping[str, str],
     y: str = "problems solved",
     x: str = "",
-) -> Draw:
+) -> DrawFigure:
     """Grouped bars (figures 6, 8 and 9): tick → (arm, policy), legend → metric."""
 
     def draw(results: Results, standalone: bool) -> Figure:
@@ -70,7 +61,7 @@ def bars(
 
 def over_numbers(
     title: str, lines: Mapping[str, Mapping[int, tuple[str, str, int]]], x: str, y: str = ACCURACY
-) -> Draw:
+) -> DrawFigure:
     """Lines over a number that doubles (figure 5): legend → number → (arm, metric, policy)."""
 
     def draw(results: Results, standalone: bool) -> Figure:
@@ -114,5 +105,5 @@ def _drawn(
     signed: bool = False,
 ) -> Figure:
     text = f"{title}. Whiskers and bands are 95% intervals over seeds."
-    labels = Labels(title, text, x, y, ticks, signed=signed)
-    return Figure(title, chart([s for s in series if s.points], labels, standalone=standalone))
+    axes = Axes(title, text, x, y, ticks, signed=signed)
+    return Figure(title, chart([s for s in series if s.points], axes, standalone=standalone))

@@ -21,12 +21,14 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.review import deployed
 from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop
+from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from flows.study.config import StudyConfig
 from flows.study.design import Study
-from flows.study.page import Finished, overview, page, words
-from flows.study.sharing import Account, SharedCaller
-from flows.study.summary import FILE, results_of, study_call
+from flows.study.page import console_lines, overview, render
+from flows.study.results import Account, StudyRuns
+from flows.study.sharing import SharedCaller
+from flows.study.summary import FinishedStudy, study_call, summarise
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
@@ -51,10 +53,10 @@ def study(config: StudyConfig) -> Json:
 
 def _study(
     config: StudyConfig, one: Study, shared: SharedCaller, caller: PrefectCaller
-) -> Finished:
+) -> FinishedStudy:
     """All runs of a study, and its results."""
     began = time.perf_counter()
-    shared.account = account = Account.empty()
+    shared.account = account = Account()
     arms = config.arms(one)
     runs: dict[tuple[str, int], ArtifactRef] = {}
     for number, seed in enumerate(range(1, config.seeds + 1)):
@@ -63,9 +65,9 @@ def _study(
             runs[arm.name, seed] = _run(config.run_of(arm, seed), shared, caller, step)
     account.wall = time.perf_counter() - began
     made = shared.call(study_call(one.name, runs), 0, "study")
-    facts = json.loads((caller.store.path(made) / FILE).read_text())
-    finished = Finished(one, arms, results_of(facts), account)
-    caller.say(words(finished)[0])
+    found = StudyRuns.read(caller.store.path(made)).results
+    finished = FinishedStudy(one, arms, found, account)
+    caller.say(console_lines(finished)[0])
     return finished
 
 
@@ -76,8 +78,8 @@ def _run(
     began, before = time.perf_counter(), shared.account.samples.made
     outcome = Loop(config, shared).run()
     report = shared.call(report_call(config, outcome), len(outcome.iterations) - 1, "report")
-    summary = json.loads((caller.store.path(report) / "report.json").read_text())
-    greedy = [f"{100 * i['metrics']['greedy']['value']:.1f}" for i in summary["iterations"]]
+    found = RunReport.read(caller.store.path(report))
+    greedy = [f"{100 * one.greedy.value:.1f}" for one in found.iterations]
     new = shared.account.samples.made - before
     caller.say(
         f"  {step} ({config.run_id}) {time.perf_counter() - began:.1f} s · greedy "
@@ -86,15 +88,15 @@ def _run(
     return report
 
 
-def _publish(config: StudyConfig, caller: PrefectCaller, done: list[Finished]) -> Json:
+def _publish(config: StudyConfig, caller: PrefectCaller, done: list[FinishedStudy]) -> Json:
     """Write the pages and end the journal."""
     folder: Path = caller.journal.folder
     for one in done:
-        (folder / f"{one.study.name}.html").write_text(page(one, config))
+        (folder / f"{one.study.name}.html").write_text(render(one, config))
     whole = overview(done, config)
     (folder / "report.html").write_text(whole.html)
-    (folder / FACTS).write_text(json.dumps([one.to_json() for one in done], indent=1))
+    (folder / FACTS).write_text(json.dumps([summarise(one).to_json() for one in done], indent=1))
     caller.show(whole.markdown)
-    table = "\n".join(line for one in done for line in [one.study.title, *words(one)[1:]])
+    table = "\n".join(line for one in done for line in [one.study.title, *console_lines(one)[1:]])
     caller.end(folder / "report.html", "the paper's claims:", table)
     return {"run": config.run_id, "report": str(folder / "report.html"), "folder": str(folder)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from tasks.rows import Json
+from flows.study.results import StudyReport
 
-HEAD = """# Studies
+_HEAD = """# Studies
 
 The paper's experiments on the embedded tasks, each by one command. `restem study all --gallery
 docs/studies` writes this page. The models have some hundred thousand parameters and the problems
@@ -20,37 +20,34 @@ takes fewer steps.
 """
 
 
-def write_gallery(facts: list[Json], folder: Path) -> Path:
-    """Write figures and README.md.
+def write_gallery(studies: list[StudyReport], folder: Path) -> Path:
+    """Write figures and README.md; where the page is.
 
     Args:
-        facts: Of each study what `Finished.to_json` gives.
+        studies: In order.
         folder: Made if it is not there; figures of the same names are replaced.
-
-    Returns:
-        The page.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [HEAD + _summary(facts)]
-    for one in facts:
-        lines += [f"\n## {one['title']}\n", f"{one['question']}\n"]
-        for number, figure in enumerate(one["figures"], start=1):
-            name = f"{one['study']}-{number}.svg"
-            (folder / name).write_text(figure["svg"])
-            lines.append(f"![{figure['title']}]({name})")
+    lines = [_HEAD + _summary(studies)]
+    for one in studies:
+        lines += [f"\n## {one.title}\n", f"{one.question}\n"]
+        for number, figure in enumerate(one.figures, start=1):
+            name = f"{one.study}-{number}.svg"
+            (folder / name).write_text(figure.svg)
+            lines.append(f"![{figure.title}]({name})")
         lines += ["", "| the paper | here | result |", "|---|---|---|"]
-        lines += [f"| {c['paper']} | {c['here']} | {c['sentence']} |" for c in one["claims"]]
-        lines += ["", *(f"Warning: {text}.\n" for text in one["warnings"])]
-        lines += [f"`restem study {one['study']} --seeds {one['seeds']}` · {_cost(one)}"]
+        lines += [f"| {claim.paper} | {claim.here} | {claim.sentence} |" for claim in one.claims]
+        lines += ["", *(f"Warning: {text}.\n" for text in one.warnings)]
+        lines += [f"`restem study {one.study} --seeds {one.seeds}` · {_cost(one)}"]
     page = folder / "README.md"
     page.write_text("\n".join(lines) + "\n")
     return page
 
 
-def _summary(facts: list[Json]) -> str:
-    verdicts = Counter(claim["verdict"] for one in facts for claim in one["claims"])
-    asked = sum(one["account"]["samples"]["asked"] for one in facts)
-    shared = sum(one["account"]["samples"]["shared"] for one in facts)
+def _summary(studies: list[StudyReport]) -> str:
+    verdicts = Counter(claim.verdict for one in studies for claim in one.claims)
+    asked = sum(one.account.samples.asked for one in studies)
+    shared = sum(one.account.samples.shared for one in studies)
     return (
         f"Of {verdicts.total()} claims {verdicts['agrees']} agree, {verdicts['disagrees']} "
         f"disagree, and {verdicts['undecided']} are undecided at this scale. The studies' runs ask "
@@ -59,11 +56,11 @@ def _summary(facts: list[Json]) -> str:
     )
 
 
-def _cost(one: Json) -> str:
-    samples, seconds = one["account"]["samples"], one["account"]["seconds"]
-    arms = f"{len(one['arms'])} arm{'s' if len(one['arms']) > 1 else ''}"
+def _cost(one: StudyReport) -> str:
+    samples, seconds = one.account.samples, one.account.seconds
+    arms = f"{len(one.arms)} arm{'s' if len(one.arms) > 1 else ''}"
     return (
-        f"{arms} × {one['seeds']} seeds; by itself {samples['asked']:,.0f} "
-        f"samples and {seconds['asked']:,.0f} s of work, of which {samples['shared']:,.0f} "
-        f"samples and {seconds['shared']:,.0f} s were shared"
+        f"{arms} × {one.seeds} seeds; by itself {samples.asked:,.0f} "
+        f"samples and {seconds.asked:,.0f} s of work, of which {samples.shared:,.0f} "
+        f"samples and {seconds.shared:,.0f} s were shared"
     )

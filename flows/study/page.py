@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from flows.report.page import Page, picture, plain, render_page
-from flows.report.part import Part, charts, tile
-from flows.study.claims import Judged, judge
+from flows.report.section import Section, Table, Tile, charts
 from flows.study.config import StudyConfig
-from flows.study.design import Arm, Study
-from flows.study.quantities import gain, of
-from flows.study.results import Results
-from flows.study.sharing import Account
-from tasks.rows import Json
+from flows.study.quantities import of
+from flows.study.results import Account, Results
+from flows.study.summary import FinishedStudy
 
-CLAIMS = ["the paper", "here", "result"]
 # Columns of the table of numbers: metrics of an arm's last policy.
-SHOWN = {
+SHOWN_METRICS = {
     "greedy": "greedy",
     "train": "train",
     "pass@1": "pass@1",
@@ -27,8 +22,6 @@ SHOWN = {
     "maj@8": "maj@8",
     "transfer": "transfer",
 }
-# Sizes at which pass@k is held against the base's.
-CROSSING = (1, 2, 4, 8, 16, 32, 64)
 FOOTER = (
     "Intervals are 95% intervals of Student's t over seeds, all tested on the same problems: they "
     "say how far a number would move with other samples and another order of training. Agreement "
@@ -37,69 +30,11 @@ FOOTER = (
 )
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A study that was run."""
-
-    study: Study
-    arms: Sequence[Arm]
-    results: Results
-    account: Account
-
-    @cached_property
-    def judged(self) -> list[Judged]:
-        """What came of its claims, of those whose arms were run."""
-        found = [judge(claim, self.results) for claim in self.study.claims]
-        return [one for one in found if one.mean is not None]
-
-    @cached_property
-    def warnings(self) -> list[str]:
-        """Where a pass@k of an arm's last policy lies below its base's, beyond chance."""
-        found = []
-        for arm in (arm.name for arm in self.arms):
-            for k in CROSSING:
-                change = self.results.mean(gain(arm, f"pass@{k}"))
-                if change is not None and change.problems > 1 and change.high < 0:
-                    found.append(
-                        f"{arm}: pass@{k} of the last policy is below the base's: "
-                        f"{100 * change.value:+.1f} points "
-                        f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
-                    )
-        return found
-
-    def to_json(self) -> Json:
-        """What a gallery shows of it."""
-        return {
-            "study": self.study.name,
-            "title": self.study.title,
-            "question": self.study.question,
-            "seeds": len(self.results.seeds),
-            "arms": {arm.name: dict(arm.changes) for arm in self.arms},
-            "claims": [
-                {
-                    "paper": one.claim.paper,
-                    "here": one.claim.here,
-                    "mean": one.mean and one.mean.to_json(),
-                    "verdict": one.verdict,
-                    "sentence": one.sentence,
-                }
-                for one in self.judged
-            ],
-            "warnings": self.warnings,
-            "figures": [
-                {"title": figure.title, "svg": figure.svg}
-                for figure in (draw(self.results, True) for draw in self.study.figures)
-                if figure.svg
-            ],
-            "account": self.account.to_json(),
-        }
-
-
-def words(one: Finished) -> list[str]:
-    """A study in lines for the console."""
+def console_lines(one: FinishedStudy) -> list[str]:
+    """A study for the console: what was reused, claims, warnings."""
     lines = [f"{one.study.name}: {reuse(one.account)}"]
-    for found in one.judged:
-        lines += [f"  {found.claim.here}", f"    {found.sentence}"]
+    for found in one.claims:
+        lines += [f"  {found.here}", f"    {found.sentence}"]
     return lines + [f"  warning: {text}" for text in one.warnings]
 
 
@@ -117,10 +52,10 @@ def reuse(account: Account) -> str:
     )
 
 
-def page(one: Finished, config: StudyConfig) -> str:
+def render(one: FinishedStudy, config: StudyConfig) -> str:
     """The HTML page of a study."""
     drawn = [draw(one.results, False) for draw in one.study.figures]
-    figures = [Part(figure.title, charts=charts(figure.svg)) for figure in drawn if figure.svg]
+    figures = [Section(figure.title, charts=charts(figure.svg)) for figure in drawn if figure.svg]
     rows = [figures[i : i + 2] for i in range(0, len(figures), 2)]
     return render_page(
         Page(
@@ -131,11 +66,11 @@ def page(one: Finished, config: StudyConfig) -> str:
             tiles=_tiles(one),
             warnings=one.warnings,
             rows=[
-                [Part("The paper's claims", table=_claims_table(one), kind="prose")],
+                [Section("The paper's claims", table=_claims(one), kind="prose")],
                 *rows,
                 [_numbers(one)],
                 [_design(one, config)],
-                [Part("Cost", note=reuse(one.account))],
+                [Section("Cost", note=reuse(one.account))],
             ],
             footer=FOOTER,
         )
@@ -150,21 +85,21 @@ class Overview:
     markdown: str
 
 
-def overview(done: Sequence[Finished], config: StudyConfig) -> Overview:
+def overview(done: Sequence[FinishedStudy], config: StudyConfig) -> Overview:
     """The page of an invocation: each study's claims and first figure."""
     if len(done) == 1:
-        return Overview(page(done[0], config), _markdown(done))
+        return Overview(render(done[0], config), markdown(done))
     parts = []
     for one in done:
         drawn = [draw(one.results, False).svg for draw in one.study.figures[:1]]
         note = f"{one.study.question} Details: {one.study.name}.html. {reuse(one.account)}."
         parts.append(
             [
-                Part(
+                Section(
                     one.study.title,
                     note=note,
                     charts=charts(*drawn),
-                    table=_claims_table(one),
+                    table=_claims(one),
                     kind="prose",
                 )
             ]
@@ -178,77 +113,74 @@ def overview(done: Sequence[Finished], config: StudyConfig) -> Overview:
             footer=FOOTER,
         )
     )
-    return Overview(html, _markdown(done))
+    return Overview(html, markdown(done))
 
 
-def _markdown(done: Sequence[Finished]) -> str:
+def markdown(done: Sequence[FinishedStudy]) -> str:
     """What Prefect's UI shows."""
     lines = []
     for one in done:
         lines += [f"## {plain(one.study.title)}", "", plain(one.study.question), ""]
-        lines += [f"| {' | '.join(CLAIMS)} |", "|---|---|---|"]
-        lines += [f"| {' | '.join(plain(cell) for cell in row)} |" for row in _claims(one)]
+        claims = _claims(one)
+        lines += [f"| {' | '.join(claims.head)} |", "|---|---|---|"]
+        lines += [f"| {' | '.join(plain(cell) for cell in row)} |" for row in claims.rows]
         drawn = [draw(one.results, True) for draw in one.study.figures[:1]]
         lines += ["", *(picture(f.svg, f.title) for f in drawn), "", plain(reuse(one.account)), ""]
     return "\n".join(lines)
 
 
-def _claims_table(one: Finished) -> Json:
-    return {"head": CLAIMS, "rows": _claims(one)}
+def _claims(one: FinishedStudy) -> Table:
+    rows = [[found.paper, found.here, found.sentence] for found in one.claims]
+    return Table(["the paper", "here", "result"], rows)
 
 
-def _claims(one: Finished) -> list[list[str]]:
-    return [[found.claim.paper, found.claim.here, found.sentence] for found in one.judged]
-
-
-def _numbers(one: Finished) -> Part:
+def _numbers(one: FinishedStudy) -> Section:
     """Metrics of the last policy of each arm, and of the base, which arms share."""
     rows = []
     for arm in one.arms:
-        cells = [_cell(one.results, arm.name, metric) for metric in SHOWN]
+        cells = [_mean_cell(one.results, arm.name, metric) for metric in SHOWN_METRICS]
         rows.append([arm.name, str(one.results.policies(arm.name) - 1), *cells])
-    return Part(
+    return Section(
         "Numbers",
         note="Accuracy in % of each arm's last policy, with intervals over seeds.",
-        table={"head": ["arm", "iterations", *SHOWN.values()], "rows": rows},
+        table=Table(["arm", "iterations", *SHOWN_METRICS.values()], rows),
     )
 
 
-def _cell(results: Results, arm: str, metric: str) -> str:
+def _mean_cell(results: Results, arm: str, metric: str) -> str:
     mean = results.mean(of(arm, metric))
     if mean is None:
         return ""
     return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
 
 
-def _design(one: Finished, config: StudyConfig) -> Part:
+def _design(one: FinishedStudy, config: StudyConfig) -> Section:
     rows = []
     for arm in one.arms:
         base = config.bases.math if arm.task == "math" else config.bases.code
         changes = ", ".join(f"{key} = {value}" for key, value in arm.changes.items())
         rows.append([arm.name, base.name, changes or "as it is"])
-    return Part(
+    return Section(
         "Design",
         kind="prose",
         note="Each arm is a configuration and what is changed in it; the seed goes from 1 up.",
-        table={"head": ["arm", "configuration", "changes"], "rows": rows},
+        table=Table(["arm", "configuration", "changes"], rows),
     )
 
 
-def _tiles(one: Finished) -> list[Json]:
+def _tiles(one: FinishedStudy) -> list[Tile]:
     """How many claims came out which way."""
-    verdicts = Counter(found.verdict for found in one.judged)
-    words = {
-        "agrees": ("of the paper's claims agree here", "up"),
-        "disagrees": ("disagree", "down"),
-        "undecided": ("are undecided at this scale", ""),
-    }
-    return [tile(str(verdicts[name]), text, tone) for name, (text, tone) in words.items()]
+    verdicts = Counter(found.verdict for found in one.claims)
+    return [
+        Tile(str(verdicts["agrees"]), "of the paper's claims agree here", "up"),
+        Tile(str(verdicts["disagrees"]), "disagree", "down"),
+        Tile(str(verdicts["undecided"]), "are undecided at this scale"),
+    ]
 
 
 def _seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def _command(one: Finished) -> str:
+def _command(one: FinishedStudy) -> str:
     return f"restem study {one.study.name} --seeds {len(one.results.seeds)}"

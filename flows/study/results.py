@@ -1,4 +1,4 @@
-"""What the runs of a study measured, by arm, seed and policy, with intervals over seeds.
+"""What the runs of a study found, by arm, seed and policy, with intervals over seeds.
 
 An interval over seeds (Student's t, tasks/evaluate/over_seeds.py) says how far a number would move
 with other samples and another order of training. All seeds are tested on the same problems, so it
@@ -8,24 +8,97 @@ does not say how it would move with other problems; the reports of single runs d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
+from flows.rest_em.results import PolicyReport, Transfer
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.over_seeds import over_seeds
+from tasks.evaluate.results import Bin
+from tasks.facts import Facts, FactsFile
 from tasks.rows import Json
+from tasks.select.results import SelectionCounts
 
 # A quantity of one seed, or None where it was not measured.
 Quantity = Callable[["Results", int], float | None]
+# Where an artifact came from.
+Source = Literal["shared", "found", "made"]
+Verdict = Literal["agrees", "disagrees", "undecided", "not measured"]
 
 # Other tasks that ask for what the base policy could do before: no transfer, but perhaps a loss.
 OLDER_SKILLS = {"synthetic_sums"}
 
 
 @dataclass(frozen=True)
-class Results:
-    """Reports of all runs: (arm, seed) → iterations of its report.json."""
+class StudyPolicy(Facts):
+    """Of a policy in a run's report, what studies look at; texts of problems stay with the run.
 
-    runs: Mapping[tuple[str, int], Sequence[Json]]
+    Attributes:
+        bins: None for the base.
+    """
+
+    iteration: int
+    model: str
+    metrics: dict[str, Interval]
+    levels: dict[str, Interval] = field(default_factory=dict)
+    selection: SelectionCounts | None = None
+    transfer: dict[str, Transfer] = field(default_factory=dict)
+    bins: list[Bin] | None = None
+
+    @classmethod
+    def of(cls, one: PolicyReport) -> StudyPolicy:
+        """The policy of a report."""
+        bins = one.against_base.bins if one.against_base else None
+        return cls(
+            one.iteration, one.model, one.metrics, one.levels, one.selection, one.transfer, bins
+        )
+
+    def to_json(self) -> Json:
+        """As in results.json."""
+        data = super().to_json() | {"selection": self.selection and self.selection.to_json()}
+        if self.bins is None:
+            del data["bins"]
+        return data
+
+
+@dataclass(frozen=True)
+class ArmRun(Facts):
+    """The run of an arm with a seed."""
+
+    arm: str
+    seed: int
+    run: str
+    iterations: list[StudyPolicy]
+
+
+@dataclass(frozen=True)
+class StudyRuns(FactsFile):
+    """All runs of a study."""
+
+    FILE: ClassVar[str] = "results.json"
+
+    study: str
+    runs: list[ArmRun]
+
+    def to_json(self) -> Json:
+        """As in results.json."""
+        data = super().to_json()
+        for run, one in zip(data["runs"], self.runs, strict=True):
+            run["iterations"] = [policy.to_json() for policy in one.iterations]
+        return data
+
+    @property
+    def results(self) -> Results:
+        """The runs by arm and seed."""
+        runs = {(one.arm, one.seed): one.iterations for one in self.runs}
+        return Results(runs, sorted({seed for _, seed in runs}))
+
+
+@dataclass(frozen=True)
+class Results:
+    """(arm, seed) → policies of the run."""
+
+    runs: Mapping[tuple[str, int], Sequence[StudyPolicy]]
     seeds: Sequence[int]
     confidence: float = 0.95
 
@@ -57,26 +130,93 @@ class Results:
         kind, _, name = metric.partition(":")
         now = run[at]
         if kind == "transfer":
-            asked = {name} if name else set(now["transfer"]) - OLDER_SKILLS
-            values = [
-                now["transfer"][key]["greedy"]["value"] for key in asked & set(now["transfer"])
-            ]
+            asked = {name} if name else set(now.transfer) - OLDER_SKILLS
+            values = [now.transfer[key].greedy.value for key in asked & set(now.transfer)]
             return sum(values) / len(values) if values else None
         if kind == "bin":
-            gains = {one["bin"]: one["difference"]["value"] for one in now.get("bins", [])}
-            return gains.get(name)
-        if kind == "level":
-            return now["levels"].get(name, {}).get("value")
+            return next((b.difference.value for b in now.bins or () if b.bin == name), None)
         if metric == "accepted":
-            counts = now["selection"]
-            return counts["correct"] / counts["samples"] if counts else None
+            counts = now.selection
+            return counts.correct / counts.samples if counts else None
         if metric == "rows":
-            before = run[at - 1] if len(run) > 1 and at else {}
-            return (before.get("selection") or {}).get("kept")
-        return now["metrics"].get(metric, {}).get("value")
+            counts = run[at - 1].selection if len(run) > 1 and at else None
+            return counts and counts.kept
+        found = now.levels.get(name) if kind == "level" else now.metrics.get(metric)
+        return found and found.value
 
     def mean(self, quantity: Quantity) -> Interval | None:
         """The mean of a quantity over the seeds, with its interval; None: of no seed."""
         found = [quantity(self, seed) for seed in self.seeds]
         values = [value for value in found if value is not None]
         return over_seeds(values, self.confidence) if values else None
+
+
+@dataclass(frozen=True)
+class ClaimResult(Facts):
+    """What came of a claim of the paper, and the same in plain words."""
+
+    paper: str
+    here: str
+    mean: Interval | None
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Figure(Facts):
+    """One drawn figure."""
+
+    title: str
+    svg: str
+
+
+@dataclass
+class Usage(Facts):
+    """What the runs of a study asked for, by where it came from.
+
+    Attributes:
+        asked: What the runs would have cost with nothing shared.
+        shared: Of it, what an earlier run of the same invocation had.
+        found: Of it, what lay in the store before.
+        made: Of it, what was made now.
+    """
+
+    asked: float = 0
+    shared: float = 0
+    found: float = 0
+    made: float = 0
+
+    def add(self, amount: float, how: Source) -> None:
+        """Count an artifact."""
+        self.asked += amount
+        setattr(self, how, getattr(self, how) + amount)
+
+
+@dataclass
+class Account(Facts):
+    """What a study cost; `wall` in seconds."""
+
+    samples: Usage = field(default_factory=Usage)
+    seconds: Usage = field(default_factory=Usage)
+    tasks: Usage = field(default_factory=Usage)
+    wall: float = 0.0
+
+
+@dataclass(frozen=True)
+class StudyReport(Facts):
+    """A study that was run, as study.json has it and a gallery shows it.
+
+    Attributes:
+        seeds: How many.
+        arms: What each changes: dotted field → value.
+    """
+
+    study: str
+    title: str
+    question: str
+    seeds: int
+    arms: dict[str, Json]
+    claims: list[ClaimResult]
+    warnings: list[str]
+    figures: list[Figure]
+    account: Account

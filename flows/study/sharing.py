@@ -10,57 +10,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 
-from flows.orchestrator.pipeline import Ask, Chain
+from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.prefect_caller import PrefectCaller
+from flows.study.results import Account, Source
 from tasks.dag.step import Call
-from tasks.rows import Json
+from tasks.evaluate.results import Metrics
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
-SAMPLES = "samples"  # kind of the artifacts that hold samples
-
-
-@dataclass
-class Tally:
-    """Samples and seconds that the runs of a study asked for, by where they came from.
-
-    Attributes:
-        asked: What the runs would have cost with nothing shared.
-        shared: Of it, what an earlier run of the same invocation had.
-        found: Of it, what lay in the store before.
-        made: Of it, what was made now.
-    """
-
-    asked: float = 0
-    shared: float = 0
-    found: float = 0
-    made: float = 0
-
-    def add(self, amount: float, how: str) -> None:
-        """Count an artifact."""
-        self.asked += amount
-        setattr(self, how, getattr(self, how) + amount)
-
-
-@dataclass
-class Account:
-    """What a study cost."""
-
-    samples: Tally
-    seconds: Tally
-    tasks: Tally
-    wall: float = 0.0
-
-    @classmethod
-    def empty(cls) -> Account:
-        """Nothing yet."""
-        return cls(Tally(), Tally(), Tally())
-
-    def to_json(self) -> Json:
-        """As plain data."""
-        return asdict(self)
+_SAMPLES = "samples"  # kind of the artifacts that hold samples
 
 
 class SharedCaller:
@@ -70,8 +30,8 @@ class SharedCaller:
         self.store, self._inner = inner.store, inner
         self._known: dict[str, ArtifactRef] = {}
         self._seconds: dict[str, float] = {}
-        self.account = Account.empty()
-        self._lock = threading.Lock()  # calls end in the threads of their lanes
+        self.account = Account()
+        self._lock = threading.Lock()  # calls end in threads of their own
         inner.told = self._told
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
@@ -86,13 +46,13 @@ class SharedCaller:
         self._inner.drive(self._remembered(chain) for chain in chains)
 
     def _remembered(self, chain: Chain) -> Chain:
-        ask: Ask | None = next(chain, None)
-        while ask is not None:
-            given = self._earlier(ask.call)
+        request: StepRequest | None = next(chain, None)
+        while request is not None:
+            given = self._earlier(request.call)
             if given is None:
-                given = self._known[ask.call.key] = yield ask
+                given = self._known[request.call.key] = yield request
             try:
-                ask = chain.send(given)
+                request = chain.send(given)
             except StopIteration:
                 return
 
@@ -107,11 +67,11 @@ class SharedCaller:
         self._seconds[call.key] = seconds
         self._count(ref, seconds, "found" if cached else "made")
 
-    def _count(self, ref: ArtifactRef, seconds: float, how: str) -> None:
+    def _count(self, ref: ArtifactRef, seconds: float, how: Source) -> None:
         with self._lock:
             self.account.tasks.add(1, how)
             self.account.seconds.add(seconds, how)
-            if ref.kind == SAMPLES:
+            if ref.kind == _SAMPLES:
                 self.account.samples.add(ref.rows, how)
 
     def pending(self, ref: ArtifactRef) -> bool:
@@ -122,10 +82,10 @@ class SharedCaller:
         """Free the engine's memory."""
         self._inner.end_stage()
 
-    def review(self, number: int, sampling: SamplingSettings, metrics: Json) -> None:
+    def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked: the arms of a study are fixed before it."""
 
-    def alarm(self, number: int, facts: Json) -> None:
+    def alarm(self, number: int, fall: AccuracyFall) -> None:
         """Over-fitting is what some studies look for; it is in their figures."""
 
     def warn(self, text: str) -> None:

@@ -1,19 +1,30 @@
-"""The last step of a study: what all its runs measured, by arm and seed, as one artifact."""
+"""The last step of a study: what all its runs found, by arm and seed, as one artifact."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from flows.study.results import Results
+from flows.rest_em.results import RunReport
+from flows.study.claims import judge_claim
+from flows.study.design import Arm, Study
+from flows.study.quantities import gain
+from flows.study.results import (
+    Account,
+    ArmRun,
+    ClaimResult,
+    Results,
+    StudyPolicy,
+    StudyReport,
+    StudyRuns,
+)
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
-from tasks.rows import Json
 from tasks.store.store import ArtifactRef, Draft
 
-FILE = "results.json"
-# Of an iteration in a run's report, what studies look at; texts of problems stay with the run.
-KEPT = ("iteration", "model", "metrics", "levels", "selection", "transfer", "bins")
+# Sizes at which pass@k is held against the base's.
+CROSSING = (1, 2, 4, 8, 16, 32, 64)
 
 
 def study_call(study: str, runs: Mapping[tuple[str, int], ArtifactRef]) -> Call:
@@ -23,26 +34,68 @@ def study_call(study: str, runs: Mapping[tuple[str, int], ArtifactRef]) -> Call:
         study: Its name.
         runs: (arm, seed) → the run's report.
     """
-    inputs = {f"{arm} | {seed}": ref for (arm, seed), ref in runs.items()}
+    inputs = {_input(arm, seed): ref for (arm, seed), ref in runs.items()}
     settings = {"study": study, "runs": [[arm, seed] for arm, seed in runs]}
     return Call(gather, f"study {study}", settings, inputs)
 
 
 @step("study", "study")
 def gather(call: Call, draft: Draft, runtime: Runtime) -> None:
-    """Write results.json: {"study", "runs": [{"arm", "seed", "run", "iterations"}]}."""
+    """Write what the study looks at of the reports of its runs."""
     runs = []
     for arm, seed in call.settings["runs"]:
-        ref = call.inputs[f"{arm} | {seed}"]
-        report = json.loads((runtime.store.path(ref) / "report.json").read_text())
-        iterations = [{k: item[k] for k in KEPT if k in item} for item in report["iterations"]]
-        runs.append({"arm": arm, "seed": seed, "run": report["run"], "iterations": iterations})
-    facts = {"study": call.settings["study"], "runs": runs}
-    (draft.path / FILE).write_text(json.dumps(facts, indent=1, sort_keys=True))
+        report = RunReport.read(runtime.store.path(call.inputs[_input(arm, seed)]))
+        runs.append(ArmRun(arm, seed, report.run, [StudyPolicy.of(p) for p in report.iterations]))
+    StudyRuns(call.settings["study"], runs).write(draft.path)
     draft.rows = len(runs)
 
 
-def results_of(facts: Json) -> Results:
-    """The results in a results.json."""
-    runs = {(run["arm"], run["seed"]): run["iterations"] for run in facts["runs"]}
-    return Results(runs, sorted({seed for _, seed in runs}))
+def _input(arm: str, seed: int) -> str:
+    return f"{arm} | {seed}"
+
+
+@dataclass(frozen=True)
+class FinishedStudy:
+    """A study that was run: its design, and what came of it."""
+
+    study: Study
+    arms: Sequence[Arm]
+    results: Results
+    account: Account
+
+    @cached_property
+    def claims(self) -> list[ClaimResult]:
+        """What came of its claims, of those whose arms were run."""
+        found = [judge_claim(claim, self.results) for claim in self.study.claims]
+        return [one for one in found if one.mean is not None]
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """Where a pass@k of an arm's last policy lies below its base's, beyond chance."""
+        found = []
+        for arm in (arm.name for arm in self.arms):
+            for k in CROSSING:
+                change = self.results.mean(gain(arm, f"pass@{k}"))
+                if change is not None and change.problems > 1 and change.high < 0:
+                    found.append(
+                        f"{arm}: pass@{k} of the last policy is below the base's: "
+                        f"{100 * change.value:+.1f} points "
+                        f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
+                    )
+        return found
+
+
+def summarise(one: FinishedStudy) -> StudyReport:
+    """All that there is to tell of a study."""
+    figures = [draw(one.results, True) for draw in one.study.figures]
+    return StudyReport(
+        study=one.study.name,
+        title=one.study.title,
+        question=one.study.question,
+        seeds=len(one.results.seeds),
+        arms={arm.name: dict(arm.changes) for arm in one.arms},
+        claims=one.claims,
+        warnings=one.warnings,
+        figures=[figure for figure in figures if figure.svg],
+        account=one.account,
+    )

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from tasks.rows import Json
+from tasks.dag.contracts import OpenEngine, OpenGrader
 from tasks.settings import Resources
-from tasks.store.store import ArtifactRef, Store
+from tasks.store.store import Store
 
 Progress = Callable[[str, int, int], None]  # label, done, total
 
@@ -37,8 +36,8 @@ class Runtime:
         store: Store,
         logs: Path,
         resources: Resources,
-        engine: Callable[[ArtifactRef, dict[str, Any]], Any],
-        grader: Callable[[Json | None, str, str], Any],
+        engine: OpenEngine,
+        grader: OpenGrader,
         progress: Progress,
         isolate: bool = True,
         say: Callable[[str], None] = lambda text: None,
@@ -49,11 +48,8 @@ class Runtime:
             store: Where artifacts lie.
             logs: Folder for the logs of child processes.
             resources: Cores, devices, batch sizes.
-            engine: Gives the sampling engine for a model, started at the first call.
-            grader: Gives what grades, started at the first call: programs in a sandbox of these
-                settings (tasks/score/code/pool.py), or for None what the checker names: text
-                ("exact"), nothing ("hand": tasks/score/text.py) or, without a name, math answers.
-                Third comes the reward, as FilterSettings.score.
+            engine: Gives the sampling engine of a model.
+            grader: Gives what grades.
             progress: Told how far the current step is.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
             say: Told what a person may wonder about, such as a wait.

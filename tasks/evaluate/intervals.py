@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from tasks.facts import Facts
 
 Floats = npt.NDArray[np.float64]
 # Indices drawn at once: 32 MB of them.
@@ -27,17 +29,13 @@ _CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Facts):
     """An estimate, its interval, and how many problems it rests on."""
 
     value: float
     low: float
     high: float
     problems: int
-
-    def to_json(self) -> dict[str, float | int]:
-        """The form in metrics.json."""
-        return asdict(self)
 
 
 def interval(

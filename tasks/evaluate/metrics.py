@@ -16,12 +16,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, interval, paired_difference, unpaired_difference
+from tasks.evaluate.results import Metrics
 from tasks.rows import Row, Status
 from tasks.settings import MeasureSettings
 
@@ -87,8 +87,8 @@ def measure(
     *,
     validation_rows: Iterable[Row] = (),
     groups: Groups | None = None,
-) -> dict[str, Any]:
-    """All metrics of one policy, as plain JSON; a metric without any problem is left out.
+) -> Metrics:
+    """All metrics of one policy; a metric without any problem is left out.
 
     Args:
         greedy_rows: Greedy solutions of test problems, one each.
@@ -100,12 +100,6 @@ def measure(
         validation_rows: Greedy solutions of validation problems.
         groups: (problem, index) of a test sample to the group of its answer; without it there is
             no majority vote.
-
-    Returns:
-        {"metrics": {name: interval}, "levels": {level: interval of greedy accuracy}, "subjects":
-        the same by subject,
-        "mean_tokens": of a greedy test solution or None, "truncated": share of greedy test
-        solutions cut at the limit or None, "statuses": {status: greedy test solutions}}.
 
     Raises:
         UserError: A k of pass@k or a size of the vote is larger than the number of samples.
@@ -132,14 +126,14 @@ def measure(
     for name, values in sampled_scores(sampled_rows, settings, groups).items():
         found[name] = bounds(list(values.values()))
     asked = list(problems)
-    return {
-        "metrics": {name: value.to_json() for name, value in found.items()},
-        "levels": {k: bounds(v).to_json() for k, v in _by(greedy, asked, "level").items()},
-        "subjects": {k: bounds(v).to_json() for k, v in _by(greedy, asked, "subject").items()},
-        "mean_tokens": tally.tokens / tally.rows if tally.rows else None,
-        "truncated": tally.cut / tally.rows if tally.rows else None,
-        "statuses": dict(sorted(tally.statuses.items())),
-    }
+    return Metrics(
+        metrics=found,
+        levels={name: bounds(values) for name, values in _by(greedy, asked, "level").items()},
+        subjects={name: bounds(values) for name, values in _by(greedy, asked, "subject").items()},
+        mean_tokens=tally.tokens / tally.rows if tally.rows else None,
+        truncated=tally.cut / tally.rows if tally.rows else None,
+        statuses=dict(sorted(tally.statuses.items())),
+    )
 
 
 def paired_gain(

@@ -16,29 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from tasks.evaluate.intervals import Interval, paired_difference
+from tasks.evaluate.results import Bin, McNemar
 
 CORRECT = 1.0
 # Lowest share of the base's samples in a bin, as the paper cuts them, hardest last.
 BINS = ((0.75, "75% or more"), (0.5, "50% to 75%"), (0.25, "25% to 50%"), (0.0, "less than 25%"))
 
 Scores = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """The exact test on problems that only one of two policies solves."""
-
-    solved: int  # by the second alone
-    lost: int  # solved by the first alone
-    p: float  # two-sided
-
-    def to_json(self) -> dict[str, Any]:
-        """The form in results.json."""
-        return asdict(self)
 
 
 def mcnemar(before: Scores, after: Scores) -> McNemar:
@@ -87,21 +73,6 @@ def differences(
                 seed,
             )
     return found
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Problems that the base solves about equally often."""
-
-    bin: str
-    problems: int
-    before: float  # greedy accuracy of the base
-    after: float  # greedy accuracy of the policy
-    difference: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        """The form in results.json."""
-        return {**asdict(self), "difference": self.difference.to_json()}
 
 
 def difficulty_bins(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tasks.evaluate.results import Change
 from tasks.rows import Row
 
 CORRECT = 1.0
@@ -38,7 +39,7 @@ def solved_and_lost(
     now_greedy: Iterable[Row],
     problems: Iterable[Row],
     limit: int = 10,
-) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+) -> tuple[list[Change], list[Change]]:
     """Texts of the first `limit` newly solved and newly lost problems.
 
     Args:
@@ -48,7 +49,7 @@ def solved_and_lost(
         limit: Most problems in each list.
 
     Returns:
-        Two lists, solved and lost, of {id, question, reference, before, after}.
+        The solved ones and the lost ones.
     """
     base, now, asked = list(base_greedy), list(now_greedy), list(problems)
     change = changed(base, now, (row["id"] for row in asked))
@@ -56,15 +57,9 @@ def solved_and_lost(
     after = {row["problem_id"]: row["text"] for row in now}
     rows = {row["id"]: row for row in asked}
 
-    def texts(ids: list[str]) -> list[dict[str, str]]:
+    def texts(ids: list[str]) -> list[Change]:
         return [
-            {
-                "id": key,
-                "question": rows[key]["question"],
-                "reference": rows[key]["reference"],
-                "before": before[key],
-                "after": after[key],
-            }
+            Change(key, rows[key]["question"], rows[key]["reference"], before[key], after[key])
             for key in ids[:limit]
         ]
 

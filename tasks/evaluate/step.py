@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from tasks.dag.runtime import Runtime
+from tasks.dag.shard_inputs import inputs_of, rows_of
 from tasks.dag.step import Call, step
-from tasks.rows import Row, read_rows
+from tasks.dag.step_names import MEASURE
+from tasks.rows import GROUPS_FILE, PROBLEMS_FILE, Row, read_rows
 from tasks.settings import MeasureSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.store import ArtifactRef, Draft, Store
 
 # Only these change the metrics of given samples; the others change which samples are given.
 _KEYED = {"pass_k", "majority", "samples", "bootstrap", "confidence"}
@@ -38,51 +39,40 @@ def measure_call(
     """
     inputs = {"problems": problems} | ({"groups": groups} if groups else {})
     for name, (samples, verdicts) in sets.items():
-        for number, (sample, verdict) in enumerate(zip(samples, verdicts, strict=True)):
-            inputs[f"{name} samples {number}"] = sample
-            inputs[f"{name} verdicts {number}"] = verdict
+        inputs |= inputs_of(name, samples, verdicts)
     return Call(measure_policy, label, settings.model_dump(include=_KEYED), inputs)
 
 
-@step("measure", "metrics", version=2)
+@step(MEASURE, "metrics", version=2)
 def measure_policy(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Write metrics.json: every metric with its interval."""
     from tasks.evaluate.metrics import measure
 
-    problems = read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")
-    groups = None
-    if (ref := call.inputs.get("groups")) is not None:
-        rows = read_rows(runtime.store.path(ref) / "groups.parquet")
-        groups = {(row["problem_id"], row["index"]): row["group"] for row in rows}
+    def merged(name: str) -> Iterator[Row]:
+        return rows_of(runtime.store, call.inputs, name)
+
+    problems = read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)
+    groups = call.inputs.get("groups")
     metrics = measure(
-        _merged(call, runtime, "greedy"),
-        _merged(call, runtime, "sampled"),
-        _merged(call, runtime, "train"),
+        merged("greedy"),
+        merged("sampled"),
+        merged("train"),
         list(problems),
         MeasureSettings(**call.settings),
         _BOOTSTRAP_SEED,
-        validation_rows=_merged(call, runtime, "validation"),
-        groups=groups,
+        validation_rows=merged("validation"),
+        groups=None if groups is None else read_groups(runtime.store, groups),
     )
-    (draft.path / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True))
-    draft.rows = len(metrics["metrics"])
-    greedy = metrics["metrics"]["greedy"]
+    metrics.write(draft.path)
+    draft.rows = len(metrics.metrics)
+    greedy = metrics.greedy
     draft.stats["note"] = (
-        f"greedy {100 * greedy['value']:.1f} [{100 * greedy['low']:.1f}, "
-        f"{100 * greedy['high']:.1f}] on {greedy['problems']} problems"
+        f"greedy {100 * greedy.value:.1f} [{100 * greedy.low:.1f}, "
+        f"{100 * greedy.high:.1f}] on {greedy.problems} problems"
     )
 
 
-def _merged(call: Call, runtime: Runtime, name: str) -> Iterator[Row]:
-    """Samples of a set with their verdicts, shard by shard."""
-    number = 0
-    while (sample := call.inputs.get(f"{name} samples {number}")) is not None:
-        verdict = call.inputs[f"{name} verdicts {number}"]
-        pairs = zip(
-            read_rows(runtime.store.path(sample) / "samples.parquet"),
-            read_rows(runtime.store.path(verdict) / "verdicts.parquet"),
-            strict=True,
-        )
-        for sampled, judged in pairs:
-            yield {**sampled, **judged}
-        number += 1
+def read_groups(store: Store, groups: ArtifactRef) -> dict[tuple[str, int], int]:
+    """What `group` wrote: (problem, index) of a sample to the group of its answer."""
+    rows = read_rows(store.path(groups) / GROUPS_FILE)
+    return {(row["problem_id"], row["index"]): row["group"] for row in rows}

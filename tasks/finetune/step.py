@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.dag.step_names import FINETUNE
 from tasks.errors import StepError
+from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child
 from tasks.prompts import load_template
-from tasks.rows import Json, Row, read_rows
+from tasks.rows import PROBLEMS_FILE, ROWS_FILE, Json, Row, read_rows
 from tasks.settings import FinetuneSettings
 from tasks.store.store import ArtifactRef, Draft
 
@@ -50,7 +51,7 @@ def finetune_call(
 
 
 # 2: packed rows attend one by one, which changes the last bits of sums.
-@step("finetune", "model", version=2)
+@step(FINETUNE, "model", version=2)
 def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
@@ -62,7 +63,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     job = {
-        "rows": str(runtime.store.path(call.inputs["rows"]) / "rows.parquet"),
+        "rows": str(runtime.store.path(call.inputs["rows"]) / ROWS_FILE),
         "model": str(runtime.store.path(call.inputs["start"])),
         "out": str(out),
         "work": str(work),
@@ -84,17 +85,15 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
         grader = runtime.grader(validation.get("sandbox"), validation.get("checker", ""), "correct")
         return {"rewards": [grade.reward for grade, _ in grader.grade(pairs)]}
 
-    facts = _train(job, call.label, answer, runtime)
+    reply = _train(job, call.label, answer, runtime)
+    draft.stats["parts"] = reply.pop("seconds", {})
+    facts = TrainingFacts.from_json(reply, "answer of the trainer")
     for path in sorted(out.iterdir()):
         shutil.move(str(path), draft.path / path.name)
-    taken = facts.pop("seconds", {})
-    (draft.path / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
-    draft.stats["parts"] = taken
-    draft.stats["tokens"] = facts["tokens"]
-    draft.stats["note"] = (
-        f"{facts['rows']:,} rows, best of {facts['steps']} steps: {facts['best_step']}"
-    )
-    draft.rows = facts["rows"]
+    facts.write(draft.path)
+    draft.stats["tokens"] = facts.tokens
+    draft.stats["note"] = f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}"
+    draft.rows = facts.rows
 
 
 def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
@@ -119,5 +118,5 @@ def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
 
 
 def _validation(runtime: Runtime, call: Call) -> list[Row]:
-    problems = runtime.store.path(call.context["problems"]) / "problems.parquet"
+    problems = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
     return [row for row in read_rows(problems) if row["split"] == "validation"]

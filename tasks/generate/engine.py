@@ -9,12 +9,11 @@ vLLM, without its coordinator.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from tasks.decoding.request import Completions, Progress, Sampling
+from tasks.dag.contracts import Engine
 from tasks.errors import UserError
 from tasks.generate.replicas import ChildEngine
 from tasks.generate.vllm_environment import folder_of, python_of
@@ -27,29 +26,6 @@ VLLM_SCRIPT = Path(__file__).with_name("vllm_engine.py")
 # mostly fixed costs.
 SMALL_MODEL_BYTES = 32 * 2**20
 MAX_REPLICAS = 8
-
-
-class Engine(Protocol):
-    """Samples completions from one model."""
-
-    def sample(
-        self,
-        prompts: Sequence[str],
-        requests: Sequence[tuple[int, int]],
-        sampling: Sampling,
-        progress: Progress | None = None,
-    ) -> Completions:
-        """Sample one completion for each (index into prompts, seed), in that order.
-
-        Raises:
-            UserError: the prompts or settings do not fit the model.
-            StepError: the engine failed; the message names its log.
-        """
-        ...
-
-    def close(self) -> None:
-        """End the engine's processes."""
-        ...
 
 
 def open_engine(

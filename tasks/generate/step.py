@@ -10,12 +10,20 @@ import time
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.dag.step_names import GENERATE
 from tasks.decoding.request import Sampling
 from tasks.prompts import load_template
-from tasks.rows import SAMPLE, Json, read_rows, sample_seed, text_digest, write_rows
+from tasks.rows import (
+    PROBLEMS_FILE,
+    SAMPLE,
+    SAMPLES_FILE,
+    Json,
+    read_rows,
+    sample_seed,
+    text_digest,
+    write_rows,
+)
 from tasks.store.store import ArtifactRef, Draft
-
-FILE = "samples.parquet"
 
 
 def generate_call(
@@ -39,7 +47,7 @@ def generate_call(
     return Call(generate_shard, label, settings, {"model": model}, hints, {"problems": problems})
 
 
-@step("generate", "samples")
+@step(GENERATE, "samples")
 def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Sample every problem of a block `samples[0] <= index < samples[1]` times."""
     settings, hints = call.settings, call.hints
@@ -83,7 +91,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             zip(requests, completions, strict=True)
         )
     )
-    draft.rows = write_rows(draft.path / FILE, SAMPLE, rows)
+    draft.rows = write_rows(draft.path / SAMPLES_FILE, SAMPLE, rows)
     draft.stats["tokens"] = sum(completion.tokens for completion in completions)
     draft.stats["engine_seconds"] = round(completions.engine_seconds, 3)
     # With several shards at one engine, the time until it came to this one is not this one's.
@@ -100,6 +108,6 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 def read_block(runtime: Runtime, problems: ArtifactRef, hints: Json) -> list[Json]:
     """The problems of a block, by its split and place."""
-    rows = read_rows(runtime.store.path(problems) / "problems.parquet")
+    rows = read_rows(runtime.store.path(problems) / PROBLEMS_FILE)
     split = [row for row in rows if row["split"] == hints["split"]]
     return split[hints["start"] : hints["stop"]]

@@ -11,11 +11,9 @@ from pathlib import Path
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
-from tasks.rows import PROBLEM, Row, read_rows, write_rows
+from tasks.rows import PROBLEM, PROBLEMS_FILE, Row, read_rows, write_rows
 from tasks.settings import DataSettings
 from tasks.store.store import Draft, digest_of
-
-FILE = "problems.parquet"
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,14 @@ def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     if note := describe(left_out, several):
         draft.stats["note"] = note
     draft.rows = write_rows(
-        draft.path / FILE, PROBLEM, (row for rows in splits.values() for row in rows)
+        draft.path / PROBLEMS_FILE, PROBLEM, (row for rows in splits.values() for row in rows)
     )
 
 
 def load_splits(folder: Path) -> dict[str, list[Row]]:
     """Problems by split, in their order, from a problems artifact."""
     splits: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
-    for row in read_rows(folder / FILE):
+    for row in read_rows(folder / PROBLEMS_FILE):
         splits[row["split"]].append(row)
     return splits
 
@@ -134,4 +132,4 @@ def read_benchmark(call: Call, draft: Draft, runtime: Runtime) -> None:
     several = {"test": count_several(rows)}
     if note := describe(left_out, several):
         draft.stats["note"] = note
-    draft.rows = write_rows(draft.path / FILE, PROBLEM, rows)
+    draft.rows = write_rows(draft.path / PROBLEMS_FILE, PROBLEM, rows)

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
+from tasks.dag.contracts import Grader
 from tasks.rows import Status
-from tasks.score.grader import Grader
 from tasks.score.math.decide import decide
 from tasks.score.math.extract.answer import extract_answer
 from tasks.score.math.parse.normalize import canonical, key

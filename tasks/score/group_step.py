@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.dag.step_names import GROUP_ANSWERS
 from tasks.errors import StepError
-from tasks.rows import GROUP, Row, read_rows, write_rows
+from tasks.rows import GROUP, GROUPS_FILE, VERDICTS_FILE, Row, read_rows, write_rows
 from tasks.score.group import group_answers, group_texts
 from tasks.store.store import ArtifactRef, Draft
 
-GROUPS = "groups.parquet"
 # Problems between two words on progress.
 TELL_EVERY = 64
 
@@ -33,11 +33,11 @@ def group_call(label: str, verdicts: list[ArtifactRef], *, exact: bool = False) 
 
 
 # Raise the version with every change of the checker that can join or part answers.
-@step("group", "groups")
+@step(GROUP_ANSWERS, "groups")
 def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Write groups.parquet: a row for each sample, problem by problem, in the order of index."""
     shards = [
-        runtime.store.path(call.inputs[f"verdicts {number}"]) / "verdicts.parquet"
+        runtime.store.path(call.inputs[f"verdicts {number}"]) / VERDICTS_FILE
         for number in range(len(call.inputs))
     ]
     last = {
@@ -86,5 +86,5 @@ def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
             if done % TELL_EVERY == 0:
                 runtime.progress(call.label, done, len(last))
 
-    draft.rows = write_rows(draft.path / GROUPS, GROUP, rows())
+    draft.rows = write_rows(draft.path / GROUPS_FILE, GROUP, rows())
     draft.stats["note"] = f"{found:,} different answers to {len(last):,} problems"

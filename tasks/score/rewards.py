@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tasks.score.grader import Grade
+from tasks.dag.contracts import Grade
 
 # Reference, text, the checker's grade -> reward in [0, 1]. Must depend on nothing else: verdicts
 # are cached by the reward's name.

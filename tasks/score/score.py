@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from tasks.dag.contracts import Grade, Grader, Timed
 from tasks.errors import StepError
 from tasks.rows import Row, Status
-from tasks.score.grader import Grade, Grader, Timed
 from tasks.score.rewards import Reward
 
 Key = tuple[str, str]

@@ -8,9 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sandbox import TAG
+from tasks.dag.contracts import ProgramGrader
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
-from tasks.rows import TIMING, VERDICT, VERDICTS, Json, Row, read_rows, write_rows
+from tasks.dag.step_names import SCORE
+from tasks.rows import (
+    PROBLEMS_FILE,
+    SAMPLES_FILE,
+    TIMING,
+    TIMINGS_FILE,
+    VERDICT,
+    VERDICTS_FILE,
+    Json,
+    Row,
+    read_rows,
+    write_rows,
+)
 from tasks.settings import ExecutionSettings
 from tasks.store.store import ArtifactRef, Draft
 
@@ -60,17 +73,17 @@ def score_call(
 
 
 # Raise the version with every change of the checker: samples are scored again, not drawn again.
-@step("score", "verdicts", version=3)
+@step(SCORE, "verdicts", version=3)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
     from tasks.score.rewards import REWARDS
     from tasks.score.score import score_rows
 
     hints = call.hints
-    problems = runtime.store.path(call.context["problems"]) / "problems.parquet"
+    problems = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
     split = [row for row in read_rows(problems) if row["split"] == hints["split"]]
     references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
-    samples = read_rows(runtime.store.path(call.inputs["samples"]) / "samples.parquet")
+    samples = read_rows(runtime.store.path(call.inputs["samples"]) / SAMPLES_FILE)
     total = call.inputs["samples"].rows
     how = call.settings
     score = how.get("score", "correct")
@@ -87,9 +100,9 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             correct += verdict["status"] == "correct"
             yield verdict
 
-    draft.rows = write_rows(draft.path / VERDICTS, VERDICT, verdicts())
-    write_rows(draft.path / "timing.parquet", TIMING, ({"seconds": s} for s in seconds))
-    draft.volatile = {"timing.parquet"}
+    draft.rows = write_rows(draft.path / VERDICTS_FILE, VERDICT, verdicts())
+    write_rows(draft.path / TIMINGS_FILE, TIMING, ({"seconds": s} for s in seconds))
+    draft.volatile = {TIMINGS_FILE}
     draft.stats["correct"] = correct
-    if "sandbox" in call.settings:
+    if isinstance(grader, ProgramGrader):
         draft.stats["image"] = grader.image

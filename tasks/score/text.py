@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tasks.dag.contracts import Grade
 from tasks.rows import Status
-from tasks.score.grader import Grade
 
 PHRASE = "answer is "
 # What is kept of an answer in a verdict; the longest target has 182 characters.

@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.rows import Row, Status
+from tasks.select.results import SelectionCounts
 from tasks.select.select import (
-    Counts,
     Shard,
     batches,
     blocks,
@@ -67,7 +67,7 @@ def pairs(
     prompt_of: Callable[[Row], str],
     *,
     adaptive: bool = False,
-) -> tuple[Iterator[Row], Counts]:
+) -> tuple[Iterator[Row], SelectionCounts]:
     """Make the pairs; they come by problem in the order of `select`, by index of the chosen one.
 
     Args:
@@ -95,7 +95,7 @@ def _paired(
     shards: Sequence[Shard],
     settings: FilterSettings,
     seed: int,
-    counts: Counts,
+    counts: SelectionCounts,
 ) -> Iterator[Row]:
     ahead = (_rejected(block, settings, seed) for block in blocks(shards))
     wrong: dict[str, list[_Rejected]] = {}

@@ -21,8 +21,6 @@ import hashlib
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,55 +29,11 @@ import pyarrow.parquet as pq
 from tasks.errors import StepError
 from tasks.rows import ROW_GROUP, Row
 from tasks.select.decontaminate import Overlap
+from tasks.select.results import LevelCount, SelectionCounts
 from tasks.select.selectors import SELECTORS, Candidate
 from tasks.settings import FilterSettings
 
 Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
-
-
-@dataclass
-class LevelCount:
-    """Samples of one difficulty level."""
-
-    samples: int = 0
-    correct: int = 0
-
-
-@dataclass
-class Counts:
-    """What came in, what each rule dropped, what stays; complete when the rows are consumed.
-
-    samples = dropped_reward + dropped_unfinished + dropped_duplicate + dropped_cap
-    + dropped_contaminated + kept.
-    """
-
-    samples: int = 0
-    correct: int = 0  # reward at least min_reward
-    dropped_reward: int = 0
-    dropped_unfinished: int = 0
-    dropped_duplicate: int = 0
-    dropped_cap: int = 0
-    dropped_contaminated: int = 0
-    kept: int = 0
-    problems: int = 0  # with samples
-    problems_solved: int = 0  # with a correct sample
-    problems_contaminated: int = 0
-    levels: dict[str, LevelCount] = field(default_factory=dict)
-    # Where verdicts decide how many samples a problem gets (`enough`, `hard_samples`): the samples
-    # that every problem has whatever came out. Their share of correct ones estimates the policy's
-    # accuracy without bias; that of all samples does not.
-    first: LevelCount | None = None
-    # Of preference pairs (pairs.py): how many came of the samples kept.
-    pairs: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data, levels in order."""
-        data = asdict(self)
-        for name in ("first", "pairs"):
-            if data[name] is None:
-                del data[name]
-        data["levels"] = dict(sorted(data["levels"].items()))
-        return data
 
 
 def select(
@@ -90,7 +44,7 @@ def select(
     prompt_of: Callable[[Row], str],
     *,
     adaptive: bool = False,
-) -> tuple[Iterator[Row], Counts]:
+) -> tuple[Iterator[Row], SelectionCounts]:
     """Apply the rules; rows come block by block, by problem in the order of `problems`, by index.
 
     Args:
@@ -108,7 +62,7 @@ def select(
         StepError: (while iterating) verdicts that do not belong to their samples, or a sample of
             an unknown problem.
     """
-    counts = Counts(first=LevelCount() if adaptive else None)
+    counts = SelectionCounts(first=LevelCount() if adaptive else None)
     return _rows(shards, problems, settings, seed, prompt_of, counts), counts
 
 
@@ -118,7 +72,7 @@ def _rows(
     settings: FilterSettings,
     seed: int,
     prompt_of: Callable[[Row], str],
-    counts: Counts,
+    counts: SelectionCounts,
 ) -> Iterator[Row]:
     position = {problem["id"]: at for at, problem in enumerate(problems)}
     tests = (row["question"] for row in problems if row["split"] == "test")
@@ -187,7 +141,7 @@ def _gather(
     problems: Sequence[Row],
     position: Mapping[str, int],
     settings: FilterSettings,
-    counts: Counts,
+    counts: SelectionCounts,
     candidates: dict[str, list[Candidate]],
     solved: set[str],
 ) -> None:
@@ -236,7 +190,11 @@ def _gather(
 
 
 def _choose(
-    problem_id: str, found: list[Candidate], settings: FilterSettings, seed: int, counts: Counts
+    problem_id: str,
+    found: list[Candidate],
+    settings: FilterSettings,
+    seed: int,
+    counts: SelectionCounts,
 ) -> list[Candidate]:
     """Rules 3 to 5 on one problem; by index."""
     found.sort()
@@ -282,7 +240,7 @@ def plain_digest(text: str) -> bytes:
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _level(counts: Counts, problem: Row) -> LevelCount:
+def _level(counts: SelectionCounts, problem: Row) -> LevelCount:
     level = problem["level"] or ""
     if level not in counts.levels:
         counts.levels[level] = LevelCount()

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Protocol
 
 import pyarrow as pa
 
 from tasks.dag.runtime import Runtime
+from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
-from tasks.rows import PAIR, TRAINING, VERDICTS, Json, read_rows, write_rows
+from tasks.dag.step_names import PAIRS, SELECT
+from tasks.rows import (
+    PAIR,
+    PROBLEMS_FILE,
+    ROWS_FILE,
+    SAMPLES_FILE,
+    TRAINING,
+    VERDICTS_FILE,
+    Row,
+    read_rows,
+    write_rows,
+)
+from tasks.select.results import SelectionCounts
 from tasks.settings import FilterSettings
 from tasks.store.store import ArtifactRef, Draft
 
-ROWS = "rows.parquet"
+
+class Rule(Protocol):
+    """`select` and `pairs`: training rows from scored samples, and what was counted."""
+
+    def __call__(
+        self,
+        shards: Sequence[tuple[str, str, str]],
+        problems: Sequence[Row],
+        settings: FilterSettings,
+        seed: int,
+        prompt_of: Callable[[Row], str],
+        *,
+        adaptive: bool = False,
+    ) -> tuple[Iterator[Row], SelectionCounts]:
+        """The rows, and counts that grow while the rows are consumed."""
+        ...
 
 
 def select_call(
@@ -45,10 +72,7 @@ def select_call(
         verdicts: their verdicts.
         adaptive: Whether verdicts decided how many samples a problem got.
     """
-    inputs = {"problems": problems}
-    for number, (sample, verdict) in enumerate(zip(samples, verdicts, strict=True)):
-        inputs[f"samples {number}"] = sample
-        inputs[f"verdicts {number}"] = verdict
+    inputs = {"problems": problems, **inputs_of("", samples, verdicts)}
     keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
@@ -60,33 +84,33 @@ def pairs_call(selection: Call) -> Call:
     return replace(selection, step=make_pairs)
 
 
-@step("select", "rows")
+@step(SELECT, "rows")
 def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Apply the rules of FilterSettings and count what each dropped."""
     from tasks.select.select import select
 
-    facts = _make(call, draft, runtime, select, TRAINING)
+    counts = _make(call, draft, runtime, select, TRAINING)
     accepted = "correct" if call.settings.get("score", "correct") == "correct" else "accepted"
     draft.stats["note"] = (
-        f"{facts['samples']:,} samples, {facts['correct']:,} {accepted}, {draft.rows:,} rows kept"
+        f"{counts.samples:,} samples, {counts.correct:,} {accepted}, {draft.rows:,} rows kept"
     )
 
 
-@step("pairs", "rows")
+@step(PAIRS, "rows")
 def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Put a wrong sample beside each that `select` would keep."""
     from tasks.select.pairs import pairs
 
-    facts = _make(call, draft, runtime, pairs, PAIR)
+    counts = _make(call, draft, runtime, pairs, PAIR)
     draft.stats["note"] = (
-        f"{facts['samples']:,} samples, {facts['correct']:,} correct, {facts['kept']:,} kept, "
+        f"{counts.samples:,} samples, {counts.correct:,} correct, {counts.kept:,} kept, "
         f"{draft.rows:,} pairs"
     )
 
 
 def _make(
-    call: Call, draft: Draft, runtime: Runtime, rule: Callable[..., Any], schema: pa.Schema
-) -> Json:
+    call: Call, draft: Draft, runtime: Runtime, rule: Rule, schema: pa.Schema
+) -> SelectionCounts:
     """Write the rows that `rule` makes of the samples, and what it counted, which is returned."""
     from tasks.prompts import load_template
 
@@ -97,30 +121,24 @@ def _make(
     rules = FilterSettings(**settings)
     rows, counts = rule(
         _shards(call, runtime),
-        list(read_rows(runtime.store.path(call.inputs["problems"]) / "problems.parquet")),
+        list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
         rules,
         seed,
         lambda problem: template.render(problem["question"], shots, problem["subject"]),
         adaptive=adaptive,
     )
-    draft.rows = write_rows(draft.path / ROWS, schema, rows)
-    facts = counts.to_json()
-    (draft.path / "counts.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
-    return facts
+    draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
+    counts.write(draft.path)
+    return counts
 
 
 def _shards(call: Call, runtime: Runtime) -> list[tuple[str, str, str]]:
     """Paths of samples and verdicts, and the key of the samples, shard by shard."""
-    count = sum(name.startswith("samples ") for name in call.inputs)
-    shards = []
-    for number in range(count):
-        sample = call.inputs[f"samples {number}"]
-        verdict = call.inputs[f"verdicts {number}"]
-        shards.append(
-            (
-                str(runtime.store.path(sample) / "samples.parquet"),
-                str(runtime.store.path(verdict) / VERDICTS),
-                sample.key,
-            )
+    return [
+        (
+            str(runtime.store.path(shard.samples) / SAMPLES_FILE),
+            str(runtime.store.path(shard.verdicts) / VERDICTS_FILE),
+            shard.samples.key,
         )
-    return shards
+        for shard in shards_of(call.inputs)
+    ]

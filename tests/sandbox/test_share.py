@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits
+from tasks.dag.contracts import Grade
 from tasks.rows import Status
 from tasks.score.code.pool import CodePool
-from tasks.score.grader import Grade
 
 LIMITS = Limits(cpu=0.5, memory=128 * 2**20)
 ECHO = json.dumps({"tests": [{"input": f"{n}\n", "output": f"{n}\n"} for n in range(6)]})

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from flows.report.charts import Labels, Point, Series, bar_chart
-from flows.report.part import GREY
-from flows.report.values import by_size, name, short
-from flows.rest_em.page.view import View
-from tasks.rows import Json
+from flows.report.charts import Axes, Point, Series, bar_chart
+from flows.report.section import GREY
+from flows.report.values import by_size, policy_tick, policy_title
+from flows.rest_em.results import PolicyReport
 
 # What a bar chart shows of a policy: by level, a share of 1 and its text.
 Shares = dict[str, tuple[float, str]]
 
 
-def level_bars(view: View, values: Callable[[Json], Shares], title: str, unit: str) -> str:
+def shown_policies(policies: Sequence[PolicyReport]) -> Sequence[PolicyReport]:
+    """Policies that fit one chart: the base and the last five."""
+    return policies if len(policies) <= 6 else [policies[0], *policies[-5:]]
+
+
+def level_bars(
+    policies: Sequence[PolicyReport],
+    values: Callable[[PolicyReport], Shares],
+    title: str,
+    unit: str,
+) -> str:
     """Bars grouped by level of difficulty, one for each policy."""
-    found = [(now, values(now)) for now in view.shown()]
+    found = [(now.iteration, values(now)) for now in shown_policies(policies)]
     levels = by_size(list({key for _, of in found for key in of}))
-    series = [
-        Series(
-            name(now),
-            colour(now),
-            [
-                Point(levels.index(key), value, f"{name(now)}, level {key or 'none'}: {tip}")
-                for key, (value, tip) in of.items()
-            ],
-        )
-        for now, of in found
-    ]
+    series = []
+    for number, of in found:
+        name = policy_title(number)
+        points = [
+            Point(levels.index(key), value, f"{name}, level {key or 'none'}: {tip}")
+            for key, (value, tip) in of.items()
+        ]
+        series.append(Series(name, colour(number), points))
     ticks = [(float(i), level or "none") for i, level in enumerate(levels)]
-    return bar_chart(
-        series, Labels(title, f"{title}, by policy.", "level of difficulty", unit, ticks)
-    )
+    axes = Axes(title, f"{title}, by policy.", "level of difficulty", unit, ticks)
+    return bar_chart(series, axes)
 
 
-def colour(now: Json) -> int:
+def colour(number: int) -> int:
     """The base is grey; iterations take the other colours in turn."""
-    return (now["iteration"] - 1) % GREY if now["iteration"] else GREY
+    return (number - 1) % GREY if number else GREY
 
 
-def iteration_ticks(view: View) -> list[tuple[float, str]]:
+def iteration_ticks(policies: Sequence[PolicyReport]) -> list[tuple[float, str]]:
     """Policies on an x axis."""
-    return [(float(now["iteration"]), short(now)) for now in view.iterations]
+    return [(float(now.iteration), policy_tick(now.iteration)) for now in policies]

@@ -2,90 +2,85 @@
 
 from __future__ import annotations
 
-from flows.report.part import Part
-from flows.report.values import name, number, percent, short
-from flows.rest_em.page.view import View
-from tasks.rows import Json
+from flows.report.paired import shown_change
+from flows.report.section import Section, ShownSolution, SolutionGroup, Table
+from flows.report.values import percent, policy_tick, policy_title
+from flows.rest_em.results import AgainstBase, RunReport
 
 # Where nothing else happens, the accuracy says it already.
 _PLAIN = {"correct", "wrong_answer", "no_answer"}
 
 
-def endings(view: View) -> Part:
+def endings(report: RunReport) -> Section:
     """Statuses of greedy solutions of test problems and of samples drawn to train on."""
-    columns: list[tuple[str, Json]] = []
-    for now in view.iterations:
-        if now.get("statuses"):
-            columns.append((f"{short(now)}, greedy", now["statuses"]))
-        drawn = (now.get("drawn") or {}).get("statuses")
-        if drawn:
-            columns.append((f"{short(now)}, drawn", drawn))
+    columns: list[tuple[str, dict[str, int]]] = []
+    for now in report.iterations:
+        tick = policy_tick(now.iteration)
+        columns.append((f"{tick}, greedy", now.statuses))
+        columns.append((f"{tick}, drawn", now.drawn.statuses if now.drawn else {}))
+    columns = [(title, counts) for title, counts in columns if counts]
     found = {status for _, counts in columns for status in counts}
-    totals = [sum(number(n) for n in counts.values()) for _, counts in columns]
-    rows = [
-        [
-            status.replace("_", " "),
-            *(
-                f"{number(counts.get(status)):,.0f} ({percent(number(counts.get(status)) / total)})"
-                for (_, counts), total in zip(columns, totals, strict=True)
-            ),
-        ]
-        for status in sorted(found, key=lambda status: (status != "correct", status))
-    ]
-    table = {"head": ["", *(title for title, _ in columns)], "rows": rows}
+    rows = []
+    for status in sorted(found, key=lambda status: (status != "correct", status)):
+        counts = [(of.get(status, 0), sum(of.values())) for _, of in columns]
+        cells = (f"{count:,} ({percent(count / total)})" for count, total in counts)
+        rows.append([status.replace("_", " "), *cells])
+    table = Table(["", *(title for title, _ in columns)], rows)
     note = (
         "Greedy solutions of test problems, and samples drawn for training, by policy. "
         "A checker or sandbox error says nothing about the solution; it counts as wrong and is "
         "never trained on."
     )
     wide = "long" if found - _PLAIN else ""
-    return Part("How solutions ended", note, table=table if rows else None, kind=wide).or_nothing()
+    return Section("How solutions ended", note, table=table, kind=wide).or_nothing()
 
 
-def refused(view: View) -> Part:
+def refused_samples(report: RunReport) -> Section:
     """A sample of each way to fail, from the last policy that was sampled to train on."""
-    drawn = [now for now in view.iterations if (now.get("drawn") or {}).get("refused")]
+    drawn = [(now, now.drawn) for now in report.iterations if now.drawn and now.drawn.refused]
     groups = [
-        {
-            "title": f"Drawn from {name(now)}",
-            "problems": [
-                {
-                    **{key: item.get(key) or "" for key in ("id", "question", "reference")},
-                    "before": "",
-                    "policy": str(item.get("status") or "").replace("_", " "),
-                    "after": item.get("text") or "",
-                    "after_mark": "drawn",
-                }
-                for item in now["drawn"]["refused"]
+        SolutionGroup(
+            f"Drawn from {policy_title(now.iteration)}",
+            [
+                ShownSolution(
+                    one.id,
+                    one.question,
+                    one.reference,
+                    policy=one.status.replace("_", " "),
+                    after=one.text,
+                    after_mark="drawn",
+                )
+                for one in of.refused
             ],
-        }
-        for now in drawn[-1:]
+        )
+        for now, of in drawn[-1:]
     ]
     note = "The first sample of each way to fail. Nothing of them is trained on."
-    return Part("Samples that were refused", note, groups=groups, kind="long").or_nothing()
+    return Section("Samples that were refused", note, groups=groups, kind="long").or_nothing()
 
 
-def changes(view: View) -> Part:
+def changes(report: RunReport) -> Section:
     """Newly solved and newly lost problems of the best and the last policy, with their texts."""
-    wanted = {
-        id(now): now for now in (view.best, *view.iterations[-1:]) if now and now["iteration"]
-    }
+    wanted = {one.iteration: one.against_base for one in (report.best, report.iterations[-1])}
     groups = [
-        _group(now, key, before, after)
-        for now in wanted.values()
-        for key, before, after in (("solved", "wrong", "right"), ("lost", "right", "wrong"))
+        group
+        for number, found in wanted.items()
+        if found
+        for group in _groups(policy_title(number).capitalize(), found)
     ]
     note = "Against the base policy, greedy, on test problems. Open one to read both solutions."
-    return Part("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()
+    return Section("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()
 
 
-def _group(now: Json, key: str, before: str, after: str) -> Json:
-    items = now.get(key) or []
-    total, policy = now.get(f"{key}_total"), name(now).capitalize()
-    count = f"{len(items)} shown" if total is None else f"{total} in all, {len(items)} shown"
-    marks = {"policy": policy, "before_mark": before, "after_mark": after}
-    texts = ("id", "question", "reference", "before", "after")
-    return {
-        "title": f"{policy}: newly {key} ({count})",
-        "problems": [{text: item.get(text) or "" for text in texts} | marks for item in items],
-    }
+def _groups(policy: str, found: AgainstBase) -> list[SolutionGroup]:
+    sides = (
+        ("solved", found.solved_total, found.solved, "wrong", "right"),
+        ("lost", found.lost_total, found.lost, "right", "wrong"),
+    )
+    return [
+        SolutionGroup(
+            f"{policy}: newly {kind} ({total} in all, {len(items)} shown)",
+            [shown_change(item, policy, was, now) for item in items],
+        )
+        for kind, total, items, was, now in sides
+    ]

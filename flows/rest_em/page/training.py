@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from flows.report.charts import Labels, Point, Series, line_chart, nice_ticks, stacked_bars
-from flows.report.cost import each_rows
-from flows.report.part import Part, charts
-from flows.report.values import acceptance, duration, flat, name, number, percent, short
-from flows.rest_em.page.policies import Shares, colour, level_bars
-from flows.rest_em.page.view import View
-from tasks.rows import Json
+from flows.report.charts import Axes, Point, Series, line_chart, nice_ticks, stacked_bars
+from flows.report.cost import each_table
+from flows.report.section import Section, Table, charts
+from flows.report.values import duration, flat, percent, policy_tick, policy_title
+from flows.rest_em.page.policies import Shares, colour, level_bars, shown_policies
+from flows.rest_em.results import PolicyReport, RunReport
+from tasks.metering import NAMES
+from tasks.select.results import SelectionCounts
 
 # Loss curves of thousands of steps are averaged to so many points.
 _CURVE = 160
+# What becomes of a sample: field of SelectionCounts -> words. Green is kept, red is wrong; the
+# places are those of the palette in charts.py.
 FATES = {
     "kept": "kept",
     "dropped_reward": "wrong",
@@ -22,155 +26,162 @@ FATES = {
     "dropped_cap": "over the cap",
     "dropped_contaminated": "overlaps the test set",
 }
-# Green is kept, red is wrong; the places are those of the palette in charts.py.
 _FATE_COLOURS = (2, 1, 6, 3, 4, 0)
 
 
-def acceptance_by_level(view: View) -> Part:
+def acceptance_by_level(report: RunReport) -> Section:
     """Share of correct samples by difficulty, of the samples drawn for training."""
-    word = view.accepted
+    word = report.accepted
 
-    def values(now: Json) -> Shares:
-        levels = (now.get("selection") or {}).get("levels") or {}
+    def values(now: PolicyReport) -> Shares:
         return {
-            key: (
-                number(raw.get("correct")) / number(raw.get("samples")),
-                f"{number(raw.get('correct')):,.0f} of {number(raw.get('samples')):,.0f} {word}",
-            )
-            for key, raw in levels.items()
-            if number(raw.get("samples"))
+            level: (one.correct / one.samples, f"{one.correct:,} of {one.samples:,} {word}")
+            for level, one in (now.selection.levels if now.selection else {}).items()
+            if one.samples
         }
 
-    chart = level_bars(view, values, "Acceptance by difficulty", f"samples {word}")
+    chart = level_bars(report.iterations, values, "Acceptance by difficulty", f"samples {word}")
     note = "Samples drawn from each policy on training problems, before the filter's other rules."
-    return Part("Acceptance by difficulty", note, charts(chart)).or_nothing()
+    return Section("Acceptance by difficulty", note, charts(chart)).or_nothing()
 
 
-def fates(view: View) -> Part:
+def fates(report: RunReport) -> Section:
     """What became of the samples drawn from each policy."""
-    rows, fate = [], _fates(view)
-    for now in view.iterations:
-        selection = now.get("selection") or {}
-        amounts = [
-            (shade, number(selection.get(key)), text)
-            for shade, (key, text) in zip(_FATE_COLOURS, fate.items(), strict=True)
-        ]
-        total = sum(a for _, a, _ in amounts)
-        if total:
-            rows.append(
-                (
-                    f"from {short(now)}",
-                    [
-                        (i, a, f"from {name(now)}: {a:,.0f} {text} ({percent(a / total)})")
-                        for i, a, text in amounts
-                        if a
-                    ],
-                )
+    rows, words = [], _fates(report)
+    for number, counts in _selections(report).items():
+        amounts = [getattr(counts, name) for name in words]
+        marks = [
+            (
+                shade,
+                count,
+                f"from {policy_title(number)}: {count:,} {text} ({percent(count / sum(amounts))})",
             )
-    labels = Labels("Fate of samples", "Samples kept and dropped by each rule.", "samples", "", [])
-    chart = stacked_bars(rows, labels, list(zip(_FATE_COLOURS, fate.values(), strict=True)))
+            for shade, count, text in zip(_FATE_COLOURS, amounts, words.values(), strict=True)
+            if count
+        ]
+        if marks:
+            rows.append((f"from {policy_tick(number)}", marks))
+    axes = Axes("Fate of samples", "Samples kept and dropped by each rule.", "samples", "", [])
+    chart = stacked_bars(rows, axes, list(zip(_FATE_COLOURS, words.values(), strict=True)))
     note = "Every sample falls to the first rule that drops it, or is kept for training."
-    return Part("What became of the samples", note, charts(chart)).or_nothing()
+    return Section("What became of the samples", note, charts(chart)).or_nothing()
 
 
-def _fates(view: View) -> dict[str, str]:
+def _selections(report: RunReport) -> dict[int, SelectionCounts]:
+    """The counts of each policy that samples were drawn from to train on."""
+    return {now.iteration: now.selection for now in report.iterations if now.selection}
+
+
+def _fates(report: RunReport) -> dict[str, str]:
     """The words for each fate; a sample that passes some tests is not just wrong."""
-    scored = view.accepted != "correct"
+    scored = report.accepted != "correct"
     return FATES | ({"dropped_reward": "too little reward"} if scored else {})
 
 
-def filter_table(view: View) -> Part:
+def filter_table(report: RunReport) -> Section:
     """The counts of every rule."""
-    drawn = [now for now in view.iterations if now.get("selection")]
-    article = "an" if view.accepted[0] == "a" else "a"
-    paired = any("pairs" in now["selection"] for now in drawn)
+    accepted, drawn = report.accepted, _selections(report)
+    article = "an" if accepted == "accepted" else "a"
+    dropped = {name: f"dropped: {text}" for name, text in _fates(report).items() if name != "kept"}
+    paired = any(counts.pairs is not None for counts in drawn.values())
     columns = {
         "samples": "samples drawn",
-        "correct": view.accepted,
-        **{key: f"dropped: {text}" for key, text in _fates(view).items() if key != "kept"},
+        "correct": accepted,
+        **dropped,
         "kept": "kept for training",
         **({"pairs": "pairs with a wrong sample"} if paired else {}),
         "problems": "problems",
-        "problems_solved": f"problems with {article} {view.accepted} sample",
+        "problems_solved": f"problems with {article} {accepted} sample",
     }
     rows = [
-        [text, *(f"{number(now['selection'].get(key)):,.0f}" for now in drawn)]
-        for key, text in columns.items()
+        [text, *(f"{getattr(counts, name) or 0:,}" for counts in drawn.values())]
+        for name, text in columns.items()
     ]
-    rates = [acceptance(now) for now in drawn]
-    rows.insert(2, [f"share {view.accepted}", *("–" if r is None else percent(r) for r in rates)])
-    firsts = [now["selection"].get("first") for now in drawn]
+    rates = [now.acceptance for now in report.iterations if now.selection]
+    rows.insert(2, [f"share {accepted}", *("–" if r is None else percent(r) for r in rates)])
+    firsts = [counts.first for counts in drawn.values()]
     if any(firsts):  # further samples hang on verdicts, so their share is no accuracy
-        shares = ["–" if not f else percent(f["correct"] / f["samples"]) for f in firsts]
-        rows.insert(3, [f"share {view.accepted} of the samples that every problem has", *shares])
-    table = {"head": ["", *(f"from {name(now)}" for now in drawn)], "rows": rows}
+        shares = ("–" if not f else percent(f.correct / f.samples) for f in firsts)
+        rows.insert(3, [f"share {accepted} of the samples that every problem has", *shares])
+    table = Table(["", *(f"from {policy_title(number)}" for number in drawn)], rows)
     note = "Samples drawn from each policy, and how many each rule dropped."
-    return Part("What the filter dropped", note, table=table if drawn else None).or_nothing()
+    return Section("What the filter dropped", note, table=table if drawn else None).or_nothing()
 
 
-def curve(view: View, key: str) -> Part:
-    """A fine-tune's loss or validation reward over its steps."""
-    loss = key == "loss"
-    series, last = [], 1.0
-    for now in [n for n in view.shown() if n["iteration"]]:
-        tuned = now.get("finetune") or {}
-        values = [
-            (number(h.get("step")), number(h[key]))
-            for h in tuned.get("history") or []
-            if h.get(key) is not None
-        ]
-        form = "{:.3f}".format if loss else percent
-        found = [Point(x, y, f"{name(now)}, step {x:.0f}: {form(y)}") for x, y in _thin(values)]
-        last = max([last, *(p.x for p in found)])
-        best = f" (kept step {tuned['best_step']})" if tuned.get("best_step") and not loss else ""
-        series.append(Series(name(now) + best, colour(now), found, markers=len(found) <= 40))
-    title = "Fine-tuning: training loss" if loss else "Fine-tuning: validation reward"
-    labels = Labels(
+def loss_curve(report: RunReport) -> Section:
+    """Training loss of the fine-tunes over their steps."""
+    series = [_curve(now, "loss", "") for now in shown_policies(report.iterations)]
+    note = "On the solution's tokens only."
+    return _curves("Fine-tuning: training loss", series, "loss (nats a token)", note, percent=False)
+
+
+def reward_curve(report: RunReport) -> Section:
+    """Validation reward of the fine-tunes over their steps."""
+    series = []
+    for now in shown_policies(report.iterations):
+        best = now.finetune.best_step if now.finetune else 0
+        series.append(_curve(now, "reward", f" (kept step {best})" if best else ""))
+    note = "Greedy accuracy on held-out problems; the policy of the best step is kept."
+    title = "Fine-tuning: validation reward"
+    return _curves(title, series, "validation problems solved", note, percent=True)
+
+
+def _curve(now: PolicyReport, what: str, mark: str) -> Series:
+    """The loss or the reward of a fine-tune; `mark` stands behind its name."""
+    name = policy_title(now.iteration)
+    entries = now.finetune.history if now.finetune else []
+    values = [
+        (float(entry.step), value)
+        for entry in entries
+        if (value := getattr(entry, what)) is not None and math.isfinite(value)
+    ]
+    form = "{:.3f}".format if what == "loss" else percent
+    found = [Point(x, y, f"{name}, step {x:.0f}: {form(y)}") for x, y in _thin(values)]
+    return Series(name + mark, colour(now.iteration), found, markers=len(found) <= 40)
+
+
+def _curves(title: str, series: list[Series], y: str, note: str, *, percent: bool) -> Section:
+    last = max([1.0, *(p.x for one in series for p in one.points)])
+    axes = Axes(
         title,
         f"{title} over optimiser steps, by iteration.",
         "optimiser step",
-        "loss (nats a token)" if loss else "validation problems solved",
+        y,
         [(t, f"{t:g}") for t in nice_ticks(0, last) if t == int(t)],
-        percent=not loss,
+        percent=percent,
     )
-    note = (
-        "On the solution's tokens only."
-        if loss
-        else "Greedy accuracy on held-out problems; the policy of the best step is kept."
-    )
-    return Part(title, note, charts(line_chart(series, labels))).or_nothing()
+    return Section(title, note, charts(line_chart(series, axes))).or_nothing()
 
 
-def time(view: View) -> Part:
+def time(report: RunReport) -> Section:
     """Seconds and tokens by step, as measured when the work was first done."""
-    steps = view.report.get("steps") or []
-    kinds = list(dict.fromkeys(_kind(s) for s in steps))
-    sums: dict[int, dict[str, float]] = {}
+    steps = report.cost.steps if report.cost else []
+    kinds = list(dict.fromkeys(row.step.split()[0] for row in steps))
+    seconds: dict[int, dict[str, float]] = {}
     totals: dict[str, list[float]] = {}
-    names = ("shards", "seconds", "cpu_seconds", "engine_seconds", "sandbox_seconds", "tokens")
-    for s in steps:
-        values = [number(s.get(key)) for key in names]
-        of_iteration = sums.setdefault(int(number(s.get("iteration"))), {})
-        of_iteration[_kind(s)] = of_iteration.get(_kind(s), 0.0) + values[1]
-        old = totals.setdefault(str(s.get("step")), [0.0] * len(names))
-        totals[str(s.get("step"))] = [a + b for a, b in zip(old, values, strict=True)]
-    label = [f"iteration {i}" if i else "base" for i in sums]
-    bars = [
-        (text, [(kinds.index(k), v, f"{text}, {k}: {duration(v)}") for k, v in of.items()])
-        for text, of in zip(label, sums.values(), strict=True)
-    ]
-    labels = Labels("Time by step", "Seconds of each step by iteration.", "seconds", "", [])
-    chart = stacked_bars(bars, labels, list(enumerate(kinds)))
+    for row in steps:
+        kind, spent = row.step.split()[0], [row.tasks, *(row.made[name] for name in NAMES)]
+        of_iteration = seconds.setdefault(row.iteration, {})
+        of_iteration[kind] = of_iteration.get(kind, 0.0) + row.made["seconds"]
+        before = totals.setdefault(row.step, [0.0] * len(spent))
+        totals[row.step] = [a + b for a, b in zip(before, spent, strict=True)]
+    bars = []
+    for number, of in seconds.items():
+        text = f"iteration {number}" if number else "base"
+        marks = [(kinds.index(k), v, f"{text}, {k}: {duration(v)}") for k, v in of.items()]
+        bars.append((text, marks))
+    axes = Axes("Time by step", "Seconds of each step by iteration.", "seconds", "", [])
+    chart = stacked_bars(bars, axes, list(enumerate(kinds)))
     rows = [
         [
             step,
             f"{shards:,.0f}",
-            *[duration(value) if value else "–" for value in (seconds, *parts)],
+            *[duration(value) if value else "–" for value in (took, *parts)],
             f"{tokens:,.0f}" if tokens else "–",
-            f"{tokens / seconds:,.0f}" if tokens and seconds else "–",
+            f"{tokens / took:,.0f}" if tokens and took else "–",
         ]
-        for step, (shards, seconds, *parts, tokens) in sorted(
-            totals.items(), key=lambda kv: -kv[1][1]
+        for step, (shards, took, *parts, tokens) in sorted(
+            totals.items(), key=lambda item: -item[1][1]
         )
     ]
     head = ["step, all iterations", "shards", "time", "processor", "engine", "sandbox"]
@@ -180,34 +191,25 @@ def time(view: View) -> Part:
         "Processor: of the steps and of the processes that work for them, all cores together. "
         "Engine: in which it sampled. Sandbox: in which containers ran programs, together."
     )
-    table = {"head": head, "rows": rows} if rows else None
-    return Part("Time and tokens by step", note, charts(chart), table).or_nothing()
+    table = Table(head, rows)
+    return Section("Time and tokens by step", note, charts(chart), table).or_nothing()
 
 
-def cost(view: View) -> Part:
+def cost(report: RunReport) -> Section:
     """What each accepted sample and each point of accuracy cost."""
-    head, rows = each_rows(view.report["cost"]) if view.report.get("cost") else ([], [])
-    return Part(
+    return Section(
         "Cost of a sample and of a point",
         "Of samples: drawing, scoring and selecting them. Of a point: the whole run, its measuring "
         "included. A dash: nothing of it was used, or nothing gained.",
-        table={"head": head, "rows": rows} if rows else None,
+        table=each_table(report.cost) if report.cost else None,
     ).or_nothing()
 
 
-def configuration(view: View) -> Part:
+def configuration(report: RunReport) -> Section:
     """The whole recipe."""
-    rows = [[key, value] for key, value in flat(view.config)]
-    return Part(
-        "Configuration",
-        table={"head": ["setting", "value"], "rows": rows} if rows else None,
-        folded=f"Show {len(rows)} settings",
-    ).or_nothing()
-
-
-def _kind(step: Json) -> str:
-    """`generate` of `generate draw`."""
-    return (str(step.get("step") or "").split() or ["other"])[0]
+    rows = list(flat(report.config))
+    table = Table(["setting", "value"], rows)
+    return Section("Configuration", table=table, folded=f"Show {len(rows)} settings").or_nothing()
 
 
 def _thin(values: list[tuple[float, float]]) -> Iterable[tuple[float, float]]:

@@ -6,18 +6,18 @@ from flows.study.figures import bars
 from flows.study.quantities import minus, of
 from flows.study.results import Quantity
 
-MATH = "math"
+_MATH = "math"
 EASY, MEDIUM, HARD, HARDEST = "75% or more", "50% to 75%", "25% to 50%", "less than 25%"
 
 
 def arms(bases: Bases) -> list[Arm]:
     """The plain run."""
-    return [Arm(MATH)]
+    return [Arm(_MATH)]
 
 
 def over_easy(name: str) -> Quantity:
     """How much more the problems of a bin gain than the easy ones."""
-    return minus(of(MATH, f"bin:{name}"), of(MATH, f"bin:{EASY}"))
+    return minus(of(_MATH, f"bin:{name}"), of(_MATH, f"bin:{EASY}"))
 
 
 STUDY = Study(
@@ -41,7 +41,7 @@ STUDY = Study(
     figures=[
         bars(
             "Gain over the base policy",
-            {f"p{at}": (MATH, at) for at in (1, 2, 3)},
+            {f"p{at}": (_MATH, at) for at in (1, 2, 3)},
             {name: f"bin:{name}" for name in (EASY, MEDIUM, HARD, HARDEST)},
             y="gain in accuracy (greedy)",
             x="policy; bars: how often the base's samples are right",

@@ -6,7 +6,7 @@ from flows.study.figures import bars, over_numbers
 from flows.study.quantities import gain, minus
 
 MATH, CODE = "math", "code"
-SIZES = {MATH: (1, 2, 4, 8, 16), CODE: (1, 2, 4)}
+_SIZES = {MATH: (1, 2, 4, 8, 16), CODE: (1, 2, 4)}
 POLICIES = {MATH: 4, CODE: 3}
 
 
@@ -29,13 +29,13 @@ STUDY = Study(
                 gain(task, f"pass@{k}"),
             )
             for task in (MATH, CODE)
-            for k in (1, SIZES[task][-1])
+            for k in (1, _SIZES[task][-1])
         ),
         *(
             Claim(
                 "Figure 5: the gain is largest at K = 1.",
-                f"{task}: gain in pass@1 minus gain in pass@{SIZES[task][-1]}",
-                minus(gain(task, "pass@1"), gain(task, f"pass@{SIZES[task][-1]}")),
+                f"{task}: gain in pass@1 minus gain in pass@{_SIZES[task][-1]}",
+                minus(gain(task, "pass@1"), gain(task, f"pass@{_SIZES[task][-1]}")),
             )
             for task in (MATH, CODE)
         ),
@@ -50,7 +50,7 @@ STUDY = Study(
             over_numbers(
                 f"{task}: pass@k",
                 {
-                    f"p{at}" if at else "base": {k: (task, f"pass@{k}", at) for k in SIZES[task]}
+                    f"p{at}" if at else "base": {k: (task, f"pass@{k}", at) for k in _SIZES[task]}
                     for at in range(POLICIES[task])
                 },
                 "samples a problem (k)",

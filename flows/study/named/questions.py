@@ -9,7 +9,7 @@ from flows.study.quantities import better, gain
 OF_ALL = {1: 1000, 2: 2000, 4: 4000, 8: 0}
 
 
-def name(eighths: int) -> str:
+def _arm(eighths: int) -> str:
     """The arm with so many eighths of the questions."""
     return f"{eighths}/8 of the questions"
 
@@ -18,7 +18,7 @@ def arms(bases: Bases) -> list[Arm]:
     """One iteration on an eighth, a quarter, half and all of them."""
     whole = bases.math.data.train_limit
     limits = {e: whole * e // 8 for e in OF_ALL} if whole else OF_ALL
-    return [Arm(name(e), {"data.train_limit": n, "iterations": 1}) for e, n in limits.items()]
+    return [Arm(_arm(e), {"data.train_limit": n, "iterations": 1}) for e, n in limits.items()]
 
 
 STUDY = Study(
@@ -30,19 +30,19 @@ STUDY = Study(
         Claim(
             "MATH, PaLM 2-L: 1,000 questions (about an eighth) already help.",
             "greedy, an eighth of the questions: first iteration minus base",
-            gain(name(1)),
+            gain(_arm(1)),
         ),
         Claim(
             "Figure 8: more questions help more.",
             "greedy after one iteration: all questions minus an eighth of them",
-            better(name(8), name(1)),
+            better(_arm(8), _arm(1)),
         ),
     ],
     figures=[
         over_numbers(
             "One iteration on a part of the questions",
             {
-                label: {e: (name(e), metric, -1) for e in OF_ALL}
+                label: {e: (_arm(e), metric, -1) for e in OF_ALL}
                 for label, metric in {"greedy": "greedy", "shifted task": "transfer"}.items()
             },
             "eighths of the training questions",

@@ -6,10 +6,10 @@ from flows.study.figures import bars, over_numbers
 from flows.study.quantities import better
 
 THREE, ONE = "three iterations", "one iteration, 3× the samples"
-SIZES = (1, 2, 4, 8, 16)
+_SIZES = (1, 2, 4, 8, 16)
 
 
-def name(size: int) -> str:
+def _arm(size: int) -> str:
     """The arm of one iteration with so many samples a problem."""
     return f"one iteration, N = {size}"
 
@@ -20,7 +20,7 @@ def arms(bases: Bases) -> list[Arm]:
     return [
         Arm(THREE, {"iterations": 3}),
         Arm(ONE, once),
-        *(Arm(name(n), {**once, "filter.first": n}) for n in SIZES),
+        *(Arm(_arm(n), {**once, "filter.first": n}) for n in _SIZES),
     ]
 
 
@@ -40,8 +40,8 @@ STUDY = Study(
         Claim(
             "More samples in an iteration help (ReST^EM's N = 32 and 64 against one sample a "
             "question in figure 6).",
-            f"greedy after one iteration: N = {SIZES[-1]} minus N = {SIZES[0]}",
-            better(name(SIZES[-1]), name(SIZES[0])),
+            f"greedy after one iteration: N = {_SIZES[-1]} minus N = {_SIZES[0]}",
+            better(_arm(_SIZES[-1]), _arm(_SIZES[0])),
         ),
     ],
     figures=[
@@ -53,7 +53,7 @@ STUDY = Study(
         over_numbers(
             "One iteration with N samples",
             {
-                label: {n: (name(n), metric, -1) for n in SIZES}
+                label: {n: (_arm(n), metric, -1) for n in _SIZES}
                 for label, metric in {"greedy": "greedy", "shifted task": "transfer"}.items()
             },
             "samples a problem (N)",

@@ -15,12 +15,12 @@ from concurrent.futures import Future
 
 from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
+from tasks.dag.contracts import Grade
 from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Json, Status
 from tasks.score.code.program import complete_function, extract_program
 from tasks.score.code.tests import read_tests
-from tasks.score.grader import Grade
 
 # Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
 WINDOW = 64

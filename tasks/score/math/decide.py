@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.dag.contracts import Grade
 from tasks.rows import Status
-from tasks.score.grader import Grade
 from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number
 from tasks.score.math.compare.forms import same_forms
 from tasks.score.math.extract.answer import extract_answer, gold_answer

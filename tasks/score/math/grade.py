@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tasks.score.grader import Grade
+from tasks.dag.contracts import Grade
 from tasks.score.math.decide import GRADE_SECONDS, decide
 
 if TYPE_CHECKING:

@@ -24,11 +24,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from tasks.dag.contracts import Grade
 from tasks.errors import StepError
 from tasks.metering import Meter, Watch, meter
 from tasks.paths import ROOT
 from tasks.rows import Status
-from tasks.score.grader import Grade
 from tasks.score.math.decide import bare, decide, refused
 
 # A worker imports sympy first: under a second, more on a busy machine.

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from flows.audit.audit import Options, audit
+from flows.audit.estimate import CheckedPair
+from flows.audit.flow import Options, audit_run
 from flows.audit.labels import read_labels, write_lines
 from flows.audit.page import markdown, render
-from flows.audit.sample import Stratum, draw, shares
-from flows.runs.journal import Journal
+from flows.audit.sample import Stratum, draw_pairs, shares
+from flows.runs.journal import Journal, StepLine
 from tasks.errors import UserError
 from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, read_rows, text_digest, write_rows
 from tasks.score.math.pool import GradePool
@@ -85,7 +86,20 @@ def make_run(home: Path, pairs: list[dict[str, str]], **settings: Any) -> Artifa
     )
     journal = Journal("made", {"resources": {}}, "rest-em")
     for step, ref in (("problems", asked), ("generate", drawn), ("score", verdicts)):
-        journal.step({"iteration": 0, "step": step, "artifact": ref.location})
+        journal.step(
+            StepLine(
+                iteration=0,
+                step=step,
+                state="Completed",
+                label=step,
+                took=0.0,
+                seconds=0.0,
+                tokens=0,
+                artifact=ref.location,
+                digest=ref.digest,
+                rows=ref.rows,
+            )
+        )
     journal.end("completed")
     return verdicts
 
@@ -101,7 +115,7 @@ def made(home: Path) -> Path:
 
 
 def test_both_readings_of_each_disagreement(made: Path) -> None:
-    facts = audit("made", HOW, quiet)
+    facts = audit_run("made", HOW, quiet).to_json()
     accepted, refused = (facts["disagreements"][side] for side in ("accepted", "refused"))
     found = {(one["reference"], one["extracted"], one["second_text"]) for one in accepted}
     assert found == {("5", "five", ""), ("12:30", "12:30", "12")}
@@ -114,7 +128,7 @@ def test_both_readings_of_each_disagreement(made: Path) -> None:
 
 
 def test_agreement_by_subject_and_error_rates_from_the_counts(made: Path) -> None:
-    facts = audit("made", HOW, quiet)
+    facts = audit_run("made", HOW, quiet).to_json()
     groups = facts["agreement"]["groups"]
     assert {name: one["disagreements"] for name, one in groups.items()} == {
         "agreed": 0,
@@ -141,25 +155,25 @@ def label(path: Path, judge: Any) -> None:
 
 def test_labels_turn_bounds_into_estimates(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
-    audit("made", Options(pairs=0, limit=3.0, out=file), quiet)
+    audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
     assert all(json.loads(line)["label"] == "" for line in file.read_text().splitlines())
     # Five is 5 and 12:30 is 12:30; 1/2004! is not 1/2006!: our checker is right throughout.
     label(file, lambda row: "unequal" if "!" in row["reference"] else "equal")
-    facts = audit("made", Options(pairs=0, limit=3.0, labels=file), quiet)
+    facts = audit_run("made", Options(pairs=0, limit=3.0, labels=file), quiet).to_json()
     for name, estimate in facts["estimates"].items():
         assert estimate["value"] == 0.0, name
         assert 0 < estimate["high"] <= 1
     assert facts["labels"]["accepted"] == {"disagreements": 2, "labelled": 2, "ours_wrong": 0}
     label(file, lambda row: "equal" if "!" in row["reference"] else "unequal")
-    facts = audit("made", Options(pairs=0, limit=3.0, labels=file), quiet)
+    facts = audit_run("made", Options(pairs=0, limit=3.0, labels=file), quiet).to_json()
     assert facts["estimates"] == facts["bounds"]
 
 
 def test_a_part_of_the_labels_stands_for_the_rest(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
-    audit("made", Options(pairs=0, limit=3.0, out=file), quiet)
+    audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
     label(file, lambda row: "equal" if row["reference"] == "5" else "")
-    facts = audit("made", Options(pairs=0, limit=3.0, labels=file), quiet)
+    facts = audit_run("made", Options(pairs=0, limit=3.0, labels=file), quiet).to_json()
     assert facts["labels"]["accepted"] == {"disagreements": 2, "labelled": 1, "ours_wrong": 0}
     seen, most = facts["estimates"]["accepted_wrong"], facts["bounds"]["accepted_wrong"]
     # One label in our favour: the estimate is none, and yet nearly all of the bound is possible.
@@ -173,14 +187,14 @@ def id_of(line: str) -> str:
 
 def test_labels_survive_being_written_again(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
-    audit("made", Options(pairs=0, limit=3.0, out=file), quiet)
+    audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
     label(file, lambda row: "equal")
     before = file.read_text()
-    audit("made", Options(pairs=0, limit=3.0, out=file, labels=file), quiet)
+    audit_run("made", Options(pairs=0, limit=3.0, out=file, labels=file), quiet)
     assert file.read_text() == before
     # A smaller draw that meets only one of them loses none.
-    judged = [one for one in draw("made", 0, 0).pairs if one.extracted == "five"]
-    write_lines(file, [(judged[0], Second(Opinion.UNEQUAL))], {judged[0].id: True})
+    judged = [one for one in draw_pairs("made", 0, 0).pairs if one.extracted == "five"]
+    write_lines(file, [CheckedPair(judged[0], Second(Opinion.UNEQUAL))], {judged[0].id: True})
     assert read_labels(file) == dict.fromkeys(map(id_of, before.splitlines()), True)
 
 
@@ -188,8 +202,8 @@ def test_a_draw_is_seeded_and_both_verdicts_are_seen(home: Path) -> None:
     rare = [{"gold": "3", "text": "The answer is 3."}]
     common = [{"gold": "3", "text": f"The answer is {n}."} for n in range(100, 400)]
     make_run(home, rare + common)
-    first, again = draw("made", 20, seed=1), draw("made", 20, seed=1)
-    other = draw("made", 20, seed=2)
+    first, again = draw_pairs("made", 20, seed=1), draw_pairs("made", 20, seed=1)
+    other = draw_pairs("made", 20, seed=2)
     assert first.pairs == again.pairs and len(first.pairs) == 20
     assert {pair.id for pair in first.pairs} != {pair.id for pair in other.pairs}
     for drawn in (first, other):
@@ -207,10 +221,10 @@ def test_weights_undo_the_strata(home: Path) -> None:
     right = [{"gold": str(n), "text": f"The answer is {n}."} for n in range(99)]
     wrong = [{"gold": "3", "text": f"The answer is {n}."} for n in range(100, 400)]
     make_run(home, [*right, {"gold": "5", "text": "five"}, *wrong])
-    facts = audit("made", Options(pairs=0, limit=5.0, workers=2), quiet)
+    facts = audit_run("made", Options(pairs=0, limit=5.0, workers=2), quiet).to_json()
     assert facts["agreement"]["overall"]["value"] == pytest.approx(1 - 1 / 400)
     assert facts["bounds"]["accepted_wrong"]["value"] == pytest.approx(1 / 100)
-    part = audit("made", Options(pairs=200, limit=5.0, workers=2), quiet)
+    part = audit_run("made", Options(pairs=200, limit=5.0, workers=2), quiet).to_json()
     assert {side: one["asked"] for side, one in part["strata"].items()} == {
         "accepted": 100,
         "refused": 100,
@@ -238,7 +252,7 @@ def test_hostile_text_is_shown_and_not_run(home: Path) -> None:
     pair = {"gold": "5", "text": HOSTILE.replace("\ud800", "") + "\nfive", "question": "<b>"}
     level = {"level": HOSTILE.replace("\ud800", "")}
     make_run(home, [{**pair, **level}, {**PAIRS[4], **level}])
-    facts = {"run": HOSTILE, **audit("made", HOW, quiet)}
+    facts = {"run": HOSTILE, **audit_run("made", HOW, quiet)}
     page = check(render(facts))
     assert '<script>document.title="owned"</script>' in page.text
     assert "<script>" not in markdown(facts)

@@ -13,8 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.compare.compare import compare, same_problems
+from flows.compare.flow import compare_runs
 from flows.compare.page import render
+from flows.compare.results import ComparisonReport
+from flows.compare.summary import same_problems
 from flows.runs.journal import read_journal
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
@@ -227,13 +229,17 @@ def test_the_console_and_the_page_say_the_same(runs: Runs, tmp_path: Path) -> No
 
 def test_hostile_text_is_shown_and_not_run(found: dict[str, Any]) -> None:
     hostile = json.loads(json.dumps(found))
+    del hostile["page"]
     text = dict.fromkeys(("id", "question", "reference", "before", "after"), HOSTILE)
     hostile["comparisons"][0]["solved"] = [text]
     hostile["configuration"].append(
         {"field": HOSTILE, "values": {one["run"]: HOSTILE for one in found["runs"]}}
     )
     hostile["warnings"].append(HOSTILE)
-    assert '<script>document.title="owned"</script>' in check(render(hostile)).text
+    assert (
+        '<script>document.title="owned"</script>'
+        in check(render(ComparisonReport.from_json(hostile))).text
+    )
 
 
 def test_a_problem_is_the_same_by_its_text_and_not_its_id_alone() -> None:
@@ -258,7 +264,7 @@ def test_mistakes_are_named(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None
     ]
     for names, message in cases:
         with pytest.raises(UserError) as said:
-            compare(list(names))
+            compare_runs(list(names))
         assert message in str(said.value) and "\n" not in str(said.value)
 
 
@@ -274,12 +280,12 @@ def test_a_run_that_is_not_whole_is_refused(
 ) -> None:
     monkeypatch.setenv("RESTEM_HOME", str(copied.home))
     head, steps = read_journal("latest")
-    line = next(x for x in steps if (x["step"], x["iteration"]) == ("score test", 1))
-    shutil.rmtree(copied.home / "store" / line["artifact"])
-    with pytest.raises(UserError, match=f"artifact {line['artifact']} is gone or damaged"):
-        compare(["latest:0", "latest:1"])
-    run = head["run"]
+    line = next(x for x in steps if (x.step, x.iteration) == ("score test", 1))
+    shutil.rmtree(copied.home / "store" / line.artifact)
+    with pytest.raises(UserError, match=f"artifact {line.artifact} is gone or damaged"):
+        compare_runs(["latest:0", "latest:1"])
+    run = head.run
     file = copied.home / "runs" / run / "run.json"
-    file.write_text(json.dumps({**head, "state": "failed"}))
+    file.write_text(json.dumps({**head.to_json(), "state": "failed"}))
     with pytest.raises(UserError, match=f"RUN {run}: it is failed; expected a finished run"):
-        compare(["latest:0", "latest:2"])
+        compare_runs(["latest:0", "latest:2"])

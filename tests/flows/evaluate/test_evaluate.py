@@ -15,10 +15,11 @@ from flows.config.evaluate import load_evaluation
 from flows.evaluate.bbh import by_task
 from flows.evaluate.flow import resolved
 from flows.evaluate.hand import read_grades
-from flows.evaluate.results import Result
+from flows.evaluate.results import ScoredBenchmark
 from tasks.errors import UserError
 from tasks.evaluate.metrics import pass_at_k
 from tasks.paths import CONFIGS
+from tasks.settings import MeasureSettings
 from tests.flows.conftest import Restem
 
 FLAGS = (
@@ -134,13 +135,13 @@ def test_tasks_count_alike_however_many_problems_they_have() -> None:
     problems = [{"id": str(n), "subject": subject} for n, subject in enumerate(subjects)]
     rewards = [1, 1, 1, 0, 0, 0, 1, 1]
     greedy = [{"problem_id": str(n), "index": 0, "reward": r} for n, r in enumerate(rewards)]
-    result = Result("bbh-cot", 0, problems, greedy, [])
-    tasks, mean = by_task(result, {"bootstrap": 200, "confidence": 0.95})
-    assert {name: (one["value"], one["problems"]) for name, one in tasks.items()} == {
+    result = ScoredBenchmark("bbh-cot", 0, problems, greedy, [])
+    tasks, mean = by_task(result, MeasureSettings(bootstrap=200, confidence=0.95))
+    assert {name: (one.value, one.problems) for name, one in tasks.items()} == {
         "navigate": (0.5, 6),
         "logical_deduction": (1.0, 2),
     }
-    assert mean["value"] == pytest.approx(0.75) and mean["low"] < 0.75 < mean["high"] <= 1
+    assert mean.value == pytest.approx(0.75) and mean.low < 0.75 < mean.high <= 1
 
 
 def test_samples_are_graded_by_hand_and_read_back(finished: Restem, tmp_path: Path) -> None:

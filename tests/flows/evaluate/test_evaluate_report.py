@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.evaluate.page import markdown, render
-from flows.evaluate.tables import results_table
+from flows.evaluate.results import EvaluationResults
+from flows.evaluate.tables import results_text
+from tasks.facts import WrongFacts
 from tests.flows.rest_em.test_report import CHROMIUM, HOSTILE, browse, check, estimate, texts
 
 
@@ -47,7 +50,7 @@ def compared() -> dict[str, Any]:
     }
 
 
-def results(policies: int = 2) -> dict[str, Any]:
+def plain_results(policies: int = 2) -> dict[str, Any]:
     of = [measured(number, 0.5 - number / 10) for number in range(policies)]
     labels = [HOSTILE, "run-1234:2"][:policies]
     return {
@@ -74,13 +77,31 @@ def results(policies: int = 2) -> dict[str, Any]:
                 "hand": {
                     "file": "hungarian.jsonl",
                     "graded": 33,
-                    "points": {"0": estimate(0.6), "1": None},
+                    "points": {"0": estimate(0.6), "1": None}
+                    if policies > 1
+                    else {"0": estimate(0.6)},
                 },
                 "comparison": None,
             },
         ],
         "warnings": [HOSTILE],
     }
+
+
+def results(policies: int = 2) -> EvaluationResults:
+    return EvaluationResults.from_json(plain_results(policies))
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    assert results().to_json() == plain_results()
+
+
+def test_a_field_that_is_wrong_is_named() -> None:
+    raw = plain_results()
+    raw["benchmarks"][0]["comparison"]["mcnemar"]["holm"] = 1
+    named = re.escape("results.json: benchmarks: 0: comparison: mcnemar: holm")
+    with pytest.raises(WrongFacts, match=named):
+        EvaluationResults.from_json(raw, "results.json")
 
 
 @pytest.mark.parametrize("policies", [1, 2])
@@ -100,7 +121,7 @@ def test_two_policies_are_compared_in_words_and_tables() -> None:
 
 
 def test_cells_stand_under_their_titles() -> None:
-    table = results_table(results()).splitlines()
+    table = results_text(results()).splitlines()
     titles = table[0].split("  ")
     assert [word.strip() for word in titles if word.strip()][:5] == [
         "benchmark",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from bench.recovery import resume
 from bench.sampling._local_ray import local_ray
-from flows.machines.ray_worker import runtime_here
+from flows.machines.ray_worker import WorkerSpec
 from tasks.settings import Resources
 from tests.flows.conftest import ROOT, Restem
 
@@ -52,8 +53,8 @@ def _drawn(home: Path) -> bool:
 
 def test_an_actor_has_one_engine_however_many_the_cluster_has(home: Path) -> None:
     resources = Resources(engines=4, device="cpu")
-    spec = {"resources": resources.model_dump(), "sandbox": None, "run": "one", "home": str(home)}
-    assert runtime_here(spec).resources.engines == 1
+    spec = WorkerSpec(resources, None, "one", str(home))
+    assert pickle.loads(pickle.dumps(spec)).resources.engines == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nonsense"])

@@ -1,4 +1,4 @@
-"""Lanes: order within a chain, widths, back-pressure, and the end after a failure."""
+"""The pipeline: order within a chain, widths, back-pressure, and the end after a failure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections import Counter
 
 import pytest
 
-from flows.orchestrator.pipeline import SAMPLE, SCORE, Ask, Chain, Lanes, found_first, in_turn
+from flows.orchestrator.pipeline import Chain, Pipeline, StepRequest, found_first, in_turn
 from flows.orchestrator.shards import Draw
 from tasks.dag.step import Call
+from tasks.dag.step_names import GENERATE, SCORE
 from tasks.problems.step import prepare_problems
 from tasks.store.store import ArtifactRef
 
 
-def ask(lane: str, name: str) -> Ask:
-    return Ask(lane, Call(prepare_problems, name, {}), 0, lane)
+def ask(stage: str, name: str) -> StepRequest:
+    return StepRequest(stage, Call(prepare_problems, name, {}), 0, stage)
 
 
 def chain(name: str, seen: list[str]) -> Chain:
-    sample = yield ask(SAMPLE, name)
+    sample = yield ask(GENERATE, name)
     seen.append(sample.key)
     verdict = yield ask(SCORE, f"{name} scored")
     seen.append(verdict.key)
@@ -38,26 +39,26 @@ class Work:
         self.unscored = 0
         self.stopped = threading.Event()
 
-    def __call__(self, one: Ask) -> ArtifactRef:
+    def __call__(self, one: StepRequest) -> ArtifactRef:
         with self._lock:
-            self.now[one.lane] += 1
-            self.most[one.lane] = max(self.most[one.lane], self.now[one.lane])
-            self.both |= all(self.now[lane] for lane in (SAMPLE, SCORE))
+            self.now[one.stage] += 1
+            self.most[one.stage] = max(self.most[one.stage], self.now[one.stage])
+            self.both |= all(self.now[stage] for stage in (GENERATE, SCORE))
         if one.call.label == "bad":
             raise RuntimeError("bad")
-        self.stopped.wait(self._seconds[one.lane])
+        self.stopped.wait(self._seconds[one.stage])
         with self._lock:
-            self.now[one.lane] -= 1
-            self.sampled += one.lane == SAMPLE
-            self.scored += one.lane == SCORE
+            self.now[one.stage] -= 1
+            self.sampled += one.stage == GENERATE
+            self.scored += one.stage == SCORE
             self.unscored = max(self.unscored, self.sampled - self.scored)
-        return ArtifactRef(one.lane, one.call.label, "digest", 1)
+        return ArtifactRef(one.stage, one.call.label, "digest", 1)
 
 
 def run(work: Work, names: list[str], ahead: int = 4, width: int = 2) -> list[str]:
     seen: list[str] = []
-    lanes = Lanes(work, {SAMPLE: width, SCORE: 1}, work.stopped.set, ahead)
-    lanes.run([chain(name, seen) for name in names])
+    pipeline = Pipeline(work, {GENERATE: width, SCORE: 1}, work.stopped.set, ahead)
+    pipeline.run([chain(name, seen) for name in names])
     return seen
 
 
@@ -65,24 +66,24 @@ NAMES = [f"shard {i}" for i in range(12)]
 
 
 def test_both_lanes_are_at_work_at_once_and_none_is_wider_than_told() -> None:
-    work = Work({SAMPLE: 0.02, SCORE: 0.02})
+    work = Work({GENERATE: 0.02, SCORE: 0.02})
     seen = run(work, NAMES)
     assert sorted(seen) == sorted([*NAMES, *(f"{name} scored" for name in NAMES)])
     for name in NAMES:
         assert seen.index(name) < seen.index(f"{name} scored")
     assert work.both
-    assert work.most == {SAMPLE: 2, SCORE: 1}
+    assert work.most == {GENERATE: 2, SCORE: 1}
 
 
 def test_sampling_waits_for_scoring_that_does_not_keep_up() -> None:
-    work = Work({SAMPLE: 0.001, SCORE: 0.03})
+    work = Work({GENERATE: 0.001, SCORE: 0.03})
     run(work, NAMES, ahead=3)
     # Those ahead, and those that were being sampled when the last of them was.
     assert work.unscored <= 3 + 2
 
 
 def test_a_failure_ends_what_runs_and_nothing_new_begins() -> None:
-    work = Work({SAMPLE: 30.0, SCORE: 0.0})
+    work = Work({GENERATE: 30.0, SCORE: 0.0})
     start = time.monotonic()
     with pytest.raises(RuntimeError, match="bad"):
         run(work, ["shard", "bad", *NAMES])
@@ -92,21 +93,21 @@ def test_a_failure_ends_what_runs_and_nothing_new_begins() -> None:
 
 def test_in_turn_gives_the_same() -> None:
     seen: list[str] = []
-    in_turn([chain(name, seen) for name in NAMES], Work({SAMPLE: 0, SCORE: 0}))
+    in_turn([chain(name, seen) for name in NAMES], Work({GENERATE: 0, SCORE: 0}))
     assert seen == [label for name in NAMES for label in (name, f"{name} scored")]
 
 
 def test_what_is_there_is_taken_without_a_lane() -> None:
-    work, seen, taken = Work({SAMPLE: 0, SCORE: 0}), [], []
+    work, seen, taken = Work({GENERATE: 0, SCORE: 0}), [], []
 
-    def there(one: Ask) -> ArtifactRef | None:
+    def there(one: StepRequest) -> ArtifactRef | None:
         if one.call.label in ("shard 0", "shard 0 scored", "shard 1", "shard 2 scored"):
             taken.append(one.call.label)
-            return ArtifactRef(one.lane, one.call.label, "digest", 1)
+            return ArtifactRef(one.stage, one.call.label, "digest", 1)
         return None
 
     chains = [found_first(chain(name, seen), there) for name in NAMES[:3]]
-    Lanes(work, {SAMPLE: 1, SCORE: 1}, work.stopped.set, 4).run(chains)
+    Pipeline(work, {GENERATE: 1, SCORE: 1}, work.stopped.set, 4).run(chains)
     assert sorted(seen) == sorted(label for n in NAMES[:3] for label in (n, f"{n} scored"))
     assert work.sampled == 1 and work.scored == 1  # shard 2 sampled, shard 1 scored
     assert taken[:2] == ["shard 0", "shard 0 scored"] and len(taken) == 4

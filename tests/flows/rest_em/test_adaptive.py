@@ -15,7 +15,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Draw, Shards
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
-from tasks.rows import VERDICTS, read_rows
+from tasks.rows import VERDICTS_FILE, read_rows
 from tasks.select.step import select_call
 from tasks.store.store import ArtifactRef, Store
 
@@ -74,7 +74,7 @@ class Drawn:
         """Of each problem, in the order of the indices, whether a sample is correct."""
         found: dict[str, dict[int, bool]] = defaultdict(dict)
         for ref in self.shards.verdicts:
-            for row in read_rows(self.store.path(ref) / VERDICTS):
+            for row in read_rows(self.store.path(ref) / VERDICTS_FILE):
                 found[row["problem_id"]][row["index"]] = row["status"] == "correct"
         return {name: [by[i] for i in range(len(by))] for name, by in found.items()}
 

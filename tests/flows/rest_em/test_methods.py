@@ -16,7 +16,7 @@ from bench.recovery.resume import SMALL
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.direct_caller import DirectCaller
-from flows.rest_em.loop import Loop, Outcome
+from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
 from sandbox.image import build, find_image
@@ -39,7 +39,7 @@ class Ran:
     def __init__(self, config: RestEmConfig) -> None:
         self.config = config
         with DirectCaller(config) as caller:
-            self.outcome: Outcome = Loop(config, caller).run()
+            self.outcome: LoopResult = Loop(config, caller).run()
             self.store: Store = caller.store
             self.done = caller.done
 
@@ -161,7 +161,8 @@ def test_a_threshold_that_nothing_reaches_is_said_and_the_loop_goes_on(rest: Ran
 
 def test_the_report_counts_what_every_improve_step_cost(rest: Ran) -> None:
     found = summarise(report_call(rest.config, rest.outcome), rest.store)
-    steps = Counter({(s["iteration"], s["step"]): s["shards"] for s in found["steps"]})
+    assert found.cost is not None
+    steps = Counter({(row.iteration, row.step): row.tasks for row in found.cost.steps})
     assert [steps[number, "finetune"] for number in (1, 2)] == [2, 2]
     assert [steps[number, "select"] for number in (1, 2)] == [2, 2]
 

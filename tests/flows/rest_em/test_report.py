@@ -16,7 +16,10 @@ import pytest
 
 from flows.report.charts import nice_ticks
 from flows.rest_em.page.page import markdown, render
-from flows.rest_em.page.view import View
+from flows.rest_em.page.policies import shown_policies
+from flows.rest_em.results import RunReport
+from tasks.facts import WrongFacts
+from tasks.metering import NAMES
 
 HOSTILE = (
     '</pre></script><script>document.title="owned"</script>'
@@ -58,10 +61,12 @@ def policy(number: int, greedy: float) -> dict[str, Any]:
         "kept": 247,
         "problems": 125,
         "problems_solved": 90,
+        "problems_contaminated": 1,
         "levels": {"1": {"samples": 500, "correct": 300}, HOSTILE: {"samples": 5, "correct": 1}},
     }
     history = [{"step": s, "loss": 1 / s} for s in range(1, 900)] + [{"step": 800, "reward": 0.4}]
-    return {
+    counts = dict.fromkeys(("rows", "dropped_long", "sequences", "tokens", "targets"), 9)
+    base = {
         "iteration": number,
         "model": HOSTILE,
         "metrics": metrics,
@@ -70,19 +75,6 @@ def policy(number: int, greedy: float) -> dict[str, Any]:
         "selection": selection,
         "truncated": 0.01,
         "statuses": {"checker_error": 2},
-        "finetune": {"rows": 9, "steps": 899, "best_step": 800, "tokens": 5, "history": history}
-        if number
-        else None,
-        "p": 0.0004,
-        "bins": [
-            {
-                "bin": HOSTILE,
-                "problems": 12,
-                "before": 0.25,
-                "after": 0.5,
-                "difference": estimate(0.25),
-            }
-        ],
         "transfer": {
             HOSTILE: {
                 "greedy": estimate(0.4),
@@ -90,26 +82,59 @@ def policy(number: int, greedy: float) -> dict[str, Any]:
                 "regression": bool(number),
             }
         },
-        "solved": [texts(1), texts(2)] if number else [],
-        "lost": [texts(3)] if number else [],
     }
+    bins = [
+        {
+            "bin": HOSTILE,
+            "problems": 12,
+            "before": 0.25,
+            "after": 0.5,
+            "difference": estimate(0.25),
+        }
+    ]
+    later = {
+        "finetune": {"steps": 899, "best_step": 800, "best_reward": 0.4, "history": history}
+        | counts,
+        "gain": None,
+        "p": 0.0004,
+        "bins": bins,
+        "solved": [texts(1), texts(2)],
+        "lost": [texts(3)],
+        "solved_total": 2,
+        "lost_total": 1,
+    }
+    return base | (later if number else {})
 
 
 def full() -> dict[str, Any]:
+    amounts = dict.fromkeys(NAMES, 3.5)
     return {
         "run": HOSTILE,
         "name": HOSTILE,
         "base": HOSTILE,
-        "state": "completed",
-        "config": {"evaluation": {"confidence": 0.9}, "data": {"source": HOSTILE}},
+        "config": {
+            "evaluation": {"confidence": 0.9},
+            "filter": {"score": "correct"},
+            "data": {"source": HOSTILE},
+        },
         "iterations": [policy(i, v) for i, v in enumerate((0.31, 0.42, 0.525, 0.50))],
-        "steps": [
-            {"iteration": i, "step": s, "shards": 2, "cached": 1, "seconds": 3.5, "tokens": 100}
-            for i in range(4)
-            for s in ("generate draw", HOSTILE, "finetune")
-        ],
+        "cost": {
+            "steps": [
+                {"iteration": i, "step": s, "tasks": 2, "cached": 1}
+                | {"made": amounts, "spent": amounts}
+                for i in range(4)
+                for s in ("generate draw", HOSTILE, "finetune")
+            ],
+            "total": {"made": amounts, "spent": amounts},
+            "accepted": [],
+            "points": None,
+        },
         "warnings": [HOSTILE],
     }
+
+
+def page_of(report: dict[str, Any]) -> str:
+    return render(RunReport.from_json(report))
 
 
 class Page(HTMLParser):
@@ -163,23 +188,23 @@ def check(text: str) -> Page:
 def without(report: dict[str, Any], *keys: str) -> dict[str, Any]:
     for now in report["iterations"]:
         for key in keys:
-            now.pop(key)
+            now.pop(key, None)
     return report
 
 
 def test_hostile_text_is_shown_and_not_run() -> None:
-    page = check(render(full()))
+    page = check(page_of(full()))
     assert '<script>document.title="owned"</script>' in page.text
     assert "{{ 7*7 }}" in page.text and "\x00" not in page.text and "␛[31m" in page.text
 
 
 def test_long_model_text_is_cut_and_says_so() -> None:
-    text = render(full())
+    text = page_of(full())
     assert "more characters)" in text and len(text) < 400_000
 
 
 def test_headline_names_the_best_and_the_last_policy() -> None:
-    page = check(render(full()))
+    page = check(page_of(full()))
     assert "Greedy accuracy 31.0% → 52.5%: +21.5 points in iteration 2" in page.text
     assert "The last policy (iteration 3) is at 50.0%." in page.text
     assert "90% interval" in page.text
@@ -188,7 +213,7 @@ def test_headline_names_the_best_and_the_last_policy() -> None:
 def test_a_paired_gain_is_preferred_where_there_is_one() -> None:
     report = full()
     report["iterations"][2]["gain"] = {"value": 0.2, "low": -0.01, "high": 0.3, "problems": 77}
-    page = check(render(report))
+    page = check(page_of(report))
     assert "−1.0 to +30.0 points (paired over the same 77 test problems)" in page.text
     assert "more test problems are needed" in page.text
 
@@ -196,33 +221,36 @@ def test_a_paired_gain_is_preferred_where_there_is_one() -> None:
 def test_a_lost_variety_is_said() -> None:
     report = full()
     report["iterations"][-1]["metrics"]["pass@4"] = estimate(0.2)
-    assert "pass@4 fell below the base policy's" in check(render(report)).text
+    assert "pass@4 fell below the base policy's" in check(page_of(report)).text
 
 
 def test_no_gain_is_not_called_one() -> None:
     report = full()
     for now in report["iterations"][1:]:
         now["metrics"]["greedy"] = estimate(0.25)
-    text = check(render(report)).text
+    text = check(page_of(report)).text
     assert "No iteration beats the base policy (31.0% greedy)" in text and "−6.0 points" in text
 
 
 @pytest.mark.parametrize(
     "report",
     [
-        {},
-        {"iterations": []},
         {**full(), "iterations": full()["iterations"][:1]},
-        {**full(), "iterations": [{"iteration": 0}, {"iteration": 1}]},
-        without(full(), "selection", "finetune", "levels", "solved", "lost", "mean_tokens"),
-        {**full(), "steps": [], "config": {}, "warnings": []},
+        {
+            **full(),
+            "iterations": [
+                {"iteration": i, "model": "m", "metrics": {"greedy": estimate(0.2)}} for i in (0, 1)
+            ],
+        },
+        without(full(), "selection", "finetune", "levels", "transfer", "mean_tokens", "statuses"),
+        {**full(), "cost": None, "warnings": []},
     ],
-    ids=["nothing", "no policy", "base only", "bare", "missing sections", "no time or config"],
+    ids=["base only", "bare", "missing sections", "no cost"],
 )
 def test_missing_parts_are_left_out(report: dict[str, Any]) -> None:
-    page = check(render(report))
+    page = check(page_of(report))
     assert page.count("h1") == 1 and "nan" not in page.text.lower()
-    assert "None" not in markdown(report)
+    assert "None" not in markdown(RunReport.from_json(report))
 
 
 def test_zero_accepted_samples_and_one_problem() -> None:
@@ -236,25 +264,58 @@ def test_zero_accepted_samples_and_one_problem() -> None:
             "levels": {"1": {"samples": 8, "correct": 0}, "2": {"samples": 0}},
         }
         now["metrics"] = {"greedy": {"value": 0.0, "low": 0.0, "high": 0.975, "problems": 1}}
-    page = check(render(report))
+    page = check(page_of(report))
     assert "No iteration beats the base policy (0.0% greedy)" in page.text
-    assert "0 of 8 correct" in render(report)
+    assert "0 of 8 correct" in page_of(report)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, "x"])
-def test_a_value_that_is_no_number_is_left_out(bad: Any) -> None:
+@pytest.mark.parametrize(
+    ("place", "field", "value", "message"),
+    [
+        ((), "runs", "a", "report.json: runs"),
+        ((), "run", ..., "report.json: run is missing"),
+        (("iterations", 1), "lvels", {}, "report.json: iterations: 1: lvels"),
+        (("iterations", 1), "p", ..., "report.json: iterations: 1: against_base: p is missing"),
+        (("iterations", 1, "metrics", "greedy"), "low", "x", "iterations: 1: metrics: greedy: low"),
+        (("iterations", 0, "metrics", "greedy"), "high", ..., "metrics: greedy: high is missing"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(
+    place: tuple[Any, ...], field: str, value: Any, message: str
+) -> None:
     report = full()
-    report["iterations"][1]["metrics"]["greedy"]["low"] = bad
-    report["iterations"][1]["finetune"]["history"][3]["loss"] = bad
-    report["steps"][0]["seconds"] = bad
-    assert "nan" not in check(render(report)).text.lower()
+    part = report
+    for step in place:
+        part = part[step]
+    if value is ...:
+        del part[field]
+    else:
+        part[field] = value
+    with pytest.raises(WrongFacts, match=re.escape(message)):
+        RunReport.from_json(report, "report.json")
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    report = RunReport.from_json(full())
+    written = report.to_json()
+    again = RunReport.from_json(written)
+    assert again.iterations == report.iterations and again.to_json() == written
+    assert set(written) == {"run", "iterations"} and "p" not in written["iterations"][0]
+    assert written["iterations"][1]["finetune"]["history"][0] == {"step": 1, "loss": 1.0}
+
+
+def test_a_loss_that_is_no_number_is_left_out() -> None:
+    report = full()
+    report["iterations"][1]["finetune"]["history"][3]["loss"] = float("nan")
+    assert "nan" not in check(page_of(report)).text.lower()
 
 
 def test_many_iterations_show_the_base_and_the_last_five() -> None:
     report = full()
     report["iterations"] = [policy(i, 0.3 + i / 100) for i in range(12)]
-    assert [now["iteration"] for now in View(report).shown()] == [0, 7, 8, 9, 10, 11]
-    check(render(report))
+    shown = shown_policies(RunReport.from_json(report).iterations)
+    assert [now.iteration for now in shown] == [0, 7, 8, 9, 10, 11]
+    check(page_of(report))
 
 
 def test_metrics_stand_in_an_order_of_their_own_and_sizes_by_number() -> None:
@@ -262,12 +323,12 @@ def test_metrics_stand_in_an_order_of_their_own_and_sizes_by_number() -> None:
     for now in report["iterations"]:
         metrics = {**now["metrics"], "pass@16": estimate(0.9)}
         now["metrics"] = dict(sorted(metrics.items()))
-    heads = re.findall(r'<th scope="row">(.*?)</th>', render(report))
+    heads = re.findall(r'<th scope="row">(.*?)</th>', page_of(report))
     assert heads[:8] == ["greedy", "train", "gap", "pass@1", "pass@2", "pass@4", "pass@16", "maj@8"]
 
 
 def test_charts_are_xml_with_a_name_and_finite_places() -> None:
-    drawn = re.findall(r"<svg.*?</svg>", render(full()), re.S)
+    drawn = re.findall(r"<svg.*?</svg>", page_of(full()), re.S)
     assert len(drawn) == 9
     for text in drawn:
         root = ET.fromstring(text)
@@ -276,7 +337,7 @@ def test_charts_are_xml_with_a_name_and_finite_places() -> None:
 
 
 def test_markdown_has_a_table_and_a_picture_that_stands_alone() -> None:
-    text = markdown(full())
+    text = markdown(RunReport.from_json(full()))
     assert "| iteration 2 | 52.5% [48.5,\u00a056.5] |" in text
     picture = re.search(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", text)
     assert picture is not None
@@ -287,8 +348,10 @@ def test_markdown_has_a_table_and_a_picture_that_stands_alone() -> None:
 
 
 def test_equal_summaries_give_equal_pages() -> None:
-    assert render(full()) == render(copy.deepcopy(full()))
-    assert markdown(full()) == markdown(copy.deepcopy(full()))
+    assert page_of(full()) == page_of(copy.deepcopy(full()))
+    assert markdown(RunReport.from_json(full())) == markdown(
+        RunReport.from_json(copy.deepcopy(full()))
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,7 +392,7 @@ def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the PATH")
 def test_a_browser_opens_it_without_an_error(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    page.write_text(render(full()), encoding="utf-8")
+    page.write_text(page_of(full()), encoding="utf-8")
     dom, console = browse(page, tmp_path / "profile")
     assert console == []
     title = re.search(r"<title>(.*?)</title>", dom, re.S)

@@ -17,6 +17,8 @@ from flows.orchestrator import alarm
 from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.runs.child_logs import LINES_A_LOOK, ChildLogs
 from tasks.errors import UserError
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.results import Metrics
 from tests.flows.conftest import ROOT, Restem
 
 FLAGS = [part for change in SMALL for part in ("--set", change)]
@@ -215,16 +217,16 @@ def test_every_place_of_a_configuration_is_looked_at() -> None:
     ],
 )
 def test_the_alarm(test: tuple[float, float], train: tuple[float, float], rings: bool) -> None:
-    policies = [{"greedy": _interval(test[i]), "train": _interval(train[i])} for i in range(2)]
-    facts = alarm.overfitted(*policies)
+    before, now = (_metrics(greedy=test[i], train=train[i]) for i in range(2))
+    facts = alarm.overfitted(before, now)
     assert (facts is not None) is rings
     if facts:
-        assert "0.700" in alarm.words(2, facts)
-    assert alarm.overfitted({"greedy": _interval(0.9)}, {"greedy": _interval(0.1)}) is None
+        assert "0.700" in facts.words(2)
+    assert alarm.overfitted(_metrics(greedy=0.9), _metrics(greedy=0.1)) is None
 
 
-def _interval(value: float) -> dict[str, float]:
-    return {"value": value, "low": value - 0.03, "high": value + 0.03}
+def _metrics(**values: float) -> Metrics:
+    return Metrics({name: Interval(v, v - 0.03, v + 0.03, 100) for name, v in values.items()})
 
 
 class _Lines:

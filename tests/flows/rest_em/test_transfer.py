@@ -8,6 +8,7 @@ import pytest
 
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
+from flows.rest_em.results import PolicyReport
 from flows.rest_em.summary import _regressions
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
@@ -34,11 +35,8 @@ def test_every_policy_is_measured_on_the_other_benchmark(copied: Restem) -> None
 def test_a_regression_is_a_warning() -> None:
     worse = {"greedy": estimate(0.2), "difference": estimate(-0.2), "regression": True}
     same = {"greedy": estimate(0.4), "difference": estimate(0.0), "regression": False}
-    items = [
-        {"iteration": 0, "transfer": {}},
-        {"iteration": 1, "transfer": {"gsm8k": worse, "svamp": same}},
-    ]
-    [said] = _regressions(items)
+    last = {"iteration": 1, "model": "m", "transfer": {"gsm8k": worse, "svamp": same}}
+    [said] = _regressions(PolicyReport.from_json(last))
     assert "iteration 1 is worse than the base policy on gsm8k: -20.0 points [-24.0, -16.0]" in said
 
 

@@ -6,19 +6,23 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from flows.report.charts import Labels, Point, Series, bar_chart
-from flows.study.claims import Claim, judge
-from flows.study.config import StudyConfig, find, load_study, names
+from flows.report.charts import Axes, Point, Series, bar_chart
+from flows.rest_em.results import Transfer
+from flows.study.claims import Claim, judge_claim
+from flows.study.config import StudyConfig, find_study, load_study, study_names
 from flows.study.quantities import better, gain, of
-from flows.study.results import Results
+from flows.study.results import Results, StudyPolicy
 from tasks.errors import UserError
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.results import Bin
 
 
-def run(*greedy: float) -> list[dict]:
-    return [
-        {"metrics": {"greedy": {"value": g}}, "transfer": {}, "levels": {}, "selection": None}
-        for g in greedy
-    ]
+def estimate(value: float) -> Interval:
+    return Interval(value, value, value, 9)
+
+
+def run(*greedy: float) -> list[StudyPolicy]:
+    return [StudyPolicy(i, "m", {"greedy": estimate(g)}) for i, g in enumerate(greedy)]
 
 
 def results(a: list[float], b: list[float]) -> Results:
@@ -27,9 +31,9 @@ def results(a: list[float], b: list[float]) -> Results:
     return Results(runs, range(1, len(a) + 1))
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", study_names())
 def test_every_arm_is_a_configuration_of_its_own(name: str) -> None:
-    config, study = StudyConfig(), find(name)
+    config, study = StudyConfig(), find_study(name)
     assert study.name == name
     arms = config.arms(study)
     recipes = [config.run_of(arm, 1).run_id for arm in arms]
@@ -37,29 +41,27 @@ def test_every_arm_is_a_configuration_of_its_own(name: str) -> None:
     assert len(set(recipes)) == len(recipes)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", study_names())
 def test_claims_and_figures_speak_of_arms_that_there_are(name: str) -> None:
     """With made-up results of all arms, every claim has a value and every figure is drawn."""
-    config, study = StudyConfig(), find(name)
+    config, study = StudyConfig(), find_study(name)
     metrics = ("greedy", "train", "gap", "validation", *(f"pass@{k}" for k in (1, 2, 4, 8, 16)))
     bins = ("75% or more", "50% to 75%", "25% to 50%", "less than 25%")
-    policy = {
-        "metrics": {m: {"value": 0.5} for m in (*metrics, "maj@8")},
-        "transfer": {
-            other: {"greedy": {"value": 0.4}}
-            for other in (
-                *config.bases.math.evaluation.transfer,
-                *config.bases.code.evaluation.transfer,
-            )
-        },
-        "levels": {},
-        "selection": None,
-        "bins": [{"bin": one, "difference": {"value": 0.1}} for one in bins],
-    }
+    others = (
+        *config.bases.math.evaluation.transfer,
+        *config.bases.code.evaluation.transfer,
+    )
+    policy = StudyPolicy(
+        1,
+        "m",
+        {name: estimate(0.5) for name in (*metrics, "maj@8")},
+        transfer={name: Transfer(estimate(0.4)) for name in others},
+        bins=[Bin(name, 9, 0.1, 0.2, estimate(0.1)) for name in bins],
+    )
     arms = [arm.name for arm in config.arms(study)]
     found = Results({(arm, s): [policy] * 4 for arm in arms for s in (1, 2)}, (1, 2))
     for claim in study.claims:
-        assert judge(claim, found).mean is not None, claim.here
+        assert judge_claim(claim, found).mean is not None, claim.here
     for draw in study.figures:
         figure = draw(found, True)
         assert figure.svg.startswith("<svg"), figure.title
@@ -81,7 +83,7 @@ def test_claims_and_figures_speak_of_arms_that_there_are(name: str) -> None:
 )
 def test_verdicts(a: list[float], b: list[float], expect: str, verdict: str) -> None:
     claim = Claim("the paper", "here", better("a", "b"), expect)  # type: ignore[arg-type]
-    assert judge(claim, results(a, b)).verdict == verdict
+    assert judge_claim(claim, results(a, b)).verdict == verdict
 
 
 def test_quantities() -> None:
@@ -120,7 +122,7 @@ def test_a_configuration_of_one_task_leaves_the_other_out() -> None:
 def test_a_loss_hangs_below_the_line_that_gains_stand_on() -> None:
     series = [Series("gain", 0, [Point(0, 0.2, "up"), Point(1, -0.1, "down", -0.2, 0.0)])]
     ticks = [(0.0, "a"), (1.0, "b")]
-    svg = bar_chart(series, Labels("t", "d", "x", "y", ticks, signed=True), standalone=True)
+    svg = bar_chart(series, Axes("t", "d", "x", "y", ticks, signed=True), standalone=True)
     root = ET.fromstring(svg)
     bars = [e for e in root.iter() if "bar" in e.get("class", "").split() and e.get("data-tip")]
     tops = [float(e.get("y", "")) for e in bars]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.machines.local import Services
+from flows.machines.local import LocalMachine
 from tasks.dag.step import perform
 from tasks.errors import UserError
-from tasks.generate.step import FILE, generate_call
+from tasks.generate.step import SAMPLES_FILE, generate_call
 from tasks.policy.step import base_call
 from tasks.problems.step import block_digest, blocks, load_splits, problems_call
 from tasks.prompts import load_template
@@ -48,7 +48,7 @@ def sampled(tmp_path: Path, template_text: str) -> dict[str, str]:
     template.write_text(template_text)
     save(tmp_path / "model")
     store = Store(str(tmp_path / "store"), cache=tmp_path)
-    with Services(
+    with LocalMachine(
         store, tmp_path, Resources(device="cpu"), lambda *_: None, isolate=False
     ) as services:
         runtime = services.runtime
@@ -71,7 +71,7 @@ def sampled(tmp_path: Path, template_text: str) -> dict[str, str]:
         }
         hints = {**block.to_json(), "template": str(template)}
         samples = perform(generate_call("generate", settings, model, problems, hints), runtime)
-        rows = list(read_rows(store.path(samples) / FILE))
+        rows = list(read_rows(store.path(samples) / SAMPLES_FILE))
     questions = {row["id"]: row["question"] for row in test}
     return {questions[row["problem_id"]]: row["prompt"] for row in rows}
 

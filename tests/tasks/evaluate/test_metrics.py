@@ -23,6 +23,7 @@ from tasks.evaluate.metrics import (
     paired_gain,
     pass_at_k,
 )
+from tasks.evaluate.results import Change
 from tasks.evaluate.solved_and_lost import changed, solved_and_lost
 from tasks.settings import EvaluationSettings
 
@@ -173,8 +174,8 @@ def test_measure_does_not_depend_on_the_order_of_rows_and_is_plain_json() -> Non
     for rows in lists:
         random.Random(1).shuffle(rows)
     again = measure(*map(iter, lists), SETTINGS, 9, validation_rows=iter(lists[2]), groups=groups)
-    assert json.dumps(first, allow_nan=False) == json.dumps(again, allow_nan=False)
-    assert set(first["metrics"]) == {
+    assert first == again and json.dumps(first.to_json(), allow_nan=False)
+    assert set(first.metrics) == {
         "greedy",
         "train",
         "validation",
@@ -187,29 +188,29 @@ def test_measure_does_not_depend_on_the_order_of_rows_and_is_plain_json() -> Non
 
 def test_without_groups_there_is_no_vote() -> None:
     greedy, sampled, train, problems = rows_of_a_policy()
-    found = measure(greedy, sampled, train, problems, SETTINGS, 9)["metrics"]
+    found = measure(greedy, sampled, train, problems, SETTINGS, 9).metrics
     assert "pass@8" in found and "maj@8" not in found
 
 
 def test_measure_values_are_the_plain_averages() -> None:
     greedy, sampled, train, problems = rows_of_a_policy()
     found = measure(greedy, sampled, train, problems, SETTINGS, 9)
-    values = {name: metric["value"] for name, metric in found["metrics"].items()}
+    values = {name: metric.value for name, metric in found.metrics.items()}
     assert values["greedy"] == pytest.approx(np.mean([r["reward"] for r in greedy]))
     assert values["pass@1"] == pytest.approx(np.mean([r["reward"] for r in sampled]))
     assert values["gap"] == pytest.approx(values["train"] - values["greedy"])
     solved = {r["problem_id"] for r in sampled if r["reward"]}
     assert values["pass@8"] == pytest.approx(len(solved) / 40)
-    assert {k: v["problems"] for k, v in found["levels"].items()} == {"1": 14, "2": 13, "3": 13}
-    subjects = {k: v["problems"] for k, v in found["subjects"].items()}
+    assert {k: v.problems for k, v in found.levels.items()} == {"1": 14, "2": 13, "3": 13}
+    subjects = {k: v.problems for k, v in found.subjects.items()}
     assert subjects == {"half a": 13, "half b": 27}
-    assert found["mean_tokens"] == 10 and sum(found["statuses"].values()) == 40
+    assert found.mean_tokens == 10 and sum(found.statuses.values()) == 40
 
 
 def test_measure_of_nothing_leaves_metrics_out() -> None:
     settings = EvaluationSettings(samples=0)
     found = measure([], [], [], [], settings, 1)
-    assert found["metrics"] == {} and found["mean_tokens"] is None
+    assert found.metrics == {} and found.mean_tokens is None
 
 
 def test_cut_solutions_and_checker_errors_are_counted() -> None:
@@ -218,8 +219,8 @@ def test_cut_solutions_and_checker_errors_are_counted() -> None:
         row("b", right=False, status="no_answer", finish="length", extracted=None),
     ]
     found = measure(greedy, [], [], [], EvaluationSettings(samples=0), 1)
-    assert found["truncated"] == 0.5
-    assert found["statuses"] == {"checker_error": 1, "no_answer": 1}
+    assert found.truncated == 0.5
+    assert found.statuses == {"checker_error": 1, "no_answer": 1}
 
 
 @pytest.mark.parametrize("field", ["pass_k", "majority"])
@@ -240,14 +241,8 @@ def test_solved_and_lost_follow_the_problems_order_and_limit() -> None:
     base = [row(k, right=k in "ab", text=f"base {k}") for k in "abcd"]
     now = [row(k, right=k in "cd", text=f"now {k}") for k in "abcd"]
     solved, lost = solved_and_lost(base, now, problems, limit=1)
-    assert [s["id"] for s in solved] == ["d"] and [s["id"] for s in lost] == ["b"]
-    assert lost[0] == {
-        "id": "b",
-        "question": "Q b",
-        "reference": "7",
-        "before": "base b",
-        "after": "now b",
-    }
+    assert [s.id for s in solved] == ["d"]
+    assert lost == [Change("b", "Q b", "7", "base b", "now b")]
     everything = changed(base, now, [p["id"] for p in problems])
     assert everything.solved == ["d", "c"] and everything.lost == ["b", "a"]
 

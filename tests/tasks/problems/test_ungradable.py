@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.rest_em.inputs import RunInputs
 from flows.rest_em.summary import _gaps
 from tasks.dag.runtime import Runtime
 from tasks.problems.apps import load_split
@@ -116,7 +117,8 @@ class OneManifest:
 
 
 def test_the_report_tells_it_too() -> None:
-    assert _gaps(OneManifest({"note": "1 row left out: no tests"}), None) == [  # type: ignore
-        "problems: 1 row left out: no tests"
-    ]
-    assert _gaps(OneManifest({}), None) == []  # type: ignore
+    def said(**stats: object) -> list[str]:
+        return _gaps(RunInputs(OneManifest(stats), {"problems": None}))  # type: ignore
+
+    assert said(note="1 row left out: no tests") == ["problems: 1 row left out: no tests"]
+    assert said() == []

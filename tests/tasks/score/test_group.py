@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 import tasks.score.group as group_module
+from tasks.dag.contracts import Grade
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import perform
 from tasks.errors import StepError
 from tasks.evaluate.metrics import majority_correct
 from tasks.evaluate.step import measure_call
 from tasks.rows import PROBLEM, SAMPLE, VERDICT, Status, read_rows, write_rows
-from tasks.score.grader import Grade
 from tasks.score.group import group_answers, group_texts
-from tasks.score.group_step import GROUPS, group_call
+from tasks.score.group_step import GROUPS_FILE, group_call
 from tasks.score.math.pool import GradePool
 from tasks.settings import EvaluationSettings, Resources
 from tasks.store.store import ArtifactRef, Store
@@ -176,7 +176,7 @@ def test_the_step_joins_a_problems_shards(tmp_path: Path, pool: GradePool) -> No
     ]
     call = group_call("group p0", shards)
     ref = perform(call, run)
-    rows = list(read_rows(run.store.path(ref) / GROUPS))
+    rows = list(read_rows(run.store.path(ref) / GROUPS_FILE))
     assert [(r["problem_id"], r["index"], r["group"]) for r in rows] == [
         *(("p2", 0, 0), ("p2", 1, -1), ("p2", 2, 2), ("p2", 3, 0)),
         *(("p1", 0, 0), ("p1", 1, 1), ("p1", 2, 2), ("p1", 3, 1)),

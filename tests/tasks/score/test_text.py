@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.machines.local import Services
+from flows.machines.local import LocalMachine
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, perform, step
 from tasks.evaluate.metrics import measure
 from tasks.problems.loading import load_split
 from tasks.problems.step import blocks, load_splits, problems_call
-from tasks.rows import SAMPLE, VERDICTS, Status, read_rows, write_rows
+from tasks.rows import SAMPLE, VERDICTS_FILE, Status, read_rows, write_rows
 from tasks.score.score import score_rows
 from tasks.score.step import CHECKERS, score_call, score_shard
 from tasks.score.text import MAX_SHOWN, ExactGrader, HandGrader
@@ -59,8 +59,8 @@ def test_samples_for_a_person_get_no_reward_and_are_in_no_metric() -> None:
     for row in rows:
         row.update(tokens=5, finish="stop")
     found = measure(rows, rows, [], [], EvaluationSettings(), 0)
-    assert found["metrics"] == {}
-    assert found["statuses"] == {"ungraded": 3}
+    assert found.metrics == {}
+    assert found.statuses == {"ungraded": 3}
 
 
 @step("samples of a test", "samples")
@@ -90,7 +90,7 @@ def test_the_score_step_asks_for_the_checker_of_the_domain(
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     settings = DataSettings(train="synthetic_math", train_limit=1, test=name, test_source=str(file))  # type: ignore[arg-type]
     texts = ("So the answer is No.", "Yes", "(A)", " ")
-    with Services(
+    with LocalMachine(
         Store(str(tmp_path / "store"), cache=tmp_path),
         tmp_path,
         Resources(),
@@ -115,7 +115,7 @@ def test_the_score_step_asks_for_the_checker_of_the_domain(
             block.to_json(),
             checker=CHECKERS[test[0]["domain"]],
         )
-        verdicts = list(read_rows(runtime.store.path(perform(call, runtime)) / VERDICTS))
+        verdicts = list(read_rows(runtime.store.path(perform(call, runtime)) / VERDICTS_FILE))
     assert [row["status"] for row in verdicts] == expected
 
 

@@ -7,7 +7,8 @@ import pytest
 from tasks.errors import StepError
 from tasks.rows import SAMPLE, TRAINING, VERDICT, write_rows
 from tasks.select.decontaminate import Overlap
-from tasks.select.select import LevelCount, select
+from tasks.select.results import LevelCount
+from tasks.select.select import select
 from tasks.settings import FilterSettings
 
 OFF = {"cap": 0, "dedup": "none", "finished_only": False, "decontaminate_ngram": 0}

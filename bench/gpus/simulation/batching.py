@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flows.estimate.simulation.costs import EngineParts
+from bench.gpus.simulation.costs import EngineParts
 
 
 def active_rows(lengths: Sequence[int], slots: int) -> np.ndarray:

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import math
-import random
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.estimates.simulate import simulated_times
 from bench.gpus._cluster import TASKS, changed, cluster, completions, table
-from bench.gpus._planning import Way, planned, simulated, stages
-from flows.estimate.simulation.batching import active_rows, shard_seconds, steady_seconds
-from flows.estimate.simulation.costs import EngineParts, Parts, ScoreParts, TrainParts
-from flows.estimate.simulation.fit import least_squares
-from flows.estimate.simulation.jobs import (
-    Job,
-    Lane,
-    Shard,
-    Stage,
-    Training,
+from bench.gpus._planning import Schedule, planned, simulated, stages
+from bench.gpus.simulation.batching import active_rows, shard_seconds, steady_seconds
+from bench.gpus.simulation.costs import EngineParts, ScoreParts, SimulatedParts, TrainParts
+from bench.gpus.simulation.jobs import (
+    SimulatedJob,
+    SimulatedShard,
+    SimulatedStage,
+    SimulatedTraining,
+    Worker,
     jobs_of,
     packed,
     train_seconds,
 )
-from flows.estimate.simulation.simulate import Servers, simulate
-from flows.estimate.stages import expected_rows
+from bench.gpus.simulation.simulate import Servers, simulate
+from flows.config.rest_em import RestEmConfig
+from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts
+from flows.estimate.estimate import stage_seconds
+from flows.estimate.fit import LinearCost
+from flows.estimate.stages import PlannedShard, PlannedStage
 from tasks.errors import UserError
-from tasks.settings import FilterSettings
+from tasks.settings import DataSettings, FinetuneSettings
 
 ENGINE = EngineParts(slots=4, load=5.0, prompt=0.5, step=1.0, row=0.25)
-PARTS = Parts(
+PARTS = SimulatedParts(
     engine=ENGINE,
     score=ScoreParts(start=2.0, sample=0.1, shard=1.0),
     train=TrainParts(10.0, 0.0, 0.5, 1.0, 0.0, 10.0),
@@ -41,16 +43,21 @@ PARTS = Parts(
     overhead=0.0,
     once={"select": 4.0},
 )
-HOW = Training(epochs=1.0, batch_size=4, max_length=100, packing=False, checks=0)
+HOW = SimulatedTraining(epochs=1.0, batch_size=4, max_length=100, packing=False, checks=0)
 TWO = [
-    Stage(0, "draw", (Shard(2, 2), Shard(2, 2)), (Shard(2, 2), Shard(2, 2))),
-    Stage(1, "select", single="select"),
-    Stage(1, "finetune", single="finetune", rows=8),
+    SimulatedStage(
+        0,
+        "draw",
+        (SimulatedShard(2, 2), SimulatedShard(2, 2)),
+        (SimulatedShard(2, 2), SimulatedShard(2, 2)),
+    ),
+    SimulatedStage(1, "select", single="select"),
+    SimulatedStage(1, "finetune", single="finetune", rows=8),
 ]
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=60)
 
 
-def _jobs(overlap: bool, parts: Parts = PARTS) -> list[Job]:
+def _jobs(overlap: bool, parts: SimulatedParts = PARTS) -> list[SimulatedJob]:
     return jobs_of(TWO, parts, HOW, scorers=1, overlap=overlap)
 
 
@@ -112,11 +119,11 @@ WORK = st.lists(st.floats(0.1, 50.0), min_size=1, max_size=40)
 def test_all_work_is_done_and_more_engines_are_never_slower(
     work: list[float], engines: int, load: float
 ) -> None:
-    jobs = [Job(Lane.ENGINE, seconds, 0, "generate", policy=0) for seconds in work]
+    jobs = [SimulatedJob(Worker.ENGINE, seconds, 0, "generate", policy=0) for seconds in work]
     fewer = simulate(jobs, Servers(engines=engines, load=load))
     more = simulate(jobs, Servers(engines=engines + 1, load=load))
     assert more.seconds <= fewer.seconds + 1e-6
-    done = fewer.busy[Lane.ENGINE] - fewer.loads * load
+    done = fewer.busy[Worker.ENGINE] - fewer.loads * load
     assert done == pytest.approx(sum(work))
     assert fewer.loads == min(engines, len(work))
     assert fewer.seconds >= max(max(work) + load, sum(work) / engines) - 1e-6
@@ -127,13 +134,15 @@ def test_all_work_is_done_and_more_engines_are_never_slower(
 def test_failures_lose_time_and_no_job(
     work: list[float], engines: int, seed: int, mtbf: float
 ) -> None:
-    jobs = [Job(Lane.ENGINE, min(seconds, mtbf), 0, "generate", policy=0) for seconds in work]
+    jobs = [
+        SimulatedJob(Worker.ENGINE, min(seconds, mtbf), 0, "generate", policy=0) for seconds in work
+    ]
     calm = simulate(jobs, Servers(engines=engines, load=0.5), seed)
     torn = simulate(jobs, Servers(engines=engines, load=0.5, mtbf=mtbf, restart=3.0), seed)
     assert calm.repeats == 0 and calm.lost == 0.0
     assert all(end > 0.0 for end in torn.ends)
     assert (torn.lost > 0.0) == (torn.repeats > 0)
-    worked = torn.busy[Lane.ENGINE] - torn.lost
+    worked = torn.busy[Worker.ENGINE] - torn.lost
     # What is not lost is the jobs and the loads before jobs that came to their end.
     assert sum(job.work for job in jobs) <= worked + 1e-6
     assert worked <= sum(job.work for job in jobs) + 0.5 * torn.loads + 1e-6
@@ -147,7 +156,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
 
 def test_a_failed_fine_tune_goes_on_from_its_checkpoint() -> None:
-    jobs = [Job(Lane.TRAINER, 100.0, 0, "finetune")]
+    jobs = [SimulatedJob(Worker.TRAINER, 100.0, 0, "finetune")]
     servers = Servers(trainer_mtbf=40.0, restart=0.0, checkpoint=1.0)
     result = simulate(jobs, servers, seed=1)
     assert result.repeats > 0
@@ -172,40 +181,13 @@ def test_the_papers_volumes() -> None:
         assert all(stage.generate == stage.score for stage in made)
 
 
-def test_training_rows_expected() -> None:
-    rules = FilterSettings(cap=10)
-    assert expected_rows([1.0], 100, 32, rules) == 1000
-    assert expected_rows([0.0, 1.0], 100, 8, rules) == 400
-    assert expected_rows([0.5], 100, 8, FilterSettings(cap=0)) == 400
-    draw = random.Random(0)
-    mean = sum(min(10, sum(draw.random() < 0.3 for _ in range(32))) for _ in range(20_000)) / 20_000
-    assert expected_rows([0.3], 1000, 32, rules) == pytest.approx(1000 * mean, rel=0.01)
-
-
 def test_training_by_hand() -> None:
-    how = Training(epochs=2.0, batch_size=4, max_length=100, packing=True, checks=3)
+    how = SimulatedTraining(epochs=2.0, batch_size=4, max_length=100, packing=True, checks=3)
     parts = replace(PARTS, train=TrainParts(10.0, 0.25, 0.5, 2.0, 1.0, 10.0))
     # 97 rows of 10 tokens fill ten sequences to 97 in 100: three steps an epoch, six in all.
     assert packed(97, 10.0, how) == 10
     assert train_seconds(parts, how, 97) == pytest.approx(10 + 97 * 0.25 + 24 * 0.5 + 3 * 3.0)
     assert packed(7, 60.0, how) == 7
-
-
-@given(
-    st.lists(st.floats(0.001, 5.0), min_size=3, max_size=3),
-    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 99)), min_size=5, max_size=8, unique=True),
-)
-def test_costs_are_found_again(costs: list[float], sizes: list[tuple[int, int]]) -> None:
-    features = [[1.0, a, b] for a, b in sizes]
-    seconds = [sum(c * f for c, f in zip(costs, row, strict=True)) for row in features]
-    found = least_squares(features, seconds)
-    assert min(found) >= 0.0
-    again = [sum(c * f for c, f in zip(found, row, strict=True)) for row in features]
-    assert again == pytest.approx(seconds, rel=1e-3)
-
-
-def test_parts_survive_json() -> None:
-    assert Parts.from_json(json.loads(json.dumps(PARTS.to_json()))) == PARTS
 
 
 @pytest.mark.parametrize("model", ["7b", "70b", "540b"])
@@ -227,7 +209,7 @@ def test_what_does_not_fit_is_said() -> None:
     assert cluster("70b", "h100", 8, task).method == "lora"
     assert cluster("70b", "h100", 16, task).method == "full"
     assert cluster("540b", "h100", 128, task).method == "full"
-    row = planned("540b", cluster("540b", "h100", 8, task), task, 3.0, Way())
+    row = planned("540b", cluster("540b", "h100", 8, task), task, 3.0, Schedule())
     assert row.hours == 0.0 and not row.bottleneck
 
 
@@ -239,7 +221,7 @@ def test_completions_have_the_mean_that_was_asked_for() -> None:
 
 def test_more_gpus_take_less_time_and_not_fewer_gpu_hours() -> None:
     task = replace(TASKS["apps"], problems=300, test=100)
-    calm = Way(failures=False)
+    calm = Schedule(failures=False)
     rows = [planned("7b", cluster("7b", "h100", n, task), task, 3.0, calm) for n in (8, 64, 512)]
     hours = [row.hours for row in rows]
     assert hours == sorted(hours, reverse=True)
@@ -252,7 +234,7 @@ def test_more_gpus_take_less_time_and_not_fewer_gpu_hours() -> None:
 def test_a_set_scored_at_the_end_is_not_faster() -> None:
     task = replace(TASKS["apps"], problems=300, test=100)
     made = cluster("7b", "h100", 8, task)
-    calm = Way(failures=False)
+    calm = Schedule(failures=False)
     together = simulated(made, task, 1024, calm)
     apart = simulated(made, task, 1024, replace(calm, overlap=False))
     assert together.seconds <= apart.seconds
@@ -264,3 +246,44 @@ def test_a_change_that_is_none(change: str) -> None:
         changed(TASKS["math"], [change])
     assert changed(TASKS["math"], ["samples=64"]).samples == 64
     assert math.isinf(Servers().mtbf)
+
+
+def test_on_one_machine_the_simulation_says_what_an_estimate_says() -> None:
+    costs = Costs(
+        sampling=SamplingCosts(5.0, 1.0, 0.1, 0.25, 2.0, 10.0, 20.0),
+        scoring=LinearCost(0.5, 0.05),
+        training=TrainingCosts(start=10.0, row=0.5, check=LinearCost(1.0, 0.1), tokens=30.0),
+        single={"select": LinearCost(1.0, 0.01), "measure": LinearCost(3.0)},
+        keep=[0.5],
+    )
+    config = RestEmConfig(
+        data=DataSettings(validation=10), finetune=FinetuneSettings(epochs=2.0, checks=3)
+    )
+
+    def drawn(number: int, name: str, *sizes: int, greedy: bool = False) -> PlannedStage:
+        shards = [PlannedShard(size, generate=True, score=True) for size in sizes]
+        return PlannedStage(number, name, shards, greedy)
+
+    planned = [
+        drawn(0, "test", 50, 50, greedy=True),
+        drawn(0, "pass@k", 80),
+        PlannedStage(0, "measure", before=180),
+        drawn(0, "draw", 100, 100, 100),
+        PlannedStage(1, "select", before=300),
+        PlannedStage(1, "finetune", before=300),
+        drawn(1, "test", 50, 50, greedy=True),
+    ]
+    seconds = stage_seconds(planned, costs, config, rows=20, validation=10)
+    lines = [
+        {
+            "iteration": stage.iteration,
+            "step": stage.name,
+            "shards": len(stage.shards),
+            "samples": stage.samples,
+            "rows": 20 if stage.name == "finetune" else 0,
+        }
+        for stage in planned
+    ]
+    result = simulated_times(lines, costs, config)
+    assert list(result.stages.values()) == pytest.approx(seconds)
+    assert result.seconds == pytest.approx(sum(seconds))

@@ -1,14 +1,12 @@
 """What the pieces of a run cost: the numbers that the simulation is fed with.
 
-They are measured by a probe (flows/estimate/probe/probe.py), taken from an earlier run, or derived
-from published figures of hardware and models (bench/gpus/_cluster.py). All times are seconds.
+They are derived from published figures of hardware and models (bench/gpus/_cluster.py), or measured
+here (bench/estimates/simulate.py). All times are seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-
-from tasks.rows import Json
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class ScoreParts:
 
 
 @dataclass(frozen=True)
-class Parts:
+class SimulatedParts:
     """Everything that a simulation needs to know of a machine, a model and its problems.
 
     Attributes:
@@ -93,10 +91,6 @@ class Parts:
         per_sample: Of the steps that read all samples (group, measure, select), for each sample.
         first: Once in a run, before the first step: a sandbox, the process that others are
             forked from.
-        pace: What shards in flight together take, over what their parts say (shared processors
-            make it more than 1, idle ones that are filled make it less).
-        start: From the command to the first step of the flow.
-        keep: Chance that a sample becomes a training row, before the cap, by problem probed.
         source: Where the numbers are from, in words.
     """
 
@@ -106,27 +100,7 @@ class Parts:
     lengths: tuple[int, ...]
     greedy_lengths: tuple[int, ...]
     overhead: float = 0.0
-    once: Json = field(default_factory=dict)
-    per_sample: Json = field(default_factory=dict)
+    once: dict[str, float] = field(default_factory=dict)
+    per_sample: dict[str, float] = field(default_factory=dict)
     first: float = 0.0
-    pace: float = 1.0
-    start: float = 0.0
-    keep: tuple[float, ...] = (1.0,)
     source: str = ""
-
-    def to_json(self) -> Json:
-        """Plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: Json) -> Parts:
-        """The inverse of `to_json`."""
-        return cls(
-            **{
-                **raw,
-                "engine": EngineParts(**raw["engine"]),
-                "score": ScoreParts(**raw["score"]),
-                "train": TrainParts(**raw["train"]),
-                **{name: tuple(raw[name]) for name in ("lengths", "greedy_lengths", "keep")},
-            }
-        )

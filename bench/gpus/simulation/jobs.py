@@ -13,14 +13,15 @@ import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from flows.estimate.simulation.batching import drawn, shard_seconds, steady_seconds
-from flows.estimate.simulation.costs import EngineParts, Parts
+from bench.gpus.simulation.batching import drawn, shard_seconds, steady_seconds
+from bench.gpus.simulation.costs import EngineParts, SimulatedParts
+from tasks.dag.step_names import FINETUNE
 
 # What best-fit packing leaves no room in, where rows are of unlike lengths (tasks/finetune).
 FILL = 0.97
 
 
-class Lane(StrEnum):
+class Worker(StrEnum):
     """Who does a job."""
 
     ENGINE = "engines"
@@ -30,7 +31,7 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True)
-class Shard:
+class SimulatedShard:
     """A block of problems by a block of sample indices."""
 
     problems: int
@@ -43,7 +44,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Stage:
+class SimulatedStage:
     """One part of an iteration.
 
     Attributes:
@@ -58,15 +59,15 @@ class Stage:
 
     iteration: int
     name: str
-    generate: tuple[Shard, ...] = ()
-    score: tuple[Shard, ...] = ()
+    generate: tuple[SimulatedShard, ...] = ()
+    score: tuple[SimulatedShard, ...] = ()
     greedy: bool = False
     single: str = ""
     rows: int = 0
 
 
 @dataclass(frozen=True)
-class Training:
+class SimulatedTraining:
     """How a fine-tune goes.
 
     Attributes:
@@ -85,11 +86,11 @@ class Training:
 
 
 @dataclass
-class Job:
+class SimulatedJob:
     """One piece of work.
 
     Attributes:
-        lane: Who does it.
+        worker: Who does it.
         work: Seconds of it, on a server of its own.
         stage: Index of its stage.
         step: `generate`, `score` or the name of a single step.
@@ -98,7 +99,7 @@ class Job:
         needs: Jobs that must end before; indices.
     """
 
-    lane: Lane
+    worker: Worker
     work: float
     stage: int
     step: str
@@ -130,9 +131,9 @@ class Durations:
         """
         self._engine, self._stream = engine, stream
         self._lengths = {False: lengths, True: greedy_lengths}
-        self._known: dict[tuple[Shard, bool, int], tuple[float, float]] = {}
+        self._known: dict[tuple[SimulatedShard, bool, int], tuple[float, float]] = {}
 
-    def of(self, shard: Shard, greedy: bool, draw: random.Random) -> tuple[float, float]:
+    def of(self, shard: SimulatedShard, greedy: bool, draw: random.Random) -> tuple[float, float]:
         """Seconds of a shard, and those more that it takes where no other follows it."""
         variant = draw.randrange(self.VARIANTS)
         key = shard, greedy, variant
@@ -147,7 +148,7 @@ class Durations:
         return self._known[key]
 
 
-def train_seconds(parts: Parts, how: Training, rows: int) -> float:
+def train_seconds(parts: SimulatedParts, how: SimulatedTraining, rows: int) -> float:
     """Seconds of one fine-tune that no check stops early."""
     train = parts.train
     sequences = packed(rows, train.tokens_row, how)
@@ -159,7 +160,7 @@ def train_seconds(parts: Parts, how: Training, rows: int) -> float:
     )
 
 
-def packed(rows: int, tokens_row: float, how: Training) -> int:
+def packed(rows: int, tokens_row: float, how: SimulatedTraining) -> int:
     """Sequences that so many rows make; a row is never split."""
     if not rows or not how.packing or tokens_row > how.max_length / 2:
         return rows
@@ -167,16 +168,16 @@ def packed(rows: int, tokens_row: float, how: Training) -> int:
 
 
 def jobs_of(
-    stages: list[Stage],
-    parts: Parts,
-    how: Training,
+    stages: list[SimulatedStage],
+    parts: SimulatedParts,
+    how: SimulatedTraining,
     *,
     scorers: int,
     overlap: bool,
     stream: bool = False,
     seed: int = 0,
     durations: Durations | None = None,
-) -> list[Job]:
+) -> list[SimulatedJob]:
     """All jobs of a run, in the order in which they are asked for.
 
     Args:
@@ -192,7 +193,7 @@ def jobs_of(
     durations = durations or Durations(
         parts.engine, parts.lengths, parts.greedy_lengths, stream=stream
     )
-    jobs: list[Job] = []
+    jobs: list[SimulatedJob] = []
     before: list[int] = []
     since: list[int] = []
     draw = random.Random(seed)
@@ -201,11 +202,11 @@ def jobs_of(
         mine: list[int] = []
         sampled: list[int] = []
         for shard in stage.generate:
-            work, drain = (parts.pace * one for one in durations.of(shard, stage.greedy, draw))
+            work, drain = durations.of(shard, stage.greedy, draw)
             if not sampling:
                 sampling, work = True, work + parts.first
-            job = Job(
-                Lane.ENGINE, work + parts.pace * parts.overhead, number, "generate", stage.iteration
+            job = SimulatedJob(
+                Worker.ENGINE, work + parts.overhead, number, "generate", stage.iteration
             )
             job.drain, job.needs = drain, list(before)
             sampled.append(len(jobs))
@@ -213,22 +214,27 @@ def jobs_of(
         for place, shard in enumerate(stage.score):
             score = parts.score
             work = score.shard + shard.rows * score.sample / scorers + parts.overhead
-            work *= parts.pace
             if not scoring:
                 scoring, work = True, work + score.start
             own = len(stage.score) == len(sampled)
             needs = [sampled[place]] if overlap and own else sampled
             mine.append(len(jobs))
-            jobs.append(Job(Lane.SCORER, work, number, "score", needs=list(needs or before)))
-        if stage.single == "finetune":
+            jobs.append(
+                SimulatedJob(Worker.SCORER, work, number, "score", needs=list(needs or before))
+            )
+        if stage.single == FINETUNE:
             work = train_seconds(parts, how, stage.rows) + parts.overhead
             mine.append(len(jobs))
-            jobs.append(Job(Lane.TRAINER, work, number, "finetune", needs=since or before))
+            jobs.append(
+                SimulatedJob(Worker.TRAINER, work, number, "finetune", needs=since or before)
+            )
         elif stage.single:
             work = parts.once.get(stage.single, 0.0) + parts.overhead
             work += parts.per_sample.get(stage.single, 0.0) * stage.rows
             mine.append(len(jobs))
-            jobs.append(Job(Lane.MAIN, work, number, stage.single, needs=since or before))
+            jobs.append(
+                SimulatedJob(Worker.MAIN, work, number, stage.single, needs=since or before)
+            )
         if stage.single or not overlap:
             before, since = (mine + sampled) or before, []
         else:

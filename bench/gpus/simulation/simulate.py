@@ -1,10 +1,10 @@
 """A discrete-event simulation of a run: who works when, what fails, and what the run waits for.
 
-Servers of four lanes (engines, scorers, trainers, the flow itself) take the jobs that are ready in
+Servers of four kinds (engines, scorers, trainers, the flow itself) take the jobs that are ready in
 the order in which the loop asks for them. An engine loads a policy before its first shard of it. A
 server fails after exponential times of work; its job is lost and goes to the front of the queue,
 and the server is back after a restart (and a load). Where engines and scorers share processors,
-each lane slows down while the other works.
+each worker slows down while the other works.
 
 Deterministic for a seed. Not covered: networks and disks (they are inside the parts), queues of a
 shared cluster, failures of the flow's own process (what is done stays done: docs/operations.md).
@@ -19,9 +19,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flows.estimate.simulation.jobs import Job, Lane
+from bench.gpus.simulation.jobs import SimulatedJob, Worker
 
-FAST = (Lane.ENGINE, Lane.SCORER)
+FAST = (Worker.ENGINE, Worker.SCORER)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Servers:
 
 
 @dataclass
-class Result:
+class SimulatedRun:
     """What came of it.
 
     Attributes:
@@ -63,8 +63,8 @@ class Result:
         ends: When each job ended, by job.
         begins: When its last attempt began.
         stages: Seconds of each stage, from the end of the one before it; they sum to `seconds`.
-        busy: Seconds of work done by each lane's servers, loads included.
-        waits: Seconds in which a lane worked alone, or, of lanes that worked at once, the one
+        busy: Seconds of work done by each worker's servers, loads included.
+        waits: Seconds in which a worker worked alone, or, of workers that worked at once, the one
             whose work ended last in a stage: what the run waited for.
         lost: Seconds of work that failures threw away.
         repeats: Jobs that were begun again.
@@ -75,59 +75,59 @@ class Result:
     ends: list[float] = field(default_factory=list)
     begins: list[float] = field(default_factory=list)
     stages: list[float] = field(default_factory=list)
-    busy: dict[Lane, float] = field(default_factory=lambda: defaultdict(float))
-    waits: dict[Lane, float] = field(default_factory=lambda: defaultdict(float))
+    busy: dict[Worker, float] = field(default_factory=lambda: defaultdict(float))
+    waits: dict[Worker, float] = field(default_factory=lambda: defaultdict(float))
     lost: float = 0.0
     repeats: int = 0
     loads: int = 0
 
-    def use(self, lane: Lane, servers: int) -> float:
-        """Share of the run in which a lane's servers worked."""
-        return self.busy[lane] / (self.seconds * servers) if self.seconds else 0.0
+    def use(self, worker: Worker, servers: int) -> float:
+        """Share of the run in which a worker's servers worked."""
+        return self.busy[worker] / (self.seconds * servers) if self.seconds else 0.0
 
     @property
-    def bottleneck(self) -> Lane:
-        """The lane that the run waited for longest."""
-        return max(self.waits, key=lambda lane: self.waits[lane], default=Lane.MAIN)
+    def bottleneck(self) -> Worker:
+        """The worker that the run waited for longest."""
+        return max(self.waits, key=lambda worker: self.waits[worker], default=Worker.MAIN)
 
 
 class _Run:
-    """The event loop; time of a lane passes at the lane's own rate."""
+    """The event loop; time of a worker passes at the worker's own rate."""
 
-    def __init__(self, jobs: Sequence[Job], servers: Servers, seed: int) -> None:
+    def __init__(self, jobs: Sequence[SimulatedJob], servers: Servers, seed: int) -> None:
         self.jobs, self.servers = jobs, servers
         self.draw = random.Random(seed)
         count = {
-            Lane.ENGINE: servers.engines,
-            Lane.SCORER: servers.scorers,
-            Lane.TRAINER: servers.trainers,
-            Lane.MAIN: 1,
+            Worker.ENGINE: servers.engines,
+            Worker.SCORER: servers.scorers,
+            Worker.TRAINER: servers.trainers,
+            Worker.MAIN: 1,
         }
-        self.free = {lane: list(range(number)) for lane, number in count.items()}
+        self.free = {worker: list(range(number)) for worker, number in count.items()}
         self.speed = {
-            (Lane.ENGINE, i): math.exp(self.draw.gauss(0.0, servers.spread))
+            (Worker.ENGINE, i): math.exp(self.draw.gauss(0.0, servers.spread))
             for i in range(servers.engines)
         }
         self.policy = [-1] * servers.engines
-        self.ready: dict[Lane, list[int]] = {lane: [] for lane in Lane}
+        self.ready: dict[Worker, list[int]] = {worker: [] for worker in Worker}
         self.waiting = [len(set(job.needs)) for job in jobs]
         self.next: dict[int, list[int]] = defaultdict(list)
         for number, job in enumerate(jobs):
             for need in set(job.needs):
                 self.next[need].append(number)
-        # (lane time of the end, tie-breaker, server, job or -1 for a repair, whether it fails)
-        self.working: dict[Lane, list[tuple[float, int, int, int, bool]]] = {
-            lane: [] for lane in Lane
+        # (worker time of the end, tie-breaker, server, job or -1 for a repair, whether it fails)
+        self.working: dict[Worker, list[tuple[float, int, int, int, bool]]] = {
+            worker: [] for worker in Worker
         }
-        self.clock = dict.fromkeys(Lane, 0.0)
+        self.clock = dict.fromkeys(Worker, 0.0)
         self.now, self.order, self.left = 0.0, 0, len(jobs)
         self.remaining = [job.work for job in jobs]
-        self.result = Result(ends=[0.0] * len(jobs), begins=[0.0] * len(jobs))
+        self.result = SimulatedRun(ends=[0.0] * len(jobs), begins=[0.0] * len(jobs))
 
-    def run(self) -> Result:
+    def run(self) -> SimulatedRun:
         for number, waiting in enumerate(self.waiting):
             if not waiting:
-                heapq.heappush(self.ready[self.jobs[number].lane], number)
+                heapq.heappush(self.ready[self.jobs[number].worker], number)
         self.assign()
         while self.left:
             self.advance()
@@ -137,51 +137,51 @@ class _Run:
         return self.result
 
     def assign(self) -> None:
-        for lane in Lane:
-            while self.ready[lane] and self.free[lane]:
-                self.begin(heapq.heappop(self.ready[lane]), heapq.heappop(self.free[lane]))
+        for worker in Worker:
+            while self.ready[worker] and self.free[worker]:
+                self.begin(heapq.heappop(self.ready[worker]), heapq.heappop(self.free[worker]))
 
     def begin(self, number: int, server: int) -> None:
         job, result = self.jobs[number], self.result
         seconds = self.remaining[number]
-        if job.lane is Lane.ENGINE:
-            if not self.ready[Lane.ENGINE]:
+        if job.worker is Worker.ENGINE:
+            if not self.ready[Worker.ENGINE]:
                 seconds += job.drain
-            seconds /= self.speed[Lane.ENGINE, server]
+            seconds /= self.speed[Worker.ENGINE, server]
             if self.policy[server] != job.policy:
                 self.policy[server] = job.policy
                 seconds += self.servers.load
                 result.loads += 1
-        mean = {Lane.ENGINE: self.servers.mtbf, Lane.TRAINER: self.servers.trainer_mtbf}.get(
-            job.lane, math.inf
+        mean = {Worker.ENGINE: self.servers.mtbf, Worker.TRAINER: self.servers.trainer_mtbf}.get(
+            job.worker, math.inf
         )
         lives = self.draw.expovariate(1.0 / mean) if mean < math.inf else math.inf
         result.begins[number] = self.now
-        self.push(job.lane, min(seconds, lives), server, number, lives < seconds)
+        self.push(job.worker, min(seconds, lives), server, number, lives < seconds)
 
-    def push(self, lane: Lane, seconds: float, server: int, job: int, fails: bool) -> None:
+    def push(self, worker: Worker, seconds: float, server: int, job: int, fails: bool) -> None:
         self.order += 1
-        end = self.clock[lane] + seconds
-        heapq.heappush(self.working[lane], (end, self.order, server, job, fails))
+        end = self.clock[worker] + seconds
+        heapq.heappush(self.working[worker], (end, self.order, server, job, fails))
         if job >= 0:
-            self.result.busy[lane] += seconds
+            self.result.busy[worker] += seconds
 
-    def rate(self, lane: Lane) -> float:
+    def rate(self, worker: Worker) -> float:
         both = all(self.working[one] for one in FAST)
-        return 1.0 / self.servers.contention if both and lane in FAST else 1.0
+        return 1.0 / self.servers.contention if both and worker in FAST else 1.0
 
     def advance(self) -> None:
         """Go to the next end of a job, a failure or a repair."""
-        rates = {lane: self.rate(lane) for lane in Lane if self.working[lane]}
+        rates = {worker: self.rate(worker) for worker in Worker if self.working[worker]}
         waits = {
-            lane: (self.working[lane][0][0] - self.clock[lane]) / rate
-            for lane, rate in rates.items()
+            worker: (self.working[worker][0][0] - self.clock[worker]) / rate
+            for worker, rate in rates.items()
         }
-        first = min(waits, key=lambda lane: waits[lane])
+        first = min(waits, key=lambda worker: waits[worker])
         passed = max(0.0, waits[first])
         self.now += passed
-        for lane, rate in rates.items():
-            self.clock[lane] += passed * rate
+        for worker, rate in rates.items():
+            self.clock[worker] += passed * rate
         end, _, server, number, fails = heapq.heappop(self.working[first])
         self.clock[first] = end
         if number < 0:
@@ -191,49 +191,49 @@ class _Run:
         else:
             self.finish(first, server, number)
 
-    def fail(self, lane: Lane, server: int, number: int) -> None:
+    def fail(self, worker: Worker, server: int, number: int) -> None:
         worked = self.now - self.result.begins[number]
         kept = 0.0
-        if lane is Lane.TRAINER and self.servers.checkpoint < math.inf:
+        if worker is Worker.TRAINER and self.servers.checkpoint < math.inf:
             kept = worked // self.servers.checkpoint * self.servers.checkpoint
             self.remaining[number] = max(0.0, self.remaining[number] - kept)
         self.result.lost += worked - kept
         self.result.repeats += 1
-        if lane is Lane.ENGINE:
+        if worker is Worker.ENGINE:
             self.policy[server] = -1
-        heapq.heappush(self.ready[lane], number)
-        self.push(lane, self.servers.restart, server, -1, False)
+        heapq.heappush(self.ready[worker], number)
+        self.push(worker, self.servers.restart, server, -1, False)
 
-    def finish(self, lane: Lane, server: int, number: int) -> None:
+    def finish(self, worker: Worker, server: int, number: int) -> None:
         self.result.ends[number] = self.now
         self.left -= 1
-        heapq.heappush(self.free[lane], server)
+        heapq.heappush(self.free[worker], server)
         for follower in self.next[number]:
             self.waiting[follower] -= 1
             if not self.waiting[follower]:
-                heapq.heappush(self.ready[self.jobs[follower].lane], follower)
+                heapq.heappush(self.ready[self.jobs[follower].worker], follower)
 
     def account(self) -> None:
-        """Seconds of each stage, and which lane it waited for."""
+        """Seconds of each stage, and which worker it waited for."""
         result = self.result
         last = max((job.stage for job in self.jobs), default=-1)
-        ends: list[dict[Lane, float]] = [{} for _ in range(last + 1)]
+        ends: list[dict[Worker, float]] = [{} for _ in range(last + 1)]
         for number, job in enumerate(self.jobs):
-            lanes = ends[job.stage]
-            lanes[job.lane] = max(lanes.get(job.lane, 0.0), result.ends[number])
+            workers = ends[job.stage]
+            workers[job.worker] = max(workers.get(job.worker, 0.0), result.ends[number])
         before = 0.0
-        for lanes in ends:
-            result.stages.append(max(0.0, max(lanes.values(), default=before) - before))
-            for lane, end in sorted(lanes.items(), key=lambda item: item[1]):
-                result.waits[lane] += max(0.0, end - before)
+        for workers in ends:
+            result.stages.append(max(0.0, max(workers.values(), default=before) - before))
+            for worker, end in sorted(workers.items(), key=lambda item: item[1]):
+                result.waits[worker] += max(0.0, end - before)
                 before = max(before, end)
 
 
-def simulate(jobs: Sequence[Job], servers: Servers, seed: int = 0) -> Result:
+def simulate(jobs: Sequence[SimulatedJob], servers: Servers, seed: int = 0) -> SimulatedRun:
     """Work through the jobs.
 
     Args:
-        jobs: In the order in which they are asked for (flows/estimate/simulation/jobs.py).
+        jobs: In the order in which they are asked for (bench/gpus/simulation/jobs.py).
         servers: Who works.
         seed: Of failures and speeds.
     """

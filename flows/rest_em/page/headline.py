@@ -1,0 +1,132 @@
+"""What a run's report says in total: the best policy, its gain, the headline and its tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.report.paired import p_value
+from flows.report.section import Tile, tone_of
+from flows.report.values import between, duration, pass_sizes, percent, points, policy_title
+from flows.rest_em.results import AgainstBase, PolicyReport, RunReport
+from tasks.evaluate.intervals import Interval, square_and_add
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What happened, in words and tiles."""
+
+    title: str
+    lines: list[str]
+    tiles: list[Tile]
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """Gain in greedy accuracy over the base, and whether its interval is a paired one."""
+
+    interval: Interval
+    paired: bool
+
+
+def headline(report: RunReport) -> Headline:
+    """The first thing a reader sees."""
+    base, best, last = report.iterations[0], report.best, report.iterations[-1]
+    if last is base:
+        title = f"The base policy solves {percent(base.greedy.value)} of the test problems"
+        return Headline(title, ["No iteration is done yet."], _tiles(report, None))
+    now = last if best is base else best
+    found = _gain(base, now)
+    gain, start = found.interval, base.greedy.value
+    if gain.value > 0:
+        change = f"{percent(start)} → {percent(start + gain.value)}"
+        named = policy_title(now.iteration)
+        title = f"Greedy accuracy {change}: {points(gain.value)} in {named}"
+    else:
+        title = f"No iteration beats the base policy ({percent(start)} greedy)"
+    lines = [_verdict(report, found, now)]
+    if now is not last:
+        at = percent(last.greedy.value)
+        lines.append(f"The last policy ({policy_title(last.iteration)}) is at {at}.")
+    if len(report.iterations) > 2 and gain.value > 0:
+        lines.append(
+            f"{policy_title(now.iteration).capitalize()} is the best of "
+            f"{len(report.iterations) - 1} on these same test problems, which flatters it a little."
+        )
+    return Headline(title, [" ".join(lines), *_variety(base, last)], _tiles(report, now))
+
+
+def _gain(base: PolicyReport, now: PolicyReport) -> _Gain:
+    if now.against_base and now.against_base.gain:
+        return _Gain(now.against_base.gain, True)
+    before, after = base.greedy, now.greedy
+    low, high = square_and_add(after, before)
+    return _Gain(Interval(after.value - before.value, low, high, after.problems), False)
+
+
+def _verdict(report: RunReport, found: _Gain, now: PolicyReport) -> str:
+    gain = found.interval
+    reach = f"{points(gain.low, '')} to {points(gain.high)}"
+    how = "paired over the same" if found.paired else "over"
+    if gain.low > 0:
+        said = "the gain is larger than chance in the choice of problems explains"
+    elif gain.high < 0:
+        said = "the loss is larger than chance in the choice of problems explains"
+    else:
+        said = "which includes no change: more test problems are needed to tell"
+    text = (
+        f"{policy_title(now.iteration).capitalize()} against the base policy: "
+        f"{points(gain.value)}, {100 * report.confidence:g}% interval {reach} ({how} "
+        f"{gain.problems} test problems); {said}."
+    )
+    return text + (_tested(now.against_base) if now.against_base else "")
+
+
+def _tested(found: AgainstBase) -> str:
+    """McNemar's exact test in words."""
+    p = p_value(found.p)
+    return (
+        f" {found.solved_total} problems are newly solved, {found.lost_total} newly lost (McNemar "
+        f"p {p if p[0] == '<' else f'= {p}'})."
+    )
+
+
+def _variety(base: PolicyReport, last: PolicyReport) -> list[str]:
+    """A word on pass@k at the largest k, which a self-trained policy often loses."""
+    sizes = pass_sizes(last.metrics)
+    key = f"pass@{sizes[-1]}" if sizes else ""
+    before, after = base.metrics.get(key), last.metrics.get(key)
+    if not before or not after or sizes[-1] < 2:
+        return []
+    low, high = square_and_add(after, before)
+    was, now = percent(before.value), percent(after.value)
+    if high < 0:
+        return [f"{key} fell below the base policy's, {was} → {now}: the policy lost variety."]
+    if low > 0:
+        return [f"{key} rose too, {was} → {now}."]
+    return [f"{key} changed from {was} to {now}, within noise."]
+
+
+def _tiles(report: RunReport, now: PolicyReport | None) -> list[Tile]:
+    base = report.iterations[0]
+    tiles = [Tile(percent(base.greedy.value), f"base policy, greedy {between(base.greedy)}")]
+    if now:
+        text = f"{policy_title(now.iteration)}, greedy {between(now.greedy)}"
+        tiles.append(Tile(percent(now.greedy.value), text))
+        gain = _gain(base, now).interval
+        text = f"points over the base {between(gain, False)}"
+        tiles.append(Tile(points(gain.value, ""), text, tone_of(gain)))
+        if gap := now.metrics.get("gap"):
+            tiles.append(
+                Tile(points(gap.value, ""), f"points train over test {between(gap, False)}")
+            )
+    rates = [rate for one in report.iterations if (rate := one.acceptance) is not None]
+    if rates:
+        value = (
+            percent(rates[0])
+            if len(rates) == 1
+            else f"{percent(rates[0], 0)} → {percent(rates[-1], 0)}"
+        )
+        tiles.append(Tile(value, f"of the drawn samples are {report.accepted}"))
+    if report.cost and (seconds := report.cost.total.made["seconds"]):
+        tiles.append(Tile(duration(seconds), "of work in steps, when first done"))
+    return tiles

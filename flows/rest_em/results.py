@@ -1,0 +1,164 @@
+"""What a run found: the one form of its report, from the last step to every page that shows it.
+
+report.json holds `run` and `iterations`; the rest is known to the step that writes the report, and
+is empty where the file was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Literal
+
+from flows.report.cost import Cost
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.results import Bin, Change, Metrics
+from tasks.facts import Facts, FactsFile
+from tasks.finetune.results import TrainingFacts
+from tasks.rows import Json
+from tasks.select.results import SelectionCounts
+
+
+@dataclass(frozen=True)
+class RefusedSample(Facts):
+    """A sample that is not trained on, and why."""
+
+    id: str
+    question: str
+    reference: str
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class DrawnSamples(Facts):
+    """How the samples drawn for training ended, and the first one of each way to fail."""
+
+    statuses: dict[str, int]
+    refused: list[RefusedSample]
+
+
+@dataclass(frozen=True)
+class Transfer(Facts):
+    """Greedy accuracy on another benchmark, and the difference to the base; None for the base."""
+
+    greedy: Interval
+    difference: Interval | None = None
+    regression: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgainstBase(Facts):
+    """What a policy does better than the base on the same test problems, greedy.
+
+    Attributes:
+        gain: None where no problem was tried by both.
+        p: Of McNemar's exact test.
+        bins: Gains by how often the base's samples solve a problem.
+        solved: Texts of some newly solved problems.
+        lost: Of some newly lost ones.
+        solved_total: All newly solved problems.
+        lost_total: All newly lost ones.
+    """
+
+    gain: Interval | None
+    p: float
+    bins: list[Bin]
+    solved: list[Change]
+    lost: list[Change]
+    solved_total: int
+    lost_total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyReport(Metrics):
+    """Policy p_iteration: its metrics, how it was made, and what was drawn from it.
+
+    Attributes:
+        model: Digest of its artifact.
+        selection: Counts of the samples drawn from it; None where it was the last.
+        drawn: How these ended.
+        finetune: That made it; None for the base.
+        transfer: By name of the benchmark.
+        against_base: None for the base. In the file its fields stand beside the others.
+    """
+
+    iteration: int
+    model: str
+    selection: SelectionCounts | None = None
+    drawn: DrawnSamples | None = None
+    finetune: TrainingFacts | None = None
+    transfer: dict[str, Transfer] = field(default_factory=dict)
+    against_base: AgainstBase | None = None
+
+    @property
+    def acceptance(self) -> float | None:
+        """Share of the samples drawn from it that have enough reward."""
+        counts = self.selection
+        return counts.correct / counts.samples if counts and counts.samples else None
+
+    def to_json(self) -> Json:
+        """As in report.json."""
+        data = super().to_json()
+        for name, part in (("selection", self.selection), ("finetune", self.finetune)):
+            data[name] = part and part.to_json()
+        return data | (data.pop("against_base") or {})
+
+
+@dataclass(frozen=True)
+class RunReport(FactsFile):
+    """A run: its policies, what they cost, and what a reader must know.
+
+    Attributes:
+        iterations: The base and every policy after it.
+        config: The resolved configuration without resources.
+    """
+
+    FILE: ClassVar[str] = "report.json"
+
+    run: str
+    iterations: list[PolicyReport]
+    name: str = ""
+    base: str = ""
+    config: Json = field(default_factory=dict)
+    cost: Cost | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> Json:
+        """What is in the file: times differ between equal runs and stay out of its digest."""
+        return {"run": self.run, "iterations": [one.to_json() for one in self.iterations]}
+
+    @classmethod
+    def from_json(cls, data: object, place: str = "") -> RunReport:
+        """The inverse of `to_json`; the other fields may be given too.
+
+        Raises:
+            WrongFacts: naming the place and the field.
+        """
+        if isinstance(data, dict) and isinstance(data.get("iterations"), list):
+            data = {**data, "iterations": [_nested(one) for one in data["iterations"]]}
+        return super().from_json(data, place)
+
+    @property
+    def confidence(self) -> float:
+        """Level of the intervals, such as 0.95."""
+        return self.config["evaluation"]["confidence"]
+
+    @property
+    def accepted(self) -> Literal["correct", "accepted"]:
+        """What a sample is called that has enough reward to be trained on."""
+        return "correct" if self.config["filter"]["score"] == "correct" else "accepted"
+
+    @property
+    def best(self) -> PolicyReport:
+        """The policy with the highest greedy accuracy; the earliest of equals."""
+        return max(self.iterations, key=lambda one: (one.greedy.value, -one.iteration))
+
+
+_AGAINST_BASE = {one.name for one in fields(AgainstBase)}
+
+
+def _nested(policy: Json) -> Json:
+    """A policy of the file with what it does better than the base in a part of its own."""
+    against = {name: value for name, value in policy.items() if name in _AGAINST_BASE}
+    rest = {name: value for name, value in policy.items() if name not in _AGAINST_BASE}
+    return rest | ({"against_base": against} if against else {})

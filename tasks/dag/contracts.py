@@ -1,0 +1,88 @@
+"""What steps ask of the services that flows wire up: an engine that samples, a grader that grades.
+
+The classes that do it lie in rooms above (tasks/generate, tasks/score) and satisfy these by shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from tasks.decoding.request import Completions, Progress, Sampling
+from tasks.rows import Json, Status
+from tasks.store.manifest import ArtifactRef
+
+
+class Engine(Protocol):
+    """Samples completions from one model."""
+
+    def sample(
+        self,
+        prompts: Sequence[str],
+        requests: Sequence[tuple[int, int]],
+        sampling: Sampling,
+        progress: Progress | None = None,
+    ) -> Completions:
+        """Sample one completion for each (index into prompts, seed), in that order.
+
+        Raises:
+            UserError: the prompts or settings do not fit the model.
+            StepError: the engine failed; the message names its log.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the engine's processes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The verdict on one prediction."""
+
+    reward: float  # 1.0 or 0.0; of a program, where that is asked for, the share of tests passed
+    status: Status
+    extracted: str  # the answer as it was found in the prediction
+    first_failure: int = -1  # of a program: the first test that failed
+
+
+# A grade and the seconds that it took.
+Timed = tuple[Grade, float]
+
+
+class Grader(Protocol):
+    """Grades (reference, text) pairs in order: math answers or programs."""
+
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
+        """Yield each pair's grade and the seconds it took."""
+        ...
+
+
+@runtime_checkable
+class ProgramGrader(Grader, Protocol):
+    """A grader that runs programs in a sandbox."""
+
+    image: str  # Docker's id of the sandbox's image
+
+
+class OpenEngine(Protocol):
+    """Gives the engine of a model, started at the first call."""
+
+    def __call__(self, model: ArtifactRef, settings: Json, /) -> Engine:
+        """Open it; of `settings` (of the generate step) `engine` and `dtype` are read."""
+        ...
+
+
+class OpenGrader(Protocol):
+    """Gives what grades, started at the first call."""
+
+    def __call__(self, sandbox: Json | None, checker: str, score: str, /) -> Grader:
+        """Open it.
+
+        Args:
+            sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
+            checker: Without a sandbox: `exact` (text), `hand` (nothing is graded) or "" (math).
+            score: The reward, as FilterSettings.score.
+        """
+        ...

@@ -1,0 +1,34 @@
+"""Names of the steps: in cache keys, in journals, and in the lines that people see.
+
+A journal's line is named after its step and, where there is something to add, what for: `generate
+draw`, `score pass@k`, `measure math-500`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BASE_MODEL: Final = "base model"
+GENERATE: Final = "generate"
+SCORE: Final = "score"
+GROUP_ANSWERS: Final = "group"
+SELECT: Final = "select"
+PAIRS: Final = "pairs"
+FINETUNE: Final = "finetune"
+MEASURE: Final = "measure"
+REPORT: Final = "report"
+
+# What samples are drawn for: training, greedy accuracy on test problems, pass@k and the vote.
+DRAW: Final = "draw"
+TEST: Final = "test"
+PASS_AT_K: Final = "pass@k"
+
+
+def line_name(step: str, purpose: str) -> str:
+    """Name of a step's line in the journal: `generate draw`."""
+    return f"{step} {purpose}"
+
+
+def is_line_of(name: str, step: str) -> bool:
+    """Whether a line of the journal is of a step, whatever it was for."""
+    return name == step or name.startswith(f"{step} ")

@@ -1,0 +1,118 @@
+"""Facts that steps leave as JSON: a dataclass each, written and read by its owner alone.
+
+A field that is missing, misspelt or of another type is an error that names the file and the field,
+never a silent 0 or None. A field that came later has a default, which old files get.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from tasks.errors import StepError
+from tasks.rows import Json
+
+T = TypeVar("T")
+
+
+class WrongFacts(StepError, ValueError):
+    """JSON that is not of the form that its owner writes."""
+
+
+class Facts:
+    """A dataclass with a form in JSON."""
+
+    def to_json(self) -> Json:
+        """The fields by name."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, data: object, place: str = "") -> Self:
+        """The inverse of `to_json`.
+
+        Args:
+            data: What `json.loads` gave.
+            place: File it is from, for messages.
+
+        Raises:
+            WrongFacts: naming the place and the field.
+        """
+        return of_json(cls, data, place or cls.__name__)
+
+
+class FactsFile(Facts):
+    """Facts that are a file of an artifact."""
+
+    FILE: ClassVar[str]
+
+    def write(self, folder: Path) -> None:
+        """Write the file into a folder."""
+        (folder / self.FILE).write_text(json.dumps(self.to_json(), indent=1, sort_keys=True))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the file of a folder.
+
+        Raises:
+            WrongFacts: naming the file and the field.
+        """
+        return cls.from_json(json.loads((folder / cls.FILE).read_text()), cls.FILE)
+
+
+def of_json(kind: type[T], data: object, place: str) -> T:
+    """JSON as a value of `kind`: a dataclass, str, int, float, bool, Literal, list, dict, X | None.
+
+    Raises:
+        WrongFacts: naming the place and the field.
+    """
+    return _of(kind, data, place)
+
+
+def _of(kind: Any, data: Any, place: str) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType) and NoneType in inner:
+        [other] = [one for one in inner if one is not NoneType]
+        return None if data is None else _of(other, data, place)
+    if origin is Literal and data in inner:
+        return data
+    if is_dataclass(kind) and isinstance(data, dict):
+        return _dataclass(kind, data, place)
+    if origin is dict and isinstance(data, dict):
+        return {name: _of(inner[1], one, f"{place}: {name}") for name, one in data.items()}
+    if origin in (list, tuple) and isinstance(data, list):
+        found = [_of(inner[0], one, f"{place}: {at}") for at, one in enumerate(data)]
+        return found if origin is list else tuple(found)
+    if kind is Any or (type(data) is kind) or (kind is float and type(data) is int):
+        return data
+    name = getattr(kind, "__name__", kind) if origin is None else kind
+    raise WrongFacts(f"{place}: {data!r:.80}; expected {name}")
+
+
+def _dataclass(kind: Any, data: Json, place: str) -> Any:
+    known = {one.name: one for one in fields(kind)}
+    if unknown := sorted(data.keys() - known.keys()):
+        raise WrongFacts(f"{place}: {unknown[0]}: expected one of {', '.join(known)}")
+    for name, one in known.items():
+        if name not in data and one.default is MISSING and one.default_factory is MISSING:
+            raise WrongFacts(f"{place}: {name} is missing")
+    hints = _hints(kind)
+    return kind(**{name: _of(hints[name], one, f"{place}: {name}") for name, one in data.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)

@@ -1,0 +1,60 @@
+"""What a fine-tune leaves beside the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tasks.facts import Facts, FactsFile
+from tasks.rows import Json
+
+
+@dataclass(frozen=True)
+class HistoryEntry(Facts):
+    """The mean loss up to an optimiser step, or the validation reward after it."""
+
+    step: int
+    loss: float | None = None
+    reward: float | None = None
+
+    def to_json(self) -> Json:
+        """The step and the one that was measured."""
+        return {name: value for name, value in super().to_json().items() if value is not None}
+
+
+@dataclass(frozen=True)
+class TrainingFacts(FactsFile):
+    """How a fine-tune went.
+
+    Attributes:
+        rows: Training rows used.
+        dropped_long: Rows longer than `max_length`, left out.
+        sequences: Packed sequences of an epoch.
+        tokens: Of an epoch.
+        targets: Those of them with a loss.
+        steps: Optimiser steps taken.
+        best_step: Step of the weights that were kept.
+        best_reward: Their validation reward; None without validation.
+        history: In order.
+    """
+
+    FILE: ClassVar[str] = "training.json"
+
+    rows: int
+    dropped_long: int
+    sequences: int
+    tokens: int
+    targets: int
+    steps: int
+    best_step: int
+    best_reward: float | None
+    history: list[HistoryEntry]
+
+    @property
+    def checks(self) -> int:
+        """How often the validation reward was measured."""
+        return sum(entry.reward is not None for entry in self.history)
+
+    def to_json(self) -> Json:
+        """The fields by name."""
+        return {**super().to_json(), "history": [entry.to_json() for entry in self.history]}

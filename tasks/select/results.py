@@ -1,0 +1,56 @@
+"""What a selection counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from tasks.facts import FactsFile
+from tasks.rows import Json
+
+
+@dataclass
+class LevelCount:
+    """Samples of one difficulty level."""
+
+    samples: int = 0
+    correct: int = 0
+
+
+@dataclass
+class SelectionCounts(FactsFile):
+    """What came in, what each rule dropped, what stays; complete when the rows are consumed.
+
+    samples = dropped_reward + dropped_unfinished + dropped_duplicate + dropped_cap
+    + dropped_contaminated + kept.
+    """
+
+    FILE: ClassVar[str] = "counts.json"
+
+    samples: int = 0
+    correct: int = 0  # reward at least min_reward
+    dropped_reward: int = 0
+    dropped_unfinished: int = 0
+    dropped_duplicate: int = 0
+    dropped_cap: int = 0
+    dropped_contaminated: int = 0
+    kept: int = 0
+    problems: int = 0  # with samples
+    problems_solved: int = 0  # with a correct sample
+    problems_contaminated: int = 0
+    levels: dict[str, LevelCount] = field(default_factory=dict)
+    # Where verdicts decide how many samples a problem gets (`enough`, `hard_samples`): the samples
+    # that every problem has whatever came out. Their share of correct ones estimates the policy's
+    # accuracy without bias; that of all samples does not.
+    first: LevelCount | None = None
+    # Of preference pairs (pairs.py): how many came of the samples kept.
+    pairs: int | None = None
+
+    def to_json(self) -> Json:
+        """The fields by name, levels in order, without `first` and `pairs` where there are none."""
+        data = super().to_json()
+        for name in ("first", "pairs"):
+            if data[name] is None:
+                del data[name]
+        data["levels"] = dict(sorted(data["levels"].items()))
+        return data
