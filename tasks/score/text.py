@@ -18,10 +18,9 @@ from collections.abc import Iterable, Iterator
 
 from tasks.dag.contracts import Grade
 from tasks.rows import Status
+from tasks.score.math.limits import MAX_SHOWN
 
 PHRASE = "answer is "
-# What is kept of an answer in a verdict; the longest target has 182 characters.
-MAX_SHOWN = 1000
 
 
 def exact_answer(text: str) -> str:

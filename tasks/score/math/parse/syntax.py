@@ -15,13 +15,10 @@ import re
 from fractions import Fraction
 from typing import Any
 
+from tasks.score.math.limits import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH, MAX_WORD
+
 Tree = tuple[Any, ...]
 
-# Limits come before any work. The longest gold answer of MATH in one piece has 60 characters.
-MAX_LENGTH = 400
-MAX_DEPTH = 24  # the parser recurses: about five Python frames a level
-MAX_DIGITS = 400  # a number; Python refuses int() over 4300 digits
-MAX_WORD = 3  # letters in a row that may still be a product of variables
 
 _TOKEN = re.compile(r"\s+|\d+(?:\.\d+)?|\.\d+|\\[A-Za-z]+|[A-Za-z]+|.", re.DOTALL)
 _GREEK = frozenset(

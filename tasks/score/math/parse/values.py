@@ -12,17 +12,12 @@ import math
 import random
 from fractions import Fraction
 
+from tasks.score.math.limits import MAX_ANGLE, MAX_BINOMIAL, MAX_BITS, MAX_EXPONENT, MAX_FACTORIAL
 from tasks.score.math.parse.syntax import Refused, Tree
 
-MAX_BITS = 40_000  # of a numerator or denominator: about 12,000 digits, microseconds to make
-MAX_EXPONENT = 10_000
-MAX_FACTORIAL = 2500
-MAX_BINOMIAL = 5000  # the time of one grows with the square
 # Rounding errors of the few dozen operations of an answer stay far below this share of the
 # largest intermediate value.
 TOLERANCE = 1e-7
-# Over this a float's last bit is worth more than a turn of the circle deserves.
-MAX_ANGLE = 1e6
 
 
 def exact(tree: Tree) -> Fraction | None:
