@@ -45,8 +45,6 @@ LONG = 0.25
 # Spares are for a job that is killed; more of them would only use memory.
 SPARES = 1
 
-Pair = tuple[str, str]
-
 
 class GradePool:
     """Checker processes behind one `grade`; a context manager that ends them."""
@@ -66,10 +64,10 @@ class GradePool:
         self._all: set[CheckerProcess] = set()
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
-        self._asked: OrderedDict[Pair, Future[Timed]] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], Future[Timed]] = OrderedDict()
         self._closed = False
 
-    def grade(self, pairs: Iterable[Pair]) -> Iterator[Timed]:
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order; pairs are (gold, prediction).
 
         A pair that is out of time or memory, or that the checker cannot do, has the status

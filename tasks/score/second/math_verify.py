@@ -32,8 +32,6 @@ MAX_TEXT = 20_000
 # Pairs read ahead, so that order is kept and memory is bounded.
 WINDOW = 128
 
-Pair = tuple[str, str]
-
 
 class Opinion(enum.StrEnum):
     """What the second checker says of a pair."""
@@ -80,7 +78,7 @@ class SecondChecker:
         self._threads = ThreadPoolExecutor(workers, "second")
         self._closed = False
 
-    def ask(self, pairs: Iterable[Pair]) -> Iterator[Second]:
+    def ask(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Second]:
         """Yield the opinion on each (gold, text), in order; a text may be a whole solution."""
         waiting: deque[Future[Second]] = deque()
         for gold, text in pairs:

@@ -10,6 +10,9 @@ points, spaces, operators and brackets gets there (its `lazy_expr_regex`), so no
 looked up. Memory is limited, and no file can be written.
 """
 
+# pyright: basic
+# math-verify has no types.
+
 from __future__ import annotations
 
 import logging

@@ -8,6 +8,9 @@ killed by the pool.
 Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, assumptions.
 """
 
+# pyright: basic
+# sympy has no types.
+
 from __future__ import annotations
 
 import re

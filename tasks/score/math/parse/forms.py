@@ -204,7 +204,9 @@ def _relation(text: str, depth: int) -> Form | None:
 
 def split(text: str, separator: str) -> list[str]:
     """Split at a separator outside all brackets; half-open intervals count as brackets."""
-    pieces, piece, level = [], [], 0
+    pieces: list[str] = []
+    piece: list[str] = []
+    level = 0
     for token in _PIECE.findall(text):
         if token == separator and level <= 0:
             pieces.append("".join(piece).strip())

@@ -20,6 +20,11 @@ from tasks.score.math.limits import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH, MAX_WORD
 Tree = tuple[Any, ...]
 
 
+def parts_of(tree: Tree) -> list[Tree]:
+    """The trees that a tree is made of."""
+    return [part for part in tree[1:] if isinstance(part, tuple)]
+
+
 _TOKEN = re.compile(r"\s+|\d+(?:\.\d+)?|\.\d+|\\[A-Za-z]+|[A-Za-z]+|.", re.DOTALL)
 _GREEK = frozenset(
     ("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "rho", "sigma", "tau",
@@ -83,7 +88,7 @@ class _Reader:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Refused(f"nested deeper than {MAX_DEPTH}")
-        tree = self.product()
+        tree: Tree = self.product()
         while self.peek() in ("+", "-"):
             if self.take() == "+":
                 tree = ("add", tree, self.product())
@@ -93,7 +98,7 @@ class _Reader:
         return tree
 
     def product(self) -> Tree:
-        tree = self.signed()
+        tree: Tree = self.signed()
         while True:
             token = self.peek()
             if token == "*":
@@ -123,7 +128,7 @@ class _Reader:
         return ("neg", tree) if negative else tree
 
     def power(self) -> Tree:
-        tree = self.postfix()
+        tree: Tree = self.postfix()
         if self.peek() == "^":
             self.take()
             exponent = self.argument()
@@ -133,7 +138,7 @@ class _Reader:
         return tree
 
     def postfix(self) -> Tree:
-        tree = self.atom()
+        tree: Tree = self.atom()
         while self.peek() in ("!", "°", "%"):
             mark = self.take()
             if mark == "!":
