@@ -32,7 +32,7 @@ from tasks.settings import FinetuneSettings
 
 
 class Preference(QuietTrainer, DPOTrainer):
-    """DPOTrainer on tokenised pairs (pairing.py)."""
+    """DPOTrainer on tokenised pairs (pairs.py)."""
 
     def __init__(self, *args: Any, train_dataset: datasets.Dataset, **kwargs: Any) -> None:
         """Take DPOTrainer's arguments."""
@@ -72,7 +72,7 @@ def make_trainer(
         device: cpu or cuda.
         micro: Pairs of a forward pass.
         checkpointing: From so many parameters on, activations are computed again.
-        dataset: Pairs as pairing.pack writes them.
+        dataset: Pairs as pairs.pack writes them.
         total: Optimiser steps if nothing stops training.
         output: Folder of the checkpoints.
 

@@ -9,8 +9,8 @@ sizes the final model then has the same bytes as that of an undisturbed run. Not
 - Validation rewards that are not a function of the texts (a checker that runs into its time limit),
   or a machine so short of memory that `decode` makes its batches smaller in one of the runs.
 
-`train` is also what each of several processes runs (rank.py, ranks.py): the sequences of an
-optimiser step are split among them, and all else is the same as in one process but for the order
+`train` is also what each of several processes runs (worker.py, process_group.py): the sequences of
+an optimiser step are split among them, and all else is the same as in one process but for the order
 in which sums are added. Does not cover several machines.
 """
 
@@ -226,7 +226,7 @@ def _trainer(
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         ddp_find_unused_parameters=False,
-        # Processes have met by now (ranks.py); made anew, the group would forget how.
+        # Processes have met by now (process_group.py); made anew, the group would forget how.
         accelerator_config={"use_configured_state": ranks.count > 1},
         **arguments(settings, job["seed"], device, total),
     )

@@ -1,9 +1,9 @@
 """The process of the second checker: math-verify's word on one pair at a time.
 
 math-verify stops long work by SIGALRM, which big-integer work does not notice, and takes its own
-time-out for "not equal". So its alarms are off here: the parent's clock is the only one (second.py)
-and what it cuts off is undecided. An error inside math-verify is undecided too, where its own
-`verify` would say "not equal".
+time-out for "not equal". So its alarms are off here: the parent's clock is the only one
+(math_verify.py) and what it cuts off is undecided. An error inside math-verify is undecided too,
+where its own `verify` would say "not equal".
 
 Safety: math-verify evaluates plain expressions with Python's parser, but only text of digits,
 points, spaces, operators and brackets gets there (its `lazy_expr_regex`), so no name is ever
