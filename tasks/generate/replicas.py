@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tasks.decoding.request import Completion, Completions, Progress, Sampling
 from tasks.errors import StepError
-from tasks.generate.requests import Connection, Died
+from tasks.generate.connection import Connection, Died
 from tasks.generate.retry import NotUp, sample_all
 from tasks.metering import meter
 from tasks.processes.child import Child, close_nursery

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from tasks.decoding.request import Completion
 from tasks.errors import StepError
-from tasks.generate.requests import Died
+from tasks.generate.connection import Died
 
 # Parts that the prompts of a shard are asked in when the engine died twice.
 PARTS = 8

@@ -265,4 +265,5 @@ def _load_wire() -> Any:
 
 
 if __name__ == "__main__":
+    sys.path.pop(0)  # this folder: its modules are no libraries of vLLM's environment
     main()
