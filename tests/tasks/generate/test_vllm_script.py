@@ -1,4 +1,4 @@
-"""The engine's script runs in vLLM's environment, where its folder must not stand in for libraries."""
+"""The engine's script runs in vLLM's environment; its folder must not stand in for libraries."""
 
 import importlib.util
 import subprocess
