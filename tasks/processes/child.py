@@ -179,7 +179,7 @@ class Child:
         raise StepError(f"the child process died ({self.ending()})")
 
     def send(self, message: Message) -> None:
-        """Send one message; whoever does so reads with `receive` (tasks/generate/requests.py).
+        """Send one message; whoever does so reads with `receive` (tasks/generate/connection.py).
 
         Raises:
             BrokenPipeError: the child is gone.

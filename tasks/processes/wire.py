@@ -7,7 +7,7 @@ progress and may ask its parent something (the trainer asks for rewards of valid
 Child to parent, one of: {"progress": [done, total]}, {"ask": {...}}, {"done": {...}},
 {"error": "text", "mistake": whether it is the user's}. Parent to child: a request, or
 {"answer": {...}} after an ask. Where a request has an "id", all that is said about it has it too,
-so that several may be under way (tasks/generate/requests.py).
+so that several may be under way (tasks/generate/connection.py).
 Standard output and error of a child go to its log, so a chatty library cannot break the wire.
 """
 
