@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import AsJson, Run
+from flows.cli.options import AsJson, RunId
 from tasks.errors import UserError
 
 
 def audit(
-    run: Run = "latest",
+    run: RunId = "latest",
     pairs: Annotated[
         int, typer.Option(help="Unlike (reference, text) pairs to ask about; 0: all.", min=0)
     ] = 2000,

@@ -15,7 +15,7 @@ from tasks.errors import UserError
 _LONGEST_NAME = 150
 
 
-def compare(
+def compare_command(
     runs: Annotated[
         list[str] | None,
         typer.Argument(

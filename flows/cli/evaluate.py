@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.config.evaluate import EvaluateConfig
 
 
-def evaluate(
+def evaluate_command(
     model: Annotated[
         str, typer.Argument(help="RUN, RUN:ITERATION, or a source such as a folder or a Hub id.")
     ] = "",

@@ -12,7 +12,7 @@ import typer
 from tasks.errors import UserError
 
 
-def grade(
+def grade_command(
     file: Annotated[Path, typer.Argument(help='JSON lines {"gold", "prediction"}; - for input.')],
 ) -> None:
     """Grade math answers: the same lines with correct, status, extracted and seconds added."""

@@ -11,16 +11,16 @@ import typer
 
 from flows.cli.audit import audit
 from flows.cli.bench import bench
-from flows.cli.compare import compare
+from flows.cli.compare import compare_command
 from flows.cli.engine import engine_app
-from flows.cli.evaluate import evaluate
-from flows.cli.grade import grade
-from flows.cli.run import demo, resume, review, run
+from flows.cli.evaluate import evaluate_command
+from flows.cli.grade import grade_command
+from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.station import down, serve, up
-from flows.cli.status import report, status, trace
+from flows.cli.status import report_command, status_command, trace_command
 from flows.cli.store import store_app
-from flows.cli.study import study
+from flows.cli.study import study_command
 from tasks.errors import StepError, UserError
 
 app = typer.Typer(
@@ -33,18 +33,18 @@ app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")
 app.command()(demo)
-app.command()(run)
+app.command("run")(run_command)
 app.command()(resume)
 app.command()(review)
-app.command()(status)
-app.command()(report)
-app.command()(trace)
-app.command()(grade)
+app.command("status")(status_command)
+app.command("report")(report_command)
+app.command("trace")(trace_command)
+app.command("grade")(grade_command)
 app.command()(audit)
-app.command()(evaluate)
-app.command()(compare)
+app.command("evaluate")(evaluate_command)
+app.command("compare")(compare_command)
 app.command()(bench)
-app.command()(study)
+app.command("study")(study_command)
 app.command()(execute)
 app.command()(up)
 app.command()(down)

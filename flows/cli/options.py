@@ -12,7 +12,7 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
 ]
-Run = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
+RunId = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
 
 
 def print_table(titles: list[str], rows: Sequence[Sequence[object]]) -> None:

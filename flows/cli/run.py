@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.options import AsJson, Changes, Run
+from flows.cli.options import AsJson, Changes, RunId
 from flows.cli.sandbox import ready_for_code
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
@@ -36,10 +36,10 @@ def demo(
     name = f"{domain.value}-demo"
     if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
         return
-    run(name, changes, dry_run)
+    run_command(name, changes, dry_run)
 
 
-def run(
+def run_command(
     config: Annotated[str, typer.Argument(help="A TOML file, or a name in configs/.")],
     changes: Changes = None,
     dry_run: Annotated[
@@ -62,7 +62,7 @@ def run(
         _start(settings, as_json)
 
 
-def resume(run: Run = "latest", as_json: AsJson = False) -> None:
+def resume(run: RunId = "latest", as_json: AsJson = False) -> None:
     """Go on with a run, an evaluation or a study that was ended early."""
     from flows.config.read import parse
     from flows.config.rest_em import RestEmConfig
@@ -85,7 +85,7 @@ def resume(run: Run = "latest", as_json: AsJson = False) -> None:
 
 
 def review(
-    run: Run = "latest",
+    run: RunId = "latest",
     stop: Annotated[bool, typer.Option("--stop", help="End the loop here.")] = False,
     changes: Annotated[
         list[str] | None,

@@ -6,12 +6,12 @@ import json
 
 import typer
 
-from flows.cli.options import AsJson, Run
+from flows.cli.options import AsJson, RunId
 from tasks.errors import UserError
 
 
-def status(
-    run: Run = "latest",
+def status_command(
+    run: RunId = "latest",
     as_json: AsJson = False,
 ) -> None:
     """Show a run's metrics by iteration and the state of its steps."""
@@ -51,7 +51,7 @@ def status(
             typer.echo(plain_table(table.head, table.rows))
 
 
-def report(run: Run = "latest") -> None:
+def report_command(run: RunId = "latest") -> None:
     """Print where a run's report page is."""
     from flows.runs.journal import find_run
 
@@ -61,7 +61,7 @@ def report(run: Run = "latest") -> None:
     typer.echo(page)
 
 
-def trace(run: str, row: str, as_json: AsJson = False) -> None:
+def trace_command(run: str, row: str, as_json: AsJson = False) -> None:
     """Print the chain from a training row (17, or 2:17 in iteration 2) back to the base model."""
     from flows.runs.trace import trace as read_trace
 

@@ -22,7 +22,7 @@ _Changes = Annotated[
 ]
 
 
-def study(
+def study_command(
     name: Annotated[str, typer.Argument(help="A study, or `all`; a wrong name lists them.")],
     config: Annotated[
         list[str] | None,

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 # Shards that an engine has at once, so that it never runs half empty.
 IN_FLIGHT = 2
 # Imported once by the process that engines and trainers are forked from.
-PRELOAD = ["tasks.preload"]
+_PRELOAD = ["tasks.preload"]
 
 
 def warm_up() -> None:
     """Start what takes seconds to import, so that it is ready when the first step asks for it."""
-    preload(PRELOAD)
+    preload(_PRELOAD)
     nursery(home() / "logs" / "nursery.log")
 
 
@@ -59,7 +59,7 @@ class LocalMachine:
                 is started, for nobody wants to hear of a missing Docker engine after an hour of
                 sampling.
         """
-        preload(PRELOAD)
+        preload(_PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
         self.isolate = isolate
         self._lock = threading.RLock()

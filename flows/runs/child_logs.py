@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 # At most so many lines of a file go to the UI at a look; a log server is no place for a flood.
 LINES_A_LOOK = 50
 _LONGEST = 500
@@ -53,7 +53,7 @@ class ChildLogs:
             )
 
     def _follow(self) -> None:
-        while not self._ends.wait(POLL_SECONDS):
+        while not self._ends.wait(_POLL_SECONDS):
             self.look()
 
     def __enter__(self) -> ChildLogs:

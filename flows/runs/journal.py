@@ -34,7 +34,7 @@ _IF_ANY = (CPU, ENGINE, SANDBOX)
 _AT_END = ("ended", "error", "report", "home", "policies")
 
 State = Literal["running", "completed", "failed", "interrupted", "awaits review"]
-Form = TypeVar("Form", bound=Facts)
+_Form = TypeVar("_Form", bound=Facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ class StepLine(Facts):
         return {name: known[name] for name in known if name not in _IF_ANY or known[name]}
 
 
-def _parsed(form: type[Form], text: str, place: str) -> Form:
+def _parsed(form: type[_Form], text: str, place: str) -> _Form:
     try:
         return form.from_json(json.loads(text), place)
     except json.JSONDecodeError as error:
@@ -293,7 +293,7 @@ def find_run(run: str, flow: str = "") -> Path:
     return home() / "runs" / found[0]
 
 
-def read(run: str) -> Json | None:
+def read_estimate(run: str) -> Json | None:
     """The estimate that was made of a run, if there is one."""
     try:
         return json.loads((home() / "runs" / run / ESTIMATE).read_text())

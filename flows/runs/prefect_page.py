@@ -23,8 +23,8 @@ from prefect.artifacts import (
 from flows.report.tables import metric_cell, metric_order
 from tasks.evaluate.results import Metrics
 
-PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 2.0
+_PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 2.0
 
 
 class RunPage:
@@ -73,7 +73,7 @@ class RunPage:
             )
 
     def _show(self, create: Callable[..., Any], **content: Any) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 made = create(**content)
@@ -83,4 +83,4 @@ class RunPage:
                 if time.monotonic() > deadline:
                     self._warn(f"{content['key']} is not in the UI: {error}")
                     return
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)

@@ -6,8 +6,7 @@ import json
 
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
-from flows.runs.journal import RunHead, StepLine, lookup, read_journal
-from flows.runs.journal import read as read_estimate
+from flows.runs.journal import RunHead, StepLine, lookup, read_estimate, read_journal
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import MEASURE, SELECT
 from tasks.errors import UserError

@@ -142,3 +142,12 @@ def test_store_list_counts_every_artifact(finished: Restem) -> None:
     rows = json.loads(finished("store", "list", "--json"))
     assert len(rows) == len(list((finished.home / "store").glob("[!.]*/*/manifest.json")))
     assert all(row["label"] != "damaged" for row in rows)
+
+
+def test_the_store_in_json(finished: Restem) -> None:
+    entries = json.loads(finished("store", "list", "--json"))
+    assert {"kind", "key", "rows", "bytes", "seconds", "label"} == set(entries[0])
+    verified = json.loads(finished("store", "verify", "--json"))
+    assert verified == {"whole": len(entries), "damaged": [], "unfinished": []}
+    garbage = json.loads(finished("store", "gc", "--json"))
+    assert garbage == {"kept": len(entries), "garbage": [], "copies": [], "deleted": False}
