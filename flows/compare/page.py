@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
+from flows.compare import tables
 from flows.compare.results import ComparisonReport, RunComparison
-from flows.compare.tables import (
-    bins_table,
-    configuration_table,
-    costs_table,
-    differences_table,
-    metrics_table,
-    tests_table,
-)
 from flows.report.charts import Axes, Series, line_chart
 from flows.report.curves import PolicyCurve, pass_at_k_panel, turn_colour
 from flows.report.page import Page, bootstrap_footer, render_page
@@ -50,12 +43,18 @@ def _rows(found: ComparisonReport) -> list[list[Panel]]:
     test = "The same test problems, greedy"
     return [
         [_by_iteration(found), _pass_at_k(found)],
-        [_table("Measured", "Each policy on all problems of its own run.", metrics_table(found))],
+        [
+            _table(
+                "Measured",
+                "Each policy on all problems of its own run.",
+                tables.metrics_table(found),
+            )
+        ],
         [
             _table(
                 f"Difference to {found.first}",
                 "In percentage points, on the problems that both tried, resampled in pairs.",
-                differences_table(found),
+                tables.differences_table(found),
             )
         ],
         [
@@ -63,7 +62,7 @@ def _rows(found: ComparisonReport) -> list[list[Panel]]:
                 "Newly solved against newly lost",
                 f"{test}; p of McNemar's exact test, and with Holm's correction for the number of "
                 "comparisons. A regression is a difference whose whole interval lies below zero.",
-                tests_table(found),
+                tables.tests_table(found),
             )
         ],
         [
@@ -71,14 +70,14 @@ def _rows(found: ComparisonReport) -> list[list[Panel]]:
                 "By difficulty for the first run's base",
                 "Problems by how many of the samples of the first run's base policy are right; "
                 "before and after are greedy, which the bins were not made from.",
-                bins_table(found),
+                tables.bins_table(found),
             )
         ],
         [
             _table(
                 "Configurations",
                 "Fields in which the runs differ; those of resources change no result.",
-                configuration_table(found),
+                tables.configuration_table(found),
                 "The configurations are the same.",
             )
         ],
@@ -87,7 +86,7 @@ def _rows(found: ComparisonReport) -> list[list[Panel]]:
                 "Cost",
                 "What it took to make each policy and to measure it, by the manifests of the "
                 "artifacts, whichever run made them. A shared artifact was paid for once.",
-                costs_table(found),
+                tables.costs_table(found),
             )
         ],
         *([_flips(found.first, one)] for one in found.comparisons),
