@@ -16,6 +16,7 @@ from typing import (
     ClassVar,
     Literal,
     Self,
+    TypeGuard,
     TypeVar,
     Union,
     get_args,
@@ -27,6 +28,16 @@ from tasks.errors import StepError
 from tasks.rows import Json
 
 T = TypeVar("T")
+
+
+def is_object(value: object) -> TypeGuard[Json]:
+    """Whether JSON is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Whether JSON is a list."""
+    return isinstance(value, list)
 
 
 class WrongFacts(StepError, ValueError):

@@ -28,6 +28,8 @@ ROWS_FILE = "rows.parquet"
 ROW_GROUP = 4096
 
 Row = dict[str, Any]
+# pa.Schema, of a library without types.
+Schema = Any
 # What is JSON and has no form of its own: settings that are hashed, messages over a pipe.
 Json = dict[str, Any]
 
@@ -49,7 +51,7 @@ class Status(enum.StrEnum):
     UNGRADED = "ungraded"  # left to a person: reward 0 here, and in no metric
 
 
-PROBLEM = pa.schema(
+PROBLEM: Schema = pa.schema(
     [
         ("id", pa.string()),
         ("domain", pa.string()),  # math, code, text or hand: how samples are graded
@@ -62,7 +64,7 @@ PROBLEM = pa.schema(
     ]
 )
 
-SAMPLE = pa.schema(
+SAMPLE: Schema = pa.schema(
     [
         ("problem_id", pa.string()),
         ("index", pa.int32()),  # 0 <= index < samples for each problem
@@ -75,7 +77,7 @@ SAMPLE = pa.schema(
     ]
 )
 
-VERDICT = pa.schema(
+VERDICT: Schema = pa.schema(
     [
         ("problem_id", pa.string()),
         ("index", pa.int32()),
@@ -87,10 +89,10 @@ VERDICT = pa.schema(
 )
 
 # Wall time differs from run to run, so it lies beside the verdicts and outside their digest.
-TIMING = pa.schema([("seconds", pa.float32())])
+TIMING: Schema = pa.schema([("seconds", pa.float32())])
 
 # Which samples of a problem vote together.
-GROUP = pa.schema(
+GROUP: Schema = pa.schema(
     [
         ("problem_id", pa.string()),
         ("index", pa.int32()),
@@ -98,7 +100,7 @@ GROUP = pa.schema(
     ]
 )
 
-TRAINING = pa.schema(
+TRAINING: Schema = pa.schema(
     [
         ("prompt", pa.string()),
         ("completion", pa.string()),
@@ -110,7 +112,7 @@ TRAINING = pa.schema(
 )
 
 # A correct sample (`completion`) and a wrong one of the same problem.
-PAIR = pa.schema(
+PAIR: Schema = pa.schema(
     [
         *TRAINING,
         ("rejected", pa.string()),
@@ -120,7 +122,7 @@ PAIR = pa.schema(
 )
 
 
-def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> int:
+def write_rows(path: Path, schema: Schema, rows: Iterable[Row]) -> int:
     """Stream `rows` into one Parquet file and return how many there were."""
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:

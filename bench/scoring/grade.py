@@ -21,7 +21,8 @@ from bench.scoring._math_verify import MathVerify
 from bench.scoring._pairs import SEED, Reference, pairs, references
 from tasks.dag.contracts import Grade
 from tasks.rows import Status
-from tasks.score.math.decide import GRADE_SECONDS, decide
+from tasks.score.math.decide import decide
+from tasks.score.math.limits import GRADE_SECONDS
 from tasks.score.math.pool import GradePool
 
 Pair = tuple[str, str]

@@ -122,9 +122,9 @@ def _ours(job: dict[str, Any], place: Path) -> tuple[Way, Any]:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    from tasks.finetune.checkpoints import Course, Shelf
+    from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.packing import prepare
-    from tasks.finetune.trainer import _set_up_torch, _trainer, _watch, keep_freed_memory
+    from tasks.finetune.trainer import _add_callback, _set_up_torch, _trainer, keep_freed_memory
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
@@ -139,10 +139,19 @@ def _ours(job: dict[str, Any], place: Path) -> tuple[Way, Any]:
     def make(steps: int) -> Any:
         total = epoch if steps < 0 else steps
         work = Path(tempfile.mkdtemp(dir=place))
-        shelf = Shelf(work)
+        checkpoints = CheckpointFolder(work)
         weighted = packed.weighted
-        trainer = _trainer(job, settings, resources, device, dataset, weighted, total, shelf)
-        _watch(trainer, tokenizer, job, Course(), shelf, total, lambda _: {}, lambda *_: None)
+        trainer = _trainer(job, settings, resources, device, dataset, weighted, total, checkpoints)
+        _add_callback(
+            trainer,
+            tokenizer,
+            job,
+            TrainingState(),
+            checkpoints,
+            total,
+            lambda _: {},
+            lambda *_: None,
+        )
         return trainer
 
     return Way("ours", make, packed.tokens), packed

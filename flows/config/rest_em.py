@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import change, parse, read_toml
-from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
@@ -88,7 +88,7 @@ class RestEmConfig(BaseModel):
                 "filter.score: tests is a reward of programs; expected correct, or a data.train of "
                 f"code, not {self.data.train}"
             )
-        if IMPROVERS[self.finetune.improve].pairs:
+        if OBJECTIVES[self.finetune.improve].pairs:
             self._can_pair()
         return self
 

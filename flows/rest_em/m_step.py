@@ -19,7 +19,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import FINETUNE, PAIRS, SELECT
-from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.step import finetune_call
 from tasks.rows import Json
 from tasks.select.step import pairs_call, select_call
@@ -89,7 +89,7 @@ class Improver:
         return Improved(first, start)
 
     def _select(self, label: str, rules: FilterSettings, drawn: Shards, adaptive: bool) -> Call:
-        preferred = IMPROVERS[self.config.finetune.improve].pairs
+        preferred = OBJECTIVES[self.config.finetune.improve].pairs
         call = select_call(
             f"{PAIRS if preferred else SELECT} {label}",
             rules,

@@ -27,8 +27,3 @@ PASS_AT_K: Final = "pass@k"
 def line_name(step: str, purpose: str) -> str:
     """Name of a step's line in the journal: `generate draw`."""
     return f"{step} {purpose}"
-
-
-def is_line_of(name: str, step: str) -> bool:
-    """Whether a line of the journal is of a step, whatever it was for."""
-    return name == step or name.startswith(f"{step} ")

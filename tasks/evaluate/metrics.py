@@ -21,11 +21,10 @@ import numpy as np
 
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, interval, paired_difference, unpaired_difference
-from tasks.evaluate.results import Metrics
+from tasks.evaluate.results import CORRECT, Metrics
 from tasks.rows import Row, Status
 from tasks.settings import MeasureSettings
 
-CORRECT = 1.0
 # (problem id, index of the sample) → group of its answer.
 Groups = Mapping[tuple[str, int], int]
 
@@ -104,8 +103,8 @@ def measure(
     Raises:
         UserError: A k of pass@k or a size of the vote is larger than the number of samples.
     """
-    tally = Tally()
-    greedy = scores(tally.watch(greedy_rows))
+    counts = _Counts()
+    greedy = scores(counts.counted(greedy_rows))
     train, validation = scores(train_rows), scores(validation_rows)
 
     def bounds(values: Sequence[float]) -> Interval:
@@ -130,9 +129,9 @@ def measure(
         metrics=found,
         levels={name: bounds(values) for name, values in _by(greedy, asked, "level").items()},
         subjects={name: bounds(values) for name, values in _by(greedy, asked, "subject").items()},
-        mean_tokens=tally.tokens / tally.rows if tally.rows else None,
-        truncated=tally.cut / tally.rows if tally.rows else None,
-        statuses=dict(sorted(tally.statuses.items())),
+        mean_tokens=counts.tokens / counts.rows if counts.rows else None,
+        truncated=counts.cut / counts.rows if counts.rows else None,
+        statuses=dict(sorted(counts.statuses.items())),
     )
 
 
@@ -179,7 +178,7 @@ def grouped(rows: Iterable[Row]) -> dict[str, Samples]:
 
 
 @dataclass
-class Tally:
+class _Counts:
     """Counts of the rows that pass by."""
 
     rows: int = 0
@@ -187,7 +186,7 @@ class Tally:
     cut: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
 
-    def watch(self, rows: Iterable[Row]) -> Iterable[Row]:
+    def counted(self, rows: Iterable[Row]) -> Iterable[Row]:
         """Yield the rows and count them."""
         for row in rows:
             self.rows += 1

@@ -18,9 +18,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tasks.evaluate.intervals import Interval, paired_difference
-from tasks.evaluate.results import Bin, McNemar
+from tasks.evaluate.results import CORRECT, Bin, McNemar
 
-CORRECT = 1.0
 # Lowest share of the base's samples in a bin, as the paper cuts them, hardest last.
 BINS = ((0.75, "75% or more"), (0.5, "50% to 75%"), (0.25, "25% to 50%"), (0.0, "less than 25%"))
 

@@ -8,6 +8,9 @@ from typing import ClassVar
 from tasks.evaluate.intervals import Interval
 from tasks.facts import Facts, FactsFile
 
+# The reward of a sample that is right.
+CORRECT = 1.0
+
 
 @dataclass(frozen=True)
 class Metrics(FactsFile):

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tasks.evaluate.results import Change
+from tasks.evaluate.results import CORRECT, Change
 from tasks.rows import Row
-
-CORRECT = 1.0
 
 
 @dataclass(frozen=True)

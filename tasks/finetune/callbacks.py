@@ -13,25 +13,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+import torch
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from tasks.decoding.request import Sampling
-from tasks.finetune.checkpoints import Course, Shelf
-from tasks.finetune.common import Watched
+from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
+from tasks.finetune.common import QuietTrainer, plain
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.results import HistoryEntry
+from tasks.processes.wire import Message
+from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
 # The loss history has about so many entries, however long the training.
 LOSS_POINTS = 100
 
 
-class Watch(TrainerCallback):
+class TrainingCallback(TrainerCallback):
     """Called by the trainer after every optimiser step and every checkpoint."""
 
     def __init__(
         self,
-        course: Course,
-        shelf: Shelf,
+        course: TrainingState,
+        checkpoints: CheckpointFolder,
         settings: FinetuneSettings,
         *,
         total: int,
@@ -39,22 +50,22 @@ class Watch(TrainerCallback):
         minutes: float,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        """Watch a training of `total` steps.
+        """TrainingCallback a training of `total` steps.
 
         Args:
             course: Where it stands; changed in place.
-            shelf: Where checkpoints and best weights lie.
+            checkpoints: Where checkpoints and best weights lie.
             settings: `checks` and `patience` are used.
             total: Optimiser steps if nothing stops it.
             validate: Measures the validation reward of the model as it is; None for never.
             minutes: Time between checkpoints where checks are further apart.
             progress: Told the steps done and `total`.
         """
-        self.trainer: Watched | None = None
+        self.trainer: QuietTrainer | None = None
         self.seconds = {"validation": 0.0, "checkpoints": 0.0}
         self._ranks = Ranks()
         self._course = course
-        self._shelf = shelf
+        self._checkpoints = checkpoints
         self._patience = settings.patience
         self._total = total
         self._validate = validate
@@ -70,7 +81,7 @@ class Watch(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         course, step = self._course, state.global_step
         self._record_loss(step)
@@ -81,7 +92,7 @@ class Watch(TrainerCallback):
             if not course.best_step:
                 self._keep(step)
             course.steps = step
-            self._ranks.tell(lambda: self._shelf.finish(course))
+            self._ranks.tell(lambda: self._checkpoints.finish(course))
             control.should_training_stop = True
         elif step in self._checks or self._is_due():
             control.should_save = True
@@ -94,11 +105,11 @@ class Watch(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         self._ranks.meet()  # each process writes its part of a checkpoint
-        self._ranks.tell(lambda: self._shelf.seal(folder, self._course))
+        self._ranks.tell(lambda: self._checkpoints.seal(folder, self._course))
         self._saved = time.monotonic()
         self.seconds["checkpoints"] += self._saved - self._save_began
 
@@ -114,7 +125,7 @@ class Watch(TrainerCallback):
         course.loss_steps += 1
         trainer.loss_sum = 0.0
         if step % self._every == 0 or step == self._total:
-            course.history.append({"step": step, "loss": course.loss_sum / course.loss_steps})
+            course.history.append(HistoryEntry(step, loss=course.loss_sum / course.loss_steps))
             course.loss_sum, course.loss_steps = 0.0, 0
 
     def _check(self, step: int) -> bool:
@@ -124,7 +135,7 @@ class Watch(TrainerCallback):
         began = time.monotonic()
         reward = self._validate()
         self.seconds["validation"] += time.monotonic() - began
-        course.history.append({"step": step, "reward": reward})
+        course.history.append(HistoryEntry(step, reward=reward))
         if course.best_reward is None or reward > course.best_reward:
             course.best_reward, course.misses = reward, 0
             self._keep(step)
@@ -134,8 +145,8 @@ class Watch(TrainerCallback):
 
     def _keep(self, step: int) -> None:
         assert self.trainer is not None
-        weights = trained_weights(self.trainer.model)
-        self._ranks.tell(lambda: self._shelf.keep(step, weights))
+        weights = trained_weights(self.trainer.trained_model)
+        self._ranks.tell(lambda: self._checkpoints.keep(step, weights))
         self._course.best_step = step
 
 
@@ -144,29 +155,29 @@ def check_steps(checks: int, total: int) -> set[int]:
     return {max(1, round(total * i / checks)) for i in range(1, checks + 1)}
 
 
-def trained_weights(model: Any) -> dict[str, Any]:
+def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """The weights that training changes, by name (tied ones once).
 
     Where each process has a part, all must call this, and the first gets the whole, on the CPU.
     """
     first = Ranks().first
-    weights: dict[str, Any] = {}
+    weights: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             weight = parameter.detach()
-            if hasattr(weight, "full_tensor"):
-                weight = weight.full_tensor()
-                weight = weight.cpu() if first else None
-            weights[name] = weight
+            if gather := getattr(weight, "full_tensor", None):
+                weight = gather().cpu() if first else gather()
+            if first:
+                weights[name] = weight
     return weights
 
 
 def validator(
-    trainer: Watched,
-    tokenizer: Any,
-    validation: dict[str, Any],
-    ask: Callable[[dict[str, Any]], dict[str, Any]],
-    whole: Callable[[], Any] | None = None,
+    trainer: QuietTrainer,
+    tokenizer: PreTrainedTokenizerBase,
+    validation: Json,
+    ask: Callable[[Message], Message],
+    whole: Callable[[], PreTrainedModel] | None = None,
 ) -> Callable[[], float]:
     """A function that solves the validation prompts greedily and asks for the mean reward.
 
@@ -192,10 +203,10 @@ def validator(
 
     def measure() -> float:
         model = trainer.plain_model
-        weights = trained_weights(trainer.model) if whole else {}
+        weights = trained_weights(trainer.trained_model) if whole else {}
         return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
 
-    def solve(model: Any) -> float:
+    def solve(model: PreTrainedModel) -> float:
         model.eval()
         requests = [(i, 0) for i in range(len(prompts))]
         completions = decode(
@@ -210,16 +221,16 @@ def validator(
     return measure
 
 
-def _with(model: Any, weights: dict[str, Any], device: Any) -> Any:
+def _with(
+    model: PreTrainedModel, weights: dict[str, torch.Tensor], device: torch.device
+) -> PreTrainedModel:
     """The plain model with trained weights put into it (adapters stay beside them).
 
     On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
     """
-    import torch
-
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in weights:
                 parameter.copy_(weights[name])
-    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return plain.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
+    bare: Any = plain(model)
+    return bare.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from tasks.facts import Facts
+from tasks.finetune.results import HistoryEntry
+from tasks.rows import Json
+
+if TYPE_CHECKING:
+    import torch
 
 MARKER = "whole.json"
 FINISHED = "finished.json"
 
 
 @dataclass
-class Course:
+class TrainingState(Facts):
     """What a fine-tune remembers beside weights, optimiser and random state.
 
     Attributes:
-        history: {"step", "loss"} and {"step", "reward"} entries, in order.
+        history: In order.
         best_step: Step of the weights to keep so far; 0: none yet.
         best_reward: Their validation reward; None without validation.
         misses: Checks since the best one.
@@ -31,7 +38,7 @@ class Course:
         steps: Steps taken, set at the end.
     """
 
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
     best_step: int = 0
     best_reward: float | None = None
     misses: int = 0
@@ -39,33 +46,37 @@ class Course:
     loss_steps: int = 0
     steps: int = 0
 
+    def to_json(self) -> Json:
+        """The fields by name."""
+        return {**super().to_json(), "history": [entry.to_json() for entry in self.history]}
 
-class Shelf:
+
+class CheckpointFolder:
     """The files of one fine-tune in its work folder."""
 
     def __init__(self, work: Path) -> None:
         """Use `work`, which outlives a kill."""
         self._work = work
-        self.checkpoints = work / "checkpoints"
+        self.folder = work / "checkpoints"
 
     def claim(self, identity: str) -> None:
         """Make sure that what lies here belongs to this job; clear it away otherwise."""
         owner = self._work / "job.txt"
         if not owner.exists() or owner.read_text() != identity:
-            for path in (self.checkpoints, self._work / "packed"):
+            for path in (self.folder, self._work / "packed"):
                 shutil.rmtree(path, ignore_errors=True)
             for path in [self._work / FINISHED, *self._work.glob("best-*")]:
                 path.unlink(missing_ok=True)
             self._work.mkdir(parents=True, exist_ok=True)
             _replace(owner, identity)
 
-    def latest(self) -> tuple[Path, Course] | None:
+    def latest(self) -> tuple[Path, TrainingState] | None:
         """The newest whole checkpoint; half-written ones are deleted."""
-        whole: dict[int, tuple[Path, Course]] = {}
-        for folder in self.checkpoints.glob("checkpoint-*"):
+        whole: dict[int, tuple[Path, TrainingState]] = {}
+        for folder in self.folder.glob("checkpoint-*"):
             try:
                 marker = json.loads((folder / MARKER).read_text())
-                course = Course(**marker["course"])
+                course = TrainingState.from_json(marker["course"], MARKER)
                 if marker["sizes"] != _sizes(folder) or not self._has_best(course):
                     raise ValueError("incomplete")
             except (OSError, ValueError, KeyError, TypeError):
@@ -74,11 +85,11 @@ class Shelf:
             whole[int(folder.name.split("-")[1])] = folder, course
         return whole[max(whole)] if whole else None
 
-    def seal(self, folder: Path, course: Course) -> None:
+    def seal(self, folder: Path, course: TrainingState) -> None:
         """Declare a checkpoint whole, then delete what it supersedes."""
-        marker = {"sizes": _sizes(folder), "course": asdict(course)}
+        marker = {"sizes": _sizes(folder), "course": course.to_json()}
         _replace(folder / MARKER, json.dumps(marker))
-        for other in self.checkpoints.glob("checkpoint-*"):
+        for other in self.folder.glob("checkpoint-*"):
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
         for path in self._work.glob("best-*"):
@@ -89,7 +100,7 @@ class Shelf:
         """Where the trained weights of a step are kept."""
         return self._work / f"best-{step}.safetensors"
 
-    def keep(self, step: int, weights: dict[str, Any]) -> None:
+    def keep(self, step: int, weights: dict[str, torch.Tensor]) -> None:
         """Save trained weights as those of `step`."""
         from safetensors.torch import save_file
 
@@ -97,17 +108,21 @@ class Shelf:
         save_file({name: value.contiguous().cpu() for name, value in weights.items()}, draft)
         draft.rename(self.best(step))
 
-    def finish(self, course: Course) -> None:
+    def finish(self, course: TrainingState) -> None:
         """Declare training finished; only the export is left to do."""
-        _replace(self._work / FINISHED, json.dumps(asdict(course)))
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        _replace(self._work / FINISHED, json.dumps(course.to_json()))
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def finished(self) -> Course | None:
+    def finished(self) -> TrainingState | None:
         """The course of a finished training, or None."""
         path = self._work / FINISHED
-        return Course(**json.loads(path.read_text())) if path.exists() else None
+        return (
+            TrainingState.from_json(json.loads(path.read_text()), FINISHED)
+            if path.exists()
+            else None
+        )
 
-    def _has_best(self, course: Course) -> bool:
+    def _has_best(self, course: TrainingState) -> bool:
         return not course.best_step or self.best(course.best_step).exists()
 
 

@@ -1,7 +1,7 @@
 """What all our trainers have in common, whatever their loss: order, arguments, silence.
 
-`Watched` stands before one of TRL's trainers in a class's bases; the watch (watch.py) reads
-`loss_sum` and `plain_model`.
+`QuietTrainer` stands before one of TRL's trainers in a class's bases; the callback (callbacks.py)
+reads `loss_sum` and `plain_model`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import datasets
 import numpy as np
 import torch
 from torch.utils.data import Sampler
-from transformers import Trainer
+from transformers import PreTrainedModel, Trainer
 
+from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
@@ -45,35 +47,45 @@ class Order(Sampler[int]):
         return iter([*random.permutation(self._size).tolist(), *self._empty])
 
 
-class Watched(Trainer):
+class QuietTrainer(Trainer):
     """Sums its losses, takes rows in our order, logs nothing and writes no model card."""
 
     sequences: int  # how many of the training set hold rows; the others stand behind them
     loss_sum = 0.0  # of the micro-batches since it was last taken
 
     @property
-    def plain_model(self) -> Any:
+    def plain_model(self) -> PreTrainedModel:
         """The transformers model, with adapter layers inside where there are any."""
+        return plain(self.trained_model)
+
+    @property
+    def trained_model(self) -> PreTrainedModel:
+        """The model as it is trained, with its adapters."""
         model: Any = self.model
-        return model.get_base_model() if hasattr(model, "get_base_model") else model
+        return model
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
         loss = super().training_step(*args, **kwargs)
         self.loss_sum += loss.item()
         return loss
 
-    def floating_point_ops(self, inputs: Any) -> int:  # noqa: D102
+    def floating_point_ops(self, inputs: object) -> int:  # noqa: D102
         return 0  # nobody reads it, and it walks over all parameters at each step
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:  # noqa: D102
+    def create_model_card(self, *args: object, **kwargs: object) -> None:  # noqa: D102
         return None
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Order:
+    def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Order:
         dataset: Any = self.train_dataset if train_dataset is None else train_dataset
         return Order(self.sequences, self.args.seed, len(dataset) - self.sequences)
 
 
-def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) -> dict[str, Any]:
+def plain(model: PreTrainedModel) -> PreTrainedModel:
+    """A model without what peft puts around it."""
+    return getattr(model, "get_base_model", lambda: model)()
+
+
+def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) -> Json:
     """What every trainer is told, apart from sizes and places.
 
     Args:
@@ -98,7 +110,7 @@ def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) ->
         "remove_unused_columns": False,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": device == "cuda",
-        # Checks and checkpoints are the watch's business, and so is the history.
+        # Checks and checkpoints are the callback's business, and so is the history.
         "eval_strategy": "no",
         "save_strategy": "no",
         "logging_strategy": "no",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # What belongs to a tokenizer or to sampling; whatever of it the start model has is copied as it is,
 # because saving a loaded tokenizer again may rewrite it.
@@ -31,12 +34,12 @@ COMPANIONS = (
 )
 
 
-def export(model: Any, weights: Path, start: Path, out: Path) -> None:
+def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> None:
     """Write a model folder.
 
     Args:
         model: The model as trained, adapters included; it is changed.
-        weights: Weights to put into it first (course.Shelf.keep).
+        weights: Weights to put into it first (CheckpointFolder.keep).
         start: Folder of the model that training started from.
         out: Folder to write; what it holds is replaced.
     """
@@ -51,8 +54,7 @@ def export(model: Any, weights: Path, start: Path, out: Path) -> None:
                 parameter.copy_(kept.pop(name))
     if kept:
         raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
+    model = getattr(model, "merge_and_unload", lambda: model)()
     # Training turns the cache off and such; none of that belongs to the policy.
     model.config = AutoConfig.from_pretrained(start)
     shutil.rmtree(out, ignore_errors=True)

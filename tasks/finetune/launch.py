@@ -26,7 +26,6 @@ from tasks.finetune.process_group import GROUP
 from tasks.paths import ROOT
 from tasks.processes.wire import Message, Wire, serve, wire_from_argv
 
-SCRIPT = Path(__file__)
 CONFIGS = ROOT / "configs" / "accelerate"
 
 

@@ -5,10 +5,14 @@ Loads no torch before it is needed, for the trainer counts its imports.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from transformers import PreTrainedModel
 
 
 def is_split(resources: Message) -> bool:
@@ -16,17 +20,18 @@ def is_split(resources: Message) -> bool:
     return resources["train_processes"] > 1 and resources["train_strategy"] == "fsdp"
 
 
-def load_model(job: Message, settings: FinetuneSettings) -> Any:
+def load_model(job: Message, settings: FinetuneSettings) -> PreTrainedModel:
     """The model as it starts, with its adapters where there are any, whole and on the CPU."""
     model = load_plain(job["model"])
     if settings.method != "lora":
         return model
     from peft import get_peft_model
 
-    return get_peft_model(model, adapters(settings))
+    adapted: Any = get_peft_model(model, adapters(settings))
+    return adapted
 
 
-def load_plain(folder: str) -> Any:
+def load_plain(folder: str) -> PreTrainedModel:
     """A model folder's model, its weights float32 and in memory of their own."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -40,7 +45,7 @@ def load_plain(folder: str) -> Any:
     return model
 
 
-def adapters(settings: FinetuneSettings) -> Any:
+def adapters(settings: FinetuneSettings) -> LoraConfig:
     """The adapters' configuration."""
     from peft import LoraConfig
 

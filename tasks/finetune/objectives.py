@@ -1,9 +1,9 @@
-"""The improvers: what a policy is trained on, and by which trainer (`finetune.improve`).
+"""The objectives: what a policy is trained on, and by which trainer (`finetune.improve`).
 
-An improver of rows is a `Supervised` (supervised.py): rows of `select`, packed, with weights. One
+An objective of rows is a `Supervised` (supervised.py): rows of `select`, packed, with weights. One
 of pairs is a `Preference` (preference.py): pairs of a correct and a wrong sample. A subclass of
-either is another improver: it changes the loss and inherits order, checks of the validation reward,
-checkpoints and export. To add one: docs/extending.md.
+either is another objective: it changes the loss and inherits order, checks of the validation
+reward, checkpoints and export. To add one: docs/extending.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Objective:
 
 
 # `finetune.improve` -> objective.
-IMPROVERS = {
+OBJECTIVES = {
     "sft": Objective("tasks.finetune.supervised:Supervised"),
     "dpo": Objective("tasks.finetune.preference:Preference", pairs=True),
 }

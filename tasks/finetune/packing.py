@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import datasets
 import numpy as np
@@ -30,6 +30,9 @@ import pyarrow.parquet as pq
 from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
 from tasks.errors import UserError
 from tasks.settings import FinetuneSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Rows tokenised at once. A fast tokenizer holds about 150 bytes for each token of a batch.
 BATCH = 1000
@@ -60,12 +63,12 @@ class Packed:
 
 
 # Row file, tokenizer, settings, folder for drafts, file of the sequences, seed.
-Pack = Callable[[Path, Any, FinetuneSettings, Path, Path, int], Packed]
+Pack = Callable[[Path, "PreTrainedTokenizerBase", FinetuneSettings, Path, Path, int], Packed]
 
 
 def prepare(
     rows: Path,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     settings: FinetuneSettings,
     work: Path,
     *,
@@ -146,7 +149,12 @@ def best_fit(lengths: np.ndarray, capacity: int, order: np.ndarray) -> np.ndarra
 
 
 def _pack(
-    rows: Path, tokenizer: Any, settings: FinetuneSettings, folder: Path, out: Path, seed: int
+    rows: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    settings: FinetuneSettings,
+    folder: Path,
+    out: Path,
+    seed: int,
 ) -> Packed:
     tokens = folder / "tokens.bin"
     lengths, prompts, weights, dropped = _tokenise(rows, tokenizer, settings.max_length, tokens)
@@ -181,7 +189,7 @@ def _pack(
 
 
 def _tokenise(
-    rows: Path, tokenizer: Any, max_length: int, out: Path
+    rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, out: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Write the tokens of all rows that fit, one after another, as int32.
 
@@ -203,7 +211,9 @@ def _tokenise(
     return np.asarray(lengths), np.asarray(prompts), np.asarray(weights), dropped
 
 
-def _tokenised(rows: Path, tokenizer: Any) -> Iterator[tuple[list[int], list[int], float]]:
+def _tokenised(
+    rows: Path, tokenizer: PreTrainedTokenizerBase
+) -> Iterator[tuple[list[int], list[int], float]]:
     with pq.ParquetFile(rows) as file:
         for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "weight"]):
             columns = batch.to_pydict()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,13 +21,21 @@ from tasks.errors import UserError
 from tasks.finetune.packing import BATCH, Packed
 from tasks.settings import FinetuneSettings
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 SCHEMA = pa.schema(
     [(name, pa.list_(pa.int32())) for name in ("prompt_ids", "chosen_ids", "rejected_ids")]
 )
 
 
 def pack(
-    rows: Path, tokenizer: Any, settings: FinetuneSettings, folder: Path, out: Path, seed: int
+    rows: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    settings: FinetuneSettings,
+    folder: Path,
+    out: Path,
+    seed: int,
 ) -> Packed:
     """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
 
@@ -73,7 +81,9 @@ def pack(
     return Packed(kept, dropped, sequences=kept, tokens=tokens, targets=targets, weighted=False)
 
 
-def _tokenised(rows: Path, tokenizer: Any) -> Iterator[list[dict[str, list[int]]]]:
+def _tokenised(
+    rows: Path, tokenizer: PreTrainedTokenizerBase
+) -> Iterator[list[dict[str, list[int]]]]:
     end = end_id(tokenizer)
     with pq.ParquetFile(rows) as file:
         for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "rejected"]):

@@ -19,32 +19,35 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import torch
 from transformers import AutoTokenizer, PrinterCallback
 from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
 from tasks.errors import UserError
-from tasks.finetune.common import Watched, arguments
+from tasks.finetune.common import QuietTrainer, arguments
 from tasks.finetune.load_model import adapters, load_plain
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
 
 
-class Preference(Watched, DPOTrainer):
-    """DPOTrainer on tokenised pairs (pairing.py)."""
+class Preference(QuietTrainer, DPOTrainer):
+    """DPOTrainer on tokenised pairs (pairs.py)."""
 
     def __init__(self, *args: Any, train_dataset: datasets.Dataset, **kwargs: Any) -> None:
         """Take DPOTrainer's arguments."""
         self.sequences = len(train_dataset)
         super().__init__(*args, train_dataset=train_dataset, **kwargs)
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102 - Trainer's interface
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102 - Trainer's interface
         loss = super().training_step(*args, **kwargs)
         # TRL notes a dozen numbers for each forward pass until they are logged, which they are not.
         self._metrics["train"].clear()
         return loss
 
-    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+    def _prepare_dataset(
+        self, dataset: datasets.Dataset, *args: object, **kwargs: object
+    ) -> datasets.Dataset:
         return dataset  # tokenised as in sampling, which TRL would do in its own way
 
 
@@ -69,7 +72,7 @@ def make_trainer(
         device: cpu or cuda.
         micro: Pairs of a forward pass.
         checkpointing: From so many parameters on, activations are computed again.
-        dataset: Pairs as pairing.pack writes them.
+        dataset: Pairs as pairs.pack writes them.
         total: Optimiser steps if nothing stops training.
         output: Folder of the checkpoints.
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -66,7 +66,7 @@ def layout(lengths: Sequence[int]) -> Layout:
     return Layout(*(torch.from_numpy(part) for part in parts))
 
 
-def inputs(rows: Layout) -> dict[str, Any]:
+def inputs(rows: Layout) -> dict[str, torch.Tensor | Layout]:
     """What a model's forward pass needs beside tokens and positions.
 
     The mask of four dimensions keeps the model from making one of its own. It is never read; an
@@ -76,7 +76,7 @@ def inputs(rows: Layout) -> dict[str, Any]:
     return {"attention_mask": nothing, "packed_rows": rows}
 
 
-def fits(model: Any, longest: int) -> bool:
+def fits(model: PreTrainedModel, longest: int) -> bool:
     """Whether a model computes the same with this attention; if so, it uses it from now on.
 
     Args:
@@ -123,7 +123,7 @@ class _Move(torch.autograd.Function):
         return x.index_select(0, to)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (back,) = ctx.saved_tensors
         gradient = gradients[0].index_select(0, back)
         if ctx.unused is not None:
@@ -132,7 +132,7 @@ class _Move(torch.autograd.Function):
 
 
 def _attend(
-    module: Any,
+    module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

@@ -18,13 +18,16 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
+from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPast
 from trl import SFTTrainer  # type: ignore[attr-defined]
 from trl.trainer.utils import add_fused_lm_head
 
 from tasks.errors import UserError
-from tasks.finetune.common import Watched
+from tasks.finetune.common import QuietTrainer
 from tasks.finetune.row_attention import Layout, layout
 from tasks.finetune.row_attention import inputs as by_row
+from tasks.rows import Row
 
 IGNORED = -100
 
@@ -46,7 +49,7 @@ class Collator:
         self._weighted = weighted
         self._flat = flat
 
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    def __call__(self, examples: list[Row]) -> dict[str, torch.Tensor]:
         """Examples as packing.prepare gives them; tensors of [batch, longest] or [1, tokens]."""
         if self._flat:
             examples = [{name: _joined(examples, name) for name in examples[0]}]
@@ -77,7 +80,7 @@ class Collator:
         return {name: torch.from_numpy(values) for name, values in batch.items()}
 
 
-def _joined(examples: list[dict[str, Any]], name: str) -> np.ndarray:
+def _joined(examples: list[Row], name: str) -> np.ndarray:
     return np.concatenate([example[name] for example in examples])
 
 
@@ -92,7 +95,7 @@ def filled(dataset: datasets.Dataset, multiple: int) -> datasets.Dataset:
     return datasets.concatenate_datasets([dataset, empty])
 
 
-class Supervised(Watched, SFTTrainer):
+class Supervised(QuietTrainer, SFTTrainer):
     """SFTTrainer with the loss above."""
 
     def __init__(self, *args: Any, sequences: int, **kwargs: Any) -> None:
@@ -113,11 +116,11 @@ class Supervised(Watched, SFTTrainer):
 
     def compute_loss(  # noqa: D102 - Trainer's interface
         self,
-        model: Any,
-        inputs: dict[str, Any],
+        model: PreTrainedModel,
+        inputs: dict[str, torch.Tensor],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> Any:
+    ) -> torch.Tensor | tuple[torch.Tensor, object]:
         kept = inputs["labels"][:, 1:] != IGNORED
         nothing = not bool(kept.any())
         if nothing:  # of several processes one has no row left; it takes part all the same
@@ -147,25 +150,27 @@ class Supervised(Watched, SFTTrainer):
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
-    def _keep(self, module: Any, args: Any, output: Any) -> Any:
+    def _keep(
+        self, module: torch.nn.Module, args: object, output: BaseModelOutputWithPast
+    ) -> BaseModelOutputWithPast:
         """Pass only the positions with a loss on to the head.
 
         Few-shot prompts make most of a sequence, and with a vocabulary of 262,144 the head costs
         more than all layers of a small model.
         """
-        if self._kept is not None:
+        if self._kept is not None and output.last_hidden_state is not None:
             output.last_hidden_state = output.last_hidden_state[:, :-1][self._kept][None]
         return output
 
 
-def _rows_of(inputs: dict[str, Any]) -> Layout | None:
+def _rows_of(inputs: dict[str, torch.Tensor]) -> Layout | None:
     """The layout of a flat batch."""
     if "rows_there" not in inputs:
         return None
     return Layout(*(inputs[f"rows_{name}"] for name in Layout._fields))
 
 
-def check_separation(model: Any) -> None:
+def check_separation(model: PreTrainedModel) -> None:
     """See that a row's logits do not depend on the row packed before it.
 
     Raises:

@@ -9,8 +9,8 @@ sizes the final model then has the same bytes as that of an undisturbed run. Not
 - Validation rewards that are not a function of the texts (a checker that runs into its time limit),
   or a machine so short of memory that `decode` makes its batches smaller in one of the runs.
 
-`train` is also what each of several processes runs (rank.py, ranks.py): the sequences of an
-optimiser step are split among them, and all else is the same as in one process but for the order
+`train` is also what each of several processes runs (worker.py, process_group.py): the sequences of
+an optimiser step are split among them, and all else is the same as in one process but for the order
 in which sums are added. Does not cover several machines.
 """
 
@@ -24,17 +24,24 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
-from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message, Wire, serve
 from tasks.settings import FinetuneSettings, Resources
 
+if TYPE_CHECKING:
+    import datasets
+    from transformers import PreTrainedTokenizerBase
+
+    from tasks.finetune.callbacks import TrainingCallback
+    from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
+    from tasks.finetune.common import QuietTrainer
+
 Ask = Callable[[Message], Message]
-Progress = Callable[[int, int], None]
 
 # glibc's mallopt options, and the size up to which freed blocks stay in the process.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -52,7 +59,7 @@ def main(wire: Wire) -> None:
     serve(wire, lambda request, wire: train(request, wire.ask, wire.progress))
 
 
-def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
+def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = None) -> Message:
     """Fine-tune, or go on with a fine-tune that was killed.
 
     Args:
@@ -79,7 +86,7 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
     from transformers.utils import logging
 
     from tasks.finetune import pairs as pairing
-    from tasks.finetune.checkpoints import Course, Shelf
+    from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.export import export
     from tasks.finetune.packing import load, prepare
 
@@ -87,15 +94,15 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
     seconds = {"imports": time.monotonic() - began}
     start, work = Path(job["model"]), Path(job["work"])
     ranks = Ranks()
-    shelf = Shelf(work)
+    checkpoints = CheckpointFolder(work)
     began = time.monotonic()
     tokenizer = AutoTokenizer.from_pretrained(start)
 
-    def found() -> tuple[Course | None, tuple[Path, Course] | None]:
-        shelf.claim(_identity(job))
-        pack = pairing.pack if IMPROVERS[settings.improve].pairs else None
+    def found() -> tuple[TrainingState | None, tuple[Path, TrainingState] | None]:
+        checkpoints.claim(_identity(job))
+        pack = pairing.pack if OBJECTIVES[settings.improve].pairs else None
         prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"], pack=pack)
-        return shelf.finished(), shelf.latest()
+        return checkpoints.finished(), checkpoints.latest()
 
     course, latest = ranks.tell(found)
     dataset, packed = load(work)
@@ -104,18 +111,20 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
     batch = settings.batch_size
     total = math.ceil(settings.epochs * math.ceil(packed.sequences / batch))
     began = time.monotonic()
-    trainer = _trainer(job, settings, resources, device, dataset, packed.weighted, total, shelf)
+    trainer = _trainer(
+        job, settings, resources, device, dataset, packed.weighted, total, checkpoints
+    )
     if course is None:
-        folder, course = latest if latest else (None, Course())
-        watch = _watch(trainer, tokenizer, job, course, shelf, total, ask, progress)
+        folder, course = latest if latest else (None, TrainingState())
+        callback = _add_callback(trainer, tokenizer, job, course, checkpoints, total, ask, progress)
         trainer.train(resume_from_checkpoint=str(folder) if folder else None)
-        seconds |= watch.seconds
+        seconds |= callback.seconds
     seconds["training"] = time.monotonic() - began - seconds.get("validation", 0.0)
     began = time.monotonic()
     if ranks.first:
         # The weights of a model that is split among processes cannot be set from one of them.
-        model = trainer.model if ranks.count == 1 else load_model(job, settings)
-        export(model, shelf.best(course.best_step), start, Path(job["out"]))
+        model = trainer.trained_model if ranks.count == 1 else load_model(job, settings)
+        export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
     seconds["export"] = time.monotonic() - began
     return {
         "rows": packed.rows,
@@ -126,7 +135,7 @@ def train(job: Message, ask: Ask, progress: Progress | None = None) -> Message:
         "steps": course.steps,
         "best_step": course.best_step,
         "best_reward": course.best_reward,
-        "history": course.history,
+        "history": [entry.to_json() for entry in course.history],
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
 
@@ -167,19 +176,19 @@ def _trainer(
     settings: FinetuneSettings,
     resources: Resources,
     device: str,
-    dataset: Any,
+    dataset: datasets.Dataset,
     weighted: bool,
     total: int,
-    shelf: Any,
-) -> Any:
-    improver = IMPROVERS[settings.improve]
-    if improver.pairs:
+    checkpoints: CheckpointFolder,
+) -> QuietTrainer:
+    objective = OBJECTIVES[settings.improve]
+    if objective.pairs:
         from tasks.finetune.preference import make_trainer
 
         # A pair passes through the model as two rows.
         micro = micro_batch(settings.batch_size, max(1, resources.train_batch_size // 2))
         return make_trainer(
-            improver.load(),
+            objective.load(),
             job,
             settings,
             device=device,
@@ -187,7 +196,7 @@ def _trainer(
             checkpointing=CHECKPOINTING_PARAMETERS,
             dataset=dataset,
             total=total,
-            output=shelf.checkpoints,
+            output=checkpoints.folder,
         )
     from transformers import AutoTokenizer, PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
@@ -209,7 +218,7 @@ def _trainer(
     flat = fits(model, settings.max_length)
     micro = micro_batch(own, resources.train_batch_size)
     config = SFTConfig(
-        output_dir=str(shelf.checkpoints),
+        output_dir=str(checkpoints.folder),
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=own // micro,
         gradient_checkpointing=model.num_parameters() >= CHECKPOINTING_PARAMETERS,
@@ -217,11 +226,11 @@ def _trainer(
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         ddp_find_unused_parameters=False,
-        # Processes have met by now (ranks.py); made anew, the group would forget how.
+        # Processes have met by now (process_group.py); made anew, the group would forget how.
         accelerator_config={"use_configured_state": ranks.count > 1},
         **arguments(settings, job["seed"], device, total),
     )
-    trainer = improver.load()(
+    trainer = objective.load()(
         model=model,
         args=config,
         # Each process makes as many forward passes as the others, some perhaps of nothing.
@@ -235,33 +244,33 @@ def _trainer(
     return trainer
 
 
-def _watch(
-    trainer: Any,
-    tokenizer: Any,
+def _add_callback(
+    trainer: QuietTrainer,
+    tokenizer: PreTrainedTokenizerBase,
     job: Message,
-    course: Any,
-    shelf: Any,
+    course: TrainingState,
+    checkpoints: CheckpointFolder,
     total: int,
     ask: Ask,
-    progress: Progress | None,
-) -> Any:
-    from tasks.finetune.callbacks import Watch, validator
+    progress: Callable[[int, int], None] | None,
+) -> TrainingCallback:
+    from tasks.finetune.callbacks import TrainingCallback, validator
 
     settings = FinetuneSettings(**job["settings"])
     checked = settings.checks and job["validation"]["prompts"]
     whole = (lambda: load_model(job, settings)) if is_split(job["resources"]) else None
-    watch = Watch(
+    callback = TrainingCallback(
         course,
-        shelf,
+        checkpoints,
         settings,
         total=total,
         validate=validator(trainer, tokenizer, job["validation"], ask, whole) if checked else None,
         minutes=job["resources"]["checkpoint_minutes"],
         progress=progress,
     )
-    watch.trainer = trainer
-    trainer.add_callback(watch)
-    return watch
+    callback.trainer = trainer
+    trainer.add_callback(callback)
+    return callback
 
 
 def _identity(job: Message) -> str:

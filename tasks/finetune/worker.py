@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any
 
 from tasks.errors import StepError, UserError
 from tasks.finetune.process_group import Ranks
@@ -44,11 +43,16 @@ def _train(ranks: Ranks, wire: Wire | None) -> Message | None:
     job: Message | None = ranks.tell(lambda: wire.read() if wire else None)
     if job is None:
         return None
-    ask: Any = wire.ask if wire else None
+    ask = wire.ask if wire else _no_wire
     progress = wire.progress if wire else None
     reply = train(job, ask, progress)
     ranks.leave()
     return reply
+
+
+def _no_wire(question: Message) -> Message:
+    """The first process alone asks."""
+    raise StepError("only the first process asks")
 
 
 def _device(asked: str, ranks: Ranks) -> str:

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tasks.decoding.request import Completion, Completions, Progress, Sampling
 from tasks.errors import StepError
-from tasks.generate.requests import Died, Line
+from tasks.generate.requests import Connection, Died
 from tasks.generate.retry import NotUp, sample_all
 from tasks.metering import meter
 from tasks.processes.child import Child, close_nursery
@@ -49,7 +49,7 @@ class ChildEngine:
             say: Told when a child was started again.
         """
         self._options, self._say = options, say
-        self._seats = [_Seat(start, number, stall) for number in range(replicas)]
+        self._replicas = [_Replica(start, number, stall) for number in range(replicas)]
         self._closed = False
 
     def sample(
@@ -63,7 +63,7 @@ class ChildEngine:
         completions = Completions()
         if not requests:
             return completions
-        parts = deal(prompts, requests, len(self._seats))
+        parts = deal(prompts, requests, len(self._replicas))
         done: list[dict[int, Completion]] = [{} for _ in parts]
         over = threading.Event()
 
@@ -78,7 +78,7 @@ class ChildEngine:
             def ask(places: list[int], alone: bool) -> None:
                 if self._closed or over.is_set():
                     raise StepError("the engine was closed")
-                self._seats[number].ask(work, places, alone)
+                self._replicas[number].ask(work, places, alone)
 
             sample_all(part, ask, done[number], self._warn)
             return work.seconds
@@ -97,8 +97,8 @@ class ChildEngine:
                 if not isinstance(error, Exception):
                     close_nursery()
                 if len(parts) > 1 or not isinstance(error, Exception):
-                    for seat in self._seats:
-                        seat.close()
+                    for replica in self._replicas:
+                        replica.close()
                 raise
         found = {
             i: done[number][place]
@@ -110,18 +110,24 @@ class ChildEngine:
 
     def pids(self) -> list[int]:
         """Process ids of the children that live."""
-        return [line.child.pid for seat in self._seats if (line := seat.line) is not None]
+        return [
+            connection.child.pid
+            for replica in self._replicas
+            if (connection := replica.connection) is not None
+        ]
 
     @property
     def loading_seconds(self) -> float:
         """From the starts of children to their first words, in all."""
-        return sum(line.loading for seat in self._seats for line in seat.lines)
+        return sum(
+            connection.loading for replica in self._replicas for connection in replica.connections
+        )
 
     def close(self) -> None:
         """End the children; shards under way fail."""
         self._closed = True
-        for seat in self._seats:
-            seat.close()
+        for replica in self._replicas:
+            replica.close()
 
     def _warn(self, text: str) -> None:
         if not self._closed:
@@ -161,13 +167,13 @@ class _Work:
         self._advance()
 
 
-class _Seat:
+class _Replica:
     """Where one child lives, and the next when it has died."""
 
     def __init__(self, start: Callable[[int], Child], number: int, stall: float) -> None:
         self._start, self._number, self._stall = start, number, stall
-        self.line: Line | None = None
-        self.lines: list[Line] = []  # all that there were
+        self.connection: Connection | None = None
+        self.connections: list[Connection] = []  # all that there were
         self._positions = 0
         self._users = 0
         self._alone = False
@@ -185,24 +191,24 @@ class _Seat:
                 self._call(work, places)
 
     def close(self) -> None:
-        line, self.line = self.line, None
-        if line is not None:
-            line.close()
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
 
     def _call(self, work: _Work, places: list[int]) -> Message:
         with self._turn:
-            if self.line is None or not self.line.alive:
-                self.line = Line(self._start(self._number), self._stall)
-                self.lines.append(self.line)
-            line = self.line
+            if self.connection is None or not self.connection.alive:
+                self.connection = Connection(self._start(self._number), self._stall)
+                self.connections.append(self.connection)
+            connection = self.connection
         request = {**work.message(places), "positions": self._positions}
         try:
-            answer = line.ask(request, lambda message: work.take(places, message))
+            answer = connection.ask(request, lambda message: work.take(places, message))
         except Died as died:
-            raise died if line.spoke else NotUp(str(died)) from None
+            raise died if connection.spoke else NotUp(str(died)) from None
         finally:
             # Of shards that are at one child at once, who is through first has all of it so far.
-            line.child.cpu.read(meter())
+            connection.child.cpu.read(meter())
         work.seconds += answer.get("engine_seconds", 0.0)
         return answer
 

@@ -24,7 +24,7 @@ class Died(Exception):
     """The engine's process ended or hung with a request under way; the message says how."""
 
 
-class Line:
+class Connection:
     """The parent's end of the wire to one child."""
 
     def __init__(self, child: Child, stall: float) -> None:

@@ -18,11 +18,11 @@ from tasks.generate.requests import Died
 # Parts that the prompts of a shard are asked in when the engine died twice.
 PARTS = 8
 # Deaths with a prompt alone (or in a part of few) before it is given up.
-STRIKES = 2
+MAX_DEATHS = 2
 # Deaths in a row without a completion between them: then it is not the prompts.
-BARREN = 12
+MAX_DEATHS_WITHOUT_SAMPLE = 12
 # Starts in a row in which the engine did not even come up.
-STARTS = 2
+MAX_FAILED_STARTS = 2
 
 Request = tuple[int, int]  # prompt, seed
 
@@ -50,8 +50,8 @@ def sample_all(
         StepError: the engine does not come up, or dies whatever it is asked.
     """
     groups: deque[tuple[int, list[int]]] = deque([(0, list(range(len(requests))))])
-    strikes: Counter[int] = Counter()
-    unborn = barren = 0
+    deaths: Counter[int] = Counter()
+    failed_starts = without_sample = 0
     while groups:
         level, group = groups[0]
         group = [place for place in group if place not in done]
@@ -64,14 +64,14 @@ def sample_all(
             groups.popleft()
             continue
         except NotUp as died:
-            unborn += 1
-            if unborn == STARTS:
+            failed_starts += 1
+            if failed_starts == MAX_FAILED_STARTS:
                 raise StepError(f"the engine does not start ({died})") from None
             continue
         except Died as died:
-            unborn = 0
-            barren = barren + 1 if len(done) == before else 0
-            if barren == BARREN:
+            failed_starts = 0
+            without_sample = without_sample + 1 if len(done) == before else 0
+            if without_sample == MAX_DEATHS_WITHOUT_SAMPLE:
                 raise StepError(f"the engine dies whatever it is asked ({died})") from None
             say(f"the engine died and is started again ({died})")
         groups.popleft()
@@ -80,14 +80,14 @@ def sample_all(
         if len(prompts) > 1:
             size = len(prompts) if level == 0 else -(-len(prompts) // PARTS) if level == 1 else 1
             if level > 1:
-                strikes.update(prompts)
+                deaths.update(prompts)
             groups.extendleft(
                 (level + 1, [p for p in left if requests[p][0] in part])
                 for part in reversed(_parts(prompts, size))
             )
             continue
-        strikes.update(prompts)
-        if prompts and strikes[prompts[0]] >= STRIKES:
+        deaths.update(prompts)
+        if prompts and deaths[prompts[0]] >= MAX_DEATHS:
             done.update((place, Completion("", 0, "error")) for place in left)
         else:
             groups.appendleft((level + 1, left))

@@ -86,12 +86,12 @@ class Engine:
             **options,
         ).llm_engine
 
-    def add(self, job: Job) -> None:
-        """Take the requests of a job in; prompts that do not fit are marked `error`."""
+    def add(self, shard: Shard) -> None:
+        """Take the requests of a shard in; prompts that do not fit are marked `error`."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        sampling = job.sampling
+        sampling = shard.sampling
         common: Message = {
             "temperature": sampling["temperature"],
             "max_tokens": sampling["max_tokens"],
@@ -102,20 +102,20 @@ class Engine:
         greedy = sampling["temperature"] == 0
         if not greedy:
             common |= {"top_k": sampling["top_k"], "top_p": sampling["top_p"]}
-        for i, (prompt, seed) in enumerate(job.requests):
-            tokens = job.prompts[prompt]
+        for i, (prompt, seed) in enumerate(shard.requests):
+            tokens = shard.prompts[prompt]
             if len(tokens) + sampling["max_tokens"] > self.positions:
-                job.items.append([i, "", 0, "error"])
+                shard.items.append([i, "", 0, "error"])
                 continue
             self.steps.add_request(
-                f"{job.id}-{i}",
+                f"{shard.id}-{i}",
                 {"prompt_token_ids": tokens},
                 SamplingParams(**common, seed=None if greedy else seed),
             )
-            job.left += 1
+            shard.left += 1
 
 
-class Job:
+class Shard:
     """One shard under way."""
 
     def __init__(self, request: Message, prompts: list[list[int]]) -> None:
@@ -133,7 +133,7 @@ class Server:
     def __init__(self, wire: Any, failure: Any) -> None:
         self._wire, self._failure = wire, failure
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._jobs: dict[int, Job] = {}
+        self._shards: dict[int, Shard] = {}
         self._engine: Engine | None = None
         self._tokenizer: Any = None
         self._limit = 0
@@ -143,7 +143,7 @@ class Server:
         """Serve until the parent closes the wire."""
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
-            while not self._jobs or not self._inbox.empty():
+            while not self._shards or not self._inbox.empty():
                 request = self._inbox.get()
                 if request is None:
                     return
@@ -160,24 +160,24 @@ class Server:
 
     def _accept(self, request: Message) -> None:
         try:
-            job = self._prepare(request)
+            shard = self._prepare(request)
         except Exception as error:
             self._wire.write({**self._failure(error), "id": request["id"]})
             return
-        if job is not None:
-            self._jobs[job.id] = job
-            self._finish(job)  # where no prompt fits in, or only those that do not
+        if shard is not None:
+            self._shards[shard.id] = shard
+            self._finish(shard)  # where no prompt fits in, or only those that do not
 
-    def _prepare(self, request: Message) -> Job | None:
-        """A job whose requests are in the engine; None where the engine is too short for it."""
+    def _prepare(self, request: Message) -> Shard | None:
+        """A shard whose requests are in the engine; None where the engine is too short for it."""
         if self._tokenizer is None:
             from transformers import AutoTokenizer
 
             self._tokenizer = AutoTokenizer.from_pretrained(request["model"])
             self._limit = _limit(request["model"])
-        job = Job(request, self._tokenizer(request["prompts"])["input_ids"])
+        shard = Shard(request, self._tokenizer(request["prompts"])["input_ids"])
         room = request["sampling"]["max_tokens"]
-        shortest, longest = min(map(len, job.prompts)) + room, max(map(len, job.prompts)) + room
+        shortest, longest = min(map(len, shard.prompts)) + room, max(map(len, shard.prompts)) + room
         if self._limit and shortest > self._limit:
             raise UserError(
                 f"sampling.max_tokens: a prompt and its completion need {shortest} positions, but "
@@ -189,11 +189,11 @@ class Server:
             self._engine = Engine(request, min(positions, self._limit or positions))
         if needed > self._engine.positions:
             restart = -(-needed // POSITIONS_STEP) * POSITIONS_STEP
-            self._wire.write({"id": job.id, "done": {"restart": restart}})
+            self._wire.write({"id": shard.id, "done": {"restart": restart}})
             return None
-        self._wire.write({"id": job.id, "progress": [0, len(job.requests)]})  # loaded
-        self._engine.add(job)
-        return job
+        self._wire.write({"id": shard.id, "progress": [0, len(shard.requests)]})  # loaded
+        self._engine.add(shard)
+        return shard
 
     def _step(self) -> None:
         """One step of the engine. If it fails the engine is of no more use: the process ends."""
@@ -201,38 +201,38 @@ class Server:
         began = time.perf_counter()
         outputs = self._engine.steps.step()
         took = time.perf_counter() - began
-        running = sum(job.left for job in self._jobs.values())
-        for job in self._jobs.values():
-            job.seconds += took * job.left / running
+        running = sum(shard.left for shard in self._shards.values())
+        for shard in self._shards.values():
+            shard.seconds += took * shard.left / running
         for output in outputs:
             number, i = output.request_id.split("-")
             first = output.outputs[0]
             if first.finish_reason not in ("stop", "length"):
                 raise RuntimeError(f"vLLM ended a request with {first.finish_reason!r}")
-            job = self._jobs[int(number)]
+            shard = self._shards[int(number)]
             tokens, reason = len(first.token_ids), first.finish_reason
-            job.items.append([int(i), first.text, tokens, reason])
-            job.left -= 1
-            self._finish(job)
+            shard.items.append([int(i), first.text, tokens, reason])
+            shard.left -= 1
+            self._finish(shard)
 
-    def _finish(self, job: Job) -> None:
-        if job.left == 0:
-            self._send(job)
-            del self._jobs[job.id]
-            self._wire.write({"id": job.id, "done": {"engine_seconds": job.seconds}})
+    def _finish(self, shard: Shard) -> None:
+        if shard.left == 0:
+            self._send(shard)
+            del self._shards[shard.id]
+            self._wire.write({"id": shard.id, "done": {"engine_seconds": shard.seconds}})
 
     def _tell(self, now: float) -> None:
         quiet = now - self._told >= BEAT_SECONDS
-        for job in self._jobs.values():
-            if job.items or quiet:
-                self._send(job)
+        for shard in self._shards.values():
+            if shard.items or quiet:
+                self._send(shard)
                 self._told = now
 
-    def _send(self, job: Job) -> None:
-        job.done += len(job.items)
-        told: Message = {"progress": [job.done, len(job.requests)], "items": job.items}
-        self._wire.write({"id": job.id, **told})
-        job.items = []
+    def _send(self, shard: Shard) -> None:
+        shard.done += len(shard.items)
+        told: Message = {"progress": [shard.done, len(shard.requests)], "items": shard.items}
+        self._wire.write({"id": shard.id, **told})
+        shard.items = []
 
 
 def main() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits
 from tasks.errors import UserError
+from tasks.facts import is_object
+from tasks.rows import Json
 from tasks.score.code.tests import read_tests
 
 # Of the containers; a job may ask for less.
@@ -31,7 +33,7 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
     Raises:
         UserError: a line is not such an object; it names the line and the field.
     """
-    names: deque[Any] = deque()
+    names: deque[object] = deque()
     mistakes: list[UserError] = []
 
     def jobs() -> Iterator[Job]:
@@ -64,7 +66,7 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
     return count
 
 
-def read_job(line: str | bytes) -> tuple[Any, Job]:
+def read_job(line: str | bytes) -> tuple[object, Job]:
     """The id and the job of a line.
 
     Raises:
@@ -74,7 +76,7 @@ def read_job(line: str | bytes) -> tuple[Any, Job]:
         row = json.loads(line)
     except (ValueError, RecursionError):
         raise UserError(f"not JSON; expected {_WANTED}") from None
-    if not isinstance(row, dict) or "id" not in row:
+    if not is_object(row) or "id" not in row:
         raise UserError(f"expected {_WANTED}")
     if not isinstance(row.get("program"), str):
         raise UserError('expected a text in "program"')
@@ -86,7 +88,7 @@ def read_job(line: str | bytes) -> tuple[Any, Job]:
     return row["id"], Job(row["program"], tests, entry, limits)
 
 
-def _number(row: dict[str, Any], field: str, default: float, most: float) -> float:
+def _number(row: Json, field: str, default: float, most: float) -> float:
     value = row.get(field, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         raise UserError(f'"{field}": expected a number above 0 and at most {most:g}')

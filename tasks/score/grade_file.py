@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
+from tasks.dag.contracts import Grader
 from tasks.errors import UserError
-from tasks.rows import Status
-from tasks.score.math.pool import GradePool
+from tasks.facts import is_object
+from tasks.rows import Json, Status
 
 
-def grade_lines(lines: Iterable[str | bytes], pool: GradePool, out: TextIO) -> int:
+def grade_lines(lines: Iterable[str | bytes], pool: Grader, out: TextIO) -> int:
     """Grade each line of {"gold", "prediction", ...} and write it with its verdict.
 
     Adds "correct", "status", "extracted" and "seconds". Empty lines are skipped. The verdicts of
@@ -24,7 +25,7 @@ def grade_lines(lines: Iterable[str | bytes], pool: GradePool, out: TextIO) -> i
     Raises:
         UserError: a line is not a JSON object with a gold and a prediction.
     """
-    waiting: deque[dict[str, Any]] = deque()
+    waiting: deque[Json] = deque()
     mistakes: list[UserError] = []
 
     def pairs() -> Iterator[tuple[str, str]]:
@@ -53,14 +54,14 @@ def grade_lines(lines: Iterable[str | bytes], pool: GradePool, out: TextIO) -> i
     return count
 
 
-def _row(number: int, line: str | bytes) -> dict[str, Any]:
+def _row(number: int, line: str | bytes) -> Json:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
         raise UserError(
             f'line {number}: not JSON; expected an object with "gold" and "prediction"'
         ) from None
-    if not isinstance(row, dict):
+    if not is_object(row):
         raise UserError(f'line {number}: expected an object with "gold" and "prediction"')
     for field in ("gold", "prediction"):
         value = row.get(field)

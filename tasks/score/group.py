@@ -25,8 +25,6 @@ NO_GROUP = -1
 # processes, and at 4,096 answers of a kilobyte each no more than a gigabyte.
 WINDOW = 256
 
-Pair = tuple[str, str]
-
 
 def group_answers(problems: Iterable[Sequence[str]], pool: Grader) -> Iterator[list[int]]:
     """Yield the groups of each problem's answers, problems in order.
@@ -95,7 +93,7 @@ class _Sweep:
         self._group = {NO_GROUP: NO_GROUP}
         self._left = list(firsts.values())
         self._unsure: list[int] = []
-        self.open: list[Pair] = []
+        self.open: list[tuple[str, str]] = []
         self._sweep()
 
     def answer(self, equal: Sequence[bool]) -> None:

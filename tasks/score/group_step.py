@@ -1,4 +1,4 @@
-"""The filter step `group`: which samples of a problem gave an equal answer, for the vote."""
+"""The step `group`: which samples of a problem gave an equal answer, for the vote."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The filter steps: `score` gives every sample a verdict, `select` makes training rows.
-
-`pairs` stands in the place of `select` where a policy is improved by preference.
-"""
+"""The step `score`: a verdict on every sample of a shard; none is dropped here."""
 
 from __future__ import annotations
 

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tasks.dag.contracts import Grade
+from tasks.dag.contracts import Grade, Timed
 from tasks.rows import Status
+from tasks.score.math.limits import MAX_SHOWN
 
 PHRASE = "answer is "
-# What is kept of an answer in a verdict; the longest target has 182 characters.
-MAX_SHOWN = 1000
 
 
 def exact_answer(text: str) -> str:
@@ -36,7 +35,7 @@ def exact_answer(text: str) -> str:
 class ExactGrader:
     """Grades completions by comparing text; what GradePool is for math."""
 
-    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took (0: nothing is measurable), in order.
 
         Args:
@@ -49,7 +48,7 @@ class ExactGrader:
 class HandGrader:
     """Marks every completion as one that a person has to grade."""
 
-    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield the grade `ungraded` for each pair."""
         for _ in pairs:
             yield Grade(0.0, Status.UNGRADED, ""), 0.0

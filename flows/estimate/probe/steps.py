@@ -18,7 +18,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import FINETUNE, GENERATE, GROUP_ANSWERS, MEASURE, REPORT, SELECT
 from tasks.evaluate.step import measure_call
-from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.results import TrainingFacts
 from tasks.finetune.step import finetune_call
 from tasks.finetune.trainer import micro_batch
@@ -70,7 +70,7 @@ class Together:
 def probe_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Training rows from samples, right or wrong: what matters here is how long they are."""
     template = load_template(call.hints["template"])
-    schema = PAIR if IMPROVERS[call.settings["improve"]].pairs else TRAINING
+    schema = PAIR if OBJECTIVES[call.settings["improve"]].pairs else TRAINING
     problems = {
         row["id"]: row
         for row in read_rows(runtime.store.path(call.context["problems"]) / PROBLEMS_FILE)

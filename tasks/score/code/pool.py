@@ -15,7 +15,7 @@ from concurrent.futures import Future
 
 from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
-from tasks.dag.contracts import Grade
+from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Json, Status
@@ -102,7 +102,7 @@ class CodePool:
         self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
         self.image = sandbox.image
 
-    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[Grade, float]]:
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order.
 
         Args:
@@ -125,7 +125,7 @@ def _ready(future: Future[Verdict] | None) -> bool:
     return future is None or future.done()
 
 
-def _grade(program: str, future: Future[Verdict] | None, share: bool) -> tuple[Grade, float]:
+def _grade(program: str, future: Future[Verdict] | None, share: bool) -> Timed:
     if future is None:
         return Grade(0.0, Status.NO_ANSWER, ""), 0.0
     try:

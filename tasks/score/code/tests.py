@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.verdict import Test
 from tasks.errors import UserError
+from tasks.facts import is_list, is_object
 
 
-def read_tests(tests: Any) -> tuple[str | None, tuple[Test, ...]]:
+def read_tests(tests: object) -> tuple[str | None, tuple[Test, ...]]:
     """Entry point, if there is one, and tests.
 
     Raises:
         UserError: they have neither form, or there are none.
     """
-    if isinstance(tests, list) and len(tests) == 1 and isinstance(tests[0], dict):
-        tests = tests[0] if "entry_point" in tests[0] else tests
-    if isinstance(tests, dict):
-        entry, cases = tests.get("entry_point"), tests.get("cases")
-        if not isinstance(entry, str) or not isinstance(cases, list) or not cases:
-            raise UserError('"tests": expected "entry_point" and a list of "cases"')
-        for case in cases:
-            if not isinstance(case, dict) or not isinstance(case.get("args"), list):
-                raise UserError('"tests": expected a list in "args" of each case')
-            if "expected" not in case:
-                raise UserError('"tests": expected "expected" in each case')
-        return entry, tuple(Test(args=tuple(c["args"]), value=c["expected"]) for c in cases)
-    if not isinstance(tests, list) or not tests:
+    if is_list(tests) and len(tests) == 1 and is_object(tests[0]) and "entry_point" in tests[0]:
+        tests = tests[0]
+    if is_object(tests):
+        return _calls(tests.get("entry_point"), tests.get("cases"))
+    if not is_list(tests) or not tests:
         raise UserError('"tests": expected a list of {"input", "output"}, at least one')
-    for test in tests:
-        fields = (test.get("input"), test.get("output")) if isinstance(test, dict) else (None,)
-        if not all(isinstance(field, str) for field in fields):
-            raise UserError('"tests": expected texts in "input" and "output" of each test')
-    return None, tuple(Test(test["input"], test["output"]) for test in tests)
+    return None, tuple(map(_program, tests))
+
+
+def _calls(entry: object, cases: object) -> tuple[str, tuple[Test, ...]]:
+    if not isinstance(entry, str) or not is_list(cases) or not cases:
+        raise UserError('"tests": expected "entry_point" and a list of "cases"')
+    return entry, tuple(map(_call, cases))
+
+
+def _call(case: object) -> Test:
+    if not is_object(case) or not is_list(arguments := case.get("args")):
+        raise UserError('"tests": expected a list in "args" of each case')
+    if "expected" not in case:
+        raise UserError('"tests": expected "expected" in each case')
+    return Test(args=tuple(arguments), value=case["expected"])
+
+
+def _program(test: object) -> Test:
+    if is_object(test):
+        given, wanted = test.get("input"), test.get("output")
+        if isinstance(given, str) and isinstance(wanted, str):
+            return Test(given, wanted)
+    raise UserError('"tests": expected texts in "input" and "output" of each test')

@@ -10,25 +10,15 @@ or out of time is `checker_error`: said and counted, never a silent wrong answer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tasks.dag.contracts import Grade
 from tasks.rows import Status
 from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number
 from tasks.score.math.compare.forms import same_forms
 from tasks.score.math.extract.answer import extract_answer, gold_answer
 from tasks.score.math.extract.choices import same_choice
+from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
 from tasks.score.math.parse.forms import read_form
 from tasks.score.math.parse.normalize import canonical, key
-from tasks.score.math.parse.syntax import MAX_LENGTH
-
-if TYPE_CHECKING:
-    pass
-
-# What a single `grade` call may spend on symbolic work, in seconds of CPU.
-GRADE_SECONDS = 5.0
-# What is kept of an answer in a verdict.
-MAX_SHOWN = 1000
 
 
 def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grade | None:

@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from tasks.dag.contracts import Grade
-from tasks.score.math.decide import GRADE_SECONDS, decide
+from tasks.score.math.decide import decide
+from tasks.score.math.limits import GRADE_SECONDS
 
 if TYPE_CHECKING:
     from tasks.score.math.pool import GradePool

@@ -11,28 +11,21 @@ remembered, so that a slow answer which a policy gives in many samples costs its
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import select
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tasks.dag.contracts import Grade
+from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
-from tasks.metering import Meter, Watch, meter
-from tasks.paths import ROOT
+from tasks.metering import Meter, meter
 from tasks.rows import Status
+from tasks.score.checker_process import CheckerProcess
 from tasks.score.math.decide import bare, decide, refused
 
-# A worker imports sympy first: under a second, more on a busy machine.
-START_SECONDS = 120.0
+MODULE = "tasks.score.math.worker"
 # The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
 WALL_FACTOR = 4.0
 # A worker that dies without being over its limit (killed from outside, out of memory) is no
@@ -51,10 +44,6 @@ REMEMBERED = 4096
 LONG = 0.25
 # Spares are for a job that is killed; more of them would only use memory.
 SPARES = 1
-_CHUNK = 1 << 16
-
-Pair = tuple[str, str]
-Timed = tuple[Grade, float]
 
 
 class GradePool:
@@ -71,14 +60,14 @@ class GradePool:
             raise ValueError("a pool needs at least one worker and a positive time limit")
         self._workers = workers
         self._limit = time_limit
-        self._idle: list[_Worker] = []
-        self._all: set[_Worker] = set()
+        self._idle: list[CheckerProcess] = []
+        self._all: set[CheckerProcess] = set()
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
-        self._asked: OrderedDict[Pair, Future[Timed]] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], Future[Timed]] = OrderedDict()
         self._closed = False
 
-    def grade(self, pairs: Iterable[Pair]) -> Iterator[Timed]:
+    def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order; pairs are (gold, prediction).
 
         A pair that is out of time or memory, or that the checker cannot do, has the status
@@ -162,7 +151,12 @@ class GradePool:
         for _ in range(ATTEMPTS):
             worker = self._take()
             start = time.perf_counter()
-            reply = worker.ask(reference, answer, self._start_spare)
+            reply = worker.ask(
+                [reference, answer],
+                self._limit * WALL_FACTOR + 1.0,
+                self._limit * LONG,
+                self._start_spare,
+            )
             seconds = time.perf_counter() - start
             worker.cpu.read(asker)  # a dead one can be read until it is awaited
             fit = reply is not None and not reply["worn"] and worker.jobs < JOBS_OF_A_WORKER
@@ -172,7 +166,7 @@ class GradePool:
             if reply is not None:
                 reward, status, extracted = reply["grade"]
                 return Grade(reward, Status(status), extracted), seconds
-            if worker.over_limit():
+            if worker.late or worker.died_of(signal.SIGPROF):
                 return refused(answer), seconds
         self._forget(reference, answer)  # died, but not of its limit: another time it may not
         return refused(answer), seconds
@@ -181,7 +175,7 @@ class GradePool:
         with self._lock:
             self._asked.pop((reference, answer), None)
 
-    def _take(self) -> _Worker:
+    def _take(self) -> CheckerProcess:
         """The worker that was busy last, a spare, or a new one; dead ones are put away."""
         while True:
             with self._lock:
@@ -195,8 +189,8 @@ class GradePool:
             if new:
                 raise StepError("the checker process did not start")
 
-    def _start(self) -> _Worker:
-        worker = _Worker(self._limit)
+    def _start(self) -> CheckerProcess:
+        worker = CheckerProcess(MODULE, str(self._limit))
         self._all.add(worker)
         return worker
 
@@ -206,7 +200,7 @@ class GradePool:
             if room and not self._idle and not self._closed:
                 self._idle.append(self._start())
 
-    def _put_back(self, worker: _Worker, *, fit: bool) -> None:
+    def _put_back(self, worker: CheckerProcess, *, fit: bool) -> None:
         with self._lock:
             fit = fit and not self._closed
             if fit:
@@ -216,95 +210,6 @@ class GradePool:
         if not fit:
             worker.end()
             worker.release()
-
-
-class _Worker:
-    """One checker process and its two pipes."""
-
-    def __init__(self, limit: float) -> None:
-        self.jobs = 0
-        self._limit = limit
-        self._ready = self._late = self._gone = False
-        # A session of its own keeps the terminal's Ctrl-C away: the parent decides, then closes.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.score.math.worker", str(limit)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-        assert self._process.stdin and self._process.stdout
-        self._requests, self._replies = self._process.stdin, self._process.stdout
-        self._buffer = b""
-        self.cpu = Watch(self.pid, family=False)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def ready(self) -> bool:
-        """Whether the process lives; waits until it has imported what it needs."""
-        if self._process.poll() is not None:
-            return False
-        self._ready = self._ready or self._read(time.monotonic() + START_SECONDS) is not None
-        return self._ready
-
-    def ask(self, reference: str, answer: str, long: Callable[[], None]) -> dict | None:
-        """The worker's reply, or None where it died or was over the limit.
-
-        Args:
-            reference: The bare reference.
-            answer: The bare answer.
-            long: Called once if the job takes a good part of its time limit.
-        """
-        self.jobs += 1
-        start = time.monotonic()
-        try:
-            self._requests.write(json.dumps([reference, answer]).encode() + b"\n")
-            self._requests.flush()
-        except BrokenPipeError:
-            return None
-        if not self._waits(start + self._limit * LONG):
-            long()
-        return self._read(start + self._limit * WALL_FACTOR + 1.0)
-
-    def over_limit(self) -> bool:
-        """Whether a worker that gave no reply used too much time, and did not die otherwise."""
-        return self._late or self._process.returncode == -signal.SIGPROF
-
-    def end(self) -> None:
-        """End the process and wait until it is gone; from any thread."""
-        if self._gone:  # its pipe is closed, so it is ending by itself: keep its exit code
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=1.0)
-        self._process.kill()
-        self._process.wait()
-
-    def release(self) -> None:
-        """Close the pipes; only by the thread that uses them."""
-        for end in (self._requests, self._replies):
-            with contextlib.suppress(BrokenPipeError):
-                end.close()
-
-    def _waits(self, deadline: float) -> bool:
-        """Whether something is there to be read before the deadline, the end included."""
-        poll = select.poll()  # select() cannot take descriptors over 1023
-        poll.register(self._replies.fileno(), select.POLLIN | select.POLLHUP)
-        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
-
-    def _read(self, deadline: float) -> dict | None:
-        while b"\n" not in self._buffer:
-            if not self._waits(deadline):
-                self._late = True
-                return None
-            data = os.read(self._replies.fileno(), _CHUNK)
-            if not data:
-                self._gone = True
-                return None
-            self._buffer += data
-        line, self._buffer = self._buffer.split(b"\n", 1)
-        return json.loads(line)
 
 
 def _ready(item: Timed | Future[Timed]) -> bool:

@@ -9,26 +9,22 @@ that has grown says so and is replaced, so that no answer finds less memory than
 
 from __future__ import annotations
 
-import json
-import os
-import queue
 import resource
 import signal
 import sys
-import threading
+from collections.abc import Callable
 
-# sympy with its caches uses about 150 MB of address space; no honest pair needs a quarter of this.
-MEMORY_BYTES = 1 << 30
-# A worker over this much resident memory takes no more jobs. A fresh one has 110 MB.
-WORN_BYTES = 400 << 20
-RECURSION = 3000
+from tasks.rows import Json
+from tasks.score.checker_process import Question, serve
+from tasks.score.math.limits import MEMORY_BYTES, RECURSION, WORN_BYTES
 
 
 def main() -> None:
     """Serve until the parent is gone."""
-    # Replies go to a private copy of standard output, so that no library can write into them.
-    replies = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(2, 1)
+    serve(_prepare)
+
+
+def _prepare() -> Callable[[Question], Json]:
     limit = float(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -40,29 +36,15 @@ def main() -> None:
     from tasks.score.math.decide import settle
 
     process = psutil.Process()
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    _reply(replies, {"ready": True})
-    while True:
-        reference, answer = json.loads(requests.get())
+
+    def answer(question: Question) -> Json:
         signal.setitimer(signal.ITIMER_PROF, limit)
-        grade = settle(reference, answer, same)
+        grade = settle(question[0], question[1], same)
         signal.setitimer(signal.ITIMER_PROF, 0)
         worn = process.memory_info().rss > WORN_BYTES
-        verdict = [grade.reward, grade.status.value, grade.extracted]
-        _reply(replies, {"grade": verdict, "worn": worn})
+        return {"grade": [grade.reward, grade.status.value, grade.extracted], "worn": worn}
 
-
-def _listen(requests: queue.SimpleQueue[str]) -> None:
-    """Take requests off the pipe; at its end the process ends, in the middle of a job too."""
-    for line in sys.stdin:
-        requests.put(line)
-    os._exit(0)
-
-
-def _reply(replies, message: dict[str, object]) -> None:
-    replies.write(json.dumps(message) + "\n")
-    replies.flush()
+    return answer
 
 
 if __name__ == "__main__":

@@ -16,15 +16,13 @@ from dataclasses import dataclass
 
 from tasks.errors import StepError
 from tasks.rows import Json
+from tasks.score.checker_process import CheckerProcess
 from tasks.score.math.extract.answer import gold_answer
-from tasks.score.second.child import Child
 
 NAME = "math-verify"
 MODULE = "tasks.score.second.worker"
 # Wall seconds for one pair. Honest pairs take well under a second, also on a busy machine.
 LIMIT_SECONDS = 10.0
-# A worker imports sympy and the LaTeX parser first: seconds, more on a busy machine.
-START_SECONDS = 120.0
 # The libraries' caches grow with every pair: a fresh process now and then keeps memory flat.
 PAIRS_OF_A_WORKER = 500
 # A worker that died without being late (killed from outside) says nothing of the pair.
@@ -33,8 +31,6 @@ ATTEMPTS = 2
 MAX_TEXT = 20_000
 # Pairs read ahead, so that order is kept and memory is bounded.
 WINDOW = 128
-
-Pair = tuple[str, str]
 
 
 class Opinion(enum.StrEnum):
@@ -76,13 +72,13 @@ class SecondChecker:
         if workers < 1 or limit <= 0:
             raise ValueError("a second checker needs at least one worker and a positive limit")
         self._limit = limit
-        self._idle: list[Child] = []
-        self._all: set[Child] = set()
+        self._idle: list[CheckerProcess] = []
+        self._all: set[CheckerProcess] = set()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers, "second")
         self._closed = False
 
-    def ask(self, pairs: Iterable[Pair]) -> Iterator[Second]:
+    def ask(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Second]:
         """Yield the opinion on each (gold, text), in order; a text may be a whole solution."""
         waiting: deque[Future[Second]] = deque()
         for gold, text in pairs:
@@ -104,7 +100,7 @@ class SecondChecker:
             children, self._idle = list(self._all), []
         self._threads.shutdown(wait=False, cancel_futures=True)
         for child in children:
-            child.kill()
+            child.end()
         self._threads.shutdown(wait=True)
         for child in children:
             child.release()
@@ -134,21 +130,21 @@ class SecondChecker:
                 break
         return Second(Opinion.UNDECIDED, why)
 
-    def _take(self) -> Child:
+    def _take(self) -> CheckerProcess:
         """An idle worker, or a new one."""
         with self._lock:
             if self._closed:
                 raise StepError("the second checker was closed")
             if self._idle:
                 return self._idle.pop()
-            child = Child(MODULE)
+            child = CheckerProcess(MODULE)
             self._all.add(child)
-        if not child.ready(START_SECONDS):
+        if not child.ready():
             self._put_back(child, fit=False)
             raise StepError("the process of the second checker did not start")
         return child
 
-    def _put_back(self, child: Child, *, fit: bool) -> None:
+    def _put_back(self, child: CheckerProcess, *, fit: bool) -> None:
         with self._lock:
             fit = fit and not self._closed
             if fit:
@@ -156,7 +152,7 @@ class SecondChecker:
             else:
                 self._all.discard(child)
         if not fit:
-            child.kill()
+            child.end()
             child.release()
 
 

@@ -1,14 +1,17 @@
 """The process of the second checker: math-verify's word on one pair at a time.
 
 math-verify stops long work by SIGALRM, which big-integer work does not notice, and takes its own
-time-out for "not equal". So its alarms are off here: the parent's clock is the only one (second.py)
-and what it cuts off is undecided. An error inside math-verify is undecided too, where its own
-`verify` would say "not equal".
+time-out for "not equal". So its alarms are off here: the parent's clock is the only one
+(math_verify.py) and what it cuts off is undecided. An error inside math-verify is undecided too,
+where its own `verify` would say "not equal".
 
 Safety: math-verify evaluates plain expressions with Python's parser, but only text of digits,
 points, spaces, operators and brackets gets there (its `lazy_expr_regex`), so no name is ever
 looked up. Memory is limited, and no file can be written.
 """
+
+# pyright: basic
+# math-verify has no types.
 
 from __future__ import annotations
 
@@ -19,12 +22,13 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
-from tasks.score.second.child import Json, serve
+from tasks.rows import Json
+from tasks.score.checker_process import Question, serve
 
 # sympy and the parser's tables take about 300 MB of address space.
 MEMORY_BYTES = 2 << 30
 # What is kept of a reading. Longer expressions are not worth the time of writing them out.
-MAX_SHOWN = 300
+MAX_READING = 300
 # Marks between which formulas are looked for; an escaped dollar is money.
 MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
 
@@ -34,7 +38,7 @@ def main() -> None:
     serve(_prepare)
 
 
-def _prepare() -> Callable[[Any], Json]:
+def _prepare() -> Callable[[Question], Json]:
     import math_verify
 
     logging.disable(logging.CRITICAL)
@@ -42,8 +46,8 @@ def _prepare() -> Callable[[Any], Json]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
-    def answer(message: Any) -> Json:
-        gold, text = message
+    def answer(question: Question) -> Json:
+        gold, text = question
         try:
             return compare(gold, text, math_verify.parse, math_verify.verify)
         except MemoryError:
@@ -86,7 +90,7 @@ def _shown(found: Sequence[Any]) -> Json:
     values = [one for one in found if not isinstance(one, str)]
     raw = texts[0] if texts else ""
     value = ""
-    if values and len(raw) <= MAX_SHOWN:
+    if values and len(raw) <= MAX_READING:
         try:
             value = str(values[0])
         except ValueError:  # an integer of more digits than Python writes out
@@ -95,7 +99,7 @@ def _shown(found: Sequence[Any]) -> Json:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return text if len(text) <= MAX_READING else text[: MAX_READING - 1] + "…"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 from flows.config.rest_em import load_config
 from flows.study.config import load_study
 from tasks.errors import UserError
-from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.problems import synthetic_math
 from tasks.problems.loading import LOADERS
 from tasks.rows import read_rows
@@ -238,4 +238,4 @@ def test_every_name_of_a_field_is_in_its_table() -> None:
     assert set(get_args(DataSet)) == set(LOADERS)
     assert names(FilterSettings, "select") == set(SELECTORS)
     assert names(FilterSettings, "score") == {"correct", "tests", *REWARDS}
-    assert names(FinetuneSettings, "improve") == set(IMPROVERS)
+    assert names(FinetuneSettings, "improve") == set(OBJECTIVES)

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MambaConfig, Mamba
 
 from tasks.errors import UserError
 from tasks.finetune.callbacks import check_steps
-from tasks.finetune.checkpoints import Shelf
+from tasks.finetune.checkpoints import CheckpointFolder
 from tasks.finetune.common import Order
 from tasks.finetune.packing import prepare
 from tasks.finetune.row_attention import NAME
@@ -50,7 +50,9 @@ def trainer_of(job: dict, work: Path):
     tokenizer = AutoTokenizer.from_pretrained(job["model"])
     dataset, packed = prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"])
     device = _set_up_torch(resources)
-    return _trainer(job, settings, resources, device, dataset, packed.weighted, 10, Shelf(work))
+    return _trainer(
+        job, settings, resources, device, dataset, packed.weighted, 10, CheckpointFolder(work)
+    )
 
 
 def loss_and_gradient(trainer) -> tuple[float, torch.Tensor]:

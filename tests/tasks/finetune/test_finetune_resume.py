@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tasks.errors import StepError
-from tasks.finetune.checkpoints import Course, Shelf
+from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
 from tasks.finetune.trainer import train
 from tasks.processes.child import Child
 from tests.tasks.finetune.finetune_parts import (
@@ -147,18 +147,18 @@ def test_a_killed_child_process_resumes_elsewhere(place, undisturbed, tmp_path):
 
 
 def test_a_checkpoint_whose_files_changed_is_not_used(tmp_path):
-    shelf = Shelf(tmp_path)
-    shelf.claim("job")
+    checkpoints = CheckpointFolder(tmp_path)
+    checkpoints.claim("job")
     for step in (2, 4):
-        folder = shelf.checkpoints / f"checkpoint-{step}"
+        folder = checkpoints.folder / f"checkpoint-{step}"
         folder.mkdir(parents=True)
         (folder / "optimizer.pt").write_bytes(b"12345")
         if step == 2:
-            shelf.seal(folder, Course())
-    latest = shelf.latest()
+            checkpoints.seal(folder, TrainingState())
+    latest = checkpoints.latest()
     assert latest is not None
     assert latest[0].name == "checkpoint-2"
     assert not folder.exists()
     (latest[0] / "optimizer.pt").write_bytes(b"1234")
-    assert shelf.latest() is None
+    assert checkpoints.latest() is None
     assert not latest[0].exists()

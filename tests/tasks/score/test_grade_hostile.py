@@ -13,10 +13,10 @@ import pytest
 from tasks.rows import Status
 from tasks.score.math.decide import bare, same_answer
 from tasks.score.math.extract.answer import extract_answer, gold_answer
+from tasks.score.math.limits import WORN_BYTES
 from tasks.score.math.parse.normalize import canonical
 from tasks.score.math.parse.syntax import Refused
 from tasks.score.math.pool import GradePool
-from tasks.score.math.worker import WORN_BYTES
 from tests.tasks.score.hostile_answers import CLASSES, HONEST, payloads
 
 FUZZ = int(os.environ.get("RESTEM_FUZZ", "2000"))

@@ -14,9 +14,10 @@ from tasks.evaluate.metrics import measure
 from tasks.problems.loading import load_split
 from tasks.problems.step import blocks, load_splits, problems_call
 from tasks.rows import SAMPLE, VERDICTS_FILE, Status, read_rows, write_rows
+from tasks.score.math.limits import MAX_SHOWN
 from tasks.score.score import score_rows
 from tasks.score.step import CHECKERS, score_call, score_shard
-from tasks.score.text import MAX_SHOWN, ExactGrader, HandGrader
+from tasks.score.text import ExactGrader, HandGrader
 from tasks.settings import DataSettings, EvaluationSettings, Resources
 from tasks.store.store import ArtifactRef, Draft, Store
 

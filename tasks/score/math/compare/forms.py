@@ -9,14 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tasks.score.math.compare.amounts import Symbolic, same_quantity, tree_of
+from tasks.score.math.limits import MAX_MATCHES
 from tasks.score.math.parse.names import assigned, is_name, is_variable, letters, named, names
 from tasks.score.math.parse.normalize import key
 from tasks.score.math.parse.relations import interval, variable
 from tasks.score.math.parse.shapes import Form, Kind
 from tasks.score.math.parse.syntax import Refused
-
-# Pairs of innermost parts that are compared for one answer of unordered parts.
-MAX_MATCHES = 64 * 64
 
 _TWO_DIGITS = re.compile(r"^\d\d$")
 

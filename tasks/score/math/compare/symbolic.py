@@ -8,6 +8,9 @@ killed by the pool.
 Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, assumptions.
 """
 
+# pyright: basic
+# sympy has no types.
+
 from __future__ import annotations
 
 import re
@@ -15,19 +18,18 @@ from typing import Any
 
 import sympy
 
+from tasks.score.math.limits import (
+    MAX_LATEX,
+    MAX_LATEX_DEPTH,
+    MAX_LATEX_DIGITS,
+    MAX_LATEX_POWERS,
+    MAX_OPERATIONS,
+    MAX_POLYNOMIAL_POWER,
+    MAX_SYMBOLS,
+)
 from tasks.score.math.parse.syntax import Refused, Tree, read
 from tasks.score.math.parse.values import exact, factorial, has_variables
 
-# For text that only the LaTeX library reads. Its parser is slow on long input and applies powers
-# and factorials while it reads.
-MAX_LATEX = 200
-MAX_LATEX_DEPTH = 10
-MAX_LATEX_DIGITS = 12
-MAX_LATEX_POWERS = 6
-# Sizes that simplification still finishes on; found by trial.
-MAX_OPERATIONS = 200
-MAX_SYMBOLS = 8
-MAX_POLYNOMIAL_POWER = 64
 # Digits to which two constants that sympy cannot prove equal must agree.
 PRECISION = 60
 AGREEMENT = sympy.Rational(1, 10**45)

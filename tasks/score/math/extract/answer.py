@@ -20,12 +20,9 @@ import re
 from collections import deque
 
 from tasks.score.math.extract.boxes import boxed
+from tasks.score.math.limits import MAX_DISPLAY_TAIL, MAX_LINE, MAX_SOLUTION, MAX_TAIL
 from tasks.score.math.parse.normalize import calm, unconditional
 
-# Solutions end with their answer: of a longer text only the end is read.
-MAX_SOLUTION = 2_000_000
-# Of a line only the end, or after a mark the start, is searched for formulas.
-MAX_LINE = 2000
 # A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
 PROSE_WORDS = 4
 
@@ -42,8 +39,6 @@ _ANSWER_IS = re.compile(
 _HEADING = re.compile(r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|solution)\W*$", re.IGNORECASE)
 # A formula of its own is one piece even where it is spread over lines.
 _DISPLAY = re.compile(r"\$\$([^$]{1,1000}?)\$\$|(?<!\\)\\\[((?:(?!\\\[).){1,1000}?)\\\]", re.DOTALL)
-# Displays further from the end than this are steps on the way.
-MAX_DISPLAY_TAIL = 20_000
 # A reference with so many words is a solution, of which the answer is a part.
 SOLUTION_WORDS = 12
 _LABEL = re.compile(
@@ -79,8 +74,6 @@ _FORMULA = re.compile(r"\$[^$\n]*\$")
 _SENTENCES = re.compile(
     r"(?<=[.!?])\s+(?=[A-Z])|(?<=[a-z]{3}\.)\s+(?=\d)|(?<=\$\.)\s+|(?<=\.\$)\s+(?=[A-Z])"
 )
-# What models add after their answer.
-MAX_TAIL = 300
 _TAIL = re.compile(
     r"(?:\s*(?:I hope (?:it|this) (?:is correct|helps)\W?|</s>"
     r"|<\|[a-z_]{1,20}\|>(?:\s*(?:user|assistant))?))+\s*$",

@@ -12,14 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Of more boxes than this in one row only the last are one answer.
-MAX_BOXES = 32
-# An unclosed box further from the end than this is no answer.
-MAX_BROKEN_TAIL = 20_000
-# Boxes that hold nothing but a box.
-MAX_NESTED = 8
-# Between two boxes of one answer there are a sign or a word and a name, not a sentence.
-MAX_BETWEEN = 40
+from tasks.score.math.limits import MAX_BETWEEN, MAX_BOXES, MAX_BROKEN_TAIL, MAX_NESTED
 
 _TOKEN = re.compile(r"\\(?:begin)?(?:boxed|fbox)\s*\{|\\boxed\s+([^\s{}$]+)|\\.|[{}]", re.DOTALL)
 _COMMAND = re.compile(r"\\(?:begin)?(?:boxed|fbox)")

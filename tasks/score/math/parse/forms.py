@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import re
 
+from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
@@ -31,11 +32,7 @@ from tasks.score.math.parse.relations import (
     without,
 )
 from tasks.score.math.parse.shapes import Form, Kind
-from tasks.score.math.parse.syntax import MAX_DEPTH, Refused
-
-MAX_FORM = 1000  # characters; the longest gold answer of MATH has 160
-MAX_PARTS = 64  # entries of a list or matrix; unordered ones are matched pair by pair
-
+from tasks.score.math.parse.syntax import Refused
 
 # Loosest first.
 _SEPARATORS = (
@@ -207,7 +204,9 @@ def _relation(text: str, depth: int) -> Form | None:
 
 def split(text: str, separator: str) -> list[str]:
     """Split at a separator outside all brackets; half-open intervals count as brackets."""
-    pieces, piece, level = [], [], 0
+    pieces: list[str] = []
+    piece: list[str] = []
+    level = 0
     for token in _PIECE.findall(text):
         if token == separator and level <= 0:
             pieces.append("".join(piece).strip())

@@ -13,10 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tasks.score.math.parse.syntax import MAX_LENGTH
-
-MAX_FACTORS = 4
-MAX_CELLS = 64
+from tasks.score.math.limits import MAX_CELLS, MAX_FACTORS, MAX_LENGTH
 
 MATRIX = re.compile(
     r"\\begin\s*\{([pbB]?matrix|array)\}(?:\{[^{}]*\})?((?:(?!\\begin).)*?)\\end\s*\{\1\}",

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 
+from tasks.score.math.limits import MAX_LENGTH
 from tasks.score.math.parse.normalize import key
 from tasks.score.math.parse.shapes import Form, Kind
-from tasks.score.math.parse.syntax import MAX_LENGTH, read
+from tasks.score.math.parse.syntax import read
 from tasks.score.math.parse.values import has_variables
 
 _NAME = re.compile(

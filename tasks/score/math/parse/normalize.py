@@ -10,11 +10,7 @@ from __future__ import annotations
 import functools
 import re
 
-# Longer texts are compared as they are: no answer of a data set comes near this.
-MAX_ANSWER = 4000
-# Answers up to this length are remembered: a reference is compared with many samples, and short
-# answers come again and again. Bounds what is remembered to a few megabytes.
-MAX_KEPT = 200
+from tasks.score.math.limits import MAX_ANSWER, MAX_KEPT
 
 _SIGNS = str.maketrans(
     {

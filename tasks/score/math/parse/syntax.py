@@ -15,13 +15,15 @@ import re
 from fractions import Fraction
 from typing import Any
 
+from tasks.score.math.limits import MAX_DEPTH, MAX_DIGITS, MAX_LENGTH, MAX_WORD
+
 Tree = tuple[Any, ...]
 
-# Limits come before any work. The longest gold answer of MATH in one piece has 60 characters.
-MAX_LENGTH = 400
-MAX_DEPTH = 24  # the parser recurses: about five Python frames a level
-MAX_DIGITS = 400  # a number; Python refuses int() over 4300 digits
-MAX_WORD = 3  # letters in a row that may still be a product of variables
+
+def parts_of(tree: Tree) -> list[Tree]:
+    """The trees that a tree is made of."""
+    return [part for part in tree[1:] if isinstance(part, tuple)]
+
 
 _TOKEN = re.compile(r"\s+|\d+(?:\.\d+)?|\.\d+|\\[A-Za-z]+|[A-Za-z]+|.", re.DOTALL)
 _GREEK = frozenset(
@@ -86,7 +88,7 @@ class _Reader:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Refused(f"nested deeper than {MAX_DEPTH}")
-        tree = self.product()
+        tree: Tree = self.product()
         while self.peek() in ("+", "-"):
             if self.take() == "+":
                 tree = ("add", tree, self.product())
@@ -96,7 +98,7 @@ class _Reader:
         return tree
 
     def product(self) -> Tree:
-        tree = self.signed()
+        tree: Tree = self.signed()
         while True:
             token = self.peek()
             if token == "*":
@@ -126,7 +128,7 @@ class _Reader:
         return ("neg", tree) if negative else tree
 
     def power(self) -> Tree:
-        tree = self.postfix()
+        tree: Tree = self.postfix()
         if self.peek() == "^":
             self.take()
             exponent = self.argument()
@@ -136,7 +138,7 @@ class _Reader:
         return tree
 
     def postfix(self) -> Tree:
-        tree = self.atom()
+        tree: Tree = self.atom()
         while self.peek() in ("!", "°", "%"):
             mark = self.take()
             if mark == "!":

@@ -12,17 +12,12 @@ import math
 import random
 from fractions import Fraction
 
-from tasks.score.math.parse.syntax import Refused, Tree
+from tasks.score.math.limits import MAX_ANGLE, MAX_BINOMIAL, MAX_BITS, MAX_EXPONENT, MAX_FACTORIAL
+from tasks.score.math.parse.syntax import Refused, Tree, parts_of
 
-MAX_BITS = 40_000  # of a numerator or denominator: about 12,000 digits, microseconds to make
-MAX_EXPONENT = 10_000
-MAX_FACTORIAL = 2500
-MAX_BINOMIAL = 5000  # the time of one grows with the square
 # Rounding errors of the few dozen operations of an answer stay far below this share of the
 # largest intermediate value.
 TOLERANCE = 1e-7
-# Over this a float's last bit is worth more than a turn of the circle deserves.
-MAX_ANGLE = 1e6
 
 
 def exact(tree: Tree) -> Fraction | None:
@@ -92,7 +87,7 @@ def real(tree: Tree) -> float | None:
 
 def has_variables(tree: Tree) -> bool:
     """Whether an expression has letters other than pi, e and i."""
-    return tree[0] == "sym" or any(isinstance(x, tuple) and has_variables(x) for x in tree[1:])
+    return tree[0] == "sym" or any(has_variables(part) for part in parts_of(tree))
 
 
 def rounds_to(decimal: str, tree: Tree) -> bool:
@@ -137,7 +132,7 @@ def _evaluate(tree: Tree, scale: list[float]) -> complex:
             raise _Unsure
         value = {"pi": math.pi, "e": math.e, "i": 1j}[tree[1]]
     else:
-        parts = [_evaluate(part, scale) for part in tree[1:] if isinstance(part, tuple)]
+        parts = [_evaluate(part, scale) for part in parts_of(tree)]
         value = _operate(tree, parts, scale[0])
     scale[0] = max(scale[0], abs(value))
     return value

@@ -1,0 +1,158 @@
+"""A process of this program that checks answers, is asked in JSON lines and can be killed.
+
+It is a module that writes one line when it is ready, then one line for each line it reads, and
+ends at end of file, which the kernel delivers however this process ends (`serve`).
+
+Not covered: order, several processes, retries; see the pools that use it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from tasks.metering import Watch
+from tasks.paths import ROOT
+from tasks.rows import Json
+
+# A worker imports sympy first: under a second, more on a busy machine.
+START_SECONDS = 120.0
+# A process whose pipe is closed is ending by itself, and has so long until it is killed.
+END_SECONDS = 1.0
+_CHUNK = 1 << 16
+
+# What is asked: the texts of a pair.
+Question = list[str]
+
+
+class CheckerProcess:
+    """The parent's end: one process and its two pipes."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        """Start `python -m module`; wait for it with `ready`."""
+        self.jobs = 0
+        self.late = False
+        self._ready = self._gone = False
+        # A session of its own keeps the terminal's Ctrl-C away: the parent decides, then closes.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+        assert self._process.stdin and self._process.stdout
+        self._requests, self._replies = self._process.stdin, self._process.stdout
+        self._buffer = b""
+        self.cpu = Watch(self.pid, family=False)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def ready(self, seconds: float = START_SECONDS) -> bool:
+        """Whether the process lives; waits until it has imported what it needs."""
+        if self._process.poll() is not None:
+            return False
+        self._ready = self._ready or self._read(time.monotonic() + seconds) is not None
+        return self._ready
+
+    def ask(
+        self,
+        question: Question,
+        seconds: float,
+        slow: float | None = None,
+        on_slow: Callable[[], None] = lambda: None,
+    ) -> Json | None:
+        """The reply, or None where the process is gone, or gave none in time (then `late`).
+
+        Args:
+            question: What the module's function is given.
+            seconds: Wall seconds after which there will be no reply.
+            slow: Seconds after which `on_slow` is called, once.
+            on_slow: Told that it takes long.
+        """
+        self.jobs += 1
+        start = time.monotonic()
+        try:
+            self._requests.write(json.dumps(question).encode() + b"\n")
+            self._requests.flush()
+        except (BrokenPipeError, ValueError):  # it, or (closed by another thread) its pipe, is gone
+            return None
+        if slow is not None and not self._waits(start + slow):
+            on_slow()
+        return self._read(start + seconds)
+
+    def died_of(self, signal: int) -> bool:
+        """Whether the process, which `end` was called for, was ended by a signal."""
+        return self._process.returncode == -signal
+
+    def end(self) -> None:
+        """End the process and wait until it is gone; from any thread."""
+        if self._gone:  # keep its own exit code
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=END_SECONDS)
+        self._process.kill()
+        self._process.wait()
+
+    def release(self) -> None:
+        """Close the pipes; only by the thread that uses them."""
+        for end in (self._requests, self._replies):
+            with contextlib.suppress(BrokenPipeError):
+                end.close()
+
+    def _waits(self, deadline: float) -> bool:
+        """Whether something is there to be read before the deadline, the end included."""
+        poll = select.poll()  # select() cannot take descriptors over 1023
+        poll.register(self._replies.fileno(), select.POLLIN | select.POLLHUP)
+        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+
+    def _read(self, deadline: float) -> Json | None:
+        while b"\n" not in self._buffer:
+            if not self._waits(deadline):
+                self.late = True
+                return None
+            data = os.read(self._replies.fileno(), _CHUNK)
+            if not data:
+                self._gone = True
+                return None
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        return json.loads(line)
+
+
+def serve(prepare: Callable[[], Callable[[Question], Json]]) -> None:
+    """The process's end: prepare, say so, then answer in the main thread until the parent is gone.
+
+    Args:
+        prepare: Imports what is needed and gives the function that answers one question. It must
+            not raise for a question: the process would end without a reply.
+    """
+    # Replies go to a private copy of standard output, so that no library can write into them.
+    replies = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    answer = prepare()
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    reply: Json = {"ready": True}
+    while True:
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+        reply = answer(json.loads(requests.get()))
+
+
+def _listen(requests: queue.SimpleQueue[str]) -> None:
+    """Take requests off the pipe; at its end the process ends, in the middle of a job too."""
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(0)
