@@ -48,8 +48,8 @@ class Facts:
     """A dataclass with a form in JSON."""
 
     def to_json(self) -> Json:
-        """The fields by name."""
-        return asdict(self)  # type: ignore[call-overload]
+        """The fields by name; facts among them in their own form."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}  # type: ignore
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> Self:
@@ -62,7 +62,7 @@ class Facts:
         Raises:
             WrongFacts: naming the place and the field.
         """
-        return of_json(cls, data, place or cls.__name__)
+        return _dataclass(cls, data, place or cls.__name__)
 
 
 class FactsFile(Facts):
@@ -100,7 +100,9 @@ def _of(kind: Any, data: Any, place: str) -> Any:
         return None if data is None else _of(other, data, place)
     if origin is Literal and data in inner:
         return data
-    if is_dataclass(kind) and isinstance(data, dict):
+    if isinstance(kind, type) and issubclass(kind, Facts):
+        return kind.from_json(data, place)
+    if is_dataclass(kind):
         return _dataclass(kind, data, place)
     if origin is dict and isinstance(data, dict):
         return {name: _of(inner[1], one, f"{place}: {name}") for name, one in data.items()}
@@ -113,7 +115,19 @@ def _of(kind: Any, data: Any, place: str) -> Any:
     raise WrongFacts(f"{place}: {data!r:.80}; expected {name}")
 
 
-def _dataclass(kind: Any, data: Json, place: str) -> Any:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Facts):
+        return value.to_json()
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _dataclass(kind: Any, data: Any, place: str) -> Any:
+    if not isinstance(data, dict):
+        raise WrongFacts(f"{place}: {data!r:.80}; expected {kind.__name__}")
     known = {one.name: one for one in fields(kind)}
     if unknown := sorted(data.keys() - known.keys()):
         raise WrongFacts(f"{place}: {unknown[0]}: expected one of {', '.join(known)}")

@@ -39,7 +39,7 @@ def _share(part: tuple[int, ...], whole: tuple[int, ...]) -> Rate:
     )
 
 
-AGREEMENT = _share((A_AGREED, R_AGREED), tuple(range(6)))
+_AGREEMENT = _share((A_AGREED, R_AGREED), tuple(range(6)))
 # Name -> the rate, and the direction whose disagreements are its errors.
 ERRORS = {
     "accepted_wrong": (_share((A_ERROR,), (A_AGREED, A_ERROR, A_RIGHT)), Stratum.ACCEPTED),
@@ -99,10 +99,10 @@ def agreement(
     def group(name: str) -> GroupAgreement:
         of = [one for one in both if one.pair.group == name]
         disputed = sum(one.disagrees for one in of)
-        return GroupAgreement(len(of), disputed, _rate(_columns(of, weight, {}), AGREEMENT, how))
+        return GroupAgreement(len(of), disputed, _rate(_columns(of, weight, {}), _AGREEMENT, how))
 
     names = sorted({one.pair.group for one in both if one.pair.group})
-    overall = _rate(_columns(both, weight, {}), AGREEMENT, how)
+    overall = _rate(_columns(both, weight, {}), _AGREEMENT, how)
     return Agreement(overall, {name: group(name) for name in names})
 
 

@@ -21,7 +21,7 @@ from tasks.errors import UserError
 from tasks.score.second.math_verify import LIMIT_SECONDS, SecondChecker
 
 # Enough pairs that a rate of 1% has an interval of about a point; minutes of work.
-PAIRS = 2000
+DEFAULT_PAIRS = 2000
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Options:
         labels: Where labels come from.
     """
 
-    pairs: int = PAIRS
+    pairs: int = DEFAULT_PAIRS
     seed: int = 0
     limit: float = LIMIT_SECONDS
     workers: int = 0

@@ -8,17 +8,17 @@ from flows.audit.results import AuditReport
 from flows.audit.tables import (
     DIRECTIONS,
     RATES,
+    agreement_line,
     disagreements_table,
     groups_table,
-    headline,
     lead,
     notes,
     rates_table,
     second_name,
     strata_table,
 )
-from flows.report.page import Page, plain, render_page
-from flows.report.section import Section, ShownSolution, SolutionGroup, Table, Tile
+from flows.report.page import Page, markdown_table, plain, render_page
+from flows.report.panel import Panel, ShownSolution, SolutionGroup, Table, Tile
 from flows.report.values import between, percent, scrub
 
 # Kinds of disagreement on the page, and those shown with a whole text; the file of --out has all.
@@ -44,13 +44,13 @@ def render(facts: AuditReport) -> str:
     rows = [[_strata(shown)], [_rates(shown)]]
     if shown.agreement.groups:
         title = f"Agreement by {shown.grouped_by}"
-        rows.append([Section(title, table=groups_table(shown), kind="long")])
+        rows.append([Panel(title, table=groups_table(shown), kind="long")])
     rows += [[_direction(shown, side, words)] for side, words in DIRECTIONS.items()]
     return render_page(
         Page(
             title=f"{shown.run}: audit of the checker",
             facts=[f"audit of run {shown.run}", second_name(shown)],
-            headline=headline(shown),
+            headline=agreement_line(shown),
             lead=[lead(shown), said[0]],
             tiles=_tiles(shown),
             warnings=said[1:],
@@ -63,24 +63,17 @@ def render(facts: AuditReport) -> str:
 def markdown(facts: AuditReport) -> str:
     """A line, the tables, the notes."""
     shown = scrub(facts)
-    lines = [f"# Audit of `{plain(shown.run)}`", "", f"{plain(headline(shown))}.", ""]
+    lines = [f"# Audit of `{plain(shown.run)}`", "", f"{plain(agreement_line(shown))}.", ""]
     lines += [plain(lead(shown)), ""]
     for table in (strata_table(shown), rates_table(shown), groups_table(shown)):
-        lines += _markdown_table(table)
+        lines += [*markdown_table(table), ""] if table.rows else []
     for side, words in DIRECTIONS.items():
         table = disagreements_table(shown, side)
         if table.rows:
             lines += [f"## {plain(words[0].upper() + words[1:])}", ""]
-            lines += _markdown_table(Table(table.head, table.rows[:MOST_TEXTS]))
+            lines += [*markdown_table(Table(table.head, table.rows[:MOST_TEXTS])), ""]
     lines += [f"- {plain(text)}" for text in notes(shown)]
     return "\n".join([*lines, "", plain(_method(shown)), ""])
-
-
-def _markdown_table(table: Table) -> list[str]:
-    if not table.rows:
-        return []
-    lines = [f"| {' | '.join(map(plain, table.head))} |", f"|{'---|' * len(table.head)}"]
-    return [*lines, *(f"| {' | '.join(map(plain, row))} |" for row in table.rows), ""]
 
 
 def _tiles(facts: AuditReport) -> list[Tile]:
@@ -96,24 +89,24 @@ def _tiles(facts: AuditReport) -> list[Tile]:
     return tiles
 
 
-def _strata(facts: AuditReport) -> Section:
+def _strata(facts: AuditReport) -> Panel:
     note = (
         "Drawn at random within each of our verdicts, and weighted by how many pairs each has. "
         "Equal and unequal: the second checker's opinions."
     )
-    return Section("What was asked", note, table=strata_table(facts)).or_nothing()
+    return Panel("What was asked", note, table=strata_table(facts)).or_nothing()
 
 
-def _rates(facts: AuditReport) -> Section:
+def _rates(facts: AuditReport) -> Panel:
     note = f"In brackets: {100 * facts.confidence:g}% intervals."
-    return Section("Our checker's errors", note, table=rates_table(facts)).or_nothing()
+    return Panel("Our checker's errors", note, table=rates_table(facts)).or_nothing()
 
 
-def _direction(facts: AuditReport, side: str, words: str) -> Section:
+def _direction(facts: AuditReport, side: str, words: str) -> Panel:
     table, kinds = disagreements_table(facts, side, _WIDTH), facts.disagreements[side]
     title = words[0].upper() + words[1:]
     if not kinds:
-        return Section(title, "No such pair was seen.")
+        return Panel(title, "No such pair was seen.")
     group = SolutionGroup(
         f"One text of each kind ({min(MOST_TEXTS, len(kinds))} of {len(kinds)} shown)",
         [
@@ -134,7 +127,7 @@ def _direction(facts: AuditReport, side: str, words: str) -> Section:
         note += f" The first {MOST_KINDS} of {len(kinds)} kinds."
     shown = Table(table.head, table.rows[:MOST_KINDS])
     folded = f"{len(kinds)} kinds" if len(kinds) > MOST_TEXTS else ""
-    return Section(title, note, table=shown, groups=[group], kind="long", folded=folded)
+    return Panel(title, note, table=shown, groups=[group], kind="long", folded=folded)
 
 
 def _method(facts: AuditReport) -> str:

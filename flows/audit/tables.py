@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.audit.results import AuditReport
 from flows.audit.sample import Stratum
-from flows.report.section import Table
+from flows.report.panel import Table
 from flows.report.tables import plain_table
 from flows.report.values import between, by_size, clean, percent
 from tasks.evaluate.intervals import Interval
@@ -28,7 +28,7 @@ DIRECTIONS = {
 
 def audit_text(facts: AuditReport) -> str:
     """What the console shows."""
-    blocks = [f"{facts.run}: {headline(facts)}", lead(facts)]
+    blocks = [f"{facts.run}: {agreement_line(facts)}", lead(facts)]
     tables = (strata_table(facts), rates_table(facts), groups_table(facts))
     blocks += [plain_table(one.head, one.rows) for one in tables if one.rows]
     for side, title in DIRECTIONS.items():
@@ -41,7 +41,7 @@ def audit_text(facts: AuditReport) -> str:
     return "\n\n".join(blocks)
 
 
-def headline(facts: AuditReport) -> str:
+def agreement_line(facts: AuditReport) -> str:
     """One line with the agreement."""
     m, name = facts.agreement.overall, second_name(facts)
     if m is None:

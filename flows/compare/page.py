@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
+from flows.compare import tables
 from flows.compare.results import ComparisonReport, RunComparison
-from flows.compare.tables import (
-    bins_table,
-    configuration_table,
-    costs_table,
-    differences_table,
-    metrics_table,
-    tests_table,
-)
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.page import Page, render_page
-from flows.report.paired import changed_groups, p_value
-from flows.report.section import GREY, Section, Table, Tile, charts, tone_of
+from flows.report.curves import PolicyCurve, pass_at_k_panel, turn_colour
+from flows.report.page import Page, bootstrap_footer, render_page
+from flows.report.paired import p_value
+from flows.report.panel import Panel, Table, Tile, charts, tone_of
 from flows.report.values import (
     between,
-    pass_sizes,
     percent,
     point,
     points,
@@ -43,23 +34,27 @@ def render(found: ComparisonReport) -> str:
             tiles=_tiles(shown),
             warnings=shown.warnings,
             rows=_rows(shown),
-            footer=f"Intervals are {100 * shown.confidence:g}% bootstrap intervals over problems: "
-            "they say how far the numbers would move with other problems of the same kind, not "
-            "with another seed of sampling or training.",
+            footer=bootstrap_footer(shown.confidence, " of sampling or training"),
         )
     )
 
 
-def _rows(found: ComparisonReport) -> list[list[Section]]:
+def _rows(found: ComparisonReport) -> list[list[Panel]]:
     test = "The same test problems, greedy"
     return [
         [_by_iteration(found), _pass_at_k(found)],
-        [_table("Measured", "Each policy on all problems of its own run.", metrics_table(found))],
+        [
+            _table(
+                "Measured",
+                "Each policy on all problems of its own run.",
+                tables.metrics_table(found),
+            )
+        ],
         [
             _table(
                 f"Difference to {found.first}",
                 "In percentage points, on the problems that both tried, resampled in pairs.",
-                differences_table(found),
+                tables.differences_table(found),
             )
         ],
         [
@@ -67,7 +62,7 @@ def _rows(found: ComparisonReport) -> list[list[Section]]:
                 "Newly solved against newly lost",
                 f"{test}; p of McNemar's exact test, and with Holm's correction for the number of "
                 "comparisons. A regression is a difference whose whole interval lies below zero.",
-                tests_table(found),
+                tables.tests_table(found),
             )
         ],
         [
@@ -75,14 +70,14 @@ def _rows(found: ComparisonReport) -> list[list[Section]]:
                 "By difficulty for the first run's base",
                 "Problems by how many of the samples of the first run's base policy are right; "
                 "before and after are greedy, which the bins were not made from.",
-                bins_table(found),
+                tables.bins_table(found),
             )
         ],
         [
             _table(
                 "Configurations",
                 "Fields in which the runs differ; those of resources change no result.",
-                configuration_table(found),
+                tables.configuration_table(found),
                 "The configurations are the same.",
             )
         ],
@@ -91,7 +86,7 @@ def _rows(found: ComparisonReport) -> list[list[Section]]:
                 "Cost",
                 "What it took to make each policy and to measure it, by the manifests of the "
                 "artifacts, whichever run made them. A shared artifact was paid for once.",
-                costs_table(found),
+                tables.costs_table(found),
             )
         ],
         *([_flips(found.first, one)] for one in found.comparisons),
@@ -124,18 +119,13 @@ def _tiles(found: ComparisonReport) -> list[Tile]:
     return tiles
 
 
-def _table(title: str, note: str, table: Table, without: str = "") -> Section:
+def _table(title: str, note: str, table: Table, without: str = "") -> Panel:
     if not table.rows:
-        return Section(title, without or "Nothing of this is there to compare.")
-    return Section(title, note, table=Table(["", *table.head[1:]], table.rows), kind="long")
+        return Panel(title, without or "Nothing of this is there to compare.")
+    return Panel(title, note, table=Table(["", *table.head[1:]], table.rows), kind="long")
 
 
-def _colour(place: int) -> int:
-    """Grey is what the others are compared with; they take the other colours in turn."""
-    return (place - 1) % GREY if place else GREY
-
-
-def _by_iteration(found: ComparisonReport) -> Section:
+def _by_iteration(found: ComparisonReport) -> Panel:
     runs = [one.run for one in found.policies]  # a run has the colour of its first policy
     series = []
     for one in found.runs:
@@ -143,7 +133,7 @@ def _by_iteration(found: ComparisonReport) -> Section:
             point(now.iteration, now, f"{one.run}, {policy_title(now.iteration)}")
             for now in one.greedy
         ]
-        colour = _colour(runs.index(one.run))
+        colour = turn_colour(runs.index(one.run))
         series.append(Series(one.run, colour, drawn, dashed=one.run == runs[0]))
     numbers = sorted({now.iteration for one in found.runs for now in one.greedy})
     axes = Axes(
@@ -154,30 +144,18 @@ def _by_iteration(found: ComparisonReport) -> Section:
         [(float(number), policy_tick(number)) for number in numbers],
     )
     note = "Greedy, each run on all of its own test problems."
-    return Section("Accuracy by iteration", note, charts(line_chart(series, axes))).or_nothing()
+    return Panel("Accuracy by iteration", note, charts(line_chart(series, axes))).or_nothing()
 
 
-def _pass_at_k(found: ComparisonReport) -> Section:
-    sizes = pass_sizes({name for one in found.policies for name in one.metrics})
-    series = []
-    for place, one in enumerate(found.policies):
-        drawn = [
-            point(math.log2(k), one.metrics[f"pass@{k}"], f"{one.label}, pass@{k}")
-            for k in pass_sizes(one.metrics)
-        ]
-        series.append(Series(one.label, _colour(place), drawn, dashed=not place))
-    axes = Axes(
-        "pass at k",
-        "Chance that at least one of k samples is right, by policy.",
-        "k, samples a problem (log scale)",
-        "pass@k",
-        [(math.log2(k), str(k)) for k in sizes],
-    )
-    note = "Chance that one of k samples is right (unbiased estimate)."
-    return Section("pass@k", note, charts(line_chart(series, axes))).or_nothing()
+def _pass_at_k(found: ComparisonReport) -> Panel:
+    curves = [
+        PolicyCurve(one.label, turn_colour(place), one.metrics, dashed=not place)
+        for place, one in enumerate(found.policies)
+    ]
+    return pass_at_k_panel("pass@k", curves)
 
 
-def _flips(first: str, one: RunComparison) -> Section:
+def _flips(first: str, one: RunComparison) -> Panel:
     note = f"Against {first}, greedy, on the same test problems. Open one to read both solutions."
     title = f"Newly solved and newly lost by {one.label}"
-    return Section(title, note, groups=changed_groups(one, first, one.label), kind="long")
+    return Panel(title, note, groups=one.groups(first, one.label), kind="long")

@@ -12,20 +12,8 @@ from dataclasses import dataclass, field
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
-from flows.rest_em.inputs import (
-    DRAWN,
-    GREEDY,
-    METRICS,
-    POLICY,
-    PROBLEMS,
-    SAMPLED,
-    SELECTION,
-    TRAIN,
-    TRANSFER,
-    VALIDATION,
-    RunInputs,
-    parse_name,
-)
+from flows.rest_em import inputs as kinds
+from flows.rest_em.inputs import RunInputs, parse_name
 from flows.rest_em.results import PolicyReport, RunReport
 from flows.runs.journal import StepLine, lookup, read_journal
 from flows.runs.policies import of_run
@@ -79,7 +67,6 @@ class Policy:
         run: Id of the run.
         number: Of the policy; 0 is the base.
         digest: Of its artifact.
-        config: Of the run.
         iterations: What the run's report says of each policy.
         sets: What it was tried on: test, train, validation, transfer:BENCHMARK.
         base_sampled: Verdicts on the base policy's samples of test problems.
@@ -140,11 +127,11 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
         label,
         run,
         number,
-        inputs.ref(number, POLICY).digest,
+        inputs.ref(number, kinds.POLICY).digest,
         config,
         RunReport.read(store.path(report)).iterations,
         {**_own(run, inputs, number), **_others(run, inputs, number, config, lines)},
-        inputs.verdicts(0, SAMPLED),
+        inputs.verdicts(0, kinds.SAMPLED),
         _until(lines, number),
     )
 
@@ -152,9 +139,9 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
 def _is_read(name: str, number: int) -> bool:
     """Whether an input of a report is read here: not the policies, which may be large."""
     policy, kind = parse_name(name)
-    if kind == PROBLEMS or (policy, kind) == (0, SAMPLED):
+    if kind == kinds.PROBLEMS or (policy, kind) == (0, kinds.SAMPLED):
         return True
-    return policy == number and kind not in (POLICY, SELECTION, DRAWN)
+    return policy == number and kind not in (kinds.POLICY, kinds.SELECTION, kinds.DRAWN)
 
 
 def _own(run: str, inputs: RunInputs, number: int) -> dict[str, Tried]:
@@ -162,12 +149,12 @@ def _own(run: str, inputs: RunInputs, number: int) -> dict[str, Tried]:
     found = {
         "test": Tried(
             inputs.splits["test"],
-            inputs.solutions(number, GREEDY),
-            inputs.verdicts(number, SAMPLED),
-            _groups(run, inputs.store, inputs.ref(number, METRICS)),
+            inputs.solutions(number, kinds.GREEDY),
+            inputs.verdicts(number, kinds.SAMPLED),
+            _groups(run, inputs.store, inputs.ref(number, kinds.METRICS)),
         )
     }
-    for kind in (TRAIN, VALIDATION):
+    for kind in (kinds.TRAIN, kinds.VALIDATION):
         found[kind] = Tried(inputs.splits[kind], inputs.verdicts(number, kind))
     return found
 
@@ -181,7 +168,7 @@ def _others(
         label = f"problems of {BENCHMARKS[name].data}"
         line = next(x for x in lines if x.label == label)
         problems = load_splits(inputs.store.path(_need(run, inputs.store, line.artifact)))
-        key = f"{TRANSFER}{name}"
+        key = f"{kinds.TRANSFER}{name}"
         found[key] = Tried(problems["test"], inputs.verdicts(number, key))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.compare.results import ComparisonReport
 from flows.report.paired import BIN_TITLES, TEST_TITLES, bin_rows, mcnemar_cells
-from flows.report.section import Table
+from flows.report.panel import Table
 from flows.report.tables import metric_order, plain_table
 from flows.report.values import change_cell, percent, share_cell
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import math
-
 from flows.evaluate.results import BenchmarkResult, EvaluationResults
 from flows.evaluate.tables import results_table, shown_metrics
-from flows.report.charts import Axes, Point, Series, bar_chart, line_chart
-from flows.report.page import Page, picture, plain, render_page
-from flows.report.paired import BIN_TITLES, TEST_TITLES, bin_rows, changed_groups, mcnemar_cells
-from flows.report.section import GREY, Section, Table, Tile, charts, tone_of
+from flows.report.charts import Axes, Point, Series, bar_chart
+from flows.report.curves import PolicyCurve, pass_at_k_panel
+from flows.report.page import (
+    Page,
+    bootstrap_footer,
+    markdown_table,
+    markdown_warnings,
+    picture,
+    plain,
+    render_page,
+)
+from flows.report.paired import BIN_TITLES, TEST_TITLES, bin_rows, mcnemar_cells
+from flows.report.panel import GREY, Panel, Table, Tile, charts, tone_of
 from flows.report.values import (
     between,
     change_cell,
     flat,
     pass_sizes,
     percent,
-    point,
     scrub,
     share_cell,
 )
@@ -45,9 +51,7 @@ def render(results: EvaluationResults) -> str:
             tiles=_tiles(shown),
             warnings=shown.warnings,
             rows=rows,
-            footer=f"Intervals are {100 * shown.confidence:g}% bootstrap intervals over problems: "
-            "they say how far the numbers would move with other problems of the same kind, not "
-            "with another seed.",
+            footer=bootstrap_footer(shown.confidence),
         )
     )
 
@@ -56,15 +60,11 @@ def markdown(results: EvaluationResults) -> str:
     """A line, a table, a picture, warnings."""
     shown = scrub(results)
     title, lead = _headline(shown)
-    table = results_table(shown)
     lines = [f"# {plain(title)}", "", f"Run `{plain(shown.run)}`.", *map(plain, lead), ""]
-    lines += [f"| {' | '.join(table.head)} |", f"|{'---|' * len(table.head)}"]
-    lines += [f"| {' | '.join(plain(value) for value in row)} |" for row in table.rows]
+    lines += markdown_table(results_table(shown))
     if chart := picture(_accuracy_chart(shown, standalone=True), "Accuracy by benchmark"):
         lines += ["", chart]
-    if shown.warnings:
-        lines += ["", "**Warnings**", "", *(f"- {plain(text)}" for text in shown.warnings)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *markdown_warnings(shown.warnings)]) + "\n"
 
 
 def _headline(results: EvaluationResults) -> tuple[str, list[str]]:
@@ -116,12 +116,12 @@ def _accuracy_chart(results: EvaluationResults, *, standalone: bool = False) -> 
     return bar_chart(series, axes, standalone=standalone)
 
 
-def _accuracy(results: EvaluationResults) -> Section:
+def _accuracy(results: EvaluationResults) -> Panel:
     chart = charts(_accuracy_chart(results))
-    return Section("Greedy accuracy by benchmark", "", chart).or_nothing()
+    return Panel("Greedy accuracy by benchmark", "", chart).or_nothing()
 
 
-def _all_results(results: EvaluationResults) -> Section:
+def _all_results(results: EvaluationResults) -> Panel:
     keys = shown_metrics(results)
     everything = {key for one in results.benchmarks for p in one.policies for key in p.metrics}
     rest = sorted(everything - set(keys), key=_rank)
@@ -138,7 +138,7 @@ def _all_results(results: EvaluationResults) -> Section:
             place += 1
         place += (len(one.hand.points) if one.hand else 0) + bool(one.comparison)
     note = "A difference is between the two policies on the same problems, in percentage points."
-    return Section("All results", note, table=Table(head, rows), kind="long")
+    return Panel("All results", note, table=Table(head, rows), kind="long")
 
 
 def _rank(key: str) -> tuple[str, int]:
@@ -150,31 +150,18 @@ def _sizes(benchmark: BenchmarkResult) -> list[int]:
     return pass_sizes({key for policy in benchmark.policies for key in policy.metrics})
 
 
-def _pass_at_k(results: EvaluationResults, benchmark: BenchmarkResult) -> Section:
-    series = []
-    for policy in benchmark.policies:
-        label = results.label(policy.number)
-        found = [
-            point(math.log2(k), m, f"{label}, pass@{k}")
-            for k in _sizes(benchmark)
-            if (m := policy.metrics.get(f"pass@{k}"))
-        ]
-        colour = _colour(results, policy.number)
-        series.append(Series(label, colour, found, dashed=colour == GREY))
-    axes = Axes(
-        f"pass at k on {benchmark.name}",
-        "Chance that at least one of k samples is right, by policy.",
-        "k, samples a problem (log scale)",
-        "pass@k",
-        [(math.log2(k), str(k)) for k in _sizes(benchmark)],
-    )
-    note = "Chance that one of k samples is right (unbiased estimate)."
-    return Section(
-        f"pass@k on {benchmark.name}", note, charts(line_chart(series, axes))
-    ).or_nothing()
+def _pass_at_k(results: EvaluationResults, benchmark: BenchmarkResult) -> Panel:
+    curves = []
+    for one in benchmark.policies:
+        colour = _colour(results, one.number)
+        curves.append(
+            PolicyCurve(results.label(one.number), colour, one.metrics, dashed=colour == GREY)
+        )
+    where = f" on {benchmark.name}"
+    return pass_at_k_panel(f"pass@k{where}", curves, where)
 
 
-def _comparison(results: EvaluationResults) -> Section:
+def _comparison(results: EvaluationResults) -> Panel:
     rows = [
         [one.name, *mcnemar_cells(one.comparison)] for one in results.benchmarks if one.comparison
     ]
@@ -183,10 +170,10 @@ def _comparison(results: EvaluationResults) -> Section:
         "against newly lost, and with Holm's correction for the number of benchmarks."
     )
     table = Table(["", *TEST_TITLES], rows)
-    return Section("Against the other policy", note, table=table, kind="long").or_nothing()
+    return Panel("Against the other policy", note, table=table, kind="long").or_nothing()
 
 
-def _bins(results: EvaluationResults) -> Section:
+def _bins(results: EvaluationResults) -> Panel:
     rows = [
         [one.name, *cells]
         for one in results.benchmarks
@@ -198,10 +185,10 @@ def _bins(results: EvaluationResults) -> Section:
         "paper); before and after are greedy, which the bins were not made from."
     )
     table = Table(["", *BIN_TITLES], rows)
-    return Section("By difficulty for the base", note, table=table, kind="long").or_nothing()
+    return Panel("By difficulty for the base", note, table=table, kind="long").or_nothing()
 
 
-def _subjects(results: EvaluationResults) -> Section:
+def _subjects(results: EvaluationResults) -> Panel:
     rows = []
     for one in results.benchmarks:
         kinds = sorted({subject for policy in one.policies for subject in policy.subjects})
@@ -209,12 +196,12 @@ def _subjects(results: EvaluationResults) -> Section:
             cells = [share_cell(policy.subjects.get(kind)) for policy in one.policies]
             rows.append([f"{one.name}: {kind.replace('_', ' ')}", *cells])
     table = Table(["", *(policy.label for policy in results.policies)], rows)
-    return Section(
+    return Panel(
         "By subject or task", "Greedy.", table=table, kind="long", folded="Show the table"
     ).or_nothing()
 
 
-def _endings(results: EvaluationResults) -> Section:
+def _endings(results: EvaluationResults) -> Panel:
     columns = [
         (f"{one.name}, {results.label(policy.number)}", policy.statuses)
         for one in results.benchmarks
@@ -227,19 +214,19 @@ def _endings(results: EvaluationResults) -> Section:
     ]
     note = "Greedy solutions. A checker or sandbox error says nothing about the solution."
     table = Table(["", *(status.replace("_", " ") for status in found)], rows)
-    return Section("How solutions ended", note, table=table, kind="long").or_nothing()
+    return Panel("How solutions ended", note, table=table, kind="long").or_nothing()
 
 
-def _changes(results: EvaluationResults, benchmark: BenchmarkResult) -> list[Section]:
+def _changes(results: EvaluationResults, benchmark: BenchmarkResult) -> list[Panel]:
     if benchmark.comparison is None:
         return []
     names = [results.label(policy.number) for policy in benchmark.policies]
-    groups = changed_groups(benchmark.comparison, names[0], names[-1])
+    groups = benchmark.comparison.groups(names[0], names[-1])
     note = "Against the other policy, greedy. Open one to read both solutions."
     title = f"Newly solved and newly lost on {benchmark.name}"
-    return [Section(title, note, groups=groups, kind="long")]
+    return [Panel(title, note, groups=groups, kind="long")]
 
 
-def _configuration(results: EvaluationResults) -> Section:
+def _configuration(results: EvaluationResults) -> Panel:
     table = Table(["field", "value"], list(flat(results.config)))
-    return Section("Configuration", table=table, kind="long", folded="Show all fields")
+    return Panel("Configuration", table=table, kind="long", folded="Show all fields")

@@ -23,7 +23,7 @@ BOOTSTRAP_SEED = 0
 SHOWN_CHANGES = 10
 
 
-class Scored(Protocol):
+class ScoredPolicy(Protocol):
     """Problems with a policy's greedy solutions, its samples' verdicts and groups of answers."""
 
     @property
@@ -48,8 +48,8 @@ class Scored(Protocol):
 
 
 def compare_policies(
-    before: Scored,
-    after: Scored,
+    before: ScoredPolicy,
+    after: ScoredPolicy,
     settings: MeasureSettings,
     *,
     hard_for: Iterable[Row] | None = None,

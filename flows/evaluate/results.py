@@ -82,10 +82,6 @@ class BenchmarkResult(Facts):
     hand: HandScores | None
     comparison: Comparison | None
 
-    def to_json(self) -> Json:
-        """As in results.json."""
-        return {**super().to_json(), "policies": [one.to_json() for one in self.policies]}
-
 
 @dataclass(frozen=True)
 class EvaluationResults(FactsFile):
@@ -101,10 +97,6 @@ class EvaluationResults(FactsFile):
     policies: list[PolicyLabel]
     benchmarks: list[BenchmarkResult]
     warnings: list[str]
-
-    def to_json(self) -> Json:
-        """As in results.json."""
-        return {**super().to_json(), "benchmarks": [one.to_json() for one in self.benchmarks]}
 
     def label(self, number: int) -> str:
         """How a policy is called in tables."""

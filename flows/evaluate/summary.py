@@ -48,7 +48,7 @@ EVALUATED = pa.schema(
         ("group", pa.int32()),  # first sample of the problem with an equal answer; -1: no vote
     ]
 )
-SETS = ("greedy", "sampled")
+_SETS = ("greedy", "sampled")
 
 
 def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
@@ -65,7 +65,7 @@ def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
         for kind, ref in (("groups", one.groups), ("metrics", one.metrics)):
             if ref is not None:
                 inputs[f"{name} {kind}"] = ref
-        for kind in SETS:
+        for kind in _SETS:
             shards: Shards = getattr(one, kind)
             inputs |= inputs_of(f"{name} {kind}", shards.samples, shards.verdicts)
     settings = {
@@ -183,7 +183,7 @@ def _read(call: Call, store: Store, name: BenchmarkName, number: int) -> ScoredB
 def _samples(call: Call, store: Store, found: list[ScoredBenchmark]) -> Iterator[Row]:
     """Every sample with its verdict, streamed."""
     for one in found:
-        for kind in SETS:
+        for kind in _SETS:
             for row in rows_of(store, call.inputs, f"{one.benchmark} p{one.number} {kind}"):
                 place = (row["problem_id"], row["index"])
                 group = one.groups.get(place, -1) if kind == "sampled" else -1

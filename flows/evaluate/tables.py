@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.evaluate.results import EvaluationResults
-from flows.report.section import Table
+from flows.report.panel import Table
 from flows.report.tables import metric_order, plain_table
 from flows.report.values import change_cell, share_cell
 

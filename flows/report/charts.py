@@ -54,13 +54,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Axes:
-    """The words of a chart.
+    """The axes of a chart, and its words.
 
     Attributes:
         title: For screen readers.
-        description: The same.
-        x: Of the x axis.
-        y: Of the y axis.
+        description: A sentence for screen readers.
+        x: Words at the x axis.
+        y: Words at the y axis.
         ticks: (position, text) on the x axis.
         percent: Whether y is a share of 1.
         signed: Whether bars are differences, whose intervals may reach below zero.

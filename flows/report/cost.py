@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.report.section import Table
+from flows.report.panel import Table
 from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.facts import Facts
 from tasks.metering import NAMES

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from flows.report.section import Section, Tile
+from flows.report.panel import Panel, Table, Tile
 from flows.report.values import clean
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -29,7 +30,7 @@ class Page:
         facts: Short texts in the first line: run, policy, state.
         headline: What happened.
         lead: Sentences under it.
-        rows: Sections, one or two beside each other.
+        rows: Panels, one or two beside each other.
     """
 
     title: str
@@ -38,7 +39,7 @@ class Page:
     lead: list[str] = field(default_factory=list)
     tiles: list[Tile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    rows: list[list[Section]] = field(default_factory=list)
+    rows: list[list[Panel]] = field(default_factory=list)
     footer: str = ""
 
 
@@ -62,6 +63,27 @@ def render_page(page: Page) -> str:
         script=Markup(script),
         script_hash=f"sha256-{digest}",
     )
+
+
+def bootstrap_footer(confidence: float, besides: str = "") -> str:
+    """What the intervals of a page mean; `besides` is what else they do not cover."""
+    return (
+        f"Intervals are {100 * confidence:g}% bootstrap intervals over problems: they say how far "
+        "the numbers would move with other problems of the same kind, not with another "
+        f"seed{besides}."
+    )
+
+
+def markdown_table(table: Table) -> list[str]:
+    """A table in lines of markdown."""
+    lines = [f"| {' | '.join(map(plain, table.head))} |", f"|{'---|' * len(table.head)}"]
+    return lines + [f"| {' | '.join(map(plain, row))} |" for row in table.rows]
+
+
+def markdown_warnings(warnings: Sequence[str]) -> list[str]:
+    """Warnings under a title, in lines of markdown; none without any."""
+    lines = ["", "**Warnings**", "", *(f"- {plain(text)}" for text in warnings)]
+    return lines if warnings else []
 
 
 def plain(text: str | int | float) -> str:

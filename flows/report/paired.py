@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.report.section import ShownSolution, SolutionGroup
+from flows.report.panel import ShownSolution, SolutionGroup
 from flows.report.values import change_cell, percent
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, McNemar
@@ -48,6 +49,11 @@ class Comparison(Facts):
         """The difference in greedy accuracy; None where no problem was tried by both."""
         return self.metrics.get("greedy")
 
+    def groups(self, before: str, after: str) -> list[SolutionGroup]:
+        """Newly solved and newly lost problems; `before` and `after` name the policies."""
+        totals = (self.mcnemar.solved, self.mcnemar.lost)
+        return changed_groups(totals, self.solved, self.lost, after, before)
+
 
 def mcnemar_cells(found: Comparison) -> list[str]:
     """Cells under TEST_TITLES."""
@@ -71,28 +77,46 @@ def bin_rows(found: Comparison) -> list[list[str]]:
     ]
 
 
-def changed_groups(found: Comparison, before: str, after: str) -> list[SolutionGroup]:
-    """Newly solved and newly lost problems; `before` and `after` name the policies."""
-    sides = (
-        ("solved", found.mcnemar.solved, found.solved, "wrong", "right"),
-        ("lost", found.mcnemar.lost, found.lost, "right", "wrong"),
-    )
-    return [
-        SolutionGroup(
-            f"Newly {kind} ({total} in all, {len(items)} shown)",
-            [shown_change(item, after, was, now, before) for item in items],
-        )
-        for kind, total, items, was, now in sides
-    ]
+def changed_groups(
+    totals: tuple[int, int],
+    solved: Sequence[Change],
+    lost: Sequence[Change],
+    after: str,
+    before: str = "Base policy",
+    prefix: str = "Newly",
+) -> list[SolutionGroup]:
+    """Newly solved and newly lost problems.
 
-
-def shown_change(
-    item: Change, policy: str, was: str, now: str, before: str = "Base policy"
-) -> ShownSolution:
-    """A problem that one of two policies solves alone, with both solutions and their marks."""
-    return ShownSolution(
-        item.id, item.question, item.reference, policy, item.after, now, item.before, was, before
-    )
+    Args:
+        totals: How many there are of each; some are shown.
+        solved: Those shown.
+        lost: Those shown.
+        after: Name of the policy.
+        before: Name of the one that it is compared with.
+        prefix: In front of the titles.
+    """
+    groups = []
+    for kind, total, items, was, now in (
+        ("solved", totals[0], solved, "wrong", "right"),
+        ("lost", totals[1], lost, "right", "wrong"),
+    ):
+        shown = [
+            ShownSolution(
+                item.id,
+                item.question,
+                item.reference,
+                policy=after,
+                after=item.after,
+                after_mark=now,
+                before=item.before,
+                before_mark=was,
+                before_policy=before,
+            )
+            for item in items
+        ]
+        title = f"{prefix} {kind} ({total} in all, {len(items)} shown)"
+        groups.append(SolutionGroup(title, shown))
+    return groups
 
 
 def p_value(value: float) -> str:

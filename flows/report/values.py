@@ -11,7 +11,7 @@ from flows.report.charts import Point
 from tasks.evaluate.intervals import Interval
 from tasks.rows import Status
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 # Longer model texts are cut: a page of a hundred of them stays under a megabyte.
 _LONGEST_TEXT = 4000
 _UNCHECKED = (Status.CHECKER_ERROR, Status.SANDBOX_ERROR, Status.ENGINE_ERROR)
@@ -113,7 +113,7 @@ def shown_reference(reference: str) -> str:
     return f"{len(cases)} tests" if cases else "a check function"
 
 
-def scrub(value: T) -> T:
+def scrub(value: Value) -> Value:
     """A copy of a result in which every text, keys of dictionaries included, is `clean`."""
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{f.name: scrub(getattr(value, f.name)) for f in fields(value)})

@@ -1,7 +1,25 @@
-"""The ReST^EM flow: one Prefect flow with a plain loop of cached tasks.
+"""`restem demo | run CONFIG | resume RUN`: ReST^EM as a Prefect flow, a loop of cached steps.
 
-Prefect restarts a retried flow from the top; every step that was done comes back `Cached`, so one
-flow with a loop is all the resuming there is.
+    evaluate p_i -> generate -> score -> select -> finetune p_0 -> p_{i+1}
+
+(Singh et al., arXiv 2312.06585, section 3, algorithm 1). Prefect restarts a retried flow from the
+top; every step that was done comes back `Cached`, so one flow with a loop is all the resuming there
+is.
+
+| part          | does                                                      |
+|---------------|-----------------------------------------------------------|
+| loop.py       | decides which step is called next, with what              |
+| m_step.py     | the Improve steps of an iteration: rows, start, objective |
+| transfer.py   | greedy accuracy on other benchmarks                       |
+| inputs.py     | names and readers of what the report is made from         |
+| cost_lines.py | what each of these artifacts cost                         |
+| summary.py    | the last step: report.json and the pages                  |
+| results.py    | `RunReport`, the one form of the report                   |
+| page/         | the report as HTML and markdown                           |
+
+Covered: ReST^EM; by fields of the configuration ReST, RFT, STaR, DPO and distillation
+(docs/recipe.md); review by a person after each iteration; an early end by validation.
+Not covered: value functions, token-level rewards, policies that train while they sample.
 """
 
 from __future__ import annotations

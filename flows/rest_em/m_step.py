@@ -47,10 +47,7 @@ class Improver:
     """Makes policy p_number from scored samples.
 
     Attributes:
-        config: Of the run.
-        caller: Calls the steps.
-        sampler: Of the run; knows blocks and the sandbox.
-        problems: The problems.
+        sampler: Knows blocks and the sandbox.
         shots: Exemplars in the prompt that the policy is trained on.
     """
 
@@ -63,13 +60,13 @@ class Improver:
     def improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards, *, adaptive: bool
     ) -> Improved:
-        """Run all Improve steps of an iteration.
+        """Run all Improve steps of an iteration, which make policy p_number.
 
         Args:
-            number: Of the policy that is made.
-            base: The base policy.
-            last: The policy that was sampled.
-            drawn: Its samples, scored.
+            number: Of the iteration, from 1.
+            base: Where training starts if `finetune.start_from` is `base`.
+            last: The policy that `drawn` was sampled from.
+            drawn: Scored samples.
             adaptive: Whether verdicts decided how many samples a problem got.
         """
         settings = self.config.filter

@@ -99,9 +99,20 @@ class PolicyReport(Metrics):
     def to_json(self) -> Json:
         """As in report.json."""
         data = super().to_json()
-        for name, part in (("selection", self.selection), ("finetune", self.finetune)):
-            data[name] = part and part.to_json()
         return data | (data.pop("against_base") or {})
+
+    @classmethod
+    def from_json(cls, data: object, place: str = "") -> PolicyReport:
+        """The inverse of `to_json`.
+
+        Raises:
+            WrongFacts: naming the place and the field.
+        """
+        names = {one.name for one in fields(AgainstBase)}
+        if isinstance(data, dict) and (named := names & data.keys()):
+            rest = {name: value for name, value in data.items() if name not in named}
+            data = rest | {"against_base": {name: data[name] for name in named}}
+        return super().from_json(data, place)
 
 
 @dataclass(frozen=True)
@@ -127,17 +138,6 @@ class RunReport(FactsFile):
         """What is in the file: times differ between equal runs and stay out of its digest."""
         return {"run": self.run, "iterations": [one.to_json() for one in self.iterations]}
 
-    @classmethod
-    def from_json(cls, data: object, place: str = "") -> RunReport:
-        """The inverse of `to_json`; the other fields may be given too.
-
-        Raises:
-            WrongFacts: naming the place and the field.
-        """
-        if isinstance(data, dict) and isinstance(data.get("iterations"), list):
-            data = {**data, "iterations": [_nested(one) for one in data["iterations"]]}
-        return super().from_json(data, place)
-
     @property
     def confidence(self) -> float:
         """Level of the intervals, such as 0.95."""
@@ -152,13 +152,3 @@ class RunReport(FactsFile):
     def best(self) -> PolicyReport:
         """The policy with the highest greedy accuracy; the earliest of equals."""
         return max(self.iterations, key=lambda one: (one.greedy.value, -one.iteration))
-
-
-_AGAINST_BASE = {one.name for one in fields(AgainstBase)}
-
-
-def _nested(policy: Json) -> Json:
-    """A policy of the file with what it does better than the base in a part of its own."""
-    against = {name: value for name, value in policy.items() if name in _AGAINST_BASE}
-    rest = {name: value for name, value in policy.items() if name not in _AGAINST_BASE}
-    return rest | ({"against_base": against} if against else {})

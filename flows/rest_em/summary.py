@@ -8,17 +8,9 @@ from dataclasses import replace
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
 from flows.report.values import shown_reference
+from flows.rest_em import inputs as kinds
 from flows.rest_em.cost_lines import cost_lines
-from flows.rest_em.inputs import (
-    DRAWN,
-    GREEDY,
-    POLICY,
-    PROBLEMS,
-    SAMPLED,
-    TRANSFER,
-    RunInputs,
-    report_inputs,
-)
+from flows.rest_em.inputs import RunInputs, report_inputs
 from flows.rest_em.loop import LoopResult
 from flows.rest_em.page.page import markdown, render
 from flows.rest_em.results import (
@@ -82,19 +74,19 @@ def summarise(call: Call, store: Store) -> RunReport:
 
 
 def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
-    base = inputs.solutions(0, GREEDY)
-    drawn = inputs.verdicts(0, SAMPLED)
+    base = inputs.solutions(0, kinds.GREEDY)
+    drawn = inputs.verdicts(0, kinds.SAMPLED)
     return [
         PolicyReport(
             **vars(inputs.metrics(number)),
             iteration=number,
-            model=inputs.ref(number, POLICY).digest,
+            model=inputs.ref(number, kinds.POLICY).digest,
             selection=inputs.selection(number),
             drawn=_drawn(inputs, number),
             finetune=inputs.training(number),
             transfer=_transfer(inputs, number, how),
             against_base=_against_base(
-                base, inputs.solutions(number, GREEDY), drawn, inputs.splits["test"], how
+                base, inputs.solutions(number, kinds.GREEDY), drawn, inputs.splits["test"], how
             )
             if number
             else None,
@@ -105,7 +97,7 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
 
 def _gaps(inputs: RunInputs) -> list[str]:
     """What the data have that is not graded, or not well."""
-    note = inputs.store.manifest(inputs.refs[PROBLEMS])["stats"].get("note")
+    note = inputs.store.manifest(inputs.refs[kinds.PROBLEMS])["stats"].get("note")
     return [f"problems: {note}"] if note else []
 
 
@@ -158,7 +150,7 @@ def _transfer(inputs: RunInputs, number: int, how: EvaluationSettings) -> dict[s
     """Greedy accuracy on the other benchmarks, and the difference to the base on each."""
     found: dict[str, Transfer] = {}
     for name in how.transfer:
-        now = inputs.verdicts(number, f"{TRANSFER}{name}")
+        now = inputs.verdicts(number, f"{kinds.TRANSFER}{name}")
         if not now:
             continue
         greedy = interval(
@@ -166,7 +158,7 @@ def _transfer(inputs: RunInputs, number: int, how: EvaluationSettings) -> dict[s
         )
         change = None
         if number:
-            base = inputs.verdicts(0, f"{TRANSFER}{name}")
+            base = inputs.verdicts(0, f"{kinds.TRANSFER}{name}")
             change = paired_gain(base, now, how, _BOOTSTRAP_SEED)
         found[name] = Transfer(greedy, change, change is not None and change.high < 0)
     return found
@@ -174,7 +166,7 @@ def _transfer(inputs: RunInputs, number: int, how: EvaluationSettings) -> dict[s
 
 def _drawn(inputs: RunInputs, number: int) -> DrawnSamples | None:
     """How the samples drawn for training ended, and the first one of each way to fail."""
-    shards = inputs.shards(number, DRAWN)
+    shards = inputs.shards(number, kinds.DRAWN)
     if not shards:
         return None
     problems = {row["id"]: row for row in inputs.splits["train"]}

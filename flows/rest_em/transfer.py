@@ -28,13 +28,7 @@ class TransferBenchmark:
     sampler: Sampler
 
     def solve(self, number: int, policy: ArtifactRef, shots: int) -> Shards:
-        """Greedy solutions of policy p_number, scored.
-
-        Args:
-            number: Of the policy.
-            policy: The policy.
-            shots: Exemplars in the prompt; -1: all of the template.
-        """
+        """Greedy solutions of policy p_number, scored; `shots` of -1: all exemplars there are."""
         sampling = {**self.how.first, "max_tokens": self.how.max_tokens}
         draw = Draw(sampling, 0, self.sampler.shots(shots))
         return self.sampler.shards(number, f"{self.name} (transfer)", policy, "test", draw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.study.results import ClaimResult, Quantity, Results, Verdict
+from flows.study.results import ClaimResult, ClaimVerdict, Quantity, Results
 from tasks.evaluate.intervals import Interval
 
 Expect = Literal["above", "below", "equal", "not below"]
@@ -40,7 +40,7 @@ def judge_claim(claim: Claim, results: Results) -> ClaimResult:
     return ClaimResult(claim.paper, claim.here, mean, verdict, _sentence(mean, verdict))
 
 
-def _verdict(claim: Claim, mean: Interval | None) -> Verdict:
+def _verdict(claim: Claim, mean: Interval | None) -> ClaimVerdict:
     if mean is None:
         return "not measured"
     if mean.problems < 2:
@@ -55,7 +55,7 @@ def _verdict(claim: Claim, mean: Interval | None) -> Verdict:
     return "agrees" if agrees else "disagrees" if disagrees else "undecided"
 
 
-def _sentence(mean: Interval | None, verdict: Verdict) -> str:
+def _sentence(mean: Interval | None, verdict: ClaimVerdict) -> str:
     if mean is None:
         return "Not measured in this study's runs."
     numbers = f"{100 * mean.value:+.1f} points [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]"

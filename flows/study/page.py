@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.report.page import Page, picture, plain, render_page
-from flows.report.section import Section, Table, Tile, charts
+from flows.report.page import Page, markdown_table, picture, plain, render_page
+from flows.report.panel import Panel, Table, Tile, charts
 from flows.study.config import StudyConfig
 from flows.study.quantities import of
 from flows.study.results import Account, Results
@@ -55,7 +55,7 @@ def reuse(account: Account) -> str:
 def render(one: FinishedStudy, config: StudyConfig) -> str:
     """The HTML page of a study."""
     drawn = [draw(one.results, False) for draw in one.study.figures]
-    figures = [Section(figure.title, charts=charts(figure.svg)) for figure in drawn if figure.svg]
+    figures = [Panel(figure.title, charts=charts(figure.svg)) for figure in drawn if figure.svg]
     rows = [figures[i : i + 2] for i in range(0, len(figures), 2)]
     return render_page(
         Page(
@@ -66,11 +66,11 @@ def render(one: FinishedStudy, config: StudyConfig) -> str:
             tiles=_tiles(one),
             warnings=one.warnings,
             rows=[
-                [Section("The paper's claims", table=_claims(one), kind="prose")],
+                [Panel("The paper's claims", table=_claims(one), kind="prose")],
                 *rows,
                 [_numbers(one)],
                 [_design(one, config)],
-                [Section("Cost", note=reuse(one.account))],
+                [Panel("Cost", note=reuse(one.account))],
             ],
             footer=FOOTER,
         )
@@ -95,7 +95,7 @@ def overview(done: Sequence[FinishedStudy], config: StudyConfig) -> Overview:
         note = f"{one.study.question} Details: {one.study.name}.html. {reuse(one.account)}."
         parts.append(
             [
-                Section(
+                Panel(
                     one.study.title,
                     note=note,
                     charts=charts(*drawn),
@@ -121,9 +121,7 @@ def markdown(done: Sequence[FinishedStudy]) -> str:
     lines = []
     for one in done:
         lines += [f"## {plain(one.study.title)}", "", plain(one.study.question), ""]
-        claims = _claims(one)
-        lines += [f"| {' | '.join(claims.head)} |", "|---|---|---|"]
-        lines += [f"| {' | '.join(plain(cell) for cell in row)} |" for row in claims.rows]
+        lines += markdown_table(_claims(one))
         drawn = [draw(one.results, True) for draw in one.study.figures[:1]]
         lines += ["", *(picture(f.svg, f.title) for f in drawn), "", plain(reuse(one.account)), ""]
     return "\n".join(lines)
@@ -134,13 +132,13 @@ def _claims(one: FinishedStudy) -> Table:
     return Table(["the paper", "here", "result"], rows)
 
 
-def _numbers(one: FinishedStudy) -> Section:
+def _numbers(one: FinishedStudy) -> Panel:
     """Metrics of the last policy of each arm, and of the base, which arms share."""
     rows = []
     for arm in one.arms:
         cells = [_mean_cell(one.results, arm.name, metric) for metric in SHOWN_METRICS]
         rows.append([arm.name, str(one.results.policies(arm.name) - 1), *cells])
-    return Section(
+    return Panel(
         "Numbers",
         note="Accuracy in % of each arm's last policy, with intervals over seeds.",
         table=Table(["arm", "iterations", *SHOWN_METRICS.values()], rows),
@@ -154,13 +152,13 @@ def _mean_cell(results: Results, arm: str, metric: str) -> str:
     return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
 
 
-def _design(one: FinishedStudy, config: StudyConfig) -> Section:
+def _design(one: FinishedStudy, config: StudyConfig) -> Panel:
     rows = []
     for arm in one.arms:
         base = config.bases.math if arm.task == "math" else config.bases.code
         changes = ", ".join(f"{key} = {value}" for key, value in arm.changes.items())
         rows.append([arm.name, base.name, changes or "as it is"])
-    return Section(
+    return Panel(
         "Design",
         kind="prose",
         note="Each arm is a configuration and what is changed in it; the seed goes from 1 up.",

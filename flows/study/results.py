@@ -23,7 +23,7 @@ from tasks.select.results import SelectionCounts
 Quantity = Callable[["Results", int], float | None]
 # Where an artifact came from.
 Source = Literal["shared", "found", "made"]
-Verdict = Literal["agrees", "disagrees", "undecided", "not measured"]
+ClaimVerdict = Literal["agrees", "disagrees", "undecided", "not measured"]
 
 # Other tasks that ask for what the base policy could do before: no transfer, but perhaps a loss.
 OLDER_SKILLS = {"synthetic_sums"}
@@ -55,7 +55,7 @@ class StudyPolicy(Facts):
 
     def to_json(self) -> Json:
         """As in results.json."""
-        data = super().to_json() | {"selection": self.selection and self.selection.to_json()}
+        data = super().to_json()
         if self.bins is None:
             del data["bins"]
         return data
@@ -79,13 +79,6 @@ class StudyRuns(FactsFile):
 
     study: str
     runs: list[ArmRun]
-
-    def to_json(self) -> Json:
-        """As in results.json."""
-        data = super().to_json()
-        for run, one in zip(data["runs"], self.runs, strict=True):
-            run["iterations"] = [policy.to_json() for policy in one.iterations]
-        return data
 
     @property
     def results(self) -> Results:
@@ -158,7 +151,7 @@ class ClaimResult(Facts):
     paper: str
     here: str
     mean: Interval | None
-    verdict: Verdict
+    verdict: ClaimVerdict
     sentence: str
 
 

@@ -28,12 +28,7 @@ CROSSING = (1, 2, 4, 8, 16, 32, 64)
 
 
 def study_call(study: str, runs: Mapping[tuple[str, int], ArtifactRef]) -> Call:
-    """The call that gathers a study's runs.
-
-    Args:
-        study: Its name.
-        runs: (arm, seed) → the run's report.
-    """
+    """The call that gathers a study's runs: (arm, seed) → the run's report."""
     inputs = {_input(arm, seed): ref for (arm, seed), ref in runs.items()}
     settings = {"study": study, "runs": [[arm, seed] for arm, seed in runs]}
     return Call(gather, f"study {study}", settings, inputs)

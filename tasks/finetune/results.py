@@ -54,7 +54,3 @@ class TrainingFacts(FactsFile):
     def checks(self) -> int:
         """How often the validation reward was measured."""
         return sum(entry.reward is not None for entry in self.history)
-
-    def to_json(self) -> Json:
-        """The fields by name."""
-        return {**super().to_json(), "history": [entry.to_json() for entry in self.history]}

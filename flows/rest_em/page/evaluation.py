@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 from markupsafe import Markup
 
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.section import Section, Table, charts
+from flows.report.curves import CHANCE, PolicyCurve, pass_at_k_panel, turn_colour
+from flows.report.panel import Panel, Table, charts
 from flows.report.values import (
     between,
     change_cell,
-    pass_sizes,
     percent,
     point,
     points,
@@ -21,7 +19,6 @@ from flows.report.values import (
 )
 from flows.rest_em.page.policies import (
     Shares,
-    colour,
     iteration_ticks,
     level_bars,
     shown_policies,
@@ -63,14 +60,14 @@ def accuracy_chart(report: RunReport, *, standalone: bool = False) -> str:
     return line_chart(series, axes, standalone=standalone)
 
 
-def accuracy(report: RunReport) -> Section:
+def accuracy(report: RunReport) -> Panel:
     """Curves with intervals."""
     level = f"{100 * report.confidence:g}%"
     note = f"Greedy decoding. Bands: {level} bootstrap intervals over problems."
-    return Section("Accuracy over iterations", note, charts(accuracy_chart(report))).or_nothing()
+    return Panel("Accuracy over iterations", note, charts(accuracy_chart(report))).or_nothing()
 
 
-def gap(report: RunReport) -> Section:
+def gap(report: RunReport) -> Panel:
     """Training-set accuracy minus test-set accuracy (figure 4 of the paper)."""
     found = [
         point(now.iteration, m, policy_title(now.iteration), signed=True)
@@ -86,36 +83,21 @@ def gap(report: RunReport) -> Section:
     )
     chart = line_chart([Series("train − test", 1, found)], axes)
     note = "Training accuracy minus test accuracy, greedy. A gap that grows is over-fitting."
-    return Section("Train–test gap", note, charts(chart)).or_nothing()
+    return Panel("Train–test gap", note, charts(chart)).or_nothing()
 
 
-def pass_at_k_curves(report: RunReport) -> Section:
+def pass_at_k_curves(report: RunReport) -> Panel:
     """pass@k of each policy against the base (figure 5)."""
-    sizes = pass_sizes(metric_names(report))
-    series = []
-    for now in shown_policies(report.iterations):
-        name = policy_title(now.iteration)
-        found = [
-            point(math.log2(k), now.metrics[f"pass@{k}"], f"{name}, pass@{k}")
-            for k in pass_sizes(now.metrics)
-        ]
-        series.append(Series(name, colour(now.iteration), found, dashed=not now.iteration))
-    axes = Axes(
-        "pass at k",
-        "Chance that at least one of k samples is right, by policy.",
-        "k, samples a problem (log scale)",
-        "pass@k",
-        [(math.log2(k), str(k)) for k in sizes],
-    )
-    note = (
-        "Chance that one of k samples is right (unbiased estimate). A curve that crosses below the "
-        "base has lost variety."
-    )
-    chart = charts(line_chart(series, axes))
-    return Section("pass@k against the base policy", note, chart).or_nothing()
+    curves = [
+        PolicyCurve(policy_title(n), turn_colour(n), now.metrics, dashed=not n)
+        for now in shown_policies(report.iterations)
+        for n in [now.iteration]
+    ]
+    note = f"{CHANCE} A curve that crosses below the base has lost variety."
+    return pass_at_k_panel("pass@k against the base policy", curves, note=note)
 
 
-def by_level(report: RunReport) -> Section:
+def by_level(report: RunReport) -> Panel:
     """Greedy accuracy by difficulty."""
 
     def values(now: PolicyReport) -> Shares:
@@ -126,10 +108,10 @@ def by_level(report: RunReport) -> Section:
 
     title = "Greedy accuracy by difficulty"
     chart = level_bars(report.iterations, values, title, "problems solved")
-    return Section("Test accuracy by difficulty", "Greedy decoding.", charts(chart)).or_nothing()
+    return Panel("Test accuracy by difficulty", "Greedy decoding.", charts(chart)).or_nothing()
 
 
-def all_metrics(report: RunReport) -> Section:
+def all_metrics(report: RunReport) -> Panel:
     """Every metric of every policy with its interval."""
     policies = report.iterations
     rows: list[list[str]] = [
@@ -149,7 +131,7 @@ def all_metrics(report: RunReport) -> Section:
     rows.append(["model digest", *digests])
     note = f"{100 * report.confidence:g}% intervals in brackets; the gap is in percentage points."
     head = ["", *(policy_title(now.iteration) for now in policies)]
-    return Section("All results", note, table=Table(head, rows), kind="long")
+    return Panel("All results", note, table=Table(head, rows), kind="long")
 
 
 def _rank(key: str) -> tuple[int, str, int]:
@@ -166,7 +148,7 @@ def _cell(m: Interval | None, name: str) -> Markup | str:
     return Markup("{} <small>{}</small>").format(value, between(m, name != "gap"))
 
 
-def by_base_success(report: RunReport) -> Section:
+def by_base_success(report: RunReport) -> Panel:
     """Gains by how often the base policy solves a problem (figure 8)."""
     found = {
         now.iteration: {one.bin: one for one in now.against_base.bins}
@@ -186,10 +168,10 @@ def by_base_success(report: RunReport) -> Section:
         "selection makes no gain of its own."
     )
     table = Table(head, rows)
-    return Section("Gain by difficulty for the base policy", note, table=table).or_nothing()
+    return Panel("Gain by difficulty for the base policy", note, table=table).or_nothing()
 
 
-def transfer(report: RunReport) -> Section:
+def transfer(report: RunReport) -> Panel:
     """Greedy accuracy on other benchmarks (figure 9), with regressions marked."""
     names = sorted({name for now in report.iterations for name in now.transfer})
     rows = [
@@ -202,7 +184,7 @@ def transfer(report: RunReport) -> Section:
         "the base policy on the same problems, in points. A regression is a difference whose whole "
         "interval lies below zero."
     )
-    return Section("Transfer", note, table=Table(head, rows), kind="long").or_nothing()
+    return Panel("Transfer", note, table=Table(head, rows), kind="long").or_nothing()
 
 
 def _transfer_cell(found: Transfer | None) -> Markup | str:

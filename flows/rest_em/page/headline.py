@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.report.paired import p_value
-from flows.report.section import Tile, tone_of
+from flows.report.panel import Tile, tone_of
 from flows.report.values import between, duration, pass_sizes, percent, points, policy_title
 from flows.rest_em.results import AgainstBase, PolicyReport, RunReport
 from tasks.evaluate.intervals import Interval, square_and_add

@@ -6,8 +6,15 @@ of: flows/report.
 
 from __future__ import annotations
 
-from flows.report.page import Page, picture, plain, render_page
-from flows.report.section import Section
+from flows.report.page import (
+    Page,
+    bootstrap_footer,
+    markdown_warnings,
+    picture,
+    plain,
+    render_page,
+)
+from flows.report.panel import Panel
 from flows.report.values import change_cell, pass_sizes, policy_title, scrub, share_cell
 from flows.rest_em.page.evaluation import (
     accuracy,
@@ -52,9 +59,7 @@ def render(report: RunReport) -> str:
             tiles=found.tiles,
             warnings=shown.warnings,
             rows=_sections(shown),
-            footer=f"Intervals are {100 * shown.confidence:g}% bootstrap intervals over problems: "
-            "they say how far the numbers would move with other problems of the same kind, not "
-            "with another seed.",
+            footer=bootstrap_footer(shown.confidence),
         )
     )
 
@@ -72,12 +77,10 @@ def markdown(report: RunReport) -> str:
         lines.append(f"| {policy_title(now.iteration)} | {cells} |")
     if chart := picture(accuracy_chart(shown, standalone=True), "Accuracy over iterations"):
         lines += ["", chart]
-    if shown.warnings:
-        lines += ["", "**Warnings**", "", *(f"- {plain(text)}" for text in shown.warnings)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *markdown_warnings(shown.warnings)]) + "\n"
 
 
-def _sections(report: RunReport) -> list[list[Section]]:
+def _sections(report: RunReport) -> list[list[Panel]]:
     """The page's sections in rows of one or two."""
     return [
         [accuracy(report), gap(report)],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from flows.report.paired import shown_change
-from flows.report.section import Section, ShownSolution, SolutionGroup, Table
+from flows.report.paired import changed_groups
+from flows.report.panel import Panel, ShownSolution, SolutionGroup, Table
 from flows.report.values import percent, policy_tick, policy_title
-from flows.rest_em.results import AgainstBase, RunReport
+from flows.rest_em.results import RunReport
 
 # Where nothing else happens, the accuracy says it already.
 _PLAIN = {"correct", "wrong_answer", "no_answer"}
 
 
-def endings(report: RunReport) -> Section:
+def endings(report: RunReport) -> Panel:
     """Statuses of greedy solutions of test problems and of samples drawn to train on."""
     columns: list[tuple[str, dict[str, int]]] = []
     for now in report.iterations:
@@ -32,10 +32,10 @@ def endings(report: RunReport) -> Section:
         "never trained on."
     )
     wide = "long" if found - _PLAIN else ""
-    return Section("How solutions ended", note, table=table, kind=wide).or_nothing()
+    return Panel("How solutions ended", note, table=table, kind=wide).or_nothing()
 
 
-def refused_samples(report: RunReport) -> Section:
+def refused_samples(report: RunReport) -> Panel:
     """A sample of each way to fail, from the last policy that was sampled to train on."""
     drawn = [(now, now.drawn) for now in report.iterations if now.drawn and now.drawn.refused]
     groups = [
@@ -56,31 +56,18 @@ def refused_samples(report: RunReport) -> Section:
         for now, of in drawn[-1:]
     ]
     note = "The first sample of each way to fail. Nothing of them is trained on."
-    return Section("Samples that were refused", note, groups=groups, kind="long").or_nothing()
+    return Panel("Samples that were refused", note, groups=groups, kind="long").or_nothing()
 
 
-def changes(report: RunReport) -> Section:
+def changes(report: RunReport) -> Panel:
     """Newly solved and newly lost problems of the best and the last policy, with their texts."""
     wanted = {one.iteration: one.against_base for one in (report.best, report.iterations[-1])}
-    groups = [
-        group
-        for number, found in wanted.items()
-        if found
-        for group in _groups(policy_title(number).capitalize(), found)
-    ]
+    groups: list[SolutionGroup] = []
+    for number, found in wanted.items():
+        if found:
+            name, totals = policy_title(number).capitalize(), (found.solved_total, found.lost_total)
+            groups += changed_groups(
+                totals, found.solved, found.lost, name, prefix=f"{name}: newly"
+            )
     note = "Against the base policy, greedy, on test problems. Open one to read both solutions."
-    return Section("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()
-
-
-def _groups(policy: str, found: AgainstBase) -> list[SolutionGroup]:
-    sides = (
-        ("solved", found.solved_total, found.solved, "wrong", "right"),
-        ("lost", found.lost_total, found.lost, "right", "wrong"),
-    )
-    return [
-        SolutionGroup(
-            f"{policy}: newly {kind} ({total} in all, {len(items)} shown)",
-            [shown_change(item, policy, was, now) for item in items],
-        )
-        for kind, total, items, was, now in sides
-    ]
+    return Panel("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()

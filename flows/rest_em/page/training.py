@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from flows.report.charts import Axes, Point, Series, line_chart, nice_ticks, stacked_bars
 from flows.report.cost import each_table
-from flows.report.section import Section, Table, charts
+from flows.report.curves import turn_colour
+from flows.report.panel import Panel, Table, charts
 from flows.report.values import duration, flat, percent, policy_tick, policy_title
-from flows.rest_em.page.policies import Shares, colour, level_bars, shown_policies
+from flows.rest_em.page.policies import Shares, level_bars, shown_policies
 from flows.rest_em.results import PolicyReport, RunReport
 from tasks.metering import NAMES
 from tasks.select.results import SelectionCounts
@@ -29,7 +30,7 @@ FATES = {
 _FATE_COLOURS = (2, 1, 6, 3, 4, 0)
 
 
-def acceptance_by_level(report: RunReport) -> Section:
+def acceptance_by_level(report: RunReport) -> Panel:
     """Share of correct samples by difficulty, of the samples drawn for training."""
     word = report.accepted
 
@@ -42,10 +43,10 @@ def acceptance_by_level(report: RunReport) -> Section:
 
     chart = level_bars(report.iterations, values, "Acceptance by difficulty", f"samples {word}")
     note = "Samples drawn from each policy on training problems, before the filter's other rules."
-    return Section("Acceptance by difficulty", note, charts(chart)).or_nothing()
+    return Panel("Acceptance by difficulty", note, charts(chart)).or_nothing()
 
 
-def fates(report: RunReport) -> Section:
+def fates(report: RunReport) -> Panel:
     """What became of the samples drawn from each policy."""
     rows, words = [], _fates(report)
     for number, counts in _selections(report).items():
@@ -64,7 +65,7 @@ def fates(report: RunReport) -> Section:
     axes = Axes("Fate of samples", "Samples kept and dropped by each rule.", "samples", "", [])
     chart = stacked_bars(rows, axes, list(zip(_FATE_COLOURS, words.values(), strict=True)))
     note = "Every sample falls to the first rule that drops it, or is kept for training."
-    return Section("What became of the samples", note, charts(chart)).or_nothing()
+    return Panel("What became of the samples", note, charts(chart)).or_nothing()
 
 
 def _selections(report: RunReport) -> dict[int, SelectionCounts]:
@@ -78,7 +79,7 @@ def _fates(report: RunReport) -> dict[str, str]:
     return FATES | ({"dropped_reward": "too little reward"} if scored else {})
 
 
-def filter_table(report: RunReport) -> Section:
+def filter_table(report: RunReport) -> Panel:
     """The counts of every rule."""
     accepted, drawn = report.accepted, _selections(report)
     article = "an" if accepted == "accepted" else "a"
@@ -105,17 +106,17 @@ def filter_table(report: RunReport) -> Section:
         rows.insert(3, [f"share {accepted} of the samples that every problem has", *shares])
     table = Table(["", *(f"from {policy_title(number)}" for number in drawn)], rows)
     note = "Samples drawn from each policy, and how many each rule dropped."
-    return Section("What the filter dropped", note, table=table if drawn else None).or_nothing()
+    return Panel("What the filter dropped", note, table=table if drawn else None).or_nothing()
 
 
-def loss_curve(report: RunReport) -> Section:
+def loss_curve(report: RunReport) -> Panel:
     """Training loss of the fine-tunes over their steps."""
     series = [_curve(now, "loss", "") for now in shown_policies(report.iterations)]
     note = "On the solution's tokens only."
     return _curves("Fine-tuning: training loss", series, "loss (nats a token)", note, percent=False)
 
 
-def reward_curve(report: RunReport) -> Section:
+def reward_curve(report: RunReport) -> Panel:
     """Validation reward of the fine-tunes over their steps."""
     series = []
     for now in shown_policies(report.iterations):
@@ -137,10 +138,10 @@ def _curve(now: PolicyReport, what: str, mark: str) -> Series:
     ]
     form = "{:.3f}".format if what == "loss" else percent
     found = [Point(x, y, f"{name}, step {x:.0f}: {form(y)}") for x, y in _thin(values)]
-    return Series(name + mark, colour(now.iteration), found, markers=len(found) <= 40)
+    return Series(name + mark, turn_colour(now.iteration), found, markers=len(found) <= 40)
 
 
-def _curves(title: str, series: list[Series], y: str, note: str, *, percent: bool) -> Section:
+def _curves(title: str, series: list[Series], y: str, note: str, *, percent: bool) -> Panel:
     last = max([1.0, *(p.x for one in series for p in one.points)])
     axes = Axes(
         title,
@@ -150,10 +151,10 @@ def _curves(title: str, series: list[Series], y: str, note: str, *, percent: boo
         [(t, f"{t:g}") for t in nice_ticks(0, last) if t == int(t)],
         percent=percent,
     )
-    return Section(title, note, charts(line_chart(series, axes))).or_nothing()
+    return Panel(title, note, charts(line_chart(series, axes))).or_nothing()
 
 
-def time(report: RunReport) -> Section:
+def time(report: RunReport) -> Panel:
     """Seconds and tokens by step, as measured when the work was first done."""
     steps = report.cost.steps if report.cost else []
     kinds = list(dict.fromkeys(row.step.split()[0] for row in steps))
@@ -192,12 +193,12 @@ def time(report: RunReport) -> Section:
         "Engine: in which it sampled. Sandbox: in which containers ran programs, together."
     )
     table = Table(head, rows)
-    return Section("Time and tokens by step", note, charts(chart), table).or_nothing()
+    return Panel("Time and tokens by step", note, charts(chart), table).or_nothing()
 
 
-def cost(report: RunReport) -> Section:
+def cost(report: RunReport) -> Panel:
     """What each accepted sample and each point of accuracy cost."""
-    return Section(
+    return Panel(
         "Cost of a sample and of a point",
         "Of samples: drawing, scoring and selecting them. Of a point: the whole run, its measuring "
         "included. A dash: nothing of it was used, or nothing gained.",
@@ -205,11 +206,11 @@ def cost(report: RunReport) -> Section:
     ).or_nothing()
 
 
-def configuration(report: RunReport) -> Section:
+def configuration(report: RunReport) -> Panel:
     """The whole recipe."""
     rows = list(flat(report.config))
     table = Table(["setting", "value"], rows)
-    return Section("Configuration", table=table, folded=f"Show {len(rows)} settings").or_nothing()
+    return Panel("Configuration", table=table, folded=f"Show {len(rows)} settings").or_nothing()
 
 
 def _thin(values: list[tuple[float, float]]) -> Iterable[tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 It shares no code with our checker, so where the two agree they do so for different reasons. It has
 faults of its own (it takes 1/2004! for 1/2006!, it is not symmetric, some inputs hang it): an
-opinion, not the truth. `restem audit` compares it with a run's verdicts (flows/audit/audit.py).
+opinion, not the truth. `restem audit` compares it with a run's verdicts (flows/audit/flow.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What pages are made of: sections with charts, tables and solutions to read."""
+"""What pages are made of: panels with charts, tables and solutions to read."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class SolutionGroup:
 
 
 @dataclass
-class Section:
-    """One section: a title, a note, and what it shows.
+class Panel:
+    """One section of a page: a title, a note, and what it shows.
 
     Attributes:
         kind: `long` goes over the whole width, `prose` wraps its cells; empty: neither.
@@ -79,7 +79,7 @@ class Section:
         if self.table and not self.table.rows:
             self.table = None
 
-    def or_nothing(self) -> Section:
+    def or_nothing(self) -> Panel:
         """Say so where there is nothing to show."""
         if not self.charts and not self.table and not self.groups:
             self.note = NOT_MEASURED
