@@ -17,7 +17,7 @@ def grade_command(
 ) -> None:
     """Grade math answers: the same lines with correct, status, extracted and seconds added."""
     from tasks.score.grade_file import grade_lines
-    from tasks.score.math.decide import GRADE_SECONDS
+    from tasks.score.math.limits import GRADE_SECONDS
     from tasks.score.math.pool import GradePool
 
     if str(file) != "-" and not file.is_file():

@@ -27,7 +27,7 @@ from flows.runs.journal import STEPS, StepLine, read_steps
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import BASE_MODEL, DRAW, REPORT
 from tasks.errors import UserError
-from tasks.finetune.objectives import IMPROVERS
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.rows import Json
 from tasks.store.store import Store
 
@@ -102,7 +102,7 @@ def smaller(config: RestEmConfig, problems: int) -> RestEmConfig:
 
     data, evaluation, resources = config.data, config.evaluation, config.resources
     rules = config.filter
-    if not IMPROVERS[config.finetune.improve].pairs:
+    if not OBJECTIVES[config.finetune.improve].pairs:
         rules = rules.model_copy(
             update={"min_reward": ANY_REWARD, "thresholds": [], "finished_only": False}
         )

@@ -147,7 +147,7 @@ class LocalMachine:
             pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
             return CodePool(pool, limits, score)
         if self._pool is None:
-            from tasks.score.math.decide import GRADE_SECONDS
+            from tasks.score.math.limits import GRADE_SECONDS
             from tasks.score.math.pool import GradePool
 
             self._pool = GradePool(workers, GRADE_SECONDS)
