@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import docker
 import docker.errors
@@ -80,7 +81,8 @@ def _from_packages(client: docker.DockerClient) -> str:
         skip = [f"--exclude={path}" for path in LEFT_OUT]
         subprocess.run(["tar", "-C", str(root), *skip, "-cf", str(archive), "."], check=True)
         repository, tag = TAG.split(":")
-        client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+        api: Any = client.api  # docker has no types
+        api.import_image_from_file(str(archive), repository=repository, tag=tag)
     return str(client.images.get(TAG).id)
 
 

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import docker
 import docker.errors
@@ -49,7 +49,7 @@ def connect() -> docker.DockerClient:
     """
     try:
         client = docker.from_env(timeout=60)
-        client.ping()
+        cast(Any, client).ping()  # docker has no types
         return client
     except docker.errors.DockerException as error:
         text = str(error)

@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -132,10 +132,10 @@ def _write(fd: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _raw_terminal(resized: Any) -> Iterator[None]:
+def _raw_terminal(resized: Callable[[], None]) -> Generator[None]:
     """Every key goes to the container, and it knows the size of the window."""
     before = termios.tcgetattr(0)
-    handler = signal.signal(signal.SIGWINCH, lambda *_: resized())
+    handler = signal.signal(signal.SIGWINCH, lambda _number, _frame: resized())
     try:
         tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept
         resized()

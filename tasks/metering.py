@@ -41,8 +41,8 @@ class Meter:
         with self._lock:
             self._spent[name] = self._spent.get(name, 0.0) + max(0.0, seconds)
 
-    def facts(self) -> dict[str, float]:
-        """What was spent, by name, for a manifest's stats."""
+    def costs(self) -> dict[str, float]:
+        """What was spent, by name: CPU, ENGINE and SANDBOX, where there was any."""
         with self._lock:
             return {name: round(seconds, 3) for name, seconds in self._spent.items()}
 

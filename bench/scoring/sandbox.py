@@ -50,7 +50,7 @@ def run(jobs: str = "300", rounds: str = "5") -> float:
                     if tests == 1:
                         ratio, speed = found[0], found[1] if workers == 1 else speed
         layers(PROGRAM, _job(1), int(rounds))
-        _containers(pool.image, speed)
+        _containers(TAG, speed)
     except NoEngine as error:
         raise UserError(str(error)) from None
     print(f"sandbox ratio={ratio:.3f}")

@@ -118,8 +118,7 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
     place = config.resources.store
     store = stores.setdefault(place, open_store(config.resources))
     report = _need(run, store, next(x for x in lines if x["step"] == "report")["artifact"])
-    given = store.manifest(report)["stats"]["provenance"]["inputs"]
-    inputs = {name: ArtifactRef(**ref) for name, ref in given.items()}
+    inputs = store.manifest(report).provenance.inputs
     for name in _wanted(inputs, number):
         _need(run, store, inputs[name].location)
     summary = json.loads((store.path(report) / "report.json").read_text())
@@ -180,10 +179,10 @@ def _others(
 
 def _groups(run: str, store: Store, metrics: ArtifactRef) -> Groups:
     """Groups of equal answers that the vote was counted by; none where there was no vote."""
-    made = store.manifest(metrics)["stats"]["provenance"]["inputs"]
+    made = store.manifest(metrics).provenance.inputs
     if "groups" not in made:
         return {}
-    ref = _need(run, store, ArtifactRef(**made["groups"]).location)
+    ref = _need(run, store, made["groups"].location)
     rows = read_rows(store.path(ref) / "groups.parquet")
     return {(row["problem_id"], row["index"]): row["group"] for row in rows}
 

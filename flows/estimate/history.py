@@ -92,17 +92,16 @@ def _of(folder: Path, config: RestEmConfig) -> Parts | None:
 def _line(store: Store, line: Json) -> Measured:
     """A line of the journal with what its artifact says."""
     kind, key = line["artifact"].split("/")
-    stats = store.read_manifest(kind, key)["stats"]
-    made = stats["provenance"]
-    hints, lengths = made["hints"], ()
+    made = store.read_manifest(kind, key).provenance
+    hints, lengths = made.hints, ()
     facts: Json = {}
     if kind == "samples":
         ref = ArtifactRef(kind, key, line["digest"], line["rows"])
         lengths = tuple(row["tokens"] for row in read_rows(store.path(ref) / FILE, ["tokens"]))
-        facts["greedy"] = made["settings"]["sampling"]["temperature"] == 0.0
+        facts["greedy"] = made.settings["sampling"]["temperature"] == 0.0
     problems = hints["stop"] - hints["start"] if "stop" in hints else 0
     return Measured(
-        made["step"],
+        made.step,
         line["step"],
         problems,
         line["rows"],
@@ -121,8 +120,8 @@ def _train(store: Store, lines: list[Json]) -> TrainParts:
         manifest = store.read_manifest(kind, key)
         ref = ArtifactRef(kind, key, line["digest"], line["rows"])
         facts = json.loads((store.path(ref) / "training.json").read_text())
-        taken = manifest["stats"]["parts"]
-        batch = manifest["stats"]["provenance"]["settings"]["batch_size"]
+        taken = manifest.stats.parts or {}
+        batch = manifest.provenance.settings["batch_size"]
         done = facts["steps"] * min(batch, facts["sequences"])
         checks = max(1, sum("reward" in entry for entry in facts["history"]))
         # Building the trainer is inside `training`; it is not told apart, and goes with the steps.

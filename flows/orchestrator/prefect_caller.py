@@ -22,7 +22,6 @@ from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
 from flows.runs.journal import Journal
 from flows.runs.prefect_page import RunPage
-from tasks import metering as costs
 from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
 from tasks.dag.runtime import Runtime, home
 from tasks.dag.step import Call, Elsewhere, find
@@ -179,7 +178,7 @@ class PrefectCaller:
         cached: bool,
         started: float,
     ) -> None:
-        stats = self.store.manifest(ref)["stats"]
+        stats = self.store.manifest(ref).stats
         entry: Json = {
             "iteration": iteration,
             "step": group,
@@ -187,16 +186,16 @@ class PrefectCaller:
             "state": "Cached" if cached else "Completed",
             "took": round(time.perf_counter() - started, 3),
             "ended": round(time.time(), 3),
-            "seconds": stats.get("seconds", 0.0),
-            "tokens": stats.get("tokens", 0),
-            **{name: stats[name] for name in costs.NAMES if name in stats},
+            "seconds": 0.0,
+            "tokens": 0,
+            **stats.costs(),
             "rows": ref.rows,
             "artifact": ref.location,
             "digest": ref.digest,
             "record": record_key(call),
         }
         self.journal.step(entry)
-        self.console.end(entry, stats)
+        self.console.end(entry, stats.note or "")
         self.told(call, ref, cached)
         if group.startswith("measure") and not self.console.brief:
             metrics = json.loads((self.store.path(ref) / "metrics.json").read_text())["metrics"]

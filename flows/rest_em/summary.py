@@ -18,10 +18,10 @@ from tasks.evaluate.intervals import interval
 from tasks.evaluate.metrics import paired_gain, scores
 from tasks.evaluate.paired import difficulty_bins, mcnemar
 from tasks.evaluate.solved_and_lost import solved_and_lost
-from tasks.metering import NAMES
 from tasks.problems.step import load_splits
 from tasks.rows import Json, read_rows
 from tasks.settings import EvaluationSettings
+from tasks.store.manifest import Manifest
 from tasks.store.store import ArtifactRef, Draft, Store
 
 
@@ -120,7 +120,7 @@ def summarise(call: Call, store: Store) -> Json:
 
 def _gaps(store: Store, problems: ArtifactRef) -> list[str]:
     """What the data have that is not graded, or not well."""
-    note = store.manifest(problems)["stats"].get("note")
+    note = store.manifest(problems).stats.note
     return [f"problems: {note}"] if note else []
 
 
@@ -228,34 +228,33 @@ def _lines(store: Store, inputs: dict[str, ArtifactRef]) -> list[Json]:
     for name, ref in inputs.items():
         manifest = store.manifest(ref)
         lines.append(_line(name, manifest))
-        groups = manifest["stats"].get("provenance", {}).get("inputs", {}).get("groups")
+        groups = manifest.provenance.inputs.get("groups")
         if name.endswith(" policy"):
             lines += _earlier_steps(store, inputs, name, manifest)
         if name.endswith(" metrics") and groups:
-            grouped = store.read_manifest(groups["kind"], groups["key"])
+            grouped = store.manifest(groups)
             lines.append(_line(name.replace("metrics", "group"), grouped))
     return lines
 
 
 def _earlier_steps(
-    store: Store, inputs: dict[str, ArtifactRef], name: str, manifest: Json
+    store: Store, inputs: dict[str, ArtifactRef], name: str, manifest: Manifest
 ) -> list[Json]:
     """What the other Improve steps of an iteration made, where it has several (`thresholds`)."""
     known = {ref.key for ref in inputs.values()}
     before = f"p{int(name[1:].split()[0]) - 1} selection"
     lines = []
-    while (made := manifest["stats"].get("provenance", {}).get("inputs", {})) and "start" in made:
-        if "rows" in made and made["rows"]["key"] not in known:
-            rows = store.read_manifest(made["rows"]["kind"], made["rows"]["key"])
-            lines.append(_line(before, rows))
-        if made["start"]["key"] in known:
+    while "start" in (made := manifest.provenance.inputs):
+        if "rows" in made and made["rows"].key not in known:
+            lines.append(_line(before, store.manifest(made["rows"])))
+        if made["start"].key in known:
             break
-        manifest = store.read_manifest(made["start"]["kind"], made["start"]["key"])
+        manifest = store.manifest(made["start"])
         lines.append(_line(name, manifest))
     return lines
 
 
-def _line(name: str, manifest: Json) -> Json:
+def _line(name: str, manifest: Manifest) -> Json:
     """One line; `name` is that of the report's input, the step's is the journal's."""
     number, kind, *_ = (name[1:] if name[0] == "p" and name[1].isdigit() else f"0 {name}").split()
     step = {
@@ -267,8 +266,8 @@ def _line(name: str, manifest: Json) -> Json:
         of = {"greedy": "test", "sampled": "pass@k", "drawn": "draw"}.get(kind, kind)
         of = f"{of.removeprefix('transfer:')} (transfer)" if of.startswith("transfer:") else of
         step = f"{'generate' if ' samples ' in name else 'score'} {of}"
-    made = {name: value for name, value in manifest["stats"].items() if name in NAMES}
-    return {"iteration": int(number) + (kind == "selection"), "step": step, "state": "made"} | made
+    iteration = int(number) + (kind == "selection")
+    return {"iteration": iteration, "step": step, "state": "made", **manifest.stats.costs()}
 
 
 def _read(store: Store, ref: ArtifactRef, name: str) -> Json:

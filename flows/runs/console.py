@@ -88,8 +88,8 @@ class Console:
             self._bar.update(bar, completed=done, total=total)
         self._artifacts.update(label, done, total)
 
-    def end(self, entry: Json, stats: Json) -> None:
-        """A step is done; `entry` is its journal line."""
+    def end(self, entry: Json, note: str) -> None:
+        """A step is done; `entry` is its journal line, `note` what it tells of itself."""
         with self._lock:
             self._counts[entry["state"]] += 1
             sums = self._sums[entry["iteration"], entry["step"]]
@@ -98,7 +98,7 @@ class Console:
             for name in ("rows", "tokens"):
                 sums[name] += entry[name]
             sums["to"] = time.perf_counter()
-            sums["note"] = stats.get("note", "")
+            sums["note"] = note
             self._artifacts.end(entry["label"])
             self._bar.remove_task(self._bars.pop(entry["label"]))
 

@@ -24,12 +24,12 @@ def listing(address: str = "") -> list[Json]:
         row: Json = {"kind": kind, "key": key, "rows": 0, "bytes": 0, "seconds": 0.0}
         try:
             manifest = store.read_manifest(kind, key)
-            stats = manifest["stats"]
+            made = manifest.stats.provenance
             row |= {
-                "rows": manifest["rows"],
-                "bytes": sum(file["bytes"] for file in manifest["files"]),
-                "seconds": stats.get("seconds", 0.0),
-                "label": stats.get("provenance", {}).get("label", ""),
+                "rows": manifest.rows,
+                "bytes": sum(file.bytes for file in manifest.files),
+                "seconds": manifest.stats.seconds or 0.0,
+                "label": made.label if made else "",
             }
         except Damage:
             row["label"] = "unfinished upload" if store.unfinished(kind, key) else "damaged"
@@ -130,7 +130,6 @@ def _reachable(store: Store, roots: set[str]) -> set[str]:
             manifest = store.read_manifest(*location.split("/"))
         except Damage:
             continue
-        made = manifest["stats"].get("provenance", {})
-        for ref in [*made.get("inputs", {}).values(), *made.get("context", {}).values()]:
-            stack.append(f"{ref['kind']}/{ref['key']}")
+        if made := manifest.stats.provenance:
+            stack += [ref.location for ref in (*made.inputs.values(), *made.context.values())]
     return seen

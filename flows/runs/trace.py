@@ -47,12 +47,12 @@ def trace(run: str, row: str) -> Json:
     sample_ref = need_artifact(store, f"samples/{training['samples']}")
     sample = _match(store, sample_ref, "samples.parquet", training)
     verdict_ref, verdict = _verdict(store, steps, training)
-    judged = store.manifest(verdict_ref)["stats"]
+    judged = store.manifest(verdict_ref)
     model = next(
         (s for s in steps if s["digest"] == sample["model"] and s["artifact"].startswith("model/")),
         None,
     )
-    made = store.manifest(sample_ref)["stats"]["provenance"]
+    made = store.manifest(sample_ref).provenance
     return {
         "training row": {
             "artifact": selection.location,
@@ -68,16 +68,16 @@ def trace(run: str, row: str) -> Json:
         "verdict": {
             "artifact": verdict_ref.location,
             **{k: verdict[k] for k in ("reward", "status", "extracted")},
-            **({"sandbox image": judged["image"]} if "image" in judged else {}),
-            **judged["provenance"]["settings"].get("sandbox", {}),
+            **({"sandbox image": judged.stats.image} if judged.stats.image else {}),
+            **judged.provenance.settings.get("sandbox", {}),
         },
         "prompt": {
             "digest": sample["prompt"],
-            "template": made["settings"]["prompt"],
+            "template": made.settings["prompt"],
             "same in training": text_digest(training["prompt"]) == sample["prompt"],
             "text": training["prompt"],
         },
-        "sampling": made["settings"],
+        "sampling": made.settings,
         "policy": {
             "digest": sample["model"],
             "artifact": model and model["artifact"],
@@ -91,8 +91,8 @@ def _verdict(store: Store, steps: list[Json], training: Row) -> tuple[ArtifactRe
     for line in steps:
         if line["artifact"].startswith("verdicts/"):
             ref = need_artifact(store, line["artifact"])
-            source = store.manifest(ref)["stats"]["provenance"]["inputs"]["samples"]
-            if source["key"] == training["samples"]:
+            source = store.manifest(ref).provenance.inputs["samples"]
+            if source.key == training["samples"]:
                 return ref, _match(store, ref, "verdicts.parquet", training)
     raise UserError("the verdict of that row is not in the run's journal; run it again")
 

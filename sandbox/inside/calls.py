@@ -10,7 +10,7 @@ import gc
 import os
 import struct
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Json
 from sandbox.inside.moving import write_all
@@ -77,7 +77,7 @@ class _Candidate:
             parts += part
         return bytes(parts)
 
-    def _stop(self, why: int) -> Any:
+    def _stop(self, why: int) -> NoReturn:
         self.stopped = why
         raise _Stop
 

@@ -6,6 +6,8 @@ no code of the one side ever runs in the other. Whole numbers have at most the 4
 Python reads.
 """
 
+# What is narrowed from any value is a list or dict of unknown things.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import json

@@ -15,7 +15,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from sandbox.inside.frames import HEAD, NO_COMPILE, OFFSET, PARTS, Head, Json, part_of
 from sandbox.inside.moving import memory_file, write_all
@@ -180,14 +180,14 @@ def _call(names: Json, entry: str, arguments: list[Any]) -> None:
     os.close(RESULT)
 
 
-def _end(status: int) -> None:
+def _end(status: int) -> NoReturn:
     """What Python does at its end: threads, exit handlers, buffers."""
     import threading
 
     try:
         if threading.active_count() > 1 or threading._threading_atexits:  # type: ignore
             threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     except BaseException:
         pass
     for stream in (sys.stdout, sys.stderr):

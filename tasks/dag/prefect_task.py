@@ -24,7 +24,7 @@ from prefect.futures import PrefectFuture
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Step, perform
 from tasks.rows import Json
-from tasks.store.store import ArtifactRef
+from tasks.store.manifest import ArtifactRef, Damage
 
 
 @dataclass
@@ -119,9 +119,9 @@ def drop_broken_record(call: Call, results: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        ref = json.loads(json.loads(path.read_bytes())["result"])
-        whole = isinstance(ref, dict) and ref["key"] == call.key
-    except (ValueError, KeyError, TypeError):
+        ref = ArtifactRef.from_json(json.loads(json.loads(path.read_bytes())["result"]))
+        whole = ref.key == call.key
+    except (ValueError, KeyError, TypeError, Damage):
         whole = False
     if not whole:
         path.unlink()

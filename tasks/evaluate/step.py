@@ -9,7 +9,8 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.rows import Row, read_rows
 from tasks.settings import MeasureSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 # Only these change the metrics of given samples; the others change which samples are given.
 _KEYED = {"pass_k", "majority", "samples", "bootstrap", "confidence"}
@@ -67,8 +68,8 @@ def measure_policy(call: Call, draft: Draft, runtime: Runtime) -> None:
     (draft.path / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True))
     draft.rows = len(metrics["metrics"])
     greedy = metrics["metrics"]["greedy"]
-    draft.stats["note"] = (
-        f"greedy {100 * greedy['value']:.1f} [{100 * greedy['low']:.1f}, "
+    draft.stats = Stats(
+        note=f"greedy {100 * greedy['value']:.1f} [{100 * greedy['low']:.1f}, "
         f"{100 * greedy['high']:.1f}] on {greedy['problems']} problems"
     )
 

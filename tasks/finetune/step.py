@@ -14,7 +14,8 @@ from tasks.processes.child import Child
 from tasks.prompts import load_template
 from tasks.rows import Json, Row, read_rows
 from tasks.settings import FinetuneSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 TRAINER = "tasks.finetune.trainer:main"
 LAUNCHER = Path(__file__).with_name("launch.py")
@@ -89,10 +90,10 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
         shutil.move(str(path), draft.path / path.name)
     taken = facts.pop("seconds", {})
     (draft.path / "training.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
-    draft.stats["parts"] = taken
-    draft.stats["tokens"] = facts["tokens"]
-    draft.stats["note"] = (
-        f"{facts['rows']:,} rows, best of {facts['steps']} steps: {facts['best_step']}"
+    draft.stats = Stats(
+        parts=taken,
+        tokens=facts["tokens"],
+        note=f"{facts['rows']:,} rows, best of {facts['steps']} steps: {facts['best_step']}",
     )
     draft.rows = facts["rows"]
 

@@ -13,7 +13,8 @@ from tasks.dag.step import Call, step
 from tasks.decoding.request import Sampling
 from tasks.prompts import load_template
 from tasks.rows import SAMPLE, Json, read_rows, sample_seed, text_digest, write_rows
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 FILE = "samples.parquet"
 
@@ -84,10 +85,12 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         )
     )
     draft.rows = write_rows(draft.path / FILE, SAMPLE, rows)
-    draft.stats["tokens"] = sum(completion.tokens for completion in completions)
-    draft.stats["engine_seconds"] = round(completions.engine_seconds, 3)
+    draft.stats = Stats(
+        tokens=sum(completion.tokens for completion in completions),
+        engine_seconds=round(completions.engine_seconds, 3),
+    )
     # With several shards at one engine, the time until it came to this one is not this one's.
-    draft.stats["waited"] = max(0.0, took - completions.engine_seconds)
+    draft.waited = max(0.0, took - completions.engine_seconds)
     pairs = zip(requests, completions, strict=True)
     lost = sorted({block[n]["id"] for (n, _), found in pairs if found.finish == "error"})
     if lost:

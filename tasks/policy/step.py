@@ -20,6 +20,7 @@ from tasks.errors import UserError
 from tasks.paths import MODELS
 from tasks.processes.child import Child
 from tasks.settings import ModelSettings
+from tasks.store.manifest import Stats
 from tasks.store.store import Draft
 
 # What makes a model; a folder may hold more (training state, other formats).
@@ -67,7 +68,7 @@ def base_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the base policy; `hints` is a ModelSettings."""
     settings = ModelSettings(**call.hints)
     base = settings.base
-    draft.stats["source"] = base
+    draft.stats = Stats(source=base)
     if base.startswith("package:") or base.endswith(".gguf"):
         _from_gguf(base, call, draft.path, runtime)
         return

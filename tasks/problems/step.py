@@ -13,7 +13,8 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.rows import PROBLEM, Row, read_rows, write_rows
 from tasks.settings import DataSettings
-from tasks.store.store import Draft, digest_of
+from tasks.store.manifest import Stats, digest_of
+from tasks.store.store import Draft
 
 FILE = "problems.parquet"
 
@@ -48,11 +49,12 @@ def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     left_out: LeftOut = {}
     splits = prepare(DataSettings(**call.hints), left_out)
     several = {split: count_several(rows) for split, rows in splits.items()}
-    draft.stats["problems"] = {split: len(rows) for split, rows in splits.items()}
-    draft.stats["left_out"] = {split: dict(reasons) for split, reasons in left_out.items()}
-    draft.stats["several_answers"] = several
-    if note := describe(left_out, several):
-        draft.stats["note"] = note
+    draft.stats = Stats(
+        problems={split: len(rows) for split, rows in splits.items()},
+        left_out={split: dict(reasons) for split, reasons in left_out.items()},
+        several_answers=several,
+        note=describe(left_out, several) or None,
+    )
     draft.rows = write_rows(
         draft.path / FILE, PROBLEM, (row for rows in splits.values() for row in rows)
     )
@@ -131,7 +133,6 @@ def read_benchmark(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     left_out: LeftOut = {}
     rows = prepare_test(**call.hints, left_out=left_out)
-    several = {"test": count_several(rows)}
-    if note := describe(left_out, several):
-        draft.stats["note"] = note
+    note = describe(left_out, {"test": count_several(rows)})
+    draft.stats = Stats(note=note or None)
     draft.rows = write_rows(draft.path / FILE, PROBLEM, rows)

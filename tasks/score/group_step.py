@@ -10,7 +10,8 @@ from tasks.dag.step import Call, step
 from tasks.errors import StepError
 from tasks.rows import GROUP, Row, read_rows, write_rows
 from tasks.score.group import group_answers, group_texts
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 GROUPS = "groups.parquet"
 # Problems between two words on progress.
@@ -87,4 +88,4 @@ def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
                 runtime.progress(call.label, done, len(last))
 
     draft.rows = write_rows(draft.path / GROUPS, GROUP, rows())
-    draft.stats["note"] = f"{found:,} different answers to {len(last):,} problems"
+    draft.stats = Stats(note=f"{found:,} different answers to {len(last):,} problems")

@@ -13,7 +13,8 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.rows import TIMING, VERDICT, VERDICTS, Json, Row, read_rows, write_rows
 from tasks.settings import ExecutionSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 2
@@ -91,6 +92,5 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.rows = write_rows(draft.path / VERDICTS, VERDICT, verdicts())
     write_rows(draft.path / "timing.parquet", TIMING, ({"seconds": s} for s in seconds))
     draft.volatile = {"timing.parquet"}
-    draft.stats["correct"] = correct
-    if isinstance(grader, ProgramGrader):
-        draft.stats["image"] = grader.image
+    image = grader.image if isinstance(grader, ProgramGrader) else None
+    draft.stats = Stats(correct=correct, image=image)

@@ -13,7 +13,8 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.rows import PAIR, TRAINING, VERDICTS, Json, read_rows, write_rows
 from tasks.settings import FilterSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 ROWS = "rows.parquet"
 
@@ -67,8 +68,9 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     facts = _make(call, draft, runtime, select, TRAINING)
     accepted = "correct" if call.settings.get("score", "correct") == "correct" else "accepted"
-    draft.stats["note"] = (
-        f"{facts['samples']:,} samples, {facts['correct']:,} {accepted}, {draft.rows:,} rows kept"
+    draft.stats = Stats(
+        note=f"{facts['samples']:,} samples, {facts['correct']:,} {accepted}, "
+        f"{draft.rows:,} rows kept"
     )
 
 
@@ -78,8 +80,8 @@ def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.select.pairs import pairs
 
     facts = _make(call, draft, runtime, pairs, PAIR)
-    draft.stats["note"] = (
-        f"{facts['samples']:,} samples, {facts['correct']:,} correct, {facts['kept']:,} kept, "
+    draft.stats = Stats(
+        note=f"{facts['samples']:,} samples, {facts['correct']:,} correct, {facts['kept']:,} kept, "
         f"{draft.rows:,} pairs"
     )
 

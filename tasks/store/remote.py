@@ -17,14 +17,16 @@ import contextlib
 import errno
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import fsspec
+import fsspec  # pyright: ignore[reportMissingTypeStubs]
 
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
+from tasks.store.manifest import FileEntry
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
 # that comes back. More would only delay the word to the person.
@@ -58,7 +60,7 @@ def open_fs(address: str) -> tuple[Any, str]:
     try:
         # One of its own: credentials and the endpoint are read anew from the environment.
         options = {"use_listings_cache": False, "skip_instance_cache": True}
-        fs, root = fsspec.core.url_to_fs(address, **options)
+        fs, root = cast(Any, fsspec).core.url_to_fs(address, **options)
     except ImportError as error:
         extra = "; pip install restem[s3]" if address.startswith("s3") else ""
         raise UserError(f"resources.store: {address}: {_line(error)}{extra}") from None
@@ -114,32 +116,33 @@ class Remote:
                 "makes none)"
             ) from None
 
-    def upload(self, folder: Path, place: str, files: list[Json]) -> Json:
+    def upload(
+        self, folder: Path, place: str, files: Sequence[FileEntry]
+    ) -> tuple[str, tuple[FileEntry, ...]]:
         """Send the files of a folder, several at a time where the store can.
 
         Args:
             folder: Local folder.
             place: KIND/KEY.
-            files: Entries of a manifest (name, bytes).
+            files: Its files.
 
         Returns:
-            What the manifest says beside: the part, and each file's entry with its ETag.
+            The part, and each file's entry with its ETag.
 
         Raises:
             StepError: the store has other sizes than were sent.
         """
         part = uuid.uuid4().hex[:12]
         far = f"{self.root}/{place}/{part}"
-        names = [file["name"] for file in files]
+        names = [file.name for file in files]
         local = [str(folder / name) for name in names]
         if names:
             self._wait(lambda: self._fs.put(local, [f"{far}/{name}" for name in names]))
         there = self.files(f"{place}/{part}")
         for file in files:
-            if there.get(file["name"], (-1, ""))[0] != file["bytes"]:
-                raise StepError(f"the store {self.name} did not keep {place}/{file['name']} whole")
-        noted = [{**file, "etag": there[file["name"]][1]} for file in files]
-        return {"part": part, "files": noted}
+            if there.get(file.name, (-1, ""))[0] != file.bytes:
+                raise StepError(f"the store {self.name} did not keep {place}/{file.name} whole")
+        return part, tuple(replace(file, etag=there[file.name][1]) for file in files)
 
     def files(self, place: str) -> dict[str, tuple[int, str]]:
         """Size in bytes and ETag ("" where the store has none) of the files below a place."""

@@ -50,7 +50,7 @@ class Recorder:
         took = time.perf_counter() - began
         if call.step.kind != "problems" and call.step.name != "base_model":
             self._made.append(ref)
-        stats = self.store.manifest(ref)["stats"]
+        stats = self.store.manifest(ref).stats.to_json()
         lengths: tuple[int, ...] = ()
         if call.step.kind == "samples":
             rows = read_rows(self.store.path(ref) / FILE, ["tokens"])

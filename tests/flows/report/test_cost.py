@@ -123,7 +123,7 @@ def test_two_steps_at_once_do_not_count_each_other() -> None:
                 sum(range(1000))
             with clocked("engine_seconds"):
                 time.sleep(0.05)
-        facts[name] = meter.facts()
+        facts[name] = meter.costs()
 
     threads = [threading.Thread(target=step, args=one) for one in (("busy", 1.0), ("idle", 0.0))]
     for thread in threads:
@@ -148,7 +148,7 @@ def test_a_process_that_works_for_a_step_is_read_to_its_end() -> None:
     with metered() as meter:
         watch.read(meter)
         watch.read(meter)
-    assert 0.45 <= meter.facts()["cpu_seconds"] < 2.0
+    assert 0.45 <= meter.costs()["cpu_seconds"] < 2.0
     process.kill()
     process.wait()
     assert cpu_of(process.pid) == 0.0
