@@ -10,7 +10,7 @@ from typing import Any
 from tasks.dag.contracts import Engine, Grader
 from tasks.dag.runtime import Progress, Runtime, home
 from tasks.errors import UserError
-from tasks.processes.child import close_nursery, nursery, preload
+from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Store
@@ -25,7 +25,7 @@ GRADE_SECONDS = 5.0
 def warm_up() -> None:
     """Start what takes seconds to import, so that it is ready when the first step asks for it."""
     preload(PRELOAD)
-    nursery(home() / "logs" / "nursery.log")
+    fork_server(home() / "logs" / "fork_server.log")
 
 
 class Services:
@@ -169,7 +169,7 @@ class Services:
     def close(self) -> None:
         """End everything."""
         self.release_engine()
-        close_nursery()
+        close_fork_server()
         if self._pool is not None:
             self._pool.__exit__(None, None, None)
             self._pool = None

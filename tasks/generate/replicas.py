@@ -20,7 +20,7 @@ from tasks.errors import StepError
 from tasks.generate.requests import Died, Line
 from tasks.generate.retry import NotUp, sample_all
 from tasks.metering import meter
-from tasks.processes.child import Child, close_nursery
+from tasks.processes.child import Child, close_fork_server
 from tasks.processes.wire import Message
 
 # A further child takes seconds to start; it must have samples to make up for that.
@@ -95,7 +95,7 @@ class ChildEngine:
                 over.set()
                 # The threads that still wait must come back: at once where a person interrupted.
                 if not isinstance(error, Exception):
-                    close_nursery()
+                    close_fork_server()
                 if len(parts) > 1 or not isinstance(error, Exception):
                     for seat in self._seats:
                         seat.close()

@@ -88,7 +88,7 @@ def test_cancel_leaves_no_process(person: Person) -> None:
     parts = _pids(person)
     run = person.station.start(*LONG, "seed=11", name="rest-em/small")
     person.station.wait_for_work(run)
-    assert len(_pids(person) - parts) > 2  # the flow, its nursery, an engine
+    assert len(_pids(person) - parts) > 2  # the flow, its fork server, an engine
     person.open_run(run)
     person.choose("Cancel")
     until(lambda: not _pids(person) - parts, CANCEL_SECONDS)
