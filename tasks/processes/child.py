@@ -1,9 +1,8 @@
 """Heavy steps in child processes: memory is free before the next stage, nothing is left behind.
 
 A `Child` is a process in a session of its own that is spoken to over tasks/processes/wire.py. Those
-of this environment are forked from a warm fork server (tasks/processes/fork_server.py), those of another
-environment are started under tasks/processes/guard.py. Whatever ends this process, SIGKILL
-included, ends them all.
+of this environment are forked by tasks/processes/fork_server.py, those of another environment are
+started under tasks/processes/guard.py. Whatever ends this process, SIGKILL included, ends them all.
 """
 
 from __future__ import annotations

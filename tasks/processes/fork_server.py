@@ -1,11 +1,11 @@
 """A warm process that child processes are forked from, so that none imports torch again.
 
 Importing torch, transformers and TRL costs 6 to 8 s of processor time; a run starts an engine and
-a trainer in every iteration. The fork server imports them once and then only forks. It has one thread
+a trainer in every iteration. The server imports them once and then only forks. It has one thread
 and never runs a tensor operation itself, so the fork is safe (also for CUDA, which is first
-touched in the children).
+touched in the children). Why not multiprocessing's: docs/decisions/0002-fork-server.md.
 
-A child is a session of its own. It gets SIGKILL when the fork server ends; the fork server runs under
+A child is a session of its own. It gets SIGKILL when the server ends; the server runs under
 tasks/processes/guard.py and so ends with the run, whatever ends that.
 """
 

@@ -62,8 +62,8 @@ def test_samples_of_several_children_are_those_of_one_process_in_order(folder, t
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 598
     assert seen[-1] == (600, 600)
     commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
-    # Only the fork server, which forks the children, and its guard stay. (Checker processes of other
-    # tests may live beside them.)
+    # Only the fork server and its guard stay. (Checker processes of other tests may live beside
+    # them.)
     assert sum("tasks.processes.fork_server" in command for command in commands) <= 2
 
 
