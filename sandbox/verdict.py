@@ -16,7 +16,7 @@ FLOAT_ERROR = 1e-6
 Items = Sequence[object]
 
 
-class Status(StrEnum):
+class ProgramStatus(StrEnum):
     """How a job or a test of it ended."""
 
     CORRECT = "correct"
@@ -113,7 +113,7 @@ class Verdict:
         detail: End of the standard error, or of the sandbox's own error.
     """
 
-    status: Status
+    status: ProgramStatus
     passed: int
     total: int
     first_failure: int | None
@@ -123,12 +123,12 @@ class Verdict:
     busy: float = field(default=0.0, compare=False)
 
 
-def judge(test: Test, report: dict[str, Any], *, call: bool) -> Status:
+def judge_test(test: Test, report: dict[str, Any], *, call: bool) -> ProgramStatus:
     """The status of one test from what the runner reports."""
     if report["status"] != "ok":
-        return Status(report["status"])
+        return ProgramStatus(report["status"])
     good = same_value(report["output"], test.value) if call else same_output(report, test)
-    return Status.CORRECT if good else Status.WRONG_ANSWER
+    return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
 
 
 def same_output(report: dict[str, Any], test: Test) -> bool:

@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 
-def dump(value: Any) -> bytes:
+def write_plain(value: Any) -> bytes:
     """The text of a value; instances of subclasses become what they hold.
 
     Raises:
@@ -23,7 +23,7 @@ def dump(value: Any) -> bytes:
     return json.dumps(_pack(value)).encode()
 
 
-def load(text: bytes) -> Any:
+def read_plain(text: bytes) -> Any:
     """The value of a text.
 
     Raises:

@@ -19,7 +19,7 @@ from flows.orchestrator.direct_caller import DirectCaller
 from flows.rest_em.loop import Loop, Outcome
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
-from sandbox.image import build, find_image
+from sandbox.image import build_image, find_image
 from sandbox.pool import NoEngine, connect
 from tasks.errors import UserError
 from tasks.paths import CONFIGS
@@ -70,7 +70,7 @@ def tasks_with_an_unreachable_test(tmp_path_factory: pytest.TempPathFactory) -> 
     try:
         client = connect()
         if find_image(client) is None:
-            build(lambda _: None)
+            build_image(lambda _: None)
         client.close()
     except NoEngine as error:
         pytest.skip(str(error))
