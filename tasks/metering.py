@@ -22,7 +22,7 @@ import psutil
 
 CPU, ENGINE, SANDBOX = "cpu_seconds", "engine_seconds", "sandbox_seconds"
 # What a manifest says of a step's cost, and in this order in tables.
-NAMES = ("seconds", CPU, ENGINE, SANDBOX, "tokens")
+COST_NAMES = ("seconds", CPU, ENGINE, SANDBOX, "tokens")
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Places of utime, stime, cutime, cstime in /proc/PID/stat, counted behind the name in parentheses.
 _TIMES = slice(11, 15)
@@ -115,7 +115,7 @@ def _cpu_of_one(pid: int) -> float:
         return 0.0
 
 
-class Watch:
+class CpuWatch:
     """Counts the processor time of one process for whichever step asks it."""
 
     def __init__(self, pid: int, *, family: bool = True) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.config.rest_em import RestEmConfig, load_config
-from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
 from tasks.rows import Json
@@ -43,7 +43,7 @@ class Shelf:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """See tasks.generate.engine.Engine; policy and seed decide, so equal requests agree."""
         return Completions(self._complete(prompts[number], seed) for number, seed in requests)

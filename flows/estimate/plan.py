@@ -16,7 +16,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
-from tasks.dag.step import Call, find, perform
+from tasks.dag.step import Call, find_artifact, perform
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
@@ -58,7 +58,7 @@ class PlanCaller:
         row = self.groups.setdefault((iteration, group), Planned(iteration, group))
         ref = None
         if not any(self.pending(given) for given in call.inputs.values()):
-            ref = find(call, self.store, self.warn)
+            ref = find_artifact(call, self.store, self.warn)
             if ref is None and call.step in (prepare_problems, read_benchmark):
                 ref = perform(call, self._runtime)
         if ref is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tasks.evaluate.intervals import interval
 from tasks.evaluate.metrics import scores
-from tasks.problems.bbh import task_of
+from tasks.problems.bbh import without_size
 from tasks.rows import Json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def by_task(result: Result, measure: Json) -> tuple[Json, Json]:
         measure: The settings of measuring.
     """
     how = (measure["bootstrap"], measure["confidence"], _SEED)
-    task = {row["id"]: task_of(row["subject"]) for row in result.problems}
+    task = {row["id"]: without_size(row["subject"]) for row in result.problems}
     found = scores(result.greedy)
     sizes = Counter(task[key] for key in found)
     tasks = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.dag.contracts import Engine, Grader
-from tasks.dag.runtime import Progress, Runtime, home
+from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
 from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.rows import Json
@@ -39,7 +39,7 @@ class Services:
         store: Store,
         logs: Path,
         resources: Resources,
-        progress: Progress,
+        progress: StepProgress,
         *,
         isolate: bool = True,
         sandbox: Json | None = None,

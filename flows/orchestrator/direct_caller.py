@@ -11,7 +11,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.machines.local import Services
 from flows.orchestrator.pipeline import Ask, Chain, in_turn, lanes_of
 from tasks.dag.runtime import Runtime, home, open_store
-from tasks.dag.step import Call, find, perform
+from tasks.dag.step import Call, find_artifact, perform
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -40,7 +40,7 @@ class DirectCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do the work, or find it done."""
-        find(call, self.store, self.warn)
+        find_artifact(call, self.store, self.warn)
         ref = perform(call, self._services.runtime)
         self.done.append((group, ref))
         return ref

@@ -22,9 +22,15 @@ from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
 from flows.runs.journal import Journal
 from flows.runs.prefect_page import RunPage
-from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
+from tasks.dag.prefect_task import (
+    FinishedTaskRun,
+    drop_broken_record,
+    keep_record,
+    prefect_task_of,
+    record_key,
+)
 from tasks.dag.runtime import Runtime, home
-from tasks.dag.step import Call, Elsewhere, find
+from tasks.dag.step import Call, RemoteRuntime, find_artifact
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -43,7 +49,7 @@ class PrefectCaller:
         self.store = services.runtime.store
         self.journal, self.console, self._services = journal, console, services
         self._cluster = cluster
-        self._made: dict[str, Made] = {}
+        self._made: dict[str, FinishedTaskRun] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
         # Told of every call that is done: the call, its artifact, whether it was there before.
@@ -52,13 +58,13 @@ class PrefectCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Run the step's task, or find it cached; see tasks/dag/step.py for the order of trust."""
-        return self._call(call, iteration, group, find(call, self.store, self.warn))
+        return self._call(call, iteration, group, find_artifact(call, self.store, self.warn))
 
     def _call(
         self, call: Call, iteration: int, group: str, there: ArtifactRef | None
     ) -> ArtifactRef:
         started = time.perf_counter()
-        task = task_of(call.step)
+        task = prefect_task_of(call.step)
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
         if there is None:
@@ -75,15 +81,15 @@ class PrefectCaller:
         cached = state.name == "Cached"
         ref = there if cached else self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
-        self._made[ref.location] = Made(state.state_details.task_run_id)
+        self._made[ref.location] = FinishedTaskRun(state.state_details.task_run_id)
         self._log(call, ref, iteration, group, cached, started)
         return ref
 
-    def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
+    def _run(self, task: Task[..., Json], call: Call, needed: list[FinishedTaskRun]) -> State:
         """Run a step's task here or on the cluster; an actor there works for a task here."""
         runtime: Any = self._services.runtime
         if self._cluster is not None and call.step.name in HANDS:
-            runtime = Elsewhere(self._cluster.perform)
+            runtime = RemoteRuntime(self._cluster.perform)
         elif self._cluster is not None and call.step.name in TASKS:
             return self._cluster.run(task, call)
         # Quoted: Prefect would walk through all settings and inputs, looking for states.
@@ -105,7 +111,7 @@ class PrefectCaller:
 
         def there(ask: Ask) -> ArtifactRef | None:
             """What is in the store already is taken here, without a thread for each."""
-            found = find(ask.call, self.store, self.warn)
+            found = find_artifact(ask.call, self.store, self.warn)
             if found is None:
                 return None
             return self._call(ask.call, ask.iteration, ask.group, found)

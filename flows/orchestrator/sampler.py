@@ -20,7 +20,7 @@ from flows.orchestrator.pipeline import SAMPLE, SCORE, Ask, Chain
 from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
 from tasks.generate.step import generate_call
-from tasks.problems.step import Block, blocks
+from tasks.problems.step import Block, cut_blocks
 from tasks.prompts import PromptTemplate, load_template
 from tasks.rows import VERDICTS, Json, Row, read_rows
 from tasks.score.step import CHECKERS, sandbox_settings, score_call
@@ -153,7 +153,7 @@ class Sampler:
 
     def blocks(self, split: str, limit: int = 0) -> list[Block]:
         """The first `limit` problems (0: all) of a split, in blocks."""
-        return blocks(self._splits[split], split, self._resources.shard_problems, limit)
+        return cut_blocks(self._splits[split], split, self._resources.shard_problems, limit)
 
     def sandbox(self, split: str) -> Json | None:
         """What decides verdicts on programs; None for a split without code problems."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tasks.metering import NAMES
+from tasks.metering import COST_NAMES
 from tasks.rows import Json
 
 # What makes training rows of a policy: the E-step.
@@ -90,17 +90,17 @@ def _points(cost: Json, greedy: list[float]) -> Json | None:
 
 
 def _nothing() -> Json:
-    return dict.fromkeys(NAMES, 0)
+    return dict.fromkeys(COST_NAMES, 0)
 
 
 def _add(into: Json, line: Json) -> None:
-    for name in NAMES:
+    for name in COST_NAMES:
         into[name] = round(into[name] + line.get(name, 0), 3)
 
 
 def _each(cost: Json, count: float) -> Json | None:
     """The cost of one of so many; None where there are none."""
-    return {name: cost[name] / count for name in NAMES} if count > 0 else None
+    return {name: cost[name] / count for name in COST_NAMES} if count > 0 else None
 
 
 def table_rows(cost: Json) -> tuple[list[str], list[list[Any]]]:
@@ -140,7 +140,7 @@ def each_rows(cost: Json) -> tuple[list[str], list[list[Any]]]:
 
 
 def _cells(cost: Json) -> list[str]:
-    return [f"{cost[n]:,}" if n == "tokens" and cost[n] else _cell(cost[n]) for n in NAMES]
+    return [f"{cost[n]:,}" if n == "tokens" and cost[n] else _cell(cost[n]) for n in COST_NAMES]
 
 
 def _cell(value: float) -> str:
@@ -148,4 +148,4 @@ def _cell(value: float) -> str:
 
 
 def _small(each: Json | None) -> list[str]:
-    return [f"{each[name]:.3g}" if each and each[name] else "-" for name in NAMES]
+    return [f"{each[name]:.3g}" if each and each[name] else "-" for name in COST_NAMES]

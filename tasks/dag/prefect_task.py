@@ -46,7 +46,7 @@ def record_key(call: Call) -> str:
 _TASKS: dict[str, Task[..., Json]] = {}
 
 
-def task_of(step: Step) -> Task[..., Json]:
+def prefect_task_of(step: Step) -> Task[..., Json]:
     """The Prefect task of a step, made once."""
     if step.name not in _TASKS:
 
@@ -77,7 +77,7 @@ class _Done(State[Any]):
 _DONE = _Done()
 
 
-class Made(PrefectFuture[None]):
+class FinishedTaskRun(PrefectFuture[None]):
     """The task run of an artifact that is there, for `wait_for`: an edge in Prefect's graph.
 
     A state would do too, but Prefect reads the result of each and walks through all its fields,

@@ -63,7 +63,7 @@ def step(
     return lambda fill: Step(name, kind, version, fill)
 
 
-def find(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
+def find_artifact(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
     """The artifact of a call if it is whole; damage is said and removed."""
     try:
         return store.lookup(call.step.kind, call.key)
@@ -73,7 +73,7 @@ def find(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | 
         return None
 
 
-class Elsewhere:
+class RemoteRuntime:
     """In the place of a runtime: another process performs the call."""
 
     def __init__(self, perform: Callable[[Call], ArtifactRef]) -> None:
@@ -81,9 +81,9 @@ class Elsewhere:
         self.perform = perform
 
 
-def perform(call: Call, runtime: Runtime | Elsewhere) -> ArtifactRef:
+def perform(call: Call, runtime: Runtime | RemoteRuntime) -> ArtifactRef:
     """Do the work of a call, unless its artifact is already there."""
-    if isinstance(runtime, Elsewhere):
+    if isinstance(runtime, RemoteRuntime):
         return runtime.perform(call)
     store, kind, key = runtime.store, call.step.kind, call.key
     if (ref := store.lookup(kind, key)) is not None:

@@ -28,7 +28,7 @@ from typing import Any
 
 import httpx
 
-from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
@@ -82,7 +82,7 @@ class EndpointEngine:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """See `Engine`.
 
@@ -165,7 +165,7 @@ class _Shard:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None,
+        progress: SampleProgress | None,
     ) -> None:
         self._engine, self._prompts, self._requests = engine, prompts, requests
         self._sampling, self._progress = sampling, progress

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.errors import StepError
 from tasks.generate.requests import Died, Line
 from tasks.generate.retry import NotUp, sample_all
@@ -57,7 +57,7 @@ class ChildEngine:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """See `Engine`."""
         completions = Completions()

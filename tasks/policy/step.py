@@ -34,13 +34,13 @@ def base_call(settings: ModelSettings) -> Call:
     Raises:
         UserError: there is no such model.
     """
-    keyed = {"base": settings.base, "source": fingerprint(settings)}
+    keyed = {"base": settings.base, "source": model_fingerprint(settings)}
     if Path(settings.base).expanduser().exists():
         keyed["base"] = "path"  # the content counts, not where it lies
     return Call(base_model, "base policy", keyed, hints=settings.model_dump())
 
 
-def fingerprint(settings: ModelSettings) -> str:
+def model_fingerprint(settings: ModelSettings) -> str:
     """What identifies the content of a model source."""
     base = settings.base
     if base.startswith("package:"):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tasks.errors import StepError, UserError
-from tasks.metering import Watch, helping, meter
+from tasks.metering import CpuWatch, helping, meter
 from tasks.paths import GUARD, ROOT
 from tasks.processes.fork_server import ForkServer
 from tasks.processes.wire import Message, Wire
@@ -63,7 +63,7 @@ class Child:
         self._code: int | None = None
         self.busy = False
         self._closing = threading.Lock()
-        self.cpu = Watch(pid)  # read after each request, by whoever sent it
+        self.cpu = CpuWatch(pid)  # read after each request, by whoever sent it
 
     @classmethod
     def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:

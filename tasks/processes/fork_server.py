@@ -30,7 +30,7 @@ from tasks.processes.guard import PR_SET_PDEATHSIG
 
 _MESSAGE = 1 << 20
 # Read when torch is loaded, so the children could not set them any more.
-ENVIRONMENT = {
+FORK_ENVIRONMENT = {
     # is_available() must not create a CUDA context that forks could not use.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     # How long an idle thread spins before it sleeps. A long time (the default) is a few percent
@@ -70,7 +70,7 @@ class ForkServer:
                 stderr=sink,
                 start_new_session=True,
                 cwd=ROOT,
-                env=ENVIRONMENT | os.environ,
+                env=FORK_ENVIRONMENT | os.environ,
             )
         os.close(guard_end)
         theirs.close()

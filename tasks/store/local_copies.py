@@ -17,7 +17,7 @@ from tasks.store.manifest import Damage, Manifest
 from tasks.store.remote import Remote
 
 
-class Copies:
+class LocalCopies:
     """The copies of one store."""
 
     def __init__(self, remote: Remote, folder: Path, drafts: Path, locks: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 # How often one that waits looks again; polling lets a signal end the wait on every file system.
-POLL_SECONDS = 0.2
+LOCK_POLL_SECONDS = 0.2
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def is_held(path: Path) -> bool:
         return True
 
 
-def sweep(folder: Path) -> None:
+def sweep_locks(folder: Path) -> None:
     """Remove the files of holders that were killed."""
     for path in folder.glob("*"):
         with contextlib.suppress(Timeout), _lock(path).acquire(blocking=False):
@@ -59,4 +59,4 @@ def sweep(folder: Path) -> None:
 
 def _lock(path: Path) -> FileLock:
     # A soft lock would be stale after a kill, so a file system without flock is an error.
-    return FileLock(path, poll_interval=POLL_SECONDS, fallback_to_soft=False)
+    return FileLock(path, poll_interval=LOCK_POLL_SECONDS, fallback_to_soft=False)

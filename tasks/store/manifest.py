@@ -14,21 +14,21 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar, cast, get_origin
 
-from tasks.metering import NAMES
+from tasks.metering import COST_NAMES
 from tasks.rows import Json
 
 MANIFEST = "manifest.json"
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def canonical(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
     """JSON with sorted keys and no spaces: the form that is hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def digest_of(value: Any) -> str:
     """SHA-256 of a JSON-able value in its canonical form, in hex."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 class Damage(Exception):
@@ -39,14 +39,14 @@ class _WrongField(Exception):
     """The message names the field and what was expected."""
 
 
-def _field(raw: object, name: str, kind: type[T]) -> T:
+def _field(raw: object, name: str, kind: type[_T]) -> _T:
     """A field of a JSON object; a float may stand there without its point."""
     value = cast(Json, raw).get(name) if isinstance(raw, dict) else None
     plain: Any = get_origin(kind) or kind
     accepted = int | float if plain is float else plain
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise _WrongField(f"{name!r}: expected {plain.__name__}, not {json.dumps(value)[:60]}")
-    return cast(T, value)
+    return cast(_T, value)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Stats:
 
     def costs(self) -> dict[str, float]:
         """What the step cost, by its name in tables (tasks/metering.py), where it cost any."""
-        return {name: found for name in NAMES if (found := getattr(self, name)) is not None}
+        return {name: found for name in COST_NAMES if (found := getattr(self, name)) is not None}
 
     def to_json(self) -> Json:
         """As it stands in a manifest: without what there is none of."""
@@ -237,7 +237,7 @@ class Manifest:
         return _named(f"artifact {name}: {MANIFEST}", lambda: _manifest(found))
 
 
-def _named(where: str, read: Callable[[], T]) -> T:
+def _named(where: str, read: Callable[[], _T]) -> _T:
     try:
         return read()
     except _WrongField as error:

@@ -30,9 +30,9 @@ from tasks.store.manifest import FileEntry
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
 # that comes back. More would only delay the word to the person.
-AWAY_SECONDS = 60.0
+STORE_AWAY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 1.0
-MARK = ".restem-store"
+STORE_MARK = ".restem-store"
 # Here the first part of an address is a bucket, which a person makes; elsewhere it is a folder.
 _BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
 # Exceptions of clients (botocore, gcsfs) that no waiting mends. They are known by their names,
@@ -48,7 +48,7 @@ _OWN_MISTAKES = (
     "ClientAuthentication",
 )
 _ETAGS = ("ETag", "etag", "md5Hash")
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def open_fs(address: str) -> tuple[Any, str]:
@@ -90,8 +90,8 @@ class Remote:
         self._fs, self.root = fs, root
         self.name = fs.unstrip_protocol(root)
         self._buckets = protocol in _BUCKETS
-        if self.read(MARK) is None:
-            self.write(MARK, b"An artifact store of restem.\n")
+        if self.read(STORE_MARK) is None:
+            self.write(STORE_MARK, b"An artifact store of restem.\n")
 
     def read(self, name: str) -> bytes | None:
         """Content of a small file, or None where there is none."""
@@ -188,9 +188,9 @@ class Remote:
         with contextlib.suppress(FileNotFoundError):
             self._wait(lambda: self._fs.get_file(there, str(path)))
 
-    def _wait(self, ask: Callable[[], T]) -> T:
+    def _wait(self, ask: Callable[[], _T]) -> _T:
         """Ask the store, again and again while it is away."""
-        deadline = time.monotonic() + AWAY_SECONDS
+        deadline = time.monotonic() + STORE_AWAY_SECONDS
         while True:
             try:
                 return ask()
@@ -204,7 +204,7 @@ class Remote:
                     ) from None
                 if time.monotonic() > deadline:
                     raise StepError(
-                        f"the store {self.name} does not answer since {AWAY_SECONDS:.0f} s "
+                        f"the store {self.name} does not answer since {STORE_AWAY_SECONDS:.0f} s "
                         f"({_line(error)}); the same command resumes the run when it is back"
                     ) from None
             time.sleep(ASK_AGAIN_SECONDS)

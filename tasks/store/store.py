@@ -24,13 +24,13 @@ from pathlib import Path
 from tasks.errors import StepError
 from tasks.rows import Json
 from tasks.store.files import describe_files, draft_name, put_in_place, sync, verify_files
-from tasks.store.local_copies import Copies
-from tasks.store.locks import POLL_SECONDS, alone, sweep
+from tasks.store.local_copies import LocalCopies
+from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
 from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
-from tasks.store.remote import MARK, Remote, open_fs
+from tasks.store.remote import STORE_MARK, Remote, open_fs
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
-GONE_SECONDS = 60.0
+STORE_GONE_SECONDS = 60.0
 
 
 def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
@@ -77,14 +77,14 @@ class Store:
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
-        self._mark = Path(self._root) / MARK
+        self._mark = Path(self._root) / STORE_MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
         self._remote = None if self.local else Remote(fs, self._root)
-        self._copies: Copies | None = None
+        self._copies: LocalCopies | None = None
         if self._remote is not None:
             # Stores of one home may hold other files under one key, such as wall times.
             folder = cache / "copies" / digest_of(address.rstrip("/"))[:12]
-            self._copies = Copies(self._remote, folder, self._drafts, self._locks)
+            self._copies = LocalCopies(self._remote, folder, self._drafts, self._locks)
         self._verified: dict[str, ArtifactRef] = {}
         self._manifests: dict[str, Manifest] = {}  # of verified artifacts
         if self.local:
@@ -102,14 +102,14 @@ class Store:
         """
         if not self.local or self._mark.exists():
             return False
-        deadline = time.monotonic() + GONE_SECONDS
+        deadline = time.monotonic() + STORE_GONE_SECONDS
         while not self._mark.exists():
             if time.monotonic() > deadline:
                 raise StepError(
-                    f"the store {self._root} is gone since {GONE_SECONDS:.0f} s (is its disk "
+                    f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
                     "mounted?); the same command resumes the run when it is back"
                 )
-            time.sleep(POLL_SECONDS)
+            time.sleep(LOCK_POLL_SECONDS)
         return True
 
     @contextlib.contextmanager
@@ -238,7 +238,7 @@ class Store:
             if host == platform.node() and not _alive(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
-        sweep(self._locks)
+        sweep_locks(self._locks)
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:

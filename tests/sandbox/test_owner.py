@@ -134,11 +134,11 @@ def test_a_job_waits_for_an_engine_that_starts_nothing(
         return Container(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pool_module, "Container", start)
-    monkeypatch.setattr(pool_module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pool_module, "ENGINE_PAUSE_SECONDS", 0.01)
     with SandboxPool(image, workers=1) as pool:
         assert pool.judge_now(HONEST).status is ProgramStatus.CORRECT
     tries.clear()
-    monkeypatch.setattr(pool_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(pool_module, "ENGINE_PATIENCE_SECONDS", 0.0)
     # No verdict: nobody can say anything about the program.
     with SandboxPool(image, workers=1) as pool, pytest.raises(NoEngine, match="restarted"):
         pool.judge_now(HONEST)

@@ -26,7 +26,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from tasks.dag.contracts import Grade
 from tasks.errors import StepError
-from tasks.metering import Meter, Watch, meter
+from tasks.metering import CpuWatch, Meter, meter
 from tasks.paths import ROOT
 from tasks.rows import Status
 from tasks.score.math.decide import bare, decide, refused
@@ -237,7 +237,7 @@ class _Worker:
         assert self._process.stdin and self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self._buffer = b""
-        self.cpu = Watch(self.pid, family=False)
+        self.cpu = CpuWatch(self.pid, family=False)
 
     @property
     def pid(self) -> int:

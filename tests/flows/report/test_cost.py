@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.metering import NAMES, Watch, clocked, cpu_of, metered
+from tasks.metering import COST_NAMES, CpuWatch, clocked, cpu_of, metered
 from tests.flows.conftest import Restem
 
 
@@ -20,7 +20,7 @@ def made(restem: Restem) -> list[dict]:
 def test_totals_are_the_sums_over_the_manifests(finished: Restem) -> None:
     cost = finished.status()["cost"]
     stats = made(finished)
-    for name in NAMES:
+    for name in COST_NAMES:
         expected = sum(one.get(name, 0) for one in stats)
         assert cost["total"]["made"][name] == pytest.approx(expected, abs=0.01)
         by_step = sum(row["made"][name] for row in cost["steps"])
@@ -143,7 +143,7 @@ def test_a_process_that_works_for_a_step_is_read_to_its_end() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    watch = Watch(process.pid)
+    watch = CpuWatch(process.pid)
     assert process.stdout and process.stdout.readline()
     with metered() as meter:
         watch.read(meter)

@@ -12,7 +12,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, perform, step
 from tasks.evaluate.metrics import measure
 from tasks.problems.loading import load_split
-from tasks.problems.step import blocks, load_splits, problems_call
+from tasks.problems.step import cut_blocks, load_splits, problems_call
 from tasks.rows import SAMPLE, VERDICTS, Status, read_rows, write_rows
 from tasks.score.score import score_rows
 from tasks.score.step import CHECKERS, score_call, score_shard
@@ -106,7 +106,7 @@ def test_the_score_step_asks_for_the_checker_of_the_domain(
             for number, text in enumerate(texts)
         ]
         samples = perform(Call(sampled, "samples", {"rows": drawn}), runtime)
-        (block,) = blocks(test, "test", 10)
+        (block,) = cut_blocks(test, "test", 10)
         call = score_call(
             "score",
             samples,
