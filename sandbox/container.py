@@ -99,7 +99,7 @@ def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -
     """`hardening` in the engine's words, for containers that go when they end.
 
     Args:
-        client: Of the engine.
+        client: Connection to the Docker engine.
         memory: Largest `Limits.memory` of a job, in bytes.
         runtime: Of the engine; None: its default.
     """
@@ -132,7 +132,7 @@ class Container:
         """Start it.
 
         Args:
-            client: Of the engine.
+            client: Connection to the Docker engine.
             image: Name or digest.
             memory: Largest `Limits.memory` of a job, in bytes.
             runtime: Of the engine, such as runc or runsc; None: its default.

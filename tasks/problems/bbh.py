@@ -14,8 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tasks.errors import UserError
-from tasks.problems.source import Origin
+from tasks.problems.source import Origin, refuse_training
 from tasks.rows import Row
 
 BBH_SUBJECTS = (
@@ -70,11 +69,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
             are named).
     """
-    if split != "test":
-        raise UserError(
-            f"bbh: it is for evaluation only and has no {split} split, as its authors ask; "
-            "expected another data set to train on, such as math"
-        )
+    refuse_training("bbh", split, "math", ", as its authors ask")
     return _rows(source)
 
 

@@ -207,8 +207,8 @@ def code_row(problem: CodeProblem, name: str, split: str, index: int) -> Row:
 
     Args:
         problem: What it is made of.
-        name: Of the data set.
-        split: Of the data set.
+        name: The data set, which begins the id.
+        split: `train` or `test`.
         index: Its place in the split.
     """
     tests = [{"input": given, "output": output} for given, output in problem.tests]

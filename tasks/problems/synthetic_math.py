@@ -144,10 +144,10 @@ def sum_row(problem: SumProblem, name: str, split: str, index: int, subject: str
 
     Args:
         problem: What it is made of.
-        name: Of the data set.
-        split: Of the data set.
+        name: The data set, which begins the id.
+        split: `train` or `test`.
         index: Its place in the split.
-        subject: Its kind.
+        subject: `bags`, `changes`, or that of a shifted set.
     """
     return {
         "id": f"{name}/{split}/{index:05d}",
@@ -182,7 +182,7 @@ def draw_sum(rng: random.Random, level: str, shape: SumShape | None = None) -> S
 
     Args:
         rng: Where chance comes from.
-        level: Of the problem.
+        level: "1" to "5", or "" with a shape of its own.
         shape: What it looks like; by default as those of its level do.
     """
     shape = shape or SUM_SHAPES[level]

@@ -124,7 +124,7 @@ class Remote:
         Args:
             folder: Local folder.
             place: KIND/KEY.
-            files: Its files.
+            files: Their entries, without ETags.
 
         Returns:
             The part, and each file's entry with its ETag.

@@ -192,8 +192,8 @@ class Store:
         """Alone to make an artifact, among all that use this store from this folder.
 
         Args:
-            kind: Of the artifact.
-            key: Of the artifact.
+            kind: Folder of its kind, such as samples.
+            key: Cache key, 32 hex digits.
             waits: Told once, if another run makes it now.
         """
         self._wait_for_root()
