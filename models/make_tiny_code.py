@@ -30,7 +30,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from models.pretraining import Plan, Text, make
 from tasks.problems import synthetic_code as problems
-from tasks.problems.synthetic_code_tasks import TABLES, Step, Task, as_read, at_once, stepwise
+from tasks.problems.synthetic_code_tasks import (
+    TABLES,
+    CodeStep,
+    CodeTask,
+    as_read,
+    at_once,
+    stepwise,
+)
 
 SEED = 0
 PLAN = Plan(steps=1800, seed=SEED)
@@ -41,7 +48,7 @@ SLIP = 0.15
 PIECES = r" ?[A-Za-z]+|//|==|, |\d|[^\w]|."
 
 
-def slipped(rng: random.Random, task: Task) -> Task:
+def slipped(rng: random.Random, task: CodeTask) -> CodeTask:
     """The task as somebody takes it who slips now and then."""
     steps = []
     for step in task.steps:
@@ -52,12 +59,12 @@ def slipped(rng: random.Random, task: Task) -> Task:
             else:
                 like = [n for n, o in table.items() if o.ends == table[step.name].ends]
                 name = rng.choice([n for n in like if table[n].operand == bool(step.operand)])
-                step = Step(name, step.operand)
+                step = CodeStep(name, step.operand)
         steps.append(step)
     return replace(task, steps=tuple(steps))
 
 
-def solved(rng: random.Random, row: problems.Problem) -> Text:
+def solved(rng: random.Random, row: problems.CodeProblem) -> Text:
     """A problem with a program as somebody might write it."""
     (write,) = rng.choices(list(WAYS), list(WAYS.values()))
     return f"Q: {row.question}\nA:\n", write(slipped(rng, row.task))
@@ -66,7 +73,7 @@ def solved(rng: random.Random, row: problems.Problem) -> Text:
 def corpus(seed: int = SEED) -> Iterator[Text]:
     """The text of the pre-training, without end."""
     rng = random.Random(f"tiny-code/{seed}")
-    return (solved(rng, row) for row in problems.stream("corpus", seed=seed))
+    return (solved(rng, row) for row in problems.code_stream("corpus", seed=seed))
 
 
 def vocabulary() -> Iterator[str]:

@@ -32,7 +32,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from models.pretraining import Plan, Text, make
 from tasks.problems import synthetic_math as problems
-from tasks.problems.synthetic_sums import draw
+from tasks.problems.synthetic_sums import draw_number
 
 SEED = 0
 PLAN = Plan(steps=2600, seed=SEED)
@@ -52,12 +52,12 @@ def sums(rng: random.Random, count: int = 7) -> str:
     """A list of single sums, all right."""
     facts: list[str] = []
     while len(facts) < count:
-        if (drawn := draw(rng)) is not None:
+        if (drawn := draw_number(rng)) is not None:
             facts.append(f"{drawn[0]}={drawn[1]}")
     return ", ".join(facts)
 
 
-def solved(rng: random.Random, row: problems.Problem) -> Text:
+def solved(rng: random.Random, row: problems.SumProblem) -> Text:
     """A problem with a solution as somebody might write it."""
     value, steps = row.sum.first, []
     for sign, number in row.sum.moves:
@@ -74,7 +74,7 @@ def solved(rng: random.Random, row: problems.Problem) -> Text:
 def corpus(seed: int = SEED) -> Iterator[Text]:
     """The text of the pre-training, without end."""
     rng = random.Random(f"tiny-math/{seed}")
-    rows = problems.stream("corpus", seed=seed)
+    rows = problems.sum_stream("corpus", seed=seed)
     for index in itertools.count():
         drill = DRILL_EARLY if index < DRILL_STEPS * PLAN.batch else DRILL_LATE
         yield ("", sums(rng)) if rng.random() < drill else solved(rng, next(rows))
@@ -82,7 +82,7 @@ def corpus(seed: int = SEED) -> Iterator[Text]:
 
 def vocabulary() -> Iterator[str]:
     """Text that has every word."""
-    rng, rows = random.Random(SEED), problems.stream("corpus", seed=SEED)
+    rng, rows = random.Random(SEED), problems.sum_stream("corpus", seed=SEED)
     return ("".join(solved(rng, row)) for row in itertools.islice(rows, 4000))
 
 

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Status, Test
+from sandbox.verdict import Job, Limits, ProgramStatus, Test
 
 ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text())
 HONEST = Job("print(int(input()) + 1)", (Test("41\n", "42"),))
-LIMITS = Limits(cpu=1.0)
+ATTACK_LIMITS = Limits(cpu=1.0)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttackOutcome:
     """What became of one attack."""
 
     name: str
-    status: Status
+    status: ProgramStatus
     right: bool
     next_passes: bool
 
@@ -35,16 +35,16 @@ class Outcome:
         return self.right and self.next_passes
 
 
-def attempt(pool: SandboxPool, attack: dict[str, Any]) -> Outcome:
+def run_attack(pool: SandboxPool, attack: dict[str, Any]) -> AttackOutcome:
     """Run one attack, and an honest job after it."""
-    job = Job(attack["program"], (Test("41\n", "42"),), limits=LIMITS)
+    job = Job(attack["program"], (Test("41\n", "42"),), limits=ATTACK_LIMITS)
     status = pool.submit(job).result().status
     after = pool.submit(HONEST).result().status
     right = status.value in attack["right"]
-    return Outcome(attack["name"], status, right, after is Status.CORRECT)
+    return AttackOutcome(attack["name"], status, right, after is ProgramStatus.CORRECT)
 
 
-def check(pool: SandboxPool) -> Iterator[Outcome]:
+def run_attacks(pool: SandboxPool) -> Iterator[AttackOutcome]:
     """Run every attack; the pool should have one worker."""
     for attack in ATTACKS:
-        yield attempt(pool, attack)
+        yield run_attack(pool, attack)

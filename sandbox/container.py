@@ -18,13 +18,13 @@ from sandbox.inside.watching import STARVED_FACTOR
 from sandbox.owner import labels
 from sandbox.verdict import Job
 
-HERE = Path(__file__).resolve().parent
+_HERE = Path(__file__).resolve().parent
 # What the runner needs: to become another user, to end that user's processes, to remove its files.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE"]
 PROCESSES = 128
 # The interpreter itself, and what the kernel counts for pipes and the scratch folder.
 MEMORY_BESIDE = 192 * 2**20
-SCRATCH = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
+SCRATCH_OPTIONS = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
 VARIABLES = {
     "PYTHONHASHSEED": "0",
     "OPENBLAS_NUM_THREADS": "1",
@@ -32,7 +32,7 @@ VARIABLES = {
     "MALLOC_ARENA_MAX": "1",
 }
 # The modules that run inside, from their texts; each imports those before it.
-PARTS = (
+INSIDE_MODULES = (
     *(
         "frames",
         "moving",
@@ -54,7 +54,7 @@ for name, text in zip(sys.argv[2].split(), sys.argv[3:]):
     exec(compile(text, name + ".py", "exec"), module.__dict__)
 sys.modules["sandbox.inside.runner"].main()
 """
-START_SECONDS = 60.0
+CONTAINER_START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
 
@@ -71,11 +71,11 @@ def hardening(memory: int) -> dict[str, Any]:
         "read_only": True,
         "cap_drop": ["ALL"],
         "cap_add": CAPABILITIES,
-        "security_opt": ["no-new-privileges", f"seccomp={(HERE / 'seccomp.json').read_text()}"],
+        "security_opt": ["no-new-privileges", f"seccomp={(_HERE / 'seccomp.json').read_text()}"],
         "pids_limit": PROCESSES,
         "mem_limit": memory + MEMORY_BESIDE,
         "memswap_limit": memory + MEMORY_BESIDE,
-        "tmpfs": {"/tmp": SCRATCH},
+        "tmpfs": {"/tmp": SCRATCH_OPTIONS},
     }
 
 
@@ -99,7 +99,7 @@ def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -
     """`hardening` in the engine's words, for containers that go when they end.
 
     Args:
-        client: Of the engine.
+        client: Connection to the Docker engine.
         memory: Largest `Limits.memory` of a job, in bytes.
         runtime: Of the engine; None: its default.
     """
@@ -132,7 +132,7 @@ class Container:
         """Start it.
 
         Args:
-            client: Of the engine.
+            client: Connection to the Docker engine.
             image: Name or digest.
             memory: Largest `Limits.memory` of a job, in bytes.
             runtime: Of the engine, such as runc or runsc; None: its default.
@@ -147,12 +147,12 @@ class Container:
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
-        texts = [(HERE / "inside" / f"{part}.py").read_text() for part in PARTS]
+        texts = [(_HERE / "inside" / f"{part}.py").read_text() for part in INSIDE_MODULES]
         try:
             made = self._api.create_container(
                 image,
                 # -I: no environment, no user site; -S would lose numpy.
-                ["python3", "-I", "-c", LOADER, str(first_uid()), " ".join(PARTS), *texts],
+                ["python3", "-I", "-c", LOADER, str(first_uid()), " ".join(INSIDE_MODULES), *texts],
                 stdin_open=True,
                 environment=VARIABLES,
                 hostname="sandbox",
@@ -166,7 +166,7 @@ class Container:
             self._socket = getattr(attached, "_sock", attached)
             self._keep = attached  # its finaliser closes the socket
             self._api.start(self.id)
-            self._timeout(START_SECONDS)
+            self._timeout(CONTAINER_START_SECONDS)
             if self._answer()[0].reason != READY:
                 raise NoContainer("the runner did not start")
         except (docker.errors.APIError, OSError, SandboxFault) as error:
@@ -187,12 +187,12 @@ class Container:
             while self._stopping and self._answer()[0].reason != STOPPED:
                 pass
             self._stopping = False
-            self._send(wire.pack(job, self.jobs))
+            self._send(wire.pack_job(job, self.jobs))
             for test in range(len(job.tests)):
                 answer, output, errors = self._answer()
                 if (answer.job, answer.test) != (self.jobs, test):
                     raise SandboxFault("an answer to another job")
-                going = seen(test, wire.report(answer, output, errors, job))
+                going = seen(test, wire.test_report(answer, output, errors, job))
                 if answer.reason == COMPILE_ERROR:
                     return
                 if not going:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import docker
 import docker.errors
@@ -15,7 +16,7 @@ import docker.errors
 from sandbox import TAG
 from sandbox.pool import NoEngine, connect
 
-HERE = Path(__file__).resolve().parent
+_HERE = Path(__file__).resolve().parent
 SUITE = "bookworm"
 PACKAGES = "python3,python3-numpy"
 # Of no use to a program, and a third of the image.
@@ -33,7 +34,7 @@ def find_image(client: docker.DockerClient) -> str | None:
         return None
 
 
-def build(say: Callable[[str], None] = print) -> str:
+def build_image(say: Callable[[str], None] = print) -> str:
     """Make the image, whichever way works, and return its digest.
 
     Args:
@@ -46,7 +47,7 @@ def build(say: Callable[[str], None] = print) -> str:
     try:
         say(f"building {TAG} from sandbox/Dockerfile")
         try:
-            image, _ = client.images.build(path=str(HERE), tag=TAG, rm=True)
+            image, _ = client.images.build(path=str(_HERE), tag=TAG, rm=True)
             return str(image.id)
         except (docker.errors.APIError, docker.errors.BuildError) as error:
             reason = str(error).splitlines()[0][:200]
@@ -80,7 +81,8 @@ def _from_packages(client: docker.DockerClient) -> str:
         skip = [f"--exclude={path}" for path in LEFT_OUT]
         subprocess.run(["tar", "-C", str(root), *skip, "-cf", str(archive), "."], check=True)
         repository, tag = TAG.split(":")
-        client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+        api: Any = client.api  # docker has no types
+        api.import_image_from_file(str(archive), repository=repository, tag=tag)
     return str(client.images.get(TAG).id)
 
 

@@ -15,15 +15,15 @@ import docker
 import docker.errors
 
 LABEL = "restem.sandbox"  # the process id of the owner
-BORN = "restem.sandbox.born"  # when that process began, in ticks since the machine's start
-PLACE = "restem.sandbox.place"  # where the process id means that process
-POOL = "restem.sandbox.pool"  # which of the pools of that process
+BORN_LABEL = "restem.sandbox.born"  # when that process began, in ticks since the machine's start
+PLACE_LABEL = "restem.sandbox.place"  # where the process id means that process
+POOL_LABEL = "restem.sandbox.pool"  # which of the pools of that process
 
 
 def labels(pool: str = "") -> dict[str, str]:
     """The labels of this process's containers."""
     pid = os.getpid()
-    return {LABEL: str(pid), BORN: _born(pid), PLACE: _place(), POOL: pool}
+    return {LABEL: str(pid), BORN_LABEL: _born(pid), PLACE_LABEL: _place(), POOL_LABEL: pool}
 
 
 def remove_leftovers(client: docker.DockerClient) -> int:
@@ -35,17 +35,19 @@ def remove_leftovers(client: docker.DockerClient) -> int:
         return 0
     return sum(
         remove(client, each["Id"])
-        for each in containers(client, PLACE, place)
+        for each in labelled_containers(client, PLACE_LABEL, place)
         if _is_gone(each["Labels"])
     )
 
 
 def remove_pool(client: docker.DockerClient, pool: str) -> int:
     """Remove what is left of a pool; how many containers there were."""
-    return sum(remove(client, each["Id"]) for each in containers(client, POOL, pool))
+    return sum(remove(client, each["Id"]) for each in labelled_containers(client, POOL_LABEL, pool))
 
 
-def containers(client: docker.DockerClient, label: str, value: str) -> list[dict[str, Any]]:
+def labelled_containers(
+    client: docker.DockerClient, label: str, value: str
+) -> list[dict[str, Any]]:
     """What the engine lists of this label, whatever state it is in."""
     # The client's own list asks again for each, which fails if one is removed meanwhile.
     api: Any = client.api
@@ -63,7 +65,7 @@ def remove(client: docker.DockerClient, container: str) -> bool:
 
 def _is_gone(owner: dict[str, str]) -> bool:
     born = _born(owner[LABEL])
-    return not born or born != owner.get(BORN)
+    return not born or born != owner.get(BORN_LABEL)
 
 
 def _born(pid: int | str) -> str:

@@ -18,23 +18,23 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import docker
 import docker.errors
 
 from sandbox.container import Container, NoContainer, SandboxFault
 from sandbox.owner import remove_leftovers, remove_pool
-from sandbox.verdict import Job, Status, Verdict, judge
+from sandbox.verdict import Job, ProgramStatus, Verdict, judge_test
 
-ATTEMPTS = 3
+CONTAINER_ATTEMPTS = 3
 # How long jobs wait for an engine that starts no container, and for how long between two tries.
-PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 1.0
+ENGINE_PATIENCE_SECONDS = 60.0
+ENGINE_PAUSE_SECONDS = 1.0
 # A container is replaced after so many jobs, whatever it looks like.
 JOBS_A_CONTAINER = 5000
 # Jobs handed to the threads ahead of the one whose verdict is awaited, for each worker.
-AHEAD = 8
+JOBS_AHEAD = 8
 
 
 class NoEngine(Exception):
@@ -49,7 +49,7 @@ def connect() -> docker.DockerClient:
     """
     try:
         client = docker.from_env(timeout=60)
-        client.ping()
+        cast(Any, client).ping()  # docker has no types
         return client
     except docker.errors.DockerException as error:
         text = str(error)
@@ -114,7 +114,7 @@ class SandboxPool:
         waiting: list[Future[Verdict]] = []
         for job in jobs:
             waiting.append(self.submit(job))
-            if len(waiting) >= self.workers * AHEAD:
+            if len(waiting) >= self.workers * JOBS_AHEAD:
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
@@ -151,8 +151,8 @@ class SandboxPool:
         """
         fault = ""
         faults = 0
-        while faults < ATTEMPTS:
-            time.sleep(PAUSE_SECONDS * faults)
+        while faults < CONTAINER_ATTEMPTS:
+            time.sleep(ENGINE_PAUSE_SECONDS * faults)
             if self._closed:
                 raise NoEngine("the pool of sandboxes was closed")
             container = self._free.get()
@@ -173,7 +173,7 @@ class SandboxPool:
             finally:
                 self._free.put(container)
         total = len(job.tests)
-        return Verdict(Status.SANDBOX_ERROR, 0, total, None, 0.0, self.image, fault)
+        return Verdict(ProgramStatus.SANDBOX_ERROR, 0, total, None, 0.0, self.image, fault)
 
     def _replace(self, old: Container | None) -> Container:
         if old is not None:
@@ -190,25 +190,27 @@ class SandboxPool:
         """Wait a little for an engine that starts no container; False if it was for too long."""
         with self._lock:
             since = self._down_since = self._down_since or time.monotonic()
-        if self._closed or time.monotonic() - since > PATIENCE_SECONDS:
+        if self._closed or time.monotonic() - since > ENGINE_PATIENCE_SECONDS:
             return False
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(ENGINE_PAUSE_SECONDS)
         return True
 
     def _judge(self, job: Job, container: Container) -> Verdict:
-        reports: list[tuple[Status, dict[str, Any]]] = []
+        reports: list[tuple[ProgramStatus, dict[str, Any]]] = []
 
         def seen(number: int, report: dict[str, Any]) -> bool:
             if number != len(reports) or number >= len(job.tests):
                 raise SandboxFault("reports out of order")
-            status = judge(job.tests[number], report, call=job.entry is not None)
+            status = judge_test(job.tests[number], report, call=job.entry is not None)
             reports.append((status, report))
-            return status is Status.CORRECT or not job.stop_at_failure
+            return status is ProgramStatus.CORRECT or not job.stop_at_failure
 
         started = time.perf_counter()
         container.run(job, seen)
         busy = time.perf_counter() - started
-        failures = [i for i, (status, _) in enumerate(reports) if status is not Status.CORRECT]
+        failures = [
+            i for i, (status, _) in enumerate(reports) if status is not ProgramStatus.CORRECT
+        ]
         if not failures and len(reports) < len(job.tests):
             raise SandboxFault("reports are missing")
         first = failures[0] if failures else None
@@ -216,8 +218,8 @@ class SandboxPool:
         if first is not None and job.stop_at_failure:
             considered = reports[: first + 1]
         return Verdict(
-            status=reports[first][0] if first is not None else Status.CORRECT,
-            passed=sum(status is Status.CORRECT for status, _ in considered),
+            status=reports[first][0] if first is not None else ProgramStatus.CORRECT,
+            passed=sum(status is ProgramStatus.CORRECT for status, _ in considered),
             total=len(job.tests),
             first_failure=first,
             seconds=round(sum(report["cpu"] for _, report in considered), 4),

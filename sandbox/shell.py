@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -25,9 +25,9 @@ from sandbox.container import first_uid, host_config
 from sandbox.owner import labels, remove
 from sandbox.verdict import Limits
 
-CHUNK = 1 << 16
+_CHUNK = 1 << 16
 SHELL = ["/bin/bash", "--norc", "--noprofile"]
-PYTHON = ["/usr/bin/python3", "-q"]
+PYTHON_COMMAND = ["/usr/bin/python3", "-q"]
 # Process 1, which keeps the rights of the one that programs have above them; the shell has none.
 _LAUNCH = """
 import os, resource, signal, sys
@@ -53,11 +53,11 @@ sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)
 """
 
 
-def shell(client: docker.DockerClient, image: str, command: list[str] | None = None) -> int:
+def open_shell(client: docker.DockerClient, image: str, command: list[str] | None = None) -> int:
     """Run a shell, or another command, as programs run; its exit code.
 
     Args:
-        client: Of the engine.
+        client: Connection to the Docker engine.
         image: Name or digest.
         command: With the full path; None: a shell.
     """
@@ -101,11 +101,11 @@ def _converse(line: socket.socket) -> None:
     while True:
         ready = select.select(sources, [], [])[0]
         if line in ready:
-            if not (data := line.recv(CHUNK)):
+            if not (data := line.recv(_CHUNK)):
                 return
             _write(1, data)
         if 0 in ready:
-            if data := os.read(0, CHUNK):
+            if data := os.read(0, _CHUNK):
                 line.sendall(data)
             else:
                 sources.remove(0)
@@ -113,7 +113,7 @@ def _converse(line: socket.socket) -> None:
 
 def _feed(line: socket.socket) -> None:
     with contextlib.suppress(OSError):  # the shell may end before its input does
-        while data := os.read(0, CHUNK):
+        while data := os.read(0, _CHUNK):
             line.sendall(data)
         line.shutdown(socket.SHUT_WR)
 
@@ -132,10 +132,10 @@ def _write(fd: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _raw_terminal(resized: Any) -> Iterator[None]:
+def _raw_terminal(resized: Callable[[], None]) -> Generator[None]:
     """Every key goes to the container, and it knows the size of the window."""
     before = termios.tcgetattr(0)
-    handler = signal.signal(signal.SIGWINCH, lambda *_: resized())
+    handler = signal.signal(signal.SIGWINCH, lambda _number, _frame: resized())
     try:
         tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept
         resized()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 # A float is right within this relative or absolute error, as in most programming contests; only
 # where the expected token is itself written as a float.
 FLOAT_ERROR = 1e-6
 
+Items = Sequence[object]
 
-class Status(StrEnum):
+
+class ProgramStatus(StrEnum):
     """How a job or a test of it ended."""
 
     CORRECT = "correct"
@@ -110,7 +113,7 @@ class Verdict:
         detail: End of the standard error, or of the sandbox's own error.
     """
 
-    status: Status
+    status: ProgramStatus
     passed: int
     total: int
     first_failure: int | None
@@ -120,12 +123,12 @@ class Verdict:
     busy: float = field(default=0.0, compare=False)
 
 
-def judge(test: Test, report: dict[str, Any], *, call: bool) -> Status:
+def judge_test(test: Test, report: dict[str, Any], *, call: bool) -> ProgramStatus:
     """The status of one test from what the runner reports."""
     if report["status"] != "ok":
-        return Status(report["status"])
+        return ProgramStatus(report["status"])
     good = same_value(report["output"], test.value) if call else same_output(report, test)
-    return Status.CORRECT if good else Status.WRONG_ANSWER
+    return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
 
 
 def same_output(report: dict[str, Any], test: Test) -> bool:
@@ -172,20 +175,26 @@ def same_value(text: str, expected: Any) -> bool:
     return _equal(value, expected)
 
 
-def _equal(got: Any, expected: Any) -> bool:
-    if isinstance(expected, tuple):
-        expected = list(expected)
+def _equal(got: object, expected: object) -> bool:
     if isinstance(expected, bool) or isinstance(got, bool):
         return got is expected
     if isinstance(expected, float) and isinstance(got, int | float):
         return _close(float(got), expected)
-    if isinstance(expected, list):
-        same_size = isinstance(got, list) and len(got) == len(expected)
-        return same_size and all(map(_equal, got, expected))
+    if isinstance(expected, list | tuple):
+        return isinstance(got, list) and _equal_items(cast(Items, got), cast(Items, expected))
     if isinstance(expected, dict):
-        same_keys = isinstance(got, dict) and got.keys() == {str(key) for key in expected}
-        return same_keys and all(_equal(got[str(key)], expected[key]) for key in expected)
+        if not isinstance(got, dict):
+            return False
+        found = cast(dict[object, object], got)
+        wanted = {str(key): one for key, one in cast(dict[object, object], expected).items()}
+        return found.keys() == wanted.keys() and _equal_items(
+            [found[key] for key in wanted], list(wanted.values())
+        )
     return type(got) is type(expected) and got == expected
+
+
+def _equal_items(got: Items, expected: Items) -> bool:
+    return len(got) == len(expected) and all(map(_equal, got, expected))
 
 
 def _close(got: float, expected: float) -> bool:

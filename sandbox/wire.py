@@ -33,7 +33,7 @@ REASONS = {
 }
 
 
-def pack(job: Job, number: int) -> bytes:
+def pack_job(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
     parts = [job.program.encode("utf-8", "surrogatepass"), (job.entry or "").encode()]
@@ -61,7 +61,7 @@ def pack_stop(number: int) -> bytes:
     return HEAD.pack(number, 0, 0, False, False, False, 0.0, 0, 0, 0, 0)
 
 
-def report(answer: Answer, output: bytes, errors: bytes, job: Job) -> dict[str, Any]:
+def test_report(answer: Answer, output: bytes, errors: bytes, job: Job) -> dict[str, Any]:
     """What became of a test, in words."""
     status = answer.status
     found = REASONS.get(answer.reason) or _classify(status, errors, answer.cpu, job.limits.cpu)

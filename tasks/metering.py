@@ -22,7 +22,7 @@ import psutil
 
 CPU, ENGINE, SANDBOX = "cpu_seconds", "engine_seconds", "sandbox_seconds"
 # What a manifest says of a step's cost, and in this order in tables.
-NAMES = ("seconds", CPU, ENGINE, SANDBOX, "tokens")
+COST_NAMES = ("seconds", CPU, ENGINE, SANDBOX, "tokens")
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Places of utime, stime, cutime, cstime in /proc/PID/stat, counted behind the name in parentheses.
 _TIMES = slice(11, 15)
@@ -41,8 +41,8 @@ class Meter:
         with self._lock:
             self._spent[name] = self._spent.get(name, 0.0) + max(0.0, seconds)
 
-    def facts(self) -> dict[str, float]:
-        """What was spent, by name, for a manifest's stats."""
+    def costs(self) -> dict[str, float]:
+        """What was spent, by name: CPU, ENGINE and SANDBOX, where there was any."""
         with self._lock:
             return {name: round(seconds, 3) for name, seconds in self._spent.items()}
 
@@ -115,14 +115,14 @@ def _cpu_of_one(pid: int) -> float:
         return 0.0
 
 
-class Watch:
+class CpuWatch:
     """Counts the processor time of one process for whichever step asks it."""
 
     def __init__(self, pid: int, *, family: bool = True) -> None:
         """Begin at the start of the process, so that its start-up counts for who asks first.
 
         Args:
-            pid: Of the process.
+            pid: Process id, of this machine.
             family: Whether it may have children; looking for them takes milliseconds.
         """
         self._pid, self._seen = pid, 0.0

@@ -1,4 +1,4 @@
-"""Imports what samplers and trainers need; the nursery imports it before the first fork.
+"""Imports what samplers and trainers need; the fork server imports it before the first fork.
 
 transformers and TRL load most of themselves only when a name is asked for, so naming the packages
 would leave 3 s of imports to every child.

@@ -44,7 +44,7 @@ class Shelf:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """See tasks.generate.engine.Engine; policy and seed decide, so equal requests agree."""
         return Completions(self._complete(prompts[number], seed) for number, seed in requests)

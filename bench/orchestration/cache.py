@@ -27,7 +27,7 @@ import psutil
 
 from tasks.dag.runtime import home
 from tasks.paths import ROOT
-from tasks.problems.synthetic_math import by_hand, stream
+from tasks.problems.synthetic_math import by_hand, sum_stream
 from tasks.store.store import digest_of
 
 CONFIG = "math-demo"
@@ -121,7 +121,7 @@ def _sources(folder: Path) -> list[str]:
         ("test_source", "test", TESTS),
     ):
         path = folder / f"{split}.jsonl"
-        made = zip(range(count), stream(split, seed=1), strict=False)
+        made = zip(range(count), sum_stream(split, seed=1), strict=False)
         lines = [json.dumps({"question": p.question, "answer": by_hand(p)}) for _, p in made]
         text = "\n".join(lines) + "\n"
         if not path.exists() or path.read_text() != text:

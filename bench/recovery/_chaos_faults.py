@@ -63,8 +63,8 @@ class Faults:
             with contextlib.suppress(psutil.Error):
                 for process in psutil.Process(flow).children(recursive=True):
                     above = process.parent()
-                    # The nursery's forks have its command line, and it for a parent.
-                    if above and _is_nursery(process) and _is_nursery(above):
+                    # The fork server's forks have its command line, and it for a parent.
+                    if above and _is_fork_server(process) and _is_fork_server(above):
                         return _kill(process.pid)
         return False
 
@@ -141,8 +141,8 @@ def containers() -> list[str]:
     return done.stdout.split()
 
 
-def _is_nursery(process: psutil.Process) -> bool:
-    return "tasks.processes.nursery" in process.cmdline()
+def _is_fork_server(process: psutil.Process) -> bool:
+    return "tasks.processes.fork_server" in process.cmdline()
 
 
 def _kill(pid: int) -> bool:

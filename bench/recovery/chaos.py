@@ -217,7 +217,7 @@ class Storm:
             self._tally.wrong.append(f"made again after {self._blamed}: {remade[:3]}")
 
     def _wait_for_end(self) -> str:
-        deadline = time.monotonic() + HANG_SECONDS
+        deadline, state = time.monotonic() + HANG_SECONDS, ""
         while time.monotonic() < deadline:
             state, _ = self._station.state(self._flow_run)
             if state in ENDS:

@@ -181,9 +181,7 @@ def _kill(process: subprocess.Popen[bytes], *, whole: bool) -> None:
 def _survivors(home: Path) -> int:
     """Processes that still belong to this home after the time they have to go."""
     deadline = time.monotonic() + GONE_SECONDS
-    while time.monotonic() < deadline:
-        if not (left := _processes(home)):
-            return 0
+    while (left := _processes(home)) and time.monotonic() < deadline:
         time.sleep(0.2)
     return len(left)
 

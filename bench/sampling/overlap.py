@@ -99,7 +99,7 @@ def _measure(domain: str, rounds: int) -> float:
         timed(chains(0, config.resources.shard_samples))  # loads and starts everything
         for turn in range(1, rounds + 1):
             seed = 2 * turn
-            alone = [chains(seed), chains(seed)]
+            alone, both = [chains(seed), chains(seed)], 0.0
             if turn % 2:  # the other way round each time, so that a drift favours neither
                 both = timed(chains(seed + 1))
             sampled = timed(map(_sampled_only, alone[0]))

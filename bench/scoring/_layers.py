@@ -17,7 +17,7 @@ from typing import Any
 
 from sandbox.container import Container, hardening
 from sandbox.image import TAG
-from sandbox.inside.prepare import PRELOAD
+from sandbox.inside.prepare import PRELOADED_MODULES
 from sandbox.pool import SandboxPool, connect
 from sandbox.verdict import Job
 from tasks.errors import StepError
@@ -55,7 +55,7 @@ def layers(program: str, job: Job, rounds: int) -> None:
         rounds: The median of so many counts.
     """
     given = job.tests[0].stdin
-    forks = FORKS.format(preload=PRELOAD, program=program, given=given, times=TIMES)
+    forks = FORKS.format(preload=PRELOADED_MODULES, program=program, given=given, times=TIMES)
     client = connect()
     options = hardening(job.limits.memory)
     closed = client.containers.run(TAG, ["sleep", "600"], detach=True, **options)

@@ -53,9 +53,9 @@ def references() -> tuple[list[Reference], str]:
         with gzip.open(Path(folder) / FILE, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
         return [Reference(row["subject"], row["answer"]) for row in rows], "MATH"
-    from tasks.problems.synthetic_math import SIZES, load_split
+    from tasks.problems.synthetic_math import SUM_SIZES, load_split
 
-    made = [row for split in SIZES for row in load_split(split)]
+    made = [row for split in SUM_SIZES for row in load_split(split)]
     return [Reference(row["subject"], row["reference"]) for row in made], "synthetic_math"
 
 

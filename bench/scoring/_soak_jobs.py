@@ -14,45 +14,50 @@ from pathlib import Path
 
 from sandbox.image import TAG
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Status, Test, Verdict
+from sandbox.verdict import Job, Limits, ProgramStatus, Test, Verdict
 
 LIMITS = Limits(cpu=4.0, memory=128 * 2**20, output=1 << 18)
 # The same verdict long before the limit of the others.
 SHORT = Limits(cpu=0.2, memory=128 * 2**20)
 _BASE = "a, b = map(int, input().split())\n"
 # Kind of program: how many of a thousand, its text, the verdict's status and first failure.
-KINDS: dict[str, tuple[int, str, Status, int | None]] = {
-    "honest": (600, "print(a * b)", Status.CORRECT, None),
-    "writes files": (60, "open('x', 'w').write('y' * 9999)\nprint(a * b)", Status.CORRECT, None),
+KINDS: dict[str, tuple[int, str, ProgramStatus, int | None]] = {
+    "honest": (600, "print(a * b)", ProgramStatus.CORRECT, None),
+    "writes files": (
+        60,
+        "open('x', 'w').write('y' * 9999)\nprint(a * b)",
+        ProgramStatus.CORRECT,
+        None,
+    ),
     "forks": (
         30,
         "import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n        time.sleep(99)\n"
         "print(a * b)",
-        Status.CORRECT,
+        ProgramStatus.CORRECT,
         None,
     ),
     "daemons": (
         10,
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
         "        time.sleep(99)\n    os._exit(0)\nprint(a * b)",
-        Status.CORRECT,
+        ProgramStatus.CORRECT,
         None,
     ),
     "threads": (
         10,
         "import threading, time\nfor _ in range(9):\n"
         "    threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\nprint(a * b)",
-        Status.CORRECT,
+        ProgramStatus.CORRECT,
         None,
     ),
-    "wrong": (120, "print(a * b + (a > 5000))", Status.WRONG_ANSWER, 1),
-    "raises": (80, "print(a * b // (a < 5000))", Status.RUNTIME_ERROR, 1),
-    "segfault": (20, "import os\nos.abort()", Status.RUNTIME_ERROR, 0),
-    "no program": (20, "print(a * b", Status.COMPILE_ERROR, 0),
-    "memory": (25, "x = bytearray(1 << 30)\nprint(a * b)", Status.MEMORY_LIMIT, 0),
-    "flood": (20, "while True: print('x' * 5000)", Status.OUTPUT_LIMIT, 0),
-    "loop": (3, "while True: pass", Status.TIME_LIMIT, 0),
-    "sleep": (2, "import time\ntime.sleep(99)", Status.TIME_LIMIT, 0),
+    "wrong": (120, "print(a * b + (a > 5000))", ProgramStatus.WRONG_ANSWER, 1),
+    "raises": (80, "print(a * b // (a < 5000))", ProgramStatus.RUNTIME_ERROR, 1),
+    "segfault": (20, "import os\nos.abort()", ProgramStatus.RUNTIME_ERROR, 0),
+    "no program": (20, "print(a * b", ProgramStatus.COMPILE_ERROR, 0),
+    "memory": (25, "x = bytearray(1 << 30)\nprint(a * b)", ProgramStatus.MEMORY_LIMIT, 0),
+    "flood": (20, "while True: print('x' * 5000)", ProgramStatus.OUTPUT_LIMIT, 0),
+    "loop": (3, "while True: pass", ProgramStatus.TIME_LIMIT, 0),
+    "sleep": (2, "import time\ntime.sleep(99)", ProgramStatus.TIME_LIMIT, 0),
 }
 
 
@@ -68,7 +73,7 @@ def job(number: int) -> Job:
     # The second input is above 5000, the first is not.
     pairs = [(1 + number % 4000, number), (5001 + number % 4000, number)]
     tests = tuple(Test(f"{a} {b}\n", str(a * b)) for a, b in pairs)
-    return Job(_BASE + text, tests, limits=SHORT if status is Status.TIME_LIMIT else LIMITS)
+    return Job(_BASE + text, tests, limits=SHORT if status is ProgramStatus.TIME_LIMIT else LIMITS)
 
 
 def known(number: int) -> list[object]:

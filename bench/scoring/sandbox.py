@@ -22,7 +22,7 @@ from bench.scoring._layers import layers
 from sandbox.container import hardening
 from sandbox.image import TAG
 from sandbox.pool import NoEngine, SandboxPool, connect
-from sandbox.verdict import Job, Limits, Status, Test
+from sandbox.verdict import Job, Limits, ProgramStatus, Test
 from tasks.errors import StepError, UserError
 
 PROGRAM = "a, b = map(int, input().split())\nprint(a * b + sum(range(100)))"
@@ -50,7 +50,7 @@ def run(jobs: str = "300", rounds: str = "5") -> float:
                     if tests == 1:
                         ratio, speed = found[0], found[1] if workers == 1 else speed
         layers(PROGRAM, _job(1), int(rounds))
-        _containers(pool.image, speed)
+        _containers(TAG, speed)
     except NoEngine as error:
         raise UserError(str(error)) from None
     print(f"sandbox ratio={ratio:.3f}")
@@ -89,7 +89,7 @@ def _sandboxed(pool: SandboxPool, tests: int, jobs: int, latencies: list[float])
         started = time.perf_counter()
         verdict = pool.judge_now(job)
         latencies.append(time.perf_counter() - started)
-        if verdict.status is not Status.CORRECT:
+        if verdict.status is not ProgramStatus.CORRECT:
             raise StepError(f"bench sandbox: {verdict}")
 
     with ThreadPoolExecutor(pool.workers) as threads:

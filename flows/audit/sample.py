@@ -122,15 +122,15 @@ def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set
         if not location.startswith("verdicts/"):
             continue
         verdicts = _need(store, location)
-        made = store.manifest(verdicts)["stats"]["provenance"]
-        if "sandbox" in made["settings"]:
+        made = store.manifest(verdicts).provenance
+        if "sandbox" in made.settings:
             others.add("programs' tests")
-        elif "checker" in made["settings"]:
-            others.add({"exact": "exact match", "hand": "a person"}[made["settings"]["checker"]])
+        elif "checker" in made.settings:
+            others.add({"exact": "exact match", "hand": "a person"}[made.settings["checker"]])
         else:
-            places = [made["inputs"]["samples"], made["context"]["problems"]]
-            samples, problems = (_need(store, f"{one['kind']}/{one['key']}") for one in places)
-            shards.append(_Shard(samples, verdicts, problems, made["hints"]["split"]))
+            places = [made.inputs["samples"], made.context["problems"]]
+            samples, problems = (_need(store, one.location) for one in places)
+            shards.append(_Shard(samples, verdicts, problems, made.hints["split"]))
     return shards, others
 
 

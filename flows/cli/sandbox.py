@@ -59,7 +59,7 @@ def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> b
         with contextlib.closing(connect()) as client:
             if image.find_image(client) is None:
                 typer.echo("making the sandbox image, once; this takes about two minutes")
-                image.build(typer.echo)
+                image.build_image(typer.echo)
         return True
     except NoEngine as error:
         if not forgiving:
@@ -75,7 +75,7 @@ def sandbox_build() -> None:
     from sandbox.pool import NoEngine
 
     try:
-        typer.echo(image.build(typer.echo))
+        typer.echo(image.build_image(typer.echo))
     except NoEngine as error:
         raise UserError(str(error)) from None
 
@@ -83,7 +83,7 @@ def sandbox_build() -> None:
 @sandbox_app.command("check")
 def sandbox_check(as_json: AsJson = False) -> None:
     """Attack the sandbox on this machine; exit 1 if anything gets through."""
-    from sandbox.check import check as attack
+    from sandbox.check import run_attacks as attack
     from sandbox.image import TAG
     from sandbox.pool import NoEngine, SandboxPool
 
@@ -124,7 +124,7 @@ def sandbox_shell(
         image = find_image(client)
         if image is None:
             raise UserError(f"image {TAG} is missing; run `restem sandbox build`")
-        code = shells.shell(client, image, shells.PYTHON if python else None)
+        code = shells.open_shell(client, image, shells.PYTHON_COMMAND if python else None)
     finally:
         client.close()
     raise typer.Exit(code)

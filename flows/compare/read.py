@@ -175,7 +175,7 @@ def _others(
 
 def _groups(run: str, store: Store, metrics: ArtifactRef) -> Groups:
     """Groups of equal answers that the vote was counted by; none where there was no vote."""
-    made = store.manifest(metrics)["stats"]["provenance"]["inputs"]
+    made = store.manifest(metrics).provenance.inputs
     if "groups" not in made:
         return {}
     ref = _need(run, store, ArtifactRef(**made["groups"]).location)

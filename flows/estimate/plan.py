@@ -68,7 +68,7 @@ class PlanCaller:
         row = self.groups.setdefault((iteration, group), PlannedGroup(iteration, group))
         ref = None
         if not any(self.pending(given) for given in call.inputs.values()):
-            ref = find(call, self.store, self.warn)
+            ref = find_artifact(call, self.store, self.warn)
             if ref is None and call.step in (prepare_problems, read_benchmark):
                 ref = perform(call, self._runtime)
         if ref is None:

@@ -99,7 +99,7 @@ class Keeper:
             UserError: the store has no such policy.
             StepError: vLLM did not start.
         """
-        policy = ArtifactRef(**asked["policy"])
+        policy = ArtifactRef.from_json(asked["policy"])
         wanted = (policy.digest, asked["dtype"])
         with self._lock:
             if self._serves != wanted or self._process is None or self._process.poll() is not None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.dag.contracts import Engine, Grader
-from tasks.dag.runtime import Progress, Runtime, home
+from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
-from tasks.processes.child import close_nursery, nursery, preload
+from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Store
@@ -42,7 +42,7 @@ class LocalMachine:
         store: Store,
         logs: Path,
         resources: Resources,
-        progress: Progress,
+        progress: StepProgress,
         *,
         isolate: bool = True,
         sandbox: Json | None = None,
@@ -173,7 +173,7 @@ class LocalMachine:
     def close(self) -> None:
         """End everything."""
         self.release_engine()
-        close_nursery()
+        close_fork_server()
         if self._pool is not None:
             self._pool.close()
             self._pool = None

@@ -45,7 +45,7 @@ class PrefectCaller:
         self.store = machine.runtime.store
         self.journal, self.console, self._machine = journal, console, machine
         self._cluster = cluster
-        self._made: dict[str, Made] = {}
+        self._made: dict[str, FinishedTaskRun] = {}
         self._results = Path(os.environ["PREFECT_RESULTS_LOCAL_STORAGE_PATH"])
         self._page = RunPage(journal.folder.name, self.warn)
         # Told of every call that is done: the call, its artifact, whether it was there before.
@@ -54,13 +54,13 @@ class PrefectCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Run the step's task, or find it cached; see tasks/dag/step.py for the order of trust."""
-        return self._call(call, iteration, group, find(call, self.store, self.warn))
+        return self._call(call, iteration, group, find_artifact(call, self.store, self.warn))
 
     def _call(
         self, call: Call, iteration: int, group: str, there: ArtifactRef | None
     ) -> ArtifactRef:
         started = time.perf_counter()
-        task = task_of(call.step)
+        task = prefect_task_of(call.step)
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
         if there is None:
@@ -77,11 +77,11 @@ class PrefectCaller:
         cached = state.name == "Cached"
         ref = there if cached else self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
-        self._made[ref.location] = Made(state.state_details.task_run_id)
+        self._made[ref.location] = FinishedTaskRun(state.state_details.task_run_id)
         self._log(call, ref, iteration, group, cached, started)
         return ref
 
-    def _run(self, task: Task[..., Json], call: Call, needed: list[Made]) -> State:
+    def _run(self, task: Task[..., Json], call: Call, needed: list[FinishedTaskRun]) -> State:
         """Run a step's task here or on the cluster; an actor there works for a task here."""
         runtime: Any = self._machine.runtime
         if self._cluster is not None and call.step.name in ACTOR_STEPS:

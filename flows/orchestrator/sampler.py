@@ -21,7 +21,7 @@ from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import GENERATE, SCORE, line_name
 from tasks.generate.step import generate_call
-from tasks.problems.step import Block, blocks
+from tasks.problems.step import Block, cut_blocks
 from tasks.prompts import PromptTemplate, load_template
 from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
 from tasks.score.step import CHECKERS, sandbox_settings, score_call
@@ -154,7 +154,7 @@ class Sampler:
 
     def blocks(self, split: str, limit: int = 0) -> list[Block]:
         """The first `limit` problems (0: all) of a split, in blocks."""
-        return blocks(self._splits[split], split, self._resources.shard_problems, limit)
+        return cut_blocks(self._splits[split], split, self._resources.shard_problems, limit)
 
     def sandbox(self, split: str) -> Json | None:
         """What decides verdicts on programs; None for a split without code problems."""

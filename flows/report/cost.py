@@ -154,7 +154,7 @@ def _add(into: Amounts, more: Mapping[str, float]) -> None:
 
 def _each(cost: Amounts, count: float) -> Amounts | None:
     """The cost of one of so many; None where there are none."""
-    return {name: cost[name] / count for name in NAMES} if count > 0 else None
+    return {name: cost[name] / count for name in COST_NAMES} if count > 0 else None
 
 
 def steps_table(cost: Cost) -> Table:

@@ -145,7 +145,6 @@ def _reachable(store: Store, roots: set[str]) -> set[str]:
             manifest = store.read_manifest(*location.split("/"))
         except Damage:
             continue
-        made = manifest["stats"].get("provenance", {})
-        for ref in [*made.get("inputs", {}).values(), *made.get("context", {}).values()]:
-            stack.append(f"{ref['kind']}/{ref['key']}")
+        if made := manifest.stats.provenance:
+            stack += [ref.location for ref in (*made.inputs.values(), *made.context.values())]
     return seen

@@ -48,12 +48,12 @@ def trace(run: str, row: str) -> Json:
     sample_ref = need_artifact(store, f"samples/{training['samples']}")
     sample = _match(store, sample_ref, SAMPLES_FILE, training)
     verdict_ref, verdict = _verdict(store, steps, training)
-    judged = store.manifest(verdict_ref)["stats"]
+    judged = store.manifest(verdict_ref)
     model = next(
         (s for s in steps if s.digest == sample["model"] and s.artifact.startswith("model/")),
         None,
     )
-    made = store.manifest(sample_ref)["stats"]["provenance"]
+    made = store.manifest(sample_ref).provenance
     return {
         "training row": {
             "artifact": selection.location,
@@ -69,16 +69,16 @@ def trace(run: str, row: str) -> Json:
         "verdict": {
             "artifact": verdict_ref.location,
             **{k: verdict[k] for k in ("reward", "status", "extracted")},
-            **({"sandbox image": judged["image"]} if "image" in judged else {}),
-            **judged["provenance"]["settings"].get("sandbox", {}),
+            **({"sandbox image": judged.stats.image} if judged.stats.image else {}),
+            **judged.provenance.settings.get("sandbox", {}),
         },
         "prompt": {
             "digest": sample["prompt"],
-            "template": made["settings"]["prompt"],
+            "template": made.settings["prompt"],
             "same in training": text_digest(training["prompt"]) == sample["prompt"],
             "text": training["prompt"],
         },
-        "sampling": made["settings"],
+        "sampling": made.settings,
         "policy": {
             "digest": sample["model"],
             "artifact": model and model.artifact,

@@ -63,7 +63,7 @@ class SharedCaller:
         return ref
 
     def _told(self, call: Call, ref: ArtifactRef, cached: bool) -> None:
-        seconds = self.store.manifest(ref)["stats"].get("seconds", 0.0)
+        seconds = self.store.manifest(ref).stats.seconds or 0.0
         self._seconds[call.key] = seconds
         self._count(ref, seconds, "found" if cached else "made")
 

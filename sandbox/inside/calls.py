@@ -10,11 +10,11 @@ import gc
 import os
 import struct
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
-from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Json
+from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Names
 from sandbox.inside.moving import write_all
-from sandbox.inside.plain import dump, load
+from sandbox.inside.plain import read_plain, write_plain
 
 # Descriptors of the check's process; the answers are its standard input.
 TOLD, ASKS = 3, 4
@@ -49,7 +49,7 @@ class _Candidate:
     def __call__(self, *arguments: Any) -> Any:
         if self.stopped:
             raise _Stop
-        question = dump(arguments)
+        question = write_plain(arguments)
         try:
             write_all(self._asks, struct.pack(">I", len(question)) + question)
         except BrokenPipeError:
@@ -60,7 +60,7 @@ class _Candidate:
             self._stop(OUTPUT_LIMIT)
         try:
             answer = self._read(size)
-            value = load(answer[1:])
+            value = read_plain(answer[1:])
             if answer[:1] == b"v":
                 return value
             name, text = value
@@ -77,7 +77,7 @@ class _Candidate:
             parts += part
         return bytes(parts)
 
-    def _stop(self, why: int) -> Any:
+    def _stop(self, why: int) -> NoReturn:
         self.stopped = why
         raise _Stop
 
@@ -101,7 +101,7 @@ def run_check(source: str, entry: str) -> None:
         # and some checks make expected values of them. Of the source, so that a verdict can be
         # repeated.
         random.seed(source)
-        names: Json = {"__name__": "check"}
+        names: Names = {"__name__": "check"}
         exec(compile(source, "check.py", "exec", dont_inherit=True), names)
         names[entry] = candidate
         check = names["check"]
@@ -127,17 +127,17 @@ def _tell(word: int, detail: str) -> None:
 
 
 # ---- in the program's process ----
-def serve(function: Any, questions: int, answers: int) -> None:
+def answer_calls(function: Any, questions: int, answers: int) -> None:
     """Answer calls until the check ends."""
     while len(head := _read(questions, 4)) == 4:
-        arguments = load(_read(questions, struct.unpack(">I", head)[0]))
+        arguments = read_plain(_read(questions, struct.unpack(">I", head)[0]))
         try:
-            answer = b"v" + dump(function(*arguments))
+            answer = b"v" + write_plain(function(*arguments))
         except MemoryError:
             raise  # the end of the program, which is how the runner knows
         except Exception as error:
             traceback.print_exc()
-            answer = b"e" + dump([type(error).__name__, str(error)[:500]])
+            answer = b"e" + write_plain([type(error).__name__, str(error)[:500]])
         write_all(answers, struct.pack(">I", len(answer)) + answer)
 
 

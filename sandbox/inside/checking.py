@@ -45,8 +45,8 @@ from sandbox.inside.watching import (
     STDERR_BYTES,
     STDERR_KEPT,
     WALL_FACTOR,
-    Child,
-    cpu_of,
+    WatchedProcess,
+    program_cpu,
     reap,
     starved,
 )
@@ -54,12 +54,12 @@ from sandbox.inside.watching import (
 # Above all uids that a container gives to programs.
 CHECK_UIDS = 1 << 15
 # For the end of a process to become known after that of the other.
-GRACE_SECONDS = 1.0
+END_GRACE_SECONDS = 1.0
 DETAIL_BYTES = 1 << 12
 DIED = b"the check did not survive what it was given"
 
 
-def attempt(child: Child, head: Head, mine: Mine, uid: int) -> bool:
+def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bool:
     """Let a check test a program, and report; whether the job goes on.
 
     Args:
@@ -83,7 +83,7 @@ def attempt(child: Child, head: Head, mine: Mine, uid: int) -> bool:
     handles = [os.pidfd_open(pid) for pid in pids]
     reason = _watch(head, began, pids, handles, (output, errors))
     # The end of its pipes is known a moment before its own.
-    wait = 0.0 if reason != ENDED else GRACE_SECONDS / 4
+    wait = 0.0 if reason != ENDED else END_GRACE_SECONDS / 4
     gone = bool(select.select(handles[:1], [], [], wait)[0])
     os.kill(-1, signal.SIGKILL)  # everything but this process; there is at least the program
     _, status, usage = os.wait4(child.pid, 0)
@@ -138,7 +138,7 @@ def _watch(
                 return ENDED
             if fd == program:
                 poll.unregister(fd)  # the check finds its pipe closed, unless a child holds it
-                end = min(end, time.monotonic() + GRACE_SECONDS)
+                end = min(end, time.monotonic() + END_GRACE_SECONDS)
             elif fd == 0:
                 if stopped(head.number):
                     return STOPPED
@@ -152,12 +152,12 @@ def _watch(
 
 def _wait_for(pids: tuple[int, int], head: Head, end: float) -> float:
     """Milliseconds for which no limit can be overrun."""
-    left = head.cpu - max(cpu_of(pid) for pid in pids)
+    left = head.cpu - max(program_cpu(pid) for pid in pids)
     return max(5.0, 1000.0 * min(left, end - time.monotonic()))
 
 
 def _overrun(pids: tuple[int, int], head: Head, began: float, end: float) -> bool:
-    if any(cpu_of(pid) > head.cpu for pid in pids):
+    if any(program_cpu(pid) > head.cpu for pid in pids):
         return True
     now = time.monotonic()
     waited = sum(starved(pid) for pid in pids)

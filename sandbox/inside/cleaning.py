@@ -8,7 +8,7 @@ import os
 from sandbox.inside.program import HOME, SCRATCH
 
 
-def sweep(uid: int) -> bool:
+def remove_files(uid: int) -> bool:
     """Remove the files of a program that has ended; whether none is left."""
     with contextlib.suppress(OSError):
         os.rmdir(HOME)  # few programs leave anything in it

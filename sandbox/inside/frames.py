@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 HEAD = struct.Struct("!IIQ???dQQQI")
 OFFSET, OFFSETS = struct.Struct("!Q"), struct.Struct("!QQ")
-PARTS = 2  # before the tests: program, entry
+PARTS_BEFORE_TESTS = 2  # before the tests: program, entry
 ANSWER = struct.Struct("!IIBiddQQ")
 ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
 # What a check function says of the program that it called.
@@ -24,7 +24,7 @@ PASSED, WRONG, FAILED, NO_CHECK = range(6, 10)
 # Exit code of a program that cannot be compiled.
 NO_COMPILE = 97
 
-Json = dict[str, Any]
+Names = dict[str, Any]
 
 
 class Head(NamedTuple):

@@ -6,13 +6,15 @@ no code of the one side ever runs in the other. Whole numbers have at most the 4
 Python reads.
 """
 
+# What is narrowed from any value is a list or dict of unknown things.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 import json
 from typing import Any
 
 
-def dump(value: Any) -> bytes:
+def write_plain(value: Any) -> bytes:
     """The text of a value; instances of subclasses become what they hold.
 
     Raises:
@@ -21,7 +23,7 @@ def dump(value: Any) -> bytes:
     return json.dumps(_pack(value)).encode()
 
 
-def load(text: bytes) -> Any:
+def read_plain(text: bytes) -> Any:
     """The value of a text.
 
     Raises:

@@ -28,7 +28,7 @@ from sandbox.inside.program import (
 
 # What programs commonly import costs each of them nothing. numpy is left to those that use it: it
 # would make every fork a tenth slower.
-PRELOAD = (
+PRELOADED_MODULES = (
     *("array", "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools"),
     *("heapq", "io", "itertools", "json", "math", "operator", "queue", "random", "re"),
     *("statistics", "string", "threading", "typing"),
@@ -50,7 +50,7 @@ FIXED = (
     (resource.RLIMIT_SIGPENDING, 64),
 )
 # What a program looks like, to make what Python makes at the first use of it.
-SAMPLE = """
+SAMPLE_PROGRAM = """
 import sys, math
 from collections import defaultdict
 class A:
@@ -75,7 +75,7 @@ print(f"{total:.2f}", sorted({a, b}), *same, sep=" ", file=out)
 """
 
 
-def prepare() -> None:
+def prepare_interpreter() -> None:
     """Make the interpreter that programs are forks of."""
     register = os.register_at_fork
 
@@ -86,7 +86,7 @@ def prepare() -> None:
             register(**others)
 
     os.register_at_fork = later  # type: ignore[assignment]
-    for name in PRELOAD:
+    for name in PRELOADED_MODULES:
         with contextlib.suppress(ImportError):
             __import__(name)
     os.register_at_fork = register
@@ -143,7 +143,7 @@ def rehearse() -> None:
     """Do what programs do, so that what Python makes at the first use is there before the forks."""
     sample: Any = None
     for _ in range(10):  # after eight runs a function has its final form
-        sample = marshal.loads(marshal.dumps(compile_program(SAMPLE, False)))
+        sample = marshal.loads(marshal.dumps(compile_program(SAMPLE_PROGRAM, False)))
         given = memory_file(b"3 4\n")
         streams = text_streams(given, NULL, NULL)
         exec(sample, {"read": streams[0].readline, "out": streams[1]})

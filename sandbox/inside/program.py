@@ -15,9 +15,9 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from sandbox.inside.frames import HEAD, NO_COMPILE, OFFSET, PARTS, Head, Json, part_of
+from sandbox.inside.frames import HEAD, NO_COMPILE, OFFSET, PARTS_BEFORE_TESTS, Head, Names, part_of
 from sandbox.inside.moving import memory_file, write_all
 
 SCRATCH = "/tmp"
@@ -67,7 +67,7 @@ def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
     (test,) = OFFSET.unpack_from(told)
     head = Head(*HEAD.unpack_from(told, OFFSET.size))
     source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
-    given = part_of(mine.job, PARTS + test)
+    given = part_of(mine.job, PARTS_BEFORE_TESTS + test)
     arguments = None
     if head.call:
         os.dup2(mine.result, RESULT)
@@ -121,7 +121,7 @@ def run_program(mine: Mine) -> None:
     sys.modules["__main__"] = module
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and head.checked:
-        from sandbox.inside.calls import serve as answer_calls
+        from sandbox.inside.calls import answer_calls as answer_calls
 
         status = _guarded(
             lambda: answer_calls(_function(module.__dict__, entry), QUESTIONS, RESULT)
@@ -162,7 +162,7 @@ def _guarded(work: Any) -> int:
     return 0
 
 
-def _function(names: Json, entry: str) -> Any:
+def _function(names: Names, entry: str) -> Any:
     """A function, or the method of a class Solution."""
     function = names.get(entry)
     if function is None and "Solution" in names:
@@ -172,7 +172,7 @@ def _function(names: Json, entry: str) -> Any:
     return function
 
 
-def _call(names: Json, entry: str, arguments: list[Any]) -> None:
+def _call(names: Names, entry: str, arguments: list[Any]) -> None:
     """Call a function and write its value as JSON."""
     value = _function(names, entry)(*arguments)
     text = json.dumps(value, allow_nan=True)
@@ -180,14 +180,14 @@ def _call(names: Json, entry: str, arguments: list[Any]) -> None:
     os.close(RESULT)
 
 
-def _end(status: int) -> None:
+def _end(status: int) -> NoReturn:
     """What Python does at its end: threads, exit handlers, buffers."""
     import threading
 
     try:
         if threading.active_count() > 1 or threading._threading_atexits:  # type: ignore
             threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     except BaseException:
         pass
     for stream in (sys.stdout, sys.stderr):

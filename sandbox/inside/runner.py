@@ -24,7 +24,7 @@ import signal
 import sys
 import time
 
-from sandbox.inside.cleaning import sweep
+from sandbox.inside.cleaning import remove_files
 from sandbox.inside.frames import (
     ANSWER,
     COMPILE_ERROR,
@@ -40,25 +40,25 @@ from sandbox.inside.frames import (
     stopped,
 )
 from sandbox.inside.moving import Stream, move
-from sandbox.inside.prepare import BOX_IN, BOX_OUT, prepare
+from sandbox.inside.prepare import BOX_IN, BOX_OUT, prepare_interpreter
 from sandbox.inside.program import Mine, become, run_program
-from sandbox.inside.watching import STDERR_BYTES, Child, reap, watch
+from sandbox.inside.watching import STDERR_BYTES, WatchedProcess, reap, watch_program
 
 # The largest answer that is put together before it is sent.
-SMALL = 1 << 12
+SMALL_ANSWER_BYTES = 1 << 12
 
 
 def main() -> None:
     """Serve jobs until the input ends."""
     uid = int(sys.argv[1]) + 1
-    prepare()
+    prepare_interpreter()
     os.write(1, ANSWER.pack(0, 0, READY, 0, 0.0, 0.0, 0, 0))
-    while (mine := serve(uid)) is None:
+    while (mine := run_job(uid)) is None:
         uid += 1
     run_program(mine)  # at the bottom of the stack: no frame under the program's holds anything
 
 
-def serve(uid: int) -> Mine | None:
+def run_job(uid: int) -> Mine | None:
     """Run a job; comes back with something in the programs of it alone."""
     job, code = os.memfd_create("job"), os.memfd_create("code")
     child = spawn(uid, job, code)  # the first program waits for the job
@@ -76,12 +76,12 @@ def serve(uid: int) -> Mine | None:
             if isinstance(child, Mine):
                 return child
         if head.checked:
-            from sandbox.inside.checking import attempt as attempt_check
+            from sandbox.inside.checking import attempt_check as attempt_check
 
             going = attempt_check(child, head, Mine(child.go, job, code, -1), uid)
         else:
             going = attempt(child, head, test, code)
-        if not sweep(uid):
+        if not remove_files(uid):
             os._exit(3)  # not to be trusted any more; the pool replaces the container
         if not going:
             break
@@ -90,7 +90,7 @@ def serve(uid: int) -> Mine | None:
     return None
 
 
-def spawn(uid: int, job: int, code: int) -> Child | Mine:
+def spawn(uid: int, job: int, code: int) -> WatchedProcess | Mine:
     """Fork a program, which waits to be told its test; Mine in the program itself."""
     output, errors, result, go = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     pid = os.fork()
@@ -99,15 +99,15 @@ def spawn(uid: int, job: int, code: int) -> Child | Mine:
         return Mine(go[0], job, code, result[1])
     for fd in (output[1], errors[1], result[1], go[0]):
         os.close(fd)
-    return Child(pid, go[1], [Stream(output[0]), Stream(errors[0]), Stream(result[0])])
+    return WatchedProcess(pid, go[1], [Stream(output[0]), Stream(errors[0]), Stream(result[0])])
 
 
-def attempt(child: Child, head: Head, test: int, code: int) -> bool:
+def attempt(child: WatchedProcess, head: Head, test: int, code: int) -> bool:
     """Let a program do its test, and report; whether the job goes on."""
     began = time.monotonic()
     os.write(child.go, OFFSET.pack(test) + HEAD.pack(*head))
     os.close(child.go)
-    reason = watch(child, head, began)
+    reason = watch_program(child, head, began)
     os.kill(-1, signal.SIGKILL)  # everything but this process; there is at least the program
     _, status, usage = os.wait4(child.pid, 0)
     reap()
@@ -123,7 +123,7 @@ def attempt(child: Child, head: Head, test: int, code: int) -> bool:
         told = min(errors.kept(), STDERR_BYTES)
         cpu = usage.ru_utime + usage.ru_stime
         # A pipe before the engine's stream: so a small answer is one message on all of its way.
-        small = ANSWER.size + size + told <= SMALL and fits(printed, errors)
+        small = ANSWER.size + size + told <= SMALL_ANSWER_BYTES and fits_in_box(printed, errors)
         into = BOX_IN if small else 1
         os.write(into, ANSWER.pack(head.number, test, reason, status, cpu, wall, size, told))
         printed.send(into, 0, size)
@@ -135,7 +135,7 @@ def attempt(child: Child, head: Head, test: int, code: int) -> bool:
     return reason not in (STOPPED, COMPILE_ERROR)
 
 
-def fits(*streams: Stream) -> bool:
+def fits_in_box(*streams: Stream) -> bool:
     """Whether all that these pipes can hold has room in the box, in however small pieces it is."""
     held = sum(fcntl.fcntl(stream.fd, fcntl.F_GETPIPE_SZ) for stream in streams)
-    return held + SMALL <= fcntl.fcntl(BOX_IN, fcntl.F_GETPIPE_SZ)
+    return held + SMALL_ANSWER_BYTES <= fcntl.fcntl(BOX_IN, fcntl.F_GETPIPE_SZ)

@@ -19,7 +19,7 @@ STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
 QUICK_MS = 5
 
 
-class Child(NamedTuple):
+class WatchedProcess(NamedTuple):
     """A program's process and our ends of its pipes."""
 
     pid: int
@@ -27,7 +27,7 @@ class Child(NamedTuple):
     streams: list[Stream]  # output, errors, result
 
 
-def watch(child: Child, head: Head, began: float) -> int:
+def watch_program(child: WatchedProcess, head: Head, began: float) -> int:
     """Wait until a program ends, overruns a limit or is not wanted any more."""
     handle = os.pidfd_open(child.pid)
     poll = select.poll()
@@ -37,7 +37,7 @@ def watch(child: Child, head: Head, began: float) -> int:
     return reason
 
 
-def watch_longer(child: Child, head: Head, began: float, handle: int, poll: Any) -> int:
+def watch_longer(child: WatchedProcess, head: Head, began: float, handle: int, poll: Any) -> int:
     """Watch a program that does not end at once: take what it prints, look at its limits."""
     output, errors, result = child.streams
     caps = ((output, head.output), (errors, STDERR_KEPT), (result, head.output))
@@ -61,13 +61,13 @@ def watch_longer(child: Child, head: Head, began: float, handle: int, poll: Any)
 
 def wait_for(pid: int, head: Head, began: float) -> float:
     """Milliseconds for which no limit can be overrun."""
-    left = head.cpu - cpu_of(pid)
+    left = head.cpu - program_cpu(pid)
     return max(5.0, 1000.0 * min(left, head.cpu * WALL_FACTOR - (time.monotonic() - began)))
 
 
 def overrun(pid: int, head: Head, began: float) -> bool:
     """Whether a running program has overrun its time."""
-    if cpu_of(pid) > head.cpu:
+    if program_cpu(pid) > head.cpu:
         return True
     wall = time.monotonic() - began
     if wall <= head.cpu * WALL_FACTOR:
@@ -75,7 +75,7 @@ def overrun(pid: int, head: Head, began: float) -> bool:
     return wall > head.cpu * STARVED_FACTOR or wall - starved(pid) > head.cpu * WALL_FACTOR
 
 
-def cpu_of(pid: int) -> float:
+def program_cpu(pid: int) -> float:
     """Processor time of a process with all its threads, in seconds."""
     with contextlib.suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tasks.decoding.request import Completions, Progress, Sampling
+from tasks.decoding.request import Completions, SampleProgress, Sampling
 from tasks.rows import Json, Status
 from tasks.store.manifest import ArtifactRef
 
@@ -22,7 +22,7 @@ class Engine(Protocol):
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """Sample one completion for each (index into prompts, seed), in that order.
 

@@ -24,7 +24,7 @@ from prefect.futures import PrefectFuture
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Step, perform
 from tasks.rows import Json
-from tasks.store.store import ArtifactRef
+from tasks.store.manifest import ArtifactRef, Damage
 
 
 @dataclass
@@ -46,7 +46,7 @@ def record_key(call: Call) -> str:
 _TASKS: dict[str, Task[..., Json]] = {}
 
 
-def task_of(step: Step) -> Task[..., Json]:
+def prefect_task_of(step: Step) -> Task[..., Json]:
     """The Prefect task of a step, made once."""
     if step.name not in _TASKS:
 
@@ -77,7 +77,7 @@ class _Done(State[Any]):
 _DONE = _Done()
 
 
-class Made(PrefectFuture[None]):
+class FinishedTaskRun(PrefectFuture[None]):
     """The task run of an artifact that is there, for `wait_for`: an edge in Prefect's graph.
 
     A state would do too, but Prefect reads the result of each and walks through all its fields,
@@ -119,9 +119,9 @@ def drop_broken_record(call: Call, results: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        ref = json.loads(json.loads(path.read_bytes())["result"])
-        whole = isinstance(ref, dict) and ref["key"] == call.key
-    except (ValueError, KeyError, TypeError):
+        ref = ArtifactRef.from_json(json.loads(json.loads(path.read_bytes())["result"]))
+        whole = ref.key == call.key
+    except (ValueError, KeyError, TypeError, Damage):
         whole = False
     if not whole:
         path.unlink()

@@ -14,7 +14,7 @@ from tasks.dag.contracts import OpenEngine, OpenGrader
 from tasks.settings import Resources
 from tasks.store.store import Store
 
-Progress = Callable[[str, int, int], None]  # label, done, total
+StepProgress = Callable[[str, int, int], None]  # label, done, total
 
 
 def home() -> Path:
@@ -38,7 +38,7 @@ class Runtime:
         resources: Resources,
         engine: OpenEngine,
         grader: OpenGrader,
-        progress: Progress,
+        progress: StepProgress,
         isolate: bool = True,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
 
 from tasks.dag.runtime import Runtime
 from tasks.metering import metered
 from tasks.rows import Json
-from tasks.store.store import ArtifactRef, Damage, Draft, Store, step_key
+from tasks.store.manifest import ArtifactRef, Damage, Provenance
+from tasks.store.store import Draft, Store, step_key
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Call:
     step: Step
     label: str
     settings: Json
-    inputs: dict[str, ArtifactRef] = field(default_factory=dict)
-    hints: Json = field(default_factory=dict)
-    context: dict[str, ArtifactRef] = field(default_factory=dict)
+    inputs: dict[str, ArtifactRef] = field(default_factory=dict[str, ArtifactRef])
+    hints: Json = field(default_factory=Json)
+    context: dict[str, ArtifactRef] = field(default_factory=dict[str, ArtifactRef])
 
     @cached_property
     def key(self) -> str:
@@ -63,7 +63,7 @@ def step(
     return lambda fill: Step(name, kind, version, fill)
 
 
-def find(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
+def find_artifact(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
     """The artifact of a call if it is whole; damage is said and removed."""
     try:
         return store.lookup(call.step.kind, call.key)
@@ -96,24 +96,22 @@ def perform(call: Call, runtime: Runtime | RemoteRuntime) -> ArtifactRef:
         with store.draft(kind, key) as draft:
             with metered() as meter:
                 call.step.fill(call, draft, runtime)
-            waited = draft.stats.pop("waited", 0.0)
-            draft.stats["seconds"] = round(time.perf_counter() - started - waited, 3)
-            draft.stats |= meter.facts()
-            draft.stats["provenance"] = provenance(call)
+            seconds = time.perf_counter() - started - draft.waited
+            draft.stats = replace(
+                draft.stats,
+                seconds=round(seconds, 3),
+                **meter.costs(),
+                provenance=provenance(call),
+            )
         shutil.rmtree(runtime.work(key), ignore_errors=True)
         ref = store.lookup(kind, key)
     assert ref is not None
     return ref
 
 
-def provenance(call: Call) -> dict[str, Any]:
-    """What went into a call, for the manifest: enough to trace and to repeat it."""
-    return {
-        "step": call.step.name,
-        "version": call.step.version,
-        "label": call.label,
-        "settings": call.settings,
-        "inputs": {name: ref.to_json() for name, ref in call.inputs.items()},
-        "context": {name: ref.to_json() for name, ref in call.context.items()},
-        "hints": call.hints,
-    }
+def provenance(call: Call) -> Provenance:
+    """What went into a call, for the manifest."""
+    step = call.step
+    return Provenance(
+        step.name, step.version, call.label, call.settings, call.inputs, call.context, call.hints
+    )

@@ -21,9 +21,9 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tasks.decoding.kv_cache import RowCache, plain_layers
-from tasks.decoding.next_token import draw, uniforms
+from tasks.decoding.next_token import draw_tokens, uniforms
 from tasks.decoding.prefill import Prompts
-from tasks.decoding.request import Completion, Progress, Sampling
+from tasks.decoding.request import Completion, SampleProgress, Sampling
 from tasks.decoding.stops import Stops
 from tasks.errors import UserError
 
@@ -47,7 +47,7 @@ def decode(
     sampling: Sampling,
     *,
     batch_size: int,
-    progress: Progress | None = None,
+    progress: SampleProgress | None = None,
     finished: Callable[[int, Completion], None] | None = None,
 ) -> list[Completion]:
     """Sample completions.
@@ -90,7 +90,7 @@ class _Batch:
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         batch_size: int,
-        progress: Progress | None,
+        progress: SampleProgress | None,
     ) -> None:
         used = sorted({prompt for prompt, _ in requests})
         place = {prompt: i for i, prompt in enumerate(used)}
@@ -197,7 +197,7 @@ class _Batch:
         """Draw a token for each of `rows` and retire those that end with it."""
         greedy = self._sampling.temperature == 0.0
         numbers = self._uniforms[rows, 0 if greedy else self._count[rows]]
-        tokens = draw(logits, torch.from_numpy(numbers).to(logits.device), self._sampling)
+        tokens = draw_tokens(logits, torch.from_numpy(numbers).to(logits.device), self._sampling)
         tokens = tokens.cpu().numpy()
         self._tokens[rows, self._count[rows]] = tokens
         self._count[rows] += 1

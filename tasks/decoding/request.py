@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Progress = Callable[[int, int], None]  # finished samples, all samples
+SampleProgress = Callable[[int, int], None]  # finished samples, all samples
 
 
 @dataclass(frozen=True)

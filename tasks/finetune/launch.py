@@ -24,7 +24,7 @@ if __name__ == "__main__":
 from tasks.errors import StepError, UserError
 from tasks.finetune.process_group import GROUP
 from tasks.paths import ROOT
-from tasks.processes.wire import Message, Wire, serve, wire_from_argv
+from tasks.processes.wire import Message, Wire, answer_requests, wire_from_argv
 
 CONFIGS = ROOT / "configs" / "accelerate"
 
@@ -90,4 +90,4 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
-    serve(wire_from_argv(sys.argv), handle)
+    answer_requests(wire_from_argv(sys.argv), handle)

@@ -15,7 +15,8 @@ from tasks.processes.child import Child
 from tasks.prompts import load_template
 from tasks.rows import PROBLEMS_FILE, ROWS_FILE, Json, Row, read_rows
 from tasks.settings import FinetuneSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 TRAINER = "tasks.finetune.trainer:main"
 LAUNCHER = Path(__file__).with_name("launch.py")

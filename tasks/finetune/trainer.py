@@ -30,7 +30,7 @@ from tasks.errors import UserError
 from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
-from tasks.processes.wire import Message, Wire, serve
+from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import FinetuneSettings, Resources
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def main(wire: Wire) -> None:
     # TRL refuses to spread a model over GPUs by itself, and so do we.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     keep_freed_memory()
-    serve(wire, lambda request, wire: train(request, wire.ask, wire.progress))
+    answer_requests(wire, lambda request, wire: train(request, wire.ask, wire.progress))
 
 
 def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = None) -> Message:

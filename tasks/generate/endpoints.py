@@ -27,7 +27,7 @@ from typing import Any
 
 import httpx
 
-from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.errors import StepError, UserError
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.rows import Json
@@ -85,7 +85,7 @@ class EndpointEngine:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """See `Engine`.
 
@@ -163,7 +163,7 @@ class _Shard:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None,
+        progress: SampleProgress | None,
     ) -> None:
         self._engine, self._prompts, self._requests = engine, prompts, requests
         self._sampling, self._progress = sampling, progress

@@ -15,12 +15,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks.decoding.request import Completion, Completions, Progress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.errors import StepError
 from tasks.generate.connection import Connection, Died
 from tasks.generate.retry import NotUp, sample_all
 from tasks.metering import meter
-from tasks.processes.child import Child, close_nursery
+from tasks.processes.child import Child, close_fork_server
 from tasks.processes.wire import Message
 
 # A further child takes seconds to start; it must have samples to make up for that.
@@ -57,7 +57,7 @@ class ChildEngine:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
     ) -> Completions:
         """See `Engine`."""
         completions = Completions()
@@ -95,7 +95,7 @@ class ChildEngine:
                 over.set()
                 # The threads that still wait must come back: at once where a person interrupted.
                 if not isinstance(error, Exception):
-                    close_nursery()
+                    close_fork_server()
                 if len(parts) > 1 or not isinstance(error, Exception):
                     for replica in self._replicas:
                         replica.close()

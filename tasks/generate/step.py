@@ -95,7 +95,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats["tokens"] = sum(completion.tokens for completion in completions)
     draft.stats["engine_seconds"] = round(completions.engine_seconds, 3)
     # With several shards at one engine, the time until it came to this one is not this one's.
-    draft.stats["waited"] = max(0.0, took - completions.engine_seconds)
+    draft.waited = max(0.0, took - completions.engine_seconds)
     pairs = zip(requests, completions, strict=True)
     lost = sorted({block[n]["id"] for (n, _), found in pairs if found.finish == "error"})
     if lost:

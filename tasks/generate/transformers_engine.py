@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.decoding.request import Completion, Completions, Progress, Sampling
-from tasks.processes.wire import Message, Wire, serve
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.processes.wire import Message, Wire, answer_requests
 
 
 class TransformersEngine:
@@ -47,7 +47,7 @@ class TransformersEngine:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None = None,
+        progress: SampleProgress | None = None,
         finished: Callable[[int, Completion], None] | None = None,
     ) -> Completions:
         """See tasks.decoding.decode.decode."""
@@ -61,7 +61,7 @@ class TransformersEngine:
         prompts: Sequence[str],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
-        progress: Progress | None,
+        progress: SampleProgress | None,
         finished: Callable[[int, Completion], None] | None,
     ) -> list[Completion]:
         from tasks.decoding.decode import decode
@@ -116,4 +116,4 @@ def main(wire: Wire) -> None:
         progress(total, total)
         return {"engine_seconds": completions.engine_seconds}
 
-    serve(wire, handle)
+    answer_requests(wire, handle)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.processes.wire import Message, Wire, serve
+from tasks.processes.wire import Message, Wire, answer_requests
 
 GGUF_MAGIC = b"GGUF"
 
@@ -84,7 +84,7 @@ def convert_gguf(gguf: Path, out: Path) -> None:
 
 def main(wire: Wire) -> None:
     """Convert in a child process, so that the memory it takes is free afterwards."""
-    serve(wire, _handle)
+    answer_requests(wire, _handle)
 
 
 def _handle(request: Message, wire: Wire) -> Message:

@@ -20,6 +20,7 @@ from tasks.errors import UserError
 from tasks.paths import MODELS
 from tasks.processes.child import Child
 from tasks.settings import ModelSettings
+from tasks.store.manifest import Stats
 from tasks.store.store import Draft
 
 # What makes a model; a folder may hold more (training state, other formats).
@@ -33,13 +34,13 @@ def base_call(settings: ModelSettings) -> Call:
     Raises:
         UserError: there is no such model.
     """
-    keyed = {"base": settings.base, "source": fingerprint(settings)}
+    keyed = {"base": settings.base, "source": model_fingerprint(settings)}
     if Path(settings.base).expanduser().exists():
         keyed["base"] = "path"  # the content counts, not where it lies
     return Call(base_model, "base policy", keyed, hints=settings.model_dump())
 
 
-def fingerprint(settings: ModelSettings) -> str:
+def model_fingerprint(settings: ModelSettings) -> str:
     """What identifies the content of a model source."""
     base = settings.base
     if base.startswith("package:"):
@@ -67,7 +68,7 @@ def base_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the base policy; `hints` is a ModelSettings."""
     settings = ModelSettings(**call.hints)
     base = settings.base
-    draft.stats["source"] = base
+    draft.stats = Stats(source=base)
     if base.startswith("package:") or base.endswith(".gguf"):
         _from_gguf(base, call, draft.path, runtime)
         return

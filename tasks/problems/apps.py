@@ -43,7 +43,7 @@ def load_split(
     """Yield the problem rows of `train` or `test`, of all difficulties.
 
     Args:
-        split: Name of the split.
+        split: `train` or `test`.
         source: Where the rows are; see tasks/problems/source.py.
         left_out: Counts the rows that are left out, by difficulty and reason.
 

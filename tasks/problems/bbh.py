@@ -14,11 +14,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tasks.errors import UserError
-from tasks.problems.source import Origin
+from tasks.problems.source import Origin, refuse_training
 from tasks.rows import Row
 
-SUBJECTS = (
+BBH_SUBJECTS = (
     "boolean_expressions",
     "causal_judgement",
     "date_understanding",
@@ -52,13 +51,13 @@ ORIGIN = Origin(
     # The same 27 configurations as lukaemon/bbh, the older copy, which is a loading script that
     # current releases of `datasets` refuse to run.
     hub="SaylorTwift/bbh",
-    configs=SUBJECTS,
+    configs=BBH_SUBJECTS,
     files=("bbh_{split}", "bbh", "{split}"),
 )
 _SIZE = re.compile(r"_(three|five|seven)_objects$")
 
 
-def task_of(subject: str) -> str:
+def without_size(subject: str) -> str:
     """The task, of 23, to which a file belongs: its name without the number of objects."""
     return _SIZE.sub("", subject)
 
@@ -70,11 +69,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
             are named).
     """
-    if split != "test":
-        raise UserError(
-            f"bbh: it is for evaluation only and has no {split} split, as its authors ask; "
-            "expected another data set to train on, such as math"
-        )
+    refuse_training("bbh", split, "math", ", as its authors ask")
     return _rows(source)
 
 
@@ -84,7 +79,7 @@ def _rows(source: str) -> Iterator[Row]:
         if record.split("test") != "test":
             continue
         subject = record.text("task", "subject", "config")
-        if subject not in SUBJECTS:
+        if subject not in BBH_SUBJECTS:
             field = next(name for name in ("task", "subject", "config") if name in record.data)
             record.fail(field, "one of the 27 names, such as navigate")
         own = record.optional("id") or f"{subject}/{numbers[subject]}"

@@ -19,7 +19,7 @@ ORIGIN = Origin(
     configs=("main",),
     files=("gsm8k_{split}", "gsm8k", "{split}"),
 )
-MARK = "####"
+ANSWER_MARK = "####"
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -35,11 +35,11 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         if record.split(split) != split:
             continue
         solution = record.text("answer")
-        _, mark, final = solution.rpartition(MARK)
+        _, mark, final = solution.rpartition(ANSWER_MARK)
         # `1,060` and `1060` are one number; the reference has the plain form.
         reference = final.replace(",", "").strip()
         if not mark or not _NUMBER.fullmatch(reference):
-            record.fail("answer", f"a solution that ends in '{MARK} NUMBER'")
+            record.fail("answer", f"a solution that ends in '{ANSWER_MARK} NUMBER'")
         own = record.optional("id").removeprefix(f"{split}/") or str(index)
         yield {
             "id": f"gsm8k/{split}/{own}",

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tasks.errors import UserError
-from tasks.problems.source import Origin
+from tasks.problems.source import Origin, refuse_training
 from tasks.rows import Row
 
 ORIGIN = Origin(
@@ -29,11 +28,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
             are named).
     """
-    if split != "test":
-        raise UserError(
-            f"humaneval: it is for evaluation only and has no {split} split; expected another data "
-            "set to train on, such as apps"
-        )
+    refuse_training("humaneval", split, "apps")
     return _rows(source)
 
 

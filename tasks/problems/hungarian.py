@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.errors import UserError
-from tasks.problems.source import Origin, Record
+from tasks.problems.source import Origin, Record, refuse_training
 from tasks.rows import Row
 
 ORIGIN = Origin(
@@ -34,11 +33,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
             are named).
     """
-    if split != "test":
-        raise UserError(
-            f"hungarian: it is for evaluation only and has no {split} split; expected another data "
-            "set to train on, such as math"
-        )
+    refuse_training("hungarian", split, "math")
     return _rows(source)
 
 

@@ -64,7 +64,7 @@ def load_split(
     return _unique(rows, f"{name} ({split})")
 
 
-def prepare(settings: DataSettings, left_out: LeftOut | None = None) -> dict[str, list[Row]]:
+def prepare_splits(settings: DataSettings, left_out: LeftOut | None = None) -> dict[str, list[Row]]:
     """The problems of a run by split: train, validation and test, each shuffled by the seed.
 
     Args:

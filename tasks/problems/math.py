@@ -22,7 +22,7 @@ from tasks.errors import UserError
 from tasks.problems.source import Origin, Record, parse_object
 from tasks.rows import Row
 
-SUBJECTS = (
+MATH_SUBJECTS = (
     "algebra",
     "counting_and_probability",
     "geometry",
@@ -31,14 +31,14 @@ SUBJECTS = (
     "prealgebra",
     "precalculus",
 )
-MATH = Origin(
+MATH_ORIGIN = Origin(
     name="math",
     hub="EleutherAI/hendrycks_math",
-    configs=SUBJECTS,
+    configs=MATH_SUBJECTS,
     files=("math_{split}", "math", "{split}"),
     layout="{split}/SUBJECT/NUMBER.json",
 )
-MATH500 = Origin(
+MATH500_ORIGIN = Origin(
     name="math500",
     hub="HuggingFaceH4/MATH-500",
     configs=(),
@@ -55,14 +55,14 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     Raises:
         UserError: The data are nowhere, or a row is malformed (file, line and field are named).
     """
-    return _rows(MATH, split, source)
+    return _rows(MATH_ORIGIN, split, source)
 
 
 def load_split_500(split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of MATH-500, which has only `test`; raises like `load_split`."""
     if split != "test":
         raise UserError(f"math500: it has only a test split, not {split!r}; train on math instead")
-    return _rows(MATH500, split, source)
+    return _rows(MATH500_ORIGIN, split, source)
 
 
 def last_boxed(text: str) -> str | None:
@@ -130,7 +130,7 @@ def _records(origin: Origin, split: str, source: str) -> Iterator[Record]:
 
 def _layout(origin: Origin, split: str, source: str) -> Path | None:
     """The folder of a split in the original layout, where the source has one."""
-    if origin is not MATH:
+    if origin is not MATH_ORIGIN:
         return None
     place = source or os.environ.get("RESTEM_DATA", "")
     if not place:
@@ -150,7 +150,7 @@ def _id(record: Record, split: str, index: int) -> str:
     if own:
         return own if own.startswith(f"{split}/") else f"{split}/{own}"
     subject = record.optional("config")
-    if subject in SUBJECTS:
+    if subject in MATH_SUBJECTS:
         return f"{split}/{subject}/row-{record.line}"
     return f"{split}/row-{index + 1}"
 

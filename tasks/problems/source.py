@@ -244,11 +244,30 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
+def refuse_training(name: str, split: str, instead: str, why: str = "") -> None:
+    """See that a data set for evaluation only is not trained on.
+
+    Args:
+        name: The data set.
+        split: What is asked for.
+        instead: A data set to train on.
+        why: Added to the message, such as ", as its authors ask".
+
+    Raises:
+        UserError: Another split than test.
+    """
+    if split != "test":
+        raise UserError(
+            f"{name}: it is for evaluation only and has no {split} split{why}; expected another "
+            f"data set to train on, such as {instead}"
+        )
+
+
 def check_generated(name: str, split: str, source: str, *, instead: str = "") -> None:
     """See that a data set which a program makes is asked for what it has.
 
     Args:
-        name: Of the data set.
+        name: The data set.
         split: What is asked for.
         source: Where it should be, which must be empty.
         instead: What to train on, for a data set that has only a test split.
@@ -258,10 +277,7 @@ def check_generated(name: str, split: str, source: str, *, instead: str = "") ->
     """
     if split not in ("train", "test"):
         raise UserError(f"{name}: split {split!r}: expected train or test")
-    if instead and split == "train":
-        raise UserError(
-            f"{name}: it is for evaluation only and has no train split; expected another data set "
-            f"to train on, such as {instead}"
-        )
+    if instead:
+        refuse_training(name, split, instead)
     if source:
         raise UserError(f"data.source: {source!r}: {name} is made by a program; expected no source")

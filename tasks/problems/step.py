@@ -13,7 +13,8 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.rows import PROBLEM, PROBLEMS_FILE, Row, read_rows, write_rows
 from tasks.settings import DataSettings
-from tasks.store.store import Draft, digest_of
+from tasks.store.manifest import Stats, digest_of
+from tasks.store.store import Draft
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,28 @@ class Block:
 def problems_call(settings: DataSettings) -> Call:
     """The call that reads, shuffles and splits the problems."""
     keyed = settings.model_dump(exclude={"source", "test_source"})
-    keyed["sources"] = [fingerprint(settings.source), fingerprint(settings.test_source)]
+    keyed["sources"] = [
+        source_fingerprint(settings.source),
+        source_fingerprint(settings.test_source),
+    ]
     return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
 
 
 @step("problems", "problems", version=3)
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
-    from tasks.problems.loading import prepare
+    from tasks.problems.loading import prepare_splits
     from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
-    splits = prepare(DataSettings(**call.hints), left_out)
+    splits = prepare_splits(DataSettings(**call.hints), left_out)
     several = {split: count_several(rows) for split, rows in splits.items()}
-    draft.stats["problems"] = {split: len(rows) for split, rows in splits.items()}
-    draft.stats["left_out"] = {split: dict(reasons) for split, reasons in left_out.items()}
-    draft.stats["several_answers"] = several
-    if note := describe(left_out, several):
-        draft.stats["note"] = note
+    draft.stats = Stats(
+        problems={split: len(rows) for split, rows in splits.items()},
+        left_out={split: dict(reasons) for split, reasons in left_out.items()},
+        several_answers=several,
+        note=describe(left_out, several) or None,
+    )
     draft.rows = write_rows(
         draft.path / PROBLEMS_FILE, PROBLEM, (row for rows in splits.values() for row in rows)
     )
@@ -64,7 +69,7 @@ def load_splits(folder: Path) -> dict[str, list[Row]]:
     return splits
 
 
-def blocks(rows: Sequence[Row], split: str, size: int, limit: int = 0) -> list[Block]:
+def cut_blocks(rows: Sequence[Row], split: str, size: int, limit: int = 0) -> list[Block]:
     """Cut the first `limit` problems of a split (0: all) into blocks of `size`.
 
     More problems add blocks and leave the earlier ones, but for a last one that was not full.
@@ -90,7 +95,7 @@ def block_digest(rows: Sequence[Row]) -> str:
     )
 
 
-def fingerprint(source: str) -> str:
+def source_fingerprint(source: str) -> str:
     """What identifies the content of a data source: hash of a file, listing of a folder."""
     path = Path(source or os.environ.get("RESTEM_DATA", "")).expanduser()
     if str(path) == "." or not path.exists():
@@ -117,7 +122,7 @@ def benchmark_call(name: str, source: str, seed: int, limit: int) -> Call:
         seed: Of the shuffle.
         limit: The first so many of it; 0: all.
     """
-    keyed = {"name": name, "seed": seed, "limit": limit, "source": fingerprint(source)}
+    keyed = {"name": name, "seed": seed, "limit": limit, "source": source_fingerprint(source)}
     return Call(read_benchmark, f"problems of {name}", keyed, hints={**keyed, "source": source})
 
 

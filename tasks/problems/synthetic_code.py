@@ -34,8 +34,8 @@ from tasks.problems.synthetic_code_tasks import (
     LIST,
     NUMBERS,
     TABLES,
-    Step,
-    Task,
+    CodeStep,
+    CodeTask,
     in_function,
 )
 from tasks.rows import Row
@@ -43,11 +43,17 @@ from tasks.rows import Row
 # Of every ten tasks one is for testing, two for the loop, seven for pre-training.
 SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 # Problems of each level; one operation alone makes few different tasks.
-SIZES = {"train": (60, 460, 460, 460, 460), "test": (30, 110, 110, 110, 110)}
+CODE_SIZES = {"train": (60, 460, 460, 460, 460), "test": (30, 110, 110, 110, 110)}
 LEVELS = ("1", "2", "3", "4", "5")
 # Level -> what is read and the number of operations.
-SHAPES = {"1": (NUMBERS, 1), "2": (NUMBERS, 2), "3": (LIST, 2), "4": (NUMBERS, 3), "5": (LIST, 3)}
-TESTS = 8
+CODE_SHAPES = {
+    "1": (NUMBERS, 1),
+    "2": (NUMBERS, 2),
+    "3": (LIST, 2),
+    "4": (NUMBERS, 3),
+    "5": (LIST, 3),
+}
+TESTS_A_TASK = 8
 # Operands are copied from the question, so their size makes a task no harder; for lists they stay
 # in the range of the elements, else a comparison would keep all of them or none.
 LARGEST_OPERAND = {NUMBERS: 99, LIST: 40}
@@ -61,15 +67,15 @@ READ, PRINT = ("Read", "Get", "Take"), ("print", "show", "give")
 
 
 @dataclass(frozen=True)
-class Problem:
+class CodeProblem:
     """A task, its question, and the (input, output) pairs that a program is checked with."""
 
     question: str
-    task: Task
+    task: CodeTask
     tests: tuple[tuple[str, str], ...]
 
 
-def inputs(rng: random.Random, kind: str) -> list[int]:
+def draw_inputs(rng: random.Random, kind: str) -> list[int]:
     """Draw what a program may read: two numbers, of which it may use one, or a list."""
     size = rng.randint(*LENGTHS) if kind == LIST else 2
     return [rng.randint(1, LARGEST_INPUT[kind]) for _ in range(size)]
@@ -77,7 +83,7 @@ def inputs(rng: random.Random, kind: str) -> list[int]:
 
 def _probes(kind: str) -> list[list[int]]:
     rng = random.Random(f"synthetic_code/probes/{kind}")
-    return [inputs(rng, kind) for _ in range(PROBE_COUNT)]
+    return [draw_inputs(rng, kind) for _ in range(PROBE_COUNT)]
 
 
 PROBES = {kind: _probes(kind) for kind in (NUMBERS, LIST)}
@@ -95,25 +101,27 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """
     check_generated("synthetic_code", split, source)
     seen: set[str] = set()
-    for level, size in zip(LEVELS, SIZES[split], strict=True):
+    for level, size in zip(LEVELS, CODE_SIZES[split], strict=True):
         rng = random.Random(f"synthetic_code/{split}/{level}")
         whole = len(seen) + size
         while len(seen) < whole:
-            task = draw(rng, level, split)
+            task = draw_task(rng, level, split)
             name = behaviour(task)
             if name not in seen:
-                yield row(_problem(rng, task), "synthetic_code", split, len(seen))
+                yield code_row(_problem(rng, task), "synthetic_code", split, len(seen))
                 seen.add(name)
 
 
-def stream(share: str, *, seed: int) -> Iterator[Problem]:
+def code_stream(share: str, *, seed: int) -> Iterator[CodeProblem]:
     """Yield problems of a share without end, levels in turn; in time a task comes again."""
     rng = random.Random(f"synthetic_code/{share}/{seed}")
     for level in itertools.cycle(LEVELS):
-        yield _problem(rng, draw(rng, level, share))
+        yield _problem(rng, draw_task(rng, level, share))
 
 
-def draw(rng: random.Random, level: str, share: str, shape: tuple[str, int] | None = None) -> Task:
+def draw_task(
+    rng: random.Random, level: str, share: str, shape: tuple[str, int] | None = None
+) -> CodeTask:
     """Draw a task of which every operation matters.
 
     Args:
@@ -122,7 +130,7 @@ def draw(rng: random.Random, level: str, share: str, shape: tuple[str, int] | No
         share: The side on which it has to stand.
         shape: What is read and the number of operations; by default as its level has them.
     """
-    kind, count = shape or SHAPES[level]
+    kind, count = shape or CODE_SHAPES[level]
     while True:
         steps = []
         for _ in range(count):
@@ -130,8 +138,8 @@ def draw(rng: random.Random, level: str, share: str, shape: tuple[str, int] | No
             operand = str(rng.randint(2, LARGEST_OPERAND[kind]))
             if kind == NUMBERS and rng.random() < 0.3:
                 operand = "b"
-            steps.append(Step(name, operand if TABLES[kind][name].operand else ""))
-        task = Task(level, kind, tuple(steps))
+            steps.append(CodeStep(name, operand if TABLES[kind][name].operand else ""))
+        task = CodeTask(level, kind, tuple(steps))
         if not _sensible(task) or share_of(task) != share:
             continue
         # As the tests do, count only inputs for which something is printed; a chain that keeps
@@ -144,7 +152,7 @@ def draw(rng: random.Random, level: str, share: str, shape: tuple[str, int] | No
             return task
 
 
-def mattering(task: Task, values: Sequence[Sequence[int]]) -> list[int]:
+def mattering(task: CodeTask, values: Sequence[Sequence[int]]) -> list[int]:
     """For each operation, for how many inputs the result would be another one without it."""
     right = [task.run(value) for value in values]
     counts = []
@@ -154,24 +162,24 @@ def mattering(task: Task, values: Sequence[Sequence[int]]) -> list[int]:
     return counts
 
 
-def behaviour(task: Task) -> str:
+def behaviour(task: CodeTask) -> str:
     """What a task computes, as a hash of its results on the probes."""
     results = [task.input(value) + task.run(value) for value in PROBES[task.kind]]
     return hashlib.sha256(f"synthetic_code:{results}".encode()).hexdigest()
 
 
-def share_of(task: Task) -> str:
+def share_of(task: CodeTask) -> str:
     """The side on which a task stands, whatever its words."""
     bucket = int(behaviour(task)[:16], 16) % 10
     return next(share for share, buckets in SHARES.items() if bucket in buckets)
 
 
-def tests_of(rng: random.Random, task: Task) -> tuple[tuple[str, str], ...]:
+def tests_of(rng: random.Random, task: CodeTask) -> tuple[tuple[str, str], ...]:
     """Draw tests with different inputs and a printed result, and each operation mattering."""
     while True:
         drawn: dict[str, list[int]] = {}
-        while len(drawn) < TESTS:
-            values = inputs(rng, task.kind)
+        while len(drawn) < TESTS_A_TASK:
+            values = draw_inputs(rng, task.kind)
             if task.run(values):
                 drawn[task.input(values)] = values
         results = {task.run(values) for values in drawn.values()}
@@ -179,28 +187,28 @@ def tests_of(rng: random.Random, task: Task) -> tuple[tuple[str, str], ...]:
             return tuple((text, task.run(values) + "\n") for text, values in drawn.items())
 
 
-def told(rng: random.Random, task: Task) -> list[str]:
+def told_steps(rng: random.Random, task: CodeTask) -> list[str]:
     """Each operation in words, such as `times 3`."""
     words = [rng.choice(TABLES[task.kind][step.name].words) for step in task.steps]
     return [f"{said} {step.operand}".strip() for said, step in zip(words, task.steps, strict=True)]
 
 
-def in_words(rng: random.Random, task: Task) -> str:
+def task_in_words(rng: random.Random, task: CodeTask) -> str:
     """Put a task into words: at most thirteen of them, for up to three operations."""
-    parts = told(rng, task)
+    parts = told_steps(rng, task)
     read, show = rng.choice(READ), rng.choice(PRINT)
     if task.kind == LIST:
         return f"{read} list x: {', '.join(parts)}; {show} it."
     return f"{read} {'a, b' if task.two else 'a'}: a {', '.join(parts)}; {show} it."
 
 
-def row(problem: Problem, name: str, split: str, index: int) -> Row:
+def code_row(problem: CodeProblem, name: str, split: str, index: int) -> Row:
     """The row of a problem.
 
     Args:
         problem: What it is made of.
-        name: Of the data set.
-        split: Of the data set.
+        name: The data set, which begins the id.
+        split: `train` or `test`.
         index: Its place in the split.
     """
     tests = [{"input": given, "output": output} for given, output in problem.tests]
@@ -216,11 +224,11 @@ def row(problem: Problem, name: str, split: str, index: int) -> Row:
     }
 
 
-def _problem(rng: random.Random, task: Task) -> Problem:
-    return Problem(in_words(rng, task), task, tests_of(rng, task))
+def _problem(rng: random.Random, task: CodeTask) -> CodeProblem:
+    return CodeProblem(task_in_words(rng, task), task, tests_of(rng, task))
 
 
-def _sensible(task: Task) -> bool:
+def _sensible(task: CodeTask) -> bool:
     """Whether a task is defined for all inputs, and by words that mean one thing."""
     names = [step.name for step in task.steps]
     operations = [TABLES[task.kind][name] for name in names]

@@ -20,11 +20,11 @@ from collections.abc import Iterator
 
 from tasks.problems import synthetic_code as base
 from tasks.problems.source import check_generated
-from tasks.problems.synthetic_code_tasks import LIST, NUMBERS, Task
+from tasks.problems.synthetic_code_tasks import LIST, NUMBERS, CodeTask
 from tasks.rows import Row
 
-NAME = "synthetic_code_shift"
-SIZES = {"longer": 100, "reworded": 200}
+_NAME = "synthetic_code_shift"
+SHIFTED_CODE_SIZES = {"longer": 100, "reworded": 200}
 OPERATIONS = 4
 
 
@@ -34,35 +34,35 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     Raises:
         UserError: For another split, or when a source is given.
     """
-    check_generated(NAME, split, source, instead="synthetic_code")
+    check_generated(_NAME, split, source, instead="synthetic_code")
     for index, (subject, problem) in enumerate(problems()):
-        yield {**base.row(problem, NAME, split, index), "subject": subject}
+        yield {**base.code_row(problem, _NAME, split, index), "subject": subject}
 
 
-def problems() -> Iterator[tuple[str, base.Problem]]:
+def problems() -> Iterator[tuple[str, base.CodeProblem]]:
     """Yield each problem with its subject."""
-    for subject, size in SIZES.items():
-        rng = random.Random(f"{NAME}/{subject}")
+    for subject, size in SHIFTED_CODE_SIZES.items():
+        rng = random.Random(f"{_NAME}/{subject}")
         seen: set[str] = set()
         while len(seen) < size:
             task = _draw(rng, subject, len(seen))
-            words = reworded if subject == "reworded" else base.in_words
+            words = reworded_task if subject == "reworded" else base.task_in_words
             question, name = words(rng, task), base.behaviour(task)
             if name not in seen:
                 seen.add(name)
-                yield subject, base.Problem(question, task, base.tests_of(rng, task))
+                yield subject, base.CodeProblem(question, task, base.tests_of(rng, task))
 
 
-def _draw(rng: random.Random, subject: str, number: int) -> Task:
+def _draw(rng: random.Random, subject: str, number: int) -> CodeTask:
     """A task of a subject; those with four operations are above every level and have none."""
     if subject == "longer":
-        return base.draw(rng, "", "test", shape=((NUMBERS, LIST)[number % 2], OPERATIONS))
-    return base.draw(rng, base.LEVELS[number % len(base.LEVELS)], "test")
+        return base.draw_task(rng, "", "test", shape=((NUMBERS, LIST)[number % 2], OPERATIONS))
+    return base.draw_task(rng, base.LEVELS[number % len(base.LEVELS)], "test")
 
 
-def reworded(rng: random.Random, task: Task) -> str:
+def reworded_task(rng: random.Random, task: CodeTask) -> str:
     """Put a task into other words than `synthetic_code` does."""
-    parts = base.told(rng, task)
+    parts = base.told_steps(rng, task)
     read, show = rng.choice(base.READ), rng.choice(base.PRINT)
     name = "x" if task.kind == LIST else "a"
     given = "list x" if task.kind == LIST else "a, b" if task.two else "a"

@@ -83,7 +83,7 @@ KEEPS = frozenset({"even", "odd", "over", "under"})
 
 
 @dataclass(frozen=True)
-class Step:
+class CodeStep:
     """One operation of a task; the operand is a number, `b` (the second input) or nothing."""
 
     name: str
@@ -91,7 +91,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Task:
+class CodeTask:
     """What a program has to do.
 
     Attributes:
@@ -102,7 +102,7 @@ class Task:
 
     level: str
     kind: str
-    steps: tuple[Step, ...]
+    steps: tuple[CodeStep, ...]
 
     @property
     def two(self) -> bool:
@@ -135,7 +135,7 @@ class Task:
         return "".join(f"{value}\n" for value in values[: 1 + self.two])
 
 
-def stepwise(task: Task) -> str:
+def stepwise(task: CodeTask) -> str:
     """The program that has one statement for each operation."""
     name = _name(task)
     lines = []
@@ -144,12 +144,12 @@ def stepwise(task: Task) -> str:
     return "\n".join([*_reads(task), *lines, _prints(task, _code(task, task.steps[-1], name))])
 
 
-def at_once(task: Task) -> str:
+def at_once(task: CodeTask) -> str:
     """The program that has all operations in one expression."""
     return "\n".join([*_reads(task), _prints(task, _expression(task))])
 
 
-def as_read(task: Task) -> str:
+def as_read(task: CodeTask) -> str:
     """One expression in the order of the words, which is often wrong.
 
     It leaves out the parentheses that sums need, and for lists puts the first operation outermost.
@@ -164,7 +164,7 @@ def as_read(task: Task) -> str:
     return "\n".join([*_reads(task), _prints(task, code)])
 
 
-def in_function(task: Task) -> str:
+def in_function(task: CodeTask) -> str:
     """The program that leaves the work, in one expression, to a function."""
     reads = [line.split("=", 1) for line in _reads(task)]
     names, values = (",".join(part) for part in zip(*reads, strict=True))
@@ -172,7 +172,7 @@ def in_function(task: Task) -> str:
     return "\n".join([f"def f({names}):", work, _prints(task, f"f({values})")])
 
 
-def _expression(task: Task) -> str:
+def _expression(task: CodeTask) -> str:
     code, loose = _name(task), False
     for step in task.steps:
         operation = TABLES[task.kind][step.name]
@@ -181,21 +181,21 @@ def _expression(task: Task) -> str:
     return code
 
 
-def _name(task: Task) -> str:
+def _name(task: CodeTask) -> str:
     return "x" if task.kind == LIST else "a"
 
 
-def _reads(task: Task) -> list[str]:
+def _reads(task: CodeTask) -> list[str]:
     if task.kind == LIST:
         return ["x=list(map(int,input().split()))"]
     return [f"{name}=int(input())" for name in ("ab" if task.two else "a")]
 
 
-def _code(task: Task, step: Step, value: str) -> str:
+def _code(task: CodeTask, step: CodeStep, value: str) -> str:
     code = TABLES[task.kind][step.name].code
     return code.replace("{k}", step.operand).replace("{v}", value)
 
 
-def _prints(task: Task, code: str) -> str:
+def _prints(task: CodeTask, code: str) -> str:
     whole = task.kind == LIST and not TABLES[LIST][task.steps[-1].name].ends
     return f"print(*{code})" if whole else f"print({code})"

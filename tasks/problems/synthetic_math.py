@@ -31,21 +31,21 @@ from tasks.problems.source import check_generated
 from tasks.rows import Row
 
 # More training problems than the shipped model can learn by heart in one run.
-SIZES = {"train": 6000, "test": 1000}
+SUM_SIZES = {"train": 6000, "test": 1000}
 # Of every ten sums one is for testing, two for the loop, seven for pre-training.
 SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 LEVELS = ("1", "2", "3", "4", "5")
 # No number on the way to an answer is larger.
 LARGEST = 99
 
-NAMES = ("Ann", "Bob", "Eve", "Ian", "Kim", "Leo", "Max", "Mia", "Ned", "Sue", "Tom", "Zoe")
+PEOPLE = ("Ann", "Bob", "Eve", "Ian", "Kim", "Leo", "Max", "Mia", "Ned", "Sue", "Tom", "Zoe")
 THINGS = ("caps", "cups", "eggs", "figs", "hats", "keys", "mugs", "nuts", "pens", "toys")
 FOOD = frozenset({"eggs", "figs", "nuts"})
 VERBS = {"+": ("buys", "finds", "gets", "wins"), "-": ("eats", "gives", "loses", "sells")}
 
 
 @dataclass(frozen=True)
-class Shape:
+class SumShape:
     """What problems of a level look like.
 
     Attributes:
@@ -61,12 +61,12 @@ class Shape:
     largest: int
 
 
-SHAPES = {
-    "1": Shape(start=90, bags=False, changes=1, largest=9),
-    "2": Shape(start=50, bags=False, changes=2, largest=9),
-    "3": Shape(start=50, bags=False, changes=3, largest=9),
-    "4": Shape(start=9, bags=True, changes=2, largest=9),
-    "5": Shape(start=50, bags=False, changes=3, largest=20),
+SUM_SHAPES = {
+    "1": SumShape(start=90, bags=False, changes=1, largest=9),
+    "2": SumShape(start=50, bags=False, changes=2, largest=9),
+    "3": SumShape(start=50, bags=False, changes=3, largest=9),
+    "4": SumShape(start=9, bags=True, changes=2, largest=9),
+    "5": SumShape(start=50, bags=False, changes=3, largest=20),
 }
 
 
@@ -107,7 +107,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Problem:
+class SumProblem:
     """A sum and the question that asks for it, about somebody's things."""
 
     question: str
@@ -134,20 +134,20 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         UserError: For another split, or when a source is given.
     """
     check_generated("synthetic_math", split, source)
-    for index, problem in enumerate(itertools.islice(stream(split, seed=0), SIZES[split])):
-        subject = "bags" if SHAPES[problem.sum.level].bags else "changes"
-        yield row(problem, "synthetic_math", split, index, subject)
+    for index, problem in enumerate(itertools.islice(sum_stream(split, seed=0), SUM_SIZES[split])):
+        subject = "bags" if SUM_SHAPES[problem.sum.level].bags else "changes"
+        yield sum_row(problem, "synthetic_math", split, index, subject)
 
 
-def row(problem: Problem, name: str, split: str, index: int, subject: str) -> Row:
+def sum_row(problem: SumProblem, name: str, split: str, index: int, subject: str) -> Row:
     """The row of a problem.
 
     Args:
         problem: What it is made of.
-        name: Of the data set.
-        split: Of the data set.
+        name: The data set, which begins the id.
+        split: `train` or `test`.
         index: Its place in the split.
-        subject: Its kind.
+        subject: `bags`, `changes`, or that of a shifted set.
     """
     return {
         "id": f"{name}/{split}/{index:05d}",
@@ -161,31 +161,31 @@ def row(problem: Problem, name: str, split: str, index: int, subject: str) -> Ro
     }
 
 
-def stream(share: str, *, seed: int) -> Iterator[Problem]:
+def sum_stream(share: str, *, seed: int) -> Iterator[SumProblem]:
     """Yield problems of a share without end, levels in turn, no question twice."""
     rng = random.Random(f"synthetic_math/{share}/{seed}")
     seen: set[str] = set()
     for level in itertools.cycle(LEVELS):
         while True:
-            drawn = draw(rng, level)
+            drawn = draw_sum(rng, level)
             if drawn.share != share:
                 continue
-            problem = in_words(rng, drawn)
+            problem = sum_in_words(rng, drawn)
             if problem.question not in seen:
                 break
         seen.add(problem.question)
         yield problem
 
 
-def draw(rng: random.Random, level: str, shape: Shape | None = None) -> Sum:
+def draw_sum(rng: random.Random, level: str, shape: SumShape | None = None) -> Sum:
     """Draw the arithmetic of a problem; every number on its way lies between 1 and LARGEST.
 
     Args:
         rng: Where chance comes from.
-        level: Of the problem.
+        level: "1" to "5", or "" with a shape of its own.
         shape: What it looks like; by default as those of its level do.
     """
-    shape = shape or SHAPES[level]
+    shape = shape or SUM_SHAPES[level]
     while True:
         first = rng.randint(2, shape.start)
         moves = [("*", rng.randint(2, 9))] if shape.bags else []
@@ -196,24 +196,26 @@ def draw(rng: random.Random, level: str, shape: Shape | None = None) -> Sum:
             return problem
 
 
-def in_words(rng: random.Random, drawn: Sum) -> Problem:
+def sum_in_words(rng: random.Random, drawn: Sum) -> SumProblem:
     """Put the arithmetic into words: at most thirteen of them, for up to three changes."""
-    name, thing = rng.choice(NAMES), rng.choice(THINGS)
+    name, thing = rng.choice(PEOPLE), rng.choice(THINGS)
     start, changes = f"{drawn.first} {thing}", drawn.moves
     if changes[0][0] == "*":
         start, changes = f"{drawn.first} bags of {changes[0][1]} {thing}", changes[1:]
-    parts = [f"{name} has {start}", *told(rng, changes, thing)]
-    return Problem(", ".join(parts) + ". How many?", drawn, name, thing)
+    parts = [f"{name} has {start}", *told_changes(rng, changes, thing)]
+    return SumProblem(", ".join(parts) + ". How many?", drawn, name, thing)
 
 
-def told(rng: random.Random, changes: Iterable[tuple[str, int]], thing: str) -> Iterator[str]:
+def told_changes(
+    rng: random.Random, changes: Iterable[tuple[str, int]], thing: str
+) -> Iterator[str]:
     """Each change in words, such as `buys 14`; only food is eaten."""
     for sign, number in changes:
         verbs = [verb for verb in VERBS[sign] if verb != "eats" or thing in FOOD]
         yield f"{rng.choice(verbs)} {number}"
 
 
-def by_hand(problem: Problem) -> str:
+def by_hand(problem: SumProblem) -> str:
     """The solution as somebody writes it who takes all changes together in the head.
 
     `Ann has 23+5=28 caps. #### 28` for 23, then 14 more, then 9 fewer.

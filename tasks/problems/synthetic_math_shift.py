@@ -22,9 +22,9 @@ from tasks.problems import synthetic_math as base
 from tasks.problems.source import check_generated
 from tasks.rows import Row
 
-NAME = "synthetic_math_shift"
-SIZES = {"longer": 100, "reworded": 200}
-LONGER = base.Shape(start=50, bags=False, changes=4, largest=9)
+_NAME = "synthetic_math_shift"
+SHIFTED_SUM_SIZES = {"longer": 100, "reworded": 200}
+LONGER = base.SumShape(start=50, bags=False, changes=4, largest=9)
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
@@ -33,36 +33,36 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     Raises:
         UserError: For another split, or when a source is given.
     """
-    check_generated(NAME, split, source, instead="synthetic_math")
+    check_generated(_NAME, split, source, instead="synthetic_math")
     index = 0
-    for subject, size in SIZES.items():
-        rng = random.Random(f"{NAME}/{subject}")
+    for subject, size in SHIFTED_SUM_SIZES.items():
+        rng = random.Random(f"{_NAME}/{subject}")
         seen: set[str] = set()
         while len(seen) < size:
             problem = _draw(rng, subject, len(seen))
             if problem.sum.share != "test" or problem.question in seen:
                 continue
             seen.add(problem.question)
-            yield base.row(problem, NAME, split, index, subject)
+            yield base.sum_row(problem, _NAME, split, index, subject)
             index += 1
 
 
-def _draw(rng: random.Random, subject: str, number: int) -> base.Problem:
+def _draw(rng: random.Random, subject: str, number: int) -> base.SumProblem:
     """A problem of a subject; those with four changes are above every level and have none."""
     if subject == "longer":
-        return base.in_words(rng, base.draw(rng, "", LONGER))
-    return reworded(rng, base.draw(rng, base.LEVELS[number % len(base.LEVELS)]))
+        return base.sum_in_words(rng, base.draw_sum(rng, "", LONGER))
+    return reworded_sum(rng, base.draw_sum(rng, base.LEVELS[number % len(base.LEVELS)]))
 
 
-def reworded(rng: random.Random, drawn: base.Sum) -> base.Problem:
+def reworded_sum(rng: random.Random, drawn: base.Sum) -> base.SumProblem:
     """Put the arithmetic into other words than `synthetic_math` does."""
-    name, thing = rng.choice(base.NAMES), rng.choice(base.THINGS)
+    name, thing = rng.choice(base.PEOPLE), rng.choice(base.THINGS)
     start, changes = f"{drawn.first} {thing}", drawn.moves
     if changes[0][0] == "*":
         start, changes = f"{drawn.first} bags of {changes[0][1]} {thing}", changes[1:]
-    told, asked = list(base.told(rng, changes, thing)), "How many?"
+    told, asked = list(base.told_changes(rng, changes, thing)), "How many?"
     if rng.random() < 0.5:
         told = [f"{change} {thing}" for change in told]
     else:
         asked = f"How many {thing}?"
-    return base.Problem(f"{name} has {', '.join([start, *told])}. {asked}", drawn, name, thing)
+    return base.SumProblem(f"{name} has {', '.join([start, *told])}. {asked}", drawn, name, thing)

@@ -14,11 +14,11 @@ from tasks.problems.source import check_generated
 from tasks.problems.synthetic_math import LARGEST, apply
 from tasks.rows import Row
 
-NAME = "synthetic_sums"
+_NAME = "synthetic_sums"
 SIZE = 300
 
 
-def draw(rng: random.Random) -> tuple[str, int] | None:
+def draw_number(rng: random.Random) -> tuple[str, int] | None:
     """A sum and its value; None where the value is not in 1 to LARGEST."""
     if rng.random() < 0.2:
         first, sign, second = rng.randint(2, 9), "*", rng.randint(2, 9)
@@ -35,18 +35,18 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     Raises:
         UserError: For another split, or when a source is given.
     """
-    check_generated(NAME, split, source, instead="synthetic_math")
-    rng = random.Random(NAME)
+    check_generated(_NAME, split, source, instead="synthetic_math")
+    rng = random.Random(_NAME)
     seen: set[str] = set()
     while len(seen) < SIZE:
-        drawn = draw(rng)
+        drawn = draw_number(rng)
         if drawn is None or drawn[0] in seen:
             continue
         text, total = drawn
         index = len(seen)
         seen.add(text)
         yield {
-            "id": f"{NAME}/{split}/{index:05d}",
+            "id": f"{_NAME}/{split}/{index:05d}",
             "domain": "math",
             "question": f"{text}=",
             "reference": str(total),

@@ -1,9 +1,8 @@
 """Heavy steps in child processes: memory is free before the next stage, nothing is left behind.
 
 A `Child` is a process in a session of its own that is spoken to over tasks/processes/wire.py. Those
-of this environment are forked from a warm nursery (tasks/processes/nursery.py), those of another
-environment are started under tasks/processes/guard.py. Whatever ends this process, SIGKILL
-included, ends them all.
+of this environment are forked by tasks/processes/fork_server.py, those of another environment are
+started under tasks/processes/guard.py. Whatever ends this process, SIGKILL included, ends them all.
 """
 
 from __future__ import annotations
@@ -18,40 +17,40 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tasks.errors import StepError, UserError
-from tasks.metering import Watch, helping, meter
+from tasks.metering import CpuWatch, helping, meter
 from tasks.paths import GUARD, ROOT
-from tasks.processes.nursery import Nursery
+from tasks.processes.fork_server import ForkServer
 from tasks.processes.wire import Message, Wire
 
 # A child whose wire was closed gets so long to end by itself before its group is killed.
 CLOSE_SECONDS = 2.0
 
-_nursery: Nursery | None = None
+_fork_server: ForkServer | None = None
 _preload: list[str] = []
 _lock = threading.Lock()
 
 
 def preload(modules: list[str]) -> None:
-    """Say what the nursery imports before it forks; counts until it is started."""
+    """Say what the fork server imports before it forks; counts until it is started."""
     _preload[:] = modules
 
 
-def nursery(log: Path) -> Nursery:
-    """This process's nursery, started at the first call."""
-    global _nursery
+def fork_server(log: Path) -> ForkServer:
+    """This process's fork server, started at the first call."""
+    global _fork_server
     with _lock:
-        if _nursery is None or not _nursery.alive():
-            _nursery = Nursery(_preload, log)
-        return _nursery
+        if _fork_server is None or not _fork_server.alive():
+            _fork_server = ForkServer(_preload, log)
+        return _fork_server
 
 
-def close_nursery() -> None:
-    """End the nursery, if there is one, and every child forked from it."""
-    global _nursery
+def close_fork_server() -> None:
+    """End the fork server, if there is one, and every child forked from it."""
+    global _fork_server
     with _lock:
-        if _nursery is not None:
-            _nursery.close()
-        _nursery = None
+        if _fork_server is not None:
+            _fork_server.close()
+        _fork_server = None
 
 
 class Child:
@@ -64,12 +63,12 @@ class Child:
         self._code: int | None = None
         self.busy = False
         self._closing = threading.Lock()
-        self.cpu = Watch(pid)  # read after each request, by whoever sent it
+        self.cpu = CpuWatch(pid)  # read after each request, by whoever sent it
 
     @classmethod
     def module(cls, target: str, *, log: Path, env: Mapping[str, str] | None = None) -> Child:
         """Fork a process that calls `module:function` of this environment with its wire."""
-        home = nursery(log.parent / "nursery.log")
+        home = fork_server(log.parent / "fork_server.log")
         wire, theirs = _pipes()
         log.parent.mkdir(parents=True, exist_ok=True)
         sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -210,7 +209,7 @@ class Child:
             try:
                 self._code = self._end()
             except OSError:
-                self._code = -signal.SIGKILL  # the nursery is gone, and its children with it
+                self._code = -signal.SIGKILL  # the fork server is gone, and its children with it
             self._wire.close()
 
     def __enter__(self) -> Child:

@@ -69,7 +69,7 @@ class Wire:
                 end.close()
 
 
-def serve(wire: Wire, handle: Callable[[Message, Wire], Message]) -> None:
+def answer_requests(wire: Wire, handle: Callable[[Message, Wire], Message]) -> None:
     """Answer requests until the parent closes the wire; an exception becomes an error message."""
     while (request := wire.read()) is not None:
         wire.about(request)

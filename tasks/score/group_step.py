@@ -11,7 +11,8 @@ from tasks.dag.step_names import GROUP_ANSWERS
 from tasks.errors import StepError
 from tasks.rows import GROUP, GROUPS_FILE, VERDICTS_FILE, Row, read_rows, write_rows
 from tasks.score.group import group_answers, group_texts
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 # Problems between two words on progress.
 TELL_EVERY = 64

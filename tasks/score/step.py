@@ -22,7 +22,8 @@ from tasks.rows import (
     write_rows,
 )
 from tasks.settings import ExecutionSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 2

@@ -55,7 +55,7 @@ class _Rejected(NamedTuple):
     """The wrong side of a pair."""
 
     text: str
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (hides tuple.index)
     samples: str
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 class Candidate(NamedTuple):
     """A sample that may become a row: where it lies, not its text."""
 
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (hides tuple.index)
     digest: bytes
     reward: float
     shard: int

@@ -25,7 +25,8 @@ from tasks.rows import (
 )
 from tasks.select.results import SelectionCounts
 from tasks.settings import FilterSettings
-from tasks.store.store import ArtifactRef, Draft
+from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.store import Draft
 
 
 class Rule(Protocol):

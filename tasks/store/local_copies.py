@@ -11,13 +11,13 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from tasks.rows import Json
+from tasks.store.files import draft_name, put_in_place, verify_files
 from tasks.store.locks import alone
-from tasks.store.manifest import Damage, draft_name, place_of, put_in_place, verify
+from tasks.store.manifest import Damage, Manifest
 from tasks.store.remote import Remote
 
 
-class Copies:
+class LocalCopies:
     """The copies of one store."""
 
     def __init__(self, remote: Remote, folder: Path, drafts: Path, locks: Path) -> None:
@@ -33,7 +33,7 @@ class Copies:
         self._drafts, self._locks = drafts, locks
         self._whole: set[str] = set()  # verified by this process
 
-    def check(self, location: str, manifest: Json) -> None:
+    def check(self, location: str, manifest: Manifest) -> None:
         """See that an artifact in the store is what its manifest says, by what the store tells.
 
         Where its ETags are others than at the upload (or it has none), the content decides.
@@ -42,18 +42,18 @@ class Copies:
             Damage: naming the file.
         """
         name = f"{self._remote.root}/{location}"
-        there = self._remote.files(place_of(location, manifest))
-        for file in manifest["files"]:
-            if file["name"] not in there:
-                raise Damage(f"artifact {name}: {file['name']} is missing")
-            if there[file["name"]][0] != file["bytes"]:
-                raise Damage(f"artifact {name}: {file['name']} does not match its manifest")
-        files = [(file, there[file["name"]][1]) for file in manifest["files"]]
-        if any(not file.get("etag") or etag != file["etag"] for file, etag in files):
+        there = self._remote.files(manifest.payload)
+        for file in manifest.files:
+            if file.name not in there:
+                raise Damage(f"artifact {name}: {file.name} is missing")
+            if there[file.name][0] != file.bytes:
+                raise Damage(f"artifact {name}: {file.name} does not match its manifest")
+        files = [(file, there[file.name][1]) for file in manifest.files]
+        if any(not file.etag or etag != file.etag for file, etag in files):
             self._whole.discard(location)
             self._fetched(location, manifest, afresh=any(etag for _, etag in files))
 
-    def path(self, location: str, manifest: Json) -> Path:
+    def path(self, location: str, manifest: Manifest) -> Path:
         """The copy, downloaded if need be.
 
         Raises:
@@ -78,21 +78,21 @@ class Copies:
         """Locations of all copies, sorted."""
         return sorted(f"{p.parent.name}/{p.name}" for p in self._folder.glob("*/*"))
 
-    def _fetched(self, location: str, manifest: Json, *, afresh: bool = False) -> Path:
+    def _fetched(self, location: str, manifest: Manifest, *, afresh: bool = False) -> Path:
         """The copy; `afresh`: downloaded although there is one."""
         copy = self._folder / location
         with alone(self._lock(location)):
             if not afresh:
                 with contextlib.suppress(Damage):
-                    verify(copy, manifest, str(copy))
+                    verify_files(copy, manifest, str(copy))
                     self._whole.add(location)
                     return copy
             draft = self._drafts / draft_name(location.replace("/", "~"))
             try:
                 draft.mkdir(parents=True)
-                names = [file["name"] for file in manifest["files"]]
-                self._remote.download(place_of(location, manifest), names, draft)
-                verify(draft, manifest, f"{self._remote.root}/{location}")
+                names = [file.name for file in manifest.files]
+                self._remote.download(manifest.payload, names, draft)
+                verify_files(draft, manifest, f"{self._remote.root}/{location}")
                 self._put(location, draft)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)

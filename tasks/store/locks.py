@@ -1,83 +1,62 @@
 """Locks that die with their holder: one run makes an artifact, the others wait and find it.
 
-A lock is an open file under `flock`, which the kernel releases however its holder ends, SIGKILL
-included; so no lock is ever stale. The file is removed on release, hence the look whether the
-locked file is still the one at the path. On a shared folder this holds between machines as far as
-its file system carries `flock` (NFS from version 4 does).
+A lock is a file under `flock` (the library filelock), which the kernel releases however its holder
+ends, SIGKILL included; so no lock is ever stale. The file is removed on release; filelock sees when
+a file that it has locked stands at no path any more, and takes the new one. Between machines this
+holds as far as a shared folder's file system carries `flock`; docs/decisions/0001-locks.md.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 # How often one that waits looks again; polling lets a signal end the wait on every file system.
-POLL_SECONDS = 0.2
+LOCK_POLL_SECONDS = 0.2
 
 
 @contextlib.contextmanager
-def alone(path: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+def alone(path: Path, waits: Callable[[], None] = lambda: None) -> Generator[None]:
     """Hold the lock at a path for the length of the block.
 
     Args:
         path: Of the lock file, in a folder that is there.
         waits: Told once, if another holds it.
     """
-    fd, told = _take(path), False
-    while fd is None:
-        if not told:
-            waits()
-            told = True
-        time.sleep(POLL_SECONDS)
-        fd = _take(path)
+    lock = _lock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        waits()
+        lock.acquire()
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
-        os.close(fd)
+        lock.release()
 
 
 def is_held(path: Path) -> bool:
     """Whether somebody holds the lock now."""
-    try:
-        fd = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    if not path.exists():
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
+        with _lock(path).acquire(blocking=False):
+            return False
+    except Timeout:
         return True
-    finally:
-        os.close(fd)
 
 
-def sweep(folder: Path) -> None:
+def sweep_locks(folder: Path) -> None:
     """Remove the files of holders that were killed."""
     for path in folder.glob("*"):
-        if (fd := _take(path)) is not None:
+        with contextlib.suppress(Timeout), _lock(path).acquire(blocking=False):
             path.unlink(missing_ok=True)
-            os.close(fd)
 
 
-def _take(path: Path) -> int | None:
-    """The descriptor of the locked file, or None if another holds it."""
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(fd).st_ino == os.stat(path).st_ino:
-                return fd
-        except BlockingIOError:
-            os.close(fd)
-            return None
-        except FileNotFoundError:
-            pass  # its last holder removed it between our two calls
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
+def _lock(path: Path) -> FileLock:
+    # A soft lock would be stale after a kill, so a file system without flock is an error.
+    return FileLock(path, poll_interval=LOCK_POLL_SECONDS, fallback_to_soft=False)

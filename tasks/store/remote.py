@@ -17,20 +17,22 @@ import contextlib
 import errno
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import fsspec
+import fsspec  # pyright: ignore[reportMissingTypeStubs]
 
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
+from tasks.store.manifest import FileEntry
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
 # that comes back. More would only delay the word to the person.
-AWAY_SECONDS = 60.0
+STORE_AWAY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 1.0
-MARK = ".restem-store"
+STORE_MARK = ".restem-store"
 # Here the first part of an address is a bucket, which a person makes; elsewhere it is a folder.
 _BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
 # Exceptions of clients (botocore, gcsfs) that no waiting mends. They are known by their names,
@@ -46,7 +48,7 @@ _OWN_MISTAKES = (
     "ClientAuthentication",
 )
 _ETAGS = ("ETag", "etag", "md5Hash")
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def open_fs(address: str) -> tuple[Any, str]:
@@ -58,7 +60,7 @@ def open_fs(address: str) -> tuple[Any, str]:
     try:
         # One of its own: credentials and the endpoint are read anew from the environment.
         options = {"use_listings_cache": False, "skip_instance_cache": True}
-        fs, root = fsspec.core.url_to_fs(address, **options)
+        fs, root = cast(Any, fsspec).core.url_to_fs(address, **options)
     except ImportError as error:
         extra = "; pip install restem[s3]" if address.startswith("s3") else ""
         raise UserError(f"resources.store: {address}: {_line(error)}{extra}") from None
@@ -88,8 +90,8 @@ class Remote:
         self._fs, self.root = fs, root
         self.name = fs.unstrip_protocol(root)
         self._buckets = protocol in _BUCKETS
-        if self.read(MARK) is None:
-            self.write(MARK, b"An artifact store of restem.\n")
+        if self.read(STORE_MARK) is None:
+            self.write(STORE_MARK, b"An artifact store of restem.\n")
 
     def read(self, name: str) -> bytes | None:
         """Content of a small file, or None where there is none."""
@@ -114,32 +116,33 @@ class Remote:
                 "makes none)"
             ) from None
 
-    def upload(self, folder: Path, place: str, files: list[Json]) -> Json:
+    def upload(
+        self, folder: Path, place: str, files: Sequence[FileEntry]
+    ) -> tuple[str, tuple[FileEntry, ...]]:
         """Send the files of a folder, several at a time where the store can.
 
         Args:
             folder: Local folder.
             place: KIND/KEY.
-            files: Entries of a manifest (name, bytes).
+            files: Their entries, without ETags.
 
         Returns:
-            What the manifest says beside: the part, and each file's entry with its ETag.
+            The part, and each file's entry with its ETag.
 
         Raises:
             StepError: the store has other sizes than were sent.
         """
         part = uuid.uuid4().hex[:12]
         far = f"{self.root}/{place}/{part}"
-        names = [file["name"] for file in files]
+        names = [file.name for file in files]
         local = [str(folder / name) for name in names]
         if names:
             self._wait(lambda: self._fs.put(local, [f"{far}/{name}" for name in names]))
         there = self.files(f"{place}/{part}")
         for file in files:
-            if there.get(file["name"], (-1, ""))[0] != file["bytes"]:
-                raise StepError(f"the store {self.name} did not keep {place}/{file['name']} whole")
-        noted = [{**file, "etag": there[file["name"]][1]} for file in files]
-        return {"part": part, "files": noted}
+            if there.get(file.name, (-1, ""))[0] != file.bytes:
+                raise StepError(f"the store {self.name} did not keep {place}/{file.name} whole")
+        return part, tuple(replace(file, etag=there[file.name][1]) for file in files)
 
     def files(self, place: str) -> dict[str, tuple[int, str]]:
         """Size in bytes and ETag ("" where the store has none) of the files below a place."""
@@ -185,9 +188,9 @@ class Remote:
         with contextlib.suppress(FileNotFoundError):
             self._wait(lambda: self._fs.get_file(there, str(path)))
 
-    def _wait(self, ask: Callable[[], T]) -> T:
+    def _wait(self, ask: Callable[[], _T]) -> _T:
         """Ask the store, again and again while it is away."""
-        deadline = time.monotonic() + AWAY_SECONDS
+        deadline = time.monotonic() + STORE_AWAY_SECONDS
         while True:
             try:
                 return ask()
@@ -201,7 +204,7 @@ class Remote:
                     ) from None
                 if time.monotonic() > deadline:
                     raise StepError(
-                        f"the store {self.name} does not answer since {AWAY_SECONDS:.0f} s "
+                        f"the store {self.name} does not answer since {STORE_AWAY_SECONDS:.0f} s "
                         f"({_line(error)}); the same command resumes the run when it is back"
                     ) from None
             time.sleep(ASK_AGAIN_SECONDS)

@@ -17,34 +17,20 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks.errors import StepError
 from tasks.rows import Json
-from tasks.store.local_copies import Copies
-from tasks.store.locks import POLL_SECONDS, alone, sweep
-from tasks.store.manifest import (
-    MANIFEST,
-    ArtifactRef,
-    Damage,
-    canonical,
-    describe_all,
-    digest_of,
-    draft_name,
-    opened,
-    place_of,
-    put_in_place,
-    reference,
-    sealed,
-    sync,
-    verify,
-)
-from tasks.store.remote import MARK, Remote, open_fs
+from tasks.store.files import describe_files, draft_name, put_in_place, sync, verify_files
+from tasks.store.local_copies import LocalCopies
+from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
+from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
+from tasks.store.remote import STORE_MARK, Remote, open_fs
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
-GONE_SECONDS = 60.0
+STORE_GONE_SECONDS = 60.0
 
 
 def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
@@ -61,12 +47,21 @@ def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) ->
 
 @dataclass
 class Draft:
-    """A folder being filled. `rows` and `stats` may be set until it is committed."""
+    """A folder being filled; the rest may be set until it is committed.
+
+    Attributes:
+        path: The folder.
+        rows: Of the artifact, for people.
+        stats: What the step tells of its making.
+        waited: Seconds that the step waited for what other steps used; not its own.
+        volatile: Names of files left out of the digest.
+    """
 
     path: Path
     rows: int = 0
-    stats: Json = field(default_factory=dict)  # volatile facts: seconds, tokens, counts
-    volatile: set[str] = field(default_factory=set)  # file names left out of the digest
+    stats: Stats = field(default_factory=Stats)
+    waited: float = 0.0
+    volatile: set[str] = field(default_factory=set[str])
 
 
 class Store:
@@ -82,16 +77,16 @@ class Store:
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
-        self._mark = Path(self._root) / MARK
+        self._mark = Path(self._root) / STORE_MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
         self._remote = None if self.local else Remote(fs, self._root)
-        self._copies: Copies | None = None
+        self._copies: LocalCopies | None = None
         if self._remote is not None:
             # Stores of one home may hold other files under one key, such as wall times.
             folder = cache / "copies" / digest_of(address.rstrip("/"))[:12]
-            self._copies = Copies(self._remote, folder, self._drafts, self._locks)
+            self._copies = LocalCopies(self._remote, folder, self._drafts, self._locks)
         self._verified: dict[str, ArtifactRef] = {}
-        self._manifests: dict[str, Json] = {}  # of verified artifacts
+        self._manifests: dict[str, Manifest] = {}  # of verified artifacts
         if self.local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
             self._mark.touch()
@@ -107,18 +102,18 @@ class Store:
         """
         if not self.local or self._mark.exists():
             return False
-        deadline = time.monotonic() + GONE_SECONDS
+        deadline = time.monotonic() + STORE_GONE_SECONDS
         while not self._mark.exists():
             if time.monotonic() > deadline:
                 raise StepError(
-                    f"the store {self._root} is gone since {GONE_SECONDS:.0f} s (is its disk "
+                    f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
                     "mounted?); the same command resumes the run when it is back"
                 )
-            time.sleep(POLL_SECONDS)
+            time.sleep(LOCK_POLL_SECONDS)
         return True
 
     @contextlib.contextmanager
-    def draft(self, kind: str, key: str) -> Iterator[Draft]:
+    def draft(self, kind: str, key: str) -> Generator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
         path = self._drafts / draft_name(f"{kind}~{key}")
         self._wait_for_root()
@@ -145,10 +140,10 @@ class Store:
             if manifest is None:
                 return None
             if self._copies is None:
-                verify(Path(self._root) / location, manifest, f"{self._root}/{location}")
+                verify_files(Path(self._root) / location, manifest, f"{self._root}/{location}")
             else:
                 self._copies.check(location, manifest)
-            self._verified[location] = reference(manifest)
+            self._verified[location] = manifest.ref
             self._manifests[location] = manifest
         return self._verified[location]
 
@@ -162,11 +157,11 @@ class Store:
             return Path(self._root) / ref.location
         return self._copies.path(ref.location, self.manifest(ref))
 
-    def manifest(self, ref: ArtifactRef) -> Json:
+    def manifest(self, ref: ArtifactRef) -> Manifest:
         """The manifest: provenance, files with digests, and the step's stats."""
         return self.read_manifest(ref.kind, ref.key)
 
-    def read_manifest(self, kind: str, key: str) -> Json:
+    def read_manifest(self, kind: str, key: str) -> Manifest:
         """The manifest of an artifact that should be there.
 
         Raises:
@@ -197,8 +192,8 @@ class Store:
         """Alone to make an artifact, among all that use this store from this folder.
 
         Args:
-            kind: Of the artifact.
-            key: Of the artifact.
+            kind: Folder of its kind, such as samples.
+            key: Cache key, 32 hex digits.
             waits: Told once, if another run makes it now.
         """
         self._wait_for_root()
@@ -243,51 +238,46 @@ class Store:
             if host == platform.node() and not _alive(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
-        sweep(self._locks)
+        sweep_locks(self._locks)
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
-        files = describe_all(draft.path, draft.volatile)
-        manifest = {
-            "kind": kind,
-            "key": key,
-            "digest": digest_of([[f["name"], f["sha256"]] for f in files if not f["volatile"]]),
-            "rows": draft.rows,
-            "files": files,
-            "stats": draft.stats,
-        }
+        files = describe_files(draft.path, draft.volatile)
+        digest = digest_of([[file.name, file.sha256] for file in files if not file.volatile])
+        manifest = Manifest(kind, key, digest, draft.rows, files, draft.stats)
         if self._remote is not None:
             self._upload(f"{kind}/{key}", draft.path, manifest)
             return
-        (draft.path / MANIFEST).write_bytes(sealed(manifest))
+        (draft.path / MANIFEST).write_bytes(manifest.to_bytes())
         sync(draft.path)
         with contextlib.suppress(Damage):
             if self.lookup(kind, key) is not None:
                 return  # an equal run committed it meanwhile; readers may hold its files
         put_in_place(draft.path, Path(self._root) / kind / key)
-        self._verified[f"{kind}/{key}"] = reference(manifest)
+        self._verified[f"{kind}/{key}"] = manifest.ref
 
-    def _upload(self, location: str, draft: Path, manifest: Json) -> None:
+    def _upload(self, location: str, draft: Path, manifest: Manifest) -> None:
         """Commit a draft to a store far away, and keep it as the copy on this machine."""
         assert self._remote is not None and self._copies is not None
-        manifest = {**manifest, **self._remote.upload(draft, location, manifest["files"])}
+        part, files = self._remote.upload(draft, location, manifest.files)
+        manifest = replace(manifest, part=part, files=files)
         with contextlib.suppress(Damage):
-            if self.lookup(manifest["kind"], manifest["key"]) is not None:
-                self._remote.remove(place_of(location, manifest))
+            if self.lookup(manifest.kind, manifest.key) is not None:
+                self._remote.remove(manifest.payload)
                 return  # an equal run on another machine committed it meanwhile
-        self._remote.write(f"{location}/{MANIFEST}", sealed(manifest))
+        self._remote.write(f"{location}/{MANIFEST}", manifest.to_bytes())
         self._copies.keep(location, draft)
-        self._verified[location] = reference(manifest)
+        self._verified[location] = manifest.ref
         self._manifests[location] = manifest
 
-    def _manifest(self, kind: str, key: str) -> Json | None:
+    def _manifest(self, kind: str, key: str) -> Manifest | None:
         place = f"{self._root}/{kind}/{key}"
         raw = self._read(f"{kind}/{key}/{MANIFEST}")
         if raw is None:
             if self.local and Path(place).is_dir():
                 raise Damage(f"artifact {place}: {MANIFEST} is missing")
             return None
-        return opened(raw, place)
+        return Manifest.from_bytes(raw, place)
 
     def _read(self, name: str) -> bytes | None:
         if self._remote is not None:
@@ -311,16 +301,3 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-__all__ = [
-    "MANIFEST",
-    "ArtifactRef",
-    "Damage",
-    "Draft",
-    "Json",
-    "Store",
-    "canonical",
-    "digest_of",
-    "step_key",
-]

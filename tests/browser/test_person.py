@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from bench.recovery.resume import SMALL
 from flows.config.rest_em import RestEmConfig, load_config
-from sandbox.owner import LABEL, containers
+from sandbox.owner import LABEL, labelled_containers
 from sandbox.pool import connect
 from tests.browser.conftest import PATIENCE, Person
 from tests.flows.station.conftest import LONG, until
@@ -88,7 +88,7 @@ def test_cancel_leaves_no_process(person: Person) -> None:
     parts = _pids(person)
     run = person.station.start(*LONG, "seed=11", name="rest-em/small")
     person.station.wait_for_work(run)
-    assert len(_pids(person) - parts) > 2  # the flow, its nursery, an engine
+    assert len(_pids(person) - parts) > 2  # the flow, its fork server, an engine
     person.open_run(run)
     person.choose("Cancel")
     until(lambda: not _pids(person) - parts, CANCEL_SECONDS)
@@ -104,7 +104,7 @@ def test_cancel_leaves_no_container(person: Person, image: str) -> None:
     with contextlib.closing(connect()) as engine:
 
         def theirs(pids: set[int]) -> list[str]:
-            return [c["Id"] for pid in pids for c in containers(engine, LABEL, str(pid))]
+            return [c["Id"] for pid in pids for c in labelled_containers(engine, LABEL, str(pid))]
 
         mine = until(lambda: theirs(pids := _pids(person) - parts) and pids, PATIENCE)
         person.open_run(run)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.image import build, find_image
+from sandbox.image import build_image, find_image
 from sandbox.pool import NoEngine, SandboxPool, connect
 
 
@@ -16,7 +16,7 @@ def image() -> str:
         client = connect()
         found = find_image(client)
         client.close()
-        return found or build(lambda _: None)
+        return found or build_image(lambda _: None)
     except NoEngine as error:
         pytest.skip(str(error))
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from sandbox.check import ATTACKS, HONEST, attempt
-from sandbox.owner import POOL, containers
+from sandbox.check import ATTACKS, HONEST, run_attack
+from sandbox.owner import POOL_LABEL, labelled_containers
 from sandbox.pool import SandboxPool, connect
-from sandbox.verdict import Job, Limits, Status, Verdict
+from sandbox.verdict import Job, Limits, ProgramStatus, Verdict
 from sandbox.verdict import Test as Case
 
 FAST = Limits(cpu=1.0)
@@ -23,7 +23,7 @@ def one(pool: SandboxPool, job: Job) -> Verdict:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack["name"] for attack in ATTACKS])
 def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: dict):
-    outcome = attempt(pool, attack)
+    outcome = run_attack(pool, attack)
     assert outcome.held, outcome
 
 
@@ -39,13 +39,13 @@ def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: dict
 )
 def test_nothing_outlives_its_job(pool: SandboxPool, program: str):
     # Waiting for the child would end at the time limit, and not be correct.
-    assert one(pool, Job(program, (Case("", "42"),))).status is Status.CORRECT
+    assert one(pool, Job(program, (Case("", "42"),))).status is ProgramStatus.CORRECT
     look = (
         "import os\nn = [p for p in os.listdir('/proc') if p.isdigit()]\n"
         "print(len(n), os.listdir('/tmp') == ['home'])"
     )
     # Process 1 and this program.
-    assert one(pool, Job(look, (Case("", "2 True"),))).status is Status.CORRECT
+    assert one(pool, Job(look, (Case("", "2 True"),))).status is ProgramStatus.CORRECT
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_whatever_files_are_left_the_container_goes_on(pool: SandboxPool, leave:
     started = one(pool, HONEST) and pool.started
     assert one(pool, Job(f"import os\n{leave}\nprint(42)", (Case("", "42"),))).passed == 1
     look = Job("import os\nprint(os.listdir('/tmp'), os.listdir())", (Case("", "['home'] []"),))
-    assert one(pool, look).status is Status.CORRECT
+    assert one(pool, look).status is ProgramStatus.CORRECT
     assert pool.started == started
 
 
@@ -72,13 +72,13 @@ def test_no_job_sees_what_another_left(pool: SandboxPool):
         "import builtins, sys, os\nbuiltins.left = sys.left = 1\nos.environ['LEFT'] = '1'\n"
         f"import math\nmath.left = '{SECRET}'\nopen('/tmp/left', 'w').write('{SECRET}')\nprint(42)"
     )
-    assert one(pool, Job(leave, (Case("", "42"),))).status is Status.CORRECT
+    assert one(pool, Job(leave, (Case("", "42"),))).status is ProgramStatus.CORRECT
     look = (
         "import builtins, sys, os, math\nprint(hasattr(builtins, 'left'), hasattr(sys, 'left'), "
         "'LEFT' in os.environ, hasattr(math, 'left'), os.path.exists('/tmp/left'))"
     )
     expected = "False False False False False"
-    assert one(pool, Job(look, (Case("", expected),))).status is Status.CORRECT
+    assert one(pool, Job(look, (Case("", expected),))).status is ProgramStatus.CORRECT
 
 
 # Prints what in the process's writable memory begins with the first line of the input and goes on
@@ -108,14 +108,14 @@ EARLIER = {
 
 @pytest.mark.parametrize("earlier", EARLIER.values(), ids=list(EARLIER))
 def test_nothing_of_a_job_is_in_the_memory_of_the_next(pool: SandboxPool, earlier: Job):
-    assert one(pool, earlier).status in (Status.CORRECT, Status.RUNTIME_ERROR)
+    assert one(pool, earlier).status in (ProgramStatus.CORRECT, ProgramStatus.RUNTIME_ERROR)
     verdict = one(pool, Job(SCAN, (Case(SECRET[:4], "[]"),)))
-    assert verdict.status is Status.CORRECT, verdict
+    assert verdict.status is ProgramStatus.CORRECT, verdict
 
 
 def test_the_search_of_the_memory_finds_what_is_there(pool: SandboxPool):
     given = Case(f"{SECRET[:4]}\n{SECRET}", f"[b'{SECRET}']")
-    assert one(pool, Job(SCAN, (given,))).status is Status.CORRECT
+    assert one(pool, Job(SCAN, (given,))).status is ProgramStatus.CORRECT
 
 
 def test_a_test_does_not_see_the_other_tests_of_its_job(pool: SandboxPool):
@@ -126,7 +126,7 @@ def test_a_test_does_not_see_the_other_tests_of_its_job(pool: SandboxPool):
     )
     scan = SCAN.replace("input().encode()", f"b'{SECRET[:4]}'")
     verdict = one(pool, Job(look + scan, tests, stop_at_failure=False))
-    assert (verdict.status, verdict.passed) == (Status.CORRECT, 3), verdict
+    assert (verdict.status, verdict.passed) == (ProgramStatus.CORRECT, 3), verdict
 
 
 def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
@@ -142,7 +142,7 @@ def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
         "print(found[0] if found else 'nothing')"
     )
     verdict = one(pool, Job(hunt, (Case(SECRET[:5], SECRET),)))
-    assert verdict.status is Status.WRONG_ANSWER
+    assert verdict.status is ProgramStatus.WRONG_ANSWER
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,9 @@ def test_the_expected_output_is_not_in_the_container(pool: SandboxPool):
 )
 def test_only_the_value_itself_is_right(pool: SandboxPool, value: str):
     verdict = one(pool, Job(value, (Case(args=(), value=42),), entry="f"))
-    assert verdict.status in (Status.WRONG_ANSWER, Status.RUNTIME_ERROR)
+    assert verdict.status in (ProgramStatus.WRONG_ANSWER, ProgramStatus.RUNTIME_ERROR)
     good = Job("def f(): return 42", (Case(args=(), value=42),), entry="f")
-    assert one(pool, good).status is Status.CORRECT
+    assert one(pool, good).status is ProgramStatus.CORRECT
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,15 @@ def test_only_the_value_itself_is_right(pool: SandboxPool, value: str):
 )
 def test_every_honest_way_to_read(pool: SandboxPool, read: str):
     program = f"import sys, os, io, fileinput\nprint(int({read}) + 1)"
-    assert one(pool, Job(program, (Case("41\n", "42"),))).status is Status.CORRECT
+    assert one(pool, Job(program, (Case("41\n", "42"),))).status is ProgramStatus.CORRECT
 
 
 def test_much_honest_output_and_unread_input(pool: SandboxPool):
     text = "\n".join(str(i) for i in range(40000))
     big = Job("print('\\n'.join(map(str, range(40000))))", (Case("x" * 5_000_000, text),))
-    assert one(pool, big).status is Status.CORRECT
+    assert one(pool, big).status is ProgramStatus.CORRECT
     noisy = "import sys\nsys.stderr.write('x' * 200000)\nprint(42)"
-    assert one(pool, Job(noisy, (Case("", "42"),))).status is Status.CORRECT
+    assert one(pool, Job(noisy, (Case("", "42"),))).status is ProgramStatus.CORRECT
 
 
 def test_threads_within_the_limit_all_start(pool: SandboxPool):
@@ -198,7 +198,7 @@ def test_threads_within_the_limit_all_start(pool: SandboxPool):
         "    threading.Thread(target=all_here.wait).start()\nall_here.wait()\nprint(42)"
     )
     for verdict in pool.run([Job(work, (Case("", "42"),))] * 10):
-        assert verdict.status is Status.CORRECT, verdict.detail
+        assert verdict.status is ProgramStatus.CORRECT, verdict.detail
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_jobs_beside_each_other_do_not_meet(image: str):
     )
     with SandboxPool(image, workers=2) as pool:
         verdicts = list(pool.run([Job(hunter, (Case("", "2"),))] * 2))
-    assert [v.status for v in verdicts] == [Status.CORRECT] * 2
+    assert [v.status for v in verdicts] == [ProgramStatus.CORRECT] * 2
 
 
 def test_a_busy_machine_does_not_fail_an_honest_program(image: str):
@@ -241,19 +241,19 @@ def test_a_busy_machine_does_not_fail_an_honest_program(image: str):
         for pid in loops:
             os.kill(pid, 9)
             os.waitpid(pid, 0)
-    assert [v.status for v in verdicts] == [Status.CORRECT] * 2
+    assert [v.status for v in verdicts] == [ProgramStatus.CORRECT] * 2
 
 
 def test_a_killed_container_loses_no_job(image: str):
     with SandboxPool(image, workers=1) as pool:
-        assert one(pool, HONEST).status is Status.CORRECT
+        assert one(pool, HONEST).status is ProgramStatus.CORRECT
         slow = Job("import time\ntime.sleep(2)\nprint(42)", (Case("", "42"),))
         future = pool.submit(slow)
         time.sleep(1.0)
         for container in pool._client.containers.list():
             if container.labels.get("restem.sandbox") == str(os.getpid()):
                 container.kill()
-        assert future.result().status is Status.CORRECT
+        assert future.result().status is ProgramStatus.CORRECT
         assert pool.started == 2
 
 
@@ -261,8 +261,8 @@ def test_a_job_that_failed_is_stopped_in_its_next_test(pool: SandboxPool):
     """Else the job after it would wait for the test at work, which here overruns its time."""
     program = "if input() == '1':\n    while True: pass"
     job = Job(program, (Case("0", "42"), Case("1", "42")), limits=Limits(cpu=60.0))
-    assert one(pool, job).status is Status.WRONG_ANSWER
-    assert one(pool, HONEST).status is Status.CORRECT
+    assert one(pool, job).status is ProgramStatus.WRONG_ANSWER
+    assert one(pool, HONEST).status is ProgramStatus.CORRECT
 
 
 @pytest.mark.parametrize(
@@ -281,8 +281,8 @@ def test_what_a_program_does_to_its_pipe_does_not_matter(pool: SandboxPool, tric
     started = one(pool, HONEST) and pool.started
     write = f"for i in range(200):\n    os.write(1, b'123 ')\n    if i == 9: {wait or 'pass'}"
     program = f"import fcntl, os, time\n{tricks}\n{write}"
-    assert one(pool, Job(program, (Case("", "123 " * 200),))).status is Status.CORRECT
-    assert one(pool, HONEST).status is Status.CORRECT
+    assert one(pool, Job(program, (Case("", "123 " * 200),))).status is ProgramStatus.CORRECT
+    assert one(pool, HONEST).status is ProgramStatus.CORRECT
     assert pool.started == started
 
 
@@ -292,8 +292,8 @@ def test_a_flood_of_a_job_that_was_stopped_does_not_stop_the_next(pool: SandboxP
     flood = Job("print('x' * 8_000_000)", (Case("", "42"),) * 5)
     big = Job("print(len(input()))", (Case("x" * 5_000_000, "5000000"),))
     for _ in range(3):
-        assert one(pool, flood).status is Status.WRONG_ANSWER
-        assert one(pool, big).status is Status.CORRECT
+        assert one(pool, flood).status is ProgramStatus.WRONG_ANSWER
+        assert one(pool, big).status is ProgramStatus.CORRECT
     assert pool.started == started
 
 
@@ -301,5 +301,5 @@ def test_closing_the_pool_removes_its_containers(image: str):
     client = connect()
     with SandboxPool(image, workers=2) as pool:
         list(pool.run([HONEST] * 8))
-        assert containers(client, POOL, pool._name)
-    assert not containers(client, POOL, pool._name)
+        assert labelled_containers(client, POOL_LABEL, pool._name)
+    assert not labelled_containers(client, POOL_LABEL, pool._name)

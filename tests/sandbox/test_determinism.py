@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Status, Verdict
+from sandbox.verdict import Job, Limits, ProgramStatus, Verdict
 from sandbox.verdict import Test as Case
 from tasks.problems.apps import load_split
 from tasks.score.code.pool import code_job
@@ -18,22 +18,22 @@ LIMITS = Limits(cpu=8.0, memory=512 * 2**20)
 SHORT = Limits(cpu=0.4, memory=64 * 2**20, output=1 << 16)
 # Far beyond a limit, or well within it: nothing here depends on how fast the machine is.
 WRONG = {
-    "while True: pass": Status.TIME_LIMIT,
-    "import time\ntime.sleep(60)": Status.TIME_LIMIT,
-    "x = bytearray(1 << 30)": Status.MEMORY_LIMIT,
-    "x = []\nwhile True: x.append(bytearray(1 << 20))": Status.MEMORY_LIMIT,
-    "while True: print('x' * 1000)": Status.OUTPUT_LIMIT,
+    "while True: pass": ProgramStatus.TIME_LIMIT,
+    "import time\ntime.sleep(60)": ProgramStatus.TIME_LIMIT,
+    "x = bytearray(1 << 30)": ProgramStatus.MEMORY_LIMIT,
+    "x = []\nwhile True: x.append(bytearray(1 << 20))": ProgramStatus.MEMORY_LIMIT,
+    "while True: print('x' * 1000)": ProgramStatus.OUTPUT_LIMIT,
     "import os, time\nfor _ in range(9):\n    try: os.fork()\n    except OSError: pass\n"
-    "time.sleep(60)": Status.TIME_LIMIT,
-    "print(1 / 0)": Status.RUNTIME_ERROR,
-    "def": Status.COMPILE_ERROR,
-    "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)": Status.RUNTIME_ERROR,
-    "print(42, end='')\nimport os\nos._exit(0)": Status.WRONG_ANSWER,
-    "print(43)": Status.WRONG_ANSWER,
+    "time.sleep(60)": ProgramStatus.TIME_LIMIT,
+    "print(1 / 0)": ProgramStatus.RUNTIME_ERROR,
+    "def": ProgramStatus.COMPILE_ERROR,
+    "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)": ProgramStatus.RUNTIME_ERROR,
+    "print(42, end='')\nimport os\nos._exit(0)": ProgramStatus.WRONG_ANSWER,
+    "print(43)": ProgramStatus.WRONG_ANSWER,
     # Near its limits, with room: a quarter of the time, half of the memory, most of the output.
-    "import time\nwhile time.process_time() < 0.1: pass\nprint(42)": Status.CORRECT,
-    "import time\ntime.sleep(0.5)\nprint(42)": Status.CORRECT,
-    "x = bytearray(32 << 20)\nprint(42)": Status.CORRECT,
+    "import time\nwhile time.process_time() < 0.1: pass\nprint(42)": ProgramStatus.CORRECT,
+    "import time\ntime.sleep(0.5)\nprint(42)": ProgramStatus.CORRECT,
+    "x = bytearray(32 << 20)\nprint(42)": ProgramStatus.CORRECT,
 }
 
 
@@ -51,11 +51,11 @@ def busy_cores() -> Iterator[None]:
             loop.wait()
 
 
-def essence(verdict: Verdict) -> tuple[Status, int, int, int | None]:
+def essence(verdict: Verdict) -> tuple[ProgramStatus, int, int, int | None]:
     return verdict.status, verdict.passed, verdict.total, verdict.first_failure
 
 
-def judged(pool: SandboxPool, jobs: list[Job]) -> list[tuple[Status, int, int, int | None]]:
+def judged(pool: SandboxPool, jobs: list[Job]) -> list[tuple[ProgramStatus, int, int, int | None]]:
     return [essence(verdict) for verdict in pool.run(jobs)]
 
 
@@ -80,5 +80,5 @@ def test_all_of_apps_is_judged_the_same_twice(image: str, data: Path) -> None:
         with busy_cores():
             busy = judged(pool, jobs)
     assert busy == calm
-    assert sum(status is Status.CORRECT for status, *_ in calm) >= 140
-    assert sum(status is not Status.CORRECT for status, *_ in calm) >= 70
+    assert sum(status is ProgramStatus.CORRECT for status, *_ in calm) >= 140
+    assert sum(status is not ProgramStatus.CORRECT for status, *_ in calm) >= 70

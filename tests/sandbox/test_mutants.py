@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Status, judge
+from sandbox.verdict import Job, Limits, ProgramStatus, judge_test
 from tasks.problems.apps import load_split
 from tasks.score.code.pool import code_job
 from tests.sandbox.mutate import Mutant, mutants, plain, statements_ran, traced
@@ -49,8 +49,10 @@ def faults(image: str, data: Path) -> list[Fault]:
         call = job.entry is not None
         if call and len(job.tests) == 1:
             continue
-        verdicts = [judge(test, one, call=call) for test, one in zip(job.tests, seen, strict=True)]
-        if any(status is not Status.CORRECT for status in verdicts):
+        verdicts = [
+            judge_test(test, one, call=call) for test, one in zip(job.tests, seen, strict=True)
+        ]
+        if any(status is not ProgramStatus.CORRECT for status in verdicts):
             continue
         ran = set.union(*(statements_ran(one["stderr"]) for one in seen))
         # A fault may end in an endless loop, so the limit is near what the original needs.
@@ -67,8 +69,8 @@ def passed(image: str, faults: list[Fault]) -> list[Fault]:
     with SandboxPool(image, workers=os.cpu_count() or 1, memory=LIMITS.memory) as pool:
         verdicts = pool.run(fault.job for fault in faults)
         pairs = list(zip(faults, verdicts, strict=True))
-    assert not [v for _, v in pairs if v.status is Status.SANDBOX_ERROR]
-    return [fault for fault, verdict in pairs if verdict.status is Status.CORRECT]
+    assert not [v for _, v in pairs if v.status is ProgramStatus.SANDBOX_ERROR]
+    return [fault for fault, verdict in pairs if verdict.status is ProgramStatus.CORRECT]
 
 
 def test_no_fault_that_shows_in_the_output_passes(

@@ -17,9 +17,18 @@ import pytest
 import sandbox.pool as pool_module
 from sandbox.check import HONEST
 from sandbox.container import Container, NoContainer
-from sandbox.owner import BORN, LABEL, PLACE, POOL, containers, labels, remove, remove_leftovers
+from sandbox.owner import (
+    BORN_LABEL,
+    LABEL,
+    PLACE_LABEL,
+    POOL_LABEL,
+    labelled_containers,
+    labels,
+    remove,
+    remove_leftovers,
+)
 from sandbox.pool import NoEngine, SandboxPool, connect
-from sandbox.verdict import Job, Limits, Status
+from sandbox.verdict import Job, Limits, ProgramStatus
 from sandbox.verdict import Test as Case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +42,7 @@ def client() -> Iterator[docker.DockerClient]:
 
 
 def left(client: docker.DockerClient, name: str) -> bool:
-    return bool(containers(client, POOL, name))
+    return bool(labelled_containers(client, POOL_LABEL, name))
 
 
 def gone_process() -> int:
@@ -46,9 +55,9 @@ def gone_process() -> int:
     ("changed", "goes"),
     [
         ({LABEL: "dead"}, True),
-        ({BORN: "1"}, True),
+        ({BORN_LABEL: "1"}, True),
         ({}, False),
-        ({LABEL: "dead", PLACE: "another boot pid:[1]"}, False),
+        ({LABEL: "dead", PLACE_LABEL: "another boot pid:[1]"}, False),
     ],
     ids=["dead owner", "its id used again", "living owner", "another machine"],
 )
@@ -102,7 +111,7 @@ def test_a_new_pool_removes_what_a_killed_one_left(client: docker.DockerClient, 
     name = child.stdout.readline().strip()
     assert left(client, name)
     with SandboxPool(image, workers=1):
-        (container,) = containers(client, POOL, name)  # its owner lives
+        (container,) = labelled_containers(client, POOL_LABEL, name)  # its owner lives
     client.api.pause(container["Id"])  # else it may end by itself when nobody speaks to it
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -120,16 +129,16 @@ def test_a_job_waits_for_an_engine_that_starts_nothing(
 
     def start(*args: object, **more: object) -> Container:
         tries.append(None)
-        if len(tries) <= 2 * pool_module.ATTEMPTS:
+        if len(tries) <= 2 * pool_module.CONTAINER_ATTEMPTS:
             raise NoContainer("the engine is being restarted")
         return Container(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pool_module, "Container", start)
-    monkeypatch.setattr(pool_module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(pool_module, "ENGINE_PAUSE_SECONDS", 0.01)
     with SandboxPool(image, workers=1) as pool:
-        assert pool.judge_now(HONEST).status is Status.CORRECT
+        assert pool.judge_now(HONEST).status is ProgramStatus.CORRECT
     tries.clear()
-    monkeypatch.setattr(pool_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(pool_module, "ENGINE_PATIENCE_SECONDS", 0.0)
     # No verdict: nobody can say anything about the program.
     with SandboxPool(image, workers=1) as pool, pytest.raises(NoEngine, match="restarted"):
         pool.judge_now(HONEST)
@@ -172,7 +181,7 @@ def test_a_closed_container_leaves_no_connection(
         with SandboxPool(image, workers=1) as pool:
             lines = []
             for _ in range(3):
-                assert pool.judge_now(HONEST).status is Status.CORRECT
+                assert pool.judge_now(HONEST).status is ProgramStatus.CORRECT
                 pool._free.put(container := pool._free.get())
                 assert container is not None
                 lines.append(container._socket)

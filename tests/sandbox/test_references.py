@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Limits, Status
+from sandbox.verdict import Limits, ProgramStatus
 from tasks.problems.apps import ORIGIN, load_split
 from tasks.problems.ungradable import several_answers
 from tasks.score.code.pool import code_job
@@ -45,11 +45,11 @@ def test_reference_solutions_of_apps_pass(wide_pool: SandboxPool, data: Path):
             names.append((own, number, several_answers(row["question"])))
             jobs.append(code_job(row["reference"], program, LIMITS))
     verdicts = dict(zip(names, wide_pool.run(jobs), strict=True))
-    failed = {name: v for name, v in verdicts.items() if v.status is not Status.CORRECT}
+    failed = {name: v for name, v in verdicts.items() if v.status is not ProgramStatus.CORRECT}
     assert len(verdicts) == 436
     assert {name[:2] for name in failed if name[2]} == SAID
     assert {name[:2] for name in failed if not name[2]} == UNSAID | WRONG
-    assert all(verdict.status is Status.WRONG_ANSWER for verdict in failed.values())
+    assert all(verdict.status is ProgramStatus.WRONG_ANSWER for verdict in failed.values())
     compared = sum(not said for _, _, said in verdicts)
     assert 1 - len(UNSAID | WRONG) / compared >= 0.98
 
@@ -63,5 +63,5 @@ def test_reference_solutions_that_were_changed_fail(wide_pool: SandboxPool, data
         if "entry_point" not in row["reference"]
     ]
     assert len(jobs) > 50
-    passed = [v for v in wide_pool.run(jobs) if v.status is Status.CORRECT]
+    passed = [v for v in wide_pool.run(jobs) if v.status is ProgramStatus.CORRECT]
     assert len(passed) <= 1  # one ends itself before its last line

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.owner import LABEL
 from sandbox.pool import SandboxPool, connect
-from sandbox.verdict import Job, Status
+from sandbox.verdict import Job, ProgramStatus
 from sandbox.verdict import Test as Case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_the_walls_are_those_of_programs(image: str) -> None:
     assert seen.returncode == 0, seen.stderr
     with SandboxPool(image, workers=1) as pool:
         verdict = pool.judge_now(Job(LOOK, (Case("", seen.stdout),)))
-    assert verdict.status is Status.CORRECT
+    assert verdict.status is ProgramStatus.CORRECT
 
 
 @pytest.mark.timeout(60)

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import wire
 from sandbox.inside import frames, moving
-from sandbox.inside.frames import ANSWER, HEAD, PARTS, Answer, Head
+from sandbox.inside.frames import ANSWER, HEAD, PARTS_BEFORE_TESTS, Answer, Head
 from sandbox.verdict import Job, Limits, checked_job
 from sandbox.verdict import Test as Case
 
@@ -21,13 +21,13 @@ LIMITS = Limits(cpu=1.5)
 
 def parts_of(job: Job) -> tuple[Head, list[bytes]]:
     """Read a job as the runner does."""
-    data = wire.pack(job, 7)
+    data = wire.pack_job(job, 7)
     head = Head(*HEAD.unpack_from(data))
     body = data[HEAD.size :]
     assert len(body) == head.size
     fd = os.memfd_create("job")
     os.write(fd, body)
-    parts = [frames.part_of(fd, number) for number in range(PARTS + head.tests)]
+    parts = [frames.part_of(fd, number) for number in range(PARTS_BEFORE_TESTS + head.tests)]
     os.close(fd)
     return head, parts
 
@@ -41,7 +41,7 @@ def test_a_job_crosses_whole_and_without_what_is_expected():
     )
     assert parts[0].decode("utf-8", "surrogatepass") == "print('ö')\ud800"
     assert parts[1:] == [b"", b"eins\n", b"", "ä".encode() + b"\xff"]
-    assert SECRET.encode() not in wire.pack(Job("", tests), 1)
+    assert SECRET.encode() not in wire.pack_job(Job("", tests), 1)
 
 
 def test_a_call_crosses_with_its_arguments_alone():
@@ -74,12 +74,12 @@ def test_the_end_of_a_program_has_a_meaning(
 ):
     answer = Answer(*ANSWER.unpack(ANSWER.pack(1, 0, reason, status, cpu, cpu, 0, len(errors))))
     job = Job("", (Case(),), limits=Limits(cpu=1.0))
-    assert wire.report(answer, b"", errors, job)["status"] == found
+    assert wire.test_report(answer, b"", errors, job)["status"] == found
 
 
 def test_a_check_crosses_after_its_job_and_decides_alone():
     job = checked_job("def f(): 0", "f", f"def check(f): assert f() == {SECRET}", LIMITS)
-    data = wire.pack(job, 1)
+    data = wire.pack_job(job, 1)
     head = Head(*HEAD.unpack_from(data))
     body, after = data[HEAD.size :][: head.size], data[HEAD.size + head.size :]
     assert head.checked and head.call and SECRET.encode() not in body
@@ -91,7 +91,7 @@ def test_a_check_crosses_after_its_job_and_decides_alone():
         frames.NO_CHECK: "sandbox_error",
         frames.ENDED: "wrong_answer",
     }.items():
-        said = wire.report(Answer(1, 0, reason, 0, 0.1, 0.1, 0, 0), b"", b"", job)
+        said = wire.test_report(Answer(1, 0, reason, 0, 0.1, 0.1, 0, 0), b"", b"", job)
         assert said["status"] == found
         assert (said["output"] == "true") == (reason == frames.PASSED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,20 @@ from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, read_rows, text_digest, wr
 from tasks.score.math.pool import GradePool
 from tasks.score.score import score_rows
 from tasks.score.second.math_verify import Opinion, Second
+from tasks.store.manifest import Provenance, Stats
 from tasks.store.store import ArtifactRef, Store
 from tests.flows.conftest import Restem
 from tests.flows.rest_em.test_report import HOSTILE, check
 
 PAIRS = json.loads(Path(__file__).with_name("audit_pairs.json").read_text())
+MADE = Provenance("test", 1, "", {}, {}, {}, {})
 HOW = Options(pairs=0, limit=3.0, workers=2)
 
 
 def commit(store: Store, kind: str, key: str, schema: Any, rows: list[Row], **made: Any) -> Any:
     with store.draft(kind, key) as draft:
         draft.rows = write_rows(draft.path / f"{kind}.parquet", schema, rows)
-        draft.stats["provenance"] = made
+        draft.stats = Stats(provenance=replace(MADE, **made))
     ref = store.lookup(kind, key)
     assert ref is not None
     return ref
@@ -80,8 +83,8 @@ def make_run(home: Path, pairs: list[dict[str, str]], **settings: Any) -> Artifa
         VERDICT,
         scored,
         settings=settings,
-        inputs={"samples": drawn.to_json()},
-        context={"problems": asked.to_json()},
+        inputs={"samples": drawn},
+        context={"problems": asked},
         hints={"split": "test", "start": 0, "stop": len(problems)},
     )
     journal = Journal("made", {"resources": {}}, "rest-em")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.metering import NAMES, Watch, clocked, cpu_of, metered
+from tasks.metering import COST_NAMES, CpuWatch, clocked, cpu_of, metered
 from tests.flows.conftest import Restem
 
 
@@ -20,7 +20,7 @@ def made(restem: Restem) -> list[dict]:
 def test_totals_are_the_sums_over_the_manifests(finished: Restem) -> None:
     cost = finished.status()["cost"]
     stats = made(finished)
-    for name in NAMES:
+    for name in COST_NAMES:
         expected = sum(one.get(name, 0) for one in stats)
         assert cost["total"]["made"][name] == pytest.approx(expected, abs=0.01)
         by_step = sum(row["made"][name] for row in cost["steps"])
@@ -123,7 +123,7 @@ def test_two_steps_at_once_do_not_count_each_other() -> None:
                 sum(range(1000))
             with clocked("engine_seconds"):
                 time.sleep(0.05)
-        facts[name] = meter.facts()
+        facts[name] = meter.costs()
 
     threads = [threading.Thread(target=step, args=one) for one in (("busy", 1.0), ("idle", 0.0))]
     for thread in threads:
@@ -143,12 +143,12 @@ def test_a_process_that_works_for_a_step_is_read_to_its_end() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    watch = Watch(process.pid)
+    watch = CpuWatch(process.pid)
     assert process.stdout and process.stdout.readline()
     with metered() as meter:
         watch.read(meter)
         watch.read(meter)
-    assert 0.45 <= meter.facts()["cpu_seconds"] < 2.0
+    assert 0.45 <= meter.costs()["cpu_seconds"] < 2.0
     process.kill()
     process.wait()
     assert cpu_of(process.pid) == 0.0

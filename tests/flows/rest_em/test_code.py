@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox import TAG
-from sandbox.image import build, find_image
+from sandbox.image import build_image, find_image
 from sandbox.pool import NoEngine, connect
 from tasks.rows import read_rows
 from tests.flows.conftest import Restem
@@ -46,7 +46,7 @@ def coded(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Res
     try:
         client = connect()
         if find_image(client) is None:
-            build(lambda _: None)
+            build_image(lambda _: None)
         client.close()
     except NoEngine as error:
         pytest.skip(str(error))

@@ -83,7 +83,7 @@ def run(extended: Restem, tmp_path_factory: pytest.TempPathFactory) -> Run:
     source = tmp_path_factory.mktemp("data") / "marbles.jsonl"
     with source.open("w") as file:
         for split, count in (("train", 56), ("test", 24)):
-            for problem in islice(synthetic_math.stream(split, seed=7), count):
+            for problem in islice(synthetic_math.sum_stream(split, seed=7), count):
                 story, ask = problem.question.split(". ")
                 total = problem.sum.totals[-1]
                 line = {"story": f"{story}.", "ask": ask, "total": total, "split": split}

@@ -19,13 +19,14 @@ from flows.orchestrator.direct_caller import DirectCaller
 from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
-from sandbox.image import build, find_image
+from sandbox.image import build_image, find_image
 from sandbox.pool import NoEngine, connect
 from tasks.errors import UserError
 from tasks.paths import CONFIGS
 from tasks.problems.synthetic_code import load_split
-from tasks.rows import Json, read_rows
+from tasks.rows import read_rows
 from tasks.settings import Section
+from tasks.store.manifest import Provenance
 from tasks.store.store import ArtifactRef, Store
 
 ROOT = CONFIGS.parent
@@ -45,15 +46,15 @@ class Ran:
 
     def policies(self) -> dict[str, ArtifactRef]:
         """What a fine-tune was called → the policy that it made, in order."""
-        return {self.made(ref)["label"]: ref for group, ref in self.done if group == "finetune"}
+        return {self.made(ref).label: ref for group, ref in self.done if group == "finetune"}
 
-    def made(self, ref: ArtifactRef) -> Json:
+    def made(self, ref: ArtifactRef) -> Provenance:
         """What went into an artifact."""
-        return self.store.manifest(ref)["stats"]["provenance"]
+        return self.store.manifest(ref).provenance
 
     def start(self, policy: ArtifactRef) -> str:
         """Key of the policy that a fine-tune started from."""
-        return self.made(policy)["inputs"]["start"]["key"]
+        return self.made(policy).inputs["start"].key
 
     def rows(self, refs: list[ArtifactRef], file: str) -> list[dict[str, Any]]:
         return [row for ref in refs for row in read_rows(self.store.path(ref) / file)]
@@ -69,7 +70,7 @@ def tasks_with_an_unreachable_test(tmp_path_factory: pytest.TempPathFactory) -> 
     try:
         client = connect()
         if find_image(client) is None:
-            build(lambda _: None)
+            build_image(lambda _: None)
         client.close()
     except NoEngine as error:
         pytest.skip(str(error))
@@ -171,7 +172,7 @@ def test_a_sample_with_some_reward_is_not_called_correct(rest: Ran) -> None:
     page = render(summarise(report_call(rest.config, rest.outcome), rest.store))
     assert "share accepted" in page and "too little reward" in page
     assert "share correct" not in page
-    note = rest.store.manifest(rest.outcome.iterations[0].selection)["stats"]["note"]
+    note = rest.store.manifest(rest.outcome.iterations[0].selection).stats.note
     assert "accepted" in note and "correct" not in note
 
 
@@ -199,7 +200,7 @@ def test_a_teachers_samples_train_the_policy() -> None:
     assert {row["model"] for row in greedy} == {before.policy.digest}
     # Trained on what the teacher solved, from the smaller model; and its samples are drawn once.
     assert ran.start(now.policy) == before.policy.key
-    assert ran.made(now.policy)["inputs"]["rows"]["rows"] > 0
+    assert ran.made(now.policy).inputs["rows"].rows > 0
     assert now.drawn.samples == before.drawn.samples
 
 
@@ -209,7 +210,7 @@ def test_star_draws_one_greedy_solution() -> None:
     ran = Ran(load_config("star", [*changes, *evaluation, *QUIET]))
     drawn = ran.outcome.iterations[0].drawn
     assert [row["index"] for row in ran.rows(drawn.samples, "samples.parquet")] == [0] * 16
-    sampling = ran.made(drawn.samples[0])["settings"]["sampling"]
+    sampling = ran.made(drawn.samples[0]).settings["sampling"]
     assert (sampling["temperature"], sampling["top_k"]) == (0.0, 0)
 
 

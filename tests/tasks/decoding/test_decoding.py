@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from tasks.decoding.decode import decode
-from tasks.decoding.next_token import draw, uniforms
+from tasks.decoding.next_token import draw_tokens, uniforms
 from tasks.decoding.request import Sampling
 from tasks.decoding.stops import Stops
 from tasks.errors import UserError
@@ -175,7 +175,7 @@ def test_nothing_is_drawn_outside_top_k_and_top_p(top_k: int, top_p: float):
     logits = torch.randn(400, 3000, generator=generator) * 4
     numbers = torch.rand(400, dtype=torch.float64, generator=generator)
     numbers[:3] = torch.tensor([0.0, 1.0 - 2**-53, 0.5], dtype=torch.float64)
-    drawn = draw(logits, numbers, Sampling(temperature=1.5, top_k=top_k, top_p=top_p))
+    drawn = draw_tokens(logits, numbers, Sampling(temperature=1.5, top_k=top_k, top_p=top_p))
     masses = (logits.double() / 1.5).softmax(-1)
     for row, token in enumerate(drawn.tolist()):
         ranked = masses[row].argsort(descending=True)
@@ -189,9 +189,9 @@ def test_nothing_is_drawn_outside_top_k_and_top_p(top_k: int, top_p: float):
 def test_the_widest_nucleus_is_found_beyond_the_first_try():
     logits = torch.zeros(2, 5000)
     numbers = torch.tensor([0.999, 0.0], dtype=torch.float64)
-    drawn = draw(logits, numbers, Sampling(temperature=1.0, top_p=0.9)).tolist()
+    drawn = draw_tokens(logits, numbers, Sampling(temperature=1.0, top_p=0.9)).tolist()
     assert drawn[0] != drawn[1]
-    wide = draw(
+    wide = draw_tokens(
         torch.zeros(1000, 5000),
         torch.linspace(0, 0.999, 1000, dtype=torch.float64),
         Sampling(temperature=1.0, top_p=0.9),
@@ -208,7 +208,7 @@ def test_rounding_noise_between_equal_tokens_does_not_change_the_draw():
     sampling = Sampling(temperature=1.0, top_k=5)
     noisier = logits.clone()
     noisier[0, 30] += 1e-6
-    assert draw(noisy, numbers, sampling) == draw(noisier, numbers, sampling) == 3
+    assert draw_tokens(noisy, numbers, sampling) == draw_tokens(noisier, numbers, sampling) == 3
 
 
 def test_numbers_of_a_seed_do_not_depend_on_how_many_are_asked_for():

@@ -12,7 +12,7 @@ from tasks.dag.step import perform
 from tasks.errors import UserError
 from tasks.generate.step import SAMPLES_FILE, generate_call
 from tasks.policy.step import base_call
-from tasks.problems.step import block_digest, blocks, load_splits, problems_call
+from tasks.problems.step import block_digest, cut_blocks, load_splits, problems_call
 from tasks.prompts import load_template
 from tasks.rows import read_rows, text_digest
 from tasks.settings import DataSettings, ModelSettings, Resources
@@ -58,7 +58,7 @@ def sampled(tmp_path: Path, template_text: str) -> dict[str, str]:
         problems = perform(problems_call(data), runtime)
         model = perform(base_call(ModelSettings(base=str(tmp_path / "model"))), runtime)
         test = load_splits(store.path(problems))["test"]
-        (block,) = blocks(test, "test", 10)
+        (block,) = cut_blocks(test, "test", 10)
         settings = {
             "engine": "transformers",
             "dtype": "float32",

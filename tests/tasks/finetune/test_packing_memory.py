@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.processes.nursery import ROOT
+from tasks.paths import ROOT
 from tasks.rows import TRAINING, Row, write_rows
 
 WORDS = 60

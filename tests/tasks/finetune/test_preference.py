@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tasks.errors import UserError
 from tasks.finetune.pairs import pack
 from tasks.finetune.trainer import train
+from tasks.paths import ROOT
 from tasks.problems.synthetic_math import load_split
-from tasks.processes.nursery import ROOT
 from tasks.prompts import load_template
 from tasks.rows import PAIR, write_rows
 from tasks.settings import FinetuneSettings

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from tasks.processes.wire import Message, Wire, serve
+from tasks.processes.wire import Message, Wire, answer_requests
 
 
 def main(wire: Wire) -> None:
@@ -33,4 +33,4 @@ def main(wire: Wire) -> None:
             wire.write({"progress": [i + 1, total], "items": [item]})
         return {"engine_seconds": 0.5}
 
-    serve(wire, handle)
+    answer_requests(wire, handle)

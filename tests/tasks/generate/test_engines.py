@@ -16,7 +16,7 @@ from tasks.errors import StepError, UserError
 from tasks.generate.engine import open_engine
 from tasks.generate.replicas import deal
 from tasks.generate.vllm_environment import MARKER, VARIABLE, check, folder_of, install, python_of
-from tasks.processes.child import close_nursery, preload
+from tasks.processes.child import close_fork_server, preload
 from tasks.settings import Resources
 from tests.tasks.decoding.decoding_parts import make_model, make_tokenizer, save
 
@@ -31,10 +31,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nursery():
+def fork_server():
     preload(["torch", "transformers.models.llama", "tasks.decoding.decode"])
     yield
-    close_nursery()
+    close_fork_server()
     preload([])
 
 
@@ -62,9 +62,9 @@ def test_samples_of_several_children_are_those_of_one_process_in_order(folder, t
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 598
     assert seen[-1] == (600, 600)
     commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
-    # Only the nursery, which forks the children, and its guard stay. (Checker processes of other
-    # tests may live beside them.)
-    assert sum("tasks.processes.nursery" in command for command in commands) <= 2
+    # Only the fork server and its guard stay. (Checker processes of other tests may live beside
+    # them.)
+    assert sum("tasks.processes.fork_server" in command for command in commands) <= 2
 
 
 def test_a_warm_nursery_leaves_children_nothing_to_import(folder):

@@ -11,13 +11,13 @@ import pytest
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError
 from tasks.generate.replicas import ChildEngine
-from tasks.processes.child import Child, close_nursery
+from tasks.processes.child import Child, close_fork_server
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nursery():
+def fork_server():
     yield
-    close_nursery()
+    close_fork_server()
 
 
 class Engine(ChildEngine):

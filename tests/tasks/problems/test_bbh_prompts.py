@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.problems.bbh import SUBJECTS
+from tasks.problems.bbh import BBH_SUBJECTS
 from tasks.problems.loading import load_split
 from tasks.prompts import Exemplar, load_template
 from tasks.score.text import ExactGrader
@@ -39,7 +39,7 @@ def exemplars(subject: str) -> tuple[Exemplar, ...]:
 
 
 def test_every_subject_has_a_line_and_three_exemplars_and_both_forms_share_them() -> None:
-    assert COT.subjects.keys() == DIRECT.subjects.keys() == set(SUBJECTS)
+    assert COT.subjects.keys() == DIRECT.subjects.keys() == set(BBH_SUBJECTS)
     for template in (COT, DIRECT):
         assert template.shots == 3 and not template.exemplars
         for part in template.subjects.values():
@@ -87,7 +87,7 @@ def test_the_forms_of_the_targets_are_so_in_the_data(data: Path) -> None:
     targets = defaultdict(set)
     for row in load_split("bbh", "test", source=str(data)):
         targets[row["subject"]].add(row["reference"])
-    for subject in SUBJECTS:
+    for subject in BBH_SUBJECTS:
         if subject in ANSWERS:
             assert targets[subject] == ANSWERS[subject]
         elif subject not in FREE:
@@ -97,7 +97,7 @@ def test_the_forms_of_the_targets_are_so_in_the_data(data: Path) -> None:
 
 
 def test_not_all_exemplars_of_a_subject_have_one_answer() -> None:
-    for subject in SUBJECTS:
+    for subject in BBH_SUBJECTS:
         assert len({one.answer for one in exemplars(subject)}) > 1, subject
 
 
@@ -235,7 +235,7 @@ def test_no_exemplar_is_in_the_data(data: Path) -> None:
         )
         for signs in (False, True)
     }
-    for subject in SUBJECTS:
+    for subject in BBH_SUBJECTS:
         for one in exemplars(subject):
             signs = len(words(one.question, subject, False)) < 13
             own = words(one.question, subject, signs)
@@ -248,5 +248,5 @@ def test_no_exemplar_is_in_the_data(data: Path) -> None:
 
 def test_prompts_are_short() -> None:
     """Small models read them on a CPU; a thousand words are about two thousand tokens."""
-    for subject in SUBJECTS:
+    for subject in BBH_SUBJECTS:
         assert len(COT.render("", 3, subject).split()) < 1000, subject

@@ -10,8 +10,8 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.problems.apps import LONG_NUMBER, NO_TESTS
-from tasks.problems.loading import load_split, prepare
-from tasks.problems.step import fingerprint
+from tasks.problems.loading import load_split, prepare_splits
+from tasks.problems.step import source_fingerprint
 from tasks.rows import PROBLEM, read_rows, write_rows
 from tasks.settings import DataSettings
 
@@ -92,13 +92,13 @@ def test_real_humaneval(data: Path) -> None:
 def test_difficulty_is_introductory_unless_said(data: Path, difficulty, count: int) -> None:
     more = {"difficulty": difficulty} if difficulty else {}
     settings = DataSettings(train="apps", test="humaneval", validation=10, **more)
-    splits = prepare(settings)
+    splits = prepare_splits(settings)
     assert [len(rows) for rows in splits.values()] == [count - 10, 10, 164]
 
 
 def test_humaneval_is_never_trained_on() -> None:
     with pytest.raises(UserError, match="evaluation only") as caught:
-        prepare(DataSettings(train="humaneval"))
+        prepare_splits(DataSettings(train="humaneval"))
     assert "\n" not in str(caught.value)
 
 
@@ -132,10 +132,10 @@ def test_apps_folder_of_one_split_is_not_the_other(tmp_path: Path) -> None:
 
 def test_the_fingerprint_tells_an_edit_of_a_question(tmp_path: Path) -> None:
     root = write_apps(tmp_path / "APPS")
-    before = fingerprint(str(root))
-    assert fingerprint(str(root)) == before
+    before = source_fingerprint(str(root))
+    assert source_fingerprint(str(root)) == before
     (root / "train" / "0000" / "question.txt").write_text("Add in train 0, twice.\n")
-    assert fingerprint(str(root)) != before
+    assert source_fingerprint(str(root)) != before
 
 
 def test_broken_tests_in_the_layout_name_their_file_and_line(tmp_path: Path) -> None:
@@ -211,4 +211,4 @@ def test_a_malformed_row_names_file_line_and_field(name: str, case: dict, tmp_pa
 def test_an_absent_difficulty_is_named(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", [GOOD["apps"]])
     with pytest.raises(UserError, match=r"data\.difficulty: no train problem of apps has .* comp"):
-        prepare(DataSettings(train="apps", source=path, difficulty="competition"))
+        prepare_splits(DataSettings(train="apps", source=path, difficulty="competition"))

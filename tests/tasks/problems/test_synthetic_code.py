@@ -13,23 +13,23 @@ from collections import Counter, defaultdict
 import pytest
 
 from tasks.errors import UserError
-from tasks.problems.loading import prepare
+from tasks.problems.loading import prepare_splits
 from tasks.problems.synthetic_code import (
+    CODE_SHAPES,
+    CODE_SIZES,
     LEVELS,
     PROBES,
-    SHAPES,
-    SIZES,
-    TESTS,
+    TESTS_A_TASK,
     behaviour,
+    code_stream,
     load_split,
     share_of,
-    stream,
 )
 from tasks.problems.synthetic_code_tasks import (
     LIST,
     NUMBERS,
-    Step,
-    Task,
+    CodeStep,
+    CodeTask,
     at_once,
     in_function,
     stepwise,
@@ -39,7 +39,7 @@ from tasks.settings import DataSettings
 
 @pytest.fixture(scope="module")
 def splits() -> dict[str, list[dict]]:
-    return {split: list(load_split(split)) for split in SIZES}
+    return {split: list(load_split(split)) for split in CODE_SIZES}
 
 
 def output(program: str, given: str) -> str:
@@ -52,11 +52,13 @@ def output(program: str, given: str) -> str:
 
 def test_sizes_levels_and_fields(splits: dict[str, list[dict]]) -> None:
     for split, rows in splits.items():
-        assert Counter(row["level"] for row in rows) == dict(zip(LEVELS, SIZES[split], strict=True))
+        assert Counter(row["level"] for row in rows) == dict(
+            zip(LEVELS, CODE_SIZES[split], strict=True)
+        )
         assert {(row["domain"], row["split"]) for row in rows} == {("code", split)}
         for row in rows:
             tests = json.loads(row["reference"])["tests"]
-            assert len({test["input"] for test in tests}) == len(tests) == TESTS
+            assert len({test["input"] for test in tests}) == len(tests) == TESTS_A_TASK
             assert len({test["output"] for test in tests}) > 1
             assert all(test["output"].strip() for test in tests)
     ids = [row["id"] for rows in splits.values() for row in rows]
@@ -78,7 +80,7 @@ def test_reference_solutions_give_the_expected_outputs(splits: dict[str, list[di
 
 
 def test_all_ways_to_write_a_program_are_right() -> None:
-    for problem in itertools.islice(stream("corpus", seed=11), 20):
+    for problem in itertools.islice(code_stream("corpus", seed=11), 20):
         for write in (stepwise, at_once, in_function):
             for given, expected in problem.tests[:2]:
                 assert output(write(problem.task), given) == expected
@@ -102,13 +104,13 @@ def test_all_ways_to_write_a_program_are_right() -> None:
     ],
 )
 def test_program_in_one_expression(kind: str, steps: list[tuple[str, str]], program: str) -> None:
-    assert at_once(Task("2", kind, tuple(Step(*step) for step in steps))) == program
+    assert at_once(CodeTask("2", kind, tuple(CodeStep(*step) for step in steps))) == program
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_task_stands_on_two_sides(seed: int) -> None:
     sides = {
-        share: [problem.task for problem in itertools.islice(stream(share, seed=seed), 200)]
+        share: [problem.task for problem in itertools.islice(code_stream(share, seed=seed), 200)]
         for share in ("train", "test", "corpus")
     }
     for compared in (lambda task: task.text, behaviour, stepwise):
@@ -119,18 +121,18 @@ def test_no_task_stands_on_two_sides(seed: int) -> None:
 
 def test_operations_that_commute_stay_on_one_side() -> None:
     for number in map(str, range(2, 40)):
-        first, second = Step("sort"), Step("plus", number)
-        ways = [Task("3", LIST, (first, second)), Task("3", LIST, (second, first))]
+        first, second = CodeStep("sort"), CodeStep("plus", number)
+        ways = [CodeTask("3", LIST, (first, second)), CodeTask("3", LIST, (second, first))]
         assert len({share_of(task) for task in ways}) == 1
 
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_no_problem_has_a_twin_in_another_split_of_a_run(seed: int) -> None:
-    parts = prepare(DataSettings(train="synthetic_code", seed=seed, validation=200))
+    parts = prepare_splits(DataSettings(train="synthetic_code", seed=seed, validation=200))
     assert {name: len(rows) for name, rows in parts.items()} == {
-        "train": sum(SIZES["train"]) - 200,
+        "train": sum(CODE_SIZES["train"]) - 200,
         "validation": 200,
-        "test": sum(SIZES["test"]),
+        "test": sum(CODE_SIZES["test"]),
     }
     solutions = {name: {row["solution"] for row in rows} for name, rows in parts.items()}
     for one, other in itertools.combinations(solutions.values(), 2):
@@ -139,11 +141,11 @@ def test_no_problem_has_a_twin_in_another_split_of_a_run(seed: int) -> None:
 
 def test_every_operation_changes_some_test() -> None:
     """A program that leaves one out, the likeliest mistake of a small model, is caught."""
-    for problem in itertools.islice(stream("train", seed=4), 100):
+    for problem in itertools.islice(code_stream("train", seed=4), 100):
         task = problem.task
-        assert len(task.steps) == SHAPES[task.level][1]
+        assert len(task.steps) == CODE_SHAPES[task.level][1]
         for place in range(len(task.steps)):
-            lazy = Task(task.level, task.kind, task.steps[:place] + task.steps[place + 1 :])
+            lazy = CodeTask(task.level, task.kind, task.steps[:place] + task.steps[place + 1 :])
             tests = [([int(word) for word in given.split()], said) for given, said in problem.tests]
             assert any(lazy.run(values) + "\n" != said for values, said in tests), task.text
 

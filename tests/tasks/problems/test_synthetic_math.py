@@ -14,7 +14,7 @@ import pytest
 from tasks.errors import UserError
 from tasks.policy.step import MODELS
 from tasks.problems import synthetic_math
-from tasks.problems.synthetic_math import LEVELS, SHARES, draw, load_split, stream
+from tasks.problems.synthetic_math import LEVELS, SHARES, draw_sum, load_split, sum_stream
 from tasks.prompts import load_template
 from tasks.score.math.grade import grade
 
@@ -74,7 +74,7 @@ def test_same_problems_every_time(splits: dict[str, list[dict]]) -> None:
 
 def test_no_arithmetic_stands_on_two_sides(splits: dict[str, list[dict]]) -> None:
     sides = {split: {read(row["question"]) for row in rows} for split, rows in splits.items()}
-    sides["corpus"] = {p.sum.text for p in itertools.islice(stream("corpus", seed=7), 20_000)}
+    sides["corpus"] = {p.sum.text for p in itertools.islice(sum_stream("corpus", seed=7), 20_000)}
     for one, other in itertools.combinations(sides.values(), 2):
         assert not one & other
 
@@ -83,7 +83,7 @@ def test_shares_hold_what_they_promise() -> None:
     assert sorted(itertools.chain(*SHARES.values())) == list(range(10))
     rng, seen = random.Random(3), defaultdict(int)
     for _ in range(20_000):
-        seen[draw(rng, "5").share] += 1
+        seen[draw_sum(rng, "5").share] += 1
     for share, buckets in SHARES.items():
         assert abs(seen[share] / 20_000 - len(buckets) / 10) < 0.02
 
@@ -187,7 +187,7 @@ def test_corpus_holds_no_problem_of_the_loop(
 def test_prompt_is_the_layout_of_the_corpus(
     maker: ModuleType, splits: dict[str, list[dict]]
 ) -> None:
-    problem = next(stream("corpus", seed=1))
+    problem = next(sum_stream("corpus", seed=1))
     prompt, _ = maker.solved(random.Random(1), problem)
     assert load_template("tiny_math").render(problem.question, -1) == prompt
 

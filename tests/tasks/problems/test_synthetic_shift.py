@@ -11,7 +11,7 @@ import pytest
 from flows.config.benchmarks import BENCHMARKS
 from tasks.errors import UserError
 from tasks.problems import synthetic_code, synthetic_code_shift
-from tasks.problems.loading import load_split, prepare, prepare_test
+from tasks.problems.loading import load_split, prepare_splits, prepare_test
 from tasks.problems.synthetic_math import THINGS
 from tasks.score.math.grade import grade
 from tasks.settings import BenchmarkName, DataSettings
@@ -88,7 +88,7 @@ def test_they_are_benchmarks_and_refused_in_training(
     assert BENCHMARKS[shift].code == BENCHMARKS[name].code
     assert len(prepare_test(shift, "", 0, 50)) == 50
     with pytest.raises(UserError, match=f"{shift}: it is for evaluation only.*{name}$") as caught:
-        prepare(DataSettings.model_validate({"train": shift}))
+        prepare_splits(DataSettings.model_validate({"train": shift}))
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"data\.source"):
         prepare_test(shift, "/data/x", 0, 0)

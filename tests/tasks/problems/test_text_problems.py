@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import UserError
-from tasks.problems.bbh import SUBJECTS, task_of
-from tasks.problems.loading import load_split, prepare
+from tasks.problems.bbh import BBH_SUBJECTS, without_size
+from tasks.problems.loading import load_split, prepare_splits
 from tasks.rows import PROBLEM, Row, read_rows, write_rows
 from tasks.settings import DataSettings
 
@@ -29,7 +29,7 @@ def test_real_bbh(data: Path, tmp_path: Path) -> None:
     rows = list(load_split("bbh", "test", source=str(data)))
     assert len(rows) == 6511 == len({row["id"] for row in rows})
     sizes = Counter(row["subject"] for row in rows)
-    assert sizes.keys() == set(SUBJECTS)
+    assert sizes.keys() == set(BBH_SUBJECTS)
     # As published: 250 each, but for three tasks.
     assert {name: size for name, size in sizes.items() if size != 250} == {
         "causal_judgement": 187,
@@ -49,8 +49,8 @@ def test_real_bbh_keeps_the_targets_as_they_are(data: Path) -> None:
 
 
 def test_27_files_make_23_tasks() -> None:
-    assert len(SUBJECTS) == 27
-    tasks = Counter(map(task_of, SUBJECTS))
+    assert len(BBH_SUBJECTS) == 27
+    tasks = Counter(map(without_size, BBH_SUBJECTS))
     assert len(tasks) == 23
     assert {task: count for task, count in tasks.items() if count > 1} == {
         "logical_deduction": 3,
@@ -96,7 +96,7 @@ def test_hungarian_has_questions_and_where_given_points(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["bbh", "hungarian"])
 def test_they_are_never_trained_on(name: str) -> None:
     with pytest.raises(UserError, match=f"{name}: it is for evaluation only"):
-        prepare(DataSettings(train=name))  # type: ignore[arg-type]
+        prepare_splits(DataSettings(train=name))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

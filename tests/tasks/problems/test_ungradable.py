@@ -15,6 +15,7 @@ from tasks.problems.apps import load_split
 from tasks.problems.step import prepare_problems, problems_call
 from tasks.problems.ungradable import count_several, describe, several_answers
 from tasks.settings import DataSettings
+from tasks.store.manifest import Stats
 from tasks.store.store import Draft
 
 TESTS = {"inputs": ["1\n"], "outputs": ["3\n"]}
@@ -95,12 +96,12 @@ def test_the_artifact_tells_what_was_left_out_at_the_level_asked_for(tmp_path: P
     call = problems_call(DataSettings(train="apps", source=str(path), validation=0))
     draft = Draft(tmp_path)
     prepare_problems.fill(call, draft, Runtime.__new__(Runtime))
-    assert draft.stats["left_out"] == {
+    assert draft.stats.left_out == {
         "train": {"no tests": 1},
         "test": {"a number of more digits than Python reads": 1},
     }
-    assert draft.stats["several_answers"] == {"train": 1, "validation": 0, "test": 1}
-    assert draft.stats["note"] == (
+    assert draft.stats.several_answers == {"train": 1, "validation": 0, "test": 1}
+    assert draft.stats.note == (
         "1 row left out: a number of more digits than Python reads, 1 row left out: no tests, "
         "2 problems with several right answers (statement says so)"
     )
@@ -109,11 +110,11 @@ def test_the_artifact_tells_what_was_left_out_at_the_level_asked_for(tmp_path: P
 class OneManifest:
     """A store that holds the problems alone."""
 
-    def __init__(self, stats: dict[str, object]) -> None:
-        self.stats = stats
+    def __init__(self, note: str | None) -> None:
+        self.stats = Stats(note=note)
 
-    def manifest(self, _: object) -> dict[str, object]:
-        return {"stats": self.stats}
+    def manifest(self, _: object) -> OneManifest:
+        return self
 
 
 def test_the_report_tells_it_too() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from tasks.processes.wire import Message, Wire, serve
+from tasks.processes.wire import Message, Wire, answer_requests
 
 
 def handle(request: Message, wire: Wire) -> Message:
@@ -33,4 +33,4 @@ def handle(request: Message, wire: Wire) -> Message:
 
 
 def main(wire: Wire) -> None:
-    serve(wire, handle)
+    answer_requests(wire, handle)

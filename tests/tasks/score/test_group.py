@@ -184,7 +184,7 @@ def test_the_step_joins_a_problems_shards(tmp_path: Path, pool: GradePool) -> No
     ]
     assert (ref.kind, ref.rows) == ("groups", 12)
     assert perform(call, run) == ref  # found, not made again
-    note = run.store.manifest(ref)["stats"]["note"]
+    note = run.store.manifest(ref).stats.note
     assert note == "7 different answers to 3 problems"
 
 

@@ -107,7 +107,7 @@ def test_the_score_step_asks_for_the_checker_of_the_domain(
             for number, text in enumerate(texts)
         ]
         samples = perform(Call(sampled, "samples", {"rows": drawn}), runtime)
-        (block,) = blocks(test, "test", 10)
+        (block,) = cut_blocks(test, "test", 10)
         call = score_call(
             "score",
             samples,

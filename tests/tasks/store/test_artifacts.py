@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.paths import ROOT
+from tasks.store.manifest import (
+    ArtifactRef,
+    FileEntry,
+    Manifest,
+    Provenance,
+    Stats,
+    digest_of,
+)
 from tasks.store.remote import Remote
 from tasks.store.store import Damage, Store, step_key
 
@@ -26,7 +37,7 @@ def store(tmp_path: Path) -> Store:
     return make(str(tmp_path / "store"), tmp_path / "cache")
 
 
-def put(store: Store, key: str = KEY, text: str = "payload", **stats: object) -> None:
+def put(store: Store, key: str = KEY, text: str = "payload", **stats: Any) -> None:
     with store.draft("kind", key) as draft:
         (draft.path / "a.txt").write_text(text)
         (draft.path / "deep").mkdir()
@@ -34,7 +45,7 @@ def put(store: Store, key: str = KEY, text: str = "payload", **stats: object) ->
         (draft.path / "seconds.txt").write_text(str(stats))
         draft.volatile = {"seconds.txt"}
         draft.rows = 3
-        draft.stats |= stats
+        draft.stats = Stats(**stats)
 
 
 def test_what_is_committed_is_found_by_another_process_view(store: Store, tmp_path: Path) -> None:
@@ -81,6 +92,42 @@ def test_every_removed_file_is_found(store: Store, tmp_path: Path, name: str) ->
     (tmp_path / "store" / "kind" / KEY / name).unlink()
     with pytest.raises(Damage, match=name):
         make(str(tmp_path / "store"), tmp_path / "cache").lookup("kind", KEY)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("rows", None, "'rows': expected int, not null"),
+        ("rows", "3", "'rows': expected int, not \"3\""),
+        ("files", {}, "'files': expected list"),
+        ("files", ["a.txt"], "'name': expected str"),
+        ("stats", {"tokens": 1.5}, "'tokens': expected int, not 1.5"),
+        ("stats", {"provenance": {"step": "score"}}, "'version': expected int"),
+    ],
+)
+def test_a_malformed_manifest_names_its_field(
+    store: Store, tmp_path: Path, field: str, value: object, said: str
+) -> None:
+    put(store)
+    path = tmp_path / "store" / "kind" / KEY / "manifest.json"
+    raw = json.loads(path.read_bytes())
+    del raw["check"]
+    raw[field] = value
+    path.write_text(json.dumps({**raw, "check": digest_of(raw)}))
+    with pytest.raises(Damage, match=f"{KEY}: manifest.json: field {re.escape(said)}"):
+        make(str(tmp_path / "store"), tmp_path / "cache").lookup("kind", KEY)
+
+
+def test_a_manifest_is_read_as_it_was_written() -> None:
+    ref = ArtifactRef("samples", KEY, "d", 2)
+    made = Provenance("score", 3, "score 1", {"a": [1]}, {"samples": ref}, {"problems": ref}, {})
+    stats = Stats(seconds=1.0, tokens=0, parts={"start": 0.5}, provenance=made)
+    files = (FileEntry("a", 1, "00", False), FileEntry("b", 0, "01", True, etag=""))
+    manifest = Manifest("verdicts", KEY, "e", 2, files, stats, part="p")
+    assert Manifest.from_bytes(manifest.to_bytes(), "x") == manifest
+    raw = json.loads(manifest.to_bytes())
+    assert set(raw["stats"]) == {"seconds", "tokens", "parts", "provenance"}
+    assert "etag" not in raw["files"][0] and raw["files"][1]["etag"] == ""
 
 
 def test_a_failed_draft_leaves_nothing(store: Store, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tasks.errors import StepError
 from tasks.paths import ROOT
-from tasks.store.locks import alone, is_held, sweep
+from tasks.store.locks import alone, is_held, sweep_locks
 from tasks.store.store import Store
 
 HOLD = (
@@ -53,12 +53,12 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
     )
     assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
     assert is_held(path)
-    sweep(tmp_path)
+    sweep_locks(tmp_path)
     assert path.exists()  # a living holder's file stays
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     assert not is_held(path)
-    sweep(tmp_path)
+    sweep_locks(tmp_path)
     assert not path.exists()
     with alone(path):
         assert is_held(path)
@@ -102,7 +102,7 @@ def _swap(folder: Path) -> None:
 
 
 def test_a_store_that_stays_away_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.store.store.GONE_SECONDS", 0.5)
+    monkeypatch.setattr("tasks.store.store.STORE_GONE_SECONDS", 0.5)
     store = Store(str(tmp_path / "store"), cache=tmp_path / "cache")
     (tmp_path / "store").rename(tmp_path / "away")
     for use in (lambda: store.lookup("kind", "key"), lambda: store.claim("kind", "key")):

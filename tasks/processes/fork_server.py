@@ -1,11 +1,11 @@
 """A warm process that child processes are forked from, so that none imports torch again.
 
 Importing torch, transformers and TRL costs 6 to 8 s of processor time; a run starts an engine and
-a trainer in every iteration. The nursery imports them once and then only forks. It has one thread
+a trainer in every iteration. The server imports them once and then only forks. It has one thread
 and never runs a tensor operation itself, so the fork is safe (also for CUDA, which is first
-touched in the children).
+touched in the children). Why not multiprocessing's: docs/decisions/0002-fork-server.md.
 
-A child is a session of its own. It gets SIGKILL when the nursery ends; the nursery runs under
+A child is a session of its own. It gets SIGKILL when the server ends; the server runs under
 tasks/processes/guard.py and so ends with the run, whatever ends that.
 """
 
@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.paths import GUARD, ROOT
+from tasks.processes.guard import PR_SET_PDEATHSIG
 
-PR_SET_PDEATHSIG = 1
 _MESSAGE = 1 << 20
 # Read when torch is loaded, so the children could not set them any more.
-ENVIRONMENT = {
+FORK_ENVIRONMENT = {
     # is_available() must not create a CUDA context that forks could not use.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     # How long an idle thread spins before it sleeps. A long time (the default) is a few percent
@@ -41,8 +41,8 @@ ENVIRONMENT = {
 }
 
 
-class Nursery:
-    """The parent's handle on a nursery process."""
+class ForkServer:
+    """The parent's handle on a fork server process."""
 
     def __init__(self, preload: list[str], log: Path) -> None:
         """Start it; `preload` are modules to import before the first fork."""
@@ -60,7 +60,7 @@ class Nursery:
                     str(fd),
                     sys.executable,
                     "-m",
-                    "tasks.processes.nursery",
+                    "tasks.processes.fork_server",
                     str(fd),
                     ",".join(preload),
                 ],
@@ -70,7 +70,7 @@ class Nursery:
                 stderr=sink,
                 start_new_session=True,
                 cwd=ROOT,
-                env=ENVIRONMENT | os.environ,
+                env=FORK_ENVIRONMENT | os.environ,
             )
         os.close(guard_end)
         theirs.close()
@@ -86,7 +86,7 @@ class Nursery:
             env: Variables added to the child's environment.
 
         Raises:
-            OSError: the nursery is gone.
+            OSError: the fork server is gone.
         """
         request = json.dumps({"target": target, "env": env}).encode()
         with self._lock:
@@ -115,7 +115,7 @@ class Nursery:
     def _reply(self) -> int:
         reply = self._socket.recv(_MESSAGE)
         if not reply:
-            raise OSError("the nursery process is gone")
+            raise OSError("the fork server process is gone")
         return int(reply)
 
 
@@ -151,7 +151,7 @@ def _child(request: dict[str, Any], fds: list[int], parent: int) -> None:
         os.setsid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            os._exit(1)  # the nursery ended before the line above
+            os._exit(1)  # the fork server ended before the line above
         read_fd, write_fd, log = fds
         os.dup2(log, 1)
         os.dup2(log, 2)

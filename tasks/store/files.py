@@ -1,0 +1,67 @@
+"""The files of an artifact on a local disk: described, compared, synced and put in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import uuid
+from pathlib import Path
+
+from tasks.store.manifest import Damage, FileEntry, Manifest
+
+
+def describe_files(folder: Path, volatile: set[str]) -> tuple[FileEntry, ...]:
+    """The entries of a manifest for all files in a folder, sorted by name."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [str(path.relative_to(folder)) for path in files]
+    return tuple(
+        FileEntry(name, path.stat().st_size, sha256(path), name in volatile)
+        for name, path in zip(names, files, strict=True)
+    )
+
+
+def verify_files(folder: Path, manifest: Manifest, name: str) -> None:
+    """Compare every file with the manifest, byte for byte through its hash.
+
+    Raises:
+        Damage: naming the file.
+    """
+    for file in manifest.files:
+        path = folder / file.name
+        if not path.is_file():
+            raise Damage(f"artifact {name}: {file.name} is missing")
+        if path.stat().st_size != file.bytes or sha256(path) != file.sha256:
+            raise Damage(f"artifact {name}: {file.name} does not match its manifest")
+
+
+def draft_name(what: str) -> str:
+    """A name that says whose draft it is, so that it can be swept when its process is gone."""
+    return f"{what}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(folder: Path) -> None:
+    """Flush to disk before the rename, so that a power cut cannot commit empty files."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def put_in_place(draft: Path, place: Path) -> None:
+    """Put a draft in its place, and away what was damaged there."""
+    place.parent.mkdir(exist_ok=True)  # never the store itself, whose disk may be unmounted
+    try:
+        os.rename(draft, place)
+    except OSError:
+        trash = draft.with_name(draft.name + ".old")
+        os.rename(place, trash)
+        os.rename(draft, place)
+        shutil.rmtree(trash, ignore_errors=True)
