@@ -118,8 +118,7 @@ def _read(label: str, stores: dict[str, Store]) -> Policy:
     place = config.resources.store
     store = stores.setdefault(place, open_store(config.resources))
     report = _need(run, store, next(x for x in lines if x.step == REPORT).artifact)
-    given = store.manifest(report)["stats"]["provenance"]["inputs"]
-    inputs = RunInputs(store, {name: ArtifactRef(**ref) for name, ref in given.items()})
+    inputs = RunInputs(store, store.manifest(report).provenance.inputs)
     for name, ref in inputs.refs.items():
         if _is_read(name, number):
             _need(run, store, ref.location)
@@ -178,7 +177,7 @@ def _groups(run: str, store: Store, metrics: ArtifactRef) -> Groups:
     made = store.manifest(metrics).provenance.inputs
     if "groups" not in made:
         return {}
-    ref = _need(run, store, ArtifactRef(**made["groups"]).location)
+    ref = _need(run, store, made["groups"].location)
     return read_groups(store, ref)
 
 

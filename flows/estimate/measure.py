@@ -171,8 +171,8 @@ def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
 
 
 def _is_greedy(stage: JournalStage, store: Store) -> bool:
-    made = store.read_manifest(*stage.generate[0].artifact.split("/"))["stats"]["provenance"]
-    return made["settings"]["sampling"]["temperature"] == 0.0
+    made = store.read_manifest(*stage.generate[0].artifact.split("/")).provenance
+    return made.settings["sampling"]["temperature"] == 0.0
 
 
 def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:
@@ -187,8 +187,8 @@ def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:
         if stage.name != FINETUNE or stage.line is None or not stage.fresh:
             continue
         ref = _ref(stage.line)
-        stats = store.read_manifest(ref.kind, ref.key)["stats"]
-        taken, batch = stats["parts"], stats["provenance"]["settings"]["batch_size"]
+        manifest = store.read_manifest(ref.kind, ref.key)
+        taken, batch = manifest.stats.parts or {}, manifest.provenance.settings["batch_size"]
         facts = TrainingFacts.read(store.path(ref))
         epochs = facts.steps * min(batch, facts.sequences) / max(1, facts.sequences)
         checks = taken.get("checkpoints", 0.0) + taken.get("validation", 0.0)

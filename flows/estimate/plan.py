@@ -17,7 +17,7 @@ from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
-from tasks.dag.step import Call, find, perform
+from tasks.dag.step import Call, find_artifact, perform
 from tasks.evaluate.results import Metrics
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
 from tasks.settings import SamplingSettings

@@ -151,7 +151,7 @@ def _seconds_a_problem(lines: list[StepLine], problems: int, store: Store) -> fl
     each = sum(stage.seconds for stage in drawn) / sum(stage.samples for stage in drawn)
     scored = [line for stage in stages for line in stage.score]
     manifests = [store.read_manifest(*line.artifact.split("/")) for line in lines]
-    trained = sum(one["stats"].get("parts", {}).get("training", 0.0) for one in manifests)
+    trained = sum((one.stats.parts or {}).get("training", 0.0) for one in manifests)
     work = each * sum(stage.samples for stage in stages)
     return (max(work, sum(line.seconds for line in scored)) + trained) / problems
 

@@ -14,7 +14,7 @@ from flows.evaluate.paired import BOOTSTRAP_SEED
 from flows.evaluate.results import ScoredBenchmark
 from tasks.evaluate.intervals import Interval, interval
 from tasks.evaluate.metrics import scores
-from tasks.problems.bbh import task_of
+from tasks.problems.bbh import without_size
 from tasks.settings import MeasureSettings
 
 TASK_MEAN = "mean of tasks"
@@ -25,7 +25,7 @@ def by_task(
 ) -> tuple[dict[str, Interval], Interval]:
     """Greedy accuracy of each task of BIG-Bench Hard, and the mean over tasks."""
     how = (settings.bootstrap, settings.confidence, BOOTSTRAP_SEED)
-    task = {row["id"]: task_of(row["subject"]) for row in result.problems}
+    task = {row["id"]: without_size(row["subject"]) for row in result.problems}
     found = scores(result.greedy)
     sizes = Counter(task[key] for key in found)
     tasks = {

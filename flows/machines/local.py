@@ -28,7 +28,7 @@ _PRELOAD = ["tasks.preload"]
 def warm_up() -> None:
     """Start what takes seconds to import, so that it is ready when the first step asks for it."""
     preload(_PRELOAD)
-    nursery(home() / "logs" / "nursery.log")
+    fork_server(home() / "logs" / "fork_server.log")
 
 
 class LocalMachine:

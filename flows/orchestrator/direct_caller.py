@@ -12,7 +12,7 @@ from flows.machines.local import LocalMachine
 from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, StepRequest, in_turn, pipeline_of
 from tasks.dag.runtime import Runtime, home, open_store
-from tasks.dag.step import Call, find, perform
+from tasks.dag.step import Call, find_artifact, perform
 from tasks.evaluate.results import Metrics
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -40,8 +40,8 @@ class DirectCaller:
         return self._machine.runtime
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
-        """Do the work, or find it done."""
-        find(call, self.store, self.warn)
+        """Do the work, or find_artifact it done."""
+        find_artifact(call, self.store, self.warn)
         ref = perform(call, self._machine.runtime)
         self.done.append((group, ref))
         return ref

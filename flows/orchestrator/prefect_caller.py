@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import State, Task, get_run_logger
 from prefect.utilities.annotations import quote
@@ -21,12 +21,17 @@ from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
 from flows.runs.journal import Journal, StepLine
 from flows.runs.prefect_page import RunPage
-from tasks.dag.prefect_task import Made, drop_broken_record, keep_record, record_key, task_of
+from tasks.dag.prefect_task import (
+    FinishedTaskRun,
+    drop_broken_record,
+    keep_record,
+    prefect_task_of,
+    record_key,
+)
 from tasks.dag.runtime import Runtime
-from tasks.dag.step import Call, RemoteRuntime, find
+from tasks.dag.step import Call, RemoteRuntime, find_artifact
 from tasks.dag.step_names import MEASURE
 from tasks.evaluate.results import Metrics
-from tasks.metering import NAMES
 from tasks.rows import Json
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
@@ -107,7 +112,7 @@ class PrefectCaller:
 
         def there(request: StepRequest) -> ArtifactRef | None:
             """What is in the store already is taken here, without a thread for each."""
-            found = find(request.call, self.store, self.warn)
+            found = find_artifact(request.call, self.store, self.warn)
             if found is None:
                 return None
             return self._call(request.call, request.iteration, request.group, found)
@@ -181,7 +186,7 @@ class PrefectCaller:
         cached: bool,
         started: float,
     ) -> None:
-        stats = self.store.manifest(ref)["stats"]
+        stats = self.store.manifest(ref).stats
         line = StepLine(
             iteration=iteration,
             step=group,
@@ -189,15 +194,14 @@ class PrefectCaller:
             state="Cached" if cached else "Completed",
             took=round(time.perf_counter() - started, 3),
             ended=round(time.time(), 3),
-            **{"seconds": 0.0, "tokens": 0}
-            | {name: stats[name] for name in NAMES if name in stats},
+            **cast(Json, {"seconds": 0.0, "tokens": 0} | stats.costs()),
             rows=ref.rows,
             artifact=ref.location,
             digest=ref.digest,
             record=record_key(call),
         )
         self.journal.step(line)
-        self.console.end(line, stats.get("note", ""))
+        self.console.end(line, stats.note or "")
         self.told(call, ref, cached)
         if call.step.name == MEASURE and not self.console.brief:
             metrics = Metrics.read(self.store.path(ref))

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from flows.report.panel import Table
 from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.facts import Facts
-from tasks.metering import NAMES
-from tasks.rows import Json
+from tasks.metering import COST_NAMES
 from tasks.select.results import SelectionCounts
+from tasks.store.manifest import Stats
 
 # What makes training rows of a policy: the E-step.
 E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
@@ -27,7 +27,7 @@ _TITLES = {
     "sandbox_seconds": "sandbox s",
     "tokens": "tokens",
 }
-# An amount of each of NAMES.
+# An amount of each of COST_NAMES.
 Amounts = dict[str, float]
 
 
@@ -121,9 +121,9 @@ def costs(
     return Cost(rows, total, accepted, _points(total.made, greedy))
 
 
-def made_line(iteration: int, step: str, stats: Json) -> CostLine:
+def made_line(iteration: int, step: str, stats: Stats) -> CostLine:
     """The cost of an artifact by the stats of its manifest."""
-    return CostLine(iteration, step, False, {n: stats[n] for n in NAMES if n in stats})
+    return CostLine(iteration, step, False, stats.costs())
 
 
 def _accepted(rows: list[StepCost], number: int, counts: SelectionCounts) -> AcceptedCost:
@@ -144,11 +144,11 @@ def _points(cost: Amounts, greedy: Sequence[float]) -> PointCost | None:
 
 
 def _nothing() -> Amounts:
-    return dict.fromkeys(NAMES, 0)
+    return dict.fromkeys(COST_NAMES, 0)
 
 
 def _add(into: Amounts, more: Mapping[str, float]) -> None:
-    for name in NAMES:
+    for name in COST_NAMES:
         into[name] = round(into[name] + more.get(name, 0), 3)
 
 
@@ -192,7 +192,7 @@ def each_table(cost: Cost) -> Table:
 
 
 def _cells(cost: Amounts) -> list[str]:
-    return [f"{cost[n]:,}" if n == "tokens" and cost[n] else _cell(cost[n]) for n in NAMES]
+    return [f"{cost[n]:,}" if n == "tokens" and cost[n] else _cell(cost[n]) for n in COST_NAMES]
 
 
 def _cell(value: float) -> str:
@@ -200,4 +200,4 @@ def _cell(value: float) -> str:
 
 
 def _small(each: Amounts | None) -> list[str]:
-    return [f"{each[name]:.3g}" if each and each[name] else "-" for name in NAMES]
+    return [f"{each[name]:.3g}" if each and each[name] else "-" for name in COST_NAMES]

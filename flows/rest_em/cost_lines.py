@@ -7,7 +7,7 @@ from flows.rest_em import inputs as kinds
 from flows.rest_em.inputs import RunInputs, parse_name
 from tasks.dag import step_names
 from tasks.dag.shard_inputs import is_sample_input, is_verdict_input
-from tasks.rows import Json
+from tasks.store.manifest import ArtifactRef, Manifest
 
 _STEPS = {kinds.METRICS: step_names.MEASURE, kinds.SELECTION: step_names.SELECT}
 _PURPOSES = {
@@ -25,12 +25,12 @@ def cost_lines(inputs: RunInputs) -> list[CostLine]:
         manifest = inputs.store.manifest(ref)
         # A selection stands under the iteration that is trained on it.
         at = number + (kind == kinds.SELECTION)
-        lines.append(made_line(at, _step(name, number, kind), manifest["stats"]))
+        lines.append(made_line(at, _step(name, number, kind), manifest.stats))
         if kind == kinds.POLICY:
             lines += _earlier_steps(inputs, number, manifest)
         if kind == kinds.METRICS and (groups := _made_from(manifest).get("groups")):
-            grouped = inputs.store.read_manifest(groups["kind"], groups["key"])
-            lines.append(made_line(number, step_names.GROUP_ANSWERS, grouped["stats"]))
+            grouped = inputs.store.manifest(groups)
+            lines.append(made_line(number, step_names.GROUP_ANSWERS, grouped.stats))
     return lines
 
 
@@ -48,21 +48,22 @@ def _step(name: str, number: int, kind: str) -> str:
     )
 
 
-def _earlier_steps(inputs: RunInputs, number: int, manifest: Json) -> list[CostLine]:
+def _earlier_steps(inputs: RunInputs, number: int, manifest: Manifest) -> list[CostLine]:
     """What the other Improve steps of an iteration made, where it has several (`thresholds`)."""
     known = {ref.key for ref in inputs.refs.values()}
     lines = []
     while "start" in (made := _made_from(manifest)):
-        if "rows" in made and made["rows"]["key"] not in known:
-            rows = inputs.store.read_manifest(made["rows"]["kind"], made["rows"]["key"])
-            lines.append(made_line(number, step_names.SELECT, rows["stats"]))
-        if made["start"]["key"] in known:
+        if "rows" in made and made["rows"].key not in known:
+            rows = inputs.store.manifest(made["rows"])
+            lines.append(made_line(number, step_names.SELECT, rows.stats))
+        if made["start"].key in known:
             break
-        manifest = inputs.store.read_manifest(made["start"]["kind"], made["start"]["key"])
-        lines.append(made_line(number, step_names.FINETUNE, manifest["stats"]))
+        manifest = inputs.store.manifest(made["start"])
+        lines.append(made_line(number, step_names.FINETUNE, manifest.stats))
     return lines
 
 
-def _made_from(manifest: Json) -> Json:
+def _made_from(manifest: Manifest) -> dict[str, ArtifactRef]:
     """The inputs of the call that made an artifact."""
-    return manifest["stats"].get("provenance", {}).get("inputs", {})
+    made = manifest.stats.provenance
+    return made.inputs if made else {}

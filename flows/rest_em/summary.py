@@ -97,7 +97,7 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
 
 def _gaps(inputs: RunInputs) -> list[str]:
     """What the data have that is not graded, or not well."""
-    note = inputs.store.manifest(inputs.refs[kinds.PROBLEMS])["stats"].get("note")
+    note = inputs.store.manifest(inputs.refs[kinds.PROBLEMS]).stats.note
     return [f"problems: {note}"] if note else []
 
 

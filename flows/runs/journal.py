@@ -21,7 +21,7 @@ from flows.report.cost import CostLine
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import Facts, WrongFacts
-from tasks.metering import CPU, ENGINE, NAMES, SANDBOX
+from tasks.metering import COST_NAMES, CPU, ENGINE, SANDBOX
 from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
@@ -118,7 +118,7 @@ class StepLine(Facts):
     @property
     def cost(self) -> CostLine:
         """What the artifact cost."""
-        made = {name: getattr(self, name) for name in NAMES}
+        made = {name: getattr(self, name) for name in COST_NAMES}
         return CostLine(self.iteration, self.step, self.cached, made)
 
     def to_json(self) -> Json:

@@ -38,10 +38,9 @@ def listing(address: str = "") -> list[StoreEntry]:
             label = "unfinished upload" if store.unfinished(kind, key) else "damaged"
             rows.append(StoreEntry(kind, key, 0, 0, 0.0, label))
             continue
-        stats, size = manifest["stats"], sum(file["bytes"] for file in manifest["files"])
-        label = stats.get("provenance", {}).get("label", "")
-        seconds = stats.get("seconds", 0.0)
-        rows.append(StoreEntry(kind, key, manifest["rows"], size, seconds, label))
+        stats, size = manifest.stats, sum(file.bytes for file in manifest.files)
+        label = stats.provenance.label if stats.provenance else ""
+        rows.append(StoreEntry(kind, key, manifest.rows, size, stats.seconds or 0.0, label))
     return rows
 
 

@@ -92,8 +92,8 @@ def _verdict(store: Store, steps: list[StepLine], training: Row) -> tuple[Artifa
     for line in steps:
         if line.artifact.startswith("verdicts/"):
             ref = need_artifact(store, line.artifact)
-            source = store.manifest(ref)["stats"]["provenance"]["inputs"]["samples"]
-            if source["key"] == training["samples"]:
+            source = store.manifest(ref).provenance.inputs["samples"]
+            if source.key == training["samples"]:
                 return ref, _match(store, ref, VERDICTS_FILE, training)
     raise UserError("the verdict of that row is not in the run's journal; run it again")
 

@@ -10,6 +10,7 @@ from tasks.dag.step import Call, step
 from tasks.dag.step_names import MEASURE
 from tasks.rows import GROUPS_FILE, PROBLEMS_FILE, Row, read_rows
 from tasks.settings import MeasureSettings
+from tasks.store.manifest import Stats
 from tasks.store.store import ArtifactRef, Draft, Store
 
 # Only these change the metrics of given samples; the others change which samples are given.
@@ -66,8 +67,8 @@ def measure_policy(call: Call, draft: Draft, runtime: Runtime) -> None:
     metrics.write(draft.path)
     draft.rows = len(metrics.metrics)
     greedy = metrics.greedy
-    draft.stats["note"] = (
-        f"greedy {100 * greedy.value:.1f} [{100 * greedy.low:.1f}, "
+    draft.stats = Stats(
+        note=f"greedy {100 * greedy.value:.1f} [{100 * greedy.low:.1f}, "
         f"{100 * greedy.high:.1f}] on {greedy.problems} problems"
     )
 

@@ -87,13 +87,16 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
         return {"rewards": [grade.reward for grade, _ in grader.grade(pairs)]}
 
     reply = _train(job, call.label, answer, runtime)
-    draft.stats["parts"] = reply.pop("seconds", {})
+    taken = reply.pop("seconds", {})
     facts = TrainingFacts.from_json(reply, "answer of the trainer")
     for path in sorted(out.iterdir()):
         shutil.move(str(path), draft.path / path.name)
     facts.write(draft.path)
-    draft.stats["tokens"] = facts.tokens
-    draft.stats["note"] = f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}"
+    draft.stats = Stats(
+        parts=taken,
+        tokens=facts.tokens,
+        note=f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}",
+    )
     draft.rows = facts.rows
 
 

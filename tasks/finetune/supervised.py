@@ -114,7 +114,8 @@ class Supervised(QuietTrainer, SFTTrainer):
         add_fused_lm_head(self.plain_model, outputs=("log_probs",))
         self.plain_model.base_model.register_forward_hook(self._keep)
 
-    def compute_loss(  # noqa: D102 - Trainer's interface
+    # TRL's returns more than Trainer's; what is returned here both of them take.
+    def compute_loss(  # noqa: D102  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         model: PreTrainedModel,
         inputs: dict[str, torch.Tensor],

@@ -23,6 +23,7 @@ from tasks.rows import (
     text_digest,
     write_rows,
 )
+from tasks.store.manifest import Stats
 from tasks.store.store import ArtifactRef, Draft
 
 
@@ -92,8 +93,10 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         )
     )
     draft.rows = write_rows(draft.path / SAMPLES_FILE, SAMPLE, rows)
-    draft.stats["tokens"] = sum(completion.tokens for completion in completions)
-    draft.stats["engine_seconds"] = round(completions.engine_seconds, 3)
+    draft.stats = Stats(
+        tokens=sum(completion.tokens for completion in completions),
+        engine_seconds=round(completions.engine_seconds, 3),
+    )
     # With several shards at one engine, the time until it came to this one is not this one's.
     draft.waited = max(0.0, took - completions.engine_seconds)
     pairs = zip(requests, completions, strict=True)

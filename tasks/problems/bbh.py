@@ -1,7 +1,7 @@
 """`bbh`: BIG-Bench Hard (Suzgun et al., arXiv 2210.09261), 6,511 rows. Evaluation only.
 
 27 files make 23 tasks: logical deduction and tracking shuffled objects come in three sizes each
-(`task_of`). Fields read: input, target (the exact text of the answer) and task (on the Hub the
+(`without_size`). Fields read: input, target (the exact text of the answer) and task (on the Hub the
 configuration); optional id, split. The subject of a row is the name of its file.
 
 Its authors ask that the data never enter a training corpus, so there is no training split here.

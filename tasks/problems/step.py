@@ -134,7 +134,6 @@ def read_benchmark(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     left_out: LeftOut = {}
     rows = prepare_test(**call.hints, left_out=left_out)
-    several = {"test": count_several(rows)}
-    if note := describe(left_out, several):
-        draft.stats["note"] = note
+    note = describe(left_out, {"test": count_several(rows)})
+    draft.stats = Stats(note=note or None)
     draft.rows = write_rows(draft.path / PROBLEMS_FILE, PROBLEM, rows)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tasks.metering import Watch
+from tasks.metering import CpuWatch
 from tasks.paths import ROOT
 from tasks.rows import Json
 
@@ -53,7 +53,7 @@ class CheckerProcess:
         assert self._process.stdin and self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self._buffer = b""
-        self.cpu = Watch(self.pid, family=False)
+        self.cpu = CpuWatch(self.pid, family=False)
 
     @property
     def pid(self) -> int:

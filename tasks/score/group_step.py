@@ -88,4 +88,4 @@ def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
                 runtime.progress(call.label, done, len(last))
 
     draft.rows = write_rows(draft.path / GROUPS_FILE, GROUP, rows())
-    draft.stats["note"] = f"{found:,} different answers to {len(last):,} problems"
+    draft.stats = Stats(note=f"{found:,} different answers to {len(last):,} problems")

@@ -101,6 +101,5 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.rows = write_rows(draft.path / VERDICTS_FILE, VERDICT, verdicts())
     write_rows(draft.path / TIMINGS_FILE, TIMING, ({"seconds": s} for s in seconds))
     draft.volatile = {TIMINGS_FILE}
-    draft.stats["correct"] = correct
-    if isinstance(grader, ProgramGrader):
-        draft.stats["image"] = grader.image
+    image = grader.image if isinstance(grader, ProgramGrader) else None
+    draft.stats = Stats(correct=correct, image=image)

@@ -92,8 +92,8 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     counts = _make(call, draft, runtime, select, TRAINING)
     accepted = "correct" if call.settings.get("score", "correct") == "correct" else "accepted"
-    draft.stats["note"] = (
-        f"{counts.samples:,} samples, {counts.correct:,} {accepted}, {draft.rows:,} rows kept"
+    draft.stats = Stats(
+        note=f"{counts.samples:,} samples, {counts.correct:,} {accepted}, {draft.rows:,} rows kept"
     )
 
 
@@ -103,8 +103,8 @@ def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.select.pairs import pairs
 
     counts = _make(call, draft, runtime, pairs, PAIR)
-    draft.stats["note"] = (
-        f"{counts.samples:,} samples, {counts.correct:,} correct, {counts.kept:,} kept, "
+    draft.stats = Stats(
+        note=f"{counts.samples:,} samples, {counts.correct:,} correct, {counts.kept:,} kept, "
         f"{draft.rows:,} pairs"
     )
 

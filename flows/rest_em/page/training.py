@@ -12,7 +12,7 @@ from flows.report.panel import Panel, Table, charts
 from flows.report.values import duration, flat, percent, policy_tick, policy_title
 from flows.rest_em.page.policies import Shares, level_bars, shown_policies
 from flows.rest_em.results import PolicyReport, RunReport
-from tasks.metering import NAMES
+from tasks.metering import COST_NAMES
 from tasks.select.results import SelectionCounts
 
 # Loss curves of thousands of steps are averaged to so many points.
@@ -161,7 +161,7 @@ def time(report: RunReport) -> Panel:
     seconds: dict[int, dict[str, float]] = {}
     totals: dict[str, list[float]] = {}
     for row in steps:
-        kind, spent = row.step.split()[0], [row.tasks, *(row.made[name] for name in NAMES)]
+        kind, spent = row.step.split()[0], [row.tasks, *(row.made[name] for name in COST_NAMES)]
         of_iteration = seconds.setdefault(row.iteration, {})
         of_iteration[kind] = of_iteration.get(kind, 0.0) + row.made["seconds"]
         before = totals.setdefault(row.step, [0.0] * len(spent))

@@ -12,7 +12,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, perform, step
 from tasks.evaluate.metrics import measure
 from tasks.problems.loading import load_split
-from tasks.problems.step import blocks, load_splits, problems_call
+from tasks.problems.step import cut_blocks, load_splits, problems_call
 from tasks.rows import SAMPLE, VERDICTS_FILE, Status, read_rows, write_rows
 from tasks.score.math.limits import MAX_SHOWN
 from tasks.score.score import score_rows
