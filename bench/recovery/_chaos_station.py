@@ -13,9 +13,10 @@ from typing import Any
 
 import httpx
 
-from bench.recovery.resume import ROOT, SMALL
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.api import Api, ApiError
+from tasks.paths import ROOT
+from tests.small import SMALL
 
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 # A run that neither ends nor moves for so long hangs.

@@ -20,11 +20,11 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import load_config
 from tasks.paths import ROOT
 from tests.flows.station.conftest import Station, station, until
 from tests.sandbox.conftest import image
+from tests.small import SMALL
 
 __all__ = ["image", "station"]
 PICTURES = ROOT / "docs" / "pictures"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from scripts.topology import Topology
-from scripts.topology_local import missing
+from tests.compose.topology import Topology
+from tests.compose.topology_local import missing
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.compose_file import (
+from tasks.paths import ROOT
+from tests.compose.compose_file import (
     EXAMPLE,
     FILE,
-    ROOT,
     ComposeError,
     read_env,
     read_services,

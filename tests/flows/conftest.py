@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bench.recovery.resume import SMALL
 from tasks.paths import ROOT
+from tests.small import SMALL
 
 
 @dataclass

@@ -12,7 +12,6 @@ from typing import Any, get_args
 
 import pytest
 
-from bench.recovery.resume import SMALL
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.direct_caller import DirectCaller
@@ -27,6 +26,7 @@ from tasks.problems.synthetic_code import load_split
 from tasks.rows import Json, read_rows
 from tasks.settings import Section
 from tasks.store.store import ArtifactRef, Store
+from tests.small import SMALL
 
 ROOT = CONFIGS.parent
 # Runs in this process and with one thread, so that busy neighbours cost little.

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import load_config
 from flows.orchestrator import alarm
 from flows.orchestrator.allowed_paths import check_places
 from flows.runs.child_logs import LINES_A_LOOK, ChildLogs
 from tasks.errors import UserError
 from tests.flows.conftest import ROOT, Restem
+from tests.small import SMALL
 
 FLAGS = [part for change in SMALL for part in ("--set", change)]
 
