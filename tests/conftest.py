@@ -1,16 +1,46 @@
-"""Every test has a home of its own; nothing is written outside temporary folders."""
+"""Every test has a home of its own, and a marker for each thing that it needs (tests/needs.py)."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.needs import Watch, group_of, lacking, needs_of
+
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_watch = Watch()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its needs, before `-m` chooses, and say which run in one process."""
+    for item in items:
+        needs = needs_of(item)
+        for need in sorted(needs or {"fast"}):
+            item.add_marker(need)
+        item.add_marker(pytest.mark.xdist_group(group_of(item, needs)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Let no fast test start a server, a container, an engine or a browser."""
+    with _watch.over(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """The same."""
+    with _watch.over(item):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +58,26 @@ def data() -> Path:
     if not given:
         pytest.skip("RESTEM_DATA is not set: no real data sets on this machine")
     return Path(given)
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image of the sandbox, built if it is not there, or a skip that says what is missing."""
+    from sandbox.image import build, find_image
+    from sandbox.pool import NoEngine, connect
+
+    try:
+        client = connect()
+        found = find_image(client)
+        client.close()
+        return found or build(lambda _: None)
+    except NoEngine as error:
+        lacking(str(error))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is, or a skip that says what is missing."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or lacking("no chromium on the PATH (Debian: apt-get install chromium)")

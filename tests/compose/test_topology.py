@@ -174,7 +174,7 @@ def _pid(topology: Topology, name: str) -> int:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_nothing_is_left(start: Callable[[], Topology], tmp_path: Path, killed: bool):
+def test_nothing_is_left(new_topology: Callable[[], Topology], tmp_path: Path, killed: bool):
     if killed:
         folder = tmp_path / "topology"
         script = [sys.executable, "-m", "tests.compose.topology", str(folder)]
@@ -186,7 +186,7 @@ def test_nothing_is_left(start: Callable[[], Topology], tmp_path: Path, killed: 
         owner.stdout.close()
     else:
         databases = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
-        topology = start()
+        topology = new_topology()
         folder = topology.folder
         topology.start()
         assert processes(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tasks.paths import ROOT
 from tests.small import SMALL
@@ -79,9 +80,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def finished(server: str, tmp_path_factory: pytest.TempPathFactory) -> Restem:
-    """A home in which the small demo has run once."""
-    restem = Restem(tmp_path_factory.mktemp("home"), server)
-    restem.demo()
+    """A home in which the small demo has run once, for all processes of a session."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    restem = Restem(base / "finished", server)
+    with FileLock(base / "finished.lock"):
+        if not (base / "finished.done").exists():
+            restem.demo()
+            (base / "finished.done").touch()
     return restem
 
 

@@ -21,6 +21,7 @@ from tests.small import SMALL
 ON_ONE_CORE = ("resources.score_workers=1",)
 
 
+@pytest.mark.ray
 def test_a_lost_worker_changes_no_digest(finished: Restem, tmp_path: Path) -> None:
     restem = Restem(tmp_path / "home", finished.api)
     with local_ray(2, restem.home) as ray:

@@ -19,6 +19,8 @@ from tasks.select.step import select_call
 from tasks.store.store import ArtifactRef, Store
 from tests.small import SMALL
 
+pytestmark = pytest.mark.engine
+
 SAMPLING = {"temperature": 0.7, "top_k": 40, "top_p": 1.0, "max_tokens": 24}
 LIMIT = 96  # two blocks of problems, the second one not full
 STEP = 2

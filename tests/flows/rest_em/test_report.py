@@ -326,8 +326,7 @@ def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the PATH")
-def test_a_browser_opens_it_without_an_error(tmp_path: Path) -> None:
+def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(render(full()), encoding="utf-8")
     dom, console = browse(page, tmp_path / "profile")

@@ -18,7 +18,10 @@ from tasks.generate.replicas import deal
 from tasks.generate.vllm_environment import MARKER, VARIABLE, check, folder_of, install, python_of
 from tasks.processes.child import close_nursery, preload
 from tasks.settings import Resources
+from tests.needs import lacking
 from tests.tasks.decoding.decoding_parts import make_model, make_tokenizer, save
+
+pytestmark = pytest.mark.engine
 
 PROMPTS = ["3 and 4 is ", "how many apples: ", "a b c d "]
 SAMPLING = Sampling(temperature=0.8, top_k=20, max_tokens=24, stop=("e",))
@@ -157,7 +160,7 @@ def test_a_variable_that_names_no_program_is_the_users_mistake(tmp_path, monkeyp
 def vllm_python() -> Path:
     named = os.environ.get(VARIABLE)
     if not named:
-        pytest.skip(f"{VARIABLE} is not set: no environment with vLLM (make test makes one)")
+        lacking(f"{VARIABLE} is not set: no environment with vLLM (make test makes one)")
     return Path(named)
 
 
