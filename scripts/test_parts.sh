@@ -35,19 +35,19 @@ part() {
     $there || miss "$name" "apt-get install $* did not bring it"
 }
 
-chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
-compose() {
+has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+has_compose() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' && command -v redis-server && command -v docker-compose
 } >/dev/null
-docker_programs() { command -v dockerd && command -v debootstrap; } >/dev/null
+has_docker() { command -v dockerd && command -v debootstrap; } >/dev/null
 answers() { [ -n "${DOCKER_HOST:-}" ] || { [ -S /var/run/docker.sock ] && docker info >/dev/null 2>&1; }; }
 
-part Chromium chromium chromium
-part "PostgreSQL, Redis and docker-compose" compose postgresql redis-server docker-compose
+part Chromium has_chromium chromium
+part "PostgreSQL, Redis and docker-compose" has_compose postgresql redis-server docker-compose
 
 if ! answers; then
-    part "Docker engine" docker_programs docker.io debootstrap
-    if docker_programs && debian_root && ! answers; then
+    part "Docker engine" has_docker docker.io debootstrap
+    if has_docker && debian_root && ! answers; then
         say "starting a Docker engine"
         setsid nohup dockerd >/var/log/restem-dockerd.log 2>&1 </dev/null &
         for _ in $(seq 60); do answers && break; sleep 1; done
