@@ -27,13 +27,13 @@ from tasks.errors import StepError, UserError
 from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
+from tasks.paths import ROOT
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Store
 from tests.needs import lacking
 from tests.tasks.decoding.decoding_parts import save
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]  # vLLM is started three times
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {"dtype": "float32", "batch_size": 16}
 SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
 PROMPTS = ["3 and 4 is ", "2 and 2 is ", "9 and 1 is "]
