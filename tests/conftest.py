@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.needs import Watch, group_of, lacking, needs_of
@@ -66,16 +67,17 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
+def image(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The image of the sandbox, built if it is not there, or a skip that says what is missing."""
     from sandbox.image import build, find_image
     from sandbox.pool import NoEngine, connect
 
     try:
-        client = connect()
-        found = find_image(client)
-        client.close()
-        return found or build(lambda _: None)
+        with FileLock(tmp_path_factory.getbasetemp().parent / "image.lock"):
+            client = connect()
+            found = find_image(client)
+            client.close()
+            return found or build(lambda _: None)
     except NoEngine as error:
         lacking(str(error))
 
