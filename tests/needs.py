@@ -43,9 +43,10 @@ COMMANDS = {
     "ray": [{"ray"}, {"raylet"}],
     "s3": [{"moto_server"}],
     "station": [{"flows.cli", "up"}],
+    # Children of a run are forked from a process that has imported tasks.preload.
     "engine": [
+        {"tasks.preload"},
         *({"flows.cli", verb} for verb in ("demo", "run", "study", "evaluate", "engine")),
-        *({"tasks.processes.nursery", imported} for imported in ("tasks.preload", "torch")),
     ],
 }
 
