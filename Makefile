@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 # Tests of one file, or of one shared part, stay in one process (tests/needs.py). More processes than
 # these share nothing but cost a Prefect server each.
-PYTEST := $(BIN)/python -m pytest tests -q -n logical --maxprocesses 4 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest tests -q -n logical --maxprocesses 4
 
 .PHONY: setup demo check test bench ui format _style _types _fast
 .DEFAULT_GOAL := demo

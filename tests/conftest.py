@@ -7,10 +7,12 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.needs import Watch, group_of, lacking, needs_of
 
@@ -27,12 +29,25 @@ _watch = Watch()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its needs, before `-m` chooses, and say which run in one process."""
+    """Mark each test by its needs, before `-m` chooses."""
     for item in items:
-        needs = needs_of(item)
-        for need in sorted(needs or {"fast"}):
+        for need in sorted(needs_of(item) or {"fast"}):
             item.add_marker(need)
-        item.add_marker(pytest.mark.xdist_group(group_of(item, needs)))
+
+
+class ByFile(LoadScopeScheduling):
+    """With `-n`: the tests of a group in one process, the groups in the order of collection.
+
+    pytest-xdist 3.8 has a mark for this, which does nothing with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Whatever `--dist` says."""
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,8 +32,8 @@ OF_FIXTURE = {
     "vllm": "vllm",
     "vllm_python": "vllm",
 }
-# What tests of several files share, once for a folder.
-SHARED = frozenset({"station", "compose"})
+# Folders whose files share a station or a topology.
+SHARED = frozenset({"tests/browser", "tests/compose", "tests/flows/station"})
 # Words of a command and the need that it has; each must be among the command's words.
 COMMANDS = {
     "docker": [{"docker"}, {"dockerd"}, {"docker-compose"}],
@@ -70,10 +70,11 @@ def needs_of(item: pytest.Item) -> set[str]:
     return asked | {mark.name for mark in item.iter_markers() if mark.name in NEEDS}
 
 
-def group_of(item: pytest.Item, needs: set[str]) -> str:
+def group_of(test: str) -> str:
     """Which tests run in one process, one after another: those of a file, or of a shared part."""
-    file = item.nodeid.split("::")[0]
-    return os.path.dirname(file) if needs & SHARED else file
+    file = test.split("::")[0]
+    folder = os.path.dirname(file)
+    return folder if folder in SHARED else file
 
 
 class Watch:

@@ -50,8 +50,8 @@ def test_a_test_that_needs_nothing_is_fast_and_runs_with_its_file(
 ) -> None:
     assert needs_of(request.node) == set()
     assert request.node.get_closest_marker("fast")
-    assert group_of(request.node, set()) == "tests/test_needs.py"
-    assert group_of(request.node, {"station", "browser"}) == "tests"
+    assert group_of(request.node.nodeid) == "tests/test_needs.py"
+    assert group_of("tests/browser/test_run.py::test_one[a::b]") == "tests/browser"
 
 
 @pytest.mark.parametrize(
