@@ -1,8 +1,12 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
+# `make check` is the quick half of the second: what to run before each commit.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
+# Tests of one file, or of one shared part, stay in one process (tests/needs.py). More processes than
+# these share nothing but cost a Prefect server each.
+PYTEST := $(BIN)/python -m pytest tests -q -n logical --maxprocesses 4
 
-.PHONY: setup demo test check bench ui
+.PHONY: setup demo check test bench ui format _style _types _fast
 .DEFAULT_GOAL := demo
 
 setup: .venv/.stamp
@@ -19,14 +23,27 @@ demo: setup
 	@$(BIN)/restem demo
 	@$(BIN)/restem demo --domain code --if-engine
 
-test: check
-	@RESTEM_VLLM_PYTHON="$$(scripts/test_parts.sh)" $(BIN)/python -m pytest tests
-
+# pyright takes a minute of one core, beside the tests; what it finds is printed in one piece.
 check: setup
+	@$(MAKE) --no-print-directory -j2 _style _types _fast
+
+_style:
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+
+_types:
+	@found=$$($(BIN)/pyright) || { echo "$$found"; exit 1; }
+
+_fast:
+	@$(PYTEST) -m fast
+
+test: check
+	@vllm=$$(scripts/test_parts.sh) && RESTEM_VLLM_PYTHON="$$vllm" $(PYTEST) -m "not fast"
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 bench: setup
 	@for name in memory overhead resume generate estimate simulate sandbox grade reuse soak chaos; do $(BIN)/restem bench $$name || exit 1; done

@@ -1,50 +1,70 @@
 #!/usr/bin/env bash
 # Brings what the tests use beside .venv: Chromium, a Docker engine, PostgreSQL, Redis and
 # docker-compose for docker-compose.yml, and an environment with vLLM's CPU build. What cannot be
-# brought is said here, and the tests that need it skip and say so again. Prints, last, the Python
-# that has vLLM (or nothing).
-set -u
+# brought is said here with the installer's own words; the tests that need it then skip and say so
+# again, or with CI=true this script fails. Prints, last, the Python that has vLLM (or nothing).
+set -uo pipefail
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+lacking=
+
 say() { echo "setup: $*" >&2; }
-
-install() { { apt-get update -qq && apt-get install -y -qq "$@"; } >/dev/null 2>&1; }
-debian_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
-answers() { [ -S /var/run/docker.sock ] && docker info >/dev/null 2>&1; }
-
-if ! command -v chromium >/dev/null; then
-    if debian_root; then
-        say "installing Chromium for the browser tests"
-        install chromium || say "Chromium could not be installed; browser tests will skip"
-    else
-        say "no chromium on the PATH; browser tests will skip"
-    fi
-fi
-
-compose_parts() {
-    ls /usr/lib/postgresql/*/bin/initdb && command -v redis-server && command -v docker-compose
+# What is missing, why, and the last lines of what was tried.
+miss() {
+    lacking="$lacking${lacking:+, }$1"
+    say "no $1: $2; its tests $([ "${CI:-}" = true ] && echo fail || echo skip)"
+    tail -n 5 "$log" | sed 's/^/setup:   /' >&2
+    : >"$log"
 }
-if ! compose_parts >/dev/null 2>&1; then
-    if debian_root; then
-        say "installing PostgreSQL, Redis and docker-compose for the tests of docker-compose.yml"
-        install postgresql redis-server docker-compose
-    fi
-    compose_parts >/dev/null 2>&1 || say "PostgreSQL, Redis or docker-compose is missing; tests will skip"
-fi
+# Another installer may hold the lock: unattended upgrades do on a machine that has just started.
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1; }
+install() { apt update; apt install -y "$@"; }
+debian_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
-if [ -z "${DOCKER_HOST:-}" ] && ! answers && debian_root; then
-    say "installing and starting a Docker engine for the sandbox tests"
-    { command -v dockerd && command -v debootstrap; } >/dev/null || install docker.io debootstrap
-    if ! answers && command -v dockerd >/dev/null; then
+# part NAME TEST PACKAGES...: install the packages unless the test already holds.
+part() {
+    local name=$1 there=$2
+    shift 2
+    $there && return
+    if ! debian_root; then
+        miss "$name" "installing $* needs Debian and root"
+        return
+    fi
+    say "installing $name"
+    install "$@"
+    $there || miss "$name" "apt-get install $* did not bring it"
+}
+
+has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+has_compose() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' && command -v redis-server && command -v docker-compose
+} >/dev/null
+has_docker() { command -v dockerd && command -v debootstrap; } >/dev/null
+answers() { [ -n "${DOCKER_HOST:-}" ] || { [ -S /var/run/docker.sock ] && docker info >/dev/null 2>&1; }; }
+
+part Chromium has_chromium chromium
+part "PostgreSQL, Redis and docker-compose" has_compose postgresql redis-server docker-compose
+
+if ! answers; then
+    part "Docker engine" has_docker docker.io debootstrap
+    if has_docker && debian_root && ! answers; then
+        say "starting a Docker engine"
         setsid nohup dockerd >/var/log/restem-dockerd.log 2>&1 </dev/null &
         for _ in $(seq 60); do answers && break; sleep 1; done
+        answers || { cp /var/log/restem-dockerd.log "$log"; miss "Docker engine" "dockerd did not start"; }
     fi
-    answers || say "no Docker engine could be started; sandbox tests will skip"
 fi
 
 if [ -z "${RESTEM_VLLM_PYTHON:-}" ]; then
     RESTEM_VLLM_PYTHON=$PWD/.venv/home/engines/vllm/bin/python
-    if ! RESTEM_HOME=$PWD/.venv/home .venv/bin/restem engine install vllm --cpu >&2; then
-        say "vLLM's CPU build could not be installed; its tests will skip"
+    if ! RESTEM_HOME=$PWD/.venv/home .venv/bin/restem engine install vllm --cpu 2>&1 | tee "$log" >&2; then
         RESTEM_VLLM_PYTHON=
+        miss vLLM "restem engine install vllm --cpu failed"
     fi
+fi
+
+if [ "${CI:-}" = true ] && [ -n "$lacking" ]; then
+    say "with CI=true nothing may be missing: $lacking"
+    exit 1
 fi
 echo "$RESTEM_VLLM_PYTHON"

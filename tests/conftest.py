@@ -1,16 +1,67 @@
-"""Every test has a home of its own; nothing is written outside temporary folders."""
+"""Every test has a home of its own, and a marker for each thing that it needs (tests/needs.py)."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
+from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.needs import Watch, group_of, lacking, needs_of
 
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("restem", deadline=None)
+settings.load_profile("restem")
+
+_watch = Watch()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its needs, before `-m` chooses."""
+    for item in items:
+        for need in sorted(needs_of(item) or {"fast"}):
+            item.add_marker(need)
+
+
+class ByFile(LoadScopeScheduling):
+    """With `-n`: the tests of a group in one process, the groups in the order of collection.
+
+    pytest-xdist 3.8 has a mark for this, which does nothing with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Whatever `--dist` says."""
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Let no fast test start a server, a container, an engine or a browser."""
+    with _watch.over(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """The same."""
+    with _watch.over(item):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +79,27 @@ def data() -> Path:
     if not given:
         pytest.skip("RESTEM_DATA is not set: no real data sets on this machine")
     return Path(given)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image of the sandbox, built if it is not there, or a skip that says what is missing."""
+    from sandbox.image import build_image, find_image
+    from sandbox.pool import NoEngine, connect
+
+    try:
+        with FileLock(tmp_path_factory.getbasetemp().parent / "image.lock"):
+            client = connect()
+            found = find_image(client)
+            client.close()
+            return found or build_image(lambda _: None)
+    except NoEngine as error:
+        lacking(str(error))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is, or a skip that says what is missing."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return found or lacking("no chromium on the PATH (Debian: apt-get install chromium)")

@@ -16,8 +16,8 @@ from pathlib import Path
 from bench._others import Others
 from bench.estimates._estimates import BenchShape, RunTaken, probe
 from bench.estimates._estimates import run as take
-from bench.recovery.resume import SMALL
 from tasks.rows import Json
+from tests.small import SMALL
 
 CODE = (
     *(change for change in SMALL if "majority" not in change and "pass_k" not in change),

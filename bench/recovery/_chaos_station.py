@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 
-from bench.recovery.resume import ROOT, SMALL
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.api import Api, ApiError
+from tasks.paths import ROOT
 from tasks.secret import read_secret
+from tests.small import SMALL
 
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 # A run that neither ends nor moves for so long hangs.

@@ -25,27 +25,12 @@ import psutil
 
 from flows.machines.local import IN_FLIGHT
 from tasks.paths import ROOT
+from tests.small import SMALL
 
 # After a SIGKILL of the main process alone, its children get so long to notice.
 GONE_SECONDS = 10.0
 # Steps that may be under way at once: shards in sampling, and one in scoring.
 UNDER_WAY = IN_FLIGHT + 1
-# A smaller demo: every step is there, several shards each, about a minute of work.
-SMALL = (
-    "iterations=2",
-    "data.train_limit=192",
-    "data.test_limit=128",
-    "data.validation=64",
-    "sampling.samples=8",
-    "evaluation.samples=4",
-    "evaluation.pass_k=[1,4]",
-    "evaluation.majority=[4]",
-    "evaluation.sampled_problems=64",
-    "evaluation.train_problems=64",
-    "resources.shard_problems=64",
-    "resources.shard_samples=4",
-    "resources.checkpoint_minutes=0.05",
-)
 
 
 @dataclass

@@ -7,6 +7,7 @@ import pytest
 from bench.recovery import chaos
 
 
+@pytest.mark.station
 def test_disturbed_runs_end_like_undisturbed_ones(capsys: pytest.CaptureFixture[str]) -> None:
     chaos.run("6", "2", "3")  # ends with SystemExit on any violation
     said = capsys.readouterr().out

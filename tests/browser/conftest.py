@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,13 +19,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import load_config
 from tasks.paths import ROOT
 from tests.flows.station.conftest import Station, station, until
-from tests.sandbox.conftest import image
+from tests.small import SMALL
 
-__all__ = ["image", "station"]
+__all__ = ["station"]
 PICTURES = ROOT / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
@@ -153,15 +151,6 @@ class Person:
             PICTURES.mkdir(exist_ok=True)
             self.page.wait_for_timeout(DRAWN_MS)
             self.page.screenshot(path=PICTURES / f"{name}.png")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where Chromium is, or a skip that says what is missing."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
-    return found
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import RestEmConfig, load_config
 from sandbox.owner import LABEL, labelled_containers
 from sandbox.pool import connect
 from tests.browser.conftest import PATIENCE, Person
 from tests.flows.station.conftest import LONG, until
+from tests.small import SMALL
 
 # A hang guard as much as the promise: what is cancelled is gone by then.
 CANCEL_SECONDS = 10.0

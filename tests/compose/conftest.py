@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from scripts.topology import Topology
-from scripts.topology_local import missing
+from tests.compose.topology import Topology
+from tests.compose.topology_local import missing
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Topology]:
+def new_topology(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Topology]:
     """Gives a topology that was not started, or skips and says what is missing."""
     if lacking := missing():
         names = " ".join(lacking)
-        pytest.skip(f"not installed: {names} (Debian: apt-get install {names})")
+        lacking(f"not installed: {names} (Debian: apt-get install {names})")
     return lambda: Topology(tmp_path_factory.mktemp("topology"))
 
 
 @pytest.fixture(scope="session")
-def topology(start: Callable[[], Topology]) -> Iterator[Topology]:
+def topology(new_topology: Callable[[], Topology]) -> Iterator[Topology]:
     """A topology that is up."""
-    with start() as found:
+    with new_topology() as found:
         yield found

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.compose_file import (
+from tasks.paths import ROOT
+from tests.compose.compose_file import (
     EXAMPLE,
     FILE,
-    ROOT,
     ComposeError,
     read_env,
     read_services,
     variables,
 )
+from tests.needs import lacking
 
 FILLED = {name: value or "secret" for name, value in read_env(EXAMPLE).items()}
 SERVICES = read_services(FILLED)
@@ -167,7 +168,7 @@ def test_every_variable_of_the_example_is_explained():
 def compose() -> str:
     found = shutil.which("docker-compose")
     if found is None:
-        pytest.skip("docker-compose is not installed (Debian: apt-get install docker-compose)")
+        lacking("docker-compose is not installed (Debian: apt-get install docker-compose)")
     return found
 
 

@@ -16,10 +16,11 @@ import httpx
 import psutil
 import pytest
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import load_config
-from scripts.topology import ROOT, Topology
-from scripts.topology_local import PREFIX
+from tasks.paths import ROOT
+from tests.compose.topology import Topology
+from tests.compose.topology_local import PREFIX
+from tests.small import SMALL
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -177,7 +178,7 @@ def test_what_dies_is_started_again(topology: Topology, name: str):
 
 
 def _pid(topology: Topology, name: str) -> int:
-    from scripts.topology import TopologyError
+    from tests.compose.topology import TopologyError
 
     try:
         return topology.pid(name)
@@ -186,11 +187,11 @@ def _pid(topology: Topology, name: str) -> int:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_nothing_is_left(start: Callable[[], Topology], tmp_path: Path, killed: bool):
+def test_nothing_is_left(new_topology: Callable[[], Topology], tmp_path: Path, killed: bool):
     if killed:
         folder = tmp_path / "topology"
-        script = [sys.executable, str(ROOT / "scripts" / "topology.py"), str(folder)]
-        owner = subprocess.Popen(script, stdout=subprocess.PIPE, text=True)
+        script = [sys.executable, "-m", "tests.compose.topology", str(folder)]
+        owner = subprocess.Popen(script, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert owner.stdout is not None
         assert owner.stdout.readline().startswith("API: ")
         owner.kill()
@@ -198,7 +199,7 @@ def test_nothing_is_left(start: Callable[[], Topology], tmp_path: Path, killed: 
         owner.stdout.close()
     else:
         databases = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
-        topology = start()
+        topology = new_topology()
         folder = topology.folder
         topology.start()
         assert processes(folder)

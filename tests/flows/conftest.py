@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from bench.recovery.resume import SMALL
 from flows.server.access import CLIENT
 from tasks.paths import ROOT
+from tests.small import SMALL
 
 
 @dataclass
@@ -87,10 +88,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def finished(server: str, tmp_path_factory: pytest.TempPathFactory) -> Restem:
-    """A home in which the small demo has run once."""
-    restem = Restem(tmp_path_factory.mktemp("home"), server)
-    restem.demo()
-    return restem
+    """A home in which the small demo has run once.
+
+    The processes of pytest-xdist make it once among them, and each has a copy of its own.
+    """
+    own = tmp_path_factory.mktemp("home") / "finished"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        Restem(own, server).demo()
+        return Restem(own, server)
+    made = tmp_path_factory.getbasetemp().parent / "finished"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            begun = made.with_name("finished-begun")
+            Restem(begun, server).demo()
+            begun.rename(made)
+    subprocess.run(["cp", "-a", str(made), str(own)], check=True)
+    return Restem(own, server)
 
 
 @pytest.fixture

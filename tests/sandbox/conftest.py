@@ -1,4 +1,4 @@
-"""A real engine and image for the tests of the sandbox, or a skip that says what is missing."""
+"""A pool of one container for the tests of the sandbox."""
 
 from __future__ import annotations
 
@@ -6,19 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.image import build_image, find_image
-from sandbox.pool import NoEngine, SandboxPool, connect
-
-
-@pytest.fixture(scope="session")
-def image() -> str:
-    try:
-        client = connect()
-        found = find_image(client)
-        client.close()
-        return found or build_image(lambda _: None)
-    except NoEngine as error:
-        pytest.skip(str(error))
+from sandbox.pool import SandboxPool
 
 
 @pytest.fixture(scope="module")

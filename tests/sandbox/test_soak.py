@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.scoring import _soak_jobs, soak
+from tests.needs import lacking
 
 
 def rows(count: int) -> list[list[object]]:
@@ -55,7 +56,7 @@ def test_growth_is_told_from_noise_and_warm_up() -> None:
 
 def test_nothing_is_lost_while_things_are_killed(image: str, capfd: pytest.CaptureFixture) -> None:
     if os.geteuid() != 0 or not shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin"):
-        pytest.skip("a Docker daemon of its own needs root and dockerd")
+        lacking("a Docker daemon of its own needs root and dockerd")
     assert soak.run("3000") == 0.0
     said = capfd.readouterr().out
     assert "killed: container 3, pool 1, daemon 1" in said

@@ -55,7 +55,7 @@ def test_a_run_that_is_not_there(finished: Restem) -> None:
 
 
 def test_dry_run_of_a_finished_run_finds_all_of_it(finished: Restem) -> None:
-    from bench.recovery.resume import SMALL
+    from tests.small import SMALL
 
     flags = [part for change in SMALL for part in ("--set", change)]
     plan = json.loads(finished("run", "math-demo", *flags, "--dry-run", "--json"))
@@ -65,7 +65,7 @@ def test_dry_run_of_a_finished_run_finds_all_of_it(finished: Restem) -> None:
 
 
 def test_dry_run_of_a_change_plans_only_what_follows(finished: Restem) -> None:
-    from bench.recovery.resume import SMALL
+    from tests.small import SMALL
 
     flags = [part for change in (*SMALL, "filter.cap=1") for part in ("--set", change)]
     plan = json.loads(finished("run", "math-demo", *flags, "--dry-run", "--json"))

@@ -20,7 +20,7 @@ from flows.compare.summary import same_problems
 from flows.runs.journal import read_journal
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
-from tests.flows.rest_em.test_report import CHROMIUM, HOSTILE, browse, check
+from tests.flows.rest_em.test_report import HOSTILE, browse, check
 
 # Seed 2 of the data leaves no problem that the first run is tested on among these eight.
 ELSEWHERE = ("iterations=1", "data.seed=2", "data.train_limit=60", "data.test_limit=8")
@@ -209,7 +209,7 @@ def test_other_benchmarks_are_compared_where_both_have_them(
     assert one["transfer"]["synthetic_math"]["problems"] == len(before) == 24
 
 
-def test_the_console_and_the_page_say_the_same(runs: Runs, tmp_path: Path) -> None:
+def test_the_console_and_the_page_say_the_same(runs: Runs, chromium: str, tmp_path: Path) -> None:
     said = runs.restem("compare", runs.first, runs.other)
     page = Path(said.strip().splitlines()[-1].removeprefix("page: "))
     assert page.parent == runs.restem.home / "compare" and page.name.startswith(runs.first)
@@ -221,8 +221,6 @@ def test_the_console_and_the_page_say_the_same(runs: Runs, tmp_path: Path) -> No
     elsewhere = tmp_path / "page.html"
     runs.restem("compare", runs.first, runs.other, f"--out={elsewhere}", "--flips=0")
     assert "0 shown)" in elsewhere.read_text()
-    if CHROMIUM is None:
-        pytest.skip("no chromium or google-chrome on the PATH")
     dom, console = browse(page, tmp_path / "profile")
     assert console == [] and f"{runs.other}:1 against {runs.first}:2</h1>" in dom
 

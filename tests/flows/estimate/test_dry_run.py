@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.recovery.resume import SMALL
 from tests.flows.conftest import Restem
+from tests.small import SMALL
 
 FLAGS = [part for change in SMALL for part in ("--set", change)]
 

@@ -12,7 +12,7 @@ from flows.evaluate.page import markdown, render
 from flows.evaluate.results import EvaluationResults
 from flows.evaluate.tables import results_text
 from tasks.facts import WrongFacts
-from tests.flows.rest_em.test_report import CHROMIUM, HOSTILE, browse, check, estimate, texts
+from tests.flows.rest_em.test_report import HOSTILE, browse, check, estimate, texts
 
 
 def measured(number: int, greedy: float) -> dict[str, Any]:
@@ -134,8 +134,7 @@ def test_cells_stand_under_their_titles() -> None:
     assert "by hand" in table[6] and "60.0%" in table[6]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the PATH")
-def test_a_browser_opens_it_without_an_error(tmp_path: Path) -> None:
+def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(render(results()), encoding="utf-8")
     _, console = browse(page, tmp_path / "profile")

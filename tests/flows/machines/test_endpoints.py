@@ -28,13 +28,14 @@ from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
+from tasks.paths import ROOT
 from tasks.secret import read_secret
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Store
+from tests.needs import lacking
 from tests.tasks.decoding.decoding_parts import save
 
-pytestmark = pytest.mark.timeout(900)  # vLLM is started three times
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]  # vLLM is started three times
 OPTIONS = {"dtype": "float32", "batch_size": 16}
 SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
 PROMPTS = ["3 and 4 is ", "2 and 2 is ", "9 and 1 is "]
@@ -45,11 +46,11 @@ START_SECONDS = 60.0
 @pytest.fixture(scope="module")
 def vllm() -> str:
     """The Python of vLLM's environment."""
-    python = os.environ.get(VARIABLE)
+    python = os.environ.get(VARIABLE) or None
     if python is None and (folder_of(restem_home()) / MARKER).is_file():
         python = str(folder_of(restem_home()) / "bin" / "python")
     if python is None:
-        pytest.skip(f"no vLLM environment ({VARIABLE}, or restem engine install vllm)")
+        lacking(f"no vLLM environment ({VARIABLE}, or restem engine install vllm)")
     return python
 
 

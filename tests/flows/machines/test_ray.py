@@ -16,16 +16,18 @@ from bench.sampling._local_ray import local_ray
 from flows.machines.ray_worker import WorkerSpec
 from tasks.settings import Resources
 from tests.flows.conftest import ROOT, Restem
+from tests.small import SMALL
 
 # Not the threads: they change the last bits of a fine-tune, and so its digest.
 ON_ONE_CORE = ("resources.score_workers=1",)
 
 
+@pytest.mark.ray
 def test_a_lost_worker_changes_no_digest(finished: Restem, tmp_path: Path) -> None:
     restem = Restem(tmp_path / "home", finished.api)
     with local_ray(2, restem.home) as ray:
         cluster = (f"resources.ray_address={ray.address}", "resources.engines=2")
-        flags = [p for c in (*resume.SMALL, *ON_ONE_CORE, *cluster) for p in ("--set", c)]
+        flags = [p for c in (*SMALL, *ON_ONE_CORE, *cluster) for p in ("--set", c)]
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "demo", *flags],
             cwd=ROOT,

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.recovery.resume import SMALL, digests
+from bench.recovery.resume import digests
 from tests.flows.conftest import Restem
 from tests.s3 import BUCKET, S3, filesystem, s3_server
+from tests.small import SMALL
 
 ADDRESS = f"s3://{BUCKET}/shared/store"
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.recovery.resume import SMALL, digests, leftovers
+from bench.recovery.resume import digests, leftovers
 from tests.flows.conftest import Restem
+from tests.small import SMALL
 
 
 def states(steps: list[dict], group: str = "") -> set[str]:

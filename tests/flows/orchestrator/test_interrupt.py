@@ -13,6 +13,7 @@ import pytest
 
 from bench.recovery import resume
 from tests.flows.conftest import ROOT, Restem
+from tests.small import SMALL
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -21,7 +22,7 @@ def test_a_polite_end_leaves_nothing_and_resumes(
     finished: Restem, tmp_path: Path, how: signal.Signals, kind: str
 ) -> None:
     restem = Restem(tmp_path / "home", finished.api)
-    flags = [part for change in resume.SMALL for part in ("--set", change)]
+    flags = [part for change in SMALL for part in ("--set", change)]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "demo", *flags],
         cwd=ROOT,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import load_config
 from flows.orchestrator.direct_caller import DirectCaller
 from flows.orchestrator.sampler import Sampler
@@ -18,6 +17,9 @@ from tasks.problems.step import load_splits, problems_call
 from tasks.rows import VERDICTS_FILE, read_rows
 from tasks.select.step import select_call
 from tasks.store.store import ArtifactRef, Store
+from tests.small import SMALL
+
+pytestmark = pytest.mark.engine
 
 SAMPLING = {"temperature": 0.7, "top_k": 40, "top_p": 1.0, "max_tokens": 24}
 LIMIT = 96  # two blocks of problems, the second one not full

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox import TAG
-from sandbox.image import build_image, find_image
-from sandbox.pool import NoEngine, connect
+from sandbox.image import find_image
+from sandbox.pool import connect
 from tasks.rows import read_rows
 from tests.flows.conftest import Restem
 
@@ -41,18 +40,11 @@ def states(restem: Restem) -> dict[tuple[str, str], int]:
 
 
 @pytest.fixture(scope="module")
-def coded(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restem]:
+def coded(server: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> Restem:
     """A home in which the small code demo has run once."""
-    try:
-        client = connect()
-        if find_image(client) is None:
-            build_image(lambda _: None)
-        client.close()
-    except NoEngine as error:
-        pytest.skip(str(error))
     restem = Restem(tmp_path_factory.mktemp("code"), server)
     demo(restem)
-    yield restem
+    return restem
 
 
 def artifacts(restem: Restem, kind: str) -> list[Path]:

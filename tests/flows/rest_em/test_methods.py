@@ -12,15 +12,12 @@ from typing import Any, get_args
 
 import pytest
 
-from bench.recovery.resume import SMALL
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.direct_caller import DirectCaller
 from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
-from sandbox.image import build_image, find_image
-from sandbox.pool import NoEngine, connect
 from tasks.errors import UserError
 from tasks.paths import CONFIGS
 from tasks.problems.synthetic_code import load_split
@@ -28,6 +25,7 @@ from tasks.rows import read_rows
 from tasks.settings import Section
 from tasks.store.manifest import Provenance
 from tasks.store.store import ArtifactRef, Store
+from tests.small import SMALL
 
 ROOT = CONFIGS.parent
 # Runs in this process and with one thread, so that busy neighbours cost little.
@@ -65,15 +63,8 @@ STEPS = (0.25, 0.8, 1.0)
 
 
 @pytest.fixture(scope="module")
-def tasks_with_an_unreachable_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tasks_with_an_unreachable_test(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded tasks in the form of APPS, each with one test more that nothing passes."""
-    try:
-        client = connect()
-        if find_image(client) is None:
-            build_image(lambda _: None)
-        client.close()
-    except NoEngine as error:
-        pytest.skip(str(error))
     path = tmp_path_factory.mktemp("apps") / "apps.jsonl"
     with path.open("w") as file:
         for split, step in (("train", 80), ("test", 120)):
@@ -177,6 +168,7 @@ def test_a_sample_with_some_reward_is_not_called_correct(rest: Ran) -> None:
 
 
 # ---- teacher, greedy ----
+@pytest.mark.engine
 def test_a_teachers_samples_train_the_policy() -> None:
     changes = (
         "model.base=embedded:tiny-code",
@@ -204,6 +196,7 @@ def test_a_teachers_samples_train_the_policy() -> None:
     assert now.drawn.samples == before.drawn.samples
 
 
+@pytest.mark.engine
 def test_star_draws_one_greedy_solution() -> None:
     changes = ("data.train_limit=16", "data.test_limit=8", "data.validation=4", "iterations=1")
     evaluation = ("evaluation.samples=1", "evaluation.pass_k=[1]", "evaluation.majority=[]")

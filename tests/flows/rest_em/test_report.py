@@ -19,7 +19,7 @@ from flows.rest_em.page.page import markdown, render
 from flows.rest_em.page.policies import shown_policies
 from flows.rest_em.results import RunReport
 from tasks.facts import WrongFacts
-from tasks.metering import NAMES
+from tasks.metering import COST_NAMES
 
 HOSTILE = (
     '</pre></script><script>document.title="owned"</script>'
@@ -107,7 +107,7 @@ def policy(number: int, greedy: float) -> dict[str, Any]:
 
 
 def full() -> dict[str, Any]:
-    amounts = dict.fromkeys(NAMES, 3.5)
+    amounts = dict.fromkeys(COST_NAMES, 3.5)
     return {
         "run": HOSTILE,
         "name": HOSTILE,
@@ -389,8 +389,7 @@ def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on the PATH")
-def test_a_browser_opens_it_without_an_error(tmp_path: Path) -> None:
+def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(page_of(full()), encoding="utf-8")
     dom, console = browse(page, tmp_path / "profile")

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from bench.recovery.resume import SMALL
 from flows.config.rest_em import load_config
 from flows.orchestrator import alarm
 from flows.orchestrator.allowed_paths import check_addresses, check_places
@@ -20,6 +19,7 @@ from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Metrics
 from tests.flows.conftest import ROOT, Restem
+from tests.small import SMALL
 
 FLAGS = [part for change in SMALL for part in ("--set", change)]
 

@@ -32,6 +32,7 @@ def test_a_taken_port_is_said(station: Station, tmp_path) -> None:
     assert done.stderr == f"restem: --port {station.port}: taken; expected a free port\n"
 
 
+@pytest.mark.station
 def test_a_run_with_its_own_server_is_said(tmp_path) -> None:
     """Two servers on one SQLite file would fail in many ways."""
     other = Station(tmp_path / "other", free_port(), free_port())

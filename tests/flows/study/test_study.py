@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Restem
-from tests.flows.rest_em.test_report import CHROMIUM
 
 SMALL = (
     *("data.train_limit=48", "data.test_limit=24", "data.validation=12", "iterations=1"),
@@ -75,15 +74,15 @@ def test_a_run_of_an_arm_is_a_run_of_its_own(home: Restem, cap: dict[str, Any]) 
     assert {step["state"] for step in steps} == {"Cached"}
 
 
-def test_the_page_shows_claims_figures_and_cost(cap: dict[str, Any], tmp_path: Path) -> None:
+def test_the_page_shows_claims_figures_and_cost(
+    cap: dict[str, Any], chromium: str, tmp_path: Path
+) -> None:
     page = Path(cap["report"]).read_text()
     for words in ("cap 10 minus cap 1", "samples drawn now", "no cap", "<svg", "over 2 seeds"):
         assert words in page
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (apt-get install chromium) to open the page")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
     done = subprocess.run(
-        [CHROMIUM, *flags, f"--user-data-dir={tmp_path}", f"file://{cap['report']}"],
+        [chromium, *flags, f"--user-data-dir={tmp_path}", f"file://{cap['report']}"],
         capture_output=True,
         text=True,
         timeout=120,

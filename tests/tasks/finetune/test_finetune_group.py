@@ -18,6 +18,8 @@ from tasks.processes.child import Child
 from tests.tasks.finetune.finetune_parts import grade, make_job, make_rows, make_start, write
 from tests.tasks.finetune.test_finetune import loss_and_gradient, trainer_of
 
+pytestmark = pytest.mark.engine
+
 SETTINGS = {"epochs": 2.0, "checks": 3, "patience": 3, "batch_size": 4, "learning_rate": 1e-3}
 LORA = {"method": "lora", "lora_rank": 4, "learning_rate": 0.01}
 

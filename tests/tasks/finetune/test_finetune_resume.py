@@ -21,6 +21,8 @@ from tests.tasks.finetune.finetune_parts import (
     write,
 )
 
+pytestmark = pytest.mark.engine
+
 # Sixty rows make about nine steps in three epochs; checks, and so checkpoints, after some of them.
 SETTINGS = {"epochs": 3.0, "checks": 4, "patience": 4}
 LORA = {"method": "lora", "lora_rank": 4, "learning_rate": 0.02}

@@ -13,6 +13,8 @@ import pytest
 from tasks.paths import ROOT
 from tasks.rows import TRAINING, Row, write_rows
 
+pytestmark = pytest.mark.slow
+
 WORDS = 60
 SMALL, LARGE = 20_000, 200_000
 # Lengths, places and their order are kept for every row: about a hundred bytes each. The tokens

@@ -20,6 +20,8 @@ from tasks.rows import PAIR, write_rows
 from tasks.settings import FinetuneSettings
 from tests.tasks.finetune.finetune_parts import grade, make_job, make_start, train_until
 
+pytestmark = pytest.mark.engine
+
 LORA = {"method": "lora", "lora_rank": 4, "lora_alpha": 8, "learning_rate": 0.01}
 TINY = ROOT / "models" / "tiny-math"
 

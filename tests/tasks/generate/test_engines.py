@@ -16,9 +16,13 @@ from tasks.errors import StepError, UserError
 from tasks.generate.engine import open_engine
 from tasks.generate.replicas import deal
 from tasks.generate.vllm_environment import MARKER, VARIABLE, check, folder_of, install, python_of
+from tasks.paths import ROOT
 from tasks.processes.child import close_fork_server, preload
 from tasks.settings import Resources
+from tests.needs import lacking
 from tests.tasks.decoding.decoding_parts import make_model, make_tokenizer, save
+
+pytestmark = pytest.mark.engine
 
 PROMPTS = ["3 and 4 is ", "how many apples: ", "a b c d "]
 SAMPLING = Sampling(temperature=0.8, top_k=20, max_tokens=24, stop=("e",))
@@ -76,9 +80,8 @@ def test_a_warm_nursery_leaves_children_nothing_to_import(folder):
         "batch_size=2); engine.sample(['3 and 4 is '], [(0, 1)], Sampling(max_tokens=2)); "
         "print(len(set(sys.modules) - before))"
     )
-    root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", code, str(folder)]
-    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(run.stdout) < 10  # without the warming it is over a thousand
 
 
@@ -157,7 +160,7 @@ def test_a_variable_that_names_no_program_is_the_users_mistake(tmp_path, monkeyp
 def vllm_python() -> Path:
     named = os.environ.get(VARIABLE)
     if not named:
-        pytest.skip(f"{VARIABLE} is not set: no environment with vLLM (make test makes one)")
+        lacking(f"{VARIABLE} is not set: no environment with vLLM (make test makes one)")
     return Path(named)
 
 
@@ -198,8 +201,7 @@ def test_the_vllm_script_imports_nothing_of_this_project_but_the_wire():
         "print(sorted(m for m in sys.modules if m.split('.')[0] in "
         "('tasks', 'flows', 'sandbox', 'pydantic', 'numpy', 'torch')))"
     )
-    root = Path(__file__).resolve().parents[2]
     run = subprocess.run(
-        [sys.executable, "-I", "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"

@@ -13,6 +13,8 @@ from tasks.errors import StepError
 from tasks.generate.replicas import ChildEngine
 from tasks.processes.child import Child, close_fork_server
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture(scope="module", autouse=True)
 def fork_server():

@@ -17,6 +17,8 @@ from tasks.problems.synthetic_code import load_split
 from tasks.problems.synthetic_math import load_split as math_split
 from tasks.prompts import load_template
 
+pytestmark = pytest.mark.slow
+
 
 def script(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, MODELS / f"make_{name}.py")

@@ -16,7 +16,7 @@ import pytest
 
 from tasks.errors import StepError
 from tasks.paths import ROOT
-from tasks.processes.child import Child
+from tasks.processes.child import Child, close_fork_server, preload
 
 ECHO = "tests.tasks.processes.echo_child:main"
 
@@ -36,6 +36,13 @@ def _running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light() -> None:
+    """The children of these tests need no library, whatever the tests before had imported."""
+    close_fork_server()
+    preload([])
 
 
 @pytest.fixture

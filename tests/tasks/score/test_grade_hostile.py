@@ -51,6 +51,7 @@ def texts(kind: str, canary) -> list[str]:
     return [make(draw) for _ in range(max(1, FUZZ // len(KINDS)))]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900 + FUZZ // 4)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_hostile_answer_gets_a_verdict_and_nothing_else(kind, pool, canary):

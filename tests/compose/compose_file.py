@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from tasks.paths import ROOT
+
 FILE = ROOT / "docker-compose.yml"
 EXAMPLE = ROOT / ".env.example"
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::([-?])([^}]*))?\})")

@@ -1,6 +1,6 @@
 """Starts the processes of docker-compose.yml on this machine, without containers.
 
-    python scripts/topology.py FOLDER      until Ctrl-C
+    python -m tests.compose.topology FOLDER      until Ctrl-C
 
 It reads the file itself: the same commands, environment, health checks, order and restarts. What a
 container gives is put in its place: host names become 127.0.0.1 and ports free ones, volumes and
@@ -28,10 +28,9 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from scripts.compose_file import EXAMPLE, ROOT, ComposeError, Service, read_env, read_services
-from scripts.topology_local import Postgres, Translation, free_ports, missing
+from tasks.paths import ROOT
+from tests.compose.compose_file import EXAMPLE, ComposeError, Service, read_env, read_services
+from tests.compose.topology_local import Postgres, Translation, free_ports, missing
 
 GUARD = ROOT / "tasks" / "processes" / "guard.py"
 # A hang guard: on a busy machine Prefect alone took a minute to start.

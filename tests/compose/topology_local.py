@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from scripts.compose_file import ROOT, Service
+from tasks.paths import ROOT
+from tests.compose.compose_file import Service
 
 # Of the caller's environment: where programs are found, and how they speak. Nothing else of it
 # reaches a service, as nothing of the host reaches a container.
