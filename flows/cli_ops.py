@@ -7,18 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", help="Print the link that opens the UI; open no browser.")
+]
 Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
 
 
 def up(
     port: Port = 4200,
     pages: Annotated[int, typer.Option(help="Port of the reports.", min=1, max=65535)] = 4201,
+    no_browser: NoBrowser = False,
 ) -> None:
     """Start Prefect's UI, a worker and the reports in the background; a second time: show them."""
     from flows.ops.station import up as start
 
     note, deployments = start(port, pages)
-    typer.echo(f"UI: {note['address'].removesuffix('/api')}")
+    _show(note["address"], no_browser)
     typer.echo(f"reports: {note['pages']}")
     typer.echo("deployments:")
     for name in deployments:
@@ -32,8 +36,21 @@ def down() -> None:
     typer.echo("down" if end() else "nothing was up")
 
 
-def serve(port: Port = 4200) -> None:
+def _show(address: str, no_browser: bool, also: str = "") -> None:
+    """Open the UI in a browser, or print the link that does."""
+    from flows.access import link
+    from flows.ops.opening import open_ui
+
+    typer.echo(f"UI: {address.removesuffix('/api')}{also}")
+    if not no_browser and open_ui(address):
+        typer.echo("opened in your browser; --no-browser prints the link instead")
+    else:
+        typer.echo(f"open it by this link, and keep the link to yourself: {link(address)}")
+
+
+def serve(port: Port = 4200, no_browser: NoBrowser = False) -> None:
     """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
+    from flows.ops.note import read_note
     from flows.server import prefect_server
 
     with prefect_server(port) as address:
@@ -51,5 +68,8 @@ def serve(port: Port = 4200) -> None:
             "local", parameters={"config": load_config("math-demo").model_dump()}
         )
         local.entrypoint = "flows.rest_em.rest_em"
-        typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
+        if address == read_note().get("address"):
+            _show(address, no_browser, "  (deployment rest-em/local)")
+        else:  # a server of the user's own, of which we have no secret
+            typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")
         serve_deployments(local, limit=1, print_starting_message=False)

@@ -1,11 +1,12 @@
 """A Prefect server for runs that were given none.
 
-With PREFECT_API_URL set (a server of yours, or `restem up`) that one is used. Otherwise the first
-run starts one on a free port, on a SQLite file under RESTEM_HOME, and later runs join it. It
-lives as long as anybody holds the lock file, which the kernel releases however they end; so
-nothing is left behind, not even after SIGKILL. (Prefect's own ephemeral server would do, but two
-of them on one SQLite file print "database is locked" tracebacks.) `restem up` notes its server in
-the same file, so that runs join that one.
+With PREFECT_API_URL set (a server of yours) that one is used, with your PREFECT_API_AUTH_STRING.
+Otherwise the first run starts one on a free port, on a SQLite file under RESTEM_HOME, and later
+runs join it. It lives as long as anybody holds the lock file, which the kernel releases however
+they end; so nothing is left behind, not even after SIGKILL. (Prefect's own ephemeral server would
+do, but two of them on one SQLite file print "database is locked" tracebacks.) `restem up` notes its
+server in the same file, so that runs join that one. Whoever joins shows the secret of this home
+(flows/access.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from flows import access
+from flows.ops.note import folder as station_folder
 from tasks.errors import StepError, UserError
 from tasks.runtime import home
 
@@ -61,7 +64,7 @@ def prefect_environment() -> None:
     for name, value in defaults.items():
         os.environ.setdefault(name, str(value))
     with contextlib.suppress(OSError):  # where it matters it is said better
-        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        Path(os.environ["PREFECT_HOME"]).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
@@ -72,20 +75,21 @@ def prefect_server(port: int = 0) -> Iterator[str]:
         port: Where to start one; 0 is any free port.
     """
     prefect_environment()
-    if given := os.environ.get("PREFECT_API_URL"):
+    if given := os.environ.get(access.API):
+        # Who names this home's own server, as Prefect's manual says, means it with its secret.
+        if not os.environ.get(access.CLIENT) and (secret := access.secret_for(given)):
+            os.environ[access.CLIENT] = secret
         yield given
         return
-    folder = home() / "prefect"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = station_folder()
     with (folder / "users.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         address = _join_or_start(folder, port)
-        os.environ["PREFECT_API_URL"] = address
-        try:
-            yield address
-        finally:
-            _send_logs()
-            os.environ.pop("PREFECT_API_URL", None)
+        with access.joined(address):
+            try:
+                yield address
+            finally:
+                _send_logs()
 
 
 def _send_logs() -> None:
@@ -107,11 +111,11 @@ def _join_or_start(folder: Path, port: int) -> str:
             # A station's server that was killed is started again by its keeper; a second one on
             # the same file must not be.
             deadline = time.monotonic() + START_SECONDS
-            while not healthy(address) and "pages" in noted and _is_up():
+            while not _answers(address) and "pages" in noted and _is_up():
                 if time.monotonic() > deadline:
                     raise StepError(f"the server of `restem up` does not answer ({address})")
                 time.sleep(_POLL)
-            if healthy(address):
+            if _answers(address):
                 return address
         fixed = port != 0
         with socket.socket() as probe:
@@ -121,6 +125,7 @@ def _join_or_start(folder: Path, port: int) -> str:
                 raise UserError(f"--port {port}: taken; expected a free port") from None
             port = probe.getsockname()[1]
         address = f"http://127.0.0.1:{port}/api"
+        secret = access.new_server_secret()
         keeper = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(port), "full" if fixed else "lean"],
             stdin=subprocess.DEVNULL,
@@ -128,6 +133,7 @@ def _join_or_start(folder: Path, port: int) -> str:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd=Path(__file__).resolve().parent.parent,
+            env={**os.environ, access.SERVER: secret},
         )
         deadline = time.monotonic() + START_SECONDS
         while not healthy(address):
@@ -136,6 +142,11 @@ def _join_or_start(folder: Path, port: int) -> str:
             time.sleep(_POLL)
         note.write_text(json.dumps({"address": address, "pid": keeper.pid}))
         return address
+
+
+def _answers(address: str) -> bool:
+    """Whether this home's server does, rather than somebody else's on its port."""
+    return healthy(address) and access.is_ours(address)
 
 
 def _is_up() -> bool:
@@ -163,7 +174,7 @@ def keep(port: int, *, full: bool) -> None:
     folder = home() / "prefect"
     guard = Path(__file__).resolve().parent.parent / "tasks" / "guard.py"
     lifeline, mine = os.pipe()
-    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command = [sys.executable, "-m", "flows.api_server", "--port", str(port)]
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
             [
@@ -173,21 +184,19 @@ def keep(port: int, *, full: bool) -> None:
                 str(lifeline),
                 "",
                 *command,
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(port),
             ],
             pass_fds=[lifeline],
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            cwd=Path(__file__).resolve().parent.parent,
             # The UI asks this address, whatever port it was itself loaded from.
             env={
                 **os.environ,
                 **{f"PREFECT_SERVER_SERVICES_{s}_ENABLED": str(full) for s in _IDLE_SERVICES},
-                "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+                access.API: f"http://127.0.0.1:{port}/api",
+                access.CLIENT: os.environ[access.SERVER],
                 "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
             },
         )

@@ -33,11 +33,10 @@ def main() -> None:
 
 
 def _register(api: object) -> list[str]:
-    from prefect.workers.process import ProcessWorker
-
     from flows.ops import automations, deployments
 
-    deployments.ensure_pool(api, ProcessWorker.get_default_base_job_template())  # type: ignore[arg-type]
+    template = deployments.closed_template(command="python -m prefect.engine", stream_output=True)
+    deployments.ensure_pool(api, template)  # type: ignore[arg-type]
     # As the server's services reach the pages; RESTEM_PAGES_URL is how a browser does.
     automations.register(os.environ["RESTEM_NOTICES_URL"])
     return deployments.register(api)  # type: ignore[arg-type]

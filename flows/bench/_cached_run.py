@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flows.access import authorization, secret_for
 from flows.config import RestEmConfig, load_config
 from tasks.artifacts import ArtifactRef, Json
 from tasks.problems.step import load_splits
@@ -148,7 +149,9 @@ def _settled(address: str, flow_run: str) -> int:
     before = -1
     while True:
         request = urllib.request.Request(
-            f"{address}/task_runs/count", body, {"Content-Type": "application/json"}
+            f"{address}/task_runs/count",
+            body,
+            {"Content-Type": "application/json", **authorization(secret_for(address))},
         )
         with urllib.request.urlopen(request) as reply:
             count = json.loads(reply.read())

@@ -16,6 +16,7 @@ import httpx
 from flows.bench.resume import ROOT, SMALL
 from flows.config import RestEmConfig, load_config
 from flows.ops.http import Api, ApiError
+from tasks.secret import read_secret
 
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 # A run that neither ends nor moves for so long hangs.
@@ -48,8 +49,9 @@ class Station:
         self.store = home / "disk" / "store"
         self._database = database
         ui, pages = _free_port(), _free_port()
-        self.command("up", "--port", str(ui), "--pages", str(pages))
-        self.api = Api(f"http://127.0.0.1:{ui}/api")
+        self.command("up", "--port", str(ui), "--pages", str(pages), "--no-browser")
+        secret = read_secret(home / "prefect" / "secret")
+        self.api = Api(f"http://127.0.0.1:{ui}/api", secret=secret)
         self._deployments: dict[str, str] = {}
 
     @property

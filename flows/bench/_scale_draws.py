@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from flows.access import API, CLIENT
 from flows.config import RestEmConfig, load_config
 from flows.shards import Caller, Draw, Sampler, Shards
 from tasks.errors import StepError
@@ -29,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # Before each answer: what else a run prints is for people.
 MARK = "drawn "
 FLOW, STRAIGHT = "flow", "straight"
-API = "PREFECT_API_URL"
 # Loads the policy and starts everything.
 WARM_SAMPLES = 8
 
@@ -60,7 +60,11 @@ class Draws:
             cores: On which it and what it starts may run.
         """
         # Where Prefect keeps its files is this home's own affair; the server is everybody's.
-        kept = {k: v for k, v in os.environ.items() if k == API or not k.startswith("PREFECT_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in (API, CLIENT) or not name.startswith("PREFECT_")
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flows.bench._scale_draws", way, *changes],
             cwd=ROOT,

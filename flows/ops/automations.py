@@ -15,6 +15,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
+from flows import access
 from tasks.errors import UserError
 
 HEARTBEAT_SECONDS = 30
@@ -47,7 +48,9 @@ def register(pages: str, silence: timedelta = SILENCE) -> None:
     """
     from prefect.automations import Automation
 
-    blocks = [_webhook("restem-notices", f"{pages}/notices")]
+    # No more than this one value for this one purpose: whoever may read blocks gets it.
+    token = access.derived(os.environ.get(access.CLIENT, ""), "notices")
+    blocks = [_webhook("restem-notices", f"{pages}/notices", f"Bearer {token}")]
     if given := os.environ.get(NOTIFY_VARIABLE):
         if not given.startswith(("http://", "https://")):
             raise UserError(f"{NOTIFY_VARIABLE}: expected an http(s) address, not {given!r}")
@@ -63,11 +66,13 @@ def register(pages: str, silence: timedelta = SILENCE) -> None:
         wanted.update()
 
 
-def _webhook(name: str, address: str) -> Any:
+def _webhook(name: str, address: str, authorization: str = "") -> Any:
     from prefect.blocks.webhook import Webhook
+    from prefect.types import SecretDict
     from pydantic import SecretStr
 
-    return Webhook(url=SecretStr(address)).save(name, overwrite=True)
+    headers = SecretDict({"Authorization": authorization} if authorization else {})
+    return Webhook(url=SecretStr(address), headers=headers).save(name, overwrite=True)
 
 
 def _automations(blocks: list[Any], silence: timedelta) -> list[Any]:

@@ -108,18 +108,25 @@ def pool_template(folder: Path, python: str) -> dict[str, Any]:
         folder: Where they start. Prefect's default, a temporary folder, outlives a killed worker.
         python: The interpreter.
     """
-    from prefect.workers.process import ProcessWorker
+    # A pipe to the worker would break with it, and the run at its next line of output.
+    return closed_template(
+        command=f"{python} -m flows.ops.engine", stream_output=False, working_dir=str(folder)
+    )
 
-    template = ProcessWorker.get_default_base_job_template()
-    defaults = {
-        "command": f"{python} -m flows.ops.engine",
-        # A pipe to the worker would break with it, and the run at its next line of output.
-        "stream_output": False,
-        "working_dir": str(folder),
+
+def closed_template(**job: Any) -> dict[str, Any]:
+    """A template of a process pool that no deployment and no run can change.
+
+    The server refuses job variables of any name. Should one get by, the worker finds nothing to
+    put it in; `env` is left out altogether, for there it would merge a run's into a constant.
+
+    Args:
+        job: Command, working_dir and so on of Prefect's process worker.
+    """
+    return {
+        "job_configuration": job,
+        "variables": {"type": "object", "properties": {}, "additionalProperties": False},
     }
-    for name, value in defaults.items():
-        template["variables"]["properties"][name]["default"] = value
-    return template
 
 
 def full_parameters(entrypoint: str, parameters: Spec) -> Spec:
@@ -149,6 +156,11 @@ def _flow_name(spec: Spec) -> str:
 def _payload(spec: Spec, version: str, old: Spec | None) -> Spec:
     entrypoint = spec["entrypoint"]
     try:
+        if given := spec["work_pool"].get("job_variables"):
+            raise UserError(
+                f"work_pool.job_variables: {', '.join(sorted(given))}: the pool takes none; set "
+                "variables of the environment where the station is started"
+            )
         parameters = full_parameters(entrypoint, spec.get("parameters", {}))
         limit = spec.get("concurrency_limit") or {}
         return {
@@ -165,7 +177,7 @@ def _payload(spec: Spec, version: str, old: Spec | None) -> Spec:
             "parameter_openapi_schema": _form(entrypoint),
             "enforce_parameter_schema": True,
             "work_pool_name": spec["work_pool"]["name"],
-            "job_variables": spec["work_pool"].get("job_variables", {}),
+            "job_variables": {},
             "concurrency_limit": limit.get("limit"),
             "concurrency_options": {"collision_strategy": limit.get("collision_strategy")},
             "schedules": [_schedule(one, entrypoint, old) for one in spec.get("schedules", [])],

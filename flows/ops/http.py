@@ -5,13 +5,13 @@ The keeper lives for weeks beside a training run; importing Prefect would cost i
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import time
 import urllib.error
 import urllib.request
 from typing import Any
+
+from flows.access import authorization, secret_for
 
 SECONDS = 10.0
 # A server on SQLite says 503 when another of its own writers came between, however long it had
@@ -38,10 +38,11 @@ class Api:
     Args:
         address: Such as http://127.0.0.1:4200/api.
         seconds: How long to wait for an answer, where a call does not say it itself.
+        secret: What it asks for; None: what flows/access.py knows for this address.
     """
 
-    def __init__(self, address: str, seconds: float = SECONDS) -> None:
-        self.address, self._seconds = address.rstrip("/"), seconds
+    def __init__(self, address: str, seconds: float = SECONDS, secret: str | None = None) -> None:
+        self.address, self._seconds, self._secret = address.rstrip("/"), seconds, secret
 
     def get(self, path: str, seconds: float | None = None) -> Any:
         """GET, as JSON.
@@ -93,7 +94,7 @@ class Api:
             self.address + path,
             data=data,
             method=method,
-            headers={"Content-Type": "application/json", **_signed()},
+            headers={"Content-Type": "application/json", **self._signed()},
         )
         try:
             with urllib.request.urlopen(request, timeout=seconds) as reply:
@@ -108,10 +109,7 @@ class Api:
         except ValueError:
             raise ApiError(f"{method} {path}: the answer is not JSON") from None
 
-
-def _signed() -> dict[str, str]:
-    """The header of a server that asks for a user and a password (PREFECT_API_AUTH_STRING)."""
-    given = os.environ.get("PREFECT_API_AUTH_STRING")
-    if not given:
-        return {}
-    return {"Authorization": f"Basic {base64.b64encode(given.encode()).decode()}"}
+    def _signed(self) -> dict[str, str]:
+        """The header that shows the secret."""
+        given = secret_for(self.address) if self._secret is None else self._secret
+        return authorization(given)

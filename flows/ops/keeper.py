@@ -27,6 +27,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from flows import access
 from flows.ops.http import Api
 from flows.ops.note import Note, folder, started, write_note
 from flows.ops.processes import engines
@@ -106,15 +107,17 @@ class Keeper:
     """Keeps the three parts of a station running until SIGTERM."""
 
     def __init__(self, port: int, pages: int, guard: int) -> None:
-        self._api = Api(f"http://127.0.0.1:{port}/api")
+        address = f"http://127.0.0.1:{port}/api"
+        self._api = Api(address)  # it looks the secret up, and at who listens, for each request
         self._pages = f"http://127.0.0.1:{pages}"
         self._guard = guard
-        env = environment(self._api.address, self._pages)
+        secret = access.new_server_secret()
+        env = environment(self._api.address, self._pages, secret)
         python = [sys.executable, "-m"]
         self.server = Part(
             "server",
-            [*python, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            env,
+            [*python, "flows.api_server", "--host", "127.0.0.1", "--port", str(port)],
+            {**env, access.SERVER: secret},
         )
         self.worker = Part(
             "worker",
@@ -217,10 +220,11 @@ class Keeper:
         say("down")
 
 
-def environment(api: str, pages: str) -> dict[str, str]:
+def environment(api: str, pages: str, secret: str) -> dict[str, str]:
     """What the server, the worker and its runs get. `prefect_environment` has run before."""
     prefect = {
-        "PREFECT_API_URL": api,
+        access.API: api,
+        access.CLIENT: secret,
         "RESTEM_PAGES_URL": pages,
         "RESTEM_HOME": str(home()),
         # The UI asks this address, whatever port it was itself loaded from.
@@ -242,7 +246,8 @@ def environment(api: str, pages: str) -> dict[str, str]:
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]),
         ),
     }
-    return {**os.environ, **prefect}
+    inherited = {name: value for name, value in os.environ.items() if name != access.SERVER}
+    return {**inherited, **prefect}
 
 
 def say(text: str) -> None:

@@ -22,9 +22,9 @@ Note = dict[str, Any]
 
 
 def folder() -> Path:
-    """Where the station's files lie; made if missing."""
+    """Where the station's files lie; made if missing, and then closed to other users."""
     path = home() / "prefect"
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 

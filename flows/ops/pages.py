@@ -4,16 +4,19 @@
     /runs/RUN/FILE           a file of a run's folder, such as report.html
     /notices                 what the automations told; POST adds one
 
-It reads RESTEM_HOME/runs and writes RESTEM_HOME/prefect/notices.jsonl, nothing else. It has no
-accounts: it binds 127.0.0.1 unless told otherwise, and then answers only requests that were meant
-for this host, so that a page from elsewhere cannot reach it through a browser.
+It reads RESTEM_HOME/runs and writes RESTEM_HOME/prefect/notices.jsonl, nothing else. A reader has
+the cookie that the UI's server gives (flows/open_page.py), or the secret by HTTP Basic; an
+automation has a value of its own. Whatever address it binds, it answers only requests that name one
+of its own hosts (flows/hosts.py), so that a page from elsewhere cannot reach it through a browser.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import html
 import json
+import os
 import re
 import sys
 import threading
@@ -24,7 +27,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from flows.access import CLIENT, COOKIE, derived, secret_file, shows
+from flows.hosts import Names, names
+from tasks.errors import UserError
 from tasks.runtime import home
+from tasks.secret import read_secret
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
 _TYPES = {
@@ -38,7 +45,10 @@ _NOTICE_BYTES = 64 * 1024
 # Older notices go to notices.1.jsonl, and those before them go.
 _FILE_BYTES = 1024 * 1024
 _SHOWN = 200
-_LOCAL = {"127.0.0.1", "localhost", "[::1]"}
+_HOW = (
+    "These pages are for those who may open this station's UI. Open it once with the link that "
+    "`restem up` prints, and come back; or sign in with the user and the password of the UI."
+)
 _add_lock = threading.Lock()
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -62,13 +72,18 @@ class Pages(BaseHTTPRequestHandler):
 
     server_version = "restem"
     sys_version = ""
+    # Of the server that a handler is made for (`pages_server`).
+    own: Names
+    secret: str
 
     def do_GET(self) -> None:
         """Give a page or a file."""
         if not self._meant_for_us():
             return
         parts = [unquote(part) for part in urlsplit(self.path).path.split("/") if part]
-        if not parts:
+        if parts != ["health"] and not self._may_read():
+            self._fail(HTTPStatus.UNAUTHORIZED, _HOW)
+        elif not parts:
             self._page("Runs", _runs())
         elif parts == ["notices"]:
             self._page("Notices", _notices())
@@ -88,6 +103,10 @@ class Pages(BaseHTTPRequestHandler):
         if "Origin" in self.headers:
             self._fail(HTTPStatus.FORBIDDEN, "a page in a browser may not add a notice")
             return
+        given, token = self.headers.get("Authorization", ""), derived(self.secret, "notices")
+        if not (shows(given, self.secret) or _equal(given, f"Bearer {token}")):
+            self._fail(HTTPStatus.UNAUTHORIZED, "a notice needs the secret of this station")
+            return
         if urlsplit(self.path).path.rstrip("/") != "/notices":
             self._fail(HTTPStatus.NOT_FOUND, "only /notices takes a POST")
             return
@@ -102,12 +121,17 @@ class Pages(BaseHTTPRequestHandler):
         self._send(b"true", "application/json")
 
     def _meant_for_us(self) -> bool:
-        host = self.headers.get("Host", "").rsplit(":", 1)[0]
-        address: Any = self.server.server_address
-        if host in _LOCAL or address[0] != "127.0.0.1":
+        refused = self.own.refusal(self.headers.get_all("Host", []))
+        if refused:
+            self._fail(HTTPStatus.FORBIDDEN, refused)
+        return not refused
+
+    def _may_read(self) -> bool:
+        if shows(self.headers.get("Authorization", ""), self.secret):
             return True
-        self._fail(HTTPStatus.FORBIDDEN, "this server answers on 127.0.0.1 only")
-        return False
+        wanted = f"{COOKIE}={derived(self.secret, 'pages')}"
+        given = ";".join(self.headers.get_all("Cookie", [])).split(";")
+        return any(_equal(cookie.strip(), wanted) for cookie in given)
 
     def _page(self, title: str, body: str) -> None:
         text = _PAGE.format(title=html.escape(title), body=body)
@@ -120,7 +144,10 @@ class Pages(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         # Reports hold texts that a model wrote: whatever slips in may load and send nothing.
         policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-        self.send_header("Content-Security-Policy", policy + "img-src data:; font-src data:")
+        policy += "img-src data:; font-src data:; form-action 'none'; base-uri 'none'; "
+        self.send_header("Content-Security-Policy", policy + "frame-ancestors 'none'")
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", 'Basic realm="restem", charset="UTF-8"')
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
         if self.command != "HEAD":
@@ -222,10 +249,38 @@ def _when(seconds: Any) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
 
 
+def _equal(given: str, wanted: str) -> bool:
+    """As ==, in a time that tells nothing."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
+    """A server that is ready to serve.
+
+    Args:
+        address: To bind.
+        port: Where; 0 is any free one.
+        secret: Of the station.
+
+    Raises:
+        UserError: there is no secret, or a name in RESTEM_HOSTS is none.
+    """
+    if not secret:
+        raise UserError(f"{CLIENT} is not set, and this home has no secret: nobody could read")
+    server = ThreadingHTTPServer((address, port), Pages)
+    own = names(server.server_address[1])
+    server.RequestHandlerClass = type("Bound", (Pages,), {"own": own, "secret": secret})
+    return server
+
+
 def main() -> None:
     """`python -m flows.ops.pages PORT [ADDRESS]`: serve until killed."""
     address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
-    ThreadingHTTPServer((address, int(sys.argv[1])), Pages).serve_forever()
+    try:
+        secret = os.environ.get(CLIENT) or read_secret(secret_file())
+        pages_server(address, int(sys.argv[1]), secret).serve_forever()
+    except UserError as error:
+        sys.exit(f"restem: {error}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from flows import access
 from flows.ops.http import Api, ApiError
 from flows.ops.keeper import GRACE_SECONDS, ROOT
 from flows.ops.note import Note, folder, read_note, started, station
@@ -28,6 +29,7 @@ from tasks.errors import StepError, UserError
 # SQLite lets one writer at a time in, and on a busy machine the others queue for long.
 _REGISTER_SECONDS = 90.0
 _POLL = 0.1
+_OTHERS = (access.API, access.CLIENT, access.SERVER)
 # A lean server ends half a second after its last run.
 _LEAN_SECONDS = 5.0
 # What the keeper may take beyond the grace that it gives to runs.
@@ -54,12 +56,13 @@ def up(port: int, pages: int) -> tuple[Note, list[str]]:
         fresh = note is None
         if fresh:
             _wait_for_lean_server()
+            access.new_server_secret()  # which the keeper finds, and its guard's environment lacks
             _check_port("--port", port)
             _check_port("--pages", pages)
             note = _start(port, pages)
         assert note is not None
         _wait_for(note)
-        os.environ["PREFECT_API_URL"] = note["address"]
+        access.join(note["address"])
         return note, _register(note, fresh)
 
 
@@ -142,8 +145,9 @@ def _start(port: int, pages: int) -> Note:
             stderr=log,
             start_new_session=True,
             cwd=ROOT,
-            # Another server, in which this command was started, is not the station's.
-            env={k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"},
+            # Another server, in which this command was started, is not the station's; and the
+            # secret lies in its file.
+            env={k: v for k, v in os.environ.items() if k not in _OTHERS},
         )
     os.close(lifeline)
     os.close(mine)

@@ -172,6 +172,8 @@ def person(chromium: str, station: Station, small: str) -> Iterator[Person]:
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(UI_MS)
         page.route(lambda address: urlsplit(address).hostname not in (None, "127.0.0.1"), _refuse)
+        page.goto(station.link, timeout=LOAD_MS)
+        page.wait_for_url("**/dashboard*", timeout=LOAD_MS)
         yield Person(page, station)
         browser.close()
 

@@ -82,6 +82,8 @@ def test_a_run_that_failed_is_retried_and_finds_what_was_done(person: Person) ->
 
 def test_the_page_server_gives_reports_alone(person: Person) -> None:
     pages = f"http://127.0.0.1:{person.station.pages}"
-    assert httpx.get(pages).status_code == 200
+    user, _, password = person.station.secret.partition(":")
+    reader = httpx.Client(auth=(user, password))
+    assert reader.get(pages).status_code == 200
     for path in ("/runs/../../etc/passwd", "/runs/%2e%2e/prefect/server.json", "/etc/passwd"):
-        assert httpx.get(pages + path).status_code == 404
+        assert reader.get(pages + path).status_code == 404

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from flows.access import CLIENT
 from flows.bench.resume import SMALL
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,7 +61,14 @@ class Restem:
             "PYTHONPATH": str(self.root),
             "RESTEM_HOME": str(self.home),
             "PREFECT_API_URL": self.api,
+            **{name: os.environ[name] for name in (CLIENT,) if name in os.environ},
         }
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        """User and password of the server."""
+        user, _, password = os.environ[CLIENT].partition(":")
+        return user, password
 
 
 @pytest.fixture(scope="session")

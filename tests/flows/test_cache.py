@@ -35,7 +35,9 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
 
     copied.demo()
     flows = httpx.post(
-        f"{copied.api}/flow_runs/filter", json={"limit": 1, "sort": "START_TIME_DESC"}
+        f"{copied.api}/flow_runs/filter",
+        json={"limit": 1, "sort": "START_TIME_DESC"},
+        auth=copied.auth,
     ).json()
     expected = len(copied.status()["steps"])
     tasks: list[dict] = []
@@ -45,6 +47,7 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
         tasks = httpx.post(
             f"{copied.api}/task_runs/filter",
             json={"flow_runs": {"id": {"any_": [flows[0]["id"]]}}, "limit": 200},
+            auth=copied.auth,
         ).json()
     assert len(tasks) == expected
     assert {task["state"]["name"] for task in tasks} == {"Cached"}

@@ -43,6 +43,7 @@ def test_a_bar_is_made_once_and_ends_at_its_end(server: str, tmp_path) -> None:
     rows = httpx.post(
         f"{server}/artifacts/filter",
         json={"artifacts": {"type": {"any_": ["progress"]}}, "limit": 200},
+        auth=restem.auth,
     ).json()
     mine = [row for row in rows if row["description"] == "generate of the progress test"]
     assert [float(row["data"]) for row in mine] == [100.0]

@@ -18,10 +18,12 @@ from typing import Any
 import psutil
 import pytest
 
+from flows.access import encoded
 from flows.bench.resume import SMALL
 from flows.config import load_config
 from flows.ops.http import Api, ApiError
 from flows.ops.processes import engines
+from tasks.secret import read_secret
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What must come does come in seconds; on a machine that is busy with other tests it may take long.
@@ -56,10 +58,20 @@ class Station:
     home: Path
     port: int
     pages: int
+    server_home: Path | None = None  # where the server is another station's
+
+    @property
+    def secret(self) -> str:
+        return read_secret((self.server_home or self.home) / "prefect" / "secret")
 
     @property
     def api(self) -> Api:
-        return Api(f"http://127.0.0.1:{self.port}/api")
+        return Api(f"http://127.0.0.1:{self.port}/api", secret=self.secret)
+
+    @property
+    def link(self) -> str:
+        """What `restem up` prints for a person's browser."""
+        return f"http://127.0.0.1:{self.port}/open#{encoded(self.secret)}"
 
     def environment(self, **env: str) -> dict[str, str]:
         """Of a command in this home."""
@@ -97,7 +109,8 @@ class Station:
         )
 
     def up(self) -> str:
-        done = self.command("up", "--port", str(self.port), "--pages", str(self.pages))
+        ports = ("--port", str(self.port), "--pages", str(self.pages))
+        done = self.command("up", *ports, "--no-browser")
         assert done.returncode == 0, done.stderr
         return done.stdout
 

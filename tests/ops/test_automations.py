@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from flows.access import authorization
 from flows.ops.automations import NOTIFY_VARIABLE
 from tests.ops.conftest import ROOT, TINY, Station, until
 
@@ -53,6 +54,7 @@ def register(station: Station, silence: int, **env: str) -> None:
         cwd=ROOT,
         env=station.environment(
             PREFECT_API_URL=station.api.address,
+            PREFECT_API_AUTH_STRING=station.secret,
             PREFECT_HOME=str(station.home / "prefect"),
             **env,
         ),
@@ -104,7 +106,7 @@ def test_a_failed_run_gives_a_notice(
     finally:
         register(station, 120)
     link = http.client.HTTPConnection("127.0.0.1", station.pages)
-    link.request("GET", "/notices")
+    link.request("GET", "/notices", headers=authorization(station.secret))
     assert "no_such_package" in link.getresponse().read().decode()
 
 

@@ -55,8 +55,10 @@ def test_cancel_of_a_run_of_the_command_line(station: Station) -> None:
 
 def test_cancel_under_serve(station: Station, tmp_path) -> None:
     """`restem serve` with the station's server: it signals the flow's process alone."""
-    served = Station(tmp_path / "served", station.port, station.pages)
-    serve = served.popen("serve", PREFECT_API_URL=station.api.address)
+    served = Station(tmp_path / "served", station.port, station.pages, station.home)
+    serve = served.popen(
+        "serve", PREFECT_API_URL=station.api.address, PREFECT_API_AUTH_STRING=station.secret
+    )
     try:
         until(lambda: served.deployment("rest-em/local"))
         run = served.start(*LONG, name="rest-em/local")

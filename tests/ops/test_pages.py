@@ -6,12 +6,14 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from flows.ops.pages import Pages, notices
+from flows.access import COOKIE, authorization, derived
+from flows.ops.pages import notices, pages_server
+
+SECRET = "restem:of-the-test"
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def pages(home: Path) -> Iterator[int]:
     (bad / "run.json").write_text(json.dumps(head | {"state": "failed", "error": "<script>"}))
     (home / "runs" / "broken").mkdir()
     (home / "runs" / "broken" / "run.json").write_text("{")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server = pages_server("127.0.0.1", 0, SECRET)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
@@ -41,8 +43,9 @@ def pages(home: Path) -> Iterator[int]:
 def ask(
     port: int, path: str, method: str = "GET", body: bytes | None = None, **headers: str
 ) -> tuple[int, str]:
+    """With the secret, unless headers say otherwise."""
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    link.request(method, path, body, headers)
+    link.request(method, path, body, {**authorization(SECRET), **headers})
     reply = link.getresponse()
     text = reply.read().decode()
     link.close()
@@ -124,6 +127,44 @@ def test_a_page_from_elsewhere_cannot_ask(pages: int) -> None:
     assert ask(pages, "/notices", "POST", b"x", Origin="http://evil.example")[0] == 403
     assert notices() == []
     assert ask(pages, "/", Host=f"localhost:{pages}")[0] == 200
+
+
+def test_nobody_reads_without_the_cookie_or_the_secret(pages: int) -> None:
+    good = f"{COOKIE}={derived(SECRET, 'pages')}"
+    for path in ("/", "/notices", "/runs/demo-1/report.html", "/runs/none/report.html"):
+        for wrong in ("", "Basic", "Basic x", f"Bearer {derived(SECRET, 'pages')}"):
+            status, text = ask(pages, path, Authorization=wrong)
+            assert status == 401 and "restem up" in text
+        for cookie in ("", f"{COOKIE}=", f"{COOKIE}={SECRET}", f"x{good}", f"{good}0"):
+            assert ask(pages, path, Authorization="", Cookie=cookie)[0] == 401
+    assert ask(pages, "/", Authorization="", Cookie=f"other=1; {good}")[0] == 200
+    assert ask(pages, "/health", Authorization="") == (200, "true")
+
+
+def test_a_notice_needs_the_secret_or_the_value_of_the_automations(pages: int) -> None:
+    good = f"{COOKIE}={derived(SECRET, 'pages')}"
+    for wrong in ("", f"Bearer {derived(SECRET, 'pages')}"):
+        assert ask(pages, "/notices", "POST", b"x", Authorization=wrong, Cookie=good)[0] == 401
+    assert notices() == []
+    right = f"Bearer {derived(SECRET, 'notices')}"
+    assert ask(pages, "/notices", "POST", b"x", Authorization=right)[0] == 200
+    assert ask(pages, "/notices", Authorization=right)[0] == 401  # good for nothing else
+
+
+@pytest.mark.parametrize("name", ["restem.example", "restem.example:7", "https://restem.example/x"])
+def test_other_names_are_listed(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTEM_HOSTS", f"elsewhere, {name}")
+    server = pages_server("0.0.0.0", 0, SECRET)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    try:
+        assert ask(port, "/", Host=name.removeprefix("https://").removesuffix("/x"))[0] == 200
+        assert ask(port, "/", Host=f"127.0.0.1:{port}")[0] == 200
+        for other in ("evil.example", f"evil.example:{port}", "restem.example:8", "127.0.0.1"):
+            assert ask(port, "/", Host=other)[0] == 403
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_other_methods_and_addresses(pages: int) -> None:

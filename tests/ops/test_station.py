@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from flows.access import authorization
 from tests.ops.conftest import LONG, TINY, Station, free_port, until
 
 
@@ -55,7 +56,9 @@ def test_a_run_with_its_own_server_is_said(tmp_path) -> None:
 def test_a_killed_part_comes_back(station: Station, part: str) -> None:
     station.kill(part)
     until(station.api.healthy)
-    page = f"http://127.0.0.1:{station.pages}/"
+    page = urllib.request.Request(
+        f"http://127.0.0.1:{station.pages}/", headers=authorization(station.secret)
+    )
     assert until(lambda: urllib.request.urlopen(page, timeout=5).status) == 200
     run = station.start(*TINY)
     station.wait_for(run, "COMPLETED")

@@ -1,0 +1,178 @@
+"""Prefect's server behind a look at who asks: `python -m flows.api_server --port 4200`.
+
+It is what `prefect server start` runs, in one process with the same settings, with these in front:
+
+- the Host and the Origin of every request and websocket must be this server's (flows/hosts.py);
+- no flow run and no deployment may bring job variables. Prefect checks most of them against the
+  work pool, which allows none (flows/ops/deployments.py), but not those of a flow run without a
+  deployment, nor those that a deployment is changed to;
+- `/open` lets a person in by a link (flows/open_page.py); no page of others may frame the UI.
+
+Prefect itself asks for the secret. Without one this server does not start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+from flows import open_page
+from flows.access import SERVER, shows
+from flows.hosts import Names, names
+from flows.open_page import Receive, Scope, Send
+from tasks.errors import UserError
+
+_RUNS = ("/api/flow_runs", "/api/deployments")
+# Prefect takes parameters of at most 512 KiB.
+_BODY_BYTES = 4 * 1024 * 1024
+
+
+class Guarded:
+    """An ASGI application that answers only those whom it is meant for."""
+
+    def __init__(self, app: Any, own: Names, secret: str) -> None:
+        """Put it in front of another one.
+
+        Args:
+            app: Prefect's.
+            own: Names of this server.
+            secret: What Prefect asks for.
+        """
+        self._app, self._own, self._secret = app, own, secret
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+        elif refused := self._own.refusal(_all(scope, b"host"), _all(scope, b"origin")):
+            await _refuse(scope, receive, send, refused)
+        elif scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+        else:
+            await self._answer(scope, receive, _unframed(send))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        header = "".join(_all(scope, b"authorization"))
+        if scope["path"] == open_page.PATH:
+            await open_page.answer(scope, send, self._secret, header)
+            return
+        changes = scope["method"] in ("POST", "PATCH", "PUT") and scope["path"].startswith(_RUNS)
+        if changes and shows(header, self._secret):  # Prefect refuses the others
+            body = await _body(receive)
+            if body is None:
+                await open_page.reply(send, 413, f"expected at most {_BODY_BYTES} bytes")
+                return
+            if _has_job_variables(body):
+                said = json.dumps({"detail": "job_variables: the pool takes none"})
+                await open_page.reply(send, 422, said, "application/json")
+                return
+            receive = _again(body, receive)
+        await self._app(scope, receive, send)
+
+
+def _all(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()  # the request to connect; an answer before it is not allowed
+        await send({"type": "websocket.close", "code": 1008})  # becomes a 403
+    else:
+        await open_page.reply(send, 403, why + "\n")
+
+
+def _unframed(send: Send) -> Send:
+    """Add to answers that no page of another origin may show them in a frame."""
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"x-frame-options", b"SAMEORIGIN")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sending
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body of a request; None if it is too long."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _BODY_BYTES:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read once more."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receiving() -> MutableMapping[str, Any]:
+        return left.pop() if left else await receive()
+
+    return receiving
+
+
+def _has_job_variables(body: bytes) -> bool:
+    try:
+        given = json.loads(body)
+    except ValueError:
+        return False  # Prefect says what is wrong with it
+    return isinstance(given, dict) and bool(given.get("job_variables"))
+
+
+def run(host: str, port: int, *, services: bool) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        host: Address to listen at.
+        port: Where.
+        services: Whether schedules, automations and so on run in this process as well.
+
+    Raises:
+        UserError: there is no secret, or a name in RESTEM_HOSTS is none.
+    """
+    secret, own = os.environ.get(SERVER, ""), names(port)
+    if not secret:
+        raise UserError(f"{SERVER} is not set: this server answers nobody without a secret")
+    # Prefect's own answer to browsers: which pages may read what it says.
+    os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(sorted(own.origins))
+
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings().server
+    uvicorn.run(
+        Guarded(create_app(final=True, webserver_only=not services), own, secret),
+        host=host,
+        port=port,
+        timeout_keep_alive=settings.api.keepalive_timeout,
+        ws_ping_interval=settings.api.websocket_ping_interval,
+        ws_ping_timeout=settings.api.websocket_ping_timeout,
+        log_level=settings.logging_level.lower(),
+    )
+
+
+def main() -> None:
+    """The command line of the module's docstring."""
+    parser = argparse.ArgumentParser(description="Prefect's server behind a look at who asks.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=4200)
+    parser.add_argument("--no-services", action="store_true")
+    given = parser.parse_args()
+    try:
+        run(given.host, given.port, services=not given.no_services)
+    except UserError as error:
+        sys.exit(f"restem: {error}")
+
+
+if __name__ == "__main__":
+    main()

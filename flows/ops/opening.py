@@ -1,0 +1,34 @@
+"""Opens Prefect's UI for the person at this machine, who need not type the secret.
+
+A browser is given a file rather than the link: other users may read the words of its command. The
+file is this user's alone (a browser in a sandbox of its own may not read it, hence the link).
+"""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from html import escape
+
+from flows.access import link
+from flows.ops.note import folder
+from tasks.secret import write_secret
+
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+_PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}">'
+
+
+def open_ui(address: str) -> bool:
+    """Open the UI in a browser; False where there is no display, or no browser.
+
+    Args:
+        address: Of this home's API.
+    """
+    if not any(os.environ.get(name) for name in _DISPLAYS):
+        return False
+    page = folder() / "open.html"
+    write_secret(page, _PAGE.format(escape(link(address))))
+    try:
+        return webbrowser.open(page.as_uri())
+    except webbrowser.Error:
+        return False
