@@ -56,7 +56,7 @@ class Guarded:
             await self._answer(scope, receive, _unframed(send))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        header = "".join(_all(scope, b"authorization"))
+        header = next(iter(_all(scope, b"authorization")), "")  # Prefect reads the first
         if scope["path"] == open_page.PATH:
             await open_page.answer(scope, send, self._secret, header)
             return

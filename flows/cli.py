@@ -181,9 +181,12 @@ def engine_serve(
     """Sample for runs elsewhere: serve the policies of the store by vLLM, as they ask."""
     from flows.config import load_config
     from flows.engine_server import serve
+    from tasks.generate.engine_token import TOKEN, token_file
 
     resources = load_config("math-demo", change or []).resources
     typer.echo(f"waiting for runs at http://{host}:{port} (resources.endpoints)")
+    if not os.environ.get(TOKEN):
+        typer.echo(f"runs of other homes need {TOKEN}, as it is in {token_file()}")
     serve(host, port, resources, extra or [])
 
 

@@ -7,7 +7,9 @@ before. When a run has ended its stage vLLM is ended too, so that the GPUs are f
     PUT /policy {"policy": {kind, key, digest, rows}, "dtype", "batch_size"} -> {"url"}
     DELETE /policy; GET /policy -> {"digest", "url"}
 
-Not covered: more than one policy at a time; who may ask is decided by a token and your network.
+Who may ask has the token (tasks/generate/engine_token.py) and names this server; before vLLM stands
+the same (tasks/generate/in_vllm). Not covered: more than one policy at a time, and encryption: the
+token crosses the network as it is.
 """
 
 from __future__ import annotations
@@ -27,15 +29,17 @@ from typing import Any
 
 import psutil
 
+from flows.hosts import Names, names
 from tasks.artifacts import ArtifactRef, Damage, Json
 from tasks.errors import StepError, UserError
-from tasks.generate.endpoints import TOKEN
 from tasks.generate.engine import vllm_variables
+from tasks.generate.engine_token import TOKEN, server_token
 from tasks.generate.environment import python_of
 from tasks.generate.vllm_engine import ENVIRONMENT
 from tasks.runtime import home, open_store
 from tasks.settings import Resources
 
+IN_VLLM = Path(__file__).resolve().parent.parent / "tasks" / "generate" / "in_vllm"
 GUARD = Path(__file__).resolve().parent.parent / "tasks" / "guard.py"
 # vLLM's own command looks for a package of its name, which the CPU build has not.
 MODULE = "vllm.entrypoints.openai.api_server"
@@ -62,7 +66,9 @@ def serving(home: Path) -> dict[int, list[psutil.Process]]:
 class Keeper:
     """The one vLLM server of this machine, and the policy that it serves."""
 
-    def __init__(self, host: str, port: int, resources: Resources, extra: list[str]) -> None:
+    def __init__(
+        self, host: str, port: int, resources: Resources, extra: list[str], token: str
+    ) -> None:
         """Nothing is started yet.
 
         Args:
@@ -70,7 +76,9 @@ class Keeper:
             port: Where.
             resources: store, device, threads, memory, GPUs of the engine.
             extra: Further flags of `vllm serve`.
+            token: What vLLM asks for.
         """
+        self._token, self._names = token, names(port, f"{host}:{port}")
         self._host, self._port, self._resources, self._extra = host, port, resources, extra
         self._store = open_store(resources)
         self._lock = threading.Lock()
@@ -133,8 +141,7 @@ class Keeper:
         else:
             command += ["--gpu-memory-utilization", str(resources.memory_fraction)]
             command += ["--tensor-parallel-size", str(max(1, resources.gpus_per_engine))]
-        if token := os.environ.get(TOKEN):
-            command += ["--api-key", token]
+        command += ["--middleware", "restem_access.Access"]
         self._sweep()
         guard_end, self._lifeline = os.pipe()
         log = home() / "logs" / f"engine-serve-{self._port}.log"
@@ -151,7 +158,16 @@ class Keeper:
                 stderr=sink,
                 start_new_session=True,
                 cwd=place,
-                env={**os.environ, **ENVIRONMENT, **vllm_variables(home(), threads)},
+                env={
+                    **os.environ,
+                    **ENVIRONMENT,
+                    **vllm_variables(home(), threads),
+                    "VLLM_API_KEY": self._token,  # in the environment, which others cannot read
+                    "RESTEM_ENGINE_HOSTS": " ".join(self._names.hosts),
+                    "PYTHONPATH": os.pathsep.join(
+                        filter(None, [str(IN_VLLM), os.environ.get("PYTHONPATH")])
+                    ),
+                },
             )
         os.close(guard_end)
         while not self._healthy():
@@ -187,6 +203,8 @@ class Handler(BaseHTTPRequestHandler):
     """The three requests of the module's docstring."""
 
     keeper: Keeper
+    token: str
+    own: Names
 
     def do_PUT(self) -> None:
         """Serve a policy."""
@@ -218,14 +236,18 @@ class Handler(BaseHTTPRequestHandler):
         """Every request would be a line; vLLM has a log."""
 
     def _allowed(self) -> bool:
-        token = os.environ.get(TOKEN, "")
-        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self.path != "/policy":
-            self._answer(404, {"error": "expected /policy"})
-        elif token and not hmac.compare_digest(token, given):
+        given = self.headers.get("Authorization", "").encode()
+        origins = self.headers.get_all("Origin", [])
+        refused = self.own.refusal(self.headers.get_all("Host", []), origins)
+        if refused or origins:
+            self._answer(403, {"error": refused or "a page in a browser may not ask"})
+        elif not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
             self._answer(401, {"error": f"expected the token of {TOKEN}"})
+        elif self.path != "/policy":
+            self._answer(404, {"error": "expected /policy"})
         else:
             return True
+        self.close_connection = True
         return False
 
     def _answer(self, status: int, body: Json) -> None:
@@ -245,8 +267,10 @@ def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
         UserError: the port is taken, or vLLM's environment is missing.
     """
     python_of(home())
-    keeper = Keeper(host, port + 1, resources, extra)
-    handler = type("Bound", (Handler,), {"keeper": keeper})
+    token = server_token()
+    keeper = Keeper(host, port + 1, resources, extra, token)
+    own = names(port, f"{host}:{port}")
+    handler = type("Bound", (Handler,), {"keeper": keeper, "token": token, "own": own})
     try:
         server = ThreadingHTTPServer((host, port), handler)
     except OSError as error:

@@ -21,7 +21,7 @@ from flows.benchmarks import BENCHMARKS, Benchmark
 from flows.evaluate_config import EvaluateConfig
 from flows.evaluate_summary import Evaluated, results_call
 from flows.evaluate_words import results_table
-from flows.places import check_places
+from flows.places import check_addresses, check_places
 from flows.policies import is_source, policy_of, spelled_out
 from flows.review import deployed
 from flows.session import session
@@ -149,6 +149,7 @@ def evaluate(config: EvaluateConfig) -> Json:
     """Measure a policy on benchmarks and return where the report and the results are."""
     if deployed():
         check_places(config.places)
+        check_addresses(config.addresses)
     config = resolved(config)
     with session(
         config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW

@@ -3,7 +3,9 @@
 Who starts `restem run` on a machine may read and write there what their user may. Who starts a run
 through the API may be somebody else, so a configuration that comes that way names places only
 below RESTEM_HOME, RESTEM_DATA, and what the operator lists in RESTEM_PATHS (separated by colons;
-addresses such as s3://bucket/prefix too).
+addresses such as s3://bucket/prefix too). The machines that it may have compute for it, endpoints
+and a Ray cluster, are those alone that the operator lists in RESTEM_ADDRESSES, with commas: they
+are sent tokens and problems of this station.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from tasks.errors import UserError
 from tasks.runtime import home
 
 _PATHS = "RESTEM_PATHS"
+_ADDRESSES = "RESTEM_ADDRESSES"
 
 
 def check_places(named: Iterable[tuple[str, str]]) -> None:
@@ -33,6 +36,24 @@ def check_places(named: Iterable[tuple[str, str]]) -> None:
             raise UserError(
                 f"{field}: {place!r}: a run from the API names places below RESTEM_HOME, "
                 f"RESTEM_DATA or one of {_PATHS} alone"
+            )
+
+
+def check_addresses(named: Iterable[tuple[str, str]]) -> None:
+    """See that every address is one that the operator lists.
+
+    Args:
+        named: Field and what it names; empty texts are left out.
+
+    Raises:
+        UserError: naming the field.
+    """
+    listed = os.environ.get(_ADDRESSES, "").replace(",", " ").split()
+    allowed = {address.rstrip("/") for address in listed}
+    for field, address in named:
+        if address and address.rstrip("/") not in allowed:
+            raise UserError(
+                f"{field}: {address!r}: a run from the API names addresses of {_ADDRESSES} alone"
             )
 
 

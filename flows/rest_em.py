@@ -17,7 +17,7 @@ from prefect.states import Completed
 from flows.config import RestEmConfig
 from flows.console import results_table
 from flows.loop import Loop
-from flows.places import check_places
+from flows.places import check_addresses, check_places
 from flows.review import AwaitsReview, deployed
 from flows.session import session
 from flows.summary import report_call
@@ -32,6 +32,7 @@ def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
     if deployed():
         check_places(config.places)
+        check_addresses(config.addresses)
     if config.fresh_seed:
         config = config.seeded(str(flow_run.id))
         _rename(config.run_id)

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from flows.bench._others import Others
 from flows.bench._scale_draws import ROOT, STRAIGHT, WARM_SAMPLES, Alone, Draws, Pairs
 from flows.engine_server import serving
 from tasks.errors import StepError
+from tasks.generate.engine_token import TOKEN
 
 MACHINE = (
     "resources.device=cpu",
@@ -59,6 +62,9 @@ def measure(home: Path, rounds: int, samples: int) -> Pairs:
     cores = sorted(os.sched_getaffinity(0))[:2]
     pairs, spent = Pairs(), 0.0
     with contextlib.ExitStack() as stack:
+        os.environ.setdefault(
+            TOKEN, secrets.token_hex(16)
+        )  # servers and runs have homes of their own
         port = _free_ports(2 * len(cores))  # each server's engine listens on the port after its own
         addresses = [
             stack.enter_context(_server(home, core, port + 2 * number))
@@ -150,6 +156,8 @@ def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/policy", timeout=5):
             return True
+    except urllib.error.HTTPError:
+        return True  # it asks for its token
     except OSError:
         return False
 

@@ -128,6 +128,12 @@ class StudyConfig(BaseModel):
         own = [("math", self.math), ("code", self.code), ("student", self.student)]
         return [*own, *self.bases.math.places, *self.bases.code.places]
 
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Every field that names where else to compute, and what it names."""
+        bases = (self.bases.math, self.bases.code)
+        return [found for one in (self, *bases) for found in one.resources.addresses]
+
     def arms(self, study: Study) -> list[Arm]:
         """The arms of a study that are on the tasks asked for."""
         asked = {task for task in ("math", "code") if getattr(self, task)}

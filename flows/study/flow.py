@@ -18,7 +18,7 @@ from prefect import flow
 from flows.caller import PrefectCaller
 from flows.config import RestEmConfig
 from flows.loop import Loop
-from flows.places import check_places
+from flows.places import check_addresses, check_places
 from flows.review import deployed
 from flows.session import session
 from flows.study.config import StudyConfig
@@ -39,6 +39,7 @@ def study(config: StudyConfig) -> Json:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():
         check_places(config.places)
+        check_addresses(config.addresses)
     with session(
         config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW, brief=True
     ) as caller:

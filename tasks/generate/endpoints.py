@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import ssl
 import time
 from collections import deque
@@ -29,9 +28,9 @@ import httpx
 
 from tasks.artifacts import ArtifactRef, Json
 from tasks.errors import StepError, UserError
+from tasks.generate.engine_token import TOKEN, token_for
 from tasks.sampling import Completion, Completions, Progress, Sampling
 
-TOKEN = "RESTEM_ENGINE_TOKEN"
 FIELD = "resources.endpoints"
 # Loading a policy takes minutes where it is large.
 LOAD_SECONDS = 3600.0
@@ -55,6 +54,12 @@ class _Server:
     managed: bool = False
     rests_until: float = 0.0
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request to it."""
+        token = token_for(self.address)
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
 
 class EndpointEngine:
     """An engine (tasks/generate/engine.py) behind addresses."""
@@ -72,8 +77,6 @@ class EndpointEngine:
         """
         self._servers = [_Server(address.rstrip("/")) for address in addresses]
         self._policy, self._options, self._stall = policy, options, stall
-        token = os.environ.get(TOKEN, "")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def sample(
         self,
@@ -95,7 +98,7 @@ class EndpointEngine:
         """Let servers that started vLLM for us end it."""
         for server in self._servers:
             if server.managed and server.url:
-                with httpx.Client(headers=self._headers, timeout=REST_SECONDS) as client:
+                with httpx.Client(headers=server.headers, timeout=REST_SECONDS) as client:
                     try:
                         client.delete(f"{server.address}/policy")
                     except httpx.HTTPError:
@@ -137,11 +140,6 @@ class EndpointEngine:
     def servers(self) -> list[_Server]:
         """All of them."""
         return self._servers
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Of every request."""
-        return self._headers
 
     @property
     def lanes(self) -> int:
@@ -206,7 +204,7 @@ class _Shard:
         """Have one request after the other at a server, over one connection."""
         engine = self._engine
         async with httpx.AsyncClient(
-            headers=engine.headers, verify=certificates, timeout=engine.stall
+            headers=server.headers, verify=certificates, timeout=engine.stall
         ) as client:
             await self._work(client, server)
 

@@ -113,3 +113,9 @@ class Resources(Section):
     cpu_cache_gb: float = Field(
         default=4.0, gt=0.0, le=4096.0, description="vLLM's key-value cache on CPU, GB."
     )
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Every field that names where else to compute, and what it names."""
+        endpoints = [("resources.endpoints", address) for address in self.endpoints]
+        return [*endpoints, ("resources.ray_address", self.ray_address)]

@@ -125,8 +125,20 @@ def test_our_containers_have_no_rights_and_tell_nobody(name: str):
 def test_the_api_and_its_clients_have_the_same_password():
     for name in ("server", "services"):
         assert SERVICES[name].environment["PREFECT_SERVER_API_AUTH_STRING"] == "secret"
-    for name in ("worker", "deployments"):
+    for name in ("worker", "deployments", "pages"):
         assert SERVICES[name].environment["PREFECT_API_AUTH_STRING"] == "secret"
+
+
+def test_what_is_published_goes_by_the_names_of_the_example_and_its_own():
+    filled = {
+        **FILLED,
+        "RESTEM_UI_URL": "https://ui.example",
+        "RESTEM_PAGES_URL": "https://p.example",
+    }
+    services = read_services(filled)
+    assert services["server"].command[:3] == ("python", "-m", "flows.api_server")
+    assert services["server"].environment["RESTEM_HOSTS"] == "server:4200,https://ui.example"
+    assert services["pages"].environment["RESTEM_HOSTS"] == "pages:4201,https://p.example"
 
 
 def test_the_example_names_every_variable_and_no_other():

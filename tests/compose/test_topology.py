@@ -25,8 +25,12 @@ ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 def client(topology: Topology) -> httpx.Client:
+    return httpx.Client(base_url=topology.api, auth=auth(topology), timeout=60)
+
+
+def auth(topology: Topology) -> tuple[str, str]:
     user, _, password = topology.auth.partition(":")
-    return httpx.Client(base_url=topology.api, auth=(user, password), timeout=60)
+    return user, password
 
 
 def create(topology: Topology, *changes: str) -> str:
@@ -74,9 +78,17 @@ def processes(folder: Path) -> list[str]:
 
 def test_the_api_answers_nobody_without_the_password(topology: Topology):
     assert httpx.get(f"{topology.api}/health").status_code == 200
-    for auth in (None, ("restem", "wrong"), ("", "")):
-        given = httpx.post(f"{topology.api}/flows/filter", json={}, auth=auth)
-        assert given.status_code == 401, auth
+    for wrong in (None, ("restem", "wrong"), ("", "")):
+        given = httpx.post(f"{topology.api}/flows/filter", json={}, auth=wrong)
+        assert given.status_code == 401, wrong
+        assert httpx.get(topology.pages, auth=wrong).status_code == 401, wrong
+    for name in ("Host", "Origin"):
+        headers = {name: "http://evil.example" if name == "Origin" else "evil.example"}
+        ask = f"{topology.api}/flows/filter"
+        given = httpx.post(ask, json={}, auth=auth(topology), headers=headers)
+        assert given.status_code == 403
+    evil = httpx.get(topology.pages, auth=auth(topology), headers={"Host": "evil.example"})
+    assert evil.status_code == 403
     with client(topology) as api:
         assert api.post("/flows/filter", json={}).status_code == 200
 
@@ -135,8 +147,9 @@ def test_a_run_completes_although_postgres_is_killed_twice(topology: Topology):
     ended = end(topology, run)
     assert ended["type"] == "COMPLETED", ended
     name = next(topology.home.glob("runs/*/run.json")).parent.name
-    assert httpx.get(f"{topology.pages}/runs/{name}/report.html").status_code == 200
-    assert name in httpx.get(topology.pages).text
+    report = f"{topology.pages}/runs/{name}/report.html"
+    assert httpx.get(report, auth=auth(topology)).status_code == 200
+    assert name in httpx.get(topology.pages, auth=auth(topology)).text
 
 
 def test_a_run_whose_worker_is_killed_is_marked_and_a_retry_completes_it(topology: Topology):

@@ -25,9 +25,11 @@ from tasks.artifacts import ArtifactRef, Store
 from tasks.errors import StepError, UserError
 from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine import open_engine
+from tasks.generate.engine_token import TOKEN
 from tasks.generate.environment import MARKER, VARIABLE, folder_of
 from tasks.runtime import home as restem_home
 from tasks.sampling import Sampling
+from tasks.secret import read_secret
 from tasks.settings import Resources
 from tests.tasks.decoding_parts import save
 
@@ -49,6 +51,13 @@ def vllm() -> str:
     if python is None:
         pytest.skip(f"no vLLM environment ({VARIABLE}, or restem engine install vllm)")
     return python
+
+
+@pytest.fixture(autouse=True)
+def token(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test has a home of its own, to which the server's is another machine's."""
+    if found := read_secret(place / "engine-token"):
+        monkeypatch.setenv(TOKEN, found)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from flows import alarm
 from flows.bench.resume import SMALL
 from flows.child_logs import LINES_A_LOOK, ChildLogs
 from flows.config import load_config
-from flows.places import check_places
+from flows.places import check_addresses, check_places
 from tasks.errors import UserError
 from tests.flows.conftest import ROOT, Restem
 
@@ -164,6 +164,39 @@ def test_places_that_the_api_may_name(
     else:
         with pytest.raises(UserError, match=f"^{field}: "):
             check_places(named)
+
+
+@pytest.mark.parametrize(
+    ("change", "fine"),
+    [
+        ("resources.ray_address=head:6379", True),
+        ("resources.ray_address=auto", False),
+        ("resources.ray_address=ray://head:6379", False),
+        ("resources.ray_address=evil.example:6379", False),
+        ('resources.endpoints=["http://gpu1:8100", "http://gpu2:8100/"]', True),
+        ('resources.endpoints=["http://gpu1:8100", "http://evil.example:8100"]', False),
+        ('resources.endpoints=["http://gpu1:8100@evil.example"]', False),
+    ],
+)
+def test_addresses_that_the_api_may_name(
+    change: str, fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTEM_ADDRESSES", "head:6379, http://gpu1:8100,http://gpu2:8100")
+    named = load_config("math-demo", ["sampling.engine=vllm", change]).addresses
+    if fine:
+        check_addresses(named)
+    else:
+        with pytest.raises(UserError, match=f"^{change.partition('=')[0]}: "):
+            check_addresses(named)
+
+
+def test_the_server_of_a_run_answers_those_alone_who_have_the_secret(finished: Restem) -> None:
+    ask = finished.api + "/flows/filter"
+    assert httpx.post(ask, json={}).status_code == 401
+    assert httpx.post(ask, json={}, auth=finished.auth).status_code == 200
+    for name in ("Host", "Origin"):
+        headers = {name: "http://evil.example" if name == "Origin" else "evil.example"}
+        assert httpx.post(ask, json={}, auth=finished.auth, headers=headers).status_code == 403
 
 
 def test_every_place_of_a_configuration_is_looked_at() -> None:
