@@ -121,7 +121,8 @@ class Pages(BaseHTTPRequestHandler):
         self._send(b"true", "application/json")
 
     def _meant_for_us(self) -> bool:
-        refused = self.own.refusal(self.headers.get_all("Host", []))
+        origins = self.headers.get_all("Origin", [])
+        refused = self.own.refusal(self.headers.get_all("Host", []), origins)
         if refused:
             self._fail(HTTPStatus.FORBIDDEN, refused)
         return not refused
@@ -146,7 +147,9 @@ class Pages(BaseHTTPRequestHandler):
         policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
         policy += "img-src data:; font-src data:; form-action 'none'; base-uri 'none'; "
         self.send_header("Content-Security-Policy", policy + "frame-ancestors 'none'")
-        if status == HTTPStatus.UNAUTHORIZED:
+        # A browser asks its person for a password where they went, not where a page sent it.
+        mode = self.headers.get("Sec-Fetch-Mode", "navigate")
+        if status == HTTPStatus.UNAUTHORIZED and mode == "navigate":
             self.send_header("WWW-Authenticate", 'Basic realm="restem", charset="UTF-8"')
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
