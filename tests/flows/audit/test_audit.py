@@ -255,7 +255,7 @@ def test_hostile_text_is_shown_and_not_run(home: Path) -> None:
     pair = {"gold": "5", "text": HOSTILE.replace("\ud800", "") + "\nfive", "question": "<b>"}
     level = {"level": HOSTILE.replace("\ud800", "")}
     make_run(home, [{**pair, **level}, {**PAIRS[4], **level}])
-    facts = {"run": HOSTILE, **audit_run("made", HOW, quiet)}
+    facts = replace(audit_run("made", HOW, quiet), run=HOSTILE)
     page = check(render(facts))
     assert '<script>document.title="owned"</script>' in page.text
     assert "<script>" not in markdown(facts)

@@ -246,6 +246,8 @@ def test_job_variables_that_got_by_change_nothing(station: Station, attack: Atta
     assert not attack.mark.exists()
 
 
+@pytest.mark.station
+@pytest.mark.prefect
 def test_an_own_secret_is_taken_and_kept(tmp_path: Path) -> None:
     other = Station(tmp_path / "other", free_port(), free_port())
     ports = ("--port", str(other.port), "--pages", str(other.pages), "--no-browser")
