@@ -215,7 +215,8 @@ def _trainer(
     model = load_plain(job["model"])
     if settings.packing:
         check_separation(model)
-    flat = fits(model, settings.max_length)
+    # On a GPU the many small products cost more than the mask saves (docs/decisions/0005).
+    flat = device != "cuda" and fits(model, settings.max_length)
     micro = micro_batch(own, resources.train_batch_size)
     config = SFTConfig(
         output_dir=str(checkpoints.folder),
