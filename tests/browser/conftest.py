@@ -64,10 +64,20 @@ class Person:
 
         A page that does not come is loaded once more, as a person would do.
         """
-        with contextlib.suppress(TimeoutError):
+        try:
             self.page.goto(address, wait_until="domcontentloaded", timeout=LOAD_MS)
-            return
-        self.page.goto(address, wait_until="domcontentloaded", timeout=LOAD_MS)
+        except TimeoutError:
+            self.page.goto(address, wait_until="domcontentloaded", timeout=LOAD_MS)
+        if address.startswith(self.ui):
+            self.is_in()
+
+    def is_in(self) -> None:
+        """Wait until the UI has let the person in.
+
+        While it still asks the server about the password, Prefect's UI takes leaving the page for a
+        wrong one, and forgets it.
+        """
+        expect(self.page.get_by_role("link", name="Deployments", exact=True)).to_be_visible()
 
     def open_form(self, deployment: str) -> None:
         """From the first page to the form of a custom run."""
@@ -163,7 +173,9 @@ def person(chromium: str, station: Station, small: str) -> Iterator[Person]:
         page.route(lambda address: urlsplit(address).hostname not in (None, "127.0.0.1"), _refuse)
         page.goto(station.link, timeout=LOAD_MS)
         page.wait_for_url("**/dashboard*", timeout=LOAD_MS)
-        yield Person(page, station)
+        person = Person(page, station)
+        person.is_in()
+        yield person
         browser.close()
 
 
