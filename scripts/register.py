@@ -38,8 +38,8 @@ def _register(api: object) -> list[str]:
     template = deployments.closed_template(command="python -m prefect.engine", stream_output=True)
     deployments.ensure_pool(api, template)  # type: ignore[arg-type]
     # As the server's services reach the pages; RESTEM_PAGES_URL is how a browser does.
-    automations.register(os.environ["RESTEM_NOTICES_URL"])
-    return deployments.register(api)  # type: ignore[arg-type]
+    automations.register_automations(os.environ["RESTEM_NOTICES_URL"])
+    return deployments.register_deployments(api)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

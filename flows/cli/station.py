@@ -13,7 +13,7 @@ NoBrowser = Annotated[
 Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
 
 
-def up(
+def up_command(
     port: Port = 4200,
     pages: Annotated[int, typer.Option(help="Port of the reports.", min=1, max=65535)] = 4201,
     no_browser: NoBrowser = False,
@@ -29,7 +29,7 @@ def up(
         typer.echo(f"  {name}")
 
 
-def down() -> None:
+def down_command() -> None:
     """End what `restem up` started; runs in flight stop and can be resumed."""
     from flows.station.station import down as end
 
@@ -48,7 +48,7 @@ def _show(address: str, no_browser: bool, also: str = "") -> None:
         typer.echo(f"open it by this link, and keep the link to yourself: {link(address)}")
 
 
-def serve(port: Port = 4200, no_browser: NoBrowser = False) -> None:
+def serve_command(port: Port = 4200, no_browser: NoBrowser = False) -> None:
     """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
     from flows.server.address import read_note
     from flows.server.local import prefect_server

@@ -29,7 +29,7 @@ from typing import Any
 
 import psutil
 
-from flows.server.hosts import Names, names
+from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
 from tasks.generate.engine import vllm_variables
@@ -43,19 +43,19 @@ from tasks.store.store import ArtifactRef, Damage
 
 IN_VLLM = ROOT / "tasks" / "generate" / "in_vllm"
 # vLLM's own command looks for a package of its name, which the CPU build has not.
-MODULE = "vllm.entrypoints.openai.api_server"
-POLL_SECONDS = 0.2
+_VLLM_MODULE = "vllm.entrypoints.openai.api_server"
+_POLL_SECONDS = 0.2
 # Folder in RESTEM_HOME; a server's vLLM works in the one there that is named by its port, which
 # tells its processes from others: vLLM overwrites what the kernel shows of their environment. The
 # guard ends them all; but if the guard itself is killed, vLLM's engine process would stay and keep
 # the GPU.
-PLACES = "serving"
+SERVING_FOLDER = "serving"
 
 
 def serving(home: Path) -> dict[int, list[psutil.Process]]:
     """The processes of all vLLM servers of a RESTEM_HOME, by the port that they serve on."""
     found: dict[int, list[psutil.Process]] = {}
-    places = (home / PLACES).resolve()
+    places = (home / SERVING_FOLDER).resolve()
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
             place = Path(process.cwd())
@@ -64,7 +64,7 @@ def serving(home: Path) -> dict[int, list[psutil.Process]]:
     return found
 
 
-class Keeper:
+class EngineServer:
     """The one vLLM server of this machine, and the policy that it serves."""
 
     def __init__(
@@ -79,7 +79,7 @@ class Keeper:
             extra: Further flags of `vllm serve`.
             token: What vLLM asks for.
         """
-        self._token, self._names = token, names(port, f"{host}:{port}")
+        self._token, self._names = token, host_names(port, f"{host}:{port}")
         self._host, self._port, self._resources, self._extra = host, port, resources, extra
         self._store = open_store(resources)
         self._lock = threading.Lock()
@@ -129,7 +129,7 @@ class Keeper:
         resources = self._resources
         on_cpu = resources.device == "cpu"
         command = [
-            *(str(python_of(home()).absolute()), "-m", MODULE),
+            *(str(python_of(home()).absolute()), "-m", _VLLM_MODULE),
             *("--model", str(folder.absolute()), "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
             *("--dtype", asked["dtype"], "--max-num-seqs", str(asked["batch_size"])),
@@ -147,7 +147,7 @@ class Keeper:
         guard_end, self._lifeline = os.pipe()
         log = home() / "logs" / f"engine-serve-{self._port}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        place = home() / PLACES / str(self._port)
+        place = home() / SERVING_FOLDER / str(self._port)
         place.mkdir(parents=True, exist_ok=True)
         threads = resources.threads or os.cpu_count() or 1
         with log.open("ab") as sink:
@@ -175,7 +175,7 @@ class Keeper:
             if self._process.poll() is not None:
                 self._end()
                 raise StepError(f"vLLM did not start (log: {log})")
-            time.sleep(POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _healthy(self) -> bool:
         try:
@@ -197,15 +197,15 @@ class Keeper:
         for process in serving(home()).get(self._port, []):
             with contextlib.suppress(psutil.Error):
                 process.kill()
-                process.wait(POLL_SECONDS)
+                process.wait(_POLL_SECONDS)
 
 
 class Handler(BaseHTTPRequestHandler):
     """The three requests of the module's docstring."""
 
-    keeper: Keeper
+    engine: EngineServer
     token: str
-    own: Names
+    own: HostNames
 
     def do_PUT(self) -> None:
         """Serve a policy."""
@@ -213,7 +213,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            answer = 200, self.keeper.serve(asked)
+            answer = 200, self.engine.serve(asked)
         except (KeyError, TypeError, ValueError) as error:
             answer = 422, {"error": f"expected policy, dtype and batch_size ({error})"}
         except UserError as error:
@@ -225,13 +225,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         """End vLLM."""
         if self._allowed():
-            self.keeper.end()
-            self._answer(200, self.keeper.state())
+            self.engine.end()
+            self._answer(200, self.engine.state())
 
     def do_GET(self) -> None:
         """Say what is served."""
         if self._allowed():
-            self._answer(200, self.keeper.state())
+            self._answer(200, self.engine.state())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Every request would be a line; vLLM has a log."""
@@ -269,9 +269,9 @@ def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
     """
     python_of(home())
     token = server_token()
-    keeper = Keeper(host, port + 1, resources, extra, token)
-    own = names(port, f"{host}:{port}")
-    handler = type("Bound", (Handler,), {"keeper": keeper, "token": token, "own": own})
+    engine = EngineServer(host, port + 1, resources, extra, token)
+    own = host_names(port, f"{host}:{port}")
+    handler = type("Bound", (Handler,), {"engine": engine, "token": token, "own": own})
     try:
         server = ThreadingHTTPServer((host, port), handler)
     except OSError as error:
@@ -280,4 +280,4 @@ def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
         try:
             server.serve_forever()
         finally:
-            keeper.end()
+            engine.end()

@@ -1,6 +1,6 @@
 """A few calls to a Prefect server's REST API with the standard library alone.
 
-The keeper lives for weeks beside a training run; importing Prefect would cost it 150 MB.
+The supervisor lives for weeks beside a training run; importing Prefect would cost it 150 MB.
 """
 
 from __future__ import annotations

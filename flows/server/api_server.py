@@ -24,7 +24,7 @@ from typing import Any
 
 from flows.server import open_page
 from flows.server.access import SERVER, shows
-from flows.server.hosts import Names, names
+from flows.server.hosts import HostNames, host_names
 from flows.server.open_page import Receive, Scope, Send
 from tasks.errors import UserError
 
@@ -33,10 +33,10 @@ _RUNS = ("/api/flow_runs", "/api/deployments")
 _BODY_BYTES = 4 * 1024 * 1024
 
 
-class Guarded:
+class GuardedApp:
     """An ASGI application that answers only those whom it is meant for."""
 
-    def __init__(self, app: Any, own: Names, secret: str) -> None:
+    def __init__(self, app: Any, own: HostNames, secret: str) -> None:
         """Put it in front of another one.
 
         Args:
@@ -141,7 +141,7 @@ def run(host: str, port: int, *, services: bool) -> None:
     Raises:
         UserError: there is no secret, or a name in RESTEM_HOSTS is none.
     """
-    secret, own = os.environ.get(SERVER, ""), names(port)
+    secret, own = os.environ.get(SERVER, ""), host_names(port)
     if not secret:
         raise UserError(f"{SERVER} is not set: this server answers nobody without a secret")
     # Prefect's own answer to browsers: which pages may read what it says.
@@ -153,7 +153,7 @@ def run(host: str, port: int, *, services: bool) -> None:
 
     settings = get_current_settings().server
     uvicorn.run(
-        Guarded(create_app(final=True, webserver_only=not services), own, secret),
+        GuardedApp(create_app(final=True, webserver_only=not services), own, secret),
         host=host,
         port=port,
         timeout_keep_alive=settings.api.keepalive_timeout,

@@ -109,7 +109,7 @@ def _join_or_start(folder: Path, port: int) -> str:
         with contextlib.suppress(OSError, ValueError, KeyError):
             noted = json.loads(note.read_text())
             address = noted["address"]
-            # A station's server that was killed is started again by its keeper; a second one on
+            # A station's server that was killed is started again by its supervisor; a second one on
             # the same file must not be.
             deadline = time.monotonic() + START_SECONDS
             while not _answers(address) and "pages" in noted and _is_up():
@@ -127,7 +127,7 @@ def _join_or_start(folder: Path, port: int) -> str:
             port = probe.getsockname()[1]
         address = f"http://127.0.0.1:{port}/api"
         secret = access.new_server_secret()
-        keeper = subprocess.Popen(
+        holder = subprocess.Popen(
             [sys.executable, "-m", "flows.server.local", str(port), "full" if fixed else "lean"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -138,10 +138,10 @@ def _join_or_start(folder: Path, port: int) -> str:
         )
         deadline = time.monotonic() + START_SECONDS
         while not healthy(address):
-            if keeper.poll() is not None or time.monotonic() > deadline:
+            if holder.poll() is not None or time.monotonic() > deadline:
                 raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
             time.sleep(_POLL)
-        note.write_text(json.dumps({"address": address, "pid": keeper.pid}))
+        note.write_text(json.dumps({"address": address, "pid": holder.pid}))
         return address
 
 
@@ -166,7 +166,7 @@ def healthy(address: str) -> bool:
 
 
 def keep(port: int, *, full: bool) -> None:
-    """Run the server until nobody holds the users' lock. The body of the keeper process.
+    """Run the server until nobody holds the users' lock. The body of the process that holds it.
 
     Args:
         port: Where it listens.

@@ -36,7 +36,7 @@ _FELL = (
 )
 
 
-def register(pages: str, silence: timedelta = SILENCE) -> None:
+def register_automations(pages: str, silence: timedelta = SILENCE) -> None:
     """Create the automations, or bring those of the same names up to date.
 
     Args:

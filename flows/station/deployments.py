@@ -39,7 +39,7 @@ def read_specs(file: Path = FILE) -> list[Spec]:
         raise UserError(f"{file}: expected a list `deployments` in YAML: {error}") from None
 
 
-def names(specs: list[Spec]) -> list[str]:
+def deployment_names(specs: list[Spec]) -> list[str]:
     """Such as rest-em/math-demo."""
     return [f"{_flow_name(spec)}/{spec['name']}" for spec in specs]
 
@@ -54,7 +54,7 @@ def fingerprint(file: Path = FILE) -> str:
     return digest.hexdigest()[:12]
 
 
-def register(api: Api, file: Path = FILE) -> list[str]:
+def register_deployments(api: Api, file: Path = FILE) -> list[str]:
     """Create or update what is not registered as it is in the file.
 
     Returns:
@@ -84,7 +84,7 @@ def register(api: Api, file: Path = FILE) -> list[str]:
             if error.status in (409, 422):
                 raise UserError(f"{file}: deployment {spec['name']}: {error}") from None
             raise
-    return names(specs)
+    return deployment_names(specs)
 
 
 def ensure_pool(api: Api, template: dict[str, Any]) -> None:

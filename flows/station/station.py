@@ -1,8 +1,8 @@
 """`restem up` and `restem down`: one server, worker and pages for one RESTEM_HOME.
 
-`up` starts the keeper under its guard, detached, waits for the server, and registers the work
+`up` starts the supervisor under its guard, detached, waits for the server, and registers the work
 pool, the deployments and the automations. Files under RESTEM_HOME/prefect: server.json (the note),
-keeper.log, server.log, worker.log, pages.log, runs.log.
+supervisor.log, server.log, worker.log, pages.log, runs.log.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _POLL = 0.1
 _OTHERS = (access.API, access.CLIENT, access.SERVER)
 # A lean server ends half a second after its last run.
 _LEAN_SECONDS = 5.0
-# What the keeper may take beyond the grace that it gives to runs.
+# What the supervisor may take beyond the grace that it gives to runs.
 _DOWN_SECONDS = GRACE_SECONDS + 20.0
 
 
@@ -57,7 +57,7 @@ def up(port: int, pages: int) -> tuple[Note, list[str]]:
         fresh = note is None
         if fresh:
             _wait_for_lean_server()
-            access.new_server_secret()  # which the keeper finds, and its guard's environment lacks
+            access.new_server_secret()  # which the supervisor finds, and its guard's environment lacks
             _check_port("--port", port)
             _check_port("--pages", pages)
             note = _start(port, pages)
@@ -101,7 +101,7 @@ def _alone() -> Iterator[None]:
 
 
 def _log() -> Path:
-    return folder() / "keeper.log"
+    return folder() / "supervisor.log"
 
 
 def _wait_for_lean_server() -> None:
@@ -132,9 +132,9 @@ def _check_port(flag: str, port: int) -> None:
 
 
 def _start(port: int, pages: int) -> Note:
-    """Start the keeper under its guard, and wait for its note."""
+    """Start the supervisor under its guard, and wait for its note."""
     lifeline, mine = os.pipe()
-    # The keeper holds the other end of the guard's lifeline, so that it ends with the keeper.
+    # The supervisor holds the other end of the guard's lifeline, so that it ends with the supervisor.
     command = [sys.executable, "-SE", str(GUARD), str(lifeline), str(mine)]
     with _log().open("ab") as log:
         process = subprocess.Popen(
@@ -156,7 +156,7 @@ def _start(port: int, pages: int) -> Note:
         if note and note["guard"] == process.pid:
             return note
         if process.poll() is not None:
-            raise StepError(f"the keeper ended at its start (log: {_log()})")
+            raise StepError(f"the supervisor ended at its start (log: {_log()})")
         time.sleep(_POLL)
 
 
@@ -176,7 +176,7 @@ def _register(note: Note, fresh: bool) -> list[str]:
         if fresh:
             template = deployments.pool_template(folder(), sys.executable)
             deployments.ensure_pool(api, template)
-            automations.register(note["pages"])
-        return deployments.register(api)
+            automations.register_automations(note["pages"])
+        return deployments.register_deployments(api)
     except ApiError as error:
         raise StepError(f"the server did not take the deployments: {error}") from None

@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
-from flows.server.hosts import Names, names
+from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.secret import read_secret
@@ -74,7 +74,7 @@ class Pages(BaseHTTPRequestHandler):
     server_version = "restem"
     sys_version = ""
     # Of the server that a handler is made for (`pages_server`).
-    own: Names
+    own: HostNames
     secret: str
 
     def do_GET(self) -> None:
@@ -272,7 +272,7 @@ def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
     if not secret:
         raise UserError(f"{CLIENT} is not set, and this home has no secret: nobody could read")
     server = ThreadingHTTPServer((address, port), Pages)
-    own = names(server.server_address[1])
+    own = host_names(server.server_address[1])
     server.RequestHandlerClass = type("Bound", (Pages,), {"own": own, "secret": secret})
     return server
 
