@@ -2,11 +2,11 @@
 
 A lean server of a plain `restem run` notes `address` and `pid` alone; `restem up` adds the rest:
 
-    {"address": API, "pages": address, "pid": supervisor, "guard": ..., "server": ..., "worker": ...,
-     "pages_pid": ..., "restarts": {"server": 0, ...}}
+    {"address": API, "pages": address, "pid": supervisor, "guard": ..., "server": ...,
+     "worker": ..., "pages_pid": ..., "restarts": {"server": 0, ...}}
 
-A process id alone may have been given to another process since, so a supervisor is known by the start
-time of its process as well.
+A process id alone may have been given to another process since, so a supervisor is known by the
+start time of its process as well.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class HostNames:
             origins: Its Origin headers, of which a program sends none.
         """
         if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
-            return f"this server does not go by that name (Host); its own are listed in {HOSTS_VARIABLE}"
+            known = f"its own are listed in {HOSTS_VARIABLE}"
+            return f"this server does not go by that name (Host); {known}"
         if any(origin.lower() not in self.origins for origin in origins):
             return f"a page of another origin may not ask this server; see {HOSTS_VARIABLE}"
         return ""

@@ -12,8 +12,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flows.server.api import Api, ApiError
 from tasks.errors import UserError
 from tasks.paths import ROOT
@@ -32,6 +30,8 @@ def read_specs(file: Path = FILE) -> list[Spec]:
     Raises:
         UserError: it is missing, or not such a file.
     """
+    import yaml  # which the supervisor does without
+
     try:
         content = yaml.safe_load(file.read_text())
         return list(content["deployments"])

@@ -57,7 +57,7 @@ def up(port: int, pages: int) -> tuple[Note, list[str]]:
         fresh = note is None
         if fresh:
             _wait_for_lean_server()
-            access.new_server_secret()  # which the supervisor finds, and its guard's environment lacks
+            access.new_server_secret()  # the supervisor finds it; its guard's environment lacks it
             _check_port("--port", port)
             _check_port("--pages", pages)
             note = _start(port, pages)
@@ -134,7 +134,7 @@ def _check_port(flag: str, port: int) -> None:
 def _start(port: int, pages: int) -> Note:
     """Start the supervisor under its guard, and wait for its note."""
     lifeline, mine = os.pipe()
-    # The supervisor holds the other end of the guard's lifeline, so that it ends with the supervisor.
+    # The supervisor holds the other end of the guard's lifeline, so that the guard ends with it.
     command = [sys.executable, "-SE", str(GUARD), str(lifeline), str(mine)]
     with _log().open("ab") as log:
         process = subprocess.Popen(

@@ -5,9 +5,10 @@ Who ends when whom is killed:
     guard (tasks/processes/guard.py) -> supervisor -> server, worker, pages;  worker -> flow runs
 
 - The server, the worker or the pages: the supervisor starts it again. A flow run whose worker was
-  killed becomes the supervisor's child (it is a "subreaper"), goes on to its end and reports it itself.
-- The supervisor: the kernel kills its three children, and the guard, to whom the flow runs fall, kills
-  those.
+  killed becomes the supervisor's child (it is a "subreaper"), goes on to its end and reports it
+  itself.
+- The supervisor: the kernel kills its three children, and the guard, to whom the flow runs fall,
+  kills those.
 - The guard: the kernel sends the supervisor SIGTERM, which ends everything as `restem down` does.
 
 On SIGTERM flow runs are asked to end first, while the server can still note it: they are Crashed
@@ -29,13 +30,12 @@ from types import FrameType
 from flows.server import access
 from flows.server.address import Note, folder, started, write_note
 from flows.server.api import Api
+from flows.station.deployments import POOL
 from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.paths import ROOT
+from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
 
-POOL = "restem"
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 # A run frees its engine and trainer and reports its end in about a second.
 GRACE_SECONDS = 10.0
 REAP_SECONDS = 15.0

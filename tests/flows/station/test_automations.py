@@ -46,7 +46,7 @@ def emit(station: Station, name: str, resource: dict[str, str], payload: dict[st
 def _register(station: Station, silence: int, **env: str) -> None:
     """What `up` does, with other settings."""
     call = (
-        "from datetime import timedelta; from flows.station.automations import register_automations;"
+        "from datetime import timedelta; from flows.station.automations import *;"
         f"register_automations('http://127.0.0.1:{station.pages}', timedelta(seconds={silence}))"
     )
     subprocess.run(
