@@ -22,8 +22,8 @@ def up_command(
     from flows.station.station import up as start
 
     note, deployments = start(port, pages)
-    _show(note["address"], no_browser)
-    typer.echo(f"reports: {note['pages']}")
+    _show(note.address, no_browser)
+    typer.echo(f"reports: {note.pages}")
     typer.echo("deployments:")
     for name in deployments:
         typer.echo(f"  {name}")
@@ -68,7 +68,7 @@ def serve_command(port: Port = 4200, no_browser: NoBrowser = False) -> None:
             "local", parameters={"config": load_config("math-demo").model_dump()}
         )
         local.entrypoint = "flows.rest_em.flow.rest_em"
-        if address == read_note().get("address"):
+        if (note := read_note()) and address == note.address:
             _show(address, no_browser, "  (deployment rest-em/local)")
         else:  # a server of the user's own, of which we have no secret
             typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")

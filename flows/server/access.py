@@ -61,7 +61,8 @@ def secret_for(address: str) -> str:
     given = os.environ.get(CLIENT, "")
     if given and address == os.environ.get(API, "").rstrip("/"):
         return given
-    if address == read_note().get("address") and is_ours(address):
+    note = read_note()
+    if note and address == note.address and is_ours(address):
         return read_secret(secret_file())
     return ""
 

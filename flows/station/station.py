@@ -20,7 +20,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.server import access
-from flows.server.address import Note, folder, read_note, started, station
+from flows.server.address import (
+    ServerNote,
+    StationNote,
+    folder,
+    read_note,
+    remove_note,
+    started,
+    station,
+)
 from flows.server.api import Api, ApiError
 from flows.server.local import START_SECONDS, prefect_environment
 from flows.station.supervisor import GRACE_SECONDS
@@ -37,7 +45,7 @@ _LEAN_SECONDS = 5.0
 _DOWN_SECONDS = GRACE_SECONDS + 20.0
 
 
-def up(port: int, pages: int) -> tuple[Note, list[str]]:
+def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
     """Start the station, or find it up.
 
     Args:
@@ -53,18 +61,16 @@ def up(port: int, pages: int) -> tuple[Note, list[str]]:
     """
     prefect_environment()
     with _alone():
-        note = station()
-        fresh = note is None
-        if fresh:
+        found = station()
+        if found is None:
             _wait_for_lean_server()
             access.new_server_secret()  # the supervisor finds it; its guard's environment lacks it
             _check_port("--port", port)
             _check_port("--pages", pages)
-            note = _start(port, pages)
-        assert note is not None
+        note = found or _start(port, pages)
         _wait_for(note)
-        access.join(note["address"])
-        return note, _register(note, fresh)
+        access.join(note.address)
+        return note, _register(note, fresh=found is None)
 
 
 def down() -> bool:
@@ -78,17 +84,17 @@ def down() -> bool:
         if note is None:
             return False
         try:
-            guard = os.pidfd_open(note["guard"])
-            os.kill(note["pid"], signal.SIGTERM)
+            guard = os.pidfd_open(note.guard)
+            os.kill(note.pid, signal.SIGTERM)
         except ProcessLookupError:
             return True
         # The guard ends last, when nothing that descends from it is left.
         if not select.select([guard], [], [], _DOWN_SECONDS)[0]:
-            os.kill(note["pid"], signal.SIGKILL)
+            os.kill(note.pid, signal.SIGKILL)
             if not select.select([guard], [], [], GRACE_SECONDS)[0]:
-                raise StepError(f"process {note['guard']} does not end (log: {_log()})")
+                raise StepError(f"process {note.guard} does not end (log: {_log()})")
         os.close(guard)
-        (folder() / "server.json").unlink(missing_ok=True)
+        remove_note()
         return True
 
 
@@ -116,9 +122,9 @@ def _wait_for_lean_server() -> None:
             ) from None
     note = read_note()
     deadline = time.monotonic() + _LEAN_SECONDS
-    while note and started(note["pid"]) and Api(note["address"]).healthy():
+    while note and started(note.pid) and Api(note.address).healthy():
         if time.monotonic() > deadline:
-            raise UserError(f"up: a server of this RESTEM_HOME still runs (process {note['pid']})")
+            raise UserError(f"up: a server of this RESTEM_HOME still runs (process {note.pid})")
         time.sleep(_POLL)
 
 
@@ -131,7 +137,7 @@ def _check_port(flag: str, port: int) -> None:
             raise UserError(f"{flag} {port}: taken; expected a free port") from None
 
 
-def _start(port: int, pages: int) -> Note:
+def _start(port: int, pages: int) -> StationNote:
     """Start the supervisor under its guard, and wait for its note."""
     lifeline, mine = os.pipe()
     # The supervisor holds the other end of the guard's lifeline, so that the guard ends with it.
@@ -153,30 +159,30 @@ def _start(port: int, pages: int) -> Note:
     os.close(mine)
     while True:
         note = station()
-        if note and note["guard"] == process.pid:
+        if note and note.guard == process.pid:
             return note
         if process.poll() is not None:
             raise StepError(f"the supervisor ended at its start (log: {_log()})")
         time.sleep(_POLL)
 
 
-def _wait_for(note: Note) -> None:
-    api, deadline = Api(note["address"]), time.monotonic() + START_SECONDS
+def _wait_for(note: ServerNote) -> None:
+    api, deadline = Api(note.address), time.monotonic() + START_SECONDS
     while not api.healthy():
-        if started(note["pid"]) is None or time.monotonic() > deadline:
+        if started(note.pid) is None or time.monotonic() > deadline:
             raise StepError(f"the Prefect server did not start (log: {folder() / 'server.log'})")
         time.sleep(_POLL)
 
 
-def _register(note: Note, fresh: bool) -> list[str]:
+def _register(note: StationNote, *, fresh: bool) -> list[str]:
     from flows.station import automations, deployments
 
-    api = Api(note["address"], _REGISTER_SECONDS)
+    api = Api(note.address, _REGISTER_SECONDS)
     try:
         if fresh:
             template = deployments.pool_template(folder(), sys.executable)
             deployments.ensure_pool(api, template)
-            automations.register_automations(note["pages"])
+            automations.register_automations(note.pages)
         return deployments.register_deployments(api)
     except ApiError as error:
         raise StepError(f"the server did not take the deployments: {error}") from None

@@ -28,7 +28,7 @@ import time
 from types import FrameType
 
 from flows.server import access
-from flows.server.address import Note, folder, started, write_note
+from flows.server.address import StationNote, folder, started, write_note
 from flows.server.api import Api
 from flows.station.deployments import POOL
 from flows.station.processes import engines
@@ -166,17 +166,17 @@ class Supervisor:
 
     def _write(self) -> None:
         parts = (self.server, self.worker, self.pages)
-        note: Note = {
-            "address": self._api.address,
-            "pages": self._pages,
-            "pid": os.getpid(),
-            "started": started(os.getpid()),
-            "guard": self._guard,
-            "server": self.server.pid,
-            "worker": self.worker.pid,
-            "pages_pid": self.pages.pid,
-            "restarts": {part.name: part.deaths for part in parts},
-        }
+        note = StationNote(
+            address=self._api.address,
+            pages=self._pages,
+            pid=os.getpid(),
+            started=started(os.getpid()),
+            guard=self._guard,
+            server=self.server.pid,
+            worker=self.worker.pid,
+            pages_pid=self.pages.pid,
+            restarts={part.name: part.deaths for part in parts},
+        )
         write_note(note)
 
     def _reap_for_ever(self) -> None:
