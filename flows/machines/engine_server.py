@@ -22,22 +22,22 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
+import httpx
 import psutil
 
 from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
+from tasks.facts import Facts
 from tasks.generate.engine import vllm_variables
 from tasks.generate.engine_token import TOKEN, server_token
 from tasks.generate.vllm_engine import ENVIRONMENT
 from tasks.generate.vllm_environment import python_of
 from tasks.paths import GUARD, ROOT
-from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage
 
@@ -62,6 +62,19 @@ def serving(home: Path) -> dict[int, list[psutil.Process]]:
             if place.parent == places:
                 found.setdefault(int(place.name), []).append(process)
     return found
+
+
+@dataclass(frozen=True)
+class PolicyRequest(Facts):
+    """What a run asks this machine to serve.
+
+    Attributes:
+        batch_size: Sequences at once.
+    """
+
+    policy: ArtifactRef
+    dtype: str
+    batch_size: int
 
 
 class EngineServer:
@@ -92,15 +105,15 @@ class EngineServer:
         """Where requests go."""
         return f"http://{self._host}:{self._port}/v1"
 
-    def serve(self, asked: Json) -> Json:
+    def serve(self, asked: PolicyRequest) -> dict[str, str]:
         """Have vLLM serve a policy.
 
         Raises:
             UserError: the store has no such policy.
             StepError: vLLM did not start.
         """
-        policy = ArtifactRef.from_json(asked["policy"])
-        wanted = (policy.digest, asked["dtype"])
+        policy = asked.policy
+        wanted = (policy.digest, asked.dtype)
         with self._lock:
             if self._serves != wanted or self._process is None or self._process.poll() is not None:
                 self._end()
@@ -116,7 +129,7 @@ class EngineServer:
                 self._serves = wanted
         return self.state()
 
-    def state(self) -> Json:
+    def state(self) -> dict[str, str]:
         """What is served, and where."""
         return {"digest": self._serves[0], "url": self.url if self._serves[0] else ""}
 
@@ -125,14 +138,14 @@ class EngineServer:
         with self._lock:
             self._end()
 
-    def _start(self, folder: Path, name: str, asked: Json) -> None:
+    def _start(self, folder: Path, name: str, asked: PolicyRequest) -> None:
         resources = self._resources
         on_cpu = resources.device == "cpu"
         command = [
             *(str(python_of(home()).absolute()), "-m", _VLLM_MODULE),
             *("--model", str(folder.absolute()), "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
-            *("--dtype", asked["dtype"], "--max-num-seqs", str(asked["batch_size"])),
+            *("--dtype", asked.dtype, "--max-num-seqs", str(asked.batch_size)),
             *("--enable-prefix-caching", "--seed", "0"),
         ]
         if on_cpu:  # see tasks/generate/vllm_engine.py
@@ -180,9 +193,8 @@ class EngineServer:
     def _healthy(self) -> bool:
         try:
             address = self.url.removesuffix("/v1") + "/health"
-            with urllib.request.urlopen(address, timeout=2) as reply:
-                return reply.status == 200
-        except OSError:
+            return httpx.get(address, timeout=2, trust_env=False).is_success
+        except httpx.HTTPError:
             return False
 
     def _end(self) -> None:
@@ -213,7 +225,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            answer = 200, self.engine.serve(asked)
+            answer = 200, self.engine.serve(PolicyRequest.from_json(asked))
         except (KeyError, TypeError, ValueError) as error:
             answer = 422, {"error": f"expected policy, dtype and batch_size ({error})"}
         except UserError as error:
@@ -233,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
         if self._allowed():
             self._answer(200, self.engine.state())
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Every request would be a line; vLLM has a log."""
 
     def _allowed(self) -> bool:
@@ -251,7 +263,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return False
 
-    def _answer(self, status: int, body: Json) -> None:
+    def _answer(self, status: int, body: dict[str, str]) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
