@@ -1,6 +1,7 @@
 """A few calls to a Prefect server's REST API, without Prefect.
 
-The supervisor lives for weeks beside a training run; Prefect's own client would cost it 60 MB.
+The supervisor lives for weeks beside a training run, and Prefect's own client is large
+(docs/decisions/0008-rest-client.md).
 """
 
 from __future__ import annotations
@@ -79,20 +80,20 @@ class Api:
         Raises:
             ApiError: no answer, or an error status; its text has the server's own words.
         """
-        return self._patiently("GET", path, seconds=seconds)
+        return self._ask("GET", path, seconds=seconds)
 
     def post(self, path: str, body: object) -> Any:
         """POST JSON, and the answer's JSON; errors as `get`."""
-        return self._patiently("POST", path, body)
+        return self._ask("POST", path, body)
 
     def patch(self, path: str, body: object) -> None:
         """PATCH with JSON; errors as `get`."""
-        self._patiently("PATCH", path, body)
+        self._ask("PATCH", path, body)
 
     def healthy(self) -> bool:
         """Whether the server answers."""
         try:
-            return self._ask("GET", "/health", None, 2.0) is True
+            return self._sent("GET", "/health", None, 2.0).text == "true"
         except ApiError:
             return False
 
@@ -114,22 +115,27 @@ class Api:
         state = {"type": name.upper(), "name": name, "message": message}
         self.post(f"/flow_runs/{run}/set_state", {"state": state, "force": False})
 
-    def _patiently(
+    def _ask(
         self, method: str, path: str, body: object = None, seconds: float | None = None
     ) -> Any:
+        reply = self._sent(method, path, body, seconds)
         for wait in _BUSY_WAITS:
-            try:
-                return self._ask(method, path, body, seconds)
-            except ApiError as error:
-                if error.status != httpx.codes.SERVICE_UNAVAILABLE:
-                    raise
+            if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
             time.sleep(wait)
-        return self._ask(method, path, body, seconds)
+            reply = self._sent(method, path, body, seconds)
+        if not reply.is_success:
+            said = f"{reply.status_code} {reply.text[:10_000]}"
+            raise ApiError(f"{method} {path}: {said}", reply.status_code)
+        try:
+            return reply.json() if reply.content else None
+        except ValueError:
+            raise ApiError(f"{method} {path}: the answer is not JSON") from None
 
-    def _ask(self, method: str, path: str, body: object, seconds: float | None) -> Any:
+    def _sent(self, method: str, path: str, body: object, seconds: float | None) -> httpx.Response:
         given = secret_for(self.address) if self._secret is None else self._secret
         try:
-            reply = self._client.request(
+            return self._client.request(
                 method,
                 self.address + path,
                 json=body,
@@ -138,13 +144,6 @@ class Api:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(f"{method} {path}: {error}") from None
-        if not reply.is_success:
-            said = f"{reply.status_code} {reply.text[:10_000]}"
-            raise ApiError(f"{method} {path}: {said}", reply.status_code)
-        try:
-            return reply.json() if reply.content else None
-        except ValueError:
-            raise ApiError(f"{method} {path}: the answer is not JSON") from None
 
 
 def _flow_run(answer: Any) -> FlowRun:

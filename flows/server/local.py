@@ -165,14 +165,7 @@ def keep(port: int, *, full: bool) -> None:
     command = [sys.executable, "-m", "flows.server.api_server", "--port", str(port)]
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
-            [
-                sys.executable,
-                "-SE",
-                str(GUARD),
-                str(lifeline),
-                "",
-                *command,
-            ],
+            [sys.executable, "-SE", str(GUARD), str(lifeline), "", *command],
             pass_fds=[lifeline],
             start_new_session=True,
             stdin=subprocess.DEVNULL,

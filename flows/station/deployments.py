@@ -39,7 +39,7 @@ def read_specs(file: Path = FILE) -> list[Json]:
 
 def deployment_names(specs: list[Json]) -> list[str]:
     """Such as rest-em/math-demo."""
-    return [f"{_flow_name(spec)}/{spec['name']}" for spec in specs]
+    return [f"{_flow_name(spec['entrypoint'])}/{spec['name']}" for spec in specs]
 
 
 def fingerprint(file: Path = FILE) -> str:
@@ -74,7 +74,7 @@ def register_deployments(api: Api, file: Path = FILE) -> list[str]:
             continue
         entrypoint = spec["entrypoint"]
         if entrypoint not in flow_ids:
-            flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(spec)})["id"]
+            flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(entrypoint)})["id"]
         try:
             payload = _payload(spec, version, old)
             api.post("/deployments/", payload | {"flow_id": flow_ids[entrypoint]})
@@ -141,7 +141,7 @@ def full_parameters(entrypoint: str, parameters: Json) -> Json:
     from flows.study.config import StudyConfig
 
     models = {"evaluate": EvaluateConfig, "study": StudyConfig}
-    model = models.get(_flow_name({"entrypoint": entrypoint}), RestEmConfig)
+    model = models.get(_flow_name(entrypoint), RestEmConfig)
     extra = set(parameters) - {"config"}
     if extra:
         raise UserError(f"parameters: expected config alone, not {', '.join(sorted(extra))}")
@@ -149,9 +149,9 @@ def full_parameters(entrypoint: str, parameters: Json) -> Json:
     return {"config": config.model_dump(mode="json")}
 
 
-def _flow_name(spec: Json) -> str:
+def _flow_name(entrypoint: str) -> str:
     """Of an entrypoint such as flows/rest_em/flow.py:rest_em; as prefect's @flow names it."""
-    return str(spec["entrypoint"]).rpartition(":")[2].replace("_", "-")
+    return entrypoint.rpartition(":")[2].replace("_", "-")
 
 
 def _payload(spec: Json, version: str, old: Json | None) -> Json:
@@ -205,7 +205,7 @@ def _form(entrypoint: str) -> Json:
     """The parameters' JSON schema, which is the UI's form."""
     from prefect.utilities.callables import parameter_schema
 
-    name = _flow_name({"entrypoint": entrypoint})
+    name = _flow_name(entrypoint)
     if name == "evaluate":
         from flows.evaluate.flow import evaluate as found
     elif name == "study":

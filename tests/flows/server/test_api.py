@@ -65,7 +65,7 @@ def serve() -> Iterator[Server]:
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         mine = Server(server.server_port)
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield mine
         server.shutdown()
 
