@@ -85,12 +85,7 @@ class EngineServer:
     ) -> None:
         """Nothing is started yet.
 
-        Args:
-            host: Where vLLM listens, and under which name it is reached.
-            port: Where.
-            resources: store, device, threads, memory, GPUs of the engine.
-            extra: Further flags of `vllm serve`.
-            token: What vLLM asks for.
+        vLLM will listen at host and port, take `extra` flags, and answer who shows the token.
         """
         self._token, self._names = token, host_names(port, f"{host}:{port}")
         self._host, self._port, self._resources, self._extra = host, port, resources, extra

@@ -127,20 +127,11 @@ def shows(header: str, secret: str) -> bool:
 
 
 def derived(secret: str, purpose: str) -> str:
-    """A value from which the secret cannot be found.
-
-    Args:
-        secret: The secret.
-        purpose: What it is good for: "pages" or "notices".
-    """
+    """A value that is good for one purpose ("pages", "notices") and does not tell the secret."""
     return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def link(address: str) -> str:
-    """What opens the UI without a question: the secret is in the part that browsers do not send.
-
-    Args:
-        address: Of this home's API.
-    """
+    """What opens the UI of this home's API: the secret is in the part that browsers do not send."""
     ui = address.rstrip("/").removesuffix("/api")
     return f"{ui}/open#{encoded(read_secret(secret_file()))}"

@@ -126,12 +126,7 @@ def _has_job_variables(body: bytes) -> bool:
 
 
 def run(host: str, port: int, *, services: bool) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Args:
-        host: Address to listen at.
-        port: Where.
-        services: Whether schedules, automations and so on run in this process as well.
+    """Serve until SIGTERM or SIGINT, with schedules, automations and so on if `services`.
 
     Raises:
         UserError: there is no secret, or a name in RESTEM_HOSTS is none.

@@ -19,11 +19,7 @@ _PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content
 
 
 def open_ui(address: str) -> bool:
-    """Open the UI in a browser; False where there is no display, or no browser.
-
-    Args:
-        address: Of this home's API.
-    """
+    """Open the UI of an API in a browser; False where there is no display, or no browser."""
     if not any(os.environ.get(name) for name in _DISPLAYS):
         return False
     page = folder() / "open.html"

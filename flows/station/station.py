@@ -46,11 +46,7 @@ _DOWN_SECONDS = GRACE_SECONDS + 20.0
 
 
 def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
-    """Start the station, or find it up.
-
-    Args:
-        port: Of the server and its UI.
-        pages: Of the reports.
+    """Start the station, or find it up; `port` is the UI's, `pages` that of the reports.
 
     Returns:
         The station's note, and the names of its deployments.

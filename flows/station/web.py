@@ -267,12 +267,7 @@ def _equal(given: str, wanted: str) -> bool:
 
 
 def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
-    """A server that is ready to serve.
-
-    Args:
-        address: To bind.
-        port: Where; 0 is any free one.
-        secret: Of the station.
+    """A server that is ready to serve; port 0 is any free one.
 
     Raises:
         UserError: there is no secret, or a name in RESTEM_HOSTS is none.
