@@ -45,7 +45,7 @@ def _services() -> bool:
     except redis.RedisError as error:
         print(error)
         return False
-    return bool(latest) and time.time() - latest[0][1] < SILENCE_SECONDS
+    return bool(latest) and time.time() - float(latest[0][1]) < SILENCE_SECONDS
 
 
 if __name__ == "__main__":

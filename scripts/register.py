@@ -13,6 +13,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.server.api import Api
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -32,14 +36,14 @@ def main() -> None:
             print(name)
 
 
-def _register(api: object) -> list[str]:
+def _register(api: Api) -> list[str]:
     from flows.station import automations, deployments
 
     template = deployments.closed_template(command="python -m prefect.engine", stream_output=True)
-    deployments.ensure_pool(api, template)  # type: ignore[arg-type]
+    deployments.ensure_pool(api, template)
     # As the server's services reach the pages; RESTEM_PAGES_URL is how a browser does.
-    automations.register(os.environ["RESTEM_NOTICES_URL"])
-    return deployments.register(api)  # type: ignore[arg-type]
+    automations.register_automations(os.environ["RESTEM_NOTICES_URL"])
+    return deployments.register_deployments(api)
 
 
 if __name__ == "__main__":

@@ -43,9 +43,9 @@ COMMANDS = {
     "ray": [{"ray"}, {"raylet"}],
     "s3": [{"moto_server"}],
     "station": [{"flows.cli", "up"}],
-    # Children of a run are forked from a process that has imported tasks.preload.
+    # Children of a run are forked from a process that has imported flows.machines.preload.
     "engine": [
-        {"tasks.preload"},
+        {"flows.machines.preload"},
         *({"flows.cli", verb} for verb in ("demo", "run", "study", "evaluate", "engine")),
     ],
 }

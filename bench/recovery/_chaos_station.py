@@ -16,7 +16,7 @@ import httpx
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.api import Api, ApiError
 from tasks.paths import ROOT
-from tasks.secret import read_secret
+from tasks.settings.secret import read_secret
 from tests.small import SMALL
 
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")

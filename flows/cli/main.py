@@ -17,7 +17,7 @@ from flows.cli.evaluate import evaluate_command
 from flows.cli.grade import grade_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
-from flows.cli.station import down, serve, up
+from flows.cli.station import down_command, serve_command, up_command
 from flows.cli.status import report_command, status_command, trace_command
 from flows.cli.store import store_app
 from flows.cli.study import study_command
@@ -46,9 +46,9 @@ app.command("compare")(compare_command)
 app.command()(bench)
 app.command("study")(study_command)
 app.command()(execute)
-app.command()(up)
-app.command()(down)
-app.command()(serve)
+app.command("up")(up_command)
+app.command("down")(down_command)
+app.command("serve")(serve_command)
 
 
 def main() -> None:

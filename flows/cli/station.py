@@ -13,7 +13,7 @@ NoBrowser = Annotated[
 Port = Annotated[int, typer.Option(help="Port of the UI.", min=1, max=65535)]
 
 
-def up(
+def up_command(
     port: Port = 4200,
     pages: Annotated[int, typer.Option(help="Port of the reports.", min=1, max=65535)] = 4201,
     no_browser: NoBrowser = False,
@@ -22,14 +22,14 @@ def up(
     from flows.station.station import up as start
 
     note, deployments = start(port, pages)
-    _show(note["address"], no_browser)
-    typer.echo(f"reports: {note['pages']}")
+    _show(note.address, no_browser)
+    typer.echo(f"reports: {note.pages}")
     typer.echo("deployments:")
     for name in deployments:
         typer.echo(f"  {name}")
 
 
-def down() -> None:
+def down_command() -> None:
     """End what `restem up` started; runs in flight stop and can be resumed."""
     from flows.station.station import down as end
 
@@ -48,7 +48,7 @@ def _show(address: str, no_browser: bool, also: str = "") -> None:
         typer.echo(f"open it by this link, and keep the link to yourself: {link(address)}")
 
 
-def serve(port: Port = 4200, no_browser: NoBrowser = False) -> None:
+def serve_command(port: Port = 4200, no_browser: NoBrowser = False) -> None:
     """Open Prefect's UI on this machine and run what is started there, until Ctrl-C."""
     from flows.server.address import read_note
     from flows.server.local import prefect_server
@@ -68,7 +68,7 @@ def serve(port: Port = 4200, no_browser: NoBrowser = False) -> None:
             "local", parameters={"config": load_config("math-demo").model_dump()}
         )
         local.entrypoint = "flows.rest_em.flow.rest_em"
-        if address == read_note().get("address"):
+        if (note := read_note()) and address == note.address:
             _show(address, no_browser, "  (deployment rest-em/local)")
         else:  # a server of the user's own, of which we have no secret
             typer.echo(f"UI: {address.removesuffix('/api')}  (deployment rest-em/local)")

@@ -22,40 +22,40 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
+import httpx
 import psutil
 
-from flows.server.hosts import Names, names
+from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
+from tasks.facts import Facts
 from tasks.generate.engine import vllm_variables
 from tasks.generate.engine_token import TOKEN, server_token
 from tasks.generate.vllm_engine import ENVIRONMENT
 from tasks.generate.vllm_environment import python_of
 from tasks.paths import GUARD, ROOT
-from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage
 
 IN_VLLM = ROOT / "tasks" / "generate" / "in_vllm"
 # vLLM's own command looks for a package of its name, which the CPU build has not.
-MODULE = "vllm.entrypoints.openai.api_server"
-POLL_SECONDS = 0.2
+_VLLM_MODULE = "vllm.entrypoints.openai.api_server"
+_POLL_SECONDS = 0.2
 # Folder in RESTEM_HOME; a server's vLLM works in the one there that is named by its port, which
 # tells its processes from others: vLLM overwrites what the kernel shows of their environment. The
 # guard ends them all; but if the guard itself is killed, vLLM's engine process would stay and keep
 # the GPU.
-PLACES = "serving"
+SERVING_FOLDER = "serving"
 
 
 def serving(home: Path) -> dict[int, list[psutil.Process]]:
     """The processes of all vLLM servers of a RESTEM_HOME, by the port that they serve on."""
     found: dict[int, list[psutil.Process]] = {}
-    places = (home / PLACES).resolve()
+    places = (home / SERVING_FOLDER).resolve()
     for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.Error):
             place = Path(process.cwd())
@@ -64,7 +64,20 @@ def serving(home: Path) -> dict[int, list[psutil.Process]]:
     return found
 
 
-class Keeper:
+@dataclass(frozen=True)
+class PolicyRequest(Facts):
+    """What a run asks this machine to serve.
+
+    Attributes:
+        batch_size: Sequences at once.
+    """
+
+    policy: ArtifactRef
+    dtype: str
+    batch_size: int
+
+
+class EngineServer:
     """The one vLLM server of this machine, and the policy that it serves."""
 
     def __init__(
@@ -72,14 +85,9 @@ class Keeper:
     ) -> None:
         """Nothing is started yet.
 
-        Args:
-            host: Where vLLM listens, and under which name it is reached.
-            port: Where.
-            resources: store, device, threads, memory, GPUs of the engine.
-            extra: Further flags of `vllm serve`.
-            token: What vLLM asks for.
+        vLLM will listen at host and port, take `extra` flags, and answer who shows the token.
         """
-        self._token, self._names = token, names(port, f"{host}:{port}")
+        self._token, self._names = token, host_names(port, f"{host}:{port}")
         self._host, self._port, self._resources, self._extra = host, port, resources, extra
         self._store = open_store(resources)
         self._lock = threading.Lock()
@@ -92,15 +100,15 @@ class Keeper:
         """Where requests go."""
         return f"http://{self._host}:{self._port}/v1"
 
-    def serve(self, asked: Json) -> Json:
+    def serve(self, asked: PolicyRequest) -> dict[str, str]:
         """Have vLLM serve a policy.
 
         Raises:
             UserError: the store has no such policy.
             StepError: vLLM did not start.
         """
-        policy = ArtifactRef.from_json(asked["policy"])
-        wanted = (policy.digest, asked["dtype"])
+        policy = asked.policy
+        wanted = (policy.digest, asked.dtype)
         with self._lock:
             if self._serves != wanted or self._process is None or self._process.poll() is not None:
                 self._end()
@@ -116,7 +124,7 @@ class Keeper:
                 self._serves = wanted
         return self.state()
 
-    def state(self) -> Json:
+    def state(self) -> dict[str, str]:
         """What is served, and where."""
         return {"digest": self._serves[0], "url": self.url if self._serves[0] else ""}
 
@@ -125,14 +133,14 @@ class Keeper:
         with self._lock:
             self._end()
 
-    def _start(self, folder: Path, name: str, asked: Json) -> None:
+    def _start(self, folder: Path, name: str, asked: PolicyRequest) -> None:
         resources = self._resources
         on_cpu = resources.device == "cpu"
         command = [
-            *(str(python_of(home()).absolute()), "-m", MODULE),
+            *(str(python_of(home()).absolute()), "-m", _VLLM_MODULE),
             *("--model", str(folder.absolute()), "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
-            *("--dtype", asked["dtype"], "--max-num-seqs", str(asked["batch_size"])),
+            *("--dtype", asked.dtype, "--max-num-seqs", str(asked.batch_size)),
             *("--enable-prefix-caching", "--seed", "0"),
         ]
         if on_cpu:  # see tasks/generate/vllm_engine.py
@@ -147,7 +155,7 @@ class Keeper:
         guard_end, self._lifeline = os.pipe()
         log = home() / "logs" / f"engine-serve-{self._port}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        place = home() / PLACES / str(self._port)
+        place = home() / SERVING_FOLDER / str(self._port)
         place.mkdir(parents=True, exist_ok=True)
         threads = resources.threads or os.cpu_count() or 1
         with log.open("ab") as sink:
@@ -175,14 +183,13 @@ class Keeper:
             if self._process.poll() is not None:
                 self._end()
                 raise StepError(f"vLLM did not start (log: {log})")
-            time.sleep(POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _healthy(self) -> bool:
         try:
             address = self.url.removesuffix("/v1") + "/health"
-            with urllib.request.urlopen(address, timeout=2) as reply:
-                return reply.status == 200
-        except OSError:
+            return httpx.get(address, timeout=2, trust_env=False).is_success
+        except httpx.HTTPError:
             return False
 
     def _end(self) -> None:
@@ -197,15 +204,15 @@ class Keeper:
         for process in serving(home()).get(self._port, []):
             with contextlib.suppress(psutil.Error):
                 process.kill()
-                process.wait(POLL_SECONDS)
+                process.wait(_POLL_SECONDS)
 
 
 class Handler(BaseHTTPRequestHandler):
     """The three requests of the module's docstring."""
 
-    keeper: Keeper
+    engine: EngineServer
     token: str
-    own: Names
+    own: HostNames
 
     def do_PUT(self) -> None:
         """Serve a policy."""
@@ -213,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            answer = 200, self.keeper.serve(asked)
+            answer = 200, self.engine.serve(PolicyRequest.from_json(asked))
         except (KeyError, TypeError, ValueError) as error:
             answer = 422, {"error": f"expected policy, dtype and batch_size ({error})"}
         except UserError as error:
@@ -225,15 +232,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         """End vLLM."""
         if self._allowed():
-            self.keeper.end()
-            self._answer(200, self.keeper.state())
+            self.engine.end()
+            self._answer(200, self.engine.state())
 
     def do_GET(self) -> None:
         """Say what is served."""
         if self._allowed():
-            self._answer(200, self.keeper.state())
+            self._answer(200, self.engine.state())
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Every request would be a line; vLLM has a log."""
 
     def _allowed(self) -> bool:
@@ -251,7 +258,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return False
 
-    def _answer(self, status: int, body: Json) -> None:
+    def _answer(self, status: int, body: dict[str, str]) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -269,9 +276,9 @@ def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
     """
     python_of(home())
     token = server_token()
-    keeper = Keeper(host, port + 1, resources, extra, token)
-    own = names(port, f"{host}:{port}")
-    handler = type("Bound", (Handler,), {"keeper": keeper, "token": token, "own": own})
+    engine = EngineServer(host, port + 1, resources, extra, token)
+    own = host_names(port, f"{host}:{port}")
+    handler = type("Bound", (Handler,), {"engine": engine, "token": token, "own": own})
     try:
         server = ThreadingHTTPServer((host, port), handler)
     except OSError as error:
@@ -280,4 +287,4 @@ def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
         try:
             server.serve_forever()
         finally:
-            keeper.end()
+            engine.end()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Shards that an engine has at once, so that it never runs half empty.
 IN_FLIGHT = 2
 # Imported once by the process that engines and trainers are forked from.
-_PRELOAD = ["tasks.preload"]
+_PRELOAD = ["flows.machines.preload"]
 
 
 def warm_up() -> None:
@@ -49,15 +49,9 @@ class LocalMachine:
     ) -> None:
         """Nothing is started yet.
 
-        Args:
-            store: Where artifacts lie.
-            logs: Folder for the logs of child processes.
-            resources: Cores, devices, batch sizes.
-            progress: Told how far the current step is.
-            isolate: Whether heavy steps run in child processes (False only in benchmarks).
-            sandbox: What will be asked of the sandbox, if anything; it is tried before an engine
-                is started, for nobody wants to hear of a missing Docker engine after an hour of
-                sampling.
+        `isolate=False` (benchmarks) runs heavy steps in this process. What will be asked of the
+        sandbox, if anything, is tried before an engine is started, for nobody wants to hear of a
+        missing Docker engine after an hour of sampling.
         """
         preload(_PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
@@ -80,19 +74,16 @@ class LocalMachine:
         )
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
-        with self._lock:
-            return self._engine_for(model, settings)
-
-    def _engine_for(self, model: ArtifactRef, settings: Json) -> Engine:
         wanted = (model.digest, settings["engine"], settings["dtype"])
-        if self._engine is None or self._engine_of != wanted:
-            if self._needed is not None:
-                self._get_grader(self._needed)
-            self.release_engine()
-            self._engine = self._open(model, settings)
-            self._engine_of = wanted
-            self.engines_started += 1
-        return self._engine
+        with self._lock:
+            if self._engine is None or self._engine_of != wanted:
+                if self._needed is not None:
+                    self._get_grader(self._needed)
+                self.release_engine()
+                self._engine = self._open(model, settings)
+                self._engine_of = wanted
+                self.engines_started += 1
+            return self._engine
 
     def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
@@ -131,27 +122,24 @@ class LocalMachine:
     def _get_grader(
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
     ) -> Grader:
-        with self._lock:
-            return self._grader_for(sandbox, checker, score)
-
-    def _grader_for(self, sandbox: Json | None, checker: str, score: str) -> Grader:
         if checker:
             from tasks.score.text import ExactGrader, HandGrader
 
             return HandGrader() if checker == "hand" else ExactGrader()
-        workers = self._resources.score_workers or os.cpu_count() or 1
-        if sandbox is not None:
-            from tasks.score.code.pool import CodePool, limits_of
+        with self._lock:
+            workers = self._resources.score_workers or os.cpu_count() or 1
+            if sandbox is not None:
+                from tasks.score.code.pool import CodePool, limits_of
 
-            limits = limits_of(sandbox)
-            pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
-            return CodePool(pool, limits, score)
-        if self._pool is None:
-            from tasks.score.math.limits import GRADE_SECONDS
-            from tasks.score.math.pool import GradePool
+                limits = limits_of(sandbox)
+                pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
+                return CodePool(pool, limits, score)
+            if self._pool is None:
+                from tasks.score.math.limits import GRADE_SECONDS
+                from tasks.score.math.pool import GradePool
 
-            self._pool = GradePool(workers, GRADE_SECONDS)
-        return self._pool
+                self._pool = GradePool(workers, GRADE_SECONDS)
+            return self._pool
 
     def _get_sandbox(self, image: str, workers: int, memory: int) -> SandboxPool:
         if self._sandbox is None:

@@ -168,16 +168,7 @@ class ActorPool:
         cpus: float,
         gpus: int = 0,
     ) -> None:
-        """Nothing is started yet.
-
-        Args:
-            spec: Surroundings for the actors.
-            say: Told when a worker was lost.
-            count: Of actors.
-            at_once: Calls that an actor has at once.
-            cpus: That an actor asks of Ray.
-            gpus: The same.
-        """
+        """Nothing is started yet; an actor asks Ray for `cpus` and `gpus`, has `at_once` calls."""
         import ray
 
         self._ray, self._spec, self._say, self._count = ray, spec, say, count

@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flows.server.address import folder, read_note
-from tasks.secret import kept_secret, read_secret, write_secret
+from tasks.settings.secret import kept_secret, read_secret, write_secret
 
 API = "PREFECT_API_URL"
 CLIENT = "PREFECT_API_AUTH_STRING"
@@ -61,7 +61,8 @@ def secret_for(address: str) -> str:
     given = os.environ.get(CLIENT, "")
     if given and address == os.environ.get(API, "").rstrip("/"):
         return given
-    if address == read_note().get("address") and is_ours(address):
+    note = read_note()
+    if note and address == note.address and is_ours(address):
         return read_secret(secret_file())
     return ""
 
@@ -126,20 +127,11 @@ def shows(header: str, secret: str) -> bool:
 
 
 def derived(secret: str, purpose: str) -> str:
-    """A value from which the secret cannot be found.
-
-    Args:
-        secret: The secret.
-        purpose: What it is good for: "pages" or "notices".
-    """
+    """A value that is good for one purpose ("pages", "notices") and does not tell the secret."""
     return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def link(address: str) -> str:
-    """What opens the UI without a question: the secret is in the part that browsers do not send.
-
-    Args:
-        address: Of this home's API.
-    """
+    """What opens the UI of this home's API: the secret is in the part that browsers do not send."""
     ui = address.rstrip("/").removesuffix("/api")
     return f"{ui}/open#{encoded(read_secret(secret_file()))}"

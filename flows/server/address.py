@@ -1,24 +1,52 @@
-"""RESTEM_HOME/prefect/server.json: which server, worker and pages belong to this home.
-
-A lean server of a plain `restem run` notes `address` and `pid` alone; `restem up` adds the rest:
-
-    {"address": API, "pages": address, "pid": keeper, "guard": ..., "server": ..., "worker": ...,
-     "pages_pid": ..., "restarts": {"server": 0, ...}}
-
-A process id alone may have been given to another process since, so a keeper is known by the start
-time of its process as well.
-"""
+"""RESTEM_HOME/prefect/server.json: which server, worker and pages belong to this home."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tasks.dag.runtime import home
+from tasks.facts import Facts, is_object
 
-Note = dict[str, Any]
+_FILE = "server.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerNote(Facts):
+    """What the server of a plain `restem run` notes.
+
+    Attributes:
+        address: Of the API, such as http://127.0.0.1:4200/api.
+        pid: Process that holds the server.
+    """
+
+    address: str
+    pid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationNote(ServerNote):
+    """What the station of `restem up` notes; `pid` is its supervisor's.
+
+    A process id alone may have been given to another process since, so the supervisor is known by
+    the start time of its process as well.
+
+    Attributes:
+        pages: Address of the reports.
+        started: When the supervisor started, in clock ticks after boot.
+        guard: Process id, as the three that follow; 0 while there is none.
+        restarts: How often each part was started again.
+    """
+
+    pages: str
+    started: int | None = None
+    guard: int = 0
+    server: int = 0
+    worker: int = 0
+    pages_pid: int = 0
+    restarts: dict[str, int] = field(default_factory=dict)
 
 
 def folder() -> Path:
@@ -28,26 +56,32 @@ def folder() -> Path:
     return path
 
 
-def read_note() -> Note:
-    """What is noted, by a station or a lean server; empty when nothing is."""
+def read_note() -> ServerNote | None:
+    """What is noted, a `StationNote` if by a station; None when nothing is, or it is broken."""
+    path = folder() / _FILE
     with contextlib.suppress(OSError, ValueError):
-        note = json.loads((folder() / "server.json").read_text())
-        if isinstance(note, dict) and "address" in note:
-            return note
-    return {}
+        noted = json.loads(path.read_text())
+        is_station = is_object(noted) and "pages" in noted
+        return (StationNote if is_station else ServerNote).from_json(noted, str(path))
+    return None
 
 
-def write_note(note: Note) -> None:
+def write_note(note: ServerNote) -> None:
     """Replace the note; a reader sees the old one or the new one."""
-    draft = folder() / ".server.json"
-    draft.write_text(json.dumps(note))
-    draft.replace(folder() / "server.json")
+    draft = folder() / f".{_FILE}"
+    draft.write_text(json.dumps(note.to_json()))
+    draft.replace(folder() / _FILE)
 
 
-def station() -> Note | None:
+def remove_note() -> None:
+    """The station has ended."""
+    (folder() / _FILE).unlink(missing_ok=True)
+
+
+def station() -> StationNote | None:
     """The note of the station that is up in this home; None when none is."""
     note = read_note()
-    if "pages" in note and started(note["pid"]) == note.get("started"):
+    if isinstance(note, StationNote) and started(note.pid) == note.started:
         return note
     return None
 

@@ -19,31 +19,26 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flows.server import open_page
 from flows.server.access import SERVER, shows
-from flows.server.hosts import Names, names
-from flows.server.open_page import Receive, Scope, Send
+from flows.server.hosts import HostNames, host_names
 from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _RUNS = ("/api/flow_runs", "/api/deployments")
 # Prefect takes parameters of at most 512 KiB.
 _BODY_BYTES = 4 * 1024 * 1024
 
 
-class Guarded:
+class GuardedApp:
     """An ASGI application that answers only those whom it is meant for."""
 
-    def __init__(self, app: Any, own: Names, secret: str) -> None:
-        """Put it in front of another one.
-
-        Args:
-            app: Prefect's.
-            own: Names of this server.
-            secret: What Prefect asks for.
-        """
+    def __init__(self, app: ASGIApp, own: HostNames, secret: str) -> None:
+        """Put it in front of Prefect's, which asks for the secret."""
         self._app, self._own, self._secret = app, own, secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +86,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:
 def _unframed(send: Send) -> Send:
     """Add to answers that no page of another origin may show them in a frame."""
 
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = [*message.get("headers", ()), (b"x-frame-options", b"SAMEORIGIN")]
             message = {**message, "headers": headers}
@@ -114,9 +109,9 @@ async def _body(receive: Receive) -> bytes | None:
 
 def _again(body: bytes, receive: Receive) -> Receive:
     """Give a body that was read once more."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def receiving() -> MutableMapping[str, Any]:
+    async def receiving() -> Message:
         return left.pop() if left else await receive()
 
     return receiving
@@ -131,17 +126,12 @@ def _has_job_variables(body: bytes) -> bool:
 
 
 def run(host: str, port: int, *, services: bool) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Args:
-        host: Address to listen at.
-        port: Where.
-        services: Whether schedules, automations and so on run in this process as well.
+    """Serve until SIGTERM or SIGINT, with schedules, automations and so on if `services`.
 
     Raises:
         UserError: there is no secret, or a name in RESTEM_HOSTS is none.
     """
-    secret, own = os.environ.get(SERVER, ""), names(port)
+    secret, own = os.environ.get(SERVER, ""), host_names(port)
     if not secret:
         raise UserError(f"{SERVER} is not set: this server answers nobody without a secret")
     # Prefect's own answer to browsers: which pages may read what it says.
@@ -153,7 +143,7 @@ def run(host: str, port: int, *, services: bool) -> None:
 
     settings = get_current_settings().server
     uvicorn.run(
-        Guarded(create_app(final=True, webserver_only=not services), own, secret),
+        GuardedApp(create_app(final=True, webserver_only=not services), own, secret),
         host=host,
         port=port,
         timeout_keep_alive=settings.api.keepalive_timeout,

@@ -22,7 +22,6 @@ POLL_SECONDS = 2.0
 _WORKER_SECONDS = 1.0
 _SUPERVISED = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
 
-
 _watched: set[str] = set()
 
 
@@ -54,31 +53,27 @@ class _Watcher:
     """Watches one flow run's state from a thread of its own."""
 
     def __init__(self, api: Api, flow_run_id: str) -> None:
-        self._api, self._path = api, f"/flow_runs/{flow_run_id}"
+        self._api, self._flow_run = api, flow_run_id
         self._done = threading.Event()
         self._interrupted = False
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def end(self) -> None:
-        """Stop; and mark the run Cancelled if it was interrupted and the engine will not do it.
-
-        Without force: a forced state would not give back the deployment's concurrency slot.
-        """
+        """Stop; and mark the run Cancelled if it was interrupted and the engine will not do it."""
         self._done.set()
         # A process that a worker or `serve` started leaves its state to them.
         supervised = os.environ.get(_SUPERVISED) == "false"
         if self._interrupted and supervised:
-            state = {"type": "CANCELLED", "name": "Cancelled", "message": "Cancelled."}
             with contextlib.suppress(ApiError):  # the reaper will find it
-                self._api.post(f"{self._path}/set_state", {"state": state, "force": False})
+                self._api.set_state(self._flow_run, "Cancelled", "Cancelled.")
 
     def _watch(self) -> None:
         while not self._done.wait(POLL_SECONDS):
             try:
-                state = self._api.get(self._path, POLL_SECONDS)["state"]["type"]
-            except (ApiError, KeyError, TypeError):
+                kind = self._api.flow_run(self._flow_run, POLL_SECONDS).kind
+            except ApiError:
                 continue  # the server is away; the run goes on
-            if state in ("CANCELLING", "CANCELLED") and not self._done.wait(_WORKER_SECONDS):
+            if kind in ("CANCELLING", "CANCELLED") and not self._done.wait(_WORKER_SECONDS):
                 self._interrupted = True
                 interrupt()
                 return

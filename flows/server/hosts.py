@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 from tasks.errors import UserError
 
-VARIABLE = "RESTEM_HOSTS"
+HOSTS_VARIABLE = "RESTEM_HOSTS"
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
-class Names:
+class HostNames:
     """What the Host and the Origin of a request to one server may be.
 
     Attributes:
@@ -41,13 +41,14 @@ class Names:
             origins: Its Origin headers, of which a program sends none.
         """
         if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
-            return f"this server does not go by that name (Host); its own are listed in {VARIABLE}"
+            known = f"its own are listed in {HOSTS_VARIABLE}"
+            return f"this server does not go by that name (Host); {known}"
         if any(origin.lower() not in self.origins for origin in origins):
-            return f"a page of another origin may not ask this server; see {VARIABLE}"
+            return f"a page of another origin may not ask this server; see {HOSTS_VARIABLE}"
         return ""
 
 
-def names(port: int, *also: str) -> Names:
+def host_names(port: int, *also: str) -> HostNames:
     """The names of the server at a port of this machine.
 
     Args:
@@ -59,18 +60,20 @@ def names(port: int, *also: str) -> Names:
     """
     hosts = {f"{name}:{port}" for name in _LOCAL} | (set(_LOCAL) if port == 80 else set())
     origins = {f"http://{host}" for host in hosts}
-    listed = os.environ.get(VARIABLE, "").replace(",", " ").split()
+    listed = os.environ.get(HOSTS_VARIABLE, "").replace(",", " ").split()
     for entry in (*also, *listed):
         scheme, _, rest = entry.lower().rpartition("://")
         name = rest.split("/")[0]
         if scheme not in ("", "http", "https") or not name or "*" in name or "@" in name:
-            raise UserError(f"{VARIABLE}: {entry!r}: expected a name, name:port, or an address")
+            raise UserError(
+                f"{HOSTS_VARIABLE}: {entry!r}: expected a name, name:port, or an address"
+            )
         found = {name} if _has_port(name) else {name, f"{name}:{port}"}
         hosts |= found
         origins |= {
             f"{s}://{host}" for s in ([scheme] if scheme else ["http", "https"]) for host in found
         }
-    return Names(frozenset(hosts), frozenset(origins))
+    return HostNames(frozenset(hosts), frozenset(origins))
 
 
 def _has_port(name: str) -> bool:

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from flows.server import access
+from flows.server.address import ServerNote, StationNote, read_note, station, write_note
 from flows.server.address import folder as station_folder
+from flows.server.api import Api
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
@@ -103,16 +103,14 @@ def _send_logs() -> None:
 
 def _join_or_start(folder: Path, port: int) -> str:
     """The address of the shared server; one run at a time looks, so only one starts it."""
-    note = folder / "server.json"
     with (folder / "start.lock").open("w") as start:
         fcntl.flock(start, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            noted = json.loads(note.read_text())
-            address = noted["address"]
-            # A station's server that was killed is started again by its keeper; a second one on
+        if noted := read_note():
+            address = noted.address
+            # A station's server that was killed is started again by its supervisor; a second one on
             # the same file must not be.
             deadline = time.monotonic() + START_SECONDS
-            while not _answers(address) and "pages" in noted and _is_up():
+            while not _answers(address) and isinstance(noted, StationNote) and station():
                 if time.monotonic() > deadline:
                     raise StepError(f"the server of `restem up` does not answer ({address})")
                 time.sleep(_POLL)
@@ -127,7 +125,7 @@ def _join_or_start(folder: Path, port: int) -> str:
             port = probe.getsockname()[1]
         address = f"http://127.0.0.1:{port}/api"
         secret = access.new_server_secret()
-        keeper = subprocess.Popen(
+        holder = subprocess.Popen(
             [sys.executable, "-m", "flows.server.local", str(port), "full" if fixed else "lean"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -138,10 +136,10 @@ def _join_or_start(folder: Path, port: int) -> str:
         )
         deadline = time.monotonic() + START_SECONDS
         while not healthy(address):
-            if keeper.poll() is not None or time.monotonic() > deadline:
+            if holder.poll() is not None or time.monotonic() > deadline:
                 raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
             time.sleep(_POLL)
-        note.write_text(json.dumps({"address": address, "pid": keeper.pid}))
+        write_note(ServerNote(address=address, pid=holder.pid))
         return address
 
 
@@ -150,23 +148,13 @@ def _answers(address: str) -> bool:
     return healthy(address) and access.is_ours(address)
 
 
-def _is_up() -> bool:
-    from flows.server.address import station
-
-    return station() is not None
-
-
 def healthy(address: str) -> bool:
-    """Whether a server answers there."""
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
-            return reply.status == 200
-    except OSError:
-        return False
+    """Whether a server answers there; it is told no secret."""
+    return Api(address, secret="").healthy()
 
 
 def keep(port: int, *, full: bool) -> None:
-    """Run the server until nobody holds the users' lock. The body of the keeper process.
+    """Run the server until nobody holds the users' lock. The body of the process that holds it.
 
     Args:
         port: Where it listens.
@@ -177,14 +165,7 @@ def keep(port: int, *, full: bool) -> None:
     command = [sys.executable, "-m", "flows.server.api_server", "--port", str(port)]
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(
-            [
-                sys.executable,
-                "-SE",
-                str(GUARD),
-                str(lifeline),
-                "",
-                *command,
-            ],
+            [sys.executable, "-SE", str(GUARD), str(lifeline), "", *command],
             pass_fds=[lifeline],
             start_new_session=True,
             stdin=subprocess.DEVNULL,

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flows.server.access import COOKIE, derived, shows
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+if TYPE_CHECKING:
+    from starlette.types import Scope, Send
 
 PATH = "/open"
 # Both of Prefect's user interfaces (3.8) read it.
@@ -44,14 +41,7 @@ _POLICY = f"default-src 'none'; script-src 'sha256-{_HASH}'; connect-src 'self'"
 
 
 async def answer(scope: Scope, send: Send, secret: str, header: str) -> None:
-    """Answer a request to the page.
-
-    Args:
-        scope: Of the request.
-        send: Takes the answer.
-        secret: Of the server.
-        header: Authorization of the request.
-    """
+    """Answer a request to the page; `header` is its Authorization."""
     if scope["method"] == "GET":
         headers = [(b"content-security-policy", _POLICY.encode())]
         await reply(send, 200, _PAGE, "text/html; charset=utf-8", headers)
@@ -69,7 +59,7 @@ async def reply(
     status: int,
     text: str,
     kind: str = "text/plain; charset=utf-8",
-    headers: Headers | None = None,
+    headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
     """Send a whole answer."""
     body = text.encode()

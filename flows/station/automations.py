@@ -13,10 +13,14 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from flows.server import access
 from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from prefect.automations import Automation
 
 HEARTBEAT_SECONDS = 30
 # Three heartbeats, and a margin for a server that is being started again.
@@ -36,7 +40,7 @@ _FELL = (
 )
 
 
-def register(pages: str, silence: timedelta = SILENCE) -> None:
+def register_automations(pages: str, silence: timedelta = SILENCE) -> None:
     """Create the automations, or bring those of the same names up to date.
 
     Args:
@@ -66,16 +70,17 @@ def register(pages: str, silence: timedelta = SILENCE) -> None:
         wanted.update()
 
 
-def _webhook(name: str, address: str, authorization: str = "") -> Any:
+def _webhook(name: str, address: str, authorization: str = "") -> UUID:
     from prefect.blocks.webhook import Webhook
     from prefect.types import SecretDict
     from pydantic import SecretStr
 
     headers = SecretDict({"Authorization": authorization} if authorization else {})
-    return Webhook(url=SecretStr(address), headers=headers).save(name, overwrite=True)
+    saved: Any = Webhook(url=SecretStr(address), headers=headers).save(name, overwrite=True)
+    return saved
 
 
-def _automations(blocks: list[Any], silence: timedelta) -> list[Any]:
+def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
     import prefect.automations
     from prefect.automations import CallWebhook, Posture
     from prefect.client.schemas.objects import StateType
@@ -85,7 +90,7 @@ def _automations(blocks: list[Any], silence: timedelta) -> list[Any]:
     Automation, EventTrigger = library.Automation, library.EventTrigger
     ChangeFlowRunState = library.ChangeFlowRunState
 
-    def notify(payload: str) -> list[Any]:
+    def notify(payload: str) -> list[CallWebhook]:
         return [CallWebhook(block_document_id=block, payload=payload) for block in blocks]
 
     run = {"prefect.resource.id": "prefect.flow-run.*"}

@@ -10,28 +10,26 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from flows.server.api import Api, ApiError
 from tasks.errors import UserError
 from tasks.paths import ROOT
+from tasks.rows import Json
 
 FILE = ROOT / "prefect.yaml"
 POOL = "restem"
 # Sources that decide the form.
 _FORM_SOURCES = ("flows/config/rest_em.py", "flows/config/evaluate.py", "tasks/settings/*.py")
 
-Spec = dict[str, Any]
 
-
-def read_specs(file: Path = FILE) -> list[Spec]:
+def read_specs(file: Path = FILE) -> list[Json]:
     """The deployments of a prefect.yaml.
 
     Raises:
         UserError: it is missing, or not such a file.
     """
+    import yaml  # which the supervisor does without
+
     try:
         content = yaml.safe_load(file.read_text())
         return list(content["deployments"])
@@ -39,9 +37,9 @@ def read_specs(file: Path = FILE) -> list[Spec]:
         raise UserError(f"{file}: expected a list `deployments` in YAML: {error}") from None
 
 
-def names(specs: list[Spec]) -> list[str]:
+def deployment_names(specs: list[Json]) -> list[str]:
     """Such as rest-em/math-demo."""
-    return [f"{_flow_name(spec)}/{spec['name']}" for spec in specs]
+    return [f"{_flow_name(spec['entrypoint'])}/{spec['name']}" for spec in specs]
 
 
 def fingerprint(file: Path = FILE) -> str:
@@ -54,7 +52,7 @@ def fingerprint(file: Path = FILE) -> str:
     return digest.hexdigest()[:12]
 
 
-def register(api: Api, file: Path = FILE) -> list[str]:
+def register_deployments(api: Api, file: Path = FILE) -> list[str]:
     """Create or update what is not registered as it is in the file.
 
     Returns:
@@ -76,7 +74,7 @@ def register(api: Api, file: Path = FILE) -> list[str]:
             continue
         entrypoint = spec["entrypoint"]
         if entrypoint not in flow_ids:
-            flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(spec)})["id"]
+            flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(entrypoint)})["id"]
         try:
             payload = _payload(spec, version, old)
             api.post("/deployments/", payload | {"flow_id": flow_ids[entrypoint]})
@@ -84,10 +82,10 @@ def register(api: Api, file: Path = FILE) -> list[str]:
             if error.status in (409, 422):
                 raise UserError(f"{file}: deployment {spec['name']}: {error}") from None
             raise
-    return names(specs)
+    return deployment_names(specs)
 
 
-def ensure_pool(api: Api, template: dict[str, Any]) -> None:
+def ensure_pool(api: Api, template: Json) -> None:
     """The work pool, with a limit of one run at a time."""
     fields = {"base_job_template": template, "concurrency_limit": 1}
     try:
@@ -101,7 +99,7 @@ def ensure_pool(api: Api, template: dict[str, Any]) -> None:
         api.patch(f"/work_pools/{POOL}", {"base_job_template": template})
 
 
-def pool_template(folder: Path, python: str) -> dict[str, Any]:
+def pool_template(folder: Path, python: str) -> Json:
     """How the pool starts runs on this machine.
 
     Args:
@@ -116,7 +114,7 @@ def pool_template(folder: Path, python: str) -> dict[str, Any]:
     )
 
 
-def closed_template(**job: Any) -> dict[str, Any]:
+def closed_template(**job: object) -> Json:
     """A template of a process pool that no deployment and no run can change.
 
     The server refuses job variables of any name. Should one get by, the worker finds nothing to
@@ -131,7 +129,7 @@ def closed_template(**job: Any) -> dict[str, Any]:
     }
 
 
-def full_parameters(entrypoint: str, parameters: Spec) -> Spec:
+def full_parameters(entrypoint: str, parameters: Json) -> Json:
     """Parameters with every field that they leave out at its default.
 
     Raises:
@@ -143,7 +141,7 @@ def full_parameters(entrypoint: str, parameters: Spec) -> Spec:
     from flows.study.config import StudyConfig
 
     models = {"evaluate": EvaluateConfig, "study": StudyConfig}
-    model = models.get(_flow_name({"entrypoint": entrypoint}), RestEmConfig)
+    model = models.get(_flow_name(entrypoint), RestEmConfig)
     extra = set(parameters) - {"config"}
     if extra:
         raise UserError(f"parameters: expected config alone, not {', '.join(sorted(extra))}")
@@ -151,12 +149,12 @@ def full_parameters(entrypoint: str, parameters: Spec) -> Spec:
     return {"config": config.model_dump(mode="json")}
 
 
-def _flow_name(spec: Spec) -> str:
+def _flow_name(entrypoint: str) -> str:
     """Of an entrypoint such as flows/rest_em/flow.py:rest_em; as prefect's @flow names it."""
-    return str(spec["entrypoint"]).rpartition(":")[2].replace("_", "-")
+    return entrypoint.rpartition(":")[2].replace("_", "-")
 
 
-def _payload(spec: Spec, version: str, old: Spec | None) -> Spec:
+def _payload(spec: Json, version: str, old: Json | None) -> Json:
     entrypoint = spec["entrypoint"]
     try:
         if given := spec["work_pool"].get("job_variables"):
@@ -189,7 +187,7 @@ def _payload(spec: Spec, version: str, old: Spec | None) -> Spec:
         raise UserError(f"prefect.yaml: deployment {spec.get('name')}: {error}") from None
 
 
-def _schedule(given: Spec, entrypoint: str, old: Spec | None) -> Spec:
+def _schedule(given: Json, entrypoint: str, old: Json | None) -> Json:
     was = [one for one in (old or {}).get("schedules", []) if one["slug"] == given["slug"]]
     kinds = ("cron", "interval", "rrule")
     kind = next(kind for kind in kinds if kind in given)
@@ -203,11 +201,11 @@ def _schedule(given: Spec, entrypoint: str, old: Spec | None) -> Spec:
     }
 
 
-def _form(entrypoint: str) -> Spec:
+def _form(entrypoint: str) -> Json:
     """The parameters' JSON schema, which is the UI's form."""
     from prefect.utilities.callables import parameter_schema
 
-    name = _flow_name({"entrypoint": entrypoint})
+    name = _flow_name(entrypoint)
     if name == "evaluate":
         from flows.evaluate.flow import evaluate as found
     elif name == "study":

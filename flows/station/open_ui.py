@@ -12,18 +12,14 @@ from html import escape
 
 from flows.server.access import link
 from flows.server.address import folder
-from tasks.secret import write_secret
+from tasks.settings.secret import write_secret
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 _PAGE = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}">'
 
 
 def open_ui(address: str) -> bool:
-    """Open the UI in a browser; False where there is no display, or no browser.
-
-    Args:
-        address: Of this home's API.
-    """
+    """Open the UI of an API in a browser; False where there is no display, or no browser."""
     if not any(os.environ.get(name) for name in _DISPLAYS):
         return False
     page = folder() / "open.html"

@@ -12,18 +12,17 @@ this home knows: they may live on another host.
 from __future__ import annotations
 
 import contextlib
-import json
 from datetime import UTC, datetime
-from typing import Any
 
+from flows.runs.journal import HEAD, read_head
 from flows.server.address import started
-from flows.server.api import Api, ApiError
+from flows.server.api import Api, ApiError, FlowRun
 from flows.station.processes import engines
 from tasks.dag.runtime import home
+from tasks.facts import WrongFacts
 
 # A worker names a run Pending a moment before it starts the run's process.
 PENDING_SECONDS = 60.0
-_STATES = ["RUNNING", "PENDING", "CANCELLING"]
 CRASHED = "The process of this run is gone. Retry resumes it: what was done comes from the cache."
 CANCELLED = "Cancelled; its process is gone."
 
@@ -43,52 +42,43 @@ class Reaper:
                 look, for its worker may be about to report it.
         """
         try:
-            runs = self._unfinished()
+            runs = self._api.flow_runs("RUNNING", "PENDING", "CANCELLING")
             living = set(engines(self._api.address).values())
             dead = [run for run in runs if self._is_dead(run, living, at_once)]
-            known, self._suspects = self._suspects, {run["state"]["id"] for run in dead}
+            known, self._suspects = self._suspects, {run.state_id for run in dead}
             return [
                 line
                 for run in dead
-                if (at_once or run["state"]["id"] in known) and (line := self._mark(run))
+                if (at_once or run.state_id in known) and (line := self._mark(run))
             ]
         except ApiError:
             return []  # the server is being started again; the next look is soon
 
-    def _unfinished(self) -> list[dict[str, Any]]:
-        query = {"flow_runs": {"state": {"type": {"any_": _STATES}}}, "limit": 200}
-        return self._api.post("/flow_runs/filter", query)
-
-    def _is_dead(self, run: dict[str, Any], living: set[str], at_once: bool) -> bool:
-        if run["id"] in living:
+    def _is_dead(self, run: FlowRun, living: set[str], at_once: bool) -> bool:
+        if run.id in living:
             return False
-        if run["work_pool_name"] != self._pool:
-            return _journals().get(run["id"], False)
-        if run["state"]["type"] == "PENDING" and not at_once:
-            since = datetime.fromisoformat(run["state"]["timestamp"].replace("Z", "+00:00"))
-            return (datetime.now(UTC) - since).total_seconds() > PENDING_SECONDS
+        if run.pool != self._pool:
+            return run.id in _ended_here()
+        if run.kind == "PENDING" and not at_once:
+            return (datetime.now(UTC) - run.since).total_seconds() > PENDING_SECONDS
         return True
 
-    def _mark(self, run: dict[str, Any]) -> str:
-        fresh = self._api.get(f"/flow_runs/{run['id']}")["state"]
-        if fresh["id"] != run["state"]["id"]:
+    def _mark(self, run: FlowRun) -> str:
+        fresh = self._api.flow_run(run.id)
+        if fresh.state_id != run.state_id:
             return ""  # it has moved on since
-        was_cancelling = fresh["type"] == "CANCELLING"
-        state = {
-            "type": "CANCELLED" if was_cancelling else "CRASHED",
-            "name": "Cancelled" if was_cancelling else "Crashed",
-            "message": CANCELLED if was_cancelling else CRASHED,
-        }
-        # Without force, so that a run that ended in this very moment keeps its end.
-        self._api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": False})
-        return f"run {run['name']} ({run['id']}) was {fresh['name']}, now {state['name']}"
+        was_cancelling = fresh.kind == "CANCELLING"
+        end = "Cancelled" if was_cancelling else "Crashed"
+        self._api.set_state(run.id, end, CANCELLED if was_cancelling else CRASHED)
+        return f"run {run.name} ({run.id}) was {fresh.state}, now {end}"
 
 
-def _journals() -> dict[str, bool]:
-    """For each flow run that a journal of this home names: whether its process is gone."""
-    found = {}
-    for path in (home() / "runs").glob("*/run.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            head = json.loads(path.read_text())
-            found[head["flow_run"]] = started(head["pid"]) is None
+def _ended_here() -> set[str]:
+    """Flow runs that a journal of this home names and whose process is gone."""
+    found = set[str]()
+    for path in (home() / "runs").glob(f"*/{HEAD}"):
+        with contextlib.suppress(OSError, WrongFacts):  # the pages show it as damaged
+            head = read_head(path.parent)
+            if started(head.pid) is None:
+                found.add(head.flow_run)
     return found

@@ -1,8 +1,8 @@
 """`restem up` and `restem down`: one server, worker and pages for one RESTEM_HOME.
 
-`up` starts the keeper under its guard, detached, waits for the server, and registers the work
+`up` starts the supervisor under its guard, detached, waits for the server, and registers the work
 pool, the deployments and the automations. Files under RESTEM_HOME/prefect: server.json (the note),
-keeper.log, server.log, worker.log, pages.log, runs.log.
+supervisor.log, server.log, worker.log, pages.log, runs.log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.server import access
-from flows.server.address import Note, folder, read_note, started, station
+from flows.server.address import (
+    ServerNote,
+    StationNote,
+    folder,
+    read_note,
+    remove_note,
+    started,
+    station,
+)
 from flows.server.api import Api, ApiError
 from flows.server.local import START_SECONDS, prefect_environment
 from flows.station.supervisor import GRACE_SECONDS
@@ -33,16 +41,12 @@ _POLL = 0.1
 _OTHERS = (access.API, access.CLIENT, access.SERVER)
 # A lean server ends half a second after its last run.
 _LEAN_SECONDS = 5.0
-# What the keeper may take beyond the grace that it gives to runs.
+# What the supervisor may take beyond the grace that it gives to runs.
 _DOWN_SECONDS = GRACE_SECONDS + 20.0
 
 
-def up(port: int, pages: int) -> tuple[Note, list[str]]:
-    """Start the station, or find it up.
-
-    Args:
-        port: Of the server and its UI.
-        pages: Of the reports.
+def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
+    """Start the station, or find it up; `port` is the UI's, `pages` that of the reports.
 
     Returns:
         The station's note, and the names of its deployments.
@@ -53,18 +57,16 @@ def up(port: int, pages: int) -> tuple[Note, list[str]]:
     """
     prefect_environment()
     with _alone():
-        note = station()
-        fresh = note is None
-        if fresh:
+        found = station()
+        if found is None:
             _wait_for_lean_server()
-            access.new_server_secret()  # which the keeper finds, and its guard's environment lacks
+            access.new_server_secret()  # the supervisor finds it; its guard's environment lacks it
             _check_port("--port", port)
             _check_port("--pages", pages)
-            note = _start(port, pages)
-        assert note is not None
+        note = found or _start(port, pages)
         _wait_for(note)
-        access.join(note["address"])
-        return note, _register(note, fresh)
+        access.join(note.address)
+        return note, _register(note, fresh=found is None)
 
 
 def down() -> bool:
@@ -78,17 +80,17 @@ def down() -> bool:
         if note is None:
             return False
         try:
-            guard = os.pidfd_open(note["guard"])
-            os.kill(note["pid"], signal.SIGTERM)
+            guard = os.pidfd_open(note.guard)
+            os.kill(note.pid, signal.SIGTERM)
         except ProcessLookupError:
             return True
         # The guard ends last, when nothing that descends from it is left.
         if not select.select([guard], [], [], _DOWN_SECONDS)[0]:
-            os.kill(note["pid"], signal.SIGKILL)
+            os.kill(note.pid, signal.SIGKILL)
             if not select.select([guard], [], [], GRACE_SECONDS)[0]:
-                raise StepError(f"process {note['guard']} does not end (log: {_log()})")
+                raise StepError(f"process {note.guard} does not end (log: {_log()})")
         os.close(guard)
-        (folder() / "server.json").unlink(missing_ok=True)
+        remove_note()
         return True
 
 
@@ -101,7 +103,7 @@ def _alone() -> Iterator[None]:
 
 
 def _log() -> Path:
-    return folder() / "keeper.log"
+    return folder() / "supervisor.log"
 
 
 def _wait_for_lean_server() -> None:
@@ -116,9 +118,9 @@ def _wait_for_lean_server() -> None:
             ) from None
     note = read_note()
     deadline = time.monotonic() + _LEAN_SECONDS
-    while note and started(note["pid"]) and Api(note["address"]).healthy():
+    while note and started(note.pid) and Api(note.address).healthy():
         if time.monotonic() > deadline:
-            raise UserError(f"up: a server of this RESTEM_HOME still runs (process {note['pid']})")
+            raise UserError(f"up: a server of this RESTEM_HOME still runs (process {note.pid})")
         time.sleep(_POLL)
 
 
@@ -131,10 +133,10 @@ def _check_port(flag: str, port: int) -> None:
             raise UserError(f"{flag} {port}: taken; expected a free port") from None
 
 
-def _start(port: int, pages: int) -> Note:
-    """Start the keeper under its guard, and wait for its note."""
+def _start(port: int, pages: int) -> StationNote:
+    """Start the supervisor under its guard, and wait for its note."""
     lifeline, mine = os.pipe()
-    # The keeper holds the other end of the guard's lifeline, so that it ends with the keeper.
+    # The supervisor holds the other end of the guard's lifeline, so that the guard ends with it.
     command = [sys.executable, "-SE", str(GUARD), str(lifeline), str(mine)]
     with _log().open("ab") as log:
         process = subprocess.Popen(
@@ -153,30 +155,30 @@ def _start(port: int, pages: int) -> Note:
     os.close(mine)
     while True:
         note = station()
-        if note and note["guard"] == process.pid:
+        if note and note.guard == process.pid:
             return note
         if process.poll() is not None:
-            raise StepError(f"the keeper ended at its start (log: {_log()})")
+            raise StepError(f"the supervisor ended at its start (log: {_log()})")
         time.sleep(_POLL)
 
 
-def _wait_for(note: Note) -> None:
-    api, deadline = Api(note["address"]), time.monotonic() + START_SECONDS
+def _wait_for(note: ServerNote) -> None:
+    api, deadline = Api(note.address), time.monotonic() + START_SECONDS
     while not api.healthy():
-        if started(note["pid"]) is None or time.monotonic() > deadline:
+        if started(note.pid) is None or time.monotonic() > deadline:
             raise StepError(f"the Prefect server did not start (log: {folder() / 'server.log'})")
         time.sleep(_POLL)
 
 
-def _register(note: Note, fresh: bool) -> list[str]:
+def _register(note: StationNote, *, fresh: bool) -> list[str]:
     from flows.station import automations, deployments
 
-    api = Api(note["address"], _REGISTER_SECONDS)
+    api = Api(note.address, _REGISTER_SECONDS)
     try:
         if fresh:
             template = deployments.pool_template(folder(), sys.executable)
             deployments.ensure_pool(api, template)
-            automations.register(note["pages"])
-        return deployments.register(api)
+            automations.register_automations(note.pages)
+        return deployments.register_deployments(api)
     except ApiError as error:
         raise StepError(f"the server did not take the deployments: {error}") from None

@@ -2,13 +2,14 @@
 
 Who ends when whom is killed:
 
-    guard (tasks/processes/guard.py) -> keeper -> server, worker, pages;  worker -> flow runs
+    guard (tasks/processes/guard.py) -> supervisor -> server, worker, pages;  worker -> flow runs
 
-- The server, the worker or the pages: the keeper starts it again. A flow run whose worker was
-  killed becomes the keeper's child (it is a "subreaper"), goes on to its end and reports it itself.
-- The keeper: the kernel kills its three children, and the guard, to whom the flow runs fall, kills
-  those.
-- The guard: the kernel sends the keeper SIGTERM, which ends everything as `restem down` does.
+- The server, the worker or the pages: the supervisor starts it again. A flow run whose worker was
+  killed becomes the supervisor's child (it is a "subreaper"), goes on to its end and reports it
+  itself.
+- The supervisor: the kernel kills its three children, and the guard, to whom the flow runs fall,
+  kills those.
+- The guard: the kernel sends the supervisor SIGTERM, which ends everything as `restem down` does.
 
 On SIGTERM flow runs are asked to end first, while the server can still note it: they are Crashed
 there, with Retry offered, and resume from their artifacts.
@@ -27,15 +28,14 @@ import time
 from types import FrameType
 
 from flows.server import access
-from flows.server.address import Note, folder, started, write_note
+from flows.server.address import StationNote, folder, started, write_note
 from flows.server.api import Api
+from flows.station.deployments import POOL
 from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.paths import ROOT
+from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
 
-POOL = "restem"
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 # A run frees its engine and trainer and reports its end in about a second.
 GRACE_SECONDS = 10.0
 REAP_SECONDS = 15.0
@@ -46,7 +46,7 @@ STEADY_SECONDS = 60.0
 _POLL = 0.2
 
 
-class Part:
+class ManagedProcess:
     """One of the three processes, restarted whenever it dies."""
 
     def __init__(self, name: str, command: list[str], env: dict[str, str]) -> None:
@@ -81,7 +81,7 @@ class Part:
         return self.process is None and time.monotonic() >= self._next
 
     def start(self) -> None:
-        """Start it; it is killed when the keeper's main thread, which must call this, ends."""
+        """Start it; it is killed when the supervisor's main thread, which must call this, ends."""
         with (folder() / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 self._command,
@@ -102,7 +102,7 @@ class Part:
             self.process.send_signal(how)
 
 
-class Keeper:
+class Supervisor:
     """Keeps the three parts of a station running until SIGTERM."""
 
     def __init__(self, port: int, pages: int, guard: int) -> None:
@@ -113,12 +113,12 @@ class Keeper:
         secret = access.new_server_secret()
         env = environment(self._api.address, self._pages, secret)
         python = [sys.executable, "-m"]
-        self.server = Part(
+        self.server = ManagedProcess(
             "server",
             [*python, "flows.server.api_server", "--host", "127.0.0.1", "--port", str(port)],
             {**env, access.SERVER: secret},
         )
-        self.worker = Part(
+        self.worker = ManagedProcess(
             "worker",
             [
                 *python,
@@ -128,7 +128,7 @@ class Keeper:
             ],
             env,
         )
-        self.pages = Part("pages", [*python, "flows.station.web", str(pages)], env)
+        self.pages = ManagedProcess("pages", [*python, "flows.station.web", str(pages)], env)
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -166,17 +166,17 @@ class Keeper:
 
     def _write(self) -> None:
         parts = (self.server, self.worker, self.pages)
-        note: Note = {
-            "address": self._api.address,
-            "pages": self._pages,
-            "pid": os.getpid(),
-            "started": started(os.getpid()),
-            "guard": self._guard,
-            "server": self.server.pid,
-            "worker": self.worker.pid,
-            "pages_pid": self.pages.pid,
-            "restarts": {part.name: part.deaths for part in parts},
-        }
+        note = StationNote(
+            address=self._api.address,
+            pages=self._pages,
+            pid=os.getpid(),
+            started=started(os.getpid()),
+            guard=self._guard,
+            server=self.server.pid,
+            worker=self.worker.pid,
+            pages_pid=self.pages.pid,
+            restarts={part.name: part.deaths for part in parts},
+        )
         write_note(note)
 
     def _reap_for_ever(self) -> None:
@@ -250,17 +250,17 @@ def environment(api: str, pages: str, secret: str) -> dict[str, str]:
 
 
 def say(text: str) -> None:
-    """A line in the keeper's log, which is its standard output."""
+    """A line in the supervisor's log, which is its standard output."""
     print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
 
 
 def _die_with_parent() -> None:
-    """In the child, before exec: SIGKILL when the keeper ends."""
+    """In the child, before exec: SIGKILL when the supervisor ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _collect(parts: list[int]) -> None:
-    """Let ended orphans go, that were handed to the keeper; the parts' codes are Popen's."""
+    """Let ended orphans go, that were handed to the supervisor; the parts' codes are Popen's."""
     with contextlib.suppress(ChildProcessError):
         while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if found.si_pid in parts:
@@ -275,7 +275,7 @@ def main() -> None:
     # The guard asked for SIGKILL at its own end; with SIGTERM there is time to end the runs well.
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
-    Keeper(int(sys.argv[1]), int(sys.argv[2]), guard).run()
+    Supervisor(int(sys.argv[1]), int(sys.argv[2]), guard).run()
 
 
 if __name__ == "__main__":

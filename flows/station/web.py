@@ -25,14 +25,17 @@ import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from flows.runs.journal import HEAD, read_head
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
-from flows.server.hosts import Names, names
+from flows.server.address import started
+from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.secret import read_secret
+from tasks.facts import WrongFacts
+from tasks.rows import Json
+from tasks.settings.secret import read_secret
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
 _TYPES = {
@@ -74,7 +77,7 @@ class Pages(BaseHTTPRequestHandler):
     server_version = "restem"
     sys_version = ""
     # Of the server that a handler is made for (`pages_server`).
-    own: Names
+    own: HostNames
     secret: str
 
     def do_GET(self) -> None:
@@ -161,7 +164,7 @@ class Pages(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send((text + "\n").encode(), "text/plain; charset=utf-8", status)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing; requests are of no interest."""
 
 
@@ -181,7 +184,7 @@ def add_notice(text: str) -> None:
             file.write(line + "\n")
 
 
-def notices() -> list[dict[str, Any]]:
+def notices() -> list[Json]:
     """What was told, newest first: `at` (seconds since 1970) and `notice`."""
     found = []
     with contextlib.suppress(OSError):
@@ -206,23 +209,28 @@ def _file(parts: list[str]) -> Path | None:
 
 def _runs() -> str:
     rows = []
-    found = (home() / "runs").glob("*/run.json")
+    found = (home() / "runs").glob(f"*/{HEAD}")
     for path in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
+        name = path.parent.name
         try:
-            head = json.loads(path.read_text())
-            name, state, since = path.parent.name, head["state"], head["started"]
-        except (OSError, ValueError, KeyError):
+            head = read_head(path.parent)
+        except OSError:
             continue
-        if state == "running" and not Path(f"/proc/{head.get('pid')}").exists():
+        except WrongFacts as error:
+            said = str(error).replace(str(path), f"damaged: {HEAD}")
+            rows.append([html.escape(name), "", html.escape(said[:300]), "", ""])
+            continue
+        state = head.state
+        if state == "running" and started(head.pid) is None:
             state = "interrupted"
         page = path.parent / "report.html"
         link = f'<a href="/runs/{html.escape(name)}/report.html">report</a>'
         rows.append(
             [
                 html.escape(name),
-                html.escape(str(head.get("flow", ""))),
-                html.escape(f"{state} {head.get('error', '')}".strip()[:300]),
-                _when(since),
+                html.escape(head.flow),
+                html.escape(f"{state} {head.error}".strip()[:300]),
+                _when(head.started),
                 link if page.is_file() else "",
             ]
         )
@@ -248,7 +256,7 @@ def _table(titles: list[str], rows: list[list[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _when(seconds: Any) -> str:
+def _when(seconds: object) -> str:
     given = seconds if isinstance(seconds, int | float) else 0
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
 
@@ -259,12 +267,7 @@ def _equal(given: str, wanted: str) -> bool:
 
 
 def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
-    """A server that is ready to serve.
-
-    Args:
-        address: To bind.
-        port: Where; 0 is any free one.
-        secret: Of the station.
+    """A server that is ready to serve; port 0 is any free one.
 
     Raises:
         UserError: there is no secret, or a name in RESTEM_HOSTS is none.
@@ -272,7 +275,7 @@ def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
     if not secret:
         raise UserError(f"{CLIENT} is not set, and this home has no secret: nobody could read")
     server = ThreadingHTTPServer((address, port), Pages)
-    own = names(server.server_address[1])
+    own = host_names(server.server_address[1])
     server.RequestHandlerClass = type("Bound", (Pages,), {"own": own, "secret": secret})
     return server
 

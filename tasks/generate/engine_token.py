@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tasks.dag.runtime import home
-from tasks.secret import kept_secret, read_secret
+from tasks.settings.secret import kept_secret, read_secret
 
 TOKEN = "RESTEM_ENGINE_TOKEN"
 _LOCAL = {"127.0.0.1", "localhost", "::1"}

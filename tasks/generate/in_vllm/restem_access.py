@@ -11,7 +11,7 @@ import hmac
 import os
 from typing import Any
 
-TOKEN = "VLLM_API_KEY"
+VLLM_KEY = "VLLM_API_KEY"
 HOSTS = "RESTEM_ENGINE_HOSTS"
 OPEN = "/health"
 
@@ -30,9 +30,9 @@ class Access:
         """
         self._app = app
         self._hosts = set(os.environ.get(HOSTS, "").split())
-        self._wanted = f"Bearer {os.environ.get(TOKEN, '')}".encode()
-        if not self._hosts or not os.environ.get(TOKEN):
-            raise RuntimeError(f"{TOKEN} or {HOSTS} is not set")
+        self._wanted = f"Bearer {os.environ.get(VLLM_KEY, '')}".encode()
+        if not self._hosts or not os.environ.get(VLLM_KEY):
+            raise RuntimeError(f"{VLLM_KEY} or {HOSTS} is not set")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, or refuse it."""

@@ -25,7 +25,7 @@ from tasks.rows import Status
 from tasks.score.checker_process import CheckerProcess
 from tasks.score.math.decide import bare, decide, refused
 
-MODULE = "tasks.score.math.worker"
+_WORKER_MODULE = "tasks.score.math.worker"
 # The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
 WALL_FACTOR = 4.0
 # A worker that dies without being over its limit (killed from outside, out of memory) is no
@@ -190,7 +190,7 @@ class GradePool:
                 raise StepError("the checker process did not start")
 
     def _start(self) -> CheckerProcess:
-        worker = CheckerProcess(MODULE, str(self._limit))
+        worker = CheckerProcess(_WORKER_MODULE, str(self._limit))
         self._all.add(worker)
         return worker
 

@@ -29,8 +29,8 @@ from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
 from tasks.paths import ROOT
-from tasks.secret import read_secret
 from tasks.settings import Resources
+from tasks.settings.secret import read_secret
 from tasks.store.store import ArtifactRef, Store
 from tests.needs import lacking
 from tests.tasks.decoding.decoding_parts import save

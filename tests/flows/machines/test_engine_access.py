@@ -18,7 +18,7 @@ import uvicorn
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.generate.in_vllm.restem_access import Access
 from tasks.generate.vllm_environment import VARIABLE
-from tasks.secret import read_secret
+from tasks.settings.secret import read_secret
 from tests.flows.station.conftest import ROOT, free_port, until
 
 

@@ -23,7 +23,7 @@ from flows.server.access import encoded
 from flows.server.api import Api, ApiError
 from flows.station.processes import engines
 from tasks.paths import ROOT
-from tasks.secret import read_secret
+from tasks.settings.secret import read_secret
 from tests.small import SMALL
 
 # What must come does come in seconds; on a machine that is busy with other tests it may take long.

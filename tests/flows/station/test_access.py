@@ -23,10 +23,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from flows.server import access
-from flows.server.address import write_note
+from flows.server.address import ServerNote, write_note
 from flows.server.api import Api, ApiError
 from tasks.errors import UserError
-from tasks.secret import kept_secret, read_secret
+from tasks.settings.secret import kept_secret, read_secret
 from tests.flows.station.conftest import TINY, Station, free_port, until
 
 EVIL = "http://evil.example"
@@ -284,7 +284,7 @@ def test_the_secret_goes_to_this_homes_own_server_alone(
         monkeypatch.setenv(access.API, address)  # of the user's own server
         Api(address).get("/")
         assert access.secret_for(address) == ""
-        write_note({"address": address, "pid": 1})  # now it is this home's
+        write_note(ServerNote(address=address, pid=1))  # now it is this home's
         Api(address).get("/")
         server.shutdown()
     assert told == [None, f"Basic {access.encoded(own)}"]
@@ -297,7 +297,7 @@ def test_who_took_the_servers_port_is_not_told_the_secret(home: Path) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}/api"
     access.new_server_secret()
-    write_note({"address": address, "pid": 1})
+    write_note(ServerNote(address=address, pid=1))
     thief = subprocess.Popen(
         [python, "-m", "http.server", str(port), "--bind", "127.0.0.1"],
         user=NOBODY,

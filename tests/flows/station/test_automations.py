@@ -43,11 +43,11 @@ def emit(station: Station, name: str, resource: dict[str, str], payload: dict[st
     station.api.post("/events", [event])
 
 
-def register(station: Station, silence: int, **env: str) -> None:
+def _register(station: Station, silence: int, **env: str) -> None:
     """What `up` does, with other settings."""
     call = (
-        "from datetime import timedelta; from flows.station.automations import register;"
-        f"register('http://127.0.0.1:{station.pages}', timedelta(seconds={silence}))"
+        "from datetime import timedelta; from flows.station.automations import *;"
+        f"register_automations('http://127.0.0.1:{station.pages}', timedelta(seconds={silence}))"
     )
     subprocess.run(
         [sys.executable, "-c", call],
@@ -94,7 +94,7 @@ def test_a_failed_run_gives_a_notice(
     station: Station, elsewhere: tuple[str, list[dict[str, Any]]]
 ) -> None:
     address, told = elsewhere
-    register(station, 120, **{NOTIFY_VARIABLE: address})
+    _register(station, 120, **{NOTIFY_VARIABLE: address})
     try:
         run = station.start(*TINY, 'model.base="package:no_such_package"')
         state = station.wait_for(run, "FAILED")
@@ -104,7 +104,7 @@ def test_a_failed_run_gives_a_notice(
         assert notice["link"].endswith(run)
         assert until(lambda: notice in told)
     finally:
-        register(station, 120)
+        _register(station, 120)
     link = http.client.HTTPConnection("127.0.0.1", station.pages)
     link.request("GET", "/notices", headers=authorization(station.secret))
     assert "no_such_package" in link.getresponse().read().decode()
@@ -120,7 +120,7 @@ def test_falling_accuracy_gives_a_notice(station: Station) -> None:
 
 def test_a_silent_run_is_marked(station: Station) -> None:
     """A run of another host: nothing here knows its process."""
-    register(station, 10)
+    _register(station, 10)
     try:
         flow = station.api.post("/flows/", {"name": "elsewhere"})["id"]
         state = {"type": "RUNNING", "name": "Running"}
@@ -130,4 +130,4 @@ def test_a_silent_run_is_marked(station: Station) -> None:
         state = station.wait_for(run, "CRASHED")
         assert "No sign of life" in state["message"]
     finally:
-        register(station, 120)
+        _register(station, 120)

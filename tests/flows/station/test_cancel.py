@@ -24,7 +24,7 @@ def test_cancel_when_the_worker_was_killed(station: Station) -> None:
 
 
 def test_cancel_a_run_that_died(station: Station) -> None:
-    """Nobody is left who could end it: the keeper says so."""
+    """Nobody is left who could end it: the supervisor says so."""
     run = station.start(*LONG, "seed=33")
     pid = station.wait_for_work(run)
     os.kill(station.pid("worker"), signal.SIGSTOP)  # it must not report the run first

@@ -19,7 +19,7 @@ SPECS = {one["name"]: one for one in deployments.read_specs()}
 
 
 def test_all_deployments_are_there() -> None:
-    assert set(deployments.names(list(SPECS.values()))) == {
+    assert set(deployments.deployment_names(list(SPECS.values()))) == {
         *(f"rest-em/{n}" for n in ("math-demo", "code-demo", "gsm8k", "svamp-gemma270m")),
         *("rest-em/math", "rest-em/apps", "evaluate/gemma270m", "evaluate/latest"),
         "study/studies",
@@ -64,7 +64,7 @@ def test_schedules() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_the_server_has_it_whole(station: Station, name: str) -> None:
     spec = SPECS[name]
-    (full,) = deployments.names([spec])
+    (full,) = deployments.deployment_names([spec])
     found = station.deployment(full)
     models = {"evaluate": EvaluateConfig, "study": StudyConfig}
     model = models.get(full.partition("/")[0], RestEmConfig)
@@ -96,7 +96,7 @@ def test_a_new_file_is_registered_and_switches_are_kept(station: Station, tmp_pa
     changed = tmp_path / "prefect.yaml"
     changed.write_text(yaml.safe_dump(content))
     try:
-        deployments.register(station.api, changed)
+        deployments.register_deployments(station.api, changed)
         after = station.deployment(name)
         assert after["id"] == before["id"]
         assert after["description"] == "another"
@@ -106,7 +106,7 @@ def test_a_new_file_is_registered_and_switches_are_kept(station: Station, tmp_pa
         found = station.deployment(name)
         path = f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
         station.api.patch(path, {"active": False})
-        deployments.register(station.api)
+        deployments.register_deployments(station.api)
     assert station.deployment(name)["description"] == before["description"]
 
 
@@ -116,7 +116,7 @@ def test_a_mistake_in_the_file_is_named(station: Station, tmp_path: Path) -> Non
     changed = tmp_path / "prefect.yaml"
     changed.write_text(yaml.safe_dump(content))
     with pytest.raises(UserError, match=r"math-demo: config: sampling.sample: no such field"):
-        deployments.register(station.api, changed)
+        deployments.register_deployments(station.api, changed)
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "deployments: 3", "a: ["])

@@ -80,7 +80,7 @@ def test_a_run_outlives_its_server(station: Station) -> None:
     station.wait_for(run, "COMPLETED")
 
 
-@pytest.mark.parametrize("how", ["down", "keeper", "guard"])
+@pytest.mark.parametrize("how", ["down", "supervisor", "guard"])
 def test_nothing_is_left(station: Station, how: str) -> None:
     run = station.start(*LONG, f"seed=2{len(how)}")
     station.wait_for_work(run)
@@ -89,7 +89,7 @@ def test_nothing_is_left(station: Station, how: str) -> None:
         assert station.command("down").stdout == "down\n"
         assert station.command("down").stdout == "nothing was up\n"
     else:
-        os.kill(station.note()["pid" if how == "keeper" else "guard"], signal.SIGKILL)
+        os.kill(station.note()["pid" if how == "supervisor" else "guard"], signal.SIGKILL)
         station.gone(pids, 30.0)
     assert station.processes() == []
     # The run is there, is said to be dead, and is resumed by Retry.

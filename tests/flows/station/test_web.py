@@ -20,7 +20,7 @@ SECRET = "restem:of-the-test"
 def pages(home: Path) -> Iterator[int]:
     run = home / "runs" / "demo-1"
     (run / "logs").mkdir(parents=True)
-    head = {"run": "demo-1", "flow": "rest-em", "state": "completed", "started": 1.0, "pid": 1}
+    head = {"run": "demo-1", "state": "completed", "started": 1.0, "pid": 1, "config": {}}
     (run / "run.json").write_text(json.dumps(head))
     (run / "report.html").write_text("<h1>report</h1>")
     (run / "logs" / "engine.log").write_text("a line")
@@ -59,6 +59,7 @@ def test_runs_are_listed_with_their_reports(pages: int) -> None:
     assert "completed" in text
     assert "failed &lt;script&gt;" in text
     assert "<script>" not in text
+    assert "broken" in text and "damaged: run.json: not JSON" in text
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_samples_of_several_children_are_those_of_one_process_in_order(folder, t
 
 def test_a_warm_nursery_leaves_children_nothing_to_import(folder):
     code = (
-        "import sys, tasks.preload; from pathlib import Path; before = set(sys.modules); "
+        "import sys, flows.machines.preload; from pathlib import Path; before = set(sys.modules); "
         "from tasks.generate.transformers_engine import TransformersEngine as Engine; "
         "from tasks.decoding.request import Sampling; "
         "engine = Engine(Path(sys.argv[1]), device='cpu', dtype='float32', threads=1, "
