@@ -28,7 +28,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.problems.source import check_generated
+from tasks.problems.source import check_generated, problem_row
 from tasks.problems.synthetic_code_tasks import (
     KEEPS,
     LIST,
@@ -90,15 +90,7 @@ PROBES = {kind: _probes(kind) for kind in (NUMBERS, LIST)}
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of a split, made as they are asked for; always the same ones.
-
-    Args:
-        split: `train` or `test`.
-        source: Must be empty, for there is nothing to read.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of a split, always the same ones; raises like `check_generated`."""
     check_generated("synthetic_code", split, source)
     seen: set[str] = set()
     for level, size in zip(LEVELS, CODE_SIZES[split], strict=True):
@@ -212,16 +204,14 @@ def code_row(problem: CodeProblem, name: str, split: str, index: int) -> Row:
         index: Its place in the split.
     """
     tests = [{"input": given, "output": output} for given, output in problem.tests]
-    return {
-        "id": f"{name}/{split}/{index:05d}",
-        "domain": "code",
-        "question": problem.question,
-        "reference": json.dumps({"tests": tests}),
-        "solution": in_function(problem.task),
-        "level": problem.task.level,
-        "subject": problem.task.kind,
-        "split": split,
-    }
+    return problem_row(
+        *(name, split, f"{index:05d}", "code"),
+        question=problem.question,
+        reference=json.dumps({"tests": tests}),
+        solution=in_function(problem.task),
+        level=problem.task.level,
+        subject=problem.task.kind,
+    )
 
 
 def _problem(rng: random.Random, task: CodeTask) -> CodeProblem:

@@ -29,11 +29,7 @@ OPERATIONS = 4
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`, made as they are asked for; always the same ones.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of `test`, always the same ones; raises like `check_generated`."""
     check_generated(_NAME, split, source, instead="synthetic_code")
     for index, (subject, problem) in enumerate(problems()):
         yield {**base.code_row(problem, _NAME, split, index), "subject": subject}

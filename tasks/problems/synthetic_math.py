@@ -27,7 +27,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tasks.problems.source import check_generated
+from tasks.problems.source import check_generated, problem_row
 from tasks.rows import Row
 
 # More training problems than the shipped model can learn by heart in one run.
@@ -124,15 +124,7 @@ def apply(value: int, sign: str, number: int) -> int:
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of a split, made as they are asked for; always the same ones.
-
-    Args:
-        split: `train` or `test`.
-        source: Must be empty, for there is nothing to read.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of a split, always the same ones; raises like `check_generated`."""
     check_generated("synthetic_math", split, source)
     for index, problem in enumerate(itertools.islice(sum_stream(split, seed=0), SUM_SIZES[split])):
         subject = "bags" if SUM_SHAPES[problem.sum.level].bags else "changes"
@@ -149,16 +141,14 @@ def sum_row(problem: SumProblem, name: str, split: str, index: int, subject: str
         index: Its place in the split.
         subject: `bags`, `changes`, or that of a shifted set.
     """
-    return {
-        "id": f"{name}/{split}/{index:05d}",
-        "domain": "math",
-        "question": problem.question,
-        "reference": str(problem.sum.totals[-1]),
-        "solution": by_hand(problem),
-        "level": problem.sum.level,
-        "subject": subject,
-        "split": split,
-    }
+    return problem_row(
+        *(name, split, f"{index:05d}", "math"),
+        question=problem.question,
+        reference=str(problem.sum.totals[-1]),
+        solution=by_hand(problem),
+        level=problem.sum.level,
+        subject=subject,
+    )
 
 
 def sum_stream(share: str, *, seed: int) -> Iterator[SumProblem]:
