@@ -12,7 +12,7 @@ Does not cover the fast kernels for variable lengths of flash attention, which i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -170,14 +170,14 @@ def _attend(
         )
         outputs.append(out.transpose(1, 2).flatten(0, 1))
     joined = torch.cat(outputs).flatten(1)
-    output = _Move.apply(joined, rows.back, rows.there, rows.padding)
-    return output.unflatten(1, (query.shape[1], -1))[None], None  # type: ignore[union-attr]
+    output = cast(torch.Tensor, _Move.apply(joined, rows.back, rows.there, rows.padding))
+    return output.unflatten(1, (query.shape[1], -1))[None], None
 
 
 def _spread(states: torch.Tensor, rows: Layout) -> torch.Tensor:
     """[1, heads, tokens, size] to [places, heads, size]."""
     flat = states[0].transpose(0, 1).flatten(1)
-    moved: Any = _Move.apply(flat, rows.there, rows.back, None)
+    moved = cast(torch.Tensor, _Move.apply(flat, rows.there, rows.back, None))
     return moved.unflatten(1, (states.shape[1], -1))
 
 

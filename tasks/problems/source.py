@@ -272,9 +272,7 @@ def parse_object(raw: bytes, file: str, line: int) -> Record:
     return Record(value, file, line)
 
 
-def _tables(
-    hub: str, split: str, wanted: tuple[str, ...]
-) -> Iterator[tuple[str, Iterable[Json]]]:
+def _tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, Iterable[Json]]]:
     """Yield (configuration, rows) of a Hub data set, the wanted configurations or what it has."""
     import datasets
     from huggingface_hub.utils import logging

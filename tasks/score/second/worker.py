@@ -20,7 +20,6 @@ import re
 import resource
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
 
 from tasks.rows import Json
 from tasks.score.checker_process import Question, serve
@@ -31,6 +30,10 @@ MEMORY_BYTES = 2 << 30
 MAX_READING = 300
 # Marks between which formulas are looked for; an escaped dollar is money.
 MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
+
+# math-verify's functions.
+Parse = Callable[..., list[object]]
+Verify = Callable[..., bool]
 
 
 def main() -> None:
@@ -58,7 +61,7 @@ def _prepare() -> Callable[[Question], Json]:
     return answer
 
 
-def compare(gold: str, text: str, parse: Any, verify: Any) -> Json:
+def compare(gold: str, text: str, parse: Parse, verify: Verify) -> Json:
     """math-verify's opinion on a pair, with what it read on each side."""
     # Formulas are looked for between marks; a bare reference has none (math-verify's README).
     marked = gold if MARK.search(gold) else f"${gold}$"
@@ -68,7 +71,7 @@ def compare(gold: str, text: str, parse: Any, verify: Any) -> Json:
     return {"opinion": opinion, "why": why, "gold": _shown(wanted), "answer": _shown(given)}
 
 
-def _opinion(wanted: Sequence[Any], given: Sequence[Any], verify: Any) -> tuple[str, str]:
+def _opinion(wanted: Sequence[object], given: Sequence[object], verify: Verify) -> tuple[str, str]:
     """Equal if any reading of the one is any of the other, as `verify` has it for lists."""
     if not wanted:
         return "undecided", "no reading of the reference"
@@ -84,7 +87,7 @@ def _opinion(wanted: Sequence[Any], given: Sequence[Any], verify: Any) -> tuple[
     return ("undecided", failed) if failed else ("unequal", "")
 
 
-def _shown(found: Sequence[Any]) -> Json:
+def _shown(found: Sequence[object]) -> Json:
     """The text that was found, and the value it was read as where it was understood."""
     texts = [one for one in found if isinstance(one, str)]
     values = [one for one in found if not isinstance(one, str)]
