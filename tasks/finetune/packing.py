@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 BATCH = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
-SEQUENCES, MARKER = "sequences.arrow", "packed.json"
+SEQUENCES, _MARKER = "sequences.arrow", "packed.json"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def prepare(
         UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
     """
     folder = work / "packed"
-    sequences, marker = folder / SEQUENCES, folder / MARKER
+    sequences, marker = folder / SEQUENCES, folder / _MARKER
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -108,7 +108,7 @@ def prepare(
 def load(work: Path) -> tuple[datasets.Dataset, Packed]:
     """What `prepare` made in `work`."""
     folder = work / "packed"
-    packed = Packed(**json.loads((folder / MARKER).read_text()))
+    packed = Packed(**json.loads((folder / _MARKER).read_text()))
     return datasets.Dataset.from_file(str(folder / SEQUENCES)), packed
 
 

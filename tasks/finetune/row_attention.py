@@ -21,7 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-NAME = "restem_rows"
+ROW_ATTENTION = "restem_rows"
 # Rows shorter than this share of the longest of a class go to the next class: at most so much of
 # a class is padding, and few classes mean few calls.
 SHORTEST = 0.8
@@ -99,7 +99,7 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
     with torch.no_grad():
         masked = model(**given).logits
         try:
-            model.set_attn_implementation(NAME)
+            model.set_attn_implementation(ROW_ATTENTION)
             by_row = model(**given, **inputs(rows)).logits
         except (TypeError, ValueError, RuntimeError):
             by_row = None
@@ -187,5 +187,5 @@ def _band(length: int, window: int | None, device: torch.device) -> torch.Tensor
     return ones.tril() & ones.triu(1 - (window or length))
 
 
-AttentionInterface.register(NAME, _attend)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+AttentionInterface.register(ROW_ATTENTION, _attend)
+AttentionMaskInterface.register(ROW_ATTENTION, sdpa_mask)

@@ -22,7 +22,7 @@ from typing import TypeGuard
 from tasks.problems.source import Origin, Record, of_split, parse_object, problem_row
 from tasks.rows import Json, Row
 
-ORIGIN = Origin(
+APPS_ORIGIN = Origin(
     name="apps",
     hub="codeparrot/apps",
     configs=(),
@@ -53,7 +53,7 @@ def load_split(
         name = tests.optional("fn_name")
         reference = _calls(tests, name) if name else _streams(tests)
         yield problem_row(
-            *(ORIGIN.name, split, _id(record, split, index), "code"),
+            *(APPS_ORIGIN.name, split, _id(record, split, index), "code"),
             question=_question(record, name),
             reference=json.dumps(reference),
             solution=_solution(record),
@@ -181,7 +181,7 @@ def _id(record: Record, split: str, index: int) -> str:
 def _records(split: str, source: str) -> Iterator[Record]:
     folder = _layout(split, source)
     if folder is None:
-        yield from ORIGIN.records(split, source)
+        yield from APPS_ORIGIN.records(split, source)
         return
     for file in sorted(folder.glob("*/question.txt")):
         place = file.parent

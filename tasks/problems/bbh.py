@@ -46,7 +46,7 @@ BBH_SUBJECTS = (
     "web_of_lies",
     "word_sorting",
 )
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="bbh",
     # The same 27 configurations as lukaemon/bbh, the older copy, which is a loading script that
     # current releases of `datasets` refuse to run.
@@ -64,13 +64,13 @@ def without_size(subject: str) -> str:
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of `test`; raises like `loading.load_split`."""
-    refuse_training(ORIGIN.name, split, "math", ", as its authors ask")
+    refuse_training(_ORIGIN.name, split, "math", ", as its authors ask")
     return _rows(source)
 
 
 def _rows(source: str) -> Iterator[Row]:
     numbers: Counter[str] = Counter()
-    for _, record in ORIGIN.numbered("test", source):
+    for _, record in _ORIGIN.numbered("test", source):
         subject = record.text("task", "subject", "config")
         if subject not in BBH_SUBJECTS:
             field = next(name for name in ("task", "subject", "config") if name in record.data)
@@ -78,7 +78,7 @@ def _rows(source: str) -> Iterator[Row]:
         own = record.optional("id") or f"{subject}/{numbers[subject]}"
         numbers[subject] += 1
         yield problem_row(
-            *(ORIGIN.name, "test", own, "text"),
+            *(_ORIGIN.name, "test", own, "text"),
             question=record.text("input"),
             reference=record.text("target"),
             subject=subject,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from tasks.problems.source import Origin, problem_row
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="gsm8k",
     hub="openai/gsm8k",
     configs=("main",),
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of `train` or `test`; raises like `loading.load_split`."""
-    for index, (_, record) in enumerate(ORIGIN.numbered(split, source)):
+    for index, (_, record) in enumerate(_ORIGIN.numbered(split, source)):
         solution = record.text("answer")
         _, mark, final = solution.rpartition(ANSWER_MARK)
         # `1,060` and `1060` are one number; the reference has the plain form.
@@ -35,7 +35,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
             record.fail("answer", f"a solution that ends in '{ANSWER_MARK} NUMBER'")
         own = record.optional("id").removeprefix(f"{split}/") or str(index)
         yield problem_row(
-            *(ORIGIN.name, split, own, "math"),
+            *(_ORIGIN.name, split, own, "math"),
             question=record.text("question"),
             reference=reference,
             solution=_plain(solution),

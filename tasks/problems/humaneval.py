@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from tasks.problems.source import Origin, Record, problem_row, refuse_training
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="humaneval",
     hub="openai/openai_humaneval",
     configs=(),
@@ -23,8 +23,8 @@ ORIGIN = Origin(
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of `test`; raises like `loading.load_split`."""
-    refuse_training(ORIGIN.name, split, "apps")
-    return (_row(index, record) for index, record in ORIGIN.numbered(split, source))
+    refuse_training(_ORIGIN.name, split, "apps")
+    return (_row(index, record) for index, record in _ORIGIN.numbered(split, source))
 
 
 def _row(index: int, record: Record) -> Row:
@@ -38,7 +38,7 @@ def _row(index: int, record: Record) -> Row:
     if body is not None and not isinstance(body, str):
         record.fail("canonical_solution", "text")
     return problem_row(
-        *(ORIGIN.name, "test", own, "code"),
+        *(_ORIGIN.name, "test", own, "code"),
         question=prompt,
         # The head belongs to every program, and checks use the helpers in it.
         reference=json.dumps({"entry_point": name, "check": check, "head": prompt}),

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from tasks.problems.source import Origin, Record, problem_row, refuse_training
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="hungarian",
     hub="keirp/hungarian_national_hs_finals_exam",
     configs=(),
@@ -28,15 +28,15 @@ _POINTS = ("points", "Points")
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of `test`; raises like `loading.load_split`."""
-    refuse_training(ORIGIN.name, split, "math")
+    refuse_training(_ORIGIN.name, split, "math")
     return (
         problem_row(
-            *(ORIGIN.name, split, record.optional("id") or index + 1, "hand"),
+            *(_ORIGIN.name, split, record.optional("id") or index + 1, "hand"),
             question=record.text("question", "Question"),
             reference=_points(record),
             solution=record.optional("solution", "Solution"),
         )
-        for index, record in ORIGIN.numbered(split, source)
+        for index, record in _ORIGIN.numbered(split, source)
     )
 
 

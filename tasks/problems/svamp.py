@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tasks.problems.source import Origin, Record, problem_row
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="svamp",
     hub="ChilleD/SVAMP",
     configs=(),
@@ -24,10 +24,10 @@ _MISSPELT = {"Common-Divison": "Common-Division"}
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
     """Yield the problem rows of `train` or `test`; raises like `loading.load_split`."""
-    for index, (_, record) in enumerate(ORIGIN.numbered(split, source)):
+    for index, (_, record) in enumerate(_ORIGIN.numbered(split, source)):
         kind = record.optional("type", "Type")
         yield problem_row(
-            *(ORIGIN.name, split, record.optional("id", "ID") or index, "math"),
+            *(_ORIGIN.name, split, record.optional("id", "ID") or index, "math"),
             question=_question(record),
             reference=record.number("answer", "Answer"),
             subject=_MISSPELT.get(kind, kind),

@@ -38,13 +38,11 @@ from tasks.problems.synthetic_code_tasks import (
     CodeTask,
     in_function,
 )
+from tasks.problems.synthetic_math import LEVELS, SHARES
 from tasks.rows import Row
 
-# Of every ten tasks one is for testing, two for the loop, seven for pre-training.
-SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 # Problems of each level; one operation alone makes few different tasks.
 CODE_SIZES = {"train": (60, 460, 460, 460, 460), "test": (30, 110, 110, 110, 110)}
-LEVELS = ("1", "2", "3", "4", "5")
 # Level -> what is read and the number of operations.
 CODE_SHAPES = {
     "1": (NUMBERS, 1),

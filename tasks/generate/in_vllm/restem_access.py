@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-TOKEN = "VLLM_API_KEY"
+_TOKEN = "VLLM_API_KEY"
 HOSTS = "RESTEM_ENGINE_HOSTS"
 OPEN = "/health"
 
@@ -36,9 +36,9 @@ class Access:
         """
         self._app = app
         self._hosts = set(os.environ.get(HOSTS, "").split())
-        self._wanted = f"Bearer {os.environ.get(TOKEN, '')}".encode()
-        if not self._hosts or not os.environ.get(TOKEN):
-            raise RuntimeError(f"{TOKEN} or {HOSTS} is not set")
+        self._wanted = f"Bearer {os.environ.get(_TOKEN, '')}".encode()
+        if not self._hosts or not os.environ.get(_TOKEN):
+            raise RuntimeError(f"{_TOKEN} or {HOSTS} is not set")
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""

@@ -24,14 +24,14 @@ from tasks.rows import Status
 from tasks.score.checker_pool import ATTEMPTS, CheckerPool
 from tasks.score.math.decide import bare, decide, refused
 
-MODULE = "tasks.score.math.worker"
+_MODULE = "tasks.score.math.worker"
 # The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
 WALL_FACTOR = 4.0
 # sympy's caches grow with every job: a fresh process now and then keeps memory flat.
 JOBS_OF_A_WORKER = 2000
 # Pairs read ahead while a symbolic job runs, so that order is kept and memory is bounded. As many
 # as the cheap rules decide in about half a second.
-WINDOW = 4096
+_WINDOW = 4096
 # Characters of the pairs read ahead: whoever asks may hold their texts until the verdict.
 HELD = 64_000_000
 # Verdicts of symbolic jobs that are remembered: at most some megabytes, as their texts are short.
@@ -54,7 +54,7 @@ class GradePool(CheckerPool):
         """
         if workers < 1 or time_limit <= 0:
             raise ValueError("a pool needs at least one worker and a positive time limit")
-        super().__init__("the grading pool", workers, MODULE, str(time_limit))
+        super().__init__("the grading pool", workers, _MODULE, str(time_limit))
         self._workers = workers
         self._limit = time_limit
         self._asked: OrderedDict[tuple[str, str], Future[Timed]] = OrderedDict()
@@ -80,7 +80,7 @@ class GradePool(CheckerPool):
                 waiting.append((grade, time.perf_counter() - start))
             sizes.append(len(gold) + len(prediction))
             held += sizes[-1]
-            while waiting and (len(waiting) >= WINDOW or held > HELD or _ready(waiting[0])):
+            while waiting and (len(waiting) >= _WINDOW or held > HELD or _ready(waiting[0])):
                 held -= sizes.popleft()
                 yield _result(waiting.popleft())
         while waiting:

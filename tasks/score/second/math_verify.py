@@ -18,7 +18,7 @@ from tasks.score.checker_pool import ATTEMPTS, CheckerPool
 from tasks.score.math.extract.answer import gold_answer
 
 NAME = "math-verify"
-MODULE = "tasks.score.second.worker"
+SECOND_MODULE = "tasks.score.second.worker"
 # Wall seconds for one pair. Honest pairs take well under a second, also on a busy machine.
 LIMIT_SECONDS = 10.0
 # The libraries' caches grow with every pair: a fresh process now and then keeps memory flat.
@@ -26,7 +26,7 @@ PAIRS_OF_A_WORKER = 500
 # Of long texts the end is read, where the answer is: its patterns are slow on long texts.
 MAX_TEXT = 20_000
 # Pairs read ahead, so that order is kept and memory is bounded.
-WINDOW = 128
+_WINDOW = 128
 
 
 class Opinion(enum.StrEnum):
@@ -67,7 +67,7 @@ class SecondChecker(CheckerPool):
         """
         if workers < 1 or limit <= 0:
             raise ValueError("a second checker needs at least one worker and a positive limit")
-        super().__init__("the second checker", workers, MODULE)
+        super().__init__("the second checker", workers, SECOND_MODULE)
         self._limit = limit
 
     def ask(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Second]:
@@ -75,7 +75,7 @@ class SecondChecker(CheckerPool):
         waiting: deque[Future[Second]] = deque()
         for gold, text in pairs:
             waiting.append(self._threads.submit(self._one, gold, text))
-            while len(waiting) >= WINDOW or (waiting and waiting[0].done()):
+            while len(waiting) >= _WINDOW or (waiting and waiting[0].done()):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

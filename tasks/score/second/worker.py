@@ -25,11 +25,11 @@ from tasks.rows import Json
 from tasks.score.checker_process import Question, serve
 
 # sympy and the parser's tables take about 300 MB of address space.
-MEMORY_BYTES = 2 << 30
+_MEMORY_BYTES = 2 << 30
 # What is kept of a reading. Longer expressions are not worth the time of writing them out.
 MAX_READING = 300
 # Marks between which formulas are looked for; an escaped dollar is money.
-MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
+_MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
 
 # math-verify's functions.
 Parse = Callable[..., list[object]]
@@ -45,7 +45,7 @@ def _prepare() -> Callable[[Question], Json]:
     import math_verify
 
     logging.disable(logging.CRITICAL)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
@@ -64,7 +64,7 @@ def _prepare() -> Callable[[Question], Json]:
 def compare(gold: str, text: str, parse: Parse, verify: Verify) -> Json:
     """math-verify's opinion on a pair, with what it read on each side."""
     # Formulas are looked for between marks; a bare reference has none (math-verify's README).
-    marked = gold if MARK.search(gold) else f"${gold}$"
+    marked = gold if _MARK.search(gold) else f"${gold}$"
     wanted = parse(marked, parsing_timeout=None, raise_on_error=True)
     given = parse(text, parsing_timeout=None, raise_on_error=True)
     opinion, why = _opinion(wanted, given, verify)
