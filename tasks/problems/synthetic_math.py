@@ -32,7 +32,8 @@ from tasks.rows import Row
 
 # More training problems than the shipped model can learn by heart in one run.
 SUM_SIZES = {"train": 6000, "test": 1000}
-# Of every ten sums, and programming tasks too, one is for testing, two for the loop, seven for pre-training.
+# Of every ten sums (and programming tasks) one is for testing, two for the loop, seven for
+# pre-training.
 SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 LEVELS = ("1", "2", "3", "4", "5")
 # No number on the way to an answer is larger.
