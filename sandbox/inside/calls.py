@@ -70,13 +70,10 @@ class _Candidate:
         raise _program_error(str(name), str(text))
 
     def _read(self, count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            part = os.read(self._answers, count - len(parts))
-            if not part:
-                self._stop(GONE)
-            parts += part
-        return bytes(parts)
+        data = _read(self._answers, count)
+        if len(data) < count:
+            self._stop(GONE)
+        return data
 
     def _stop(self, why: int) -> NoReturn:
         self.stopped = why

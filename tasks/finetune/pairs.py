@@ -37,13 +37,7 @@ def pack(
 ) -> Packed:
     """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
 
-    Args:
-        rows: Parquet file of rows.PAIR.
-        tokenizer: Of the model to be trained.
-        settings: `max_length` is used.
-        folder: For what else must be kept: nothing.
-        out: The Arrow file.
-        seed: Changes nothing.
+    A `packing.Pack`, of rows of rows.PAIR; only `max_length` of the settings is used.
 
     Returns:
         The counts. A pair is a row and a sequence; its tokens are those of both sides, the prompt

@@ -216,19 +216,7 @@ def problem_row(
     level: str = "",
     subject: str = "",
 ) -> Row:
-    """A problem of rows.PROBLEM.
-
-    Args:
-        name: The data set.
-        split: The split.
-        own: What tells the problem from others of them; the end of its id.
-        domain: math, code, text or hand.
-        question: What is asked.
-        reference: The answer, or the tests as JSON.
-        solution: A worked one.
-        level: Of difficulty.
-        subject: As the data set has it.
-    """
+    """A row of rows.PROBLEM; `own` tells it from others of its split and is the end of its id."""
     return {
         "id": f"{name}/{split}/{own}",
         "domain": domain,
@@ -297,7 +285,7 @@ def refuse_training(name: str, split: str, instead: str, why: str = "") -> None:
     Args:
         name: The data set.
         split: What is asked for.
-        instead: A data set to train on.
+        instead: A data set that may be.
         why: Added to the message, such as ", as its authors ask".
 
     Raises:
@@ -316,7 +304,7 @@ def check_generated(name: str, split: str, source: str, *, instead: str = "") ->
     Args:
         name: The data set.
         split: What is asked for.
-        source: Where it should be, which must be empty.
+        source: Must be empty.
         instead: What to train on, for a data set that has only a test split.
 
     Raises:

@@ -193,14 +193,7 @@ def task_in_words(rng: random.Random, task: CodeTask) -> str:
 
 
 def code_row(problem: CodeProblem, name: str, split: str, index: int) -> Row:
-    """The row of a problem.
-
-    Args:
-        problem: What it is made of.
-        name: The data set, which begins the id.
-        split: `train` or `test`.
-        index: Its place in the split.
-    """
+    """The row of a problem of the data set `name`."""
     tests = [{"input": given, "output": output} for given, output in problem.tests]
     return problem_row(
         *(name, split, f"{index:05d}", "code"),

@@ -133,15 +133,7 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
 
 
 def sum_row(problem: SumProblem, name: str, split: str, index: int, subject: str) -> Row:
-    """The row of a problem.
-
-    Args:
-        problem: What it is made of.
-        name: The data set, which begins the id.
-        split: `train` or `test`.
-        index: Its place in the split.
-        subject: `bags`, `changes`, or that of a shifted set.
-    """
+    """The row of a problem of the data set `name`."""
     return problem_row(
         *(name, split, f"{index:05d}", "math"),
         question=problem.question,
