@@ -17,15 +17,15 @@ HOSTS = "RESTEM_ENGINE_HOSTS"
 OPEN = "/health"
 
 # ASGI's.
-Event = dict[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
+_Event = dict[str, Any]
+_Receive = Callable[[], Awaitable[_Event]]
+_Send = Callable[[_Event], Awaitable[None]]
 
 
 class Access:
     """An ASGI middleware."""
 
-    def __init__(self, app: Callable[[Event, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: Callable[[_Event, _Receive, _Send], Awaitable[None]]) -> None:
         """Read the token and this server's names from the environment.
 
         Args:
@@ -40,7 +40,7 @@ class Access:
         if not self._hosts or not os.environ.get(_TOKEN):
             raise RuntimeError(f"{_TOKEN} or {HOSTS} is not set")
 
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: _Event, receive: _Receive, send: _Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
@@ -59,7 +59,7 @@ class Access:
             await self._app(scope, receive, send)
 
 
-async def _refuse(scope: Event, receive: Receive, send: Send, status: int, why: bytes) -> None:
+async def _refuse(scope: _Event, receive: _Receive, send: _Send, status: int, why: bytes) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})
