@@ -10,12 +10,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, ProgramStatus, Test
 
-ATTACKS = json.loads(Path(__file__).with_name("attacks.json").read_text())
+
+class Attack(TypedDict):
+    """One of attacks.json."""
+
+    name: str
+    program: str
+    right: list[str]
+
+
+ATTACKS: list[Attack] = json.loads(Path(__file__).with_name("attacks.json").read_text())
 HONEST = Job("print(int(input()) + 1)", (Test("41\n", "42"),))
 ATTACK_LIMITS = Limits(cpu=1.0)
 
@@ -35,7 +44,7 @@ class AttackOutcome:
         return self.right and self.next_passes
 
 
-def run_attack(pool: SandboxPool, attack: dict[str, Any]) -> AttackOutcome:
+def run_attack(pool: SandboxPool, attack: Attack) -> AttackOutcome:
     """Run one attack, and an honest job after it."""
     job = Job(attack["program"], (Test("41\n", "42"),), limits=ATTACK_LIMITS)
     status = pool.submit(job).result().status

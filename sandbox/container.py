@@ -6,8 +6,8 @@ import contextlib
 import random
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import docker
 import docker.errors
@@ -15,8 +15,8 @@ import docker.errors
 from sandbox import wire
 from sandbox.inside.frames import ANSWER, COMPILE_ERROR, READY, STOPPED, Answer
 from sandbox.inside.watching import STARVED_FACTOR
-from sandbox.owner import labels
-from sandbox.verdict import Job
+from sandbox.owner import engine_api, labels
+from sandbox.verdict import Job, Report
 
 _HERE = Path(__file__).resolve().parent
 # What the runner needs: to become another user, to end that user's processes, to remove its files.
@@ -59,7 +59,7 @@ CONTAINER_START_SECONDS = 60.0
 SLACK_SECONDS = 30.0
 
 
-def hardening(memory: int) -> dict[str, Any]:
+def hardening(memory: int) -> dict[str, object]:
     """What closes a container off, as options of the engine.
 
     Args:
@@ -95,7 +95,7 @@ class NoContainer(SandboxFault):
         self.lasting = lasting
 
 
-def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -> dict[str, Any]:
+def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -> object:
     """`hardening` in the engine's words, for containers that go when they end.
 
     Args:
@@ -103,8 +103,7 @@ def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -
         memory: Largest `Limits.memory` of a job, in bytes.
         runtime: Of the engine; None: its default.
     """
-    api: Any = client.api
-    return api.create_host_config(
+    return engine_api(client).create_host_config(
         **hardening(memory), log_config={"Type": "none"}, runtime=runtime, auto_remove=True
     )
 
@@ -141,7 +140,7 @@ class Container:
         Raises:
             NoContainer: it does not come up.
         """
-        self._api: Any = client.api
+        self._api = engine_api(client)
         self.jobs = 0
         self._stopping = False
         self._socket: socket.socket | None = None
@@ -174,7 +173,7 @@ class Container:
             refused = isinstance(error, docker.errors.APIError) and error.is_client_error()
             raise NoContainer(f"no container: {error}", lasting=bool(refused)) from None
 
-    def run(self, job: Job, seen: Any) -> None:
+    def run(self, job: Job, seen: Callable[[int, Report], bool]) -> None:
         """Run a job; `seen(test, report)` gets every report and says whether to go on.
 
         Raises:

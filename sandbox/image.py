@@ -8,12 +8,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import docker
 import docker.errors
 
 from sandbox import TAG
+from sandbox.owner import engine_api
 from sandbox.pool import NoEngine, connect
 
 _HERE = Path(__file__).resolve().parent
@@ -81,8 +81,7 @@ def _from_packages(client: docker.DockerClient) -> str:
         skip = [f"--exclude={path}" for path in LEFT_OUT]
         subprocess.run(["tar", "-C", str(root), *skip, "-cf", str(archive), "."], check=True)
         repository, tag = TAG.split(":")
-        api: Any = client.api  # docker has no types
-        api.import_image_from_file(str(archive), repository=repository, tag=tag)
+        engine_api(client).import_image_from_file(str(archive), repository=repository, tag=tag)
     return str(client.images.get(TAG).id)
 
 

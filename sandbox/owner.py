@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import docker
 import docker.errors
@@ -18,6 +18,13 @@ LABEL = "restem.sandbox"  # the process id of the owner
 BORN_LABEL = "restem.sandbox.born"  # when that process began, in ticks since the machine's start
 PLACE_LABEL = "restem.sandbox.place"  # where the process id means that process
 POOL_LABEL = "restem.sandbox.pool"  # which of the pools of that process
+
+
+class Listed(TypedDict):
+    """What is read of a container in the engine's list."""
+
+    Id: str
+    Labels: dict[str, str]
 
 
 def labels(pool: str = "") -> dict[str, str]:
@@ -45,20 +52,21 @@ def remove_pool(client: docker.DockerClient, pool: str) -> int:
     return sum(remove(client, each["Id"]) for each in labelled_containers(client, POOL_LABEL, pool))
 
 
-def labelled_containers(
-    client: docker.DockerClient, label: str, value: str
-) -> list[dict[str, Any]]:
+def engine_api(client: docker.DockerClient) -> Any:
+    """The calls of the engine one by one, of a library without types."""
+    return client.api
+
+
+def labelled_containers(client: docker.DockerClient, label: str, value: str) -> list[Listed]:
     """What the engine lists of this label, whatever state it is in."""
     # The client's own list asks again for each, which fails if one is removed meanwhile.
-    api: Any = client.api
-    return api.containers(all=True, filters={"label": f"{label}={value}"})
+    return engine_api(client).containers(all=True, filters={"label": f"{label}={value}"})
 
 
 def remove(client: docker.DockerClient, container: str) -> bool:
     """Remove a container; False if that did not work, as when somebody else does it now."""
-    api: Any = client.api
     with contextlib.suppress(docker.errors.APIError, OSError):
-        api.remove_container(container, force=True)
+        engine_api(client).remove_container(container, force=True)
         return True
     return False
 

@@ -18,14 +18,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, cast
 
 import docker
 import docker.errors
 
 from sandbox.container import Container, NoContainer, SandboxFault
-from sandbox.owner import remove_leftovers, remove_pool
-from sandbox.verdict import Job, ProgramStatus, Verdict, judge_test
+from sandbox.owner import engine_api, remove_leftovers, remove_pool
+from sandbox.verdict import Job, ProgramStatus, Report, Verdict, judge_test
 
 CONTAINER_ATTEMPTS = 3
 # How long jobs wait for an engine that starts no container, and for how long between two tries.
@@ -49,7 +48,7 @@ def connect() -> docker.DockerClient:
     """
     try:
         client = docker.from_env(timeout=60)
-        cast(Any, client).ping()  # docker has no types
+        engine_api(client).ping()
         return client
     except docker.errors.DockerException as error:
         text = str(error)
@@ -196,9 +195,9 @@ class SandboxPool:
         return True
 
     def _judge(self, job: Job, container: Container) -> Verdict:
-        reports: list[tuple[ProgramStatus, dict[str, Any]]] = []
+        reports: list[tuple[ProgramStatus, Report]] = []
 
-        def seen(number: int, report: dict[str, Any]) -> bool:
+        def seen(number: int, report: Report) -> bool:
             if number != len(reports) or number >= len(job.tests):
                 raise SandboxFault("reports out of order")
             status = judge_test(job.tests[number], report, call=job.entry is not None)

@@ -17,12 +17,11 @@ import threading
 import tty
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import docker
 
 from sandbox.container import first_uid, host_config
-from sandbox.owner import labels, remove
+from sandbox.owner import engine_api, labels, remove
 from sandbox.verdict import Limits
 
 _CHUNK = 1 << 16
@@ -61,7 +60,7 @@ def open_shell(client: docker.DockerClient, image: str, command: list[str] | Non
         image: Name or digest.
         command: With the full path; None: a shell.
     """
-    api: Any = client.api
+    api = engine_api(client)
     terminal = os.isatty(0) and os.isatty(1)
     limits = Limits()
     numbers = map(str, (first_uid() + 1, limits.memory, limits.file, limits.processes))
@@ -85,7 +84,7 @@ def open_shell(client: docker.DockerClient, image: str, command: list[str] | Non
             api.start(made)
             line = getattr(attached, "_sock", attached)
             if terminal:
-                with _raw_terminal(lambda: _resize(api, made)):
+                with _raw_terminal(lambda: _resize(client, made)):
                     _converse(line)
             else:
                 threading.Thread(target=_feed, args=(line,), daemon=True).start()
@@ -97,7 +96,7 @@ def open_shell(client: docker.DockerClient, image: str, command: list[str] | Non
 
 def _converse(line: socket.socket) -> None:
     """Hand keys to the container and what it writes to the terminal, until it ends."""
-    sources: list[Any] = [line, 0]
+    sources: list[socket.socket | int] = [line, 0]
     while True:
         ready = select.select(sources, [], [])[0]
         if line in ready:
@@ -145,7 +144,7 @@ def _raw_terminal(resized: Callable[[], None]) -> Generator[None]:
         signal.signal(signal.SIGWINCH, handler)
 
 
-def _resize(api: Any, container: str) -> None:
+def _resize(client: docker.DockerClient, container: str) -> None:
     with contextlib.suppress(Exception):  # a window of the wrong size is no reason to end
         size = os.get_terminal_size(sys.stdout.fileno())
-        api.resize(container, size.lines, size.columns)
+        engine_api(client).resize(container, size.lines, size.columns)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import TypedDict, cast
 
 # A float is right within this relative or absolute error, as in most programming contests; only
 # where the expected token is itself written as a float.
@@ -54,8 +54,8 @@ class Test:
 
     stdin: str = ""
     expected: str = ""
-    args: tuple[Any, ...] | None = None
-    value: Any = None
+    args: tuple[object, ...] | None = None
+    value: object = None
 
 
 @dataclass(frozen=True)
@@ -123,21 +123,31 @@ class Verdict:
     busy: float = field(default=0.0, compare=False)
 
 
-def judge_test(test: Test, report: dict[str, Any], *, call: bool) -> ProgramStatus:
+class Report(TypedDict):
+    """What became of a test: `ok` or a ProgramStatus, what was printed, and seconds."""
+
+    status: str
+    output: str
+    stderr: str
+    cpu: float
+
+
+def judge_test(test: Test, report: Report, *, call: bool) -> ProgramStatus:
     """The status of one test from what the runner reports."""
     if report["status"] != "ok":
         return ProgramStatus(report["status"])
-    good = same_value(report["output"], test.value) if call else same_output(report, test)
+    output = report["output"]
+    good = same_value(output, test.value) if call else same_output(output, test.expected)
     return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
 
 
-def same_output(report: dict[str, Any], test: Test) -> bool:
+def same_output(printed: str, wanted: str) -> bool:
     """Whether the printed lines are the expected ones, token by token.
 
     White space at the ends of lines and empty lines at the end do not count; the order and the
     number of lines and tokens do.
     """
-    got, expected = _lines(report["output"]), _lines(test.expected)
+    got, expected = _lines(printed), _lines(wanted)
     if len(got) != len(expected):
         return False
     return all(_same_line(a, b) for a, b in zip(got, expected, strict=True))
@@ -166,7 +176,7 @@ def same_token(got: str, expected: str) -> bool:
         return False
 
 
-def same_value(text: str, expected: Any) -> bool:
+def same_value(text: str, expected: object) -> bool:
     """Whether a call returned the expected value; the text is JSON from the container."""
     try:
         value = json.loads(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import Any
 
 from sandbox.inside.frames import (
     COMPILE_ERROR,
@@ -20,7 +19,7 @@ from sandbox.inside.frames import (
     WRONG,
     Answer,
 )
-from sandbox.verdict import Job
+from sandbox.verdict import Job, Report
 
 REASONS = {
     TIME_LIMIT: "time_limit",
@@ -61,7 +60,7 @@ def pack_stop(number: int) -> bytes:
     return HEAD.pack(number, 0, 0, False, False, False, 0.0, 0, 0, 0, 0)
 
 
-def test_report(answer: Answer, output: bytes, errors: bytes, job: Job) -> dict[str, Any]:
+def test_report(answer: Answer, output: bytes, errors: bytes, job: Job) -> Report:
     """What became of a test, in words."""
     status = answer.status
     found = REASONS.get(answer.reason) or _classify(status, errors, answer.cpu, job.limits.cpu)
@@ -74,8 +73,6 @@ def test_report(answer: Answer, output: bytes, errors: bytes, job: Job) -> dict[
         "output": output.decode("utf-8", "replace"),
         "stderr": errors.decode("utf-8", "replace"),
         "cpu": round(answer.cpu, 4),
-        "wall": round(answer.wall, 4),
-        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
     }
 
 

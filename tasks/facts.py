@@ -27,7 +27,7 @@ from typing import (
 from tasks.errors import StepError
 from tasks.rows import Json
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def is_object(value: object) -> TypeGuard[Json]:
@@ -84,7 +84,7 @@ class FactsFile(Facts):
         return cls.from_json(json.loads((folder / cls.FILE).read_text()), cls.FILE)
 
 
-def of_json(kind: type[T], data: object, place: str) -> T:
+def of_json(kind: type[_T], data: object, place: str) -> _T:
     """JSON as a value of `kind`: a dataclass, str, int, float, bool, Literal, list, dict, X | None.
 
     Raises:

@@ -85,16 +85,6 @@ def helping() -> Iterator[None]:
             now.spend(CPU, time.thread_time() - started)
 
 
-@contextlib.contextmanager
-def clocked(name: str) -> Iterator[None]:
-    """Count the wall time of a block."""
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        spend(name, time.perf_counter() - started)
-
-
 def cpu_of(pid: int) -> float:
     """Processor seconds that a process, its children and those it has awaited used up to now.
 

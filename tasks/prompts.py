@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.rows import Json
 
 TEMPLATES = Path(__file__).resolve().parent / "generate" / "prompts"
 _TEXTS = ("name", "preamble", "example", "query")
@@ -126,14 +127,14 @@ def load_template(name: str, digest: str = "") -> PromptTemplate:
     return template
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Json:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not TOML: {error}") from None
 
 
-def _parse(raw: dict[str, Any], path: Path) -> PromptTemplate:
+def _parse(raw: Json, path: Path) -> PromptTemplate:
     for name in _TEXTS:
         _expect(isinstance(raw.get(name), str), path, name, "a text")
     _expect("{question}" in raw["query"], path, "query", "a text with {question} in it")
@@ -158,7 +159,7 @@ def _parse(raw: dict[str, Any], path: Path) -> PromptTemplate:
     )
 
 
-def _tables(raw: dict[str, Any], path: Path) -> tuple[dict[str, Any], Path]:
+def _tables(raw: Json, path: Path) -> tuple[Json, Path]:
     """The tables of the subjects, and the file that has them."""
     given: Any = raw.get("subjects", {})
     other = raw.get("subjects_from")
@@ -199,7 +200,7 @@ def _exemplars(given: Any, example: str, path: Path, place: str) -> tuple[Exempl
     return tuple(Exemplar(*(one[name] for name in needed)) for one in given)
 
 
-def _digest(raw: dict[str, Any], own: Part, parts: Mapping[str, Part]) -> str:
+def _digest(raw: Json, own: Part, parts: Mapping[str, Part]) -> str:
     example = raw["example"]
     shown = [raw["preamble"], example, raw["query"], raw["stop"]]
     # Templates without answers and subjects keep the digest that they had before there were any.

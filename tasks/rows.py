@@ -27,11 +27,11 @@ ROWS_FILE = "rows.parquet"
 # (about 2 kB each) stays near 10 MB.
 ROW_GROUP = 4096
 
-Row = dict[str, Any]
 # pa.Schema, of a library without types.
 Schema = Any
 # What is JSON and has no form of its own: settings that are hashed, messages over a pipe.
 Json = dict[str, Any]
+Row = Json
 
 
 class Status(enum.StrEnum):

@@ -57,7 +57,7 @@ def layers(program: str, job: Job, rounds: int) -> None:
     given = job.tests[0].stdin
     forks = FORKS.format(preload=PRELOADED_MODULES, program=program, given=given, times=TIMES)
     client = connect()
-    options = hardening(job.limits.memory)
+    options: dict[str, Any] = dict(hardening(job.limits.memory))
     closed = client.containers.run(TAG, ["sleep", "600"], detach=True, **options)
     together = Job(job.program, job.tests * TIMES)
 

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from bench.scoring._layers import layers
 from sandbox.container import hardening
@@ -112,7 +113,7 @@ def _bare(workers: int, tests: int, jobs: int) -> None:
 def _containers(image: str, ours: float) -> None:
     """`docker exec` and `docker run` of the same program, one after the other."""
     client = connect()
-    options = hardening(Limits().memory)
+    options: dict[str, Any] = dict(hardening(Limits().memory))
     warm = client.containers.run(image, ["sleep", "600"], detach=True, **options)
     test = _job(1).tests[0]
     command = ["python3", "-c", PROGRAM.replace("input()", repr(test.stdin))]

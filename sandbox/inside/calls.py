@@ -10,6 +10,7 @@ import gc
 import os
 import struct
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Names
@@ -46,7 +47,7 @@ class _Candidate:
         self._asks, self._answers = asks, answers
         self.stopped = 0
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: object) -> Any:
         if self.stopped:
             raise _Stop
         question = write_plain(arguments)
@@ -69,13 +70,10 @@ class _Candidate:
         raise _program_error(str(name), str(text))
 
     def _read(self, count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            part = os.read(self._answers, count - len(parts))
-            if not part:
-                self._stop(GONE)
-            parts += part
-        return bytes(parts)
+        data = _read(self._answers, count)
+        if len(data) < count:
+            self._stop(GONE)
+        return data
 
     def _stop(self, why: int) -> NoReturn:
         self.stopped = why
@@ -127,7 +125,7 @@ def _tell(word: int, detail: str) -> None:
 
 
 # ---- in the program's process ----
-def answer_calls(function: Any, questions: int, answers: int) -> None:
+def answer_calls(function: Callable[..., object], questions: int, answers: int) -> None:
     """Answer calls until the check ends."""
     while len(head := _read(questions, 4)) == 4:
         arguments = read_plain(_read(questions, struct.unpack(">I", head)[0]))

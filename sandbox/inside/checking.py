@@ -19,7 +19,7 @@ import resource
 import select
 import signal
 import time
-from typing import Any
+from typing import NoReturn
 
 from sandbox.inside.calls import ASKS, GONE, TOLD, run_check
 from sandbox.inside.frames import (
@@ -164,7 +164,7 @@ def _overrun(pids: tuple[int, int], head: Head, began: float, end: float) -> boo
     return now > end or now - began - waited > head.cpu * WALL_FACTOR
 
 
-def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: int) -> Any:
+def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: int) -> NoReturn:
     """Become the check's process; never returns."""
     try:
         text = os.pread(source, os.fstat(source).st_size, 0)

@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 
-def write_plain(value: Any) -> bytes:
+def write_plain(value: object) -> bytes:
     """The text of a value; instances of subclasses become what they hold.
 
     Raises:
@@ -35,7 +35,7 @@ def read_plain(text: bytes) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _pack(value: Any) -> Any:
+def _pack(value: Any) -> object:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def _unpack(data: Any) -> Any:
         return complex(*held)
     if name == "dict":
         return {_unpack(key): _unpack(one) for key, one in held}
-    kinds: dict[str, Any] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+    kinds: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
     if name not in kinds or not isinstance(held, list):
         raise ValueError("an object of no known type")
     return kinds[name](_unpack(one) for one in held)

@@ -79,7 +79,9 @@ def prepare_interpreter() -> None:
     """Make the interpreter that programs are forks of."""
     register = os.register_at_fork
 
-    def later(*, after_in_child: Callable[[], None] | None = None, **others: Any) -> None:
+    def later(
+        *, after_in_child: Callable[[], None] | None = None, **others: Callable[[], object]
+    ) -> None:
         if after_in_child is not None:
             hooks.append(after_in_child)
         if others:

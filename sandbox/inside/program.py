@@ -15,7 +15,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from sandbox.inside.frames import HEAD, NO_COMPILE, OFFSET, PARTS_BEFORE_TESTS, Head, Names, part_of
 from sandbox.inside.moving import memory_file, write_all
@@ -56,7 +56,7 @@ def become(uid: int, output: int, errors: int) -> None:
     os.chdir(HOME)
 
 
-def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
+def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     """Wait for the test; returns program, entry, arguments and what was compiled before.
 
     Of the other tests of the job nothing is in this process, then or later.
@@ -68,7 +68,7 @@ def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
     head = Head(*HEAD.unpack_from(told, OFFSET.size))
     source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
     given = part_of(mine.job, PARTS_BEFORE_TESTS + test)
-    arguments = None
+    arguments: list[object] = []
     if head.call:
         os.dup2(mine.result, RESULT)
         arguments, given = json.loads(given), b""
@@ -85,7 +85,7 @@ def _take(mine: Mine) -> tuple[Head, str, str, Any, bytes]:
     return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
 
 
-def text_streams(stdin: int, stdout: int, stderr: int) -> tuple[Any, Any, Any]:
+def text_streams(stdin: int, stdout: int, stderr: int) -> tuple[io.TextIOWrapper, ...]:
     """What Python makes of its three descriptors."""
     return (
         io.TextIOWrapper(io.BufferedReader(io.FileIO(stdin, closefd=False)), "utf-8"),
@@ -131,7 +131,7 @@ def run_program(mine: Mine) -> None:
     _end(status)
 
 
-def compile_program(source: str, wrap: bool) -> Any:
+def compile_program(source: str, wrap: bool) -> types.CodeType:
     """Compile a program, with `wrap` as the body of a function if it is no module."""
     try:
         return compile(source, "main.py", "exec", dont_inherit=True)
@@ -146,7 +146,7 @@ def compile_program(source: str, wrap: bool) -> Any:
         raise
 
 
-def _guarded(work: Any) -> int:
+def _guarded(work: Callable[[], object]) -> int:
     """Exit code of Python after this work."""
     try:
         work()
@@ -162,7 +162,7 @@ def _guarded(work: Any) -> int:
     return 0
 
 
-def _function(names: Names, entry: str) -> Any:
+def _function(names: Names, entry: str) -> Callable[..., object]:
     """A function, or the method of a class Solution."""
     function = names.get(entry)
     if function is None and "Solution" in names:
@@ -172,7 +172,7 @@ def _function(names: Names, entry: str) -> Any:
     return function
 
 
-def _call(names: Names, entry: str, arguments: list[Any]) -> None:
+def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
     value = _function(names, entry)(*arguments)
     text = json.dumps(value, allow_nan=True)

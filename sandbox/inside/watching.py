@@ -6,7 +6,7 @@ import contextlib
 import os
 import select
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sandbox.inside.frames import ENDED, OUTPUT_LIMIT, STOPPED, TIME_LIMIT, Head, stopped
 from sandbox.inside.moving import Stream
@@ -37,7 +37,9 @@ def watch_program(child: WatchedProcess, head: Head, began: float) -> int:
     return reason
 
 
-def watch_longer(child: WatchedProcess, head: Head, began: float, handle: int, poll: Any) -> int:
+def watch_longer(
+    child: WatchedProcess, head: Head, began: float, handle: int, poll: select.poll
+) -> int:
     """Watch a program that does not end at once: take what it prints, look at its limits."""
     output, errors, result = child.streams
     caps = ((output, head.output), (errors, STDERR_KEPT), (result, head.output))

@@ -36,7 +36,7 @@ IDLE_SHARE = 1 / 8
 CACHE_SHARE = 0.5
 PROGRESS_SECONDS = 0.2
 # Progress is told at least so often while steps are made: a sign of life.
-BEAT_SECONDS = 5.0
+_BEAT_SECONDS = 5.0
 
 
 def decode(
@@ -252,7 +252,7 @@ class _Batch:
     def _report(self, last: bool = False) -> None:
         now = time.monotonic()
         if self._progress and (last or now - self._told >= PROGRESS_SECONDS):
-            if self._finished == self._reported and now - self._told < BEAT_SECONDS:
+            if self._finished == self._reported and now - self._told < _BEAT_SECONDS:
                 return
             self._told, self._reported = now, self._finished
             self._progress(self._finished, len(self._done))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from tasks.rows import Json
 
 SampleProgress = Callable[[int, int], None]  # finished samples, all samples
 
@@ -30,7 +32,7 @@ class Sampling:
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """Plain JSON for the wire."""
         return {
             "temperature": self.temperature,
@@ -41,7 +43,7 @@ class Sampling:
         }
 
     @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> Sampling:
+    def from_json(cls, raw: Json) -> Sampling:
         """The inverse of `to_json`."""
         return cls(**{**raw, "stop": tuple(raw["stop"])})
 

@@ -8,22 +8,25 @@ and for the token that ends one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from tasks.errors import UserError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
-def prompt_ids(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+
+def prompt_ids(tokenizer: Tokenizer, prompts: Sequence[str]) -> list[list[int]]:
     """Tokens of prompts, with the tokenizer's default special tokens in front."""
     return _ids(tokenizer, prompts, special=True)
 
 
-def completion_ids(tokenizer: Any, completions: Sequence[str]) -> list[list[int]]:
+def completion_ids(tokenizer: Tokenizer, completions: Sequence[str]) -> list[list[int]]:
     """Tokens of completions, without any special token and without the end."""
     return _ids(tokenizer, completions, special=False)
 
 
-def end_id(tokenizer: Any) -> int:
+def end_id(tokenizer: Tokenizer) -> int:
     """The token that ends a completion: the last of a training row, and where sampling stops.
 
     Raises:
@@ -31,10 +34,10 @@ def end_id(tokenizer: Any) -> int:
     """
     if tokenizer.eos_token_id is None:
         raise UserError("model.base: the tokenizer has no end-of-text token; expected one")
-    return int(tokenizer.eos_token_id)
+    return int(cast(int, tokenizer.eos_token_id))
 
 
-def _ids(tokenizer: Any, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+def _ids(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> list[list[int]]:
     if not texts:
         return []
     return tokenizer(

@@ -15,7 +15,7 @@ Not covered: the spread from sampling and training seeds, and bias-corrected (BC
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +66,7 @@ def interval(
         unseen = 1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / len(scores))
         low = value - unseen * (value - floor)
         return Interval(value, low, value + unseen * (ceiling - value), len(scores))
-    low, high = _percentiles(_means(scores, resamples, seed), confidence)
+    low, high = percentiles(_means(scores, resamples, seed), confidence)
     return Interval(float(scores.mean()), low, high, len(scores))
 
 
@@ -110,7 +110,7 @@ def unpaired_difference(
         b = interval(two, resamples, confidence, seed + 1)
         return Interval(value, *square_and_add(a, b), count)
     draws = _means(one, resamples, seed) - _means(two, resamples, seed + 1)
-    return Interval(value, *_percentiles(draws, confidence), count)
+    return Interval(value, *percentiles(draws, confidence), count)
 
 
 def square_and_add(first: Interval, second: Interval) -> tuple[float, float]:
@@ -132,15 +132,20 @@ def _means(scores: Floats, resamples: int, seed: int) -> Floats:
     """Means of `resamples` resamples with replacement, shape (resamples,)."""
     generator = np.random.default_rng(seed)
     count = len(scores)
+    shapes = ((size, count) for size in chunks(resamples, count))
+    return np.concatenate(
+        [scores[generator.integers(0, count, size=shape)].mean(axis=1) for shape in shapes]
+    )
+
+
+def chunks(resamples: int, count: int) -> Iterator[int]:
+    """How many resamples of `count` problems are drawn at once, until there are `resamples`."""
     rows = max(1, _CHUNK // count)
-    parts = []
-    for start in range(0, resamples, rows):
-        shape = (min(rows, resamples - start), count)
-        parts.append(scores[generator.integers(0, count, size=shape)].mean(axis=1))
-    return np.concatenate(parts)
+    return (min(rows, resamples - start) for start in range(0, resamples, rows))
 
 
-def _percentiles(draws: Floats, confidence: float) -> tuple[float, float]:
+def percentiles(draws: Floats, confidence: float) -> tuple[float, float]:
+    """The ends of the percentile interval of what was drawn, shape (resamples,)."""
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(draws, [tail, 1.0 - tail])
     return float(low), float(high)

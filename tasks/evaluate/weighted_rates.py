@@ -23,11 +23,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from tasks.evaluate.intervals import Interval
+from tasks.evaluate.intervals import Floats, Interval, chunks, percentiles
 
-Floats = npt.NDArray[np.float64]
 # Shape (..., columns) -> (...).
 Of = Callable[[Floats], Floats]
 # With fewer problems that have an event, the bootstrap's end is not to be relied on: in simulations
@@ -35,8 +33,6 @@ Of = Callable[[Floats], Floats]
 FEW = 10
 # Halvings of [0, 1]: the bound to 1e-12.
 _HALVINGS = 40
-# Counts drawn at once: 32 MB of them.
-_CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def rate_interval(
     hit, missed = int((part > tolerance).sum()), int((whole - part > tolerance).sum())
     low = high = value
     if hit and missed:
-        low, high = _percentiles(_resampled(columns, rate, resamples, seed), confidence)
+        low, high = percentiles(_resampled(columns, rate, resamples, seed), confidence)
     if hit < FEW:
         high = max(high, _far_end(value, hit, len(columns), confidence))
     if missed < FEW:
@@ -135,17 +131,8 @@ def _resampled(columns: Floats, rate: Rate, resamples: int, seed: int) -> Floats
     """The rate in each resample of the problems, shape (resamples,)."""
     generator = np.random.default_rng(seed)
     count = len(columns)
-    rows = max(1, _CHUNK // count)
     parts = []
-    for start in range(0, resamples, rows):
-        times = generator.multinomial(
-            count, np.full(count, 1.0 / count), size=min(rows, resamples - start)
-        )
+    for size in chunks(resamples, count):
+        times = generator.multinomial(count, np.full(count, 1.0 / count), size=size)
         parts.append(rate.of(times.astype(np.float64) @ columns))
     return np.concatenate(parts)
-
-
-def _percentiles(draws: Floats, confidence: float) -> tuple[float, float]:
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.nanquantile(draws, [tail, 1.0 - tail])
-    return float(low), float(high)

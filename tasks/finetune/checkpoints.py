@@ -20,7 +20,7 @@ from tasks.rows import Json
 if TYPE_CHECKING:
     import torch
 
-MARKER = "whole.json"
+CHECKPOINT_MARKER = "whole.json"
 FINISHED = "finished.json"
 
 
@@ -75,8 +75,8 @@ class CheckpointFolder:
         whole: dict[int, tuple[Path, TrainingState]] = {}
         for folder in self.folder.glob("checkpoint-*"):
             try:
-                marker = json.loads((folder / MARKER).read_text())
-                course = TrainingState.from_json(marker["course"], MARKER)
+                marker = json.loads((folder / CHECKPOINT_MARKER).read_text())
+                course = TrainingState.from_json(marker["course"], CHECKPOINT_MARKER)
                 if marker["sizes"] != _sizes(folder) or not self._has_best(course):
                     raise ValueError("incomplete")
             except (OSError, ValueError, KeyError, TypeError):
@@ -88,7 +88,7 @@ class CheckpointFolder:
     def seal(self, folder: Path, course: TrainingState) -> None:
         """Declare a checkpoint whole, then delete what it supersedes."""
         marker = {"sizes": _sizes(folder), "course": course.to_json()}
-        _replace(folder / MARKER, json.dumps(marker))
+        _replace(folder / CHECKPOINT_MARKER, json.dumps(marker))
         for other in self.folder.glob("checkpoint-*"):
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
@@ -130,7 +130,7 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (MARKER, MARKER + ".tmp")
+        if path.is_file() and path.name not in (CHECKPOINT_MARKER, CHECKPOINT_MARKER + ".tmp")
     }
 
 

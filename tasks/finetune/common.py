@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import numpy as np
@@ -61,11 +61,15 @@ class QuietTrainer(Trainer):
     @property
     def trained_model(self) -> PreTrainedModel:
         """The model as it is trained, with its adapters."""
-        model: Any = self.model
-        return model
+        return cast(PreTrainedModel, self.model)
 
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102
-        loss = super().training_step(*args, **kwargs)
+    def training_step(  # noqa: D102
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        loss = super().training_step(model, inputs, num_items_in_batch)
         self.loss_sum += loss.item()
         return loss
 

@@ -22,11 +22,9 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tasks.errors import StepError, UserError
-from tasks.finetune.process_group import GROUP
-from tasks.paths import ROOT
+from tasks.finetune.process_group import TRAIN_GROUP
+from tasks.paths import CONFIGS, ROOT
 from tasks.processes.wire import Message, Wire, answer_requests, wire_from_argv
-
-CONFIGS = ROOT / "configs" / "accelerate"
 
 
 def handle(job: Message, parent: Wire) -> Message:
@@ -73,13 +71,13 @@ def _start(resources: Message, stdin: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "accelerate.commands.launch"),
-            *("--config_file", str(CONFIGS / f"{resources['train_strategy']}.yaml")),
+            *("--config_file", str(CONFIGS / "accelerate" / f"{resources['train_strategy']}.yaml")),
             *("--num_processes", str(count), "--main_process_port", str(_free_port())),
             *("-m", "tasks.finetune.worker", resources["device"]),
         ],
         stdin=stdin.fileno(),
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), GROUP: "1"},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), TRAIN_GROUP: "1"},
     )
 
 

@@ -5,7 +5,7 @@ Loads no torch before it is needed, for the trainer counts its imports.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
@@ -27,8 +27,7 @@ def load_model(job: Message, settings: FinetuneSettings) -> PreTrainedModel:
         return model
     from peft import get_peft_model
 
-    adapted: Any = get_peft_model(model, adapters(settings))
-    return adapted
+    return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
 
 
 def load_plain(folder: str) -> PreTrainedModel:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 BATCH = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
-SEQUENCES, MARKER = "sequences.arrow", "packed.json"
+SEQUENCES, _MARKER = "sequences.arrow", "packed.json"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def prepare(
         UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
     """
     folder = work / "packed"
-    sequences, marker = folder / SEQUENCES, folder / MARKER
+    sequences, marker = folder / SEQUENCES, folder / _MARKER
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -108,7 +108,7 @@ def prepare(
 def load(work: Path) -> tuple[datasets.Dataset, Packed]:
     """What `prepare` made in `work`."""
     folder = work / "packed"
-    packed = Packed(**json.loads((folder / MARKER).read_text()))
+    packed = Packed(**json.loads((folder / _MARKER).read_text()))
     return datasets.Dataset.from_file(str(folder / SEQUENCES)), packed
 
 
@@ -199,32 +199,31 @@ def _tokenise(
     end = end_id(tokenizer)
     lengths, prompts, weights, dropped = array("q"), array("q"), array("f"), 0
     with out.open("wb") as file:
-        for prompt_ids, completion_ids, weight in _tokenised(rows, tokenizer):
-            length = len(prompt_ids) + len(completion_ids) + 1
+        batches = (zip(*b, strict=True) for b in token_batches(rows, tokenizer, "weight"))
+        for prompt, completion, weight in chain.from_iterable(batches):
+            length = len(prompt) + len(completion) + 1
             if length > max_length:
                 dropped += 1
                 continue
-            file.write(array("i", chain(prompt_ids, completion_ids, (end,))).tobytes())
+            file.write(array("i", chain(prompt, completion, (end,))).tobytes())
             lengths.append(length)
-            prompts.append(len(prompt_ids))
+            prompts.append(len(prompt))
             weights.append(weight)
     return np.asarray(lengths), np.asarray(prompts), np.asarray(weights), dropped
 
 
-def _tokenised(
-    rows: Path, tokenizer: PreTrainedTokenizerBase
-) -> Iterator[tuple[list[int], list[int], float]]:
+def token_batches(
+    rows: Path, tokenizer: PreTrainedTokenizerBase, third: str
+) -> Iterator[tuple[list[list[int]], list[list[int]], list[Any]]]:
+    """Yield training rows in batches: tokens of prompts and of completions, and a third column."""
     with pq.ParquetFile(rows) as file:
-        for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "weight"]):
+        for batch in file.iter_batches(BATCH, columns=["prompt", "completion", third]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
             prompts = dict(zip(unique, prompt_ids(tokenizer, unique), strict=True))
             completions = completion_ids(tokenizer, columns["completion"])
-            for prompt, ids, weight in zip(
-                columns["prompt"], completions, columns["weight"], strict=True
-            ):
-                yield prompts[prompt], ids, weight
+            yield [prompts[prompt] for prompt in columns["prompt"]], completions, columns[third]
 
 
 def _write(

@@ -9,22 +9,20 @@ Does not pack: TRL's DPOTrainer pads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+from tasks.decoding.tokens import completion_ids, end_id
 from tasks.errors import UserError
-from tasks.finetune.packing import BATCH, Packed
+from tasks.finetune.packing import Packed, token_batches
 from tasks.settings import FinetuneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SCHEMA = pa.schema(
+_SCHEMA = pa.schema(
     [(name, pa.list_(pa.int32())) for name in ("prompt_ids", "chosen_ids", "rejected_ids")]
 )
 
@@ -39,13 +37,7 @@ def pack(
 ) -> Packed:
     """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
 
-    Args:
-        rows: Parquet file of rows.PAIR.
-        tokenizer: Of the model to be trained.
-        settings: `max_length` is used.
-        folder: For what else must be kept: nothing.
-        out: The Arrow file.
-        seed: Changes nothing.
+    A `packing.Pack`, of rows of rows.PAIR; only `max_length` of the settings is used.
 
     Returns:
         The counts. A pair is a row and a sequence; its tokens are those of both sides, the prompt
@@ -54,20 +46,23 @@ def pack(
     Raises:
         UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
     """
+    end = end_id(tokenizer)
     kept = dropped = tokens = targets = 0
-    with out.open("wb") as sink, pa.ipc.new_stream(sink, SCHEMA) as writer:
-        for batch in _tokenised(rows, tokenizer):
+    with out.open("wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as writer:
+        for prompts, chosen, texts in token_batches(rows, tokenizer, "rejected"):
             fitting = []
-            for pair in batch:
-                prompt, *sides = (len(ids) for ids in pair.values())
-                if prompt + max(sides) > settings.max_length:
+            rejected = completion_ids(tokenizer, texts)
+            for prompt, good, bad in zip(prompts, chosen, rejected, strict=True):
+                sides = (len(good) + 1, len(bad) + 1)
+                if len(prompt) + max(sides) > settings.max_length:
                     dropped += 1
                     continue
-                fitting.append(pair)
-                tokens += 2 * prompt + sum(sides)
+                ids = (prompt, [*good, end], [*bad, end])
+                fitting.append(dict(zip(_SCHEMA.names, ids, strict=True)))
+                tokens += 2 * len(prompt) + sum(sides)
                 targets += sum(sides)
             kept += len(fitting)
-            writer.write_batch(pa.RecordBatch.from_pylist(fitting, schema=SCHEMA))
+            writer.write_batch(pa.RecordBatch.from_pylist(fitting, schema=_SCHEMA))
     if not kept:
         if dropped:
             raise UserError(
@@ -79,24 +74,3 @@ def pack(
             "on; expected at least one pair"
         )
     return Packed(kept, dropped, sequences=kept, tokens=tokens, targets=targets, weighted=False)
-
-
-def _tokenised(
-    rows: Path, tokenizer: PreTrainedTokenizerBase
-) -> Iterator[list[dict[str, list[int]]]]:
-    end = end_id(tokenizer)
-    with pq.ParquetFile(rows) as file:
-        for batch in file.iter_batches(BATCH, columns=["prompt", "completion", "rejected"]):
-            columns = batch.to_pydict()
-            unique = list(dict.fromkeys(columns["prompt"]))
-            prompts = dict(zip(unique, prompt_ids(tokenizer, unique), strict=True))
-            chosen = completion_ids(tokenizer, columns["completion"])
-            rejected = completion_ids(tokenizer, columns["rejected"])
-            yield [
-                {
-                    "prompt_ids": prompts[prompt],
-                    "chosen_ids": [*good, end],
-                    "rejected_ids": [*bad, end],
-                }
-                for prompt, good, bad in zip(columns["prompt"], chosen, rejected, strict=True)
-            ]

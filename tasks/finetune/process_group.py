@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from tasks.errors import StepError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Set by launch.py: other launchers, under which the whole program may run, set the same variables.
-GROUP = "RESTEM_TRAIN_GROUP"
+TRAIN_GROUP = "RESTEM_TRAIN_GROUP"
 
 # The others wait for as long as the first one samples and checks validation answers. One that
 # died is noticed by the launcher, not by this limit.
@@ -29,7 +29,7 @@ class Ranks:
 
     def __init__(self) -> None:
         """Read RANK and WORLD_SIZE, which torch's launcher sets, if it is ours that did."""
-        ours = GROUP in os.environ
+        ours = TRAIN_GROUP in os.environ
         self.index = int(os.environ["RANK"]) if ours else 0
         self.count = int(os.environ["WORLD_SIZE"]) if ours else 1
         self.first = self.index == 0
@@ -53,7 +53,7 @@ class Ranks:
 
             destroy_process_group()
 
-    def tell(self, find: Callable[[], T]) -> T:
+    def tell(self, find: Callable[[], _T]) -> _T:
         """What `find` gives the first process; all must call this at the same point.
 
         Raises:

@@ -12,7 +12,7 @@ Does not cover the fast kernels for variable lengths of flash attention, which i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-NAME = "restem_rows"
+ROW_ATTENTION = "restem_rows"
 # Rows shorter than this share of the longest of a class go to the next class: at most so much of
 # a class is padding, and few classes mean few calls.
 SHORTEST = 0.8
@@ -99,7 +99,7 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
     with torch.no_grad():
         masked = model(**given).logits
         try:
-            model.set_attn_implementation(NAME)
+            model.set_attn_implementation(ROW_ATTENTION)
             by_row = model(**given, **inputs(rows)).logits
         except (TypeError, ValueError, RuntimeError):
             by_row = None
@@ -170,14 +170,14 @@ def _attend(
         )
         outputs.append(out.transpose(1, 2).flatten(0, 1))
     joined = torch.cat(outputs).flatten(1)
-    output = _Move.apply(joined, rows.back, rows.there, rows.padding)
-    return output.unflatten(1, (query.shape[1], -1))[None], None  # type: ignore[union-attr]
+    output = cast(torch.Tensor, _Move.apply(joined, rows.back, rows.there, rows.padding))
+    return output.unflatten(1, (query.shape[1], -1))[None], None
 
 
 def _spread(states: torch.Tensor, rows: Layout) -> torch.Tensor:
     """[1, heads, tokens, size] to [places, heads, size]."""
     flat = states[0].transpose(0, 1).flatten(1)
-    moved: Any = _Move.apply(flat, rows.there, rows.back, None)
+    moved = cast(torch.Tensor, _Move.apply(flat, rows.there, rows.back, None))
     return moved.unflatten(1, (states.shape[1], -1))
 
 
@@ -187,5 +187,5 @@ def _band(length: int, window: int | None, device: torch.device) -> torch.Tensor
     return ones.tril() & ones.triu(1 - (window or length))
 
 
-AttentionInterface.register(NAME, _attend)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+AttentionInterface.register(ROW_ATTENTION, _attend)
+AttentionMaskInterface.register(ROW_ATTENTION, sdpa_mask)

@@ -23,7 +23,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
@@ -267,7 +266,7 @@ class _Shard:
         answer.raise_for_status()
         data = answer.json()
         choice = data["choices"][0]
-        finish: Any = choice["finish_reason"]
+        finish = choice["finish_reason"]
         if finish not in ("stop", "length"):
             raise KeyError(f"finish_reason {finish!r}")
         return Completion(choice["text"], data["usage"]["completion_tokens"], finish)

@@ -99,7 +99,7 @@ def main(wire: Wire) -> None:
             )
         total = len(request["requests"])
         wire.progress(0, total)  # loaded
-        items: list[list[Any]] = []
+        items: list[list[object]] = []
 
         def progress(done: int, _total: int) -> None:
             # What is finished goes at once: if this process ends, it is not sampled again.

@@ -28,7 +28,7 @@ from typing import Any
 POSITIONS_STEP = 1024
 # Finished samples, or a sign of life, go to the parent so often.
 TELL_SECONDS = 0.2
-BEAT_SECONDS = 5.0
+_BEAT_SECONDS = 5.0
 ENVIRONMENT = {
     # In one process: nothing to orphan, and a third less time to start.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -222,7 +222,7 @@ class Server:
             self._wire.write({"id": shard.id, "done": {"engine_seconds": shard.seconds}})
 
     def _tell(self, now: float) -> None:
-        quiet = now - self._told >= BEAT_SECONDS
+        quiet = now - self._told >= _BEAT_SECONDS
         for shard in self._shards.values():
             if shard.items or quiet:
                 self._send(shard)

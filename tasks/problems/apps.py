@@ -17,12 +17,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
-from tasks.problems.source import Origin, Record, parse_object
-from tasks.rows import Row
+from tasks.problems.source import Origin, Record, of_split, parse_object, problem_row
+from tasks.rows import Json, Row
 
-ORIGIN = Origin(
+APPS_ORIGIN = Origin(
     name="apps",
     hub="codeparrot/apps",
     configs=(),
@@ -40,19 +40,8 @@ NO_TESTS, LONG_NUMBER = "no tests", "a number of more digits than Python reads"
 def load_split(
     split: str, *, source: str = "", left_out: Counter[tuple[str, str]] | None = None
 ) -> Iterator[Row]:
-    """Yield the problem rows of `train` or `test`, of all difficulties.
-
-    Args:
-        split: `train` or `test`.
-        source: Where the rows are; see tasks/problems/source.py.
-        left_out: Counts the rows that are left out, by difficulty and reason.
-
-    Raises:
-        UserError: The data are nowhere, or a row is malformed (file, line and field are named).
-    """
-    for index, record in enumerate(_records(split, source)):
-        if record.split(split) != split:
-            continue
+    """Yield the problem rows of `train` or `test`; all arguments are those of `loading`'s."""
+    for index, record in of_split(_records(split, source), split):
         level = record.optional("difficulty")
         if level and level not in DIFFICULTIES:
             record.fail("difficulty", f"one of {', '.join(DIFFICULTIES)}")
@@ -63,16 +52,14 @@ def load_split(
             continue
         name = tests.optional("fn_name")
         reference = _calls(tests, name) if name else _streams(tests)
-        yield {
-            "id": f"apps/{split}/{_id(record, split, index)}",
-            "domain": "code",
-            "question": _question(record, name),
-            "reference": json.dumps(reference),
-            "solution": _solution(record),
-            "level": level,
-            "subject": "call" if name else "input",
-            "split": split,
-        }
+        yield problem_row(
+            *(APPS_ORIGIN.name, split, _id(record, split, index), "code"),
+            question=_question(record, name),
+            reference=json.dumps(reference),
+            solution=_solution(record),
+            level=level,
+            subject="call" if name else "input",
+        )
 
 
 def _tests(record: Record) -> Record | str:
@@ -99,7 +86,7 @@ def _tests(record: Record) -> Record | str:
     return Record(data, file, record.line)
 
 
-def _pairs(tests: Record) -> tuple[list[Any], list[Any]]:
+def _pairs(tests: Record) -> tuple[list[object], list[object]]:
     inputs, outputs = tests.data["inputs"], tests.data.get("outputs")
     if not isinstance(inputs, list):
         tests.fail("inputs", "a list")
@@ -108,7 +95,7 @@ def _pairs(tests: Record) -> tuple[list[Any], list[Any]]:
     return inputs, outputs
 
 
-def _streams(tests: Record) -> dict[str, Any]:
+def _streams(tests: Record) -> Json:
     """Tests by standard input and output."""
     inputs, outputs = _pairs(tests)
     return {
@@ -119,7 +106,7 @@ def _streams(tests: Record) -> dict[str, Any]:
     }
 
 
-def _lines(tests: Record, field: str, value: Any) -> str:
+def _lines(tests: Record, field: str, value: object) -> str:
     """A text, which some rows have as a list of its lines."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "\n".join(value)
@@ -128,7 +115,7 @@ def _lines(tests: Record, field: str, value: Any) -> str:
     return value
 
 
-def _calls(tests: Record, name: str) -> dict[str, Any]:
+def _calls(tests: Record, name: str) -> Json:
     """Tests by calling a function."""
     inputs, outputs = _pairs(tests)
     if not all(isinstance(arguments, list) for arguments in inputs):
@@ -140,7 +127,7 @@ def _calls(tests: Record, name: str) -> dict[str, Any]:
     return {"entry_point": name, "cases": cases}
 
 
-def _unwrapped(outputs: list[Any]) -> list[Any]:
+def _unwrapped(outputs: list[object]) -> list[object]:
     """The results of calls, which most rows have each in a list of one.
 
     Some rows have them bare. Where only some are in a list of one, it is taken off those whose
@@ -150,11 +137,11 @@ def _unwrapped(outputs: list[Any]) -> list[Any]:
     return [one[0] if _single(one) and _depth(one[0]) >= deep else one for one in outputs]
 
 
-def _single(value: Any) -> bool:
+def _single(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list) and len(value) == 1
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     """Lists within lists."""
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
@@ -194,11 +181,11 @@ def _id(record: Record, split: str, index: int) -> str:
 def _records(split: str, source: str) -> Iterator[Record]:
     folder = _layout(split, source)
     if folder is None:
-        yield from ORIGIN.records(split, source)
+        yield from APPS_ORIGIN.records(split, source)
         return
     for file in sorted(folder.glob("*/question.txt")):
         place = file.parent
-        data: dict[str, Any] = {"problem_id": place.name, "question": _read(file)}
+        data: Json = {"problem_id": place.name, "question": _read(file)}
         if (place / "metadata.json").is_file():
             path = place / "metadata.json"
             data["difficulty"] = parse_object(path.read_bytes(), str(path), 1).optional(

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tasks.problems.source import Origin, refuse_training
+from tasks.problems.source import Origin, problem_row, refuse_training
 from tasks.rows import Row
 
 BBH_SUBJECTS = (
@@ -46,7 +46,7 @@ BBH_SUBJECTS = (
     "web_of_lies",
     "word_sorting",
 )
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="bbh",
     # The same 27 configurations as lukaemon/bbh, the older copy, which is a loading script that
     # current releases of `datasets` refuse to run.
@@ -63,34 +63,23 @@ def without_size(subject: str) -> str:
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`.
-
-    Raises:
-        UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
-            are named).
-    """
-    refuse_training("bbh", split, "math", ", as its authors ask")
+    """Yield the problem rows of `test`; raises like `loading.load_split`."""
+    refuse_training(_ORIGIN.name, split, "math", ", as its authors ask")
     return _rows(source)
 
 
 def _rows(source: str) -> Iterator[Row]:
     numbers: Counter[str] = Counter()
-    for record in ORIGIN.records("test", source):
-        if record.split("test") != "test":
-            continue
+    for _, record in _ORIGIN.numbered("test", source):
         subject = record.text("task", "subject", "config")
         if subject not in BBH_SUBJECTS:
             field = next(name for name in ("task", "subject", "config") if name in record.data)
             record.fail(field, "one of the 27 names, such as navigate")
         own = record.optional("id") or f"{subject}/{numbers[subject]}"
         numbers[subject] += 1
-        yield {
-            "id": f"bbh/test/{own}",
-            "domain": "text",
-            "question": record.text("input"),
-            "reference": record.text("target"),
-            "solution": "",
-            "level": "",
-            "subject": subject,
-            "split": "test",
-        }
+        yield problem_row(
+            *(_ORIGIN.name, "test", own, "text"),
+            question=record.text("input"),
+            reference=record.text("target"),
+            subject=subject,
+        )

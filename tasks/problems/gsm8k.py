@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tasks.problems.source import Origin
+from tasks.problems.source import Origin, problem_row
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="gsm8k",
     hub="openai/gsm8k",
     configs=("main",),
@@ -25,15 +25,8 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `train` or `test`.
-
-    Raises:
-        UserError: The data are nowhere, or a row is malformed (file, line and field are named).
-    """
-    index = 0
-    for record in ORIGIN.records(split, source):
-        if record.split(split) != split:
-            continue
+    """Yield the problem rows of `train` or `test`; raises like `loading.load_split`."""
+    for index, (_, record) in enumerate(_ORIGIN.numbered(split, source)):
         solution = record.text("answer")
         _, mark, final = solution.rpartition(ANSWER_MARK)
         # `1,060` and `1060` are one number; the reference has the plain form.
@@ -41,17 +34,12 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         if not mark or not _NUMBER.fullmatch(reference):
             record.fail("answer", f"a solution that ends in '{ANSWER_MARK} NUMBER'")
         own = record.optional("id").removeprefix(f"{split}/") or str(index)
-        yield {
-            "id": f"gsm8k/{split}/{own}",
-            "domain": "math",
-            "question": record.text("question"),
-            "reference": reference,
-            "solution": _plain(solution),
-            "level": "",
-            "subject": "",
-            "split": split,
-        }
-        index += 1
+        yield problem_row(
+            *(_ORIGIN.name, split, own, "math"),
+            question=record.text("question"),
+            reference=reference,
+            solution=_plain(solution),
+        )
 
 
 def _plain(solution: str) -> str:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tasks.problems.source import Origin, refuse_training
+from tasks.problems.source import Origin, Record, problem_row, refuse_training
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="humaneval",
     hub="openai/openai_humaneval",
     configs=(),
@@ -22,38 +22,26 @@ ORIGIN = Origin(
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`.
-
-    Raises:
-        UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
-            are named).
-    """
-    refuse_training("humaneval", split, "apps")
-    return _rows(source)
+    """Yield the problem rows of `test`; raises like `loading.load_split`."""
+    refuse_training(_ORIGIN.name, split, "apps")
+    return (_row(index, record) for index, record in _ORIGIN.numbered(split, source))
 
 
-def _rows(source: str) -> Iterator[Row]:
-    for index, record in enumerate(ORIGIN.records("test", source)):
-        if record.split("test") != "test":
-            continue
-        prompt, name, check = record.text("prompt"), record.text("entry_point"), record.text("test")
-        if not name.isidentifier() or f"def {name}(" not in prompt:
-            record.fail("entry_point", "the name of a function that the prompt begins")
-        if "def check(" not in check:
-            record.fail("test", "source of a function check(candidate)")
-        own = record.optional("task_id").removeprefix("HumanEval/") or str(index)
-        body = record.data.get("canonical_solution")
-        if body is not None and not isinstance(body, str):
-            record.fail("canonical_solution", "text")
-        yield {
-            "id": f"humaneval/test/{own}",
-            "domain": "code",
-            "question": prompt,
-            # The head belongs to every program, and checks use the helpers in it.
-            "reference": json.dumps({"entry_point": name, "check": check, "head": prompt}),
-            # Its indentation is that of a function's body, so it is not stripped.
-            "solution": body or "",
-            "level": "",
-            "subject": "",
-            "split": "test",
-        }
+def _row(index: int, record: Record) -> Row:
+    prompt, name, check = record.text("prompt"), record.text("entry_point"), record.text("test")
+    if not name.isidentifier() or f"def {name}(" not in prompt:
+        record.fail("entry_point", "the name of a function that the prompt begins")
+    if "def check(" not in check:
+        record.fail("test", "source of a function check(candidate)")
+    own = record.optional("task_id").removeprefix("HumanEval/") or str(index)
+    body = record.data.get("canonical_solution")
+    if body is not None and not isinstance(body, str):
+        record.fail("canonical_solution", "text")
+    return problem_row(
+        *(_ORIGIN.name, "test", own, "code"),
+        question=prompt,
+        # The head belongs to every program, and checks use the helpers in it.
+        reference=json.dumps({"entry_point": name, "check": check, "head": prompt}),
+        # Its indentation is that of a function's body, so it is not stripped.
+        solution=body or "",
+    )

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.problems.source import Origin, Record, refuse_training
+from tasks.problems.source import Origin, Record, problem_row, refuse_training
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="hungarian",
     hub="keirp/hungarian_national_hs_finals_exam",
     configs=(),
@@ -27,30 +27,17 @@ _POINTS = ("points", "Points")
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`.
-
-    Raises:
-        UserError: Another split; the data are nowhere; or a row is malformed (file, line and field
-            are named).
-    """
-    refuse_training("hungarian", split, "math")
-    return _rows(source)
-
-
-def _rows(source: str) -> Iterator[Row]:
-    for index, record in enumerate(ORIGIN.records("test", source)):
-        if record.split("test") != "test":
-            continue
-        yield {
-            "id": f"hungarian/test/{record.optional('id') or index + 1}",
-            "domain": "hand",
-            "question": record.text("question", "Question"),
-            "reference": _points(record),
-            "solution": record.optional("solution", "Solution"),
-            "level": "",
-            "subject": "",
-            "split": "test",
-        }
+    """Yield the problem rows of `test`; raises like `loading.load_split`."""
+    refuse_training(_ORIGIN.name, split, "math")
+    return (
+        problem_row(
+            *(_ORIGIN.name, split, record.optional("id") or index + 1, "hand"),
+            question=record.text("question", "Question"),
+            reference=_points(record),
+            solution=record.optional("solution", "Solution"),
+        )
+        for index, record in _ORIGIN.numbered(split, source)
+    )
 
 
 def _points(record: Record) -> str:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.problems.source import Origin, Record, parse_object
+from tasks.problems.source import Origin, Record, of_split, parse_object, problem_row
 from tasks.rows import Row
 
 MATH_SUBJECTS = (
@@ -50,11 +50,7 @@ _LEVEL = re.compile(r"(?:Level )?([1-5])")
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of MATH's `train` or `test`.
-
-    Raises:
-        UserError: The data are nowhere, or a row is malformed (file, line and field are named).
-    """
+    """Yield the problem rows of MATH's `train` or `test`; raises like `loading.load_split`."""
     return _rows(MATH_ORIGIN, split, source)
 
 
@@ -93,10 +89,7 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _rows(origin: Origin, split: str, source: str) -> Iterator[Row]:
-    for index, record in enumerate(_records(origin, split, source)):
-        row_split = record.split(split)
-        if row_split != split:
-            continue
+    for index, record in of_split(_records(origin, split, source), split):
         solution = record.text("solution")
         reference = record.optional("answer") or last_boxed(solution)
         if reference is None:
@@ -104,16 +97,14 @@ def _rows(origin: Origin, split: str, source: str) -> Iterator[Row]:
         if not reference:
             continue
         subject = record.optional("type", "subject")
-        yield {
-            "id": f"{origin.name}/{_id(record, split, index)}",
-            "domain": "math",
-            "question": record.text("problem"),
-            "reference": reference,
-            "solution": solution,
-            "level": _level(record),
-            "subject": subject.lower().replace(" & ", "_and_").replace(" ", "_"),
-            "split": split,
-        }
+        yield problem_row(
+            *(origin.name, split, _id(record, split, index), "math"),
+            question=record.text("problem"),
+            reference=reference,
+            solution=solution,
+            level=_level(record),
+            subject=subject.lower().replace(" & ", "_and_").replace(" ", "_"),
+        )
 
 
 def _records(origin: Origin, split: str, source: str) -> Iterator[Record]:
@@ -145,14 +136,14 @@ def _layout(origin: Origin, split: str, source: str) -> Path | None:
 
 
 def _id(record: Record, split: str, index: int) -> str:
-    """`train/algebra/12`; a row without an id of its own is named by its place in its file."""
+    """`algebra/12`; a row without an id of its own is named by its place in its file."""
     own = record.optional("unique_id", "id").removesuffix(".json")
     if own:
-        return own if own.startswith(f"{split}/") else f"{split}/{own}"
+        return own.removeprefix(f"{split}/")
     subject = record.optional("config")
     if subject in MATH_SUBJECTS:
-        return f"{split}/{subject}/row-{record.line}"
-    return f"{split}/row-{index + 1}"
+        return f"{subject}/row-{record.line}"
+    return f"row-{index + 1}"
 
 
 def _level(record: Record) -> str:

@@ -16,12 +16,13 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tasks.errors import UserError
+from tasks.rows import Json, Row
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 ENDINGS = (".jsonl", ".jsonl.gz")
@@ -39,7 +40,7 @@ class Record:
         line: Line in the file, or row on the Hub, counted from 1.
     """
 
-    data: dict[str, Any]
+    data: Json
     file: str
     line: int
 
@@ -125,6 +126,10 @@ class Origin:
         else:
             yield from self.from_hub(split, source, looked)
 
+    def numbered(self, split: str, source: str) -> Iterator[tuple[int, Record]]:
+        """Yield `records` that do not name another split, each with its place among all of them."""
+        return of_split(self.records(split, source), split)
+
     def locate(self, split: str, source: str, looked: list[str]) -> Path | None:
         """The file to read, or None for the Hub; what was tried is added to `looked`."""
         if source:
@@ -152,7 +157,7 @@ class Origin:
             yield from read_json_lines(self._download(split, looked))
             return
         try:
-            tables = list(_hub_tables(hub, split, self.configs if hub == self.hub else ()))
+            tables = list(_tables(hub, split, self.configs if hub == self.hub else ()))
         except Exception as error:
             self._unreached(hub, error, split, looked)
         for config, table in tables:
@@ -194,6 +199,36 @@ class Origin:
         )
 
 
+def of_split(records: Iterable[Record], split: str) -> Iterator[tuple[int, Record]]:
+    """Yield the records that do not name another split, each with its place among all of them."""
+    return (one for one in enumerate(records) if one[1].split(split) == split)
+
+
+def problem_row(
+    name: str,
+    split: str,
+    own: object,
+    domain: str,
+    *,
+    question: str,
+    reference: str,
+    solution: str = "",
+    level: str = "",
+    subject: str = "",
+) -> Row:
+    """A row of rows.PROBLEM; `own` tells it from others of its split and is the end of its id."""
+    return {
+        "id": f"{name}/{split}/{own}",
+        "domain": domain,
+        "question": question,
+        "reference": reference,
+        "solution": solution,
+        "level": level,
+        "subject": subject,
+        "split": split,
+    }
+
+
 def read_json_lines(path: Path) -> Iterator[Record]:
     """Yield the objects of a JSON-lines file, gzipped or not; blank lines are passed over."""
     number = 0
@@ -225,7 +260,7 @@ def parse_object(raw: bytes, file: str, line: int) -> Record:
     return Record(value, file, line)
 
 
-def _hub_tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, Iterable[Json]]]:
     """Yield (configuration, rows) of a Hub data set, the wanted configurations or what it has."""
     import datasets
     from huggingface_hub.utils import logging
@@ -239,7 +274,7 @@ def _hub_tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple
         yield config, datasets.load_dataset(hub, config, split=split)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
@@ -250,7 +285,7 @@ def refuse_training(name: str, split: str, instead: str, why: str = "") -> None:
     Args:
         name: The data set.
         split: What is asked for.
-        instead: A data set to train on.
+        instead: A data set that may be.
         why: Added to the message, such as ", as its authors ask".
 
     Raises:
@@ -269,7 +304,7 @@ def check_generated(name: str, split: str, source: str, *, instead: str = "") ->
     Args:
         name: The data set.
         split: What is asked for.
-        source: Where it should be, which must be empty.
+        source: Must be empty.
         instead: What to train on, for a data set that has only a test split.
 
     Raises:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.problems.source import Origin, Record
+from tasks.problems.source import Origin, Record, problem_row
 from tasks.rows import Row
 
-ORIGIN = Origin(
+_ORIGIN = Origin(
     name="svamp",
     hub="ChilleD/SVAMP",
     configs=(),
@@ -23,27 +23,15 @@ _MISSPELT = {"Common-Divison": "Common-Division"}
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `train` or `test`.
-
-    Raises:
-        UserError: The data are nowhere, or a row is malformed (file, line and field are named).
-    """
-    index = 0
-    for record in ORIGIN.records(split, source):
-        if record.split(split) != split:
-            continue
+    """Yield the problem rows of `train` or `test`; raises like `loading.load_split`."""
+    for index, (_, record) in enumerate(_ORIGIN.numbered(split, source)):
         kind = record.optional("type", "Type")
-        yield {
-            "id": f"svamp/{split}/{record.optional('id', 'ID') or index}",
-            "domain": "math",
-            "question": _question(record),
-            "reference": record.number("answer", "Answer"),
-            "solution": "",
-            "level": "",
-            "subject": _MISSPELT.get(kind, kind),
-            "split": split,
-        }
-        index += 1
+        yield problem_row(
+            *(_ORIGIN.name, split, record.optional("id", "ID") or index, "math"),
+            question=_question(record),
+            reference=record.number("answer", "Answer"),
+            subject=_MISSPELT.get(kind, kind),
+        )
 
 
 def _question(record: Record) -> str:

@@ -28,7 +28,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.problems.source import check_generated
+from tasks.problems.source import check_generated, problem_row
 from tasks.problems.synthetic_code_tasks import (
     KEEPS,
     LIST,
@@ -38,13 +38,11 @@ from tasks.problems.synthetic_code_tasks import (
     CodeTask,
     in_function,
 )
+from tasks.problems.synthetic_math import LEVELS, SHARES
 from tasks.rows import Row
 
-# Of every ten tasks one is for testing, two for the loop, seven for pre-training.
-SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 # Problems of each level; one operation alone makes few different tasks.
 CODE_SIZES = {"train": (60, 460, 460, 460, 460), "test": (30, 110, 110, 110, 110)}
-LEVELS = ("1", "2", "3", "4", "5")
 # Level -> what is read and the number of operations.
 CODE_SHAPES = {
     "1": (NUMBERS, 1),
@@ -90,15 +88,7 @@ PROBES = {kind: _probes(kind) for kind in (NUMBERS, LIST)}
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of a split, made as they are asked for; always the same ones.
-
-    Args:
-        split: `train` or `test`.
-        source: Must be empty, for there is nothing to read.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of a split, always the same ones; raises like `check_generated`."""
     check_generated("synthetic_code", split, source)
     seen: set[str] = set()
     for level, size in zip(LEVELS, CODE_SIZES[split], strict=True):
@@ -203,25 +193,16 @@ def task_in_words(rng: random.Random, task: CodeTask) -> str:
 
 
 def code_row(problem: CodeProblem, name: str, split: str, index: int) -> Row:
-    """The row of a problem.
-
-    Args:
-        problem: What it is made of.
-        name: The data set, which begins the id.
-        split: `train` or `test`.
-        index: Its place in the split.
-    """
+    """The row of a problem of the data set `name`."""
     tests = [{"input": given, "output": output} for given, output in problem.tests]
-    return {
-        "id": f"{name}/{split}/{index:05d}",
-        "domain": "code",
-        "question": problem.question,
-        "reference": json.dumps({"tests": tests}),
-        "solution": in_function(problem.task),
-        "level": problem.task.level,
-        "subject": problem.task.kind,
-        "split": split,
-    }
+    return problem_row(
+        *(name, split, f"{index:05d}", "code"),
+        question=problem.question,
+        reference=json.dumps({"tests": tests}),
+        solution=in_function(problem.task),
+        level=problem.task.level,
+        subject=problem.task.kind,
+    )
 
 
 def _problem(rng: random.Random, task: CodeTask) -> CodeProblem:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from tasks.problems import synthetic_code as base
 from tasks.problems.source import check_generated
 from tasks.problems.synthetic_code_tasks import LIST, NUMBERS, CodeTask
+from tasks.problems.synthetic_math import LEVELS
 from tasks.rows import Row
 
 _NAME = "synthetic_code_shift"
@@ -29,11 +30,7 @@ OPERATIONS = 4
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`, made as they are asked for; always the same ones.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of `test`, always the same ones; raises like `check_generated`."""
     check_generated(_NAME, split, source, instead="synthetic_code")
     for index, (subject, problem) in enumerate(problems()):
         yield {**base.code_row(problem, _NAME, split, index), "subject": subject}
@@ -57,7 +54,7 @@ def _draw(rng: random.Random, subject: str, number: int) -> CodeTask:
     """A task of a subject; those with four operations are above every level and have none."""
     if subject == "longer":
         return base.draw_task(rng, "", "test", shape=((NUMBERS, LIST)[number % 2], OPERATIONS))
-    return base.draw_task(rng, base.LEVELS[number % len(base.LEVELS)], "test")
+    return base.draw_task(rng, LEVELS[number % len(LEVELS)], "test")
 
 
 def reworded_task(rng: random.Random, task: CodeTask) -> str:

@@ -27,12 +27,13 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tasks.problems.source import check_generated
+from tasks.problems.source import check_generated, problem_row
 from tasks.rows import Row
 
 # More training problems than the shipped model can learn by heart in one run.
 SUM_SIZES = {"train": 6000, "test": 1000}
-# Of every ten sums one is for testing, two for the loop, seven for pre-training.
+# Of every ten sums (and programming tasks) one is for testing, two for the loop, seven for
+# pre-training.
 SHARES = {"test": range(0, 1), "train": range(1, 3), "corpus": range(3, 10)}
 LEVELS = ("1", "2", "3", "4", "5")
 # No number on the way to an answer is larger.
@@ -124,15 +125,7 @@ def apply(value: int, sign: str, number: int) -> int:
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of a split, made as they are asked for; always the same ones.
-
-    Args:
-        split: `train` or `test`.
-        source: Must be empty, for there is nothing to read.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of a split, always the same ones; raises like `check_generated`."""
     check_generated("synthetic_math", split, source)
     for index, problem in enumerate(itertools.islice(sum_stream(split, seed=0), SUM_SIZES[split])):
         subject = "bags" if SUM_SHAPES[problem.sum.level].bags else "changes"
@@ -140,25 +133,15 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
 
 
 def sum_row(problem: SumProblem, name: str, split: str, index: int, subject: str) -> Row:
-    """The row of a problem.
-
-    Args:
-        problem: What it is made of.
-        name: The data set, which begins the id.
-        split: `train` or `test`.
-        index: Its place in the split.
-        subject: `bags`, `changes`, or that of a shifted set.
-    """
-    return {
-        "id": f"{name}/{split}/{index:05d}",
-        "domain": "math",
-        "question": problem.question,
-        "reference": str(problem.sum.totals[-1]),
-        "solution": by_hand(problem),
-        "level": problem.sum.level,
-        "subject": subject,
-        "split": split,
-    }
+    """The row of a problem of the data set `name`."""
+    return problem_row(
+        *(name, split, f"{index:05d}", "math"),
+        question=problem.question,
+        reference=str(problem.sum.totals[-1]),
+        solution=by_hand(problem),
+        level=problem.sum.level,
+        subject=subject,
+    )
 
 
 def sum_stream(share: str, *, seed: int) -> Iterator[SumProblem]:

@@ -28,11 +28,7 @@ LONGER = base.SumShape(start=50, bags=False, changes=4, largest=9)
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`, made as they are asked for; always the same ones.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of `test`, always the same ones; raises like `check_generated`."""
     check_generated(_NAME, split, source, instead="synthetic_math")
     index = 0
     for subject, size in SHIFTED_SUM_SIZES.items():

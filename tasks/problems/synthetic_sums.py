@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from tasks.problems.source import check_generated
+from tasks.problems.source import check_generated, problem_row
 from tasks.problems.synthetic_math import LARGEST, apply
 from tasks.rows import Row
 
@@ -30,11 +30,7 @@ def draw_number(rng: random.Random) -> tuple[str, int] | None:
 
 
 def load_split(split: str, *, source: str = "") -> Iterator[Row]:
-    """Yield the problem rows of `test`, made as they are asked for; always the same ones.
-
-    Raises:
-        UserError: For another split, or when a source is given.
-    """
+    """Yield the rows of `test`, always the same ones; raises like `check_generated`."""
     check_generated(_NAME, split, source, instead="synthetic_math")
     rng = random.Random(_NAME)
     seen: set[str] = set()
@@ -45,13 +41,10 @@ def load_split(split: str, *, source: str = "") -> Iterator[Row]:
         text, total = drawn
         index = len(seen)
         seen.add(text)
-        yield {
-            "id": f"{_NAME}/{split}/{index:05d}",
-            "domain": "math",
-            "question": f"{text}=",
-            "reference": str(total),
-            "solution": str(total),
-            "level": "",
-            "subject": "products" if "*" in text else "sums",
-            "split": split,
-        }
+        yield problem_row(
+            *(_NAME, split, f"{index:05d}", "math"),
+            question=f"{text}=",
+            reference=str(total),
+            solution=str(total),
+            subject="products" if "*" in text else "sums",
+        )

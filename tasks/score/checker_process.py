@@ -24,9 +24,9 @@ from tasks.paths import ROOT
 from tasks.rows import Json
 
 # A worker imports sympy first: under a second, more on a busy machine.
-START_SECONDS = 120.0
+_START_SECONDS = 120.0
 # A process whose pipe is closed is ending by itself, and has so long until it is killed.
-END_SECONDS = 1.0
+_END_SECONDS = 1.0
 _CHUNK = 1 << 16
 
 # What is asked: the texts of a pair.
@@ -60,7 +60,7 @@ class CheckerProcess:
         """Process id."""
         return self._process.pid
 
-    def ready(self, seconds: float = START_SECONDS) -> bool:
+    def ready(self, seconds: float = _START_SECONDS) -> bool:
         """Whether the process lives; waits until it has imported what it needs."""
         if self._process.poll() is not None:
             return False
@@ -101,7 +101,7 @@ class CheckerProcess:
         """End the process and wait until it is gone; from any thread."""
         if self._gone:  # keep its own exit code
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=END_SECONDS)
+                self._process.wait(timeout=_END_SECONDS)
         self._process.kill()
         self._process.wait()
 

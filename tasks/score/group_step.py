@@ -15,7 +15,7 @@ from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
 # Problems between two words on progress.
-TELL_EVERY = 64
+_TELL_EVERY = 64
 
 # A problem's id and the extracted answer of each of its samples, by index.
 Answers = tuple[str, dict[int, str]]
@@ -84,7 +84,7 @@ def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
                     "index": index,
                     "group": indices[group] if group >= 0 else group,
                 }
-            if done % TELL_EVERY == 0:
+            if done % _TELL_EVERY == 0:
                 runtime.progress(call.label, done, len(last))
 
     draft.rows = write_rows(draft.path / GROUPS_FILE, GROUP, rows())

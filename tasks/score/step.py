@@ -30,7 +30,7 @@ CODE_RULES = 2
 # Domain of problems -> how their samples are checked. Those of math and code have no entry.
 CHECKERS = {"text": "exact", "hand": "hand"}
 # Verdicts between two words on progress.
-TELL_EVERY = 64
+_TELL_EVERY = 64
 
 
 def sandbox_settings(execution: ExecutionSettings) -> Json:
@@ -93,7 +93,7 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         nonlocal correct
         for verdict, taken in score_rows(samples, references, grader, REWARDS.get(score)):
             seconds.append(taken)
-            if len(seconds) % TELL_EVERY == 0:
+            if len(seconds) % _TELL_EVERY == 0:
                 runtime.progress(call.label, len(seconds), total)
             correct += verdict["status"] == "correct"
             yield verdict

@@ -70,20 +70,8 @@ def pairs(
 ) -> tuple[Iterator[Row], SelectionCounts]:
     """Make the pairs; they come by problem in the order of `select`, by index of the chosen one.
 
-    Args:
-        shards: All sample shards with their verdicts, row for row in the same order.
-        problems: Problem rows; those of split `test` are what training must not overlap.
-        settings: The rules.
-        seed: Of the draw.
-        prompt_of: The prompt of a problem row.
-        adaptive: Whether verdicts decided how many samples a problem got.
-
-    Returns:
-        Rows of rows.PAIR, and counts as those of `select` with `pairs` besides; they grow while
-        the rows are consumed.
-
-    Raises:
-        StepError: (while iterating) as `select` does.
+    Arguments and errors are those of `select`; so are the counts, with `pairs` besides. The rows
+    are those of rows.PAIR.
     """
     chosen, counts = select(shards, problems, settings, seed, prompt_of, adaptive=adaptive)
     counts.pairs = 0

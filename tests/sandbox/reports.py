@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from sandbox.container import Container
 from sandbox.pool import connect
-from sandbox.verdict import Job
-
-Report = dict[str, Any]
+from sandbox.verdict import Job, Report
 
 
 def reports(image: str, memory: int, jobs: Iterable[Job]) -> list[list[Report]]:

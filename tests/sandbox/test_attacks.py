@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sandbox.check import ATTACKS, HONEST, run_attack
+from sandbox.check import ATTACKS, HONEST, Attack, run_attack
 from sandbox.owner import POOL_LABEL, labelled_containers
 from sandbox.pool import SandboxPool, connect
 from sandbox.verdict import Job, Limits, ProgramStatus, Verdict
@@ -22,7 +22,7 @@ def one(pool: SandboxPool, job: Job) -> Verdict:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack["name"] for attack in ATTACKS])
-def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: dict):
+def test_an_attack_fails_and_the_next_job_passes(pool: SandboxPool, attack: Attack):
     outcome = run_attack(pool, attack)
     assert outcome.held, outcome
 

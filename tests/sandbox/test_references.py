@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits, ProgramStatus
-from tasks.problems.apps import ORIGIN, load_split
+from tasks.problems.apps import APPS_ORIGIN, load_split
 from tasks.problems.ungradable import several_answers
 from tasks.score.code.pool import code_job
 
@@ -36,7 +36,7 @@ def wide_pool(image: str) -> Iterator[SandboxPool]:
 def test_reference_solutions_of_apps_pass(wide_pool: SandboxPool, data: Path):
     solutions = {
         record.data["id"][-4:]: record.data["solutions"] or []
-        for record in ORIGIN.records("train", str(data))
+        for record in APPS_ORIGIN.records("train", str(data))
     }
     names, jobs = [], []
     for row in load_split("train", source=str(data)):

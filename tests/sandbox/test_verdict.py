@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from sandbox.verdict import Test as Case
 from sandbox.verdict import same_output, same_token, same_value
 
 
@@ -43,7 +42,7 @@ def test_tokens(got: str, expected: str, same: bool):
     ],
 )
 def test_outputs(got: str, expected: str, same: bool):
-    assert same_output({"output": got}, Case(expected=expected)) is same
+    assert same_output(got, expected) is same
 
 
 @pytest.mark.parametrize(

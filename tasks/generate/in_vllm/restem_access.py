@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 VLLM_KEY = "VLLM_API_KEY"
 HOSTS = "RESTEM_ENGINE_HOSTS"
 OPEN = "/health"
 
+# ASGI's.
+_Event = dict[str, Any]
+_Receive = Callable[[], Awaitable[_Event]]
+_Send = Callable[[_Event], Awaitable[None]]
+
 
 class Access:
     """An ASGI middleware."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Callable[[_Event, _Receive, _Send], Awaitable[None]]) -> None:
         """Read the token and this server's names from the environment.
 
         Args:
@@ -34,7 +40,7 @@ class Access:
         if not self._hosts or not os.environ.get(VLLM_KEY):
             raise RuntimeError(f"{VLLM_KEY} or {HOSTS} is not set")
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: _Event, receive: _Receive, send: _Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
@@ -53,7 +59,7 @@ class Access:
             await self._app(scope, receive, send)
 
 
-async def _refuse(scope: Any, receive: Any, send: Any, status: int, why: bytes) -> None:
+async def _refuse(scope: _Event, receive: _Receive, send: _Send, status: int, why: bytes) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})

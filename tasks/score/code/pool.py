@@ -23,7 +23,7 @@ from tasks.score.code.program import complete_function, extract_program
 from tasks.score.code.tests import read_tests
 
 # Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
-WINDOW = 64
+_WINDOW = 64
 
 # Who writes a function for a site that calls it counts on these; the authors of APPS put them
 # before every program too. One line, so that the line numbers of messages are off by little.
@@ -115,7 +115,7 @@ class CodePool:
             if program.strip():
                 job = code_job(reference, program, self._limits, all_tests=self._share)
             waiting.append((program, self._sandbox.submit(job) if job else None))
-            while waiting and (len(waiting) >= WINDOW or _ready(waiting[0][1])):
+            while waiting and (len(waiting) >= _WINDOW or _ready(waiting[0][1])):
                 yield _grade(*waiting.popleft(), self._share)
         while waiting:
             yield _grade(*waiting.popleft(), self._share)

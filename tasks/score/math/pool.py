@@ -12,30 +12,26 @@ remembered, so that a slow answer which a policy gives in many samples costs its
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import Meter, meter
 from tasks.rows import Status
-from tasks.score.checker_process import CheckerProcess
+from tasks.score.checker_pool import ATTEMPTS, CheckerPool
 from tasks.score.math.decide import bare, decide, refused
 
-_WORKER_MODULE = "tasks.score.math.worker"
+_MODULE = "tasks.score.math.worker"
 # The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
 WALL_FACTOR = 4.0
-# A worker that dies without being over its limit (killed from outside, out of memory) is no
-# verdict on the pair: it is tried once more.
-ATTEMPTS = 2
 # sympy's caches grow with every job: a fresh process now and then keeps memory flat.
 JOBS_OF_A_WORKER = 2000
 # Pairs read ahead while a symbolic job runs, so that order is kept and memory is bounded. As many
 # as the cheap rules decide in about half a second.
-WINDOW = 4096
+_WINDOW = 4096
 # Characters of the pairs read ahead: whoever asks may hold their texts until the verdict.
 HELD = 64_000_000
 # Verdicts of symbolic jobs that are remembered: at most some megabytes, as their texts are short.
@@ -46,7 +42,7 @@ LONG = 0.25
 SPARES = 1
 
 
-class GradePool:
+class GradePool(CheckerPool):
     """Checker processes behind one `grade`; a context manager that ends them."""
 
     def __init__(self, workers: int, time_limit: float) -> None:
@@ -58,14 +54,10 @@ class GradePool:
         """
         if workers < 1 or time_limit <= 0:
             raise ValueError("a pool needs at least one worker and a positive time limit")
+        super().__init__("the grading pool", workers, _MODULE, str(time_limit))
         self._workers = workers
         self._limit = time_limit
-        self._idle: list[CheckerProcess] = []
-        self._all: set[CheckerProcess] = set()
-        self._lock = threading.Lock()
-        self._threads: ThreadPoolExecutor | None = None
         self._asked: OrderedDict[tuple[str, str], Future[Timed]] = OrderedDict()
-        self._closed = False
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order; pairs are (gold, prediction).
@@ -88,49 +80,20 @@ class GradePool:
                 waiting.append((grade, time.perf_counter() - start))
             sizes.append(len(gold) + len(prediction))
             held += sizes[-1]
-            while waiting and (len(waiting) >= WINDOW or held > HELD or _ready(waiting[0])):
+            while waiting and (len(waiting) >= _WINDOW or held > HELD or _ready(waiting[0])):
                 held -= sizes.popleft()
                 yield _result(waiting.popleft())
         while waiting:
             yield _result(waiting.popleft())
 
-    def close(self) -> None:
-        """End all workers, busy ones too; pairs that still wait are not graded."""
-        with self._lock:
-            self._closed = True
-            workers, self._idle = list(self._all), []
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.end()
-        if self._threads is not None:
-            self._threads.shutdown(wait=True)
-        for worker in workers:
-            worker.release()
-        self._all.clear()
-
-    def __enter__(self) -> GradePool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def pids(self) -> list[int]:
-        """Process ids of the workers that are alive."""
-        with self._lock:
-            return [worker.pid for worker in self._all]
-
     def _ask(self, reference: str, answer: str) -> Timed | Future[Timed]:
         """The verdict on two bare answers, now or later; what was asked before costs nothing."""
         with self._lock:
-            if self._closed:
-                raise StepError("the grading pool is closed")
+            self._refuse_closed()
             known = self._asked.get((reference, answer))
             if known is not None:
                 self._asked.move_to_end((reference, answer))
                 return (known.result()[0], 0.0) if known.done() else known
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(self._workers, "grade")
             asked = self._threads.submit(self._symbolic, reference, answer, meter())
             self._asked[reference, answer] = asked
             if len(self._asked) > REMEMBERED:
@@ -161,8 +124,7 @@ class GradePool:
             worker.cpu.read(asker)  # a dead one can be read until it is awaited
             fit = reply is not None and not reply["worn"] and worker.jobs < JOBS_OF_A_WORKER
             self._put_back(worker, fit=fit)
-            if self._closed:  # the worker was ended by close(), which says nothing of the pair
-                raise StepError("the grading pool was closed")
+            self._refuse_closed()  # close() ended the worker, which says nothing of the pair
             if reply is not None:
                 reward, status, extracted = reply["grade"]
                 return Grade(reward, Status(status), extracted), seconds
@@ -175,41 +137,11 @@ class GradePool:
         with self._lock:
             self._asked.pop((reference, answer), None)
 
-    def _take(self) -> CheckerProcess:
-        """The worker that was busy last, a spare, or a new one; dead ones are put away."""
-        while True:
-            with self._lock:
-                if self._closed:
-                    raise StepError("the grading pool was closed")
-                new = not self._idle
-                worker = self._start() if new else self._idle.pop()
-            if worker.ready():
-                return worker
-            self._put_back(worker, fit=False)
-            if new:
-                raise StepError("the checker process did not start")
-
-    def _start(self) -> CheckerProcess:
-        worker = CheckerProcess(_WORKER_MODULE, str(self._limit))
-        self._all.add(worker)
-        return worker
-
     def _start_spare(self) -> None:
         with self._lock:
             room = len(self._all) < self._workers + SPARES
             if room and not self._idle and not self._closed:
                 self._idle.append(self._start())
-
-    def _put_back(self, worker: CheckerProcess, *, fit: bool) -> None:
-        with self._lock:
-            fit = fit and not self._closed
-            if fit:
-                self._idle.append(worker)
-            else:
-                self._all.discard(worker)
-        if not fit:
-            worker.end()
-            worker.release()
 
 
 def _ready(item: Timed | Future[Timed]) -> bool:

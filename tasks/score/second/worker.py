@@ -20,17 +20,20 @@ import re
 import resource
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
 
 from tasks.rows import Json
 from tasks.score.checker_process import Question, serve
 
 # sympy and the parser's tables take about 300 MB of address space.
-MEMORY_BYTES = 2 << 30
+_MEMORY_BYTES = 2 << 30
 # What is kept of a reading. Longer expressions are not worth the time of writing them out.
 MAX_READING = 300
 # Marks between which formulas are looked for; an escaped dollar is money.
-MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
+_MARK = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
+
+# math-verify's functions.
+Parse = Callable[..., list[object]]
+Verify = Callable[..., bool]
 
 
 def main() -> None:
@@ -42,7 +45,7 @@ def _prepare() -> Callable[[Question], Json]:
     import math_verify
 
     logging.disable(logging.CRITICAL)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
@@ -58,17 +61,17 @@ def _prepare() -> Callable[[Question], Json]:
     return answer
 
 
-def compare(gold: str, text: str, parse: Any, verify: Any) -> Json:
+def compare(gold: str, text: str, parse: Parse, verify: Verify) -> Json:
     """math-verify's opinion on a pair, with what it read on each side."""
     # Formulas are looked for between marks; a bare reference has none (math-verify's README).
-    marked = gold if MARK.search(gold) else f"${gold}$"
+    marked = gold if _MARK.search(gold) else f"${gold}$"
     wanted = parse(marked, parsing_timeout=None, raise_on_error=True)
     given = parse(text, parsing_timeout=None, raise_on_error=True)
     opinion, why = _opinion(wanted, given, verify)
     return {"opinion": opinion, "why": why, "gold": _shown(wanted), "answer": _shown(given)}
 
 
-def _opinion(wanted: Sequence[Any], given: Sequence[Any], verify: Any) -> tuple[str, str]:
+def _opinion(wanted: Sequence[object], given: Sequence[object], verify: Verify) -> tuple[str, str]:
     """Equal if any reading of the one is any of the other, as `verify` has it for lists."""
     if not wanted:
         return "undecided", "no reading of the reference"
@@ -84,7 +87,7 @@ def _opinion(wanted: Sequence[Any], given: Sequence[Any], verify: Any) -> tuple[
     return ("undecided", failed) if failed else ("unequal", "")
 
 
-def _shown(found: Sequence[Any]) -> Json:
+def _shown(found: Sequence[object]) -> Json:
     """The text that was found, and the value it was read as where it was understood."""
     texts = [one for one in found if isinstance(one, str)]
     values = [one for one in found if not isinstance(one, str)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.metering import COST_NAMES, CpuWatch, clocked, cpu_of, metered
+from tasks.metering import COST_NAMES, CpuWatch, cpu_of, metered, spend
 from tests.flows.conftest import Restem
 
 
@@ -121,8 +121,7 @@ def test_two_steps_at_once_do_not_count_each_other() -> None:
             until = time.thread_time() + work
             while time.thread_time() < until:
                 sum(range(1000))
-            with clocked("engine_seconds"):
-                time.sleep(0.05)
+            spend("engine_seconds", 0.05)
         facts[name] = meter.costs()
 
     threads = [threading.Thread(target=step, args=one) for one in (("busy", 1.0), ("idle", 0.0))]

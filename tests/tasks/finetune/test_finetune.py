@@ -13,7 +13,7 @@ from tasks.finetune.callbacks import check_steps
 from tasks.finetune.checkpoints import CheckpointFolder
 from tasks.finetune.common import Order
 from tasks.finetune.packing import prepare
-from tasks.finetune.row_attention import NAME
+from tasks.finetune.row_attention import ROW_ATTENTION
 from tasks.finetune.supervised import Collator, check_separation
 from tasks.finetune.trainer import _identity, _set_up_torch, _trainer, micro_batch, train
 from tasks.settings import FinetuneSettings, Resources
@@ -90,16 +90,16 @@ def test_loss_is_the_weighted_likelihood_of_solutions_alone(start, tmp_path, wei
     assert loss == pytest.approx(loss_by_hand(rows), abs=1e-5)
 
 
-@pytest.mark.parametrize("attention", [NAME, "sdpa", "eager"])
+@pytest.mark.parametrize("attention", [ROW_ATTENTION, "sdpa", "eager"])
 def test_packed_rows_train_exactly_as_rows_of_their_own(start, tmp_path, attention):
     path = write(tmp_path / "rows.parquet", make_rows(30, (1.0, 0.5)))
     measured = []
     for packing in (True, False):
         work = tmp_path / str(packing)
         trainer = trainer_of(make_job(start, path, work, packing=packing), work)
-        assert trainer.plain_model.config._attn_implementation == NAME
+        assert trainer.plain_model.config._attn_implementation == ROW_ATTENTION
         trainer.plain_model.set_attn_implementation(attention)
-        trainer.data_collator = Collator(weighted=True, flat=attention == NAME)
+        trainer.data_collator = Collator(weighted=True, flat=attention == ROW_ATTENTION)
         measured.append(loss_and_gradient(trainer))
     (packed, packed_gradient), (single, single_gradient) = measured
     assert packed == pytest.approx(single, abs=1e-5)

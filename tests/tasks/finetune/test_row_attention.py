@@ -21,7 +21,7 @@ from transformers import (
     MistralForCausalLM,
 )
 
-from tasks.finetune.row_attention import NAME, SHORTEST, Layout, fits, inputs, layout
+from tasks.finetune.row_attention import ROW_ATTENTION, SHORTEST, Layout, fits, inputs, layout
 
 SIZES = [9, 1, 30, 4, 28, 17]
 SHAPE = {
@@ -83,7 +83,7 @@ def test_logits_and_gradients_are_those_with_a_mask(kind, checkpointing):
     model = built(kind)
     masked = outcome(model, {})
     assert fits(model, 64)
-    assert model.config._attn_implementation == NAME
+    assert model.config._attn_implementation == ROW_ATTENTION
     if checkpointing:
         model.train()
         for module in model.modules():

@@ -17,7 +17,6 @@ from tasks.problems.loading import prepare_splits
 from tasks.problems.synthetic_code import (
     CODE_SHAPES,
     CODE_SIZES,
-    LEVELS,
     PROBES,
     TESTS_A_TASK,
     behaviour,
@@ -34,6 +33,7 @@ from tasks.problems.synthetic_code_tasks import (
     in_function,
     stepwise,
 )
+from tasks.problems.synthetic_math import LEVELS
 from tasks.settings import DataSettings
 
 

@@ -123,8 +123,8 @@ def test_closing_while_a_pair_hangs_leaves_no_process():
 def test_a_worker_ends_when_its_parent_is_killed():
     program = (
         "from tasks.score.checker_process import CheckerProcess\n"
-        "from tasks.score.second.math_verify import MODULE\n"
-        "child = CheckerProcess(MODULE)\n"
+        "from tasks.score.second.math_verify import SECOND_MODULE\n"
+        "child = CheckerProcess(SECOND_MODULE)\n"
         "assert child.ready(60)\n"
         "print(child.pid, flush=True)\n"
         f"child.ask(['5', {ENDLESS[0]!r}], 60)\n"

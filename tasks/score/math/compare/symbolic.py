@@ -14,7 +14,6 @@ Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import sympy
 
@@ -84,7 +83,7 @@ def _common_log(a: str, b: str) -> bool:
     return _equal(*built)
 
 
-def _readable(text: str) -> Any:
+def _readable(text: str) -> sympy.Expr | None:
     try:
         return expression(text)
     except Unreadable:
@@ -106,7 +105,7 @@ def _same_sides(a: str, b: str, sign: str) -> bool:
     return sign == ")=(" or bool(ratio.is_positive)
 
 
-def expression(text: str) -> Any:
+def expression(text: str) -> sympy.Expr:
     """A canonical text as a sympy expression."""
     tree = read(text)
     if tree is not None:
@@ -121,7 +120,7 @@ def expression(text: str) -> Any:
     return built
 
 
-def _build(tree: Tree) -> Any:
+def _build(tree: Tree) -> sympy.Expr:
     kind = tree[0]
     if kind == "num":
         return sympy.Rational(tree[1].numerator, tree[1].denominator)
@@ -140,12 +139,12 @@ def _build(tree: Tree) -> Any:
     return _COMBINE[kind](*parts)
 
 
-def _function(name: str, argument: Any) -> Any:
+def _function(name: str, argument: sympy.Expr) -> sympy.Expr:
     names = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "abs": "Abs"}
     return getattr(sympy, names.get(name, name))(argument)
 
 
-def _power(base: Any, exponent: Any) -> Any:
+def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
     if base.is_zero and exponent.is_number and not exponent.is_positive:
         raise Unreadable("zero to a power that is not positive has no value")
     symbolic_sum = base.is_Add and base.free_symbols
@@ -154,7 +153,7 @@ def _power(base: Any, exponent: Any) -> Any:
     return sympy.Pow(base, exponent)
 
 
-def _root(a: Any, degree: Any) -> Any:
+def _root(a: sympy.Expr, degree: sympy.Expr) -> sympy.Expr:
     """The real root of a negative number where there is one, as answers mean it."""
     if degree.is_Integer and degree % 2 == 1 and a.is_number and a.is_negative:
         return -sympy.Pow(-a, 1 / degree)
@@ -173,7 +172,7 @@ _COMBINE = {
 }
 
 
-def _latex(text: str) -> Any:
+def _latex(text: str) -> sympy.Expr:
     """What the LaTeX library makes of a text that our own reader does not know."""
     _check_latex(text)
     from latex2sympy2_extended import latex2sympy
@@ -210,7 +209,7 @@ def _check_latex(text: str) -> None:
         raise Refused("a factorial in an unknown expression")
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _equal(a: sympy.Expr, b: sympy.Expr) -> bool:
     if a.has(sympy.zoo, sympy.nan) or b.has(sympy.zoo, sympy.nan):
         return False  # 1/0 is no value, so it is not 2/0 either
     if a == b:
@@ -227,7 +226,7 @@ def _equal(a: Any, b: Any) -> bool:
     return _zero_constant(difference, a)
 
 
-def _zero_constant(difference: Any, size: Any) -> bool:
+def _zero_constant(difference: sympy.Expr, size: sympy.Expr) -> bool:
     """A constant is zero if sympy proves it, or if it vanishes to many digits."""
     if difference.is_Rational:
         return bool(difference == 0)
@@ -239,7 +238,7 @@ def _zero_constant(difference: Any, size: Any) -> bool:
     return bool(value <= AGREEMENT * scale) if scale != 0 else bool(value == 0)
 
 
-def _zero_function(difference: Any) -> bool:
+def _zero_function(difference: sympy.Expr) -> bool:
     if sympy.expand(difference) == 0:
         return True
     return sympy.simplify(difference) == 0
