@@ -19,7 +19,7 @@ from sandbox.container import Container, hardening
 from sandbox.image import TAG
 from sandbox.inside.prepare import PRELOADED_MODULES
 from sandbox.pool import SandboxPool, connect
-from sandbox.verdict import Job
+from sandbox.verdict import Job, Report
 from tasks.errors import StepError
 
 PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
@@ -79,7 +79,7 @@ def layers(program: str, job: Job, rounds: int) -> None:
         work()
         return time.perf_counter() - started
 
-    def seen(_: int, report: dict) -> bool:
+    def seen(_: int, report: Report) -> bool:
         if report["status"] != "ok":
             raise StepError(f"bench sandbox: {report}")
         return True

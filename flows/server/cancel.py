@@ -84,7 +84,7 @@ def interrupt() -> None:
 
     Prefect's engine takes a SIGTERM for a crash unless its control listener holds the intent.
     """
-    from prefect._internal import control_listener  # no public way (3.8.8)
+    from prefect._internal import control_listener  # no public way (3.9.1)
 
     control_listener._set_intent("cancel")
     os.kill(os.getpid(), signal.SIGTERM)

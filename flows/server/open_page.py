@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope, Send
 
 PATH = "/open"
-# Both of Prefect's user interfaces (3.8) read it.
+# Both of Prefect's user interfaces (3.9) read it.
 _KEY = "prefect-password"
 _SCRIPT = f"""
 const key = "{_KEY}";
