@@ -38,8 +38,7 @@ def test_each_step_says_what_it_used(finished: Restem) -> None:
         assert used["cpu_seconds"] > 0 and used["tokens"] > 0
         assert used["engine_seconds"] > 0
     # The trainer is a process of its own: without it the step would have used next to nothing.
-    trained = rows[1, "finetune"]
-    assert trained["cpu_seconds"] > 0.3 * trained["seconds"]
+    assert rows[1, "finetune"]["cpu_seconds"] > 1.0
     assert rows[0, "score draw"]["cpu_seconds"] > 0
     assert all(row["sandbox_seconds"] == 0 for row in rows.values())  # no program was run
 

@@ -156,7 +156,7 @@ class Station:
         pid = self.engine(run)
         pids = family(pid) if pid else []
         self.set_state(run, "Cancelling")
-        self.gone(pids, 10.0)
+        self.gone(pids)
         self.wait_for(run, "CANCELLED")
 
     def slots(self, name: str = "rest-em/math-demo") -> int:
@@ -204,7 +204,7 @@ class Station:
                     found.append(process)
         return found
 
-    def gone(self, pids: list[int], patience: float = 10.0) -> None:
+    def gone(self, pids: list[int], patience: float = PATIENCE) -> None:
         until(lambda: not any(_lives(pid) for pid in pids), patience)
 
     def steps(self, run: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ def test_cancel_under_the_worker(station: Station) -> None:
     run = station.start(*LONG, "seed=31")
     station.wait_for_work(run)
     station.cancel(run)
-    until(lambda: station.slots() == 0, 10.0)
+    until(lambda: station.slots() == 0)
 
 
 def test_cancel_when_the_worker_was_killed(station: Station) -> None:
@@ -20,7 +20,7 @@ def test_cancel_when_the_worker_was_killed(station: Station) -> None:
     station.wait_for_work(run)
     station.kill("worker")
     station.cancel(run)
-    until(lambda: station.slots() == 0, 10.0)
+    until(lambda: station.slots() == 0)
 
 
 def test_cancel_a_run_that_died(station: Station) -> None:
@@ -32,7 +32,7 @@ def test_cancel_a_run_that_died(station: Station) -> None:
     station.set_state(run, "Cancelling")
     station.kill("worker")
     assert station.wait_for(run, "CANCELLED")
-    until(lambda: station.slots() == 0, 10.0)
+    until(lambda: station.slots() == 0)
 
 
 def test_cancel_of_a_run_of_the_command_line(station: Station) -> None:
@@ -48,7 +48,7 @@ def test_cancel_of_a_run_of_the_command_line(station: Station) -> None:
     run = until(mine)
     pids = family(shell.pid)
     station.set_state(run, "Cancelling")
-    station.gone(pids, 10.0)
+    station.gone(pids)
     station.wait_for(run, "CANCELLED")
     assert shell.wait() == 1
 

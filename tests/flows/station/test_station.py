@@ -90,7 +90,7 @@ def test_nothing_is_left(station: Station, how: str) -> None:
         assert station.command("down").stdout == "nothing was up\n"
     else:
         os.kill(station.note()["pid" if how == "supervisor" else "guard"], signal.SIGKILL)
-        station.gone(pids, 30.0)
+        station.gone(pids)
     assert station.processes() == []
     # The run is there, is said to be dead, and is resumed by Retry.
     station.up()
