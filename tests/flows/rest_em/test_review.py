@@ -98,11 +98,15 @@ def test_a_fresh_seed_is_the_flow_runs_own_and_survives_in_resume(copied: Restem
     )
     drawn = [s["state"] for s in status["steps"] if s["step"] == "generate draw"]
     assert set(drawn) == {"Completed"}
+    lines = _api(
+        copied, "/logs/filter", logs={"flow_run_id": {"any_": [head["flow_run"]]}}, limit=200
+    )
+    assert any(line["message"].startswith("engine-transformers: ") for line in lines)
     copied("resume", status["run"])
     assert {s["state"] for s in copied.status()["steps"]} == {"Cached"}
 
 
-def test_the_run_page_has_metrics_report_and_the_childrens_lines(finished: Restem) -> None:
+def test_the_run_page_has_metrics_and_report(finished: Restem) -> None:
     run = finished.status()["run"]
     (table,) = _api(
         finished, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"metrics-{run}"]}}
@@ -113,11 +117,6 @@ def test_the_run_page_has_metrics_report_and_the_childrens_lines(finished: Reste
         finished, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"report-{run}"]}}
     )
     assert "data:image/svg+xml" in report["data"]
-    head = json.loads((finished.home / "runs" / run / "run.json").read_text())
-    lines = _api(
-        finished, "/logs/filter", logs={"flow_run_id": {"any_": [head["flow_run"]]}}, limit=200
-    )
-    assert any(line["message"].startswith("engine-transformers: ") for line in lines)
 
 
 def test_a_users_mistake_is_one_line_in_prefects_log(finished: Restem, tmp_path: Path) -> None:
