@@ -120,11 +120,6 @@ class EvaluateConfig(BaseModel):
         ]
 
     @property
-    def addresses(self) -> list[tuple[str, str]]:
-        """Every field that names where else to compute, and what it names."""
-        return self.resources.addresses
-
-    @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe; grades that come later do not make another run."""
         recipe = self.model_dump(exclude={"resources", "name", "grades"})

@@ -127,11 +127,6 @@ class RestEmConfig(BaseModel):
         ]
 
     @property
-    def addresses(self) -> list[tuple[str, str]]:
-        """Every field that names where else to compute, and what it names."""
-        return self.resources.addresses
-
-    @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
         recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})

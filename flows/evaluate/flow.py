@@ -153,7 +153,7 @@ def evaluate(config: EvaluateConfig) -> Json:
     """Measure a policy on benchmarks and return where the report and the results are."""
     if deployed():
         check_places(config.places)
-        check_addresses(config.addresses)
+        check_addresses(config.resources.addresses)
     config = resolved(config)
     with session(
         config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW

@@ -103,7 +103,7 @@ class Topology:
         self.pages = f"http://127.0.0.1:{self.ports[4201]}"
         self.home = Path(self.environment("worker")["RESTEM_HOME"])
         self._over = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._watcher = threading.Thread(target=self._keep, daemon=True)
 
     def start(self) -> Topology:
         """Start everything in the order of depends_on; comes back when all of it is healthy.
@@ -130,7 +130,7 @@ class Topology:
         except BaseException:
             self.stop()
             raise
-        self._keeper.start()
+        self._watcher.start()
         return self
 
     def kill(self, name: str) -> None:
@@ -211,8 +211,8 @@ class Topology:
     def stop(self) -> None:
         """End everything, those that others need last, and leave no process."""
         self._over.set()
-        if self._keeper.is_alive():
-            self._keeper.join()
+        if self._watcher.is_alive():
+            self._watcher.join()
         for name in reversed(self._in_order()):
             part = self._parts[name]
             with part.lock:

@@ -1,4 +1,4 @@
-"""`restem audit` on the small demo, and on a hand-made run on which the two checkers disagree."""
+"""An audit of a hand-made run on which the two checkers disagree."""
 
 from __future__ import annotations
 
@@ -16,105 +16,16 @@ from flows.audit.flow import Options, audit_run
 from flows.audit.labels import read_labels, write_lines
 from flows.audit.page import markdown, render
 from flows.audit.sample import Stratum, draw_pairs, shares
-from flows.runs.journal import Journal, StepLine
 from tasks.errors import UserError
-from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, read_rows, text_digest, write_rows
-from tasks.score.math.pool import GradePool
-from tasks.score.score import score_rows
 from tasks.score.second.math_verify import Opinion, Second
-from tasks.store.manifest import Provenance, Stats
-from tasks.store.store import ArtifactRef, Store
-from tests.flows.conftest import Restem
-from tests.flows.rest_em.test_report import HOSTILE, check
+from tests.flows.audit.audit_parts import PAIRS, make_run
+from tests.flows.rest_em.report_parts import HOSTILE, check
 
-PAIRS = json.loads(Path(__file__).with_name("audit_pairs.json").read_text())
-MADE = Provenance("test", 1, "", {}, {}, {}, {})
 HOW = Options(pairs=0, limit=3.0, workers=2)
-
-
-def commit(store: Store, kind: str, key: str, schema: Any, rows: list[Row], **made: Any) -> Any:
-    with store.draft(kind, key) as draft:
-        draft.rows = write_rows(draft.path / f"{kind}.parquet", schema, rows)
-        draft.stats = Stats(provenance=replace(MADE, **made))
-    ref = store.lookup(kind, key)
-    assert ref is not None
-    return ref
-
-
-def make_run(home: Path, pairs: list[dict[str, str]], **settings: Any) -> ArtifactRef:
-    """A run `made` with these pairs, two samples of each, scored by the real checker."""
-    store = Store(str(home / "store"), cache=home / "cache")
-    problems = [
-        {
-            "id": f"made/test/{number}",
-            "domain": "math",
-            "question": pair.get("question", f"Question {number}?"),
-            "reference": pair["gold"],
-            "solution": "",
-            "level": pair.get("level", ""),
-            "subject": pair.get("subject", ""),
-            "split": "test",
-        }
-        for number, pair in enumerate(pairs)
-    ]
-    samples = [
-        {
-            "problem_id": f"made/test/{number}",
-            "index": index,
-            "seed": index,
-            "text": pair["text"],
-            "tokens": 5,
-            "finish": "stop",
-            "model": "0" * 64,
-            "prompt": text_digest("?"),
-        }
-        for number, pair in enumerate(pairs)
-        for index in range(2)
-    ]
-    asked = commit(store, "problems", "p", PROBLEM, problems)
-    drawn = commit(store, "samples", "s", SAMPLE, samples)
-    with GradePool(workers=1, time_limit=1.0) as pool:
-        references = {row["id"]: row["reference"] for row in problems}
-        scored = [row for row, _ in score_rows(samples, references, pool)]
-    verdicts = commit(
-        store,
-        "verdicts",
-        "v",
-        VERDICT,
-        scored,
-        settings=settings,
-        inputs={"samples": drawn},
-        context={"problems": asked},
-        hints={"split": "test", "start": 0, "stop": len(problems)},
-    )
-    journal = Journal("made", {"resources": {}}, "rest-em")
-    for step, ref in (("problems", asked), ("generate", drawn), ("score", verdicts)):
-        journal.step(
-            StepLine(
-                iteration=0,
-                step=step,
-                state="Completed",
-                label=step,
-                took=0.0,
-                seconds=0.0,
-                tokens=0,
-                artifact=ref.location,
-                digest=ref.digest,
-                rows=ref.rows,
-            )
-        )
-    journal.end("completed")
-    return verdicts
 
 
 def quiet(done: int, total: int) -> None:
     assert 0 < done <= total
-
-
-@pytest.fixture
-def made(home: Path) -> Path:
-    make_run(home, PAIRS)
-    return home
 
 
 def test_both_readings_of_each_disagreement(made: Path) -> None:
@@ -281,75 +192,3 @@ def test_a_wrong_label_is_named_by_its_line(tmp_path: Path, text: str, expected:
     file.write_text(text)
     with pytest.raises(UserError, match=re.escape(expected)):
         read_labels(file)
-
-
-class TestCommand:
-    """The verb itself."""
-
-    def test_the_demo_is_audited(self, finished: Restem) -> None:
-        said = finished("audit", "latest", "--pairs", "60", "--json")
-        facts = json.loads(said)
-        counted: Counter[str] = Counter()
-        for folder in (finished.home / "store" / "verdicts").iterdir():
-            counted.update(row["status"] for row in read_rows(folder / "verdicts.parquet"))
-        assert facts["samples"] == counted.total()
-        strata = facts["strata"]
-        assert sum(one["asked"] for one in strata.values()) == 60
-        assert strata["accepted"]["asked"] == strata["refused"]["asked"] == 30
-        assert facts["agreement"]["overall"]["value"] > 0.9
-        folder = next((finished.home / "runs").glob("*/audit.html")).parent
-        check((folder / "audit.html").read_text())
-        assert json.loads((folder / "audit.json").read_text()) == facts
-        assert "# Audit of" in (folder / "audit.md").read_text()
-
-    def test_the_table_is_for_people(self, finished: Restem) -> None:
-        said = finished("audit", "--pairs", "20", "--seed", "4")
-        assert "of pairs [" in said and "accepted" in said and "upper bound" in said
-
-    def test_a_damaged_artifact_is_one_line(self, copied: Restem) -> None:
-        file = next((copied.home / "store" / "verdicts").glob("*/verdicts.parquet"))
-        file.write_bytes(file.read_bytes()[:-9])
-        said = copied("audit", code=2)
-        assert "verdicts.parquet does not match its manifest" in said
-        assert said.count("\n") == 1
-
-    def test_a_removed_artifact_is_one_line(self, copied: Restem) -> None:
-        folder = next((copied.home / "store" / "samples").iterdir())
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
-        said = copied("audit", code=2)
-        assert f"samples/{folder.name} is gone" in said and said.count("\n") == 1
-
-    def test_programs_are_not_audited(self, finished: Restem, home: Path) -> None:
-        make_run(home, PAIRS[:2], sandbox={"image": "restem"})
-        said = Restem(home, finished.api)("audit", code=2)
-        assert "graded by programs' tests; expected a run of math problems" in said
-
-    def test_a_run_without_samples(self, finished: Restem, home: Path) -> None:
-        Journal("early", {"resources": {}}, "rest-em").end("failed")
-        said = Restem(home, finished.api)("audit", "early", code=2)
-        assert "RUN early: it has no scored samples" in said
-        assert "no such run" in Restem(home, finished.api)("audit", "other", code=2)
-
-    def test_a_wrong_label_is_one_line(self, made: Path, finished: Restem, tmp_path: Path) -> None:
-        file = tmp_path / "labels.jsonl"
-        restem = Restem(made, finished.api)
-        file.write_text('\n{"id": "a", "label": "same"}\n')
-        said = restem("audit", "--labels", str(file), code=2)
-        assert f'{file}, line 2: label "same"; expected "equal"' in said
-        assert said.count("\n") == 1
-        file.write_text('{"id": "a", "label": "equal"}\n')
-        said = restem("audit", "--labels", str(file), "--limit", "3", code=2)
-        assert "none of its ids is a disagreement" in said and said.count("\n") == 1
-
-    def test_files_that_are_refused(self, made: Path, finished: Restem, tmp_path: Path) -> None:
-        restem = Restem(made, finished.api)
-        there = tmp_path / "there.jsonl"
-        there.write_text("my labels\n")
-        assert "the file is there already" in restem("audit", "--out", str(there), code=2)
-        assert there.read_text() == "my labels\n"
-        nowhere = tmp_path / "no" / "where.jsonl"
-        assert "no such folder" in restem("audit", "--out", str(nowhere), code=2)
-        assert "no such file" in restem("audit", "--labels", str(nowhere), code=2)
-        assert "expected a number of seconds above 0" in restem("audit", "--limit", "0", code=2)

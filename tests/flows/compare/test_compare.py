@@ -20,7 +20,7 @@ from flows.compare.summary import same_problems
 from flows.runs.journal import read_journal
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
-from tests.flows.rest_em.test_report import HOSTILE, browse, check
+from tests.flows.rest_em.report_parts import HOSTILE, browse, check
 
 # Seed 2 of the data leaves no problem that the first run is tested on among these eight.
 ELSEWHERE = ("iterations=1", "data.seed=2", "data.train_limit=60", "data.test_limit=8")

@@ -12,7 +12,7 @@ from flows.evaluate.page import markdown, render
 from flows.evaluate.results import EvaluationResults
 from flows.evaluate.tables import results_text
 from tasks.facts import WrongFacts
-from tests.flows.rest_em.test_report import HOSTILE, browse, check, estimate, texts
+from tests.flows.rest_em.report_parts import HOSTILE, browse, check, estimate, texts
 
 
 def measured(number: int, greedy: float) -> dict[str, Any]:

@@ -5,191 +5,18 @@ from __future__ import annotations
 import base64
 import copy
 import re
-import shutil
-import subprocess
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.report.charts import nice_ticks
-from flows.rest_em.page.page import markdown, render
+from flows.rest_em.page.page import markdown
 from flows.rest_em.page.policies import shown_policies
 from flows.rest_em.results import RunReport
 from tasks.facts import WrongFacts
-from tasks.metering import COST_NAMES
-
-HOSTILE = (
-    '</pre></script><script>document.title="owned"</script>'
-    "<img src=x onerror=\"document.title='owned'\">&lt;b&gt; {{ 7*7 }} \"'`\x00\x1b[31m\u202e\ud800"
-)
-CHROMIUM = next(
-    (path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))),
-    None,
-)
-VOID = {"meta", "link", "img", "br", "input"}
-
-
-def estimate(value: float, width: float = 0.04, problems: int = 600) -> dict[str, Any]:
-    return {"value": value, "low": value - width, "high": value + width, "problems": problems}
-
-
-def texts(number: int) -> dict[str, str]:
-    return {
-        "id": f"set/test/{number}",
-        "question": HOSTILE,
-        "reference": HOSTILE,
-        "before": HOSTILE,
-        "after": HOSTILE * 500,
-    }
-
-
-def policy(number: int, greedy: float) -> dict[str, Any]:
-    metrics = {"greedy": estimate(greedy), "train": estimate(greedy + 0.1)}
-    metrics |= {"gap": estimate(0.1), "maj@8": estimate(greedy + 0.02)}
-    metrics |= {f"pass@{k}": estimate(greedy + 0.05 * k) for k in (1, 2, 4)}
-    selection = {
-        "samples": 1000,
-        "correct": 400,
-        "dropped_reward": 600,
-        "dropped_unfinished": 20,
-        "dropped_duplicate": 80,
-        "dropped_cap": 50,
-        "dropped_contaminated": 3,
-        "kept": 247,
-        "problems": 125,
-        "problems_solved": 90,
-        "problems_contaminated": 1,
-        "levels": {"1": {"samples": 500, "correct": 300}, HOSTILE: {"samples": 5, "correct": 1}},
-    }
-    history = [{"step": s, "loss": 1 / s} for s in range(1, 900)] + [{"step": 800, "reward": 0.4}]
-    counts = dict.fromkeys(("rows", "dropped_long", "sequences", "tokens", "targets"), 9)
-    base = {
-        "iteration": number,
-        "model": HOSTILE,
-        "metrics": metrics,
-        "mean_tokens": 31.5,
-        "levels": {"1": estimate(greedy), "10": estimate(greedy), "2": estimate(greedy)},
-        "selection": selection,
-        "truncated": 0.01,
-        "statuses": {"checker_error": 2},
-        "transfer": {
-            HOSTILE: {
-                "greedy": estimate(0.4),
-                "difference": estimate(-0.2),
-                "regression": bool(number),
-            }
-        },
-    }
-    bins = [
-        {
-            "bin": HOSTILE,
-            "problems": 12,
-            "before": 0.25,
-            "after": 0.5,
-            "difference": estimate(0.25),
-        }
-    ]
-    later = {
-        "finetune": {"steps": 899, "best_step": 800, "best_reward": 0.4, "history": history}
-        | counts,
-        "gain": None,
-        "p": 0.0004,
-        "bins": bins,
-        "solved": [texts(1), texts(2)],
-        "lost": [texts(3)],
-        "solved_total": 2,
-        "lost_total": 1,
-    }
-    return base | (later if number else {})
-
-
-def full() -> dict[str, Any]:
-    amounts = dict.fromkeys(COST_NAMES, 3.5)
-    return {
-        "run": HOSTILE,
-        "name": HOSTILE,
-        "base": HOSTILE,
-        "config": {
-            "evaluation": {"confidence": 0.9},
-            "filter": {"score": "correct"},
-            "data": {"source": HOSTILE},
-        },
-        "iterations": [policy(i, v) for i, v in enumerate((0.31, 0.42, 0.525, 0.50))],
-        "cost": {
-            "steps": [
-                {"iteration": i, "step": s, "tasks": 2, "cached": 1}
-                | {"made": amounts, "spent": amounts}
-                for i in range(4)
-                for s in ("generate draw", HOSTILE, "finetune")
-            ],
-            "total": {"made": amounts, "spent": amounts},
-            "accepted": [],
-            "points": None,
-        },
-        "warnings": [HOSTILE],
-    }
-
-
-def page_of(report: dict[str, Any]) -> str:
-    return render(RunReport.from_json(report))
-
-
-class Page(HTMLParser):
-    """Checks nesting and collects what a browser would load, run or show."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"
-        self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
-
-    def count(self, tag: str) -> int:
-        return sum(name == tag for name, _ in self.seen)
-
-
-def check(text: str) -> Page:
-    page = Page(text)
-    assert page.open == []
-    assert page.count("script") == 1 and page.count("img") == 0
-    for tag, attributes in page.seen:
-        for key, value in attributes.items():
-            assert not key.startswith("on"), f"<{tag} {key}>"
-            if key in ("src", "href", "data", "action", "poster", "srcset"):
-                assert (value or "").startswith("data:"), f"<{tag} {key}={value}>"
-    assert not re.search(r"https?://", text)
-    text.encode("utf-8")
-    return page
-
-
-def without(report: dict[str, Any], *keys: str) -> dict[str, Any]:
-    for now in report["iterations"]:
-        for key in keys:
-            now.pop(key, None)
-    return report
+from tests.flows.rest_em.report_parts import browse, check, estimate, full, page_of, policy, without
 
 
 def test_hostile_text_is_shown_and_not_run() -> None:
@@ -366,27 +193,6 @@ def test_equal_summaries_give_equal_pages() -> None:
 )
 def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[float]) -> None:
     assert nice_ticks(low, high) == pytest.approx(expected)
-
-
-def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
-    """The page's text after its scripts ran, and what the browser's console said."""
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=2000",
-            f"--user-data-dir={profile}",
-            "--dump-dom",
-            path.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:

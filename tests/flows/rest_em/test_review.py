@@ -183,7 +183,7 @@ def test_addresses_that_the_api_may_name(
     change: str, fine: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RESTEM_ADDRESSES", "head:6379, http://gpu1:8100,http://gpu2:8100")
-    named = load_config("math-demo", ["sampling.engine=vllm", change]).addresses
+    named = load_config("math-demo", ["sampling.engine=vllm", change]).resources.addresses
     if fine:
         check_addresses(named)
     else:

@@ -12,7 +12,7 @@ from flows.rest_em.results import PolicyReport
 from flows.rest_em.summary import _regressions
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
-from tests.flows.rest_em.test_report import estimate
+from tests.flows.rest_em.report_parts import estimate
 
 
 def test_every_policy_is_measured_on_the_other_benchmark(copied: Restem) -> None:
