@@ -35,7 +35,9 @@ from bench.recovery._chaos_station import (
     small,
 )
 from bench.recovery._postgres import Postgres, programs
-from bench.recovery.resume import ROOT, _survivors, digests
+from bench.recovery.resume import ROOT, _survivors
+from flows.config.rest_em import RestEmConfig
+from flows.runs.journal import read_steps
 from tasks.store.locks import is_held
 
 FAULTS_A_RUN = 3
@@ -69,17 +71,16 @@ def run(faults: str = "60", runs: str = "20", seed: str = "1") -> float:
         where["sqlite"] -= where["postgres"]
     else:
         print("no PostgreSQL here: the database is SQLite in all runs", flush=True)
-    calm_seconds = storm_seconds = 0.0
-    first = 1
+    storm_seconds = 0.0
+    plans = [(_domain(number), number) for number in range(1, int(runs) + 1)]
+    with tempfile.TemporaryDirectory(prefix="restem-calm-") as folder:
+        calm_seconds = undisturbed(Path(folder), plans)
+        calm = {plan: _digests_of(Path(folder), small(*plan)) for plan in plans}
     for database, count in where.items():
-        plans = [(_domain(first + number), first + number) for number in range(count)]
-        first += count
+        mine, plans = plans[:count], plans[count:]
         share = math.ceil(SPARE * int(faults) * count / int(runs))
-        with tempfile.TemporaryDirectory(prefix="restem-calm-") as folder:
-            calm = Path(folder)
-            calm_seconds += undisturbed(calm, plans)
-            expected = digests(calm)
-            storm_seconds += disturbed(database, plans, share, expected, dice, tally)
+        expected = {key: digest for plan in mine for key, digest in calm[plan].items()}
+        storm_seconds += disturbed(database, mine, share, expected, dice, tally)
     print(f"undisturbed {calm_seconds:.0f} s, disturbed {storm_seconds:.0f} s")
     _print(tally)
     if tally.wrong or tally.faults.total() < int(faults):
@@ -279,6 +280,11 @@ def _look_for_leftovers(station: Station, tally: Tally) -> None:
             tally.wrong.append(f"{name} left: {what[:3]}")
     if done.returncode:
         tally.wrong.append(f"restem down: {done.stderr.strip()}")
+
+
+def _digests_of(home: Path, config: RestEmConfig) -> dict[str, str]:
+    """The artifacts that a run came to, and their digests."""
+    return {line.artifact: line.digest for line in read_steps(home / "runs" / config.run_id)}
 
 
 def _digests(store: Path) -> dict[str, str]:
