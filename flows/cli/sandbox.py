@@ -13,7 +13,6 @@ import typer
 
 from flows.cli.options import AsJson
 from tasks.errors import UserError
-from tasks.rows import Json
 
 sandbox_app = typer.Typer(help="The sandbox that programs run in.", no_args_is_help=True)
 
@@ -87,7 +86,7 @@ def sandbox_check(as_json: AsJson = False) -> None:
     from sandbox.image import TAG
     from sandbox.pool import NoEngine, SandboxPool
 
-    found: list[Json] = []
+    found: list[dict[str, object]] = []
     try:
         with SandboxPool(TAG, workers=1) as pool:
             for one in attack(pool):

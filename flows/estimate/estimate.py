@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs, single_name
@@ -22,11 +23,11 @@ from flows.estimate.stages import PlannedStage, expected_rows, stages_of_plan
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
 from tasks.dag.step_names import FINETUNE
-from tasks.rows import Json
+from tasks.facts import Facts
 
 
 @dataclass(frozen=True)
-class EstimateLine:
+class EstimateLine(Facts):
     """A stage of the estimate.
 
     Attributes:
@@ -49,7 +50,7 @@ class EstimateLine:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Facts):
     """What a run is expected to take.
 
     Attributes:
@@ -61,6 +62,8 @@ class Estimate:
         source: Where the costs are from.
         made: When, seconds since 1970.
     """
+
+    STRICT: ClassVar[bool] = False
 
     run: str
     lines: tuple[EstimateLine, ...]
@@ -75,9 +78,9 @@ class Estimate:
         """From the command to its end."""
         return self.seconds + self.start
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """Plain data."""
-        return {**asdict(self), "total": self.total}
+        return {**super().to_json(), "total": self.total}
 
 
 def estimate(
@@ -222,9 +225,9 @@ def words(made: Estimate | None) -> str:
     return f"{text} ({made.source})"
 
 
-def compared(made: Json, took: float | None) -> str:
+def compared(made: Estimate, took: float | None) -> str:
     """An estimate beside what the run took, if it is done."""
-    text = f"estimated {duration(made['seconds'])} ({made['source']})"
+    text = f"estimated {duration(made.seconds)} ({made.source})"
     return text if took is None else f"{text}, took {duration(took)}"
 
 

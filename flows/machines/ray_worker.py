@@ -39,17 +39,17 @@ class WorkerSpec:
     run: str
     home: str
 
-    def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[Json, Json | None, str, str]]:
+    def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[Resources, Json | None, str, str]]:
         """What unpickling calls."""
-        return _runtime_here, (self.resources.model_dump(), self.sandbox, self.run, self.home)
+        return _runtime_here, (self.resources, self.sandbox, self.run, self.home)
 
 
-def _runtime_here(resources: Json, sandbox: Json | None, run: str, home_there: str) -> Runtime:
+def _runtime_here(resources: Resources, sandbox: Json | None, run: str, home_there: str) -> Runtime:
     """The surroundings of steps in this process, made once."""
     os.environ.setdefault("RESTEM_HOME", home_there)
     if run not in _machines:
         # `engines` counts the actors of the cluster; each of them has one engine and all its GPUs.
-        alone = Resources(**{**resources, "engines": 1})
+        alone = resources.model_copy(update={"engines": 1})
         logs = Path(home() / "runs" / run / "logs")
         machine = LocalMachine(open_store(alone), logs, alone, lambda *_: None, sandbox=sandbox)
         machine.runtime.say = _said.append

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from flows.report.cost import CostLine
 from tasks.dag.runtime import home
@@ -29,9 +29,6 @@ from tasks.store.store import ArtifactRef, Damage, Store
 HEAD, STEPS, REACHED = "run.json", "steps.jsonl", "reached.txt"
 ESTIMATE = "estimate.json"
 LOCK = "lock"
-
-_IF_ANY = (CPU, ENGINE, SANDBOX)
-_AT_END = ("ended", "error", "report", "home", "policies")
 
 State = Literal["running", "completed", "failed", "interrupted", "awaits review"]
 _Form = TypeVar("_Form", bound=Facts)
@@ -55,6 +52,8 @@ class RunHead(Facts):
         policies: Artifacts of p0, p1 …
     """
 
+    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies")
+
     run: str
     flow: str = "rest-em"
     flow_run: str = ""
@@ -68,11 +67,6 @@ class RunHead(Facts):
     report: str = ""
     home: str = ""
     policies: tuple[str, ...] = ()
-
-    def to_json(self) -> Json:
-        """As it is written; what is known at the end alone is left out until then."""
-        known = super().to_json()
-        return {name: known[name] for name in known if name not in _AT_END or known[name]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +87,8 @@ class StepLine(Facts):
         ended: Unix time; 0.0 in lines of versions that did not say it.
         record: Name of Prefect's record of the task.
     """
+
+    SPARSE: ClassVar[tuple[str, ...]] = (CPU, ENGINE, SANDBOX)
 
     iteration: int
     step: str
@@ -120,11 +116,6 @@ class StepLine(Facts):
         """What the artifact cost."""
         made = {name: getattr(self, name) for name in COST_NAMES}
         return CostLine(self.iteration, self.step, self.cached, made)
-
-    def to_json(self) -> Json:
-        """As it is written; a cost that the step had not is left out."""
-        known = super().to_json()
-        return {name: known[name] for name in known if name not in _IF_ANY or known[name]}
 
 
 def _parsed(form: type[_Form], text: str, place: str) -> _Form:
@@ -293,7 +284,7 @@ def find_run(run: str, flow: str = "") -> Path:
     return home() / "runs" / found[0]
 
 
-def read_estimate(run: str) -> Json | None:
+def read_estimate(run: str) -> dict[str, object] | None:
     """The estimate that was made of a run, if there is one."""
     try:
         return json.loads((home() / "runs" / run / ESTIMATE).read_text())

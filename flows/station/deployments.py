@@ -85,7 +85,7 @@ def register_deployments(api: Api, file: Path = FILE) -> list[str]:
     return deployment_names(specs)
 
 
-def ensure_pool(api: Api, template: Json) -> None:
+def ensure_pool(api: Api, template: dict[str, object]) -> None:
     """The work pool, with a limit of one run at a time."""
     fields = {"base_job_template": template, "concurrency_limit": 1}
     try:
@@ -99,7 +99,7 @@ def ensure_pool(api: Api, template: Json) -> None:
         api.patch(f"/work_pools/{POOL}", {"base_job_template": template})
 
 
-def pool_template(folder: Path, python: str) -> Json:
+def pool_template(folder: Path, python: str) -> dict[str, object]:
     """How the pool starts runs on this machine.
 
     Args:
@@ -114,7 +114,7 @@ def pool_template(folder: Path, python: str) -> Json:
     )
 
 
-def closed_template(**job: object) -> Json:
+def closed_template(**job: object) -> dict[str, object]:
     """A template of a process pool that no deployment and no run can change.
 
     The server refuses job variables of any name. Should one get by, the worker finds nothing to
@@ -129,7 +129,7 @@ def closed_template(**job: object) -> Json:
     }
 
 
-def full_parameters(entrypoint: str, parameters: Json) -> Json:
+def full_parameters(entrypoint: str, parameters: Json) -> dict[str, object]:
     """Parameters with every field that they leave out at its default.
 
     Raises:
@@ -154,7 +154,7 @@ def _flow_name(entrypoint: str) -> str:
     return entrypoint.rpartition(":")[2].replace("_", "-")
 
 
-def _payload(spec: Json, version: str, old: Json | None) -> Json:
+def _payload(spec: Json, version: str, old: Json | None) -> dict[str, object]:
     entrypoint = spec["entrypoint"]
     try:
         if given := spec["work_pool"].get("job_variables"):
@@ -187,7 +187,7 @@ def _payload(spec: Json, version: str, old: Json | None) -> Json:
         raise UserError(f"prefect.yaml: deployment {spec.get('name')}: {error}") from None
 
 
-def _schedule(given: Json, entrypoint: str, old: Json | None) -> Json:
+def _schedule(given: Json, entrypoint: str, old: Json | None) -> dict[str, object]:
     was = [one for one in (old or {}).get("schedules", []) if one["slug"] == given["slug"]]
     kinds = ("cron", "interval", "rrule")
     kind = next(kind for kind in kinds if kind in given)
@@ -201,7 +201,7 @@ def _schedule(given: Json, entrypoint: str, old: Json | None) -> Json:
     }
 
 
-def _form(entrypoint: str) -> Json:
+def _form(entrypoint: str) -> dict[str, object]:
     """The parameters' JSON schema, which is the UI's form."""
     from prefect.utilities.callables import parameter_schema
 
@@ -212,4 +212,5 @@ def _form(entrypoint: str) -> Json:
         from flows.study.flow import study as found
     else:
         from flows.rest_em.flow import rest_em as found
-    return parameter_schema(found).model_dump(exclude_unset=True) | {"additionalProperties": False}
+    schema = parameter_schema(found).model_dump(exclude_unset=True)
+    return {**schema, "additionalProperties": False}

@@ -37,6 +37,8 @@ class StudyPolicy(Facts):
         bins: None for the base.
     """
 
+    SPARSE: ClassVar[tuple[str, ...]] = ("bins",)
+
     iteration: int
     model: str
     metrics: dict[str, Interval]
@@ -52,13 +54,6 @@ class StudyPolicy(Facts):
         return cls(
             one.iteration, one.model, one.metrics, one.levels, one.selection, one.transfer, bins
         )
-
-    def to_json(self) -> Json:
-        """As in results.json."""
-        data = super().to_json()
-        if self.bins is None:
-            del data["bins"]
-        return data
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from tasks.facts import Facts
 from tasks.finetune.results import HistoryEntry
-from tasks.rows import Json
 
 if TYPE_CHECKING:
     import torch
@@ -45,10 +44,6 @@ class TrainingState(Facts):
     loss_sum: float = 0.0
     loss_steps: int = 0
     steps: int = 0
-
-    def to_json(self) -> Json:
-        """The fields by name."""
-        return {**super().to_json(), "history": [entry.to_json() for entry in self.history]}
 
 
 class CheckpointFolder:

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.facts import Facts, FactsFile
-from tasks.rows import Json
 
 
 @dataclass(frozen=True)
 class HistoryEntry(Facts):
     """The mean loss up to an optimiser step, or the validation reward after it."""
 
+    SPARSE: ClassVar[tuple[str, ...]] = ("loss", "reward")
+
     step: int
     loss: float | None = None
     reward: float | None = None
-
-    def to_json(self) -> Json:
-        """The step and the one that was measured."""
-        return {name: value for name, value in super().to_json().items() if value is not None}
 
 
 @dataclass(frozen=True)
