@@ -89,7 +89,6 @@ def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
     """The job that tests a function by a check, whose values the program never holds.
 
     Args:
-        program: Python source.
         entry: Name of the function.
         check: Source of `check(candidate)`. `entry` names the candidate there too.
         limits: For program and check each, over all calls.

@@ -112,7 +112,6 @@ class CpuWatch:
         """Begin at the start of the process, so that its start-up counts for who asks first.
 
         Args:
-            pid: Process id, of this machine.
             family: Whether it may have children; looking for them takes milliseconds.
         """
         self._pid, self._seen = pid, 0.0

@@ -40,8 +40,6 @@ def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> b
     """Make the image if a run will need it; whether the run can start.
 
     Args:
-        config: Of the run.
-        changes: To it.
         forgiving: Whether a missing engine is told and no mistake.
 
     Raises:

@@ -24,12 +24,7 @@ GONE_SECONDS = 30.0
 
 
 def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate | None]:
-    """The plan of a run, and its estimate, kept with the run; None where nothing is known yet.
-
-    Args:
-        config: Of the run.
-        probe: Measure now.
-    """
+    """The plan of a run, and its estimate, kept with the run; None where nothing is known yet."""
     if probe:
         caller, costs = _probed(config)
     else:

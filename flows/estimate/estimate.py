@@ -89,10 +89,7 @@ def estimate(
     """Estimate a run.
 
     Args:
-        config: Of the run.
         planned: Calls that are not cached (`PlanCaller.to_do`).
-        splits: Problems of each split.
-        costs: What things cost here.
     """
     stages = stages_of_plan(planned, config.iterations)
     rows, most = (
@@ -132,13 +129,6 @@ def stage_seconds(
     A shard is scored when it is sampled and the one before it is scored, while the next ones are
     sampled, and sets follow each other without a barrier (flows/orchestrator/pipeline.py). A step
     without shards waits for all before it.
-
-    Args:
-        stages: Of the run.
-        costs: What things cost here.
-        config: Of the run.
-        rows: Training rows of an iteration.
-        validation: Validation problems.
     """
     # As many shards are scored at once as there are engines; what sampling takes with so many
     # engines has been measured with all of them.

@@ -43,7 +43,6 @@ def least_squares(features: Sequence[Sequence[float]], seconds: Sequence[float])
 
     Args:
         features: How often each cost is in each time.
-        seconds: The times.
     """
     matrix = np.asarray(features, float)
     times = np.maximum(np.asarray(seconds, float), 1e-6)

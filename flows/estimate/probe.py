@@ -54,10 +54,6 @@ def probe(config: RestEmConfig, splits: dict[str, int]) -> dict[str, object]:
     """Measure what the steps of a run cost; returns `Costs` as plain data.
 
     Its `start` is the time (of perf_counter) at which the flow began.
-
-    Args:
-        config: Of the run.
-        splits: Problems of each split.
     """
     began = time.perf_counter()
     run_id = f"{config.run_id}-probe"

@@ -108,9 +108,6 @@ def expected_rows(keep: Sequence[float], problems: int, samples: int, rules: Fil
     Args:
         keep: For each problem seen the share of its samples that is kept (right, finished, not a
             duplicate).
-        problems: Training problems.
-        samples: For each.
-        rules: The cap.
     """
     if not keep:
         return 0

@@ -55,7 +55,6 @@ class Console:
         """Nothing is printed yet.
 
         Args:
-            run_id: Of the run.
             brief: Print no line for a finished group of steps.
         """
         self.brief = brief

@@ -154,7 +154,6 @@ def sole(run_id: str, waits: Callable[[], None]) -> AbstractContextManager[None]
     """Be the one attempt at a run: an equal one that is under way is waited for.
 
     Args:
-        run_id: Of the run.
         waits: Told once, if there is one.
     """
     folder = home() / "runs" / run_id

@@ -104,7 +104,6 @@ def pool_template(folder: Path, python: str) -> dict[str, object]:
 
     Args:
         folder: Where they start. Prefect's default, a temporary folder, outlives a killed worker.
-        python: The interpreter.
     """
     # A pipe to the worker would break with it, and the run at its next line of output.
     return closed_template(

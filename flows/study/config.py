@@ -174,7 +174,6 @@ def load_study(
         study: Its name, or `all`.
         configs: Files or names of run configurations, at most one for each task; empty: the
             embedded tasks.
-        seeds: Runs of each arm.
         student: Smaller base policy; empty: the default.
         changes: `key=value` for every arm.
 

@@ -103,8 +103,6 @@ class Results:
         """A metric of policy p_at; None where it was not measured.
 
         Args:
-            arm: Its name.
-            seed: Its seed.
             metric: One of the run's (greedy, train, gap, validation, pass@k, maj@k);
                 `transfer:NAME`, or `transfer`, the mean of all other tasks that are not older
                 skills; `bin:NAME` (gain over the base on problems of a difficulty);

@@ -45,11 +45,8 @@ class Runtime:
         """Gather the services.
 
         Args:
-            store: Where artifacts lie.
             logs: Folder for the logs of child processes.
             resources: Cores, devices, batch sizes.
-            engine: Gives the sampling engine of a model.
-            grader: Gives what grades.
             progress: Told how far the current step is.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
             say: Told what a person may wonder about, such as a wait.

@@ -55,7 +55,6 @@ def decode(
     Args:
         model: In evaluation mode, on its device.
         tokenizer: Prompts get its default special tokens.
-        prompts: Texts.
         requests: One completion each: (index into `prompts`, seed of this sample).
         sampling: Temperature and so on, the same for all.
         batch_size: Most rows decoded at once; fewer where memory is short.

@@ -31,11 +31,8 @@ def measure_call(
     """The call that measures a policy.
 
     Args:
-        label: Name of the task run.
-        settings: Which metrics.
         sets: Shards of samples and of verdicts of `greedy` (test problems), `train`,
             `validation` and `sampled` (test problems, for pass@k and the vote).
-        problems: All problems.
         groups: Groups of equal answers among the sampled ones; without them there is no vote.
     """
     inputs = {"problems": problems} | ({"groups": groups} if groups else {})

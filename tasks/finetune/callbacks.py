@@ -183,7 +183,6 @@ def validator(
 
     Args:
         trainer: Whose model, as it then is, solves them.
-        tokenizer: Of the model.
         validation: prompts, max_tokens, stop and batch_size.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
         whole: Where each process has a part of the model: makes another of the same kind, into

@@ -79,7 +79,6 @@ def prepare(
 
     Args:
         rows: Parquet file of training rows.
-        tokenizer: Of the model to be trained.
         settings: `max_length` and `packing` are used.
         work: Folder that outlives a kill; the result lies in its subfolder `packed`. The caller
             sees to it that one folder serves one set of rows, tokenizer, settings and seed.

