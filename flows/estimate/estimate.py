@@ -207,21 +207,21 @@ def words(made: Estimate | None) -> str:
     """The estimate in a sentence or two."""
     if made is None:
         return "estimate: nothing was measured here yet; --dry-run --probe does, in about a minute"
-    text = f"estimate: {duration(made.seconds)}"
+    text = f"estimate: {rough_duration(made.seconds)}"
     if made.start:
-        text += f", and {duration(made.start)} to start and end"
+        text += f", and {rough_duration(made.start)} to start and end"
     if made.most > 1.05 * made.seconds:
-        text += f"; at most {duration(made.most)}, if every sample is kept up to the cap"
+        text += f"; at most {rough_duration(made.most)}, if every sample is kept up to the cap"
     return f"{text} ({made.source})"
 
 
 def compared(made: Estimate, took: float | None) -> str:
     """An estimate beside what the run took, if it is done."""
-    text = f"estimated {duration(made.seconds)} ({made.source})"
-    return text if took is None else f"{text}, took {duration(took)}"
+    text = f"estimated {rough_duration(made.seconds)} ({made.source})"
+    return text if took is None else f"{text}, took {rough_duration(took)}"
 
 
-def duration(seconds: float) -> str:
+def rough_duration(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 120:
         return f"{seconds:.0f} s"

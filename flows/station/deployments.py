@@ -16,13 +16,13 @@ from tasks.errors import UserError
 from tasks.paths import ROOT
 from tasks.rows import Json
 
-FILE = ROOT / "prefect.yaml"
+DEPLOYMENTS_FILE = ROOT / "prefect.yaml"
 POOL = "restem"
 # Sources that decide the form.
 _FORM_SOURCES = ("flows/config/rest_em.py", "flows/config/evaluate.py", "tasks/settings/*.py")
 
 
-def read_specs(file: Path = FILE) -> list[Json]:
+def read_specs(file: Path = DEPLOYMENTS_FILE) -> list[Json]:
     """The deployments of a prefect.yaml.
 
     Raises:
@@ -42,7 +42,7 @@ def deployment_names(specs: list[Json]) -> list[str]:
     return [f"{_flow_name(spec['entrypoint'])}/{spec['name']}" for spec in specs]
 
 
-def fingerprint(file: Path = FILE) -> str:
+def fingerprint(file: Path = DEPLOYMENTS_FILE) -> str:
     """Changes with the file and with the sources of the form; it is the deployments' version."""
     digest = hashlib.sha256(file.read_bytes())
     for sources in _FORM_SOURCES:
@@ -52,7 +52,7 @@ def fingerprint(file: Path = FILE) -> str:
     return digest.hexdigest()[:12]
 
 
-def register_deployments(api: Api, file: Path = FILE) -> list[str]:
+def register_deployments(api: Api, file: Path = DEPLOYMENTS_FILE) -> list[str]:
     """Create or update what is not registered as it is in the file.
 
     Returns:

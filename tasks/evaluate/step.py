@@ -18,13 +18,13 @@ _KEYED = {"pass_k", "majority", "samples", "bootstrap", "confidence"}
 # Intervals are a property of the samples, so equal samples have equal intervals for every run.
 _BOOTSTRAP_SEED = 0
 
-Shards = tuple[list[ArtifactRef], list[ArtifactRef]]
+SampledShards = tuple[list[ArtifactRef], list[ArtifactRef]]
 
 
 def measure_call(
     label: str,
     settings: MeasureSettings,
-    sets: dict[str, Shards],
+    sets: dict[str, SampledShards],
     problems: ArtifactRef,
     groups: ArtifactRef | None = None,
 ) -> Call:

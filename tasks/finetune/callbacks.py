@@ -25,7 +25,7 @@ from transformers import (
 
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-from tasks.finetune.common import QuietTrainer, plain
+from tasks.finetune.common import QuietTrainer, without_adapters
 from tasks.finetune.process_group import Ranks
 from tasks.finetune.results import HistoryEntry
 from tasks.processes.wire import Message
@@ -231,5 +231,5 @@ def _with(
         for name, parameter in model.named_parameters():
             if name in weights:
                 parameter.copy_(weights[name])
-    bare: Any = plain(model)
+    bare: Any = without_adapters(model)
     return bare.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
