@@ -63,7 +63,6 @@ class Job:
     """A program and its tests.
 
     Attributes:
-        program: Python source.
         tests: In order; all of one form.
         entry: Name of the function (or method of `Solution`) that is called; None: a program that
             reads standard input.
@@ -104,7 +103,6 @@ class Verdict:
     Attributes:
         status: `correct`, or that of the first test that failed.
         passed: Tests passed; with stop_at_failure, before the first failure.
-        total: Tests of the job.
         first_failure: Its index, or None.
         seconds: Processor time of all tests that ran.
         busy: Wall time that a container was busy with it.

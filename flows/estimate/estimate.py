@@ -31,13 +31,9 @@ class EstimateLine(Facts):
     """A stage of the estimate.
 
     Attributes:
-        iteration: Of the policy.
         step: As in the plan, without `generate` and `score`.
         shards: Shards to be sampled or scored.
-        samples: Samples to be drawn.
-        rows: Training rows of a fine-tune.
         tokens: Tokens to be sampled, or trained on in all epochs.
-        seconds: Of all of it.
     """
 
     iteration: int
@@ -54,8 +50,6 @@ class Estimate(Facts):
     """What a run is expected to take.
 
     Attributes:
-        run: Its id.
-        lines: By stage.
         seconds: From the first step to the last.
         most: The same where every sample is kept up to the cap.
         start: From the command to the first step.

@@ -11,12 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class LinearCost:
-    """Seconds of work that grows with a count.
-
-    Attributes:
-        fixed: Whatever the count is.
-        each: For each of it.
-    """
+    """Seconds of work that grows with a count."""
 
     fixed: float = 0.0
     each: float = 0.0

@@ -24,7 +24,6 @@ class PlannedShard:
     """What is to do of a shard.
 
     Attributes:
-        samples: In it.
         generate: Whether they are to be drawn.
         score: Whether they are to be scored.
     """

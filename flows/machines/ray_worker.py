@@ -30,7 +30,6 @@ class WorkerSpec:
 
     Attributes:
         sandbox: What will be asked of the sandbox, if anything.
-        run: Id of the run.
         home: RESTEM_HOME, where a worker has none of its own.
     """
 

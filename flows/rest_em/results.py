@@ -55,9 +55,6 @@ class AgainstBase(Facts):
         p: Of McNemar's exact test.
         bins: Gains by how often the base's samples solve a problem.
         solved: Texts of some newly solved problems.
-        lost: Of some newly lost ones.
-        solved_total: All newly solved problems.
-        lost_total: All newly lost ones.
     """
 
     gain: Interval | None

@@ -44,11 +44,8 @@ class RunHead(Facts):
         pid: Process of the attempt, on the machine that wrote the journal.
         started: Unix time.
         config: The configuration, as plain data.
-        flow_run: Prefect's id of the attempt.
         ended: Unix time; None while it runs.
-        error: Why it failed.
         report: Path of its page.
-        home: RESTEM_HOME as it was.
         policies: Artifacts of p0, p1 …
     """
 
@@ -74,12 +71,9 @@ class StepLine(Facts):
     """One call of a step, a line of steps.jsonl.
 
     Attributes:
-        iteration: Number of the policy.
         step: As in tables, such as `generate draw`.
         label: Of the call, such as `generate draw p0 [0:64]x[0:8]`.
         artifact: KIND/KEY.
-        digest: Of the artifact.
-        rows: That it holds.
         seconds: That the artifact took when it was made, by whichever run.
         tokens: Sampled or trained on.
         cpu_seconds: This and what follows as in tasks/metering.py; 0 where there was none of it.

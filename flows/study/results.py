@@ -193,7 +193,6 @@ class StudyReport(Facts):
     """A study that was run, as study.json has it and a gallery shows it.
 
     Attributes:
-        seeds: How many.
         arms: What each changes: dotted field → value.
     """
 

@@ -28,7 +28,6 @@ class TrainingState(Facts):
     """What a fine-tune remembers beside weights, optimiser and random state.
 
     Attributes:
-        history: In order.
         best_step: Step of the weights to keep so far; 0: none yet.
         best_reward: Their validation reward; None without validation.
         misses: Checks since the best one.

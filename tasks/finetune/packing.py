@@ -46,9 +46,7 @@ class Packed:
     """What came of the rows.
 
     Attributes:
-        rows: Rows kept.
         dropped_long: Rows longer than max_length.
-        sequences: Packed sequences.
         tokens: Tokens of an epoch, prompts included.
         targets: Those with a loss.
         weighted: Whether any kept row has a weight other than 1.

@@ -24,15 +24,12 @@ class TrainingFacts(FactsFile):
     """How a fine-tune went.
 
     Attributes:
-        rows: Training rows used.
         dropped_long: Rows longer than `max_length`, left out.
         sequences: Packed sequences of an epoch.
         tokens: Of an epoch.
         targets: Those of them with a loss.
-        steps: Optimiser steps taken.
         best_step: Step of the weights that were kept.
         best_reward: Their validation reward; None without validation.
-        history: In order.
     """
 
     FILE: ClassVar[str] = "training.json"

@@ -123,7 +123,6 @@ class FileEntry(Facts):
 
     Attributes:
         name: Path in the artifact's folder.
-        bytes: Size.
         sha256: Of its content, in hex.
         volatile: Whether it stays out of the artifact's digest.
         etag: What a store far away said of it after the upload, or "" where it says nothing.

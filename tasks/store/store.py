@@ -49,7 +49,6 @@ class Draft:
     """A folder being filled; the rest may be set until it is committed.
 
     Attributes:
-        path: The folder.
         rows: Of the artifact, for people.
         stats: What the step tells of its making.
         waited: Seconds that the step waited for what other steps used; not its own.
