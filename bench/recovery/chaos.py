@@ -52,7 +52,7 @@ LOOK_SECONDS = 25.0
 
 
 @dataclass
-class Tally:
+class ChaosTally:
     """What happened over all runs."""
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ class Tally:
 
 def run(faults: str = "60", runs: str = "20", seed: str = "1") -> float:
     """Disturb `runs` runs or more with `faults` faults or more; SystemExit(1) on any violation."""
-    dice, tally = random.Random(int(seed)), Tally()
+    dice, tally = random.Random(int(seed)), ChaosTally()
     where = {"sqlite": int(runs)}
     if programs():
         where["postgres"] = round(int(runs) * ON_POSTGRES)
@@ -109,7 +109,7 @@ def disturbed(
     faults: int,
     expected: dict[str, str],
     dice: random.Random,
-    tally: Tally,
+    tally: ChaosTally,
 ) -> float:
     """Do the same runs on a station, with faults; seconds."""
     scratch = Path(tempfile.mkdtemp(prefix="restem-storm-"))
@@ -154,7 +154,7 @@ class Storm:
         domain: str,
         seed: int,
         dice: random.Random,
-        tally: Tally,
+        tally: ChaosTally,
     ) -> None:
         self._station, self._dice, self._tally = station, dice, tally
         self._kinds = faults.kinds(domain)
@@ -264,7 +264,7 @@ class Storm:
         return found
 
 
-def _look_for_leftovers(station: Station, tally: Tally) -> None:
+def _look_for_leftovers(station: Station, tally: ChaosTally) -> None:
     """What is there when all runs are done, and after the station's end."""
     store = station.store
     left = [p for p in [*store.glob(".drafts/*"), *(station.home / "work").glob("*")] if p.exists()]
@@ -302,7 +302,7 @@ def _domain(number: int) -> str:
     return "code" if docker and number % CODE_EVERY == 0 else "math"
 
 
-def _print(tally: Tally) -> None:
+def _print(tally: ChaosTally) -> None:
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.faults.items()))
     ways = ", ".join(f"{way} {count}" for way, count in sorted(tally.resumes.items()))
     print(f"faults: {tally.faults.total()} over {tally.runs} runs ({kinds})")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flows.estimate.plan import PlanCaller
 
 # A server that is not gone by then is in use by somebody else.
-GONE_SECONDS = 30.0
+SERVER_END_SECONDS = 30.0
 
 
 def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate | None]:
@@ -80,6 +80,6 @@ def _until_gone(address: str) -> None:
     """Wait until a server that nobody uses any more has ended."""
     from flows.server.local import healthy
 
-    deadline = time.monotonic() + GONE_SECONDS
+    deadline = time.monotonic() + SERVER_END_SECONDS
     while healthy(address) and time.monotonic() < deadline:
         time.sleep(0.2)

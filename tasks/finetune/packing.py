@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Rows tokenised at once. A fast tokenizer holds about 150 bytes for each token of a batch.
-BATCH = 1000
+ROWS_AT_ONCE = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
 SEQUENCES, _MARKER = "sequences.arrow", "packed.json"
@@ -214,7 +214,7 @@ def token_batches(
 ) -> Iterator[tuple[list[list[int]], list[list[int]], list[Any]]]:
     """Yield training rows in batches: tokens of prompts and of completions, and a third column."""
     with pq.ParquetFile(rows) as file:
-        for batch in file.iter_batches(BATCH, columns=["prompt", "completion", third]):
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["prompt", "completion", third]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
