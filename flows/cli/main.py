@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 import typer
 
@@ -65,19 +64,9 @@ def main() -> None:
     except BrokenPipeError:
         os._exit(1)
     except Exception as error:
-        _exit(1, f"{type(error).__name__}: {error} (log: {_write_traceback()})")
+        from flows.api.start import failure
 
-
-def _write_traceback() -> Path:
-    """Keep the traceback of a failure of ours where a report of it can find it."""
-    import traceback
-
-    from tasks.dag.runtime import home
-
-    path = home() / "logs" / "failure.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(traceback.format_exc())
-    return path
+        _exit(1, failure(error))
 
 
 def _exit(code: int, text: str) -> None:
