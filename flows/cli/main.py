@@ -14,6 +14,7 @@ from flows.cli.compare import compare_command
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
 from flows.cli.grade import grade_command
+from flows.cli.init import init_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.station import down_command, serve_command, up_command
@@ -32,6 +33,7 @@ app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")
 app.command()(demo)
+app.command("init")(init_command)
 app.command("run")(run_command)
 app.command()(resume)
 app.command()(review)
