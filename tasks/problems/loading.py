@@ -102,6 +102,10 @@ def prepare_splits(
             raise UserError(f"data.source: {settings.source}: expected training problems")
         if test is None and settings.test_name == OWN:
             test = tested or _cut_test(settings, pool)
+            if not tested:
+                main.notes.append(f"{len(test)} of {len(pool)} problems are drawn for test")
+        if len(held) > settings.validation:
+            main.notes.append(f"{settings.validation} of {len(held)} validation problems are used")
     else:
         pool = _read(settings, settings.train, "train", settings.source, left_out)
     if test is None:

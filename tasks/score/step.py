@@ -39,6 +39,11 @@ def sandbox_settings(execution: ExecutionSettings) -> Json:
     return {**execution.model_dump(), "image": TAG, "rules": CODE_RULES}
 
 
+def checker_name(domain: str) -> str:
+    """The checker of a domain, as a list of `checkers` has it."""
+    return PROGRAMS if domain == "code" else CHECKERS.get(domain, "")
+
+
 def checking(domains: Sequence[str], execution: ExecutionSettings) -> Json:
     """What decides verdicts on these problems, for cache keys.
 
@@ -49,9 +54,7 @@ def checking(domains: Sequence[str], execution: ExecutionSettings) -> Json:
     kinds = set(domains)
     keyed: Json = {"sandbox": sandbox_settings(execution)} if "code" in kinds else {}
     if len(kinds) > 1:
-        keyed[CHECKERS_KEY] = [
-            PROGRAMS if domain == "code" else CHECKERS.get(domain, "") for domain in domains
-        ]
+        keyed[CHECKERS_KEY] = [checker_name(domain) for domain in domains]
     elif kinds & CHECKERS.keys():
         keyed["checker"] = CHECKERS[kinds.pop()]
     return keyed

@@ -85,12 +85,14 @@ class OwnProblems:
         found: How its places were read.
         left_out: Rows that `repeated` leaves out, by split.
         places: File and row of each problem, by its id.
+        notes: What else there is to say.
     """
 
     splits: dict[str, list[Row]]
     found: list[Found] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     places: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_own(
@@ -176,5 +178,5 @@ def _split(record: Record, columns: Columns, part: Part, where: Where, rest: str
 
 def said(own: list[OwnProblems]) -> list[str]:
     """How each place was read, in words."""
-    found = [one for source in own for one in source.found]
-    return [f"{one.place}: {one.columns.words()}" for one in found]
+    words = [f"{one.place}: {one.columns.words()}" for source in own for one in source.found]
+    return [*words, *(note for source in own for note in source.notes)]

@@ -93,7 +93,7 @@ class Where:
         files = self.files()
         if files:
             return [self._part(file, len(files) > 1) for file in files]
-        return list(self._from_hub())
+        return list(self.hub_parts())
 
     def files(self) -> list[Path]:
         """The files that are read; none for a Hub id."""
@@ -143,7 +143,12 @@ class Where:
             )
         return Part(splits.pop() if several else "", str(file), read_records(file))
 
-    def _from_hub(self) -> Iterator[Part]:
+    def hub_parts(self) -> Iterator[Part]:
+        """The splits of a data set on the Hub, read by `datasets`.
+
+        Raises:
+            UserError: It cannot be reached, or says too little of its configurations and splits.
+        """
         import datasets
         from huggingface_hub.utils import logging
 
