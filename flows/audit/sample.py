@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from flows.runs.journal import StepLine, read_journal
+from tasks.dag.mixed import CHECKERS_KEY
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
 from tasks.rows import PROBLEMS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, Status, read_rows
@@ -115,6 +116,10 @@ class _Shard:
     split: str
 
 
+# What other checkers are called.
+_OTHERS = {"exact": "exact match", "hand": "a person", "choice": "letter"}
+
+
 def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set[str]]:
     """The shards of math problems in the order they were scored, and what graded the others."""
     shards, others = [], set()
@@ -123,10 +128,12 @@ def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set
             continue
         verdicts = _need(store, location)
         made = store.manifest(verdicts).provenance
-        if "sandbox" in made.settings:
+        if CHECKERS_KEY in made.settings:
+            others.add("several checkers")
+        elif "sandbox" in made.settings:
             others.add("programs' tests")
         elif "checker" in made.settings:
-            others.add({"exact": "exact match", "hand": "a person"}[made.settings["checker"]])
+            others.add(_OTHERS[made.settings["checker"]])
         else:
             places = [made.inputs["samples"], made.context["problems"]]
             samples, problems = (_need(store, one.location) for one in places)

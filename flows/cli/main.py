@@ -11,6 +11,7 @@ import typer
 from flows.cli.audit import audit
 from flows.cli.bench import bench
 from flows.cli.compare import compare_command
+from flows.cli.data import data_app
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
 from flows.cli.grade import grade_command
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data_app, name="data")
 app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")

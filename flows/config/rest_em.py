@@ -17,7 +17,6 @@ from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
-    CODE_SETS,
     DataSettings,
     EvaluationSettings,
     ExecutionSettings,
@@ -27,6 +26,7 @@ from tasks.settings import (
     Resources,
     SamplingSettings,
     Section,
+    domain_of,
 )
 from tasks.store.store import digest_of
 
@@ -83,7 +83,7 @@ class RestEmConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> RestEmConfig:
-        if self.filter.score == "tests" and self.data.train not in CODE_SETS:
+        if self.filter.score == "tests" and "code" not in self.data.train_domains:
             raise ValueError(
                 "filter.score: tests is a reward of programs; expected correct, or a data.train of "
                 f"code, not {self.data.train}"
@@ -111,15 +111,14 @@ class RestEmConfig(BaseModel):
     def sandbox(self) -> Json | None:
         """What a run needs of the sandbox; None where no problems are of code."""
         others = {BENCHMARKS[name].data for name in self.evaluation.transfer}
-        code = CODE_SETS & {self.data.train, self.data.test, *others}
+        code = "code" in self.data.domains | {domain_of(name) for name in others}
         return sandbox_settings(self.execution) if code else None
 
     @property
     def places(self) -> list[tuple[str, str]]:
         """Every field that may name a file or a folder, and what it names."""
         return [
-            ("data.source", self.data.source),
-            ("data.test_source", self.data.test_source),
+            *self.data.places,
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", self.sampling.teacher),

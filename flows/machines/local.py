@@ -123,9 +123,11 @@ class LocalMachine:
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
     ) -> Grader:
         if checker:
+            from tasks.score.choice import ChoiceGrader
             from tasks.score.text import ExactGrader, HandGrader
 
-            return HandGrader() if checker == "hand" else ExactGrader()
+            named = {"hand": HandGrader, "choice": ChoiceGrader, "exact": ExactGrader}
+            return named[checker]()
         with self._lock:
             workers = self._resources.score_workers or os.cpu_count() or 1
             if sandbox is not None:

@@ -75,7 +75,7 @@ def _is_path(place: str) -> bool:
         or "::" in place
         or ".." in place
         or place.count("/") > 1
-        or place.endswith((".toml", ".gguf", ".jsonl", ".json", ".parquet"))
+        or place.endswith((".toml", ".gguf", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".gz"))
         or Path(place).exists()
     )
 

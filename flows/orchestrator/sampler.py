@@ -24,7 +24,7 @@ from tasks.generate.step import generate_call
 from tasks.problems.step import Block, cut_blocks
 from tasks.prompts import PromptTemplate, load_template
 from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
-from tasks.score.step import CHECKERS, sandbox_settings, score_call
+from tasks.score.step import checking, score_call
 from tasks.settings import ExecutionSettings, Resources
 from tasks.store.store import ArtifactRef
 
@@ -142,9 +142,8 @@ class Sampler:
                 block.digest,
                 self._problems,
                 block.to_json(),
-                self.sandbox(block.split),
-                CHECKERS.get(self.domain(block.split), ""),
-                draw.score,
+                **self.checking(block.split, block.start, block.stop),
+                score=draw.score,
             )
             verdict = yield StepRequest(SCORE, call, number, line_name(SCORE, purpose))
             part.append((sample, verdict))
@@ -156,12 +155,13 @@ class Sampler:
         """The first `limit` problems (0: all) of a split, in blocks."""
         return cut_blocks(self._splits[split], split, self._resources.shard_problems, limit)
 
-    def sandbox(self, split: str) -> Json | None:
-        """What decides verdicts on programs; None for a split without code problems."""
-        return sandbox_settings(self._execution) if self.domain(split) == "code" else None
+    def checking(self, split: str, start: int = 0, stop: int | None = None) -> Json:
+        """What decides verdicts on problems of a split, as keys have it; nothing for math."""
+        domains = [row["domain"] for row in self._splits[split][start:stop]]
+        return checking(domains, self._execution)
 
     def domain(self, split: str) -> str:
-        """What the problems of a split are of; a data set has one domain."""
+        """What the problems of a split are of, which for test is one."""
         return next((row["domain"] for row in self._splits[split]), "")
 
     def shots(self, wanted: int) -> int:

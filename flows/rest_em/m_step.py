@@ -111,8 +111,7 @@ class Improver:
             "max_tokens": self.config.sampling.max_tokens,
             "problems": [b.digest for b in self.sampler.blocks("validation", 0)],
         }
-        if sandbox := self.sampler.sandbox("validation"):
-            validation["sandbox"] = sandbox
+        validation |= self.sampler.checking("validation")
         return finetune_call(
             f"{FINETUNE} {label}",
             self.config.finetune,

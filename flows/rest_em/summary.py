@@ -39,7 +39,8 @@ def report_call(config: RestEmConfig, result: LoopResult) -> Call:
     """The call that writes the report of a run."""
     settings = {
         "run": config.run_id,
-        "config": config.model_dump(exclude={"resources"}),
+        # Without what came later, where it is as it was before: reports keep their keys.
+        "config": {**config.model_dump(exclude={"resources"}), "data": config.data.recipe()},
         "warnings": result.warnings,
     }
     return Call(write_report, "report", settings, report_inputs(result))

@@ -15,7 +15,7 @@ from flows.study import named
 from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
 from tasks.rows import Json
-from tasks.settings import CODE_SETS, Resources
+from tasks.settings import Resources
 from tasks.store.store import digest_of
 
 ALL = "all"
@@ -162,7 +162,7 @@ class StudyConfig(BaseModel):
 
 def task_of_config(config: RestEmConfig) -> str:
     """What a configuration's problems are of."""
-    return "code" if config.data.train in CODE_SETS else "math"
+    return "code" if "code" in config.data.train_domains else "math"
 
 
 def load_study(

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, grade_mixed
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import FINETUNE
@@ -40,7 +41,7 @@ def finetune_call(
         settings: How to train.
         seed: Of the data order.
         validation: prompt (template digest), shots, max_tokens, problems (block digests), and for
-            code problems sandbox (`sandbox_settings`).
+            others than math what decides their verdicts (sandbox, checker, checkers).
         template: Name of the prompt template.
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
@@ -82,9 +83,12 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     }
 
     def answer(question: Json) -> Json:
-        pairs = zip((p["reference"] for p in problems), question["score"], strict=True)
-        grader = runtime.grader(validation.get("sandbox"), validation.get("checker", ""), "correct")
-        return {"rewards": [grade.reward for grade, _ in grader.grade(pairs)]}
+        references = [p["reference"] for p in problems]
+        pairs = list(zip(references, question["score"], strict=True))
+        one = PROGRAMS if "sandbox" in validation else validation.get("checker", "")
+        checkers = validation.get(CHECKERS_KEY, [one] * len(pairs))
+        grades = grade_mixed(runtime.grader, pairs, checkers, validation.get("sandbox"))
+        return {"rewards": [grade.reward for grade in grades]}
 
     reply = _train(job, call.label, answer, runtime)
     taken = reply.pop("seconds", {})

@@ -21,6 +21,11 @@ class Section(BaseModel):
         """The settings as they stand in cache keys and run ids."""
         data = self.model_dump()
         for name in self.LATER:
-            if data[name] == type(self).model_fields[name].get_default(call_default_factory=True):
+            if self.is_default(name):
                 del data[name]
         return data
+
+    def is_default(self, name: str) -> bool:
+        """Whether a field is as it is where nothing is said of it."""
+        field = type(self).model_fields[name]
+        return getattr(self, name) == field.get_default(call_default_factory=True)
