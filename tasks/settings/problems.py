@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from tasks.settings.section import Section
+from tasks.settings.user_function import Choice
 
 DataSet = Literal[
     "synthetic_math",
@@ -43,15 +45,27 @@ BenchmarkName = Literal[
 ]
 
 
+TRAIN = Choice("data.train", "loader", get_args(DataSet))
+TEST = Choice("data.test", "loader", (*get_args(DataSet), "same"))
+
+
 class DataSettings(Section):
     """Which problems are trained on and which are tested on."""
 
-    train: DataSet = Field(
-        default="synthetic_math", description="Data set whose training split is used."
+    CHOICES: ClassVar[Mapping[str, Choice]] = {"train": TRAIN, "test": TEST}
+
+    train: Annotated[str, TRAIN.validator()] = Field(
+        default="synthetic_math",
+        examples=[*TRAIN.names, "path/to/problems.py:load"],
+        description=f"Data set whose training split is used: {', '.join(TRAIN.names)}. Or a loader "
+        "of your own: path/to/file.py:function, package.module:function, or an installed name "
+        "(group restem.problems).",
     )
-    # One list of choices: a union shows as two unnamed forms in the UI.
-    test: Literal[DataSet, "same"] = Field(
-        default="same", description="Data set whose test split is used; `same` is that of training."
+    test: Annotated[str, TEST.validator()] = Field(
+        default="same",
+        examples=[*TEST.names, "path/to/problems.py:load"],
+        description="Data set whose test split is used, named as for `train`; `same` is that of "
+        "training.",
     )
     source: str = Field(
         default="",

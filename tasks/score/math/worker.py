@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 
 from tasks.rows import Json
-from tasks.score.checker_process import Question, serve
+from tasks.processes.killable import Question, serve
 from tasks.score.math.limits import MEMORY_BYTES, RECURSION, WORN_BYTES
 
 
