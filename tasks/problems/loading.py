@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tasks.errors import UserError
+from tasks.problems.own_loader import OwnLoader
 from tasks.problems.ungradable import LeftOut
 from tasks.rows import Row
 from tasks.settings import DataSettings
@@ -40,7 +42,12 @@ SPLITS = ("train", "test")
 
 
 def load_split(
-    name: str, split: str, *, source: str = "", left_out: Counter[tuple[str, str]] | None = None
+    name: str,
+    split: str,
+    *,
+    source: str = "",
+    left_out: Counter[tuple[str, str]] | None = None,
+    own: Mapping[str, OwnLoader] = MappingProxyType({}),
 ) -> Iterator[Row]:
     """Yield the problem rows of a data set's split, in the data set's own order.
 
@@ -49,11 +56,14 @@ def load_split(
         split: train or test.
         source: A folder, a .jsonl or .jsonl.gz file, or a Hub id; empty: RESTEM_DATA, then the Hub.
         left_out: Counts the rows that cannot be used, by level and reason.
+        own: The user's own loaders, by name.
 
     Raises:
         UserError: An unknown name or split, data that are nowhere, a malformed row, an id that
             comes twice.
     """
+    if name in own:
+        return _unique(own[name](split, source), f"{own[name].function.label} ({split})")
     if name not in LOADERS:
         raise UserError(f"data set {name!r}: expected one of {', '.join(sorted(LOADERS))}")
     if split not in SPLITS:
@@ -64,12 +74,17 @@ def load_split(
     return _unique(rows, f"{name} ({split})")
 
 
-def prepare_splits(settings: DataSettings, left_out: LeftOut | None = None) -> dict[str, list[Row]]:
+def prepare_splits(
+    settings: DataSettings,
+    left_out: LeftOut | None = None,
+    own: Mapping[str, OwnLoader] = MappingProxyType({}),
+) -> dict[str, list[Row]]:
     """The problems of a run by split: train, validation and test, each shuffled by the seed.
 
     Args:
         settings: Which problems.
         left_out: Gets the number of rows of train and test that cannot be used, by reason.
+        own: The user's own loaders, by name.
 
     Raises:
         UserError: As `load_split`; and when a split is left empty, or one file without a `split`
@@ -80,7 +95,7 @@ def prepare_splits(settings: DataSettings, left_out: LeftOut | None = None) -> d
     if not test_source and test_name == settings.train:
         test_source = settings.source
     left_out = {} if left_out is None else left_out
-    pool = _read(settings, settings.train, "train", settings.source, left_out)
+    pool = _read(settings, settings.train, "train", settings.source, left_out, own)
     held = _order(pool, settings.seed, "validation")[: settings.validation]
     names = {row["id"] for row in held}
     left = [row for row in pool if row["id"] not in names]
@@ -89,7 +104,7 @@ def prepare_splits(settings: DataSettings, left_out: LeftOut | None = None) -> d
             f"data.validation: holding out {settings.validation} of {len(pool)} training problems "
             "leaves none to train on; expected a smaller number"
         )
-    test = _read(settings, test_name, "test", test_source, left_out)
+    test = _read(settings, test_name, "test", test_source, left_out, own)
     _keep_apart(settings, test_source, pool, test)
     return {
         "train": _limit(_order(left, settings.seed, "train"), settings.train_limit),
@@ -116,7 +131,12 @@ def prepare_test(
 
 
 def _read(
-    settings: DataSettings, name: str, split: str, source: str, left_out: LeftOut
+    settings: DataSettings,
+    name: str,
+    split: str,
+    source: str,
+    left_out: LeftOut,
+    own: Mapping[str, OwnLoader] = MappingProxyType({}),
 ) -> list[Row]:
     """The rows of the level asked for; the rest, big for code, is never held at once."""
     field, wanted = "level", str(settings.level) if settings.level else ""
@@ -124,7 +144,7 @@ def _read(
         field, wanted = "difficulty", settings.difficulty.replace("all", "")
     kept, levels, count = [], set(), 0
     unusable: Counter[tuple[str, str]] = Counter()
-    for row in load_split(name, split, source=source, left_out=unusable):
+    for row in load_split(name, split, source=source, left_out=unusable, own=own):
         count += 1
         levels.add(row["level"])
         if not wanted or row["level"] == wanted:

@@ -33,22 +33,31 @@ class Block:
 
 def problems_call(settings: DataSettings) -> Call:
     """The call that reads, shuffles and splits the problems."""
+    functions = settings.functions
     keyed = settings.model_dump(exclude={"source", "test_source"})
+    keyed |= {name: one.key for name, one in functions.items()}
+    both = "test" in functions or (settings.test == "same" and "train" in functions)
     keyed["sources"] = [
-        source_fingerprint(settings.source),
-        source_fingerprint(settings.test_source),
+        source_fingerprint(settings.source, own="train" in functions),
+        source_fingerprint(settings.test_source, own=both),
     ]
-    return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
+    hints = settings.model_dump()
+    if functions:
+        hints["functions"] = {name: one.to_json() for name, one in functions.items()}
+    return Call(prepare_problems, "problems", keyed, hints=hints)
 
 
 @step("problems", "problems", version=3)
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
     from tasks.problems.loading import prepare_splits
+    from tasks.problems.own_loader import own_loaders
     from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
-    splits = prepare_splits(DataSettings(**call.hints), left_out)
+    hints = dict(call.hints)
+    own = own_loaders(hints.pop("functions", {}), hints, runtime.logs)
+    splits = prepare_splits(DataSettings(**hints), left_out, own)
     several = {split: count_several(rows) for split, rows in splits.items()}
     draft.stats = Stats(
         problems={split: len(rows) for split, rows in splits.items()},
@@ -95,9 +104,14 @@ def block_digest(rows: Sequence[Row]) -> str:
     )
 
 
-def source_fingerprint(source: str) -> str:
-    """What identifies the content of a data source: hash of a file, listing of a folder."""
-    path = Path(source or os.environ.get("RESTEM_DATA", "")).expanduser()
+def source_fingerprint(source: str, *, own: bool = False) -> str:
+    """What identifies the content of a data source: hash of a file, listing of a folder.
+
+    Args:
+        source: As the configuration names it.
+        own: Whether a loader of the user's own reads it: no other place, and files of any name.
+    """
+    path = Path(source or ("" if own else os.environ.get("RESTEM_DATA", ""))).expanduser()
     if str(path) == "." or not path.exists():
         return f"hub:{source}"
     if path.is_file():
@@ -107,7 +121,7 @@ def source_fingerprint(source: str) -> str:
     # has its questions and starter code in files of their own.
     listing = sorted(
         (str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns)
-        for pattern in ("*.json*", "question.txt", "starter_code.py")
+        for pattern in (("*",) if own else ("*.json*", "question.txt", "starter_code.py"))
         for p in path.rglob(pattern)
     )
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

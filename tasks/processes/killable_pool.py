@@ -1,4 +1,4 @@
-"""What pools of processes that can be killed have in common: taking one, putting it back, ending all.
+"""Pools of processes that can be killed: how one is taken and put back, and how all are ended.
 
 A process is started when one is needed and none is idle. One that is dead or worn is put away.
 """

@@ -3,7 +3,7 @@
 The checker says whether a sample is right, and gives 1 or 0 (of a program, with `tests`, the share
 of tests passed). A reward of the user's own is a function of the sample, its problem and that
 grade, in [0, 1]; the status of the verdict stays the checker's, so what is measured of a policy
-does not change. Only a sample on which a function failed has the status checker_error, and reward 0.
+does not change. A sample on which a function failed has the status checker_error, and reward 0.
 
 Of several rewards r_i with weights w_i and gates g_i (`filter.rewards`) the whole is
 

@@ -23,6 +23,8 @@ class Candidate(NamedTuple):
 
 
 Selector = Callable[[list[Candidate]], list[Candidate]]
+# The same with the problem's id, for messages.
+Choose = Callable[[str, list[Candidate]], list[Candidate]]
 
 
 def every(found: list[Candidate]) -> list[Candidate]:

@@ -20,8 +20,8 @@ from concurrent.futures import Future
 from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import Meter, meter
-from tasks.rows import Status
 from tasks.processes.killable_pool import ATTEMPTS, KillablePool
+from tasks.rows import Status
 from tasks.score.math.decide import bare, decide, refused
 
 _MODULE = "tasks.score.math.worker"

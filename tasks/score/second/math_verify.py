@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from tasks.rows import Json
 from tasks.processes.killable_pool import ATTEMPTS, KillablePool
+from tasks.rows import Json
 from tasks.score.math.extract.answer import gold_answer
 
 NAME = "math-verify"
