@@ -229,7 +229,7 @@ class Loop:
             self._warn(
                 outcome,
                 f"iteration {now.number}: {rewards.label} failed on {failed:,} of {total:,} "
-                f"samples, which are checker errors of reward 0; {first}",
+                f"samples, which are checker errors with reward 0; one shard: {first}",
             )
 
     def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:

@@ -1,9 +1,9 @@
 """Problems from a loader of the user's own (`data.train`), checked row by row.
 
 The function is called as `load(split, source)` and gives a dict for each problem: `question` and
-`reference` (an empty one has to be written down), and where there are any `id`, `solution`, `level`,
-`subject`, `domain` (math, text or code; math if it is left out) and `split` (a row of another one is
-passed over). A program has `tests` in the place of a reference.
+`reference` (an empty one has to be written down), and where there are any `id`, `solution`,
+`level`, `subject`, `domain` (math, text or code; math if it is left out) and `split` (a row of
+another one is passed over). A program has `tests` in the place of a reference.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class FunctionPool(KillablePool):
         if reply is None:
             why = f"it took more than {seconds:g} s" if worker.late else ""
             return Answer(error=why, alive=False)
-        if reply.get("id") != number:  # of a copy of the process, which it forked
+        if reply.get("id") != number:
             return Answer(error="it wrote to the pipe of its process", alive=False)
         return Answer(reply.get("value"), reply.get("error", ""), reply.get("trace", ""))
 

@@ -13,7 +13,7 @@ Of several rewards r_i with weights w_i and gates g_i (`filter.rewards`) the who
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,9 +154,14 @@ class Rewarded:
 
 @dataclass
 class Failures:
-    """The samples of a shard on which a function failed; the first ones in full in the log."""
+    """The samples of a shard on which a function failed; the first ones in full in the log.
+
+    Attributes:
+        say: Told of the first one of a run.
+    """
 
     log: Path
+    say: Callable[[str], None]
     count: int = 0
     said: Counter[str] = field(default_factory=Counter[str])
 
@@ -165,16 +170,18 @@ class Failures:
         self.said[f"{name}: {answer.error}"] += 1
         if self.said.total() > MOST_TRACES:
             return
-        where = f"{verdict['problem_id']}, sample {verdict['index']}"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        text = f"{name}: {verdict['problem_id']}, sample {verdict['index']}: {answer.error}"
+        if not self.log.exists():
+            self.say(f"{text}; such a sample is a checker error (log: {self.log})")
+            self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a") as file:
-            file.write(f"{name}: {where}: {answer.error}\n{answer.trace}")
+            file.write(f"{text}\n{answer.trace}")
 
     @property
-    def words(self) -> str:
-        """In a line."""
+    def most_common(self) -> str:
+        """The most common one in a line."""
         ((first, _),) = self.said.most_common(1)
-        return f"{first} (log: {self.log})"
+        return first
 
 
 def reward_samples(

@@ -135,7 +135,7 @@ def _rewarded(
             for row in read_rows(shard, ["problem_id", "index", "text", "finish"]):
                 if row["finish"] != "error":
                     others.setdefault(row["problem_id"], {})[row["index"]] = row["text"]
-    failures = Failures(runtime.logs / LOG)
+    failures = Failures(runtime.logs / LOG, runtime.say)
     found = reward_samples(
         graded, read_rows(shards[0]), problems, others, rewards, runtime.functions, failures
     )
@@ -152,8 +152,7 @@ def _rewarded(
         write_rows(draft.path / REWARDS_FILE, REWARDS, values)
     if not failures.count:
         return stats
-    note = f"the reward failed on {failures.count:,} of {draft.rows:,} samples: {failures.words}"
-    runtime.say(f"{call.label}: {note}")
+    note = f"failed on {failures.count:,} of {draft.rows:,} samples: {failures.most_common}"
     return replace(stats, failed=failures.count, note=note)
 
 

@@ -24,7 +24,6 @@ from typing import Any, Literal, NoReturn
 from pydantic import AfterValidator
 
 from tasks.errors import UserError
-from tasks.rows import Json
 
 Kind = Literal["reward", "selector", "loader"]
 # Where installed functions are found by their name.
@@ -122,9 +121,9 @@ class UserFunction:
     arguments: tuple[str, ...]
 
     @property
-    def key(self) -> Json:
+    def key(self) -> dict[str, Any]:
         """As it stands in cache keys: what it is, not where it lies."""
-        key: Json = {"function": self.name, "sha256": self.sha256}
+        key = {"function": self.name, "sha256": self.sha256}
         if self.version:
             key["version"] = self.version
         return key
@@ -134,12 +133,12 @@ class UserFunction:
         """For people, such as reward.py:brief."""
         return f"{self.module or Path(self.file).name}:{self.name}"
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Any]:
         """All of it, for another process or machine."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, raw: Json) -> UserFunction:
+    def from_json(cls, raw: dict[str, Any]) -> UserFunction:
         """The inverse of `to_json`."""
         return cls(**{**raw, "arguments": tuple(raw["arguments"])})
 
