@@ -69,11 +69,11 @@ class Choice:
         return AfterValidator(self._whole)
 
     def _whole(self, text: str) -> str:
-        if text in self.names or _MODULE.fullmatch(text) or _NAME.fullmatch(text):
-            if not text.endswith(".py"):
-                return text
-        elif (found := _FILE.fullmatch(text)) and found["name"].isidentifier():
-            return beside(text, Path.cwd())
+        if found := _FILE.fullmatch(text):
+            if found["name"].isidentifier():
+                return beside(text, Path.cwd())
+        elif _MODULE.fullmatch(text) or (_NAME.fullmatch(text) and not text.endswith(".py")):
+            return text
         raise ValueError(
             f"expected one of {', '.join(self.names)}, or a function of your own: {FORMS}; not "
             f"{text!r:.80}"
