@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.facts import is_object
 from tasks.metering import Meter, meter
 from tasks.processes.killable import KillableProcess
 from tasks.processes.killable_pool import ATTEMPTS, KillablePool
@@ -100,13 +101,13 @@ class FunctionPool(KillablePool):
     def _ask(self, worker: KillableProcess, question: Json, seconds: float) -> Answer:
         number = worker.jobs
         try:
-            reply = worker.ask({**question, "id": number}, seconds)
+            reply: object = worker.ask({**question, "id": number}, seconds)
         except ValueError:  # no JSON
-            reply = {}
+            reply = ""
         if reply is None:
             why = f"it took more than {seconds:g} s" if worker.late else ""
             return Answer(error=why, alive=False)
-        if reply.get("id") != number:
+        if not is_object(reply) or type(found := reply.get("id")) is not int or found != number:
             return Answer(error="it wrote to the pipe of its process", alive=False)
         return Answer(reply.get("value"), reply.get("error", ""), reply.get("trace", ""))
 
