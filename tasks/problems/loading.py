@@ -105,7 +105,10 @@ def prepare_splits(
             "leaves none to train on; expected a smaller number"
         )
     test = _read(settings, test_name, "test", test_source, left_out, own)
-    _keep_apart(settings, test_source, pool, test)
+    if test_name in own and test_name == settings.train:
+        own[test_name].keep_apart(pool, test)
+    else:
+        _keep_apart(settings, test_source, pool, test)
     return {
         "train": _limit(_order(left, settings.seed, "train"), settings.train_limit),
         "validation": [{**row, "split": "validation"} for row in held],

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -60,6 +60,18 @@ class OwnLoader:
                     row = _Row(json.loads(line), f"{place}: row {number}")
                     if (row.text("split") or split) == split:
                         yield row.problem(self.function.name, split, number)
+
+    def keep_apart(self, train: Iterable[Row], test: Iterable[Row]) -> None:
+        """Refuse one set of problems for both sides, as of a loader that looks at no split.
+
+        Raises:
+            UserError: it gives nothing in test that is not in train.
+        """
+        if {row["question"] for row in test} <= {row["question"] for row in train}:
+            raise UserError(
+                f"{self.function.field}: {self.function.label}: all its test problems are training "
+                "problems; expected others where `split` is test, or rows with a field 'split'"
+            )
 
     def _load(self, place: str, split: str, source: str, out: Path) -> None:
         # The process runs in another folder than the user does.
