@@ -20,6 +20,7 @@ PROBLEMS_FILE = "problems.parquet"
 SAMPLES_FILE = "samples.parquet"
 VERDICTS_FILE = "verdicts.parquet"
 TIMINGS_FILE = "timing.parquet"
+REWARDS_FILE = "rewards.parquet"
 GROUPS_FILE = "groups.parquet"
 ROWS_FILE = "rows.parquet"
 
@@ -90,6 +91,15 @@ VERDICT: Schema = pa.schema(
 
 # Wall time differs from run to run, so it lies beside the verdicts and outside their digest.
 TIMING: Schema = pa.schema([("seconds", pa.float32())])
+
+# What each of several rewards gave a sample, in the order of `filter.rewards`; null: it failed.
+REWARDS: Schema = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("index", pa.int32()),
+        ("values", pa.list_(pa.float32())),
+    ]
+)
 
 # Which samples of a problem vote together.
 GROUP: Schema = pa.schema(

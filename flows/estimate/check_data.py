@@ -15,11 +15,13 @@ from typing import Any
 
 from flows.config.read import change, parse, read_toml
 from flows.config.rest_em import RestEmConfig
+from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import CONFIGS
 from tasks.problems.loading import prepare_splits
 from tasks.problems.own.load import OwnProblems
 from tasks.problems.own.tries import reference_try
+from tasks.problems.own_loader import own_loaders
 from tasks.problems.ungradable import LeftOut, describe
 from tasks.rows import Json, Row, Status
 from tasks.settings.problems import OWN
@@ -140,7 +142,9 @@ def check_data(config: RestEmConfig, shown: int) -> DataFacts:
     """
     left_out: LeftOut = {}
     own: list[OwnProblems] = []
-    splits = prepare_splits(config.data, left_out, own)
+    functions = {name: one.to_json() for name, one in config.data.functions.items()}
+    loaders = own_loaders(functions, config.data.model_dump(), home() / "logs")
+    splits = prepare_splits(config.data, left_out, own, loaders)
     rows = [*splits["train"], *splits["validation"], *splits["test"]]
     longest = max(rows, key=lambda row: len(row["question"]))
     prompts, why = _prompts(config, [rows[0], longest])

@@ -13,6 +13,7 @@ the key that it has without these settings.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 from flows.orchestrator.caller import Caller
@@ -104,7 +105,8 @@ class Sampler:
         ranges = list(pairwise([0, *ends]))
         chains: list[Chain] = []
         for block in self.blocks(split, limit):
-            parts = [ranges] if draw.adaptive else [[one] for one in ranges]
+            together = draw.adaptive or draw.whole
+            parts = [ranges] if together else [[one] for one in ranges]
             for part in parts:
                 place = len(made.parts)
                 made.parts.append([])
@@ -125,6 +127,7 @@ class Sampler:
     ) -> Chain:
         """Sample and score a block of problems, one range of sample indices after the other."""
         known: Counter[str] = Counter()
+        drawn: list[tuple[str, ArtifactRef]] = []
         ids = [row["id"] for row in self._splits[block.split][block.start : block.stop]]
         for first, last in ranges:
             going = [i for i, name in enumerate(ids) if draw.goes_on(first, known[name])]
@@ -136,20 +139,42 @@ class Sampler:
                 f"{GENERATE} {purpose} p{number} {place}", policy, block, draw, (first, last), only
             )
             sample = yield StepRequest(GENERATE, call, number, line_name(GENERATE, purpose))
-            call = score_call(
-                f"{SCORE} {purpose} p{number} {place}",
-                sample,
-                block.digest,
-                self._problems,
-                block.to_json(),
-                **self.checking(block.split, block.start, block.stop),
-                score=draw.score,
-            )
-            verdict = yield StepRequest(SCORE, call, number, line_name(SCORE, purpose))
+            drawn.append((f"{SCORE} {purpose} p{number} {place}", sample))
+            if draw.whole:
+                continue
+            verdict = yield self._score(*drawn[-1], number, purpose, block, draw)
             part.append((sample, verdict))
             if draw.adaptive and not self._caller.pending(verdict):
                 rows = read_rows(self._caller.store.path(verdict) / VERDICTS_FILE)
                 known.update(row["problem_id"] for row in rows if row["status"] == "correct")
+        for label, sample in drawn if draw.whole else ():
+            others = [other for _, other in drawn if other is not sample]
+            verdict = yield self._score(label, sample, number, purpose, block, draw, others)
+            part.append((sample, verdict))
+
+    def _score(
+        self,
+        label: str,
+        sample: ArtifactRef,
+        number: int,
+        purpose: str,
+        block: Block,
+        draw: Draw,
+        others: Sequence[ArtifactRef] = (),
+    ) -> StepRequest:
+        """Asks for the verdicts on a shard."""
+        call = score_call(
+            label,
+            sample,
+            block.digest,
+            self._problems,
+            block.to_json(),
+            **self.checking(block.split, block.start, block.stop),
+            score=draw.score,
+            rewards=draw.rewards,
+            others=others,
+        )
+        return StepRequest(SCORE, call, number, line_name(SCORE, purpose))
 
     def blocks(self, split: str, limit: int = 0) -> list[Block]:
         """The first `limit` problems (0: all) of a split, in blocks."""

@@ -25,6 +25,7 @@ from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
+from tasks.score.rewards import rewards_of
 from tasks.store.store import ArtifactRef
 
 
@@ -88,6 +89,7 @@ class Loop:
             if config.review and number and not self._goes_on(outcome, now):
                 break
             now.drawn = self._draw(number, policy)
+            self._warn_of_failed_rewards(outcome, now)
             made = self._improve(number + 1, base, policy, now.drawn)
             now.selection = made.selection
             caller.end_stage()
@@ -177,6 +179,7 @@ class Loop:
             settings.enough,
             settings.hard_samples,
             self.config.filter.score,
+            rewards_of(self.config.filter),
         )
         if teacher := self.config.sampling.teacher:
             policy = self.caller.call(
@@ -212,6 +215,22 @@ class Loop:
         if fall := overfitted(*map(self._metrics, refs)):
             self._warn(outcome, fall.words(number))
             self.caller.alarm(number, fall)
+
+    def _warn_of_failed_rewards(self, outcome: LoopResult, now: Iteration) -> None:
+        """Count the samples on which a reward of the user's own failed."""
+        refs = now.drawn.verdicts
+        rewards = rewards_of(self.config.filter)
+        if rewards is None or any(self.caller.pending(ref) for ref in refs):
+            return
+        stats = [self.caller.store.manifest(ref).stats for ref in refs]
+        if failed := sum(one.failed or 0 for one in stats):
+            total = sum(ref.rows for ref in refs)
+            first = next(one.note for one in stats if one.failed)
+            self._warn(
+                outcome,
+                f"iteration {now.number}: {rewards.label} failed on {failed:,} of {total:,} "
+                f"samples, which are checker errors with reward 0; one shard: {first}",
+            )
 
     def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:
         """Whether the person who reviews the iteration lets the loop go on, and how it samples."""

@@ -39,8 +39,7 @@ def report_call(config: RestEmConfig, result: LoopResult) -> Call:
     """The call that writes the report of a run."""
     settings = {
         "run": config.run_id,
-        # Without what came later, where it is as it was before: reports keep their keys.
-        "config": {**config.model_dump(exclude={"resources"}), "data": config.data.recipe()},
+        "config": config.described(),
         "warnings": result.warnings,
     }
     return Call(write_report, "report", settings, report_inputs(result))

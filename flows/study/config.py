@@ -16,6 +16,7 @@ from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
 from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.user_function import UserFunction
 from tasks.store.store import digest_of
 
 ALL = "all"
@@ -137,6 +138,16 @@ class StudyConfig(BaseModel):
         """Every field that names where else to compute, and what it names."""
         bases = (self.bases.math, self.bases.code)
         return [found for one in (self, *bases) for found in one.resources.addresses]
+
+    @property
+    def named_functions(self) -> list[tuple[str, str]]:
+        """Every field that names a function of the user's own, and how it names it."""
+        return [*self.bases.math.named_functions, *self.bases.code.named_functions]
+
+    @property
+    def functions(self) -> list[UserFunction]:
+        """The user's own functions that the arms' bases name."""
+        return [*self.bases.math.find_functions(), *self.bases.code.find_functions()]
 
     def arms(self, study: Study) -> list[Arm]:
         """The arms of a study that are on the tasks asked for."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from tasks.decoding.request import Completions, SampleProgress, Sampling
+from tasks.processes.functions import FunctionPool
 from tasks.rows import Json, Status
+from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef
 
 
@@ -86,4 +88,12 @@ class OpenGrader(Protocol):
                 (math).
             score: The reward, as FilterSettings.score.
         """
+        ...
+
+
+class OpenFunction(Protocol):
+    """Gives the processes of a function of the user's, started at the first call."""
+
+    def __call__(self, function: UserFunction, seconds: float, /) -> FunctionPool:
+        """Open them; a call may take so many seconds."""
         ...

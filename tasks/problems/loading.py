@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tasks.errors import UserError
 from tasks.problems.own.load import TWICE, OwnProblems, Seen, read_own
 from tasks.problems.own.places import SplitNames, Where
+from tasks.problems.own_loader import OwnLoader
 from tasks.problems.ungradable import LeftOut
 from tasks.rows import Row
 from tasks.settings import DataSettings, MoreData
@@ -44,7 +46,12 @@ SPLITS = ("train", "test")
 
 
 def load_split(
-    name: str, split: str, *, source: str = "", left_out: Counter[tuple[str, str]] | None = None
+    name: str,
+    split: str,
+    *,
+    source: str = "",
+    left_out: Counter[tuple[str, str]] | None = None,
+    loaders: Mapping[str, OwnLoader] = MappingProxyType({}),
 ) -> Iterator[Row]:
     """Yield the problem rows of a data set's split, in the data set's own order.
 
@@ -53,11 +60,14 @@ def load_split(
         split: train or test.
         source: A folder, a .jsonl or .jsonl.gz file, or a Hub id; empty: RESTEM_DATA, then the Hub.
         left_out: Counts the rows that cannot be used, by level and reason.
+        loaders: The user's own, by name.
 
     Raises:
         UserError: An unknown name or split, data that are nowhere, a malformed row, an id that
             comes twice.
     """
+    if name in loaders:
+        return _unique(loaders[name](split, source), f"{loaders[name].function.label} ({split})")
     if name not in LOADERS:  # problems of the user's own are read whole, by `prepare_splits`
         raise UserError(f"data set {name!r}: expected one of {', '.join(sorted(LOADERS))}")
     if split not in SPLITS:
@@ -72,6 +82,7 @@ def prepare_splits(
     settings: DataSettings,
     left_out: LeftOut | None = None,
     own: list[OwnProblems] | None = None,
+    loaders: Mapping[str, OwnLoader] = MappingProxyType({}),
 ) -> dict[str, list[Row]]:
     """The problems of a run by split: train, validation and test, each shuffled by the seed.
 
@@ -79,6 +90,7 @@ def prepare_splits(
         settings: Which problems.
         left_out: Gets the number of rows of train and test that cannot be used, by reason.
         own: Gets what was found in files of the user's own, in the order they are read.
+        loaders: The user's own, by name.
 
     Raises:
         UserError: As `load_split`; and when a split is left empty, or one file without a `split`
@@ -107,13 +119,16 @@ def prepare_splits(
         if len(held) > settings.validation:
             main.notes.append(f"{settings.validation} of {len(held)} validation problems are used")
     else:
-        pool = _read(settings, settings.train, "train", settings.source, left_out)
+        pool = _read(settings, settings.train, "train", settings.source, left_out, loaders)
     if test is None:
         source = settings.test_source
         if not source and settings.test_name == settings.train:
             source = settings.source
-        test = _read(settings, settings.test_name, "test", source, left_out)
-        _keep_apart(settings, source, pool, test)
+        test = _read(settings, settings.test_name, "test", source, left_out, loaders)
+        if settings.test_name in loaders and settings.test_name == settings.train:
+            loaders[settings.test_name].keep_apart(pool, test)
+        else:
+            _keep_apart(settings, source, pool, test)
     names = {row["id"] for row in test}
     pool = [row for row in pool if row["id"] not in names]
     for number, more in enumerate(settings.more, start=2):
@@ -239,7 +254,12 @@ def prepare_test(
 
 
 def _read(
-    settings: DataSettings, name: str, split: str, source: str, left_out: LeftOut
+    settings: DataSettings,
+    name: str,
+    split: str,
+    source: str,
+    left_out: LeftOut,
+    loaders: Mapping[str, OwnLoader] = MappingProxyType({}),
 ) -> list[Row]:
     """The rows of the level asked for; the rest, big for code, is never held at once."""
     field, wanted = "level", str(settings.level) if settings.level else ""
@@ -247,7 +267,7 @@ def _read(
         field, wanted = "difficulty", settings.difficulty.replace("all", "")
     kept, levels, count = [], set(), 0
     unusable: Counter[tuple[str, str]] = Counter()
-    for row in load_split(name, split, source=source, left_out=unusable):
+    for row in load_split(name, split, source=source, left_out=unusable, loaders=loaders):
         count += 1
         levels.add(row["level"])
         if not wanted or row["level"] == wanted:

@@ -13,7 +13,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.problems.own.places import Where
 from tasks.rows import PROBLEM, PROBLEMS_FILE, Row, read_rows, write_rows
-from tasks.settings import DataSet, DataSettings
+from tasks.settings import DataSettings
 from tasks.settings.problems import OWN
 from tasks.store.manifest import Stats, digest_of
 from tasks.store.store import Draft
@@ -35,15 +35,20 @@ class Block:
 
 def problems_call(settings: DataSettings) -> Call:
     """The call that reads, shuffles and splits the problems."""
+    functions = settings.functions
     keyed = settings.recipe()
     del keyed["source"], keyed["test_source"]
+    both = "test" in functions or (settings.test == "same" and "train" in functions)
     keyed["sources"] = [
-        _fingerprint(settings.train, settings.source),
-        _fingerprint(settings.test_name, settings.test_source),
+        _fingerprint(settings.train, settings.source, loader="train" in functions),
+        _fingerprint(settings.test_name, settings.test_source, loader=both),
     ]
     for one, more in zip(keyed.get("more", []), settings.more, strict=False):
         one["source"] = _fingerprint(more.train, more.source)
-    return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
+    hints = settings.model_dump()
+    if functions:
+        hints["functions"] = {name: one.to_json() for name, one in functions.items()}
+    return Call(prepare_problems, "problems", keyed, hints=hints)
 
 
 @step("problems", "problems", version=3)
@@ -51,11 +56,14 @@ def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
     from tasks.problems.loading import prepare_splits
     from tasks.problems.own.load import OwnProblems, said
+    from tasks.problems.own_loader import own_loaders
     from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
+    hints = dict(call.hints)
+    loaders = own_loaders(hints.pop("functions", {}), hints, runtime.logs)
     own: list[OwnProblems] = []
-    splits = prepare_splits(DataSettings(**call.hints), left_out, own)
+    splits = prepare_splits(DataSettings(**hints), left_out, own, loaders)
     several = {split: count_several(rows) for split, rows in splits.items()}
     draft.stats = Stats(
         problems={split: len(rows) for split, rows in splits.items()},
@@ -107,15 +115,20 @@ def _has_subject(row: Row) -> bool:
     return bool(row["subject"]) and row["id"].startswith(OWN)
 
 
-def _fingerprint(name: DataSet, source: str) -> str:
+def _fingerprint(name: str, source: str, *, loader: bool = False) -> str:
     if name == OWN and source:
         return Where(source).fingerprint()
-    return source_fingerprint(source)
+    return source_fingerprint(source, own=loader)
 
 
-def source_fingerprint(source: str) -> str:
-    """What identifies the content of a data source: hash of a file, listing of a folder."""
-    path = Path(source or os.environ.get("RESTEM_DATA", "")).expanduser()
+def source_fingerprint(source: str, *, own: bool = False) -> str:
+    """What identifies the content of a data source: hash of a file, listing of a folder.
+
+    Args:
+        source: As the configuration names it.
+        own: Whether a loader of the user's own reads it: no other place, and files of any name.
+    """
+    path = Path(source or ("" if own else os.environ.get("RESTEM_DATA", ""))).expanduser()
     if str(path) == "." or not path.exists():
         return f"hub:{source}"
     if path.is_file():
@@ -125,7 +138,7 @@ def source_fingerprint(source: str) -> str:
     # has its questions and starter code in files of their own.
     listing = sorted(
         (str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns)
-        for pattern in ("*.json*", "question.txt", "starter_code.py")
+        for pattern in (("*",) if own else ("*.json*", "question.txt", "starter_code.py"))
         for p in path.rglob(pattern)
     )
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

@@ -36,7 +36,7 @@ from tasks.select.select import (
     rank,
     select,
 )
-from tasks.select.selectors import Candidate
+from tasks.select.selectors import Candidate, Choose
 from tasks.settings import FilterSettings
 
 # What makes a sample a wrong one.
@@ -67,13 +67,16 @@ def pairs(
     prompt_of: Callable[[Row], str],
     *,
     adaptive: bool = False,
+    choose: Choose | None = None,
 ) -> tuple[Iterator[Row], SelectionCounts]:
     """Make the pairs; they come by problem in the order of `select`, by index of the chosen one.
 
     Arguments and errors are those of `select`; so are the counts, with `pairs` besides. The rows
     are those of rows.PAIR.
     """
-    chosen, counts = select(shards, problems, settings, seed, prompt_of, adaptive=adaptive)
+    chosen, counts = select(
+        shards, problems, settings, seed, prompt_of, adaptive=adaptive, choose=choose
+    )
     counts.pairs = 0
     return _paired(chosen, shards, settings, seed, counts), counts
 

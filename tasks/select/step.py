@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -19,12 +20,16 @@ from tasks.rows import (
     SAMPLES_FILE,
     TRAINING,
     VERDICTS_FILE,
+    Json,
     Row,
     read_rows,
     write_rows,
 )
+from tasks.select.own_selector import OwnSelector
 from tasks.select.results import SelectionCounts
+from tasks.select.selectors import Choose
 from tasks.settings import FilterSettings
+from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
@@ -41,6 +46,7 @@ class Rule(Protocol):
         prompt_of: Callable[[Row], str],
         *,
         adaptive: bool = False,
+        choose: Choose | None = None,
     ) -> tuple[Iterator[Row], SelectionCounts]:
         """The rows, and counts that grow while the rows are consumed."""
         ...
@@ -77,7 +83,10 @@ def select_call(
     keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
-    return Call(select_rows, label, keyed, inputs, {"template": template})
+    hints: Json = {"template": template}
+    if (function := settings.functions.get("select")) is not None:
+        hints["select"] = function.to_json()
+    return Call(select_rows, label, keyed, inputs, hints)
 
 
 def pairs_call(selection: Call) -> Call:
@@ -91,7 +100,8 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.select.select import select
 
     counts = _make(call, draft, runtime, select, TRAINING)
-    accepted = "correct" if call.settings.get("score", "correct") == "correct" else "accepted"
+    named = call.settings.get("score", "correct") == "correct" and "rewards" not in call.settings
+    accepted = "correct" if named else "accepted"
     draft.stats = Stats(
         note=f"{counts.samples:,} samples, {counts.correct:,} {accepted}, {draft.rows:,} rows kept"
     )
@@ -119,16 +129,26 @@ def _make(
     template = load_template(call.hints["template"], settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
-    rules = FilterSettings(**settings)
-    rows, counts = rule(
-        _shards(call, runtime),
-        list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
-        rules,
-        seed,
-        lambda problem: template.render(problem["question"], shots, problem["subject"]),
-        adaptive=adaptive,
-    )
-    draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
+    # Functions of the user's stand there by what they are; rules read neither reward nor score.
+    own = {"score", "rewards", *(["select"] if "select" in call.hints else [])}
+    rules = FilterSettings(**{name: settings[name] for name in settings if name not in own})
+    with contextlib.ExitStack() as stack:
+        choose = None
+        if "select" in call.hints:
+            selector = UserFunction.from_json(call.hints["select"])
+            choose = stack.enter_context(
+                OwnSelector(selector, rules.function_seconds, runtime.logs)
+            )
+        rows, counts = rule(
+            _shards(call, runtime),
+            list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
+            rules,
+            seed,
+            lambda problem: template.render(problem["question"], shots, problem["subject"]),
+            adaptive=adaptive,
+            choose=choose,
+        )
+        draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
     counts.write(draft.path)
     return counts
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from tasks.settings.section import Section
+from tasks.settings.user_function import Choice
 
 DataSet = Literal[
     "file",
@@ -48,7 +50,7 @@ BenchmarkName = Literal[
 ]
 
 
-def domain_of(name: DataSet, own: Domain = "math") -> str:
+def domain_of(name: str, own: Domain = "math") -> str:
     """The domain of a data set.
 
     Args:
@@ -112,6 +114,10 @@ def _needs_source(field: str, name: str, source: str) -> None:
         raise ValueError(f"{field}: expected a file, a folder or a Hub id, as the set is {OWN}")
 
 
+TRAIN = Choice("data.train", "loader", get_args(DataSet))
+TEST = Choice("data.test", "loader", (*get_args(DataSet), "same"))
+
+
 class DataSettings(Section):
     """Which problems are trained on and which are tested on."""
 
@@ -122,14 +128,20 @@ class DataSettings(Section):
         }
     )
 
-    train: DataSet = Field(
+    CHOICES: ClassVar[Mapping[str, Choice]] = {"train": TRAIN, "test": TEST}
+
+    train: Annotated[str, TRAIN.validator()] = Field(
         default="synthetic_math",
-        description="Data set whose training split is used; file: problems of your own, in "
-        "data.source.",
+        examples=[*TRAIN.names, "path/to/problems.py:load"],
+        description=f"Data set whose training split is used: {', '.join(TRAIN.names)}; `file`: "
+        "problems of your own, in `source`. Or a loader of your own: path/to/file.py:function, "
+        "package.module:function, or an installed name (group restem.problems).",
     )
-    # One list of choices: a union shows as two unnamed forms in the UI.
-    test: Literal[DataSet, "same"] = Field(
-        default="same", description="Data set whose test split is used; `same` is that of training."
+    test: Annotated[str, TEST.validator()] = Field(
+        default="same",
+        examples=[*TEST.names, "path/to/problems.py:load"],
+        description="Data set whose test split is used, named as for `train`; `same` is that of "
+        "training.",
     )
     source: str = Field(
         default="",
@@ -225,7 +237,7 @@ class DataSettings(Section):
         return self
 
     @property
-    def test_name(self) -> DataSet:
+    def test_name(self) -> str:
         """The data set that the test problems are of."""
         return self.train if self.test == "same" else self.test
 

@@ -106,6 +106,7 @@ class Stats:
         tokens: Generated, or trained on.
         note: One line for people.
         correct: Samples that are.
+        failed: Samples on which a reward of the user's own failed.
         image: Docker's id of the sandbox's image.
         source: Of a base policy: as the configuration names it.
         parts: Of a fine-tune: its seconds by what they went to.
@@ -122,6 +123,7 @@ class Stats:
     tokens: int | None = None
     note: str | None = None
     correct: int | None = None
+    failed: int | None = None
     image: str | None = None
     source: str | None = None
     parts: dict[str, float] | None = None
@@ -141,7 +143,7 @@ class Stats:
 
 _KINDS: dict[str, type[Any]] = {
     **dict.fromkeys(("seconds", "cpu_seconds", "engine_seconds", "sandbox_seconds"), float),
-    **dict.fromkeys(("tokens", "correct"), int),
+    **dict.fromkeys(("tokens", "correct", "failed"), int),
     **dict.fromkeys(("note", "image", "source"), str),
     **dict.fromkeys(("parts", "problems", "left_out", "several_answers"), dict),
 }

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from tasks.processes.killable_pool import ATTEMPTS, KillablePool
 from tasks.rows import Json
-from tasks.score.checker_pool import ATTEMPTS, CheckerPool
 from tasks.score.math.extract.answer import gold_answer
 
 NAME = "math-verify"
@@ -55,7 +55,7 @@ class Second:
     answer: Seen = Seen()
 
 
-class SecondChecker(CheckerPool):
+class SecondChecker(KillablePool):
     """Workers behind one `ask`; a context manager that ends them."""
 
     def __init__(self, workers: int, limit: float = LIMIT_SECONDS) -> None:

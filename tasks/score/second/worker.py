@@ -21,8 +21,8 @@ import resource
 from collections.abc import Callable, Sequence
 from itertools import product
 
+from tasks.processes.killable import Question, serve
 from tasks.rows import Json
-from tasks.score.checker_process import Question, serve
 
 # sympy and the parser's tables take about 300 MB of address space.
 _MEMORY_BYTES = 2 << 30
