@@ -14,6 +14,7 @@ from flows.cli.bench import bench
 from flows.cli.compare import compare_command
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
+from flows.cli.export import export_command
 from flows.cli.grade import grade_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
@@ -42,6 +43,7 @@ app.command("trace")(trace_command)
 app.command("grade")(grade_command)
 app.command()(audit)
 app.command("evaluate")(evaluate_command)
+app.command("export")(export_command)
 app.command("compare")(compare_command)
 app.command()(bench)
 app.command("study")(study_command)
