@@ -56,9 +56,10 @@ def export(
     mark = Mark(what, source.run, -1 if every else source.number, {})
     if to.startswith(HUB):
         return _to_hub(to.removeprefix(HUB), source, mark, what, private)
-    with exported(Path(to), mark) as draft:
-        _fill(draft, source, what, to)
-    return str(Path(to).expanduser().resolve())
+    place = Path(to).expanduser().resolve()
+    with exported(place, mark) as draft:
+        _fill(draft, source, what, place.name)  # a card names no folder of this machine
+    return str(place)
 
 
 def _to_hub(name: str, source: Source, mark: Mark, what: What, private: bool) -> str:

@@ -60,14 +60,13 @@ def exported(place: Path, mark: Mark) -> Iterator[Path]:
     """A draft to fill, which takes its place when the block ends well.
 
     Args:
-        place: The folder.
+        place: The folder, an absolute path.
         mark: What is exported; its `files` are found here.
 
     Raises:
         UserError: the folder holds something else, or cannot be written.
         StepError: the disk is full.
     """
-    place = place.expanduser().resolve()
     with _plainly(place):
         _may_write(place, mark)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -43,16 +43,17 @@ def measured(source: Source) -> list[Measured]:
     metrics = source.metrics(source.number)
     if metrics is None:
         return []
-    names = [name for name in metric_order(set(metrics.metrics)) if name.split("@")[0] in _WORDS]
+    parts = [name.partition("@") for name in metric_order(set(metrics.metrics))]
     return [
-        Measured(name, _WORDS[name.split("@")[0]].format(k=name[5:]), metrics.metrics[name])
-        for name in names
+        Measured(f"{name}{at}{k}", _WORDS[name].format(k=k), metrics.metrics[f"{name}{at}{k}"])
+        for name, at, k in parts
+        if name in _WORDS
     ]
 
 
 _WORDS = {
     "greedy": "accuracy of greedy answers",
-    "pass": "share of problems solved by one of {k} samples, unbiased",
+    "pass": "chance to solve a problem within {k} samples",
     "maj": "accuracy of the majority of {k} samples",
 }
 
