@@ -16,6 +16,7 @@ from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
 from flows.cli.export import export_command
 from flows.cli.grade import grade_command
+from flows.cli.import_file import import_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.station import down_command, serve_command, up_command
@@ -44,6 +45,7 @@ app.command("grade")(grade_command)
 app.command()(audit)
 app.command("evaluate")(evaluate_command)
 app.command("export")(export_command)
+app.command("import")(import_command)
 app.command("compare")(compare_command)
 app.command()(bench)
 app.command("study")(study_command)

@@ -146,7 +146,9 @@ class RunReport(FactsFile):
     @property
     def accepted(self) -> Literal["correct", "accepted"]:
         """What a sample is called that has enough reward to be trained on."""
-        return "correct" if self.config["filter"]["score"] == "correct" else "accepted"
+        given = self.config["sampling"].get("given_scores", False)
+        graded = self.config["filter"]["score"] == "correct" and not given
+        return "correct" if graded else "accepted"
 
     @property
     def best(self) -> PolicyReport:
