@@ -89,10 +89,11 @@ ROLLOUT: Schema = pa.schema(
         ("text", pa.string()),
         ("finish", pa.string()),  # "stop" or "length"
         ("score", pa.float64()),  # null where they do not say it
+        ("kept", pa.bool_()),  # whether the score is the reward; else our checker grades
     ]
 )
 
-# Scores that came with samples, row for row.
+# Rewards that came with imported samples, row for row.
 GIVEN: Schema = pa.schema([("score", pa.float64())])
 
 VERDICT: Schema = pa.schema(

@@ -23,6 +23,10 @@ def import_command(
     config: Annotated[
         str, typer.Option(help="Say how it fits the problems of this configuration.")
     ] = "",
+    keep_scores: Annotated[
+        bool,
+        typer.Option("--keep-scores", help="Their scores are the rewards; else ours are."),
+    ] = False,
     changes: Changes = None,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +34,7 @@ def import_command(
     from flows.api.imports.imports import check_import, import_rollouts
 
     settings = _settings(config, changes)
-    found = import_rollouts(file, name)
+    found = import_rollouts(file, name, keep_scores=keep_scores)
     fits = check_import(name, settings) if settings else None
     if as_json:
         typer.echo(json.dumps({**found.to_json(), "matches": fits and asdict(fits)}))

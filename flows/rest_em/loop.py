@@ -28,7 +28,6 @@ from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
-from tasks.score.step import GIVEN_SCORE
 from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
@@ -185,7 +184,7 @@ class Loop:
             settings.samples,
             settings.enough,
             settings.hard_samples,
-            GIVEN_SCORE if settings.given_scores else self.config.filter.score,
+            self.config.filter.score,
         )
         if teacher := self.config.sampling.teacher:
             policy = self.caller.call(self._teacher(teacher), 0, "teacher")

@@ -146,9 +146,7 @@ class RunReport(FactsFile):
     @property
     def accepted(self) -> Literal["correct", "accepted"]:
         """What a sample is called that has enough reward to be trained on."""
-        given = self.config["sampling"].get("given_scores", False)
-        graded = self.config["filter"]["score"] == "correct" and not given
-        return "correct" if graded else "accepted"
+        return "correct" if self.config["filter"]["score"] == "correct" else "accepted"
 
     @property
     def best(self) -> PolicyReport:

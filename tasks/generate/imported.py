@@ -45,6 +45,7 @@ from tasks.store.manifest import Stats
 from tasks.store.store import ArtifactRef, Draft
 
 ROLLOUTS = "rollouts"  # kind of the artifact
+_TAKEN = ("text", "finish", "score", "kept")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -112,14 +113,15 @@ def import_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
         block = [block[i] for i in settings["only"]]
     first, last = settings["samples"]
     found = _by_problem(runtime.store.path(rollouts) / ROLLOUTS_FILE, block)
-    scores: list[float | None] = []
+    scores: list[float] = []
 
     def rows() -> Iterator[Row]:
         for problem in block:
             prompt = template.render(problem["question"], settings["shots"], problem["subject"])
             digest = text_digest(prompt)
             for index, row in enumerate(found[problem["id"]][first:last], first):
-                scores.append(row["score"])
+                if row["kept"]:
+                    scores.append(row["score"])
                 yield {
                     "problem_id": problem["id"],
                     "index": index,
@@ -132,7 +134,8 @@ def import_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
                 }
 
     draft.rows = write_rows(draft.path / SAMPLES_FILE, SAMPLE, rows())
-    write_rows(draft.path / SCORES_FILE, GIVEN, ({"score": score} for score in scores))
+    if scores:
+        write_rows(draft.path / SCORES_FILE, GIVEN, ({"score": score} for score in scores))
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def _by_problem(path: Path, block: Sequence[Row]) -> dict[str, list[Row]]:
     ids, keys = pa.array(list(place.ids), pa.string()), pa.array(list(place.keys), pa.string())
     found: dict[str, list[Row]] = defaultdict(list)
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROW_GROUP, columns=["id", "key", "text", "finish", "score"]):
+        for batch in file.iter_batches(ROW_GROUP, columns=["id", "key", *_TAKEN]):
             wanted = pc.or_(pc.is_in(batch.column("id"), ids), pc.is_in(batch.column("key"), keys))
             for row in batch.filter(wanted).to_pylist():
                 for name in _problems_of(row, place):

@@ -9,7 +9,6 @@ from tasks.dag.contracts import ProgramGrader
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import SCORE
-from tasks.errors import UserError
 from tasks.rows import (
     PROBLEMS_FILE,
     SAMPLES_FILE,
@@ -31,8 +30,6 @@ from tasks.store.store import Draft
 CODE_RULES = 2
 # Domain of problems -> how their samples are checked. Those of math and code have no entry.
 CHECKERS = {"text": "exact", "hand": "hand"}
-# The reward is the score that came with imported samples; not a choice of `filter.score`.
-GIVEN_SCORE = "given"
 # Verdicts between two words on progress.
 _TELL_EVERY = 64
 
@@ -90,7 +87,7 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     how = call.settings
     score = how.get("score", "correct")
     grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), score)
-    given = _given(runtime, call.inputs["samples"]) if score == GIVEN_SCORE else None
+    given = _given(runtime, call.inputs["samples"])
     seconds: list[float] = []
     correct = 0
 
@@ -98,7 +95,7 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         nonlocal correct
         for verdict, taken in score_rows(samples, references, grader, REWARDS.get(score)):
             if given is not None:
-                verdict["reward"] = _checked(next(given), verdict)
+                verdict["reward"] = next(given)
             seconds.append(taken)
             if len(seconds) % _TELL_EVERY == 0:
                 runtime.progress(call.label, len(seconds), total)
@@ -112,16 +109,7 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats = Stats(correct=correct, image=image)
 
 
-def _given(runtime: Runtime, samples: ArtifactRef) -> Iterator[float | None]:
-    """The scores of a shard of imported samples."""
-    return (row["score"] for row in read_rows(runtime.store.path(samples) / SCORES_FILE))
-
-
-def _checked(score: float | None, verdict: Row) -> float:
-    if score is None or not 0 <= score <= 1:
-        raise UserError(
-            f"sampling.given_scores: imported sample {verdict['index']} of {verdict['problem_id']} "
-            f"has {'no score' if score is None else f'the score {score:g}'}; expected one from 0 "
-            "to 1 with every sample, or given_scores = false"
-        )
-    return score
+def _given(runtime: Runtime, samples: ArtifactRef) -> Iterator[float] | None:
+    """The rewards that came with a shard of imported samples, where they are to be kept."""
+    path = runtime.store.path(samples) / SCORES_FILE
+    return (row["score"] for row in read_rows(path)) if path.is_file() else None

@@ -15,9 +15,7 @@ IMPORTED = "import:"
 class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {"enough", "hard_samples", "teacher", "given_scores"}
-    )
+    LATER: ClassVar[frozenset[str]] = frozenset({"enough", "hard_samples", "teacher"})
 
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
@@ -69,11 +67,6 @@ class SamplingSettings(Section):
         "section 5.3): a source as in `model.base`. `import:NAME`: samples that `restem import` "
         "brought in. Empty: from the policy.",
     )
-    given_scores: bool = Field(
-        default=False,
-        description="Of imported samples: the scores that came with them are the rewards. Off: our "
-        "checker grades them again.",
-    )
 
     @model_validator(mode="after")
     def _one_greedy_sample(self) -> SamplingSettings:
@@ -81,14 +74,5 @@ class SamplingSettings(Section):
             raise ValueError(
                 "temperature 0 gives one solution for each problem; expected samples = 1 and no "
                 f"hard_samples, not {self.samples} and {self.hard_samples}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _scores_of_imports(self) -> SamplingSettings:
-        if self.given_scores and not self.teacher.startswith(IMPORTED):
-            raise ValueError(
-                "given_scores: only imported samples have any; expected teacher = import:NAME, not "
-                f"{self.teacher!r}"
             )
         return self

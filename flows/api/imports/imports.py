@@ -41,6 +41,7 @@ class Imported(FactsFile):
         rollouts: How many there are.
         questions: Different ones among them.
         scores: Rollouts with a score.
+        keep_scores: Whether it is their reward.
         problems: Questions with a reference.
         repeated: Answers that lm-eval wrote once more, for another filter; they are left out.
     """
@@ -54,16 +55,18 @@ class Imported(FactsFile):
     rollouts: int
     questions: int
     scores: int
+    keep_scores: bool
     problems: int
     repeated: int
 
 
-def import_rollouts(file: Path, name: str) -> Imported:
+def import_rollouts(file: Path, name: str, *, keep_scores: bool = False) -> Imported:
     """Read a file of rollouts and keep it under a name.
 
     Args:
         file: JSON lines, gzipped or not, or Parquet; see flows/api/imports/forms.py.
         name: Lower-case letters, digits, dots, hyphens, underscores.
+        keep_scores: The scores that came with them are the rewards; else our checker grades.
 
     Raises:
         UserError: a malformed line (file, line and field are named), or the name is taken.
@@ -75,7 +78,7 @@ def import_rollouts(file: Path, name: str) -> Imported:
     draft = place.with_name(draft_name(f".{name}"))
     draft.mkdir()
     try:
-        found = _write(draft, file, name)
+        found = _write(draft, file, name, keep_scores)
         if place.exists():
             there = Imported.read(place)
             if there.content != found.content:
@@ -110,7 +113,7 @@ def check_import(name: str, config: RestEmConfig) -> Matches:
     return match(import_folder(name) / ROLLOUTS_FILE, problems, config.sampling.samples)
 
 
-def _write(draft: Path, file: Path, name: str) -> Imported:
+def _write(draft: Path, file: Path, name: str, keep: bool) -> Imported:
     lines: dict[Form, int] = {}
     keys: set[str] = set()
     scores = repeated = 0
@@ -131,7 +134,9 @@ def _write(draft: Path, file: Path, name: str) -> Imported:
                 scores += one.score is not None
                 if one.reference:
                     problems.setdefault(one.id or key, _problem(one, key))
-                yield {"key": key, **vars(one)}
+                if keep and (one.score is None or not 0 <= one.score <= 1):
+                    record.fail("score", "one from 0 to 1 in every line, for --keep-scores")
+                yield {"key": key, "kept": keep, **vars(one)}
 
     count = write_rows(draft / ROLLOUTS_FILE, ROLLOUT, rows())
     if not count:
@@ -146,6 +151,7 @@ def _write(draft: Path, file: Path, name: str) -> Imported:
         rollouts=count,
         questions=len(keys),
         scores=scores,
+        keep_scores=keep,
         problems=len(problems),
         repeated=repeated,
     )
