@@ -14,7 +14,7 @@ from flows.api.export.card import write_policy_card
 from flows.api.export.data import write_data
 from flows.api.export.data_card import write_data_card
 from flows.api.export.folder import Mark, exported, seal
-from flows.api.export.hub import push
+from flows.api.export.hub import check_name, push
 from flows.api.export.policy import write_policy
 from flows.api.export.results import write_every_eval_ever
 from flows.api.export.source import Data, Source, What, read_source
@@ -63,6 +63,7 @@ def export(
 
 
 def _to_hub(name: str, source: Source, mark: Mark, what: What, private: bool) -> str:
+    check_name(name)
     work = home() / "work"
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="export-", dir=work) as place:

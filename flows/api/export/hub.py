@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 _ITS_OWN = {".gitattributes"}
 
 
+def check_name(name: str) -> None:
+    """See that a name may be one of the Hub's, before anything is made for it.
+
+    Raises:
+        UserError: it may not.
+    """
+    from huggingface_hub.utils import validate_repo_id
+
+    with _plainly(name):
+        validate_repo_id(name)
+
+
 def push(folder: Path, name: str, kind: Literal["model", "dataset"], private: bool) -> str:
     """Upload a sealed folder in one commit; files of an earlier export of the same thing go.
 

@@ -212,6 +212,11 @@ def _finish(record: Record) -> str:
     return _FINISHED[value]
 
 
+def score_field(record: Record) -> str:
+    """The field that a line's score stands in, or should."""
+    return _named(record, (*_SCORE, *_METRICS))
+
+
 def _scores(record: Record, field: str, count: int) -> list[float | None]:
     """A score for each completion; None where the line has none."""
     value = record.data.get(field)

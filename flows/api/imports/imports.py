@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from flows.api.imports.forms import Form, Rollout, rollouts_of
+from flows.api.imports.forms import Form, Rollout, rollouts_of, score_field
 from flows.config.rest_em import RestEmConfig
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import perform
@@ -135,7 +135,7 @@ def _write(draft: Path, file: Path, name: str, keep: bool) -> Imported:
                 if one.reference:
                     problems.setdefault(one.id or key, _problem(one, key))
                 if keep and (one.score is None or not 0 <= one.score <= 1):
-                    record.fail("score", "one from 0 to 1 in every line, for --keep-scores")
+                    record.fail(score_field(record), "a score from 0 to 1, for --keep-scores")
                 yield {"key": key, "kept": keep, **vars(one)}
 
     count = write_rows(draft / ROLLOUTS_FILE, ROLLOUT, rows())
