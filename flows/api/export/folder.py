@@ -144,6 +144,7 @@ def _plainly(place: Path) -> Iterator[None]:
             errno.EPERM,
             errno.EROFS,
             errno.ENOTDIR,
+            errno.EEXIST,
             errno.ENAMETOOLONG,
         ):
             raise UserError(
