@@ -17,6 +17,8 @@ from tasks.errors import StepError, UserError
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+# The library speaks HTTP with the one or the other, by its version.
+_HTTP = ("httpx", "httpx2")
 # What the Hub itself puts into a new repository.
 _ITS_OWN = {".gitattributes"}
 
@@ -90,7 +92,6 @@ def _may_push(api: HfApi, name: str, kind: str, mark: Mark) -> None:
 @contextmanager
 def _plainly(name: str) -> Iterator[None]:
     """What went wrong, in a line; the library's messages may hold addresses with parameters."""
-    import httpx
     from huggingface_hub import errors
 
     place = f"--to hub:{name}"
@@ -110,7 +111,9 @@ def _plainly(name: str) -> Iterator[None]:
                 "login`, with the right to write there"
             ) from None
         raise StepError(f"{place}: the Hub answered with status {status}") from None
-    except (httpx.HTTPError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in _HTTP:
+            raise
         raise StepError(
             f"{place}: the Hub was not reached ({type(error).__name__}); the same command pushes "
             "again"

@@ -110,7 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
         if f"{kind}/{name}" in self.state.repositories:
             return self._json({"error": "exists", "url": url}, 409)
         self.state.repositories[f"{kind}/{name}"] = {".gitattributes": b""}
-        self.state.private[f"{kind}/{name}"] = bool(asked.get("private"))
+        self.state.private[f"{kind}/{name}"] = asked.get("visibility") == "private" or bool(
+            asked.get("private")
+        )
         return self._json({"url": url})
 
     def _mode(self, path: str) -> dict[str, Any]:
