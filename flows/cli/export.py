@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from flows.cli.options import AsJson
 
 
-class DataKind(StrEnum):
-    """What data of a run are exported."""
-
-    ROWS = "rows"
-    SAMPLES = "samples"
-    PAIRS = "pairs"
-
-
 def export_command(
     run: Annotated[str, typer.Argument(help="RUN or RUN:ITERATION, such as latest:2.")],
     to: Annotated[str, typer.Option(help="A folder, or hub:NAME.")],
     data: Annotated[
-        DataKind | None, typer.Option(help="Export data as Parquet in place of the policy.")
+        Literal["rows", "samples", "pairs"] | None,
+        typer.Option(help="Export data as Parquet in place of the policy."),
     ] = None,
     adapter: Annotated[
         bool, typer.Option("--adapter", help="Export the LoRA adapter alone.")
@@ -36,5 +28,5 @@ def export_command(
     """Export a policy, training rows, samples or pairs, with a card."""
     from flows.api.export.export import export
 
-    place = export(run, to, data=data and data.value, adapter=adapter, private=private)
+    place = export(run, to, data=data, adapter=adapter, private=private)
     typer.echo(json.dumps({"exported": place}) if as_json else f"exported: {place}")

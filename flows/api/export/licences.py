@@ -85,6 +85,7 @@ def _of_package(module: str) -> str:
     if not names:
         return UNKNOWN
     found = importlib.metadata.metadata(names[0])
-    said = (found.get("License-Expression") or found.get("License") or "").strip()
+    fields = [name for name in ("License-Expression", "License") if name in found]
+    said = found[fields[0]].strip() if fields else ""
     # The Hub writes SPDX names in lower case.
     return said.lower() if said and "\n" not in said and " " not in said else UNKNOWN

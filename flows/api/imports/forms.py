@@ -168,7 +168,8 @@ def _told(record: Record, field: str, given: object, pick: Pick | None) -> str:
         given = pick(given)
     if isinstance(given, list) and given:
         parts = [one.get("text") if isinstance(one, dict) else one for one in given]
-        given = "".join(parts) if all(isinstance(one, str) for one in parts) else None
+        texts = [one for one in parts if isinstance(one, str)]
+        given = "".join(texts) if len(texts) == len(parts) else None
     if not isinstance(given, str):
         record.fail(field, "text, or one message with text")
     try:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from flows.api.imports.forms import Form, Rollout, rollouts_of, score_field
 from flows.config.rest_em import RestEmConfig
@@ -190,5 +190,5 @@ def _is_repeated(record: Record, seen: set[tuple[str, str]]) -> bool:
     return False
 
 
-def _none(*_: object) -> object:
+def _none(*_: object) -> NoReturn:
     raise AssertionError("reading problems needs no engine and no grader")
