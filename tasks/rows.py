@@ -22,6 +22,8 @@ VERDICTS_FILE = "verdicts.parquet"
 TIMINGS_FILE = "timing.parquet"
 REWARDS_FILE = "rewards.parquet"
 GROUPS_FILE = "groups.parquet"
+ROLLOUTS_FILE = "rollouts.parquet"
+SCORES_FILE = "scores.parquet"
 ROWS_FILE = "rows.parquet"
 
 # Big enough that a row group compresses well, small enough that a batch of long solutions
@@ -77,6 +79,23 @@ SAMPLE: Schema = pa.schema(
         ("prompt", pa.string()),  # digest of the prompt text
     ]
 )
+
+# Samples that others made, before they are given to problems.
+ROLLOUT: Schema = pa.schema(
+    [
+        ("id", pa.string()),  # of the problem, "" where they do not say it
+        ("key", pa.string()),  # names the question, see question_key
+        ("question", pa.string()),
+        ("reference", pa.string()),  # "" where they do not say it
+        ("text", pa.string()),
+        ("finish", pa.string()),  # "stop" or "length"
+        ("score", pa.float64()),  # null where they do not say it
+        ("kept", pa.bool_()),  # whether the score is the reward; else our checker grades
+    ]
+)
+
+# Rewards that came with imported samples, row for row.
+GIVEN: Schema = pa.schema([("score", pa.float64())])
 
 VERDICT: Schema = pa.schema(
     [
@@ -152,6 +171,11 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Row]:
 def text_digest(text: str) -> str:
     """SHA-256 of a text, in hex; the form in which prompts are named in samples."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def question_key(question: str) -> str:
+    """Names a question, the same for texts that are equal up to white space."""
+    return text_digest(" ".join(question.split()))
 
 
 def sample_seed(seed: int, problem_id: str, index: int) -> int:

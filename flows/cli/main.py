@@ -14,7 +14,9 @@ from flows.cli.compare import compare_command
 from flows.cli.data import data_app
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
+from flows.cli.export import export_command
 from flows.cli.grade import grade_command
+from flows.cli.import_file import import_command
 from flows.cli.init import init_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
@@ -45,6 +47,8 @@ app.command("trace")(trace_command)
 app.command("grade")(grade_command)
 app.command()(audit)
 app.command("evaluate")(evaluate_command)
+app.command("export")(export_command)
+app.command("import")(import_command)
 app.command("compare")(compare_command)
 app.command()(bench)
 app.command("study")(study_command)

@@ -21,6 +21,7 @@ from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import GENERATE, SCORE, line_name
+from tasks.generate.imported import ROLLOUTS, imported_call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, cut_blocks
 from tasks.prompts import PromptTemplate, load_template
@@ -215,4 +216,5 @@ class Sampler:
         if only is not None:
             settings["only"] = only
         hints = {**block.to_json(), "template": self._prompt}
-        return generate_call(label, settings, policy, self._problems, hints)
+        make = imported_call if policy.kind == ROLLOUTS else generate_call
+        return make(label, settings, policy, self._problems, hints)

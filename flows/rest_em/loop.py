@@ -15,17 +15,21 @@ from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
+from flows.rest_em.imports import unused_imports
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.generate.imported import import_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
+from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
 
@@ -67,10 +71,11 @@ class Loop:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
         self.problems = caller.call(problems_call(config.data), 0, "problems")
+        self.splits = load_splits(caller.store.path(self.problems))
         self.sampler = Sampler(
             caller,
             self.problems,
-            load_splits(caller.store.path(self.problems)),
+            self.splits,
             prompt=config.model.prompt,
             engine=config.sampling.engine,
             dtype=config.model.dtype,
@@ -80,6 +85,9 @@ class Loop:
         self.benchmarks = transfer_benchmarks(config, caller)
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
         outcome = LoopResult(self.problems, [], [])
+        train, most = self.splits["train"], self.drawing.samples
+        for text in unused_imports(config.sampling.teacher, train, most):
+            self._warn(outcome, text)
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
             outcome.iterations.append(now)
@@ -182,10 +190,14 @@ class Loop:
             rewards_of(self.config.filter),
         )
         if teacher := self.config.sampling.teacher:
-            policy = self.caller.call(
-                base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
-            )
+            policy = self.caller.call(self._teacher(teacher), 0, "teacher")
         return self.sampler.shards(number, DRAW, policy, "train", draw)
+
+    def _teacher(self, name: str) -> Call:
+        """The call that brings what samples in the place of the policy."""
+        if name.startswith(IMPORTED):
+            return import_call(name)
+        return base_call(self.config.model.model_copy(update={"base": name}))
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards

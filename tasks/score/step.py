@@ -17,6 +17,7 @@ from tasks.rows import (
     REWARDS,
     REWARDS_FILE,
     SAMPLES_FILE,
+    SCORES_FILE,
     TIMING,
     TIMINGS_FILE,
     VERDICT,
@@ -133,6 +134,7 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     score = rewards.checker if rewards else how.get("score", "correct")
     graders: dict[str, Grader] = {}
     graded = _graded(read_rows(shard), references, how, score, runtime.grader, graders)
+    graded = _with_given(graded, runtime, call.inputs[SAMPLES])
     if rewards is None:
         found = (Rewarded(verdict, seconds, ()) for verdict, seconds in graded)
         draft.stats = _write(found, call, draft, runtime, total)
@@ -225,3 +227,14 @@ def _write(
     write_rows(draft.path / TIMINGS_FILE, TIMING, ({"seconds": s} for s in seconds))
     draft.volatile = {TIMINGS_FILE}
     return Stats(correct=correct)
+
+
+def _with_given(
+    graded: Iterator[tuple[Row, float]], runtime: Runtime, samples: ArtifactRef
+) -> Iterator[tuple[Row, float]]:
+    """Verdicts with the rewards that came with imported samples, where they are to be kept."""
+    path = runtime.store.path(samples) / SCORES_FILE
+    if not path.is_file():
+        return graded
+    given = (row["score"] for row in read_rows(path))
+    return (({**row, "reward": next(given)}, seconds) for row, seconds in graded)

@@ -33,3 +33,10 @@ def project(tmp_path: Path, config: RestEmConfig) -> Path:
     folder.mkdir()
     (folder / "restem.toml").write_text(tomli_w.dumps(config.model_dump()))
     return folder
+
+
+@pytest.fixture
+def there(finished: Restem, monkeypatch: pytest.MonkeyPatch) -> Restem:
+    """The finished run; nothing in its home is changed."""
+    monkeypatch.setenv("RESTEM_HOME", str(finished.home))
+    return finished
