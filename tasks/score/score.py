@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tasks.dag.contracts import Grade, Grader, Timed
 from tasks.errors import StepError
-from tasks.rows import Row, Status
+from tasks.rows import Row, Status, answer_of
 from tasks.score.rewards import Reward
 
 Key = tuple[str, str]
@@ -49,7 +49,7 @@ def score_rows(
                 graded.setdefault(key, (Grade(0.0, Status.ENGINE_ERROR, ""), 0.0))
                 waiting.append((sample, key))
                 continue
-            key = (sample["problem_id"], sample["text"])
+            key = (sample["problem_id"], answer_of(sample))
             waiting.append((sample, key))
             if key not in seen:
                 seen.add(key)

@@ -12,6 +12,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import PAIRS, SELECT
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
     PAIR,
     PROBLEMS_FILE,
@@ -27,6 +28,9 @@ from tasks.select.results import SelectionCounts
 from tasks.settings import FilterSettings
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
+
+# Input of a call whose prompts are chats.
+_CHAT = "chat"
 
 
 class Rule(Protocol):
@@ -53,10 +57,11 @@ def select_call(
     seed: int,
     prompt: str,
     shots: int,
-    template: str,
+    template: PromptChoice,
     problems: ArtifactRef,
     samples: list[ArtifactRef],
     verdicts: list[ArtifactRef],
+    chat: ArtifactRef | None = None,
     adaptive: bool = False,
 ) -> Call:
     """The call that makes the training rows of an iteration.
@@ -67,17 +72,20 @@ def select_call(
         seed: Of the draw behind the cap.
         prompt: Digest of the prompt template that rows are written with.
         shots: Exemplars in that prompt.
-        template: Name of the template.
+        template: The template.
         problems: All problems (training ones, and test ones to decontaminate against).
         samples: Shards, and in the same order
         verdicts: their verdicts.
+        chat: Policy whose chat template renders the prompts, where they are chats.
         adaptive: Whether verdicts decided how many samples a problem got.
     """
     inputs = {"problems": problems, **inputs_of("", samples, verdicts)}
     keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
-    return Call(select_rows, label, keyed, inputs, {"template": template})
+    if chat is not None:
+        inputs[_CHAT] = chat
+    return Call(select_rows, label, keyed, inputs, template.hints())
 
 
 def pairs_call(selection: Call) -> Call:
@@ -113,10 +121,13 @@ def _make(
     call: Call, draft: Draft, runtime: Runtime, rule: Rule, schema: pa.Schema
 ) -> SelectionCounts:
     """Write the rows that `rule` makes of the samples, and what it counted, which is returned."""
-    from tasks.prompts import load_template
-
     settings = dict(call.settings)
-    template = load_template(call.hints["template"], settings.pop("prompt"))
+    template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
+    render = template.render
+    if template.form == "chat":
+        from tasks.decoding.chat import Chat
+
+        render = Chat(runtime.store.path(call.inputs[_CHAT]), template).render
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
     rules = FilterSettings(**settings)
@@ -125,7 +136,7 @@ def _make(
         list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
         rules,
         seed,
-        lambda problem: template.render(problem["question"], shots, problem["subject"]),
+        lambda problem: render(problem["question"], shots, problem["subject"]),
         adaptive=adaptive,
     )
     draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
