@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 
 # What a template that shows the date is told; the one that Llama 3's shows where it knows none.
 DATE = datetime(2024, 7, 26)
+_DIRECTIVES = ("-d", "-m", *"aAbBdHIjmMpSuUwWyY")
+# A template's own `strftime_now` gives today's date, and stands before any that it is given. An
+# expression at its end, because a line's end behind a block would be taken away.
+_CLOCK = (
+    "{%- macro strftime_now(form) -%}{{ form"
+    + "".join(f" | replace('%{one}', '{DATE.strftime('%' + one)}')" for one in _DIRECTIVES)
+    + " }}{%- endmacro %}{{ '' }}"
+)
 # A space without width.
 _BREAK = "\u200b"
 _REFUSED_SHOWN = 120  # characters of a template's own words
@@ -58,6 +66,7 @@ class Chat:
             self._tokenizer = _tokenizer(str(folder))
         try:
             written = str(self._tokenizer.get_chat_template())
+            self._written = _CLOCK + written if "strftime_now" in written else written
         except ValueError:
             raise UserError(
                 f"model.prompt: {template.name} needs a model with a chat template, and the "
@@ -119,7 +128,7 @@ class Chat:
                 said,
                 tokenize=False,
                 add_generation_prompt=True,
-                strftime_now=DATE.strftime,
+                chat_template=self._written,
                 date_string=DATE.strftime("%d %b %Y"),
                 **{**self._asked, **asked},
             )
