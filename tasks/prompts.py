@@ -283,13 +283,12 @@ def _exemplars(
             good = isinstance(one, dict) and isinstance(one.get(name), str) and one[name]
             _expect(bool(good), path, f"{place}, number {number}: {name}", "a text")
     marks = set(_MARK.findall(example))
-    if given:
-        if form == "chat":  # the question of an exemplar is a turn of its own
-            _expect(bool(marks), path, "example", "a text with {solution} or {answer} in it")
-        else:
-            both = "question" in marks and len(marks) > 1
-            wanted = "a text with {question} and {solution} or {answer} in it"
-            _expect(both, path, "example", wanted)
+    # In a chat the question of an exemplar is a turn of its own.
+    good, lead = marks > {"question"}, "{question} and "
+    if form == "chat":
+        good, lead = bool(marks - {"question"}), ""
+    wanted = f"a text with {lead}{{solution}} or {{answer}} in it"
+    _expect(not given or good, path, "example", wanted)
     return tuple(Exemplar(*(one[name] for name in needed)) for one in given)
 
 

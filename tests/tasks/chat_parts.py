@@ -82,6 +82,22 @@ FAMILIES = {
 }
 
 
+# Fields of a generation_config.json that say otherwise than any configuration of a test.
+WILD = {
+    "do_sample": True,
+    "temperature": 0.1,
+    "top_k": 1,
+    "top_p": 0.05,
+    "min_p": 0.9,
+    "repetition_penalty": 9.0,
+    "no_repeat_ngram_size": 1,
+    "max_new_tokens": 1,
+    "suppress_tokens": list(range(40, 90)),
+    "begin_suppress_tokens": list(range(90, 140)),
+    "forced_eos_token_id": 3,
+}
+
+
 @lru_cache
 def tokenizer(name: str) -> Any:
     """A family's tokenizer, trained on a few texts."""

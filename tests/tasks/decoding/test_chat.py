@@ -21,7 +21,7 @@ from tasks.finetune.supervised import IGNORED, Collator
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import TRAINING, write_rows
 from tasks.settings import FinetuneSettings
-from tests.tasks.chat_parts import FAMILIES, save, tokenizer
+from tests.tasks.chat_parts import FAMILIES, WILD, save, tokenizer
 from tests.tasks.decoding.decoding_parts import save as save_plain
 
 QUESTION = "A box holds 17 marbles, and 4 are lost. How many are left?"
@@ -197,21 +197,6 @@ def test_the_digest_tells_what_is_said_of_prompts():
     )
     assert len({load_template(one).digest for one in choices}) == len(choices)
     assert [PromptChoice.of(one.hints()) for one in choices] == list(choices)
-
-
-WILD = {
-    "do_sample": True,
-    "temperature": 0.1,
-    "top_k": 1,
-    "top_p": 0.05,
-    "min_p": 0.9,
-    "repetition_penalty": 9.0,
-    "no_repeat_ngram_size": 1,
-    "max_new_tokens": 1,
-    "suppress_tokens": list(range(40, 90)),
-    "begin_suppress_tokens": list(range(90, 140)),
-    "forced_eos_token_id": 3,
-}
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
