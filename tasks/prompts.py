@@ -30,8 +30,14 @@ TEMPLATES = Path(__file__).resolve().parent / "generate" / "prompts"
 _FIELDS = {"name", "form", "example", "query", "stop", "exemplars", "subjects", "subjects_from"}
 # What stands before the exemplars, by the form of a template.
 _BEFORE = {"text": "preamble", "chat": "system"}
+_THINKING = ("default", "on", "off")
 # A conversation says by itself where a turn begins and ends.
-_CHAT_DEFAULTS: dict[str, Any] = {"system": "", "example": "{solution}", "stop": []}
+_CHAT_DEFAULTS: dict[str, Any] = {
+    "system": "",
+    "thinking": "default",
+    "example": "{solution}",
+    "stop": [],
+}
 _MARK = re.compile(r"\{(question|solution|answer)\}")
 
 
@@ -198,9 +204,13 @@ def _read(path: Path) -> Json:
 
 def _parse(raw: Json, path: Path, choice: PromptChoice) -> PromptTemplate:
     form = raw.get("form", "text")
-    _expect(form in _BEFORE, path, "form", "text or chat")
+    _expect(isinstance(form, str) and form in _BEFORE, path, "form", "text or chat")
+    thinking, own_fields = choice.thinking, {_BEFORE[form]}
     if form == "chat":
-        raw = {**_CHAT_DEFAULTS, **raw}
+        raw, own_fields = {**_CHAT_DEFAULTS, **raw}, {"system", "thinking"}
+        _expect(raw["thinking"] in _THINKING, path, "thinking", "default, on or off")
+        if thinking == "default":
+            thinking = raw["thinking"]
     else:
         _only_chat(choice, path)
     before = _BEFORE[form]
@@ -210,7 +220,7 @@ def _parse(raw: Json, path: Path, choice: PromptChoice) -> PromptTemplate:
     stop = raw.get("stop")
     strings = isinstance(stop, list) and all(isinstance(s, str) and s for s in stop)
     _expect(strings, path, "stop", "a list of texts that are not empty")
-    unknown = set(raw) - {*_FIELDS, before}
+    unknown = set(raw) - {*_FIELDS, *own_fields}
     _expect(not unknown, path, ", ".join(sorted(unknown)), "no such field")
     exemplars = _exemplars(raw.get("exemplars", []), raw["example"], form, path, "exemplars")
     own = Part(choice.system or raw[before], exemplars)
@@ -228,9 +238,9 @@ def _parse(raw: Json, path: Path, choice: PromptChoice) -> PromptTemplate:
         tuple(raw["stop"]),
         own.exemplars,
         parts,
-        _digest(raw, own, parts, [form, choice.thinking] if form == "chat" else []),
+        _digest(raw, own, parts, [form, thinking] if form == "chat" else []),
         form,
-        choice.thinking,
+        thinking,
     )
 
 

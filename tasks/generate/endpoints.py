@@ -272,9 +272,8 @@ class _Shard:
             # A server takes seeds of 64 bits with a sign, as ours are.
             body |= {"top_k": sampling.top_k or -1, "top_p": sampling.top_p, "seed": seed}
         if sampling.ends:
-            body["stop_token_ids"] = list(sampling.ends)
-        if sampling.special:
-            body["skip_special_tokens"] = False
+            body |= {"stop_token_ids": list(sampling.ends)}
+            body |= {"skip_special_tokens": not sampling.special}
         answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
             self._refused = self._refused or _message(answer)

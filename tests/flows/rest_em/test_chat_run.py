@@ -47,7 +47,7 @@ def columns(restem: Restem, steps: list[dict], name: str, file: str, *wanted: st
     tables = [
         pq.read_table(store / step["artifact"] / file, columns=list(wanted)).to_pylist()
         for step in steps
-        if step["step"] == name
+        if step["step"].split()[0] == name
     ]
     return [row for table in tables for row in table]
 

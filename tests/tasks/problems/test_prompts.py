@@ -137,6 +137,7 @@ def test_a_chat_is_a_system_text_exemplars_as_turns_and_the_question(tmp_path):
         ('"Solve."', "1", "system: expected a text"),
         ("system =", "preamble =", "preamble: expected no such field"),
         ('"{solution} so {answer}"', '"{question}"', r"example: expected a text with \{solution\}"),
+        ('"Solve."', '"Solve."\nthinking = "no"', "thinking: expected default, on or off"),
         ('"Add."', "1", r"subjects\.sums\.system: expected a text"),
         (
             "[subjects.words]",
@@ -152,7 +153,14 @@ def test_a_bad_field_of_a_chat_is_named_with_its_file(tmp_path, old, new, expect
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [('"Solve."', '"Do."'), ("one?", "two?"), ("so {", "thus {"), ("Add.", "Plus.")]
+    ("old", "new"),
+    [
+        ('"Solve."', '"Do."'),
+        ('"Solve."', '"Solve."\nthinking = "on"'),
+        ("one?", "two?"),
+        ("so {", "thus {"),
+        ("Add.", "Plus."),
+    ],
 )
 def test_the_digest_tells_every_change_of_a_chat(tmp_path, old, new):
     first = load_template(chat_file(tmp_path)).digest
