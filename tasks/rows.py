@@ -97,6 +97,14 @@ ROLLOUT: Schema = pa.schema(
 # Rewards that came with imported samples, row for row.
 GIVEN: Schema = pa.schema([("score", pa.float64())])
 
+# A sample of a chat model.
+CHAT_SAMPLE: Schema = pa.schema(
+    [
+        *SAMPLE,
+        ("answer", pa.int32()),  # where the answer begins in the text; -1: thoughts without an end
+    ]
+)
+
 VERDICT: Schema = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -166,6 +174,12 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Row]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
             yield from batch.to_pylist()
+
+
+def answer_of(sample: Row) -> str:
+    """What is graded of a sample: its text, and of a chat model's what follows its thoughts."""
+    start = sample.get("answer", 0)
+    return sample["text"][start:] if start >= 0 else ""
 
 
 def text_digest(text: str) -> str:

@@ -20,7 +20,15 @@ from flows.runs.journal import StepLine, read_journal
 from tasks.dag.mixed import CHECKERS_KEY
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import PROBLEMS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, Status, read_rows
+from tasks.rows import (
+    PROBLEMS_FILE,
+    SAMPLES_FILE,
+    VERDICTS_FILE,
+    Row,
+    Status,
+    answer_of,
+    read_rows,
+)
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -209,11 +217,11 @@ def _rows(store: Store, shard: _Shard) -> Iterator[Row]:
     samples = store.path(shard.samples) / SAMPLES_FILE
     verdicts = store.path(shard.verdicts) / VERDICTS_FILE
     for sample, verdict in zip(
-        read_rows(samples, ["problem_id", "index", "text"]),
+        read_rows(samples),
         read_rows(verdicts, ["problem_id", "index", "status", "extracted"]),
         strict=True,
     ):
-        yield {**sample, **verdict}
+        yield {**sample, **verdict, "text": answer_of(sample)}
 
 
 def _rank(seed: int, gold: str, text: str) -> int:

@@ -30,7 +30,7 @@ from tasks.settings import (
     domain_of,
 )
 from tasks.settings.filter import SCORE
-from tasks.settings.problems import TRAIN
+from tasks.settings.problems import OWN, TRAIN
 from tasks.settings.user_function import UserFunction, beside, file_of
 from tasks.store.store import digest_of
 
@@ -232,13 +232,42 @@ def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmCon
 
 
 def _begin_at(folder: Path, raw: Json) -> None:
-    """Let paths of functions in a file begin at its folder; those of changes begin where we are."""
-    for section, names in (("data", DataSettings.CHOICES), ("filter", FilterSettings.CHOICES)):
-        given = raw.get(section)
-        if not isinstance(given, dict):
-            continue
-        rewards = given.get("rewards", [])
-        parts = rewards if section == "filter" and isinstance(rewards, list) else []
-        for part, name in [*((given, name) for name in names), *((one, "reward") for one in parts)]:
-            if isinstance(part, dict) and isinstance(part.get(name), str):
-                part[name] = beside(part[name], folder)
+    """Let paths in a file begin at its folder; those of changes begin where we are."""
+    data, rules = _table(raw, "data"), _table(raw, "filter")
+    more, rewards = _tables(data, "more"), _tables(rules, "rewards")
+    named = [(data, name) for name in DataSettings.CHOICES]
+    named += [(rules, name) for name in FilterSettings.CHOICES]
+    for part, name in [*named, *((one, "reward") for one in rewards)]:
+        if isinstance(part.get(name), str):
+            part[name] = beside(part[name], folder)
+    sources = [(data, name) for name in ("source", "test_source")]
+    sources += [(one, "source") for one in more]
+    for part, name in sources:
+        own = part.get("train", OWN if part is not data else "") == OWN
+        _whole(part, name, folder, own=own)
+    for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
+        _whole(_table(raw, section), name, folder)
+
+
+def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:
+    """Make a path whole that is found in a folder.
+
+    Paths of old began where we are, and their text is in run ids; so those that are found there
+    stay as they are, but for `own` ones, which came later.
+    """
+    text = part.get(name)
+    if not isinstance(text, str) or not text:
+        return
+    path = Path(text).expanduser()
+    if not path.is_absolute() and (own or not path.exists()) and (folder / path).exists():
+        part[name] = str((folder / path).absolute())
+
+
+def _table(raw: Json, name: str) -> Json:
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _tables(raw: Json, name: str) -> list[Json]:
+    found = raw.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

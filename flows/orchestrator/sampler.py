@@ -24,7 +24,7 @@ from tasks.dag.step_names import GENERATE, SCORE, line_name
 from tasks.generate.imported import ROLLOUTS, imported_call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, cut_blocks
-from tasks.prompts import PromptTemplate, load_template
+from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
 from tasks.score.step import checking, score_call
 from tasks.settings import ExecutionSettings, Resources
@@ -40,7 +40,7 @@ class Sampler:
         problems: ArtifactRef,
         splits: dict[str, list[Row]],
         *,
-        prompt: str,
+        prompt: str | PromptChoice,
         engine: str,
         dtype: str,
         execution: ExecutionSettings,
@@ -52,15 +52,16 @@ class Sampler:
             caller: Calls the steps.
             problems: The problems.
             splits: Their rows, by split.
-            prompt: Name of the template.
+            prompt: The template, and what else is said of prompts.
             engine: Sampling engine.
             dtype: Its number format.
             execution: Limits of programs.
             resources: Sizes of shards.
         """
-        self.template: PromptTemplate = load_template(prompt)
+        self.prompt = PromptChoice(prompt) if isinstance(prompt, str) else prompt
+        self.template: PromptTemplate = load_template(self.prompt)
         self._caller, self._problems, self._splits = caller, problems, splits
-        self._prompt, self._engine, self._dtype = prompt, engine, dtype
+        self._engine, self._dtype = engine, dtype
         self._execution, self._resources = execution, resources
 
     def shards(
@@ -215,6 +216,6 @@ class Sampler:
         }
         if only is not None:
             settings["only"] = only
-        hints = {**block.to_json(), "template": self._prompt}
+        hints = {**block.to_json(), **self.prompt.hints()}
         make = imported_call if policy.kind == ROLLOUTS else generate_call
         return make(label, settings, policy, self._problems, hints)

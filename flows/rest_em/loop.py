@@ -25,7 +25,7 @@ from tasks.evaluate.step import measure_call
 from tasks.generate.imported import import_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
-from tasks.prompts import load_template
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
@@ -63,7 +63,9 @@ class Loop:
 
     def __init__(self, config: RestEmConfig, caller: Caller) -> None:
         self.config, self.caller = config, caller
-        self.template = load_template(config.model.prompt)
+        model = config.model
+        self.prompt = PromptChoice(model.prompt, model.system, model.thinking)
+        load_template(self.prompt)  # a mistake in it is said before anything is done
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
 
@@ -76,7 +78,7 @@ class Loop:
             caller,
             self.problems,
             self.splits,
-            prompt=config.model.prompt,
+            prompt=self.prompt,
             engine=config.sampling.engine,
             dtype=config.model.dtype,
             execution=config.execution,

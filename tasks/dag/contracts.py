@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from tasks.decoding.request import Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
 from tasks.processes.functions import FunctionPool
 from tasks.rows import Json, Status
 from tasks.settings.user_function import UserFunction
@@ -21,12 +22,14 @@ class Engine(Protocol):
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
     ) -> Completions:
         """Sample one completion for each (index into prompts, seed), in that order.
+
+        A prompt is a text, to which the tokenizer's special tokens are added, or its tokens.
 
         Raises:
             UserError: the prompts or settings do not fit the model.

@@ -10,10 +10,12 @@ from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, grade_mixed
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import FINETUNE
+from tasks.decoding.chat import Chat
+from tasks.decoding.thinking import answer_in
 from tasks.errors import StepError
 from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child
-from tasks.prompts import load_template
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import PROBLEMS_FILE, ROWS_FILE, Json, Row, read_rows
 from tasks.settings import FinetuneSettings
 from tasks.store.manifest import ArtifactRef, Stats
@@ -29,7 +31,7 @@ def finetune_call(
     *,
     seed: int,
     validation: Json,
-    template: str,
+    template: PromptChoice,
     problems: ArtifactRef,
     start: ArtifactRef,
     rows: ArtifactRef,
@@ -42,14 +44,14 @@ def finetune_call(
         seed: Of the data order.
         validation: prompt (template digest), shots, max_tokens, problems (block digests), and for
             others than math what decides their verdicts (sandbox, checker, checkers).
-        template: Name of the prompt template.
+        template: The prompt template.
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
         rows: Training rows.
     """
     keyed = {**settings.recipe(), "seed": seed, "validation": validation}
     inputs = {"start": start, "rows": rows}
-    return Call(finetune, label, keyed, inputs, {"template": template}, {"problems": problems})
+    return Call(finetune, label, keyed, inputs, template.hints(), {"problems": problems})
 
 
 # 2: packed rows attend one by one, which changes the last bits of sums.
@@ -58,33 +60,41 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
     validation, seed = settings.pop("validation"), settings.pop("seed")
-    template = load_template(call.hints["template"], validation["prompt"])
+    template = load_template(PromptChoice.of(call.hints), validation["prompt"])
     problems = _validation(runtime, call) if settings["checks"] else []
+    start = runtime.store.path(call.inputs["start"])
+    chat = Chat(start, template) if template.form == "chat" else None
+    render = chat.render if chat else template.render
+    prompts = [render(p["question"], validation["shots"], p["subject"]) for p in problems]
     work = runtime.work(call.key)
     out = work / "out"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     job = {
         "rows": str(runtime.store.path(call.inputs["rows"]) / ROWS_FILE),
-        "model": str(runtime.store.path(call.inputs["start"])),
+        "model": str(start),
         "out": str(out),
         "work": str(work),
         "settings": settings,
         "seed": seed,
         "validation": {
-            "prompts": [
-                template.render(p["question"], validation["shots"], p["subject"]) for p in problems
-            ],
+            "prompts": prompts,
             "max_tokens": validation["max_tokens"],
             "stop": list(template.stop),
             "batch_size": runtime.resources.batch_size,
         },
         "resources": runtime.resources.model_dump(),
     }
+    if chat:
+        job["validation"] |= {"prompts": chat.ids(prompts), "ends": list(chat.ends)}
+        job["chat"] = True
 
     def answer(question: Json) -> Json:
+        texts = question["score"]
+        if chat:
+            texts = [answer_in(*pair) for pair in zip(prompts, texts, strict=True)]
         references = [p["reference"] for p in problems]
-        pairs = list(zip(references, question["score"], strict=True))
+        pairs = list(zip(references, texts, strict=True))
         one = PROGRAMS if "sandbox" in validation else validation.get("checker", "")
         checkers = validation.get(CHECKERS_KEY, [one] * len(pairs))
         grades = grade_mixed(runtime.grader, pairs, checkers, validation.get("sandbox"))

@@ -25,7 +25,7 @@ from tasks.dag.step import Call, step
 from tasks.dag.step_names import IMPORT, IMPORT_SAMPLES
 from tasks.errors import UserError
 from tasks.generate.step import read_block
-from tasks.prompts import load_template
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
     GIVEN,
     ROLLOUTS_FILE,
@@ -107,7 +107,7 @@ def imported_call(
 def import_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give each problem of a block its rollouts `samples[0] <= index < samples[1]`."""
     settings, hints, rollouts = call.settings, call.hints, call.inputs[ROLLOUTS]
-    template = load_template(hints["template"], settings["prompt"])
+    template = load_template(PromptChoice.of(hints), settings["prompt"])
     block = read_block(runtime, call.context["problems"], hints)
     if "only" in settings:
         block = [block[i] for i in settings["only"]]

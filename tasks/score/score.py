@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tasks.dag.contracts import Grade, Grader, Timed
 from tasks.errors import StepError
-from tasks.rows import Row, Status
+from tasks.rows import Row, Status, answer_of
 
 Key = tuple[str, str]
 # Stands for the text that an engine did not give; no text has a lone surrogate first.
@@ -45,7 +45,7 @@ def score_rows(
                 graded.setdefault(key, (Grade(0.0, Status.ENGINE_ERROR, ""), 0.0))
                 waiting.append((sample, key))
                 continue
-            key = (sample["problem_id"], sample["text"])
+            key = (sample["problem_id"], answer_of(sample))
             waiting.append((sample, key))
             if key not in seen:
                 seen.add(key)

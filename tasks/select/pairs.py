@@ -35,6 +35,7 @@ from tasks.select.select import (
     plain_digest,
     rank,
     select,
+    trained,
 )
 from tasks.select.selectors import Candidate, Choose
 from tasks.settings import FilterSettings
@@ -93,13 +94,21 @@ def _paired(
     for problem_id, rows in groupby(chosen, key=lambda row: row["problem_id"]):
         while problem_id not in wrong:  # blocks come in the order in which `select` takes them
             wrong = next(ahead)
-        rejected = wrong[problem_id]
+        ranked = sorted(rows, key=lambda row: rank(seed, row["problem_id"], row["index"]))
+        rejected = _trained(wrong[problem_id], ranked[0]["prompt"], settings)
         if not rejected:
             continue
-        ranked = sorted(rows, key=lambda row: rank(seed, row["problem_id"], row["index"]))
         made = [_pair(row, rejected[place % len(rejected)]) for place, row in enumerate(ranked)]
         counts.pairs = (counts.pairs or 0) + len(made)
         yield from sorted(made, key=lambda row: row["index"])
+
+
+def _trained(wrong: list[_Rejected], prompt: str, settings: FilterSettings) -> list[_Rejected]:
+    """The wrong samples as they are trained on; of those that are thoughts alone nothing is."""
+    if settings.thinking == "keep":
+        return wrong
+    found = (one._replace(text=trained(one.text, prompt, settings)) for one in wrong)
+    return [one for one in found if one.text]
 
 
 def _pair(row: Row, rejected: _Rejected) -> Row:

@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
 from tasks.rows import ROW_GROUP, Row
 from tasks.select.decontaminate import Overlap
@@ -90,7 +91,9 @@ def _rows(
         candidates: dict[str, list[Candidate]] = {}
         solved: set[str] = set()
         for number, shard in enumerate(block):
-            _gather(shard, number, problems, position, settings, counts, candidates, solved)
+            _gather(
+                shard, number, problems, position, settings, prompt_of, counts, candidates, solved
+            )
         kept: dict[str, list[Candidate]] = {}
         counts.problems += len(candidates)
         counts.problems_solved += len(solved)
@@ -113,12 +116,17 @@ def _rows(
             for one in chosen:
                 yield {
                     "prompt": prompt,
-                    "completion": texts.pop((one.shard, one.row)),
+                    "completion": trained(texts.pop((one.shard, one.row)), prompt, settings),
                     "weight": one.reward if settings.weight == "reward" else 1.0,
                     "problem_id": problem_id,
                     "index": one.index,
                     "samples": block[one.shard][2],
                 }
+
+
+def trained(text: str, prompt: str, settings: FilterSettings) -> str:
+    """What is trained on of a sample's text."""
+    return without_thoughts(prompt, text) if settings.thinking == "drop" else text
 
 
 def blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
@@ -150,6 +158,7 @@ def _gather(
     problems: Sequence[Row],
     position: Mapping[str, int],
     settings: FilterSettings,
+    prompt_of: Callable[[Row], str],
     counts: SelectionCounts,
     candidates: dict[str, list[Candidate]],
     solved: set[str],
@@ -192,6 +201,9 @@ def _gather(
         rewards = verdict.column("reward").take(pa.array(kept)).to_pylist()
         texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
         for row, text, index, reward in zip(kept.tolist(), texts, indices, rewards, strict=True):
+            if settings.thinking == "drop":
+                prompt = prompt_of(problems[position[names[row]]])
+                text = trained(text, prompt, settings)
             digest = plain_digest(text)
             one = Candidate(index, digest, reward, number, start + row, len(text))
             candidates[names[row]].append(one)

@@ -13,6 +13,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import PAIRS, SELECT
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
     PAIR,
     PROBLEMS_FILE,
@@ -32,6 +33,9 @@ from tasks.settings import FilterSettings
 from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
+
+# Input of a call whose prompts are chats.
+_CHAT = "chat"
 
 
 class Rule(Protocol):
@@ -59,10 +63,11 @@ def select_call(
     seed: int,
     prompt: str,
     shots: int,
-    template: str,
+    template: PromptChoice,
     problems: ArtifactRef,
     samples: list[ArtifactRef],
     verdicts: list[ArtifactRef],
+    chat: ArtifactRef | None = None,
     adaptive: bool = False,
 ) -> Call:
     """The call that makes the training rows of an iteration.
@@ -73,19 +78,22 @@ def select_call(
         seed: Of the draw behind the cap.
         prompt: Digest of the prompt template that rows are written with.
         shots: Exemplars in that prompt.
-        template: Name of the template.
+        template: The template.
         problems: All problems (training ones, and test ones to decontaminate against).
         samples: Shards, and in the same order
         verdicts: their verdicts.
+        chat: Policy whose chat template renders the prompts, where they are chats.
         adaptive: Whether verdicts decided how many samples a problem got.
     """
     inputs = {"problems": problems, **inputs_of("", samples, verdicts)}
     keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
-    hints: Json = {"template": template}
+    hints: Json = template.hints()
     if (function := settings.functions.get("select")) is not None:
         hints["select"] = function.to_json()
+    if chat is not None:
+        inputs[_CHAT] = chat
     return Call(select_rows, label, keyed, inputs, hints)
 
 
@@ -123,10 +131,13 @@ def _make(
     call: Call, draft: Draft, runtime: Runtime, rule: Rule, schema: pa.Schema
 ) -> SelectionCounts:
     """Write the rows that `rule` makes of the samples, and what it counted, which is returned."""
-    from tasks.prompts import load_template
-
     settings = dict(call.settings)
-    template = load_template(call.hints["template"], settings.pop("prompt"))
+    template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
+    render = template.render
+    if template.form == "chat":
+        from tasks.decoding.chat import Chat
+
+        render = Chat(runtime.store.path(call.inputs[_CHAT]), template).render
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
     # Functions of the user's stand there by what they are; rules read neither reward nor score.
@@ -144,7 +155,7 @@ def _make(
             list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
             rules,
             seed,
-            lambda problem: template.render(problem["question"], shots, problem["subject"]),
+            lambda problem: render(problem["question"], shots, problem["subject"]),
             adaptive=adaptive,
             choose=choose,
         )

@@ -118,6 +118,12 @@ class FilterSettings(Section):
         description="Weight of a row in the loss. `reward`: the reward-weighted loss of section 3, "
         "the same as `one` for a binary reward.",
     )
+    thinking: Literal["keep", "drop"] = Field(
+        default="keep",
+        exclude_if=lambda value: value == "keep",  # as if it were not there: keys, reports
+        description="Whether a chat model is trained on the thoughts before its answer too, or on "
+        "the answer alone. Dropping them teaches it to answer without.",
+    )
 
     @cached_property
     def functions(self) -> dict[str, UserFunction]:

@@ -11,7 +11,7 @@ from flows.api.export.source import Data, Source
 from tasks.dag.shard_inputs import shards_of
 from tasks.dag.step_names import PAIRS
 from tasks.errors import UserError
-from tasks.prompts import PromptTemplate, load_template
+from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import (
     PROBLEMS_FILE,
     ROWS_FILE,
@@ -77,7 +77,7 @@ def _paired(source: Source, made: Provenance, problems: list[Row]) -> Iterator[R
     from tasks.select.pairs import pairs
 
     settings = dict(made.settings)
-    template = load_template(made.hints["template"], settings.pop("prompt"))
+    template = load_template(PromptChoice.of(made.hints), settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
     rules = FilterSettings(**settings)
@@ -131,7 +131,7 @@ class _Prompts:
 
     def __init__(self, source: Source, samples: ArtifactRef) -> None:
         made = source.store.manifest(samples).provenance
-        self._template: PromptTemplate = load_template(made.hints["template"])
+        self._template: PromptTemplate = load_template(PromptChoice.of(made.hints))
         self._shots: int = made.settings.get("shots", 0)
         self._last: tuple[str, str] = ("", "")
 
