@@ -20,7 +20,10 @@ PROBLEMS_FILE = "problems.parquet"
 SAMPLES_FILE = "samples.parquet"
 VERDICTS_FILE = "verdicts.parquet"
 TIMINGS_FILE = "timing.parquet"
+REWARDS_FILE = "rewards.parquet"
 GROUPS_FILE = "groups.parquet"
+ROLLOUTS_FILE = "rollouts.parquet"
+SCORES_FILE = "scores.parquet"
 ROWS_FILE = "rows.parquet"
 
 # Big enough that a row group compresses well, small enough that a batch of long solutions
@@ -77,6 +80,31 @@ SAMPLE: Schema = pa.schema(
     ]
 )
 
+# Samples that others made, before they are given to problems.
+ROLLOUT: Schema = pa.schema(
+    [
+        ("id", pa.string()),  # of the problem, "" where they do not say it
+        ("key", pa.string()),  # names the question, see question_key
+        ("question", pa.string()),
+        ("reference", pa.string()),  # "" where they do not say it
+        ("text", pa.string()),
+        ("finish", pa.string()),  # "stop" or "length"
+        ("score", pa.float64()),  # null where they do not say it
+        ("kept", pa.bool_()),  # whether the score is the reward; else our checker grades
+    ]
+)
+
+# Rewards that came with imported samples, row for row.
+GIVEN: Schema = pa.schema([("score", pa.float64())])
+
+# A sample of a chat model.
+CHAT_SAMPLE: Schema = pa.schema(
+    [
+        *SAMPLE,
+        ("answer", pa.int32()),  # where the answer begins in the text; -1: thoughts without an end
+    ]
+)
+
 VERDICT: Schema = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -90,6 +118,15 @@ VERDICT: Schema = pa.schema(
 
 # Wall time differs from run to run, so it lies beside the verdicts and outside their digest.
 TIMING: Schema = pa.schema([("seconds", pa.float32())])
+
+# What each of several rewards gave a sample, in the order of `filter.rewards`; null: it failed.
+REWARDS: Schema = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("index", pa.int32()),
+        ("values", pa.list_(pa.float32())),
+    ]
+)
 
 # Which samples of a problem vote together.
 GROUP: Schema = pa.schema(
@@ -139,9 +176,20 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
+def answer_of(sample: Row) -> str:
+    """What is graded of a sample: its text, and of a chat model's what follows its thoughts."""
+    start = sample.get("answer", 0)
+    return sample["text"][start:] if start >= 0 else ""
+
+
 def text_digest(text: str) -> str:
     """SHA-256 of a text, in hex; the form in which prompts are named in samples."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def question_key(question: str) -> str:
+    """Names a question, the same for texts that are equal up to white space."""
+    return text_digest(" ".join(question.split()))
 
 
 def sample_seed(seed: int, problem_id: str, index: int) -> int:

@@ -17,9 +17,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from flows.runs.journal import StepLine, read_journal
+from tasks.dag.mixed import CHECKERS_KEY
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
-from tasks.rows import PROBLEMS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, Status, read_rows
+from tasks.rows import (
+    PROBLEMS_FILE,
+    SAMPLES_FILE,
+    VERDICTS_FILE,
+    Row,
+    Status,
+    answer_of,
+    read_rows,
+)
 from tasks.settings import Resources
 from tasks.store.store import ArtifactRef, Damage, Store
 
@@ -113,6 +122,10 @@ class _Shard:
     split: str
 
 
+# What other checkers are called.
+_OTHERS = {"exact": "exact match", "hand": "a person", "choice": "letter"}
+
+
 def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set[str]]:
     """The shards of math problems in the order they were scored, and what graded the others."""
     shards, others = [], set()
@@ -121,10 +134,12 @@ def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set
             continue
         verdicts = _need(store, location)
         made = store.manifest(verdicts).provenance
-        if "sandbox" in made.settings:
+        if CHECKERS_KEY in made.settings:
+            others.add("several checkers")
+        elif "sandbox" in made.settings:
             others.add("programs' tests")
         elif "checker" in made.settings:
-            others.add({"exact": "exact match", "hand": "a person"}[made.settings["checker"]])
+            others.add(_OTHERS[made.settings["checker"]])
         else:
             places = [made.inputs["samples"], made.context["problems"]]
             samples, problems = (_need(store, one.location) for one in places)
@@ -200,11 +215,11 @@ def _rows(store: Store, shard: _Shard) -> Iterator[Row]:
     samples = store.path(shard.samples) / SAMPLES_FILE
     verdicts = store.path(shard.verdicts) / VERDICTS_FILE
     for sample, verdict in zip(
-        read_rows(samples, ["problem_id", "index", "text"]),
+        read_rows(samples),
         read_rows(verdicts, ["problem_id", "index", "status", "extracted"]),
         strict=True,
     ):
-        yield {**sample, **verdict}
+        yield {**sample, **verdict, "text": answer_of(sample)}
 
 
 def _rank(seed: int, gold: str, text: str) -> int:

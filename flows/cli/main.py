@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 import typer
 
 from flows.cli.audit import audit
 from flows.cli.bench import bench
 from flows.cli.compare import compare_command
+from flows.cli.data import data_app
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
+from flows.cli.export import export_command
 from flows.cli.grade import grade_command
+from flows.cli.import_file import import_command
+from flows.cli.init import init_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.station import down_command, serve_command, up_command
@@ -29,10 +32,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data_app, name="data")
 app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")
 app.command()(demo)
+app.command("init")(init_command)
 app.command("run")(run_command)
 app.command()(resume)
 app.command()(review)
@@ -42,6 +47,8 @@ app.command("trace")(trace_command)
 app.command("grade")(grade_command)
 app.command()(audit)
 app.command("evaluate")(evaluate_command)
+app.command("export")(export_command)
+app.command("import")(import_command)
 app.command("compare")(compare_command)
 app.command()(bench)
 app.command("study")(study_command)
@@ -65,19 +72,9 @@ def main() -> None:
     except BrokenPipeError:
         os._exit(1)
     except Exception as error:
-        _exit(1, f"{type(error).__name__}: {error} (log: {_write_traceback()})")
+        from flows.api.start import failure
 
-
-def _write_traceback() -> Path:
-    """Keep the traceback of a failure of ours where a report of it can find it."""
-    import traceback
-
-    from tasks.dag.runtime import home
-
-    path = home() / "logs" / "failure.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(traceback.format_exc())
-    return path
+        _exit(1, failure(error))
 
 
 def _exit(code: int, text: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.options import AsJson, Changes, RunId
 from flows.cli.sandbox import ready_for_code
-from tasks.errors import StepError, UserError
+from tasks.errors import UserError
 from tasks.rows import Json
 
 if TYPE_CHECKING:
@@ -118,23 +118,13 @@ def review(
 
 
 def _start(settings: RestEmConfig, as_json: bool) -> None:
-    from flows.machines.local import warm_up
-    from flows.runs.journal import is_completed
-    from flows.server.local import prefect_server
+    from flows.api.start import AwaitsReview, start
 
-    if not is_completed(settings.run_id):  # else everything is likely cached
-        warm_up()
-    with prefect_server():
-        from flows.rest_em.flow import AWAITS, rest_em
-
-        try:
-            state: Any = rest_em(settings, return_state=True)
-        except KeyboardInterrupt:  # typer would end with a word of its own
-            raise StepError("interrupted; the same command resumes it") from None
-        if state.name == AWAITS:
-            typer.echo(state.message)
-            return
-        outcome = state.result()
+    try:
+        outcome = start(settings)
+    except AwaitsReview as awaits:
+        typer.echo(awaits)
+        return
     if as_json:
         typer.echo(json.dumps(outcome))
 

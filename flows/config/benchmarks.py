@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasks.rows import Json
-from tasks.settings import CODE_SETS, BenchmarkName, DataSet
+from tasks.settings import BenchmarkName, DataSet, domain_of
 
 # One word for both ways of asking, as the paper reports them.
 GROUPS: dict[str, list[BenchmarkName]] = {"bbh": ["bbh-cot", "bbh-direct"]}
@@ -38,7 +38,7 @@ class Benchmark:
     @property
     def code(self) -> bool:
         """Whether programs have to be run."""
-        return self.data in CODE_SETS
+        return domain_of(self.data) == "code"
 
     @property
     def vote(self) -> bool:

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import change, parse, read_toml
+from tasks.errors import UserError
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
-    CODE_SETS,
     DataSettings,
     EvaluationSettings,
     ExecutionSettings,
@@ -27,8 +27,15 @@ from tasks.settings import (
     Resources,
     SamplingSettings,
     Section,
+    domain_of,
 )
+from tasks.settings.filter import SCORE
+from tasks.settings.problems import OWN, TRAIN
+from tasks.settings.user_function import UserFunction, beside, file_of
 from tasks.store.store import digest_of
+
+# Fields of [filter] that reports of before do not have; those older than these they have.
+_LATER_REWARDS = ("rewards", "function_seconds")
 
 
 class RestEmConfig(BaseModel):
@@ -83,7 +90,8 @@ class RestEmConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> RestEmConfig:
-        if self.filter.score == "tests" and self.data.train not in CODE_SETS:
+        own = self.data.train not in TRAIN.names  # its domain is known when it is read
+        if self.filter.score == "tests" and "code" not in self.data.train_domains and not own:
             raise ValueError(
                 "filter.score: tests is a reward of programs; expected correct, or a data.train of "
                 f"code, not {self.data.train}"
@@ -111,20 +119,76 @@ class RestEmConfig(BaseModel):
     def sandbox(self) -> Json | None:
         """What a run needs of the sandbox; None where no problems are of code."""
         others = {BENCHMARKS[name].data for name in self.evaluation.transfer}
-        code = CODE_SETS & {self.data.train, self.data.test, *others}
+        code = "code" in self.data.domains | {domain_of(name) for name in others}
         return sandbox_settings(self.execution) if code else None
 
     @property
     def places(self) -> list[tuple[str, str]]:
         """Every field that may name a file or a folder, and what it names."""
         return [
-            ("data.source", self.data.source),
-            ("data.test_source", self.data.test_source),
+            *((field, file_of(text)) for field, text in self.named_functions),
+            *self.data.places,
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", self.sampling.teacher),
             ("resources.store", self.resources.store),
         ]
+
+    @property
+    def named_functions(self) -> list[tuple[str, str]]:
+        """Every field that names a function of the user's own, and how it names it."""
+        rewards = [
+            (f"filter.rewards[{place}]", one.reward)
+            for place, one in enumerate(self.filter.rewards)
+            if one.reward not in SCORE.names
+        ]
+        choices = (*self.data.CHOICES.items(), *self.filter.CHOICES.items())
+        given = {**self.data.model_dump(), **self.filter.model_dump()}
+        return rewards + [
+            (choice.field, given[name])
+            for name, choice in choices
+            if given[name] not in choice.names
+        ]
+
+    def find_functions(self) -> list[UserFunction]:
+        """The user's own functions, read from their files once.
+
+        Raises:
+            UserError: one is nowhere or not to be called, or does not fit the other settings.
+        """
+        found = [*self.data.functions.values(), *self.filter.functions.values()]
+        if self.sampling.enough or self.sampling.hard_samples:
+            for one in found:
+                if one.kind == "reward" and "samples" in one.arguments:
+                    raise UserError(
+                        f"{one.field}: {one.label} asks for samples, which are all there at the "
+                        "end alone; expected no sampling.enough and no sampling.hard_samples"
+                    )
+        return found
+
+    @property
+    def first_name(self) -> str:
+        """Of the flow run: the run's id, or its name alone where the id hangs on files to read."""
+        return self.name if self.named_functions else self.run_id
+
+    def described(self) -> Json:
+        """Without resources, as plain data; functions by what they are and not where they lie."""
+        plain = self.model_dump(exclude={"resources"})
+        # Without what came later, where it is as it was before: reports keep their keys.
+        for section, later in ((self.data, self.data.LATER), (self.filter, _LATER_REWARDS)):
+            part = plain["data" if section is self.data else "filter"]
+            for name in later:
+                if section.is_default(name):
+                    part.pop(name, None)
+        for one in self.find_functions():
+            section, _, field = one.field.partition(".")
+            name, _, place = field.partition("[")
+            text = f"{one.label} (sha256 {one.sha256[:12]})"
+            if place:
+                plain[section][name][int(place[:-1])]["reward"] = text
+            else:
+                plain[section][name] = text
+        return plain
 
     @property
     def run_id(self) -> str:
@@ -160,5 +224,50 @@ def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmCon
         UserError: naming the file or field and what was expected.
     """
     raw, file = read_toml(path, CONFIGS)
+    _begin_at(Path(file).parent, raw)
     change(raw, changes or [])
-    return parse(RestEmConfig, raw, file)
+    config = parse(RestEmConfig, raw, file)
+    config.find_functions()
+    return config
+
+
+def _begin_at(folder: Path, raw: Json) -> None:
+    """Let paths in a file begin at its folder; those of changes begin where we are."""
+    data, rules = _table(raw, "data"), _table(raw, "filter")
+    more, rewards = _tables(data, "more"), _tables(rules, "rewards")
+    named = [(data, name) for name in DataSettings.CHOICES]
+    named += [(rules, name) for name in FilterSettings.CHOICES]
+    for part, name in [*named, *((one, "reward") for one in rewards)]:
+        if isinstance(part.get(name), str):
+            part[name] = beside(part[name], folder)
+    sources = [(data, name) for name in ("source", "test_source")]
+    sources += [(one, "source") for one in more]
+    for part, name in sources:
+        own = part.get("train", OWN if part is not data else "") == OWN
+        _whole(part, name, folder, own=own)
+    for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
+        _whole(_table(raw, section), name, folder)
+
+
+def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:
+    """Make a path whole that is found in a folder.
+
+    Paths of old began where we are, and their text is in run ids; so those that are found there
+    stay as they are, but for `own` ones, which came later.
+    """
+    text = part.get(name)
+    if not isinstance(text, str) or not text:
+        return
+    path = Path(text).expanduser()
+    if not path.is_absolute() and (own or not path.exists()) and (folder / path).exists():
+        part[name] = str((folder / path).absolute())
+
+
+def _table(raw: Json, name: str) -> Json:
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _tables(raw: Json, name: str) -> list[Json]:
+    found = raw.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -17,14 +17,16 @@ from flows.estimate.costs import Costs
 from flows.estimate.measure import costs_of_journal
 from flows.runs.journal import HEAD, read_head, read_steps
 from tasks.dag.runtime import home, open_store
+from tasks.settings.problems import OWN
 from tasks.store.store import Damage, digest_of
 
 
 def costs_key(config: RestEmConfig) -> str:
     """Names what decides the costs: model, engine, problems, trainer and machine, not volumes."""
+    own = f" {config.data.source}" if config.data.train == OWN else ""
     keyed = {
         "model": config.model.model_dump(),
-        "data": config.data.train,
+        "data": f"{config.data.train}{own}",
         "sampling": config.sampling.model_dump(exclude={"samples"}),
         "finetune": config.finetune.model_dump(include={"method", "max_length", "packing"}),
         "resources": config.resources.model_dump(

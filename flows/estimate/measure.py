@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts, single_name
 from flows.estimate.fit import least_squares, linear
+from flows.estimate.stages import is_greedy
 from flows.runs.journal import StepLine
 from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, SCORE
 from tasks.finetune.results import TrainingFacts
@@ -170,7 +171,7 @@ def _sampling(sets: list[JournalStage], store: Store) -> SamplingCosts:
 
 def _is_greedy(stage: JournalStage, store: Store) -> bool:
     made = store.read_manifest(*stage.generate[0].artifact.split("/")).provenance
-    return made.settings["sampling"]["temperature"] == 0.0
+    return is_greedy(made.settings)
 
 
 def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:

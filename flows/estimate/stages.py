@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from flows.estimate.plan import PlannedCall
 from tasks.dag.step import Call
 from tasks.dag.step_names import GENERATE, REPORT, SCORE
+from tasks.rows import Json
 from tasks.settings import FilterSettings
 
 _PLACE = re.compile(r"\[(\d+):(\d+)\]x\[(\d+):(\d+)\]$")
@@ -85,12 +86,17 @@ def stages_of_plan(planned: Sequence[PlannedCall], iterations: int) -> list[Plan
             last += places[place].samples
         if step == GENERATE:
             places[place].generate = True
-            now.greedy = one.call.settings["sampling"]["temperature"] == 0.0
+            now.greedy = is_greedy(one.call.settings)
         else:
             places[place].score = True
     if planned:
         stages.append(PlannedStage(iterations, REPORT, before=last or before))
     return stages
+
+
+def is_greedy(settings: Json) -> bool:
+    """Whether the settings of a sampling step draw greedily; of imported samples nobody knows."""
+    return settings.get("sampling", {}).get("temperature") == 0.0
 
 
 def _samples(call: Call) -> int:

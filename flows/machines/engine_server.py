@@ -141,7 +141,7 @@ class EngineServer:
             *("--model", str(folder.absolute()), "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
             *("--dtype", asked.dtype, "--max-num-seqs", str(asked.batch_size)),
-            *("--enable-prefix-caching", "--seed", "0"),
+            *("--enable-prefix-caching", "--seed", "0", "--generation-config", "vllm"),
         ]
         if on_cpu:  # see tasks/generate/vllm_engine.py
             memory = str(int(resources.cpu_cache_gb * 2**30))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,10 @@ from tasks.dag.contracts import Engine, Grader
 from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
 from tasks.processes.child import close_fork_server, fork_server, preload
+from tasks.processes.functions import LOAD_SECONDS, FunctionPool
 from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.user_function import UserFunction
 from tasks.store.store import ArtifactRef, Store
 
 if TYPE_CHECKING:
@@ -46,12 +50,13 @@ class LocalMachine:
         *,
         isolate: bool = True,
         sandbox: Json | None = None,
+        functions: Sequence[UserFunction] = (),
     ) -> None:
         """Nothing is started yet.
 
         `isolate=False` (benchmarks) runs heavy steps in this process. What will be asked of the
-        sandbox, if anything, is tried before an engine is started, for nobody wants to hear of a
-        missing Docker engine after an hour of sampling.
+        sandbox, if anything, and the user's own `functions` are tried before an engine is started,
+        for nobody wants to hear of a missing Docker engine after an hour of sampling.
         """
         preload(_PRELOAD)
         self._store, self._logs, self._resources = store, logs, resources
@@ -61,7 +66,8 @@ class LocalMachine:
         self._engine_of: tuple[str, ...] = ()
         self._pool: GradePool | None = None
         self._sandbox: SandboxPool | None = None
-        self._needed = sandbox
+        self._needed, self._untried = sandbox, list(functions)
+        self._functions: dict[tuple[str, float], FunctionPool] = {}
         self.engines_started = 0
         self.runtime = Runtime(
             store=store,
@@ -70,6 +76,7 @@ class LocalMachine:
             engine=self._get_engine,
             grader=self._get_grader,
             progress=progress,
+            functions=self._get_function,
             isolate=isolate,
         )
 
@@ -79,6 +86,7 @@ class LocalMachine:
             if self._engine is None or self._engine_of != wanted:
                 if self._needed is not None:
                     self._get_grader(self._needed)
+                self._try_functions()
                 self.release_engine()
                 self._engine = self._open(model, settings)
                 self._engine_of = wanted
@@ -123,9 +131,11 @@ class LocalMachine:
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
     ) -> Grader:
         if checker:
+            from tasks.score.choice import ChoiceGrader
             from tasks.score.text import ExactGrader, HandGrader
 
-            return HandGrader() if checker == "hand" else ExactGrader()
+            named = {"hand": HandGrader, "choice": ChoiceGrader, "exact": ExactGrader}
+            return named[checker]()
         with self._lock:
             workers = self._resources.score_workers or os.cpu_count() or 1
             if sandbox is not None:
@@ -140,6 +150,22 @@ class LocalMachine:
 
                 self._pool = GradePool(workers, GRADE_SECONDS)
             return self._pool
+
+    def _try_functions(self) -> None:
+        """See that each function can be loaded here, once."""
+        while self._untried:
+            with FunctionPool(self._untried[-1], 1, LOAD_SECONDS) as pool:
+                pool.check()
+            self._untried.pop()
+
+    def _get_function(self, function: UserFunction, seconds: float) -> FunctionPool:
+        asked = (json.dumps(function.to_json()), seconds)
+        with self._lock:
+            if asked not in self._functions:
+                workers = self._resources.score_workers or os.cpu_count() or 1
+                pool = self._functions[asked] = FunctionPool(function, workers, seconds)
+                pool.check()
+            return self._functions[asked]
 
     def _get_sandbox(self, image: str, workers: int, memory: int) -> SandboxPool:
         if self._sandbox is None:
@@ -168,6 +194,8 @@ class LocalMachine:
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None
+        while self._functions:
+            self._functions.popitem()[1].close()
 
     def __enter__(self) -> LocalMachine:
         return self

@@ -18,6 +18,7 @@ from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, perform
 from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.user_function import UserFunction
 from tasks.store.store import ArtifactRef
 
 _machines: dict[str, LocalMachine] = {}
@@ -31,26 +32,47 @@ class WorkerSpec:
     Attributes:
         sandbox: What will be asked of the sandbox, if anything.
         home: RESTEM_HOME, where a worker has none of its own.
+        functions: The user's own, that are tried before an engine is started.
     """
 
     resources: Resources
     sandbox: Json | None
     run: str
     home: str
+    functions: tuple[UserFunction, ...] = ()
 
-    def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[Resources, Json | None, str, str]]:
+    def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[object, ...]]:
         """What unpickling calls."""
-        return _runtime_here, (self.resources, self.sandbox, self.run, self.home)
+        return _runtime_here, (
+            self.resources,
+            self.sandbox,
+            self.run,
+            self.home,
+            [one.to_json() for one in self.functions],
+        )
 
 
-def _runtime_here(resources: Resources, sandbox: Json | None, run: str, home_there: str) -> Runtime:
+def _runtime_here(
+    resources: Resources,
+    sandbox: Json | None,
+    run: str,
+    home_there: str,
+    functions: list[Json],
+) -> Runtime:
     """The surroundings of steps in this process, made once."""
     os.environ.setdefault("RESTEM_HOME", home_there)
     if run not in _machines:
         # `engines` counts the actors of the cluster; each of them has one engine and all its GPUs.
         alone = resources.model_copy(update={"engines": 1})
         logs = Path(home() / "runs" / run / "logs")
-        machine = LocalMachine(open_store(alone), logs, alone, lambda *_: None, sandbox=sandbox)
+        machine = LocalMachine(
+            open_store(alone),
+            logs,
+            alone,
+            lambda *_: None,
+            sandbox=sandbox,
+            functions=[UserFunction.from_json(one) for one in functions],
+        )
         machine.runtime.say = _said.append
         atexit.register(machine.close)
         _machines[run] = machine

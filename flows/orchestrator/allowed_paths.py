@@ -5,7 +5,9 @@ through the API may be somebody else, so a configuration that comes that way nam
 below RESTEM_HOME, RESTEM_DATA, and what the operator lists in RESTEM_PATHS (separated by colons;
 addresses such as s3://bucket/prefix too). The machines that it may have compute for it, endpoints
 and a Ray cluster, are those alone that the operator lists in RESTEM_ADDRESSES, with commas: they
-are sent tokens and problems of this station.
+are sent tokens and problems of this station. Functions of one's own are code that runs here: their
+files lie below an allowed place and not among what runs write into RESTEM_HOME, and installed ones
+(`package.module:function`, or an entry point's name) are listed in RESTEM_FUNCTIONS, with commas.
 """
 
 from __future__ import annotations
@@ -16,9 +18,13 @@ from pathlib import Path
 
 from tasks.dag.runtime import home
 from tasks.errors import UserError
+from tasks.settings.user_function import file_of
 
 _PATHS = "RESTEM_PATHS"
 _ADDRESSES = "RESTEM_ADDRESSES"
+_FUNCTIONS = "RESTEM_FUNCTIONS"
+# What runs write into RESTEM_HOME, such as models that a run may name: no code of the operator's.
+_WRITTEN = ("store", "cache", "work", "runs")
 
 
 def check_places(named: Iterable[tuple[str, str]]) -> None:
@@ -57,6 +63,32 @@ def check_addresses(named: Iterable[tuple[str, str]]) -> None:
             )
 
 
+def check_functions(named: Iterable[tuple[str, str]]) -> None:
+    """See that every function of the user's is one that a run from the API may name.
+
+    Args:
+        named: Field and how it names the function.
+
+    Raises:
+        UserError: naming the field.
+    """
+    listed = os.environ.get(_FUNCTIONS, "").replace(",", " ").split()
+    for field, text in named:
+        file = file_of(text)
+        if file:
+            check_places([(field, file)])
+            if any(_below(file, str(home() / part)) for part in _WRITTEN):
+                raise UserError(
+                    f"{field}: {file!r}: a run from the API names no function among what runs "
+                    "write into RESTEM_HOME"
+                )
+        elif text not in listed:
+            raise UserError(
+                f"{field}: {text!r}: a run from the API names functions of {_FUNCTIONS}, or files "
+                "in its allowed places, alone"
+            )
+
+
 def _allowed() -> list[str]:
     extra = [part for part in _split(os.environ.get(_PATHS, "")) if part]
     return [str(home()), *filter(None, [os.environ.get("RESTEM_DATA")]), *extra]
@@ -75,7 +107,7 @@ def _is_path(place: str) -> bool:
         or "::" in place
         or ".." in place
         or place.count("/") > 1
-        or place.endswith((".toml", ".gguf", ".jsonl", ".json", ".parquet"))
+        or place.endswith((".toml", ".gguf", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".gz"))
         or Path(place).exists()
     )
 

@@ -32,6 +32,7 @@ class DirectCaller:
             lambda *_: None,
             isolate=isolate,
             sandbox=config.sandbox,
+            functions=config.find_functions(),
         )
 
     @property

@@ -13,6 +13,7 @@ the key that it has without these settings.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 from flows.orchestrator.caller import Caller
@@ -20,11 +21,12 @@ from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import GENERATE, SCORE, line_name
+from tasks.generate.imported import ROLLOUTS, imported_call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, cut_blocks
-from tasks.prompts import PromptTemplate, load_template
+from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
-from tasks.score.step import CHECKERS, sandbox_settings, score_call
+from tasks.score.step import checking, score_call
 from tasks.settings import ExecutionSettings, Resources
 from tasks.store.store import ArtifactRef
 
@@ -38,7 +40,7 @@ class Sampler:
         problems: ArtifactRef,
         splits: dict[str, list[Row]],
         *,
-        prompt: str,
+        prompt: str | PromptChoice,
         engine: str,
         dtype: str,
         execution: ExecutionSettings,
@@ -50,15 +52,16 @@ class Sampler:
             caller: Calls the steps.
             problems: The problems.
             splits: Their rows, by split.
-            prompt: Name of the template.
+            prompt: The template, and what else is said of prompts.
             engine: Sampling engine.
             dtype: Its number format.
             execution: Limits of programs.
             resources: Sizes of shards.
         """
-        self.template: PromptTemplate = load_template(prompt)
+        self.prompt = PromptChoice(prompt) if isinstance(prompt, str) else prompt
+        self.template: PromptTemplate = load_template(self.prompt)
         self._caller, self._problems, self._splits = caller, problems, splits
-        self._prompt, self._engine, self._dtype = prompt, engine, dtype
+        self._engine, self._dtype = engine, dtype
         self._execution, self._resources = execution, resources
 
     def shards(
@@ -104,7 +107,8 @@ class Sampler:
         ranges = list(pairwise([0, *ends]))
         chains: list[Chain] = []
         for block in self.blocks(split, limit):
-            parts = [ranges] if draw.adaptive else [[one] for one in ranges]
+            together = draw.adaptive or draw.whole
+            parts = [ranges] if together else [[one] for one in ranges]
             for part in parts:
                 place = len(made.parts)
                 made.parts.append([])
@@ -125,6 +129,7 @@ class Sampler:
     ) -> Chain:
         """Sample and score a block of problems, one range of sample indices after the other."""
         known: Counter[str] = Counter()
+        drawn: list[tuple[str, ArtifactRef]] = []
         ids = [row["id"] for row in self._splits[block.split][block.start : block.stop]]
         for first, last in ranges:
             going = [i for i, name in enumerate(ids) if draw.goes_on(first, known[name])]
@@ -136,32 +141,54 @@ class Sampler:
                 f"{GENERATE} {purpose} p{number} {place}", policy, block, draw, (first, last), only
             )
             sample = yield StepRequest(GENERATE, call, number, line_name(GENERATE, purpose))
-            call = score_call(
-                f"{SCORE} {purpose} p{number} {place}",
-                sample,
-                block.digest,
-                self._problems,
-                block.to_json(),
-                self.sandbox(block.split),
-                CHECKERS.get(self.domain(block.split), ""),
-                draw.score,
-            )
-            verdict = yield StepRequest(SCORE, call, number, line_name(SCORE, purpose))
+            drawn.append((f"{SCORE} {purpose} p{number} {place}", sample))
+            if draw.whole:
+                continue
+            verdict = yield self._score(*drawn[-1], number, purpose, block, draw)
             part.append((sample, verdict))
             if draw.adaptive and not self._caller.pending(verdict):
                 rows = read_rows(self._caller.store.path(verdict) / VERDICTS_FILE)
                 known.update(row["problem_id"] for row in rows if row["status"] == "correct")
+        for label, sample in drawn if draw.whole else ():
+            others = [other for _, other in drawn if other is not sample]
+            verdict = yield self._score(label, sample, number, purpose, block, draw, others)
+            part.append((sample, verdict))
+
+    def _score(
+        self,
+        label: str,
+        sample: ArtifactRef,
+        number: int,
+        purpose: str,
+        block: Block,
+        draw: Draw,
+        others: Sequence[ArtifactRef] = (),
+    ) -> StepRequest:
+        """Asks for the verdicts on a shard."""
+        call = score_call(
+            label,
+            sample,
+            block.digest,
+            self._problems,
+            block.to_json(),
+            **self.checking(block.split, block.start, block.stop),
+            score=draw.score,
+            rewards=draw.rewards,
+            others=others,
+        )
+        return StepRequest(SCORE, call, number, line_name(SCORE, purpose))
 
     def blocks(self, split: str, limit: int = 0) -> list[Block]:
         """The first `limit` problems (0: all) of a split, in blocks."""
         return cut_blocks(self._splits[split], split, self._resources.shard_problems, limit)
 
-    def sandbox(self, split: str) -> Json | None:
-        """What decides verdicts on programs; None for a split without code problems."""
-        return sandbox_settings(self._execution) if self.domain(split) == "code" else None
+    def checking(self, split: str, start: int = 0, stop: int | None = None) -> Json:
+        """What decides verdicts on problems of a split, as keys have it; nothing for math."""
+        domains = [row["domain"] for row in self._splits[split][start:stop]]
+        return checking(domains, self._execution)
 
     def domain(self, split: str) -> str:
-        """What the problems of a split are of; a data set has one domain."""
+        """What the problems of a split are of, which for test is one."""
         return next((row["domain"] for row in self._splits[split]), "")
 
     def shots(self, wanted: int) -> int:
@@ -189,5 +216,6 @@ class Sampler:
         }
         if only is not None:
             settings["only"] = only
-        hints = {**block.to_json(), "template": self._prompt}
-        return generate_call(label, settings, policy, self._problems, hints)
+        hints = {**block.to_json(), **self.prompt.hints()}
+        make = imported_call if policy.kind == ROLLOUTS else generate_call
+        return make(label, settings, policy, self._problems, hints)

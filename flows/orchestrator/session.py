@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from prefect import get_run_logger
@@ -22,6 +22,7 @@ from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.user_function import UserFunction
 
 # The loggers of Prefect's engines, which would write a traceback for every exception.
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
@@ -36,6 +37,7 @@ def session(
     sandbox: Json | None,
     flow: str,
     *,
+    functions: Sequence[UserFunction] = (),
     brief: bool = False,
 ) -> Iterator[PrefectCaller]:
     """Everything that a flow run needs, ended with it; how it ends is written in its journal.
@@ -44,6 +46,7 @@ def session(
 
     Args:
         sandbox: What will be asked of the sandbox, if anything.
+        functions: The user's own, that steps will call.
         brief: Of many runs in one flow: no line and no table row for each step.
     """
     logger = get_run_logger()
@@ -63,7 +66,12 @@ def session(
                     watch(flow_run.id),
                     ChildLogs(journal.logs, logger),
                     LocalMachine(
-                        store, journal.logs, resources, console.progress, sandbox=sandbox
+                        store,
+                        journal.logs,
+                        resources,
+                        console.progress,
+                        sandbox=sandbox,
+                        functions=functions,
                     ) as machine,
                 ):
                     if not resources.ray_address:
@@ -71,7 +79,7 @@ def session(
                         return
                     from flows.machines.ray_cluster import open_cluster
 
-                    spec = WorkerSpec(resources, sandbox, run_id, str(home()))
+                    spec = WorkerSpec(resources, sandbox, run_id, str(home()), tuple(functions))
                     with open_cluster(spec, console.say) as ray:
                         yield PrefectCaller(machine, journal, console, ray)
             except BaseException as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tasks.rows import Json
+from tasks.score.rewards import Rewards
 from tasks.store.store import ArtifactRef
 
 GREEDY: Json = {"temperature": 0.0, "top_k": 0, "top_p": 1.0}
@@ -39,7 +40,8 @@ class Draw:
         samples: For each problem.
         enough: Stop with a problem after the block that brings so many correct samples; 0: never.
         hard_samples: For each problem without a correct one among the first `samples`; 0: off.
-        score: The reward, as in FilterSettings.
+        score: The checker's reward, as in FilterSettings.
+        rewards: In its place, where it is not the checker's alone.
     """
 
     sampling: Json
@@ -49,11 +51,17 @@ class Draw:
     enough: int = 0
     hard_samples: int = 0
     score: str = "correct"
+    rewards: Rewards | None = None
 
     @property
     def adaptive(self) -> bool:
         """Whether verdicts decide how many samples a problem gets."""
         return bool(self.enough or self.hard_samples)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a sample is scored when all samples of its problem are there."""
+        return self.rewards is not None and self.rewards.asks_for("samples")
 
     def goes_on(self, drawn: int, correct: int) -> bool:
         """Whether a problem with so many samples and correct ones gets further ones."""

@@ -31,7 +31,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.allowed_paths import check_addresses, check_places
+from flows.orchestrator.allowed_paths import check_addresses, check_functions, check_places
 from flows.orchestrator.review import AwaitsReview, deployed
 from flows.orchestrator.session import session
 from flows.report.tables import metrics_text
@@ -44,14 +44,16 @@ FLOW = "rest-em"
 AWAITS = "AwaitsReview"
 
 
-@flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
+@flow(name=FLOW, flow_run_name="{config.first_name}", validate_parameters=True)
 def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
     if deployed():
         check_places(config.places)
         check_addresses(config.resources.addresses)
-    if config.fresh_seed:
-        config = config.seeded(str(flow_run.id))
+        check_functions(config.named_functions)
+    named = config.first_name
+    config = config.seeded(str(flow_run.id))
+    if config.run_id != named:
         _rename(config.run_id)
     try:
         return _run(config)
@@ -61,7 +63,12 @@ def rest_em(config: RestEmConfig) -> Json | State:
 
 def _run(config: RestEmConfig) -> Json:
     with session(
-        config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW
+        config.run_id,
+        config.model_dump(),
+        config.resources,
+        config.sandbox,
+        FLOW,
+        functions=config.find_functions(),
     ) as caller:
         outcome = Loop(config, caller).run()
         report = caller.call(report_call(config, outcome), config.iterations, "report")

@@ -15,16 +15,21 @@ from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
+from flows.rest_em.imports import unused_imports
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.generate.imported import import_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
-from tasks.prompts import load_template
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
+from tasks.score.rewards import rewards_of
+from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
 
@@ -58,7 +63,9 @@ class Loop:
 
     def __init__(self, config: RestEmConfig, caller: Caller) -> None:
         self.config, self.caller = config, caller
-        self.template = load_template(config.model.prompt)
+        model = config.model
+        self.prompt = PromptChoice(model.prompt, model.system, model.thinking)
+        load_template(self.prompt)  # a mistake in it is said before anything is done
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
 
@@ -66,11 +73,12 @@ class Loop:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
         self.problems = caller.call(problems_call(config.data), 0, "problems")
+        self.splits = load_splits(caller.store.path(self.problems))
         self.sampler = Sampler(
             caller,
             self.problems,
-            load_splits(caller.store.path(self.problems)),
-            prompt=config.model.prompt,
+            self.splits,
+            prompt=self.prompt,
             engine=config.sampling.engine,
             dtype=config.model.dtype,
             execution=config.execution,
@@ -79,6 +87,9 @@ class Loop:
         self.benchmarks = transfer_benchmarks(config, caller)
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
         outcome = LoopResult(self.problems, [], [])
+        train, most = self.splits["train"], self.drawing.samples
+        for text in unused_imports(config.sampling.teacher, train, most):
+            self._warn(outcome, text)
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
             outcome.iterations.append(now)
@@ -88,6 +99,7 @@ class Loop:
             if config.review and number and not self._goes_on(outcome, now):
                 break
             now.drawn = self._draw(number, policy)
+            self._warn_of_failed_rewards(outcome, now)
             made = self._improve(number + 1, base, policy, now.drawn)
             now.selection = made.selection
             caller.end_stage()
@@ -177,12 +189,17 @@ class Loop:
             settings.enough,
             settings.hard_samples,
             self.config.filter.score,
+            rewards_of(self.config.filter),
         )
         if teacher := self.config.sampling.teacher:
-            policy = self.caller.call(
-                base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
-            )
+            policy = self.caller.call(self._teacher(teacher), 0, "teacher")
         return self.sampler.shards(number, DRAW, policy, "train", draw)
+
+    def _teacher(self, name: str) -> Call:
+        """The call that brings what samples in the place of the policy."""
+        if name.startswith(IMPORTED):
+            return import_call(name)
+        return base_call(self.config.model.model_copy(update={"base": name}))
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
@@ -212,6 +229,22 @@ class Loop:
         if fall := overfitted(*map(self._metrics, refs)):
             self._warn(outcome, fall.words(number))
             self.caller.alarm(number, fall)
+
+    def _warn_of_failed_rewards(self, outcome: LoopResult, now: Iteration) -> None:
+        """Count the samples on which a reward of the user's own failed."""
+        refs = now.drawn.verdicts
+        rewards = rewards_of(self.config.filter)
+        if rewards is None or any(self.caller.pending(ref) for ref in refs):
+            return
+        stats = [self.caller.store.manifest(ref).stats for ref in refs]
+        if failed := sum(one.failed or 0 for one in stats):
+            total = sum(ref.rows for ref in refs)
+            first = next(one.note for one in stats if one.failed)
+            self._warn(
+                outcome,
+                f"iteration {now.number}: {rewards.label} failed on {failed:,} of {total:,} "
+                f"samples, which are checker errors with reward 0; one shard: {first}",
+            )
 
     def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:
         """Whether the person who reviews the iteration lets the loop go on, and how it samples."""

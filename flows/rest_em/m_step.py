@@ -77,7 +77,9 @@ class Improver:
             label = f"{number}" if len(several) == 1 else f"{number} step {step + 1}"
             rules = settings.model_copy(update={"min_reward": threshold, "thresholds": []})
             group = f"{SELECT}, step {step + 1}" if step else SELECT
-            rows = self.caller.call(self._select(label, rules, drawn, adaptive), number, group)
+            rows = self.caller.call(
+                self._select(label, rules, base, drawn, adaptive), number, group
+            )
             first = first or rows
             if rows.rows == 0:
                 # Higher thresholds keep no more; what the earlier steps made stands.
@@ -88,7 +90,14 @@ class Improver:
         assert first is not None
         return Improved(first, start)
 
-    def _select(self, label: str, rules: FilterSettings, drawn: Shards, adaptive: bool) -> Call:
+    def _select(
+        self,
+        label: str,
+        rules: FilterSettings,
+        base: ArtifactRef,
+        drawn: Shards,
+        adaptive: bool,
+    ) -> Call:
         preferred = OBJECTIVES[self.config.finetune.improve].pairs
         call = select_call(
             f"{PAIRS if preferred else SELECT} {label}",
@@ -96,7 +105,8 @@ class Improver:
             seed=self.config.seed,
             prompt=self.sampler.template.digest,
             shots=self.shots,
-            template=self.config.model.prompt,
+            template=self.sampler.prompt,
+            chat=base if self.sampler.template.form == "chat" else None,
             problems=self.problems,
             samples=drawn.samples,
             verdicts=drawn.verdicts,
@@ -111,14 +121,13 @@ class Improver:
             "max_tokens": self.config.sampling.max_tokens,
             "problems": [b.digest for b in self.sampler.blocks("validation", 0)],
         }
-        if sandbox := self.sampler.sandbox("validation"):
-            validation["sandbox"] = sandbox
+        validation |= self.sampler.checking("validation")
         return finetune_call(
             f"{FINETUNE} {label}",
             self.config.finetune,
             seed=self.config.seed,
             validation=validation,
-            template=self.config.model.prompt,
+            template=self.sampler.prompt,
             problems=self.problems,
             start=start,
             rows=rows,

@@ -144,7 +144,8 @@ class RunReport(FactsFile):
     @property
     def accepted(self) -> Literal["correct", "accepted"]:
         """What a sample is called that has enough reward to be trained on."""
-        return "correct" if self.config["filter"]["score"] == "correct" else "accepted"
+        rules = self.config["filter"]
+        return "correct" if rules["score"] == "correct" and not rules.get("rewards") else "accepted"
 
     @property
     def best(self) -> PolicyReport:

@@ -25,22 +25,27 @@ def status(run: str) -> Json:
         cost = costs(spent).to_json()
         return {**_known(head), "iterations": [], **found, "steps": lines, "cost": cost}
     store = store_of(head)
-    measured = {
-        line.iteration: Metrics.read(store.path(ref))
-        for line in steps
-        if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None
-    }
-    greedy = [one.greedy.value for one in measured.values()]
+    metrics = measured(store, steps)
+    greedy = [one.greedy.value for one in metrics.values()]
     return {
         **_known(head),
         **_estimated(head),
         "iterations": [
             {"iteration": number, **one.to_json()}
             | {"steps": [line for line in lines if line["iteration"] == number]}
-            for number, one in measured.items()
+            for number, one in metrics.items()
         ],
         "steps": lines,
         "cost": costs(spent, _counts(store, steps), greedy).to_json(),
+    }
+
+
+def measured(store: Store, steps: list[StepLine]) -> dict[int, Metrics]:
+    """Metrics of each policy that was evaluated and whose artifact is there, by its number."""
+    return {
+        line.iteration: Metrics.read(store.path(ref))
+        for line in steps
+        if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None
     }
 
 

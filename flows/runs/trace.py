@@ -9,6 +9,8 @@ from tasks.errors import UserError
 from tasks.rows import ROWS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, read_rows, text_digest
 from tasks.store.store import ArtifactRef, Store
 
+# Kinds of what gave the samples: a policy, or an import.
+_SAMPLED = ("model/", "rollouts/")
 # What a trace shows of a training row; a pair has the rejected sample too.
 ROW_FIELDS = ("problem_id", "index", "weight", "completion", "rejected", "rejected_index")
 
@@ -50,7 +52,7 @@ def trace(run: str, row: str) -> dict[str, object]:
     verdict_ref, verdict = _verdict(store, steps, training)
     judged = store.manifest(verdict_ref)
     model = next(
-        (s for s in steps if s.digest == sample["model"] and s.artifact.startswith("model/")),
+        (s for s in steps if s.digest == sample["model"] and s.artifact.startswith(_SAMPLED)),
         None,
     )
     made = store.manifest(sample_ref).provenance

@@ -15,7 +15,8 @@ from flows.study import named
 from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
 from tasks.rows import Json
-from tasks.settings import CODE_SETS, Resources
+from tasks.settings import Resources
+from tasks.settings.user_function import UserFunction
 from tasks.store.store import digest_of
 
 ALL = "all"
@@ -138,6 +139,16 @@ class StudyConfig(BaseModel):
         bases = (self.bases.math, self.bases.code)
         return [found for one in (self, *bases) for found in one.resources.addresses]
 
+    @property
+    def named_functions(self) -> list[tuple[str, str]]:
+        """Every field that names a function of the user's own, and how it names it."""
+        return [*self.bases.math.named_functions, *self.bases.code.named_functions]
+
+    @property
+    def functions(self) -> list[UserFunction]:
+        """The user's own functions that the arms' bases name."""
+        return [*self.bases.math.find_functions(), *self.bases.code.find_functions()]
+
     def arms(self, study: Study) -> list[Arm]:
         """The arms of a study that are on the tasks asked for."""
         asked = {task for task in ("math", "code") if getattr(self, task)}
@@ -162,7 +173,7 @@ class StudyConfig(BaseModel):
 
 def task_of_config(config: RestEmConfig) -> str:
     """What a configuration's problems are of."""
-    return "code" if config.data.train in CODE_SETS else "math"
+    return "code" if "code" in config.data.train_domains else "math"
 
 
 def load_study(

@@ -16,7 +16,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.allowed_paths import check_addresses, check_places
+from flows.orchestrator.allowed_paths import check_addresses, check_functions, check_places
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.review import deployed
 from flows.orchestrator.session import session
@@ -42,8 +42,15 @@ def study(config: StudyConfig) -> dict[str, str]:
     if deployed():
         check_places(config.places)
         check_addresses(config.addresses)
+        check_functions(config.named_functions)
     with session(
-        config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW, brief=True
+        config.run_id,
+        config.model_dump(),
+        config.resources,
+        config.sandbox,
+        FLOW,
+        functions=config.functions,
+        brief=True,
     ) as caller:
         shared = SharedCaller(caller)
         done = [_study(config, one, shared, caller) for one in config.studies]

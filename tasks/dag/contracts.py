@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from tasks.decoding.request import Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
+from tasks.processes.functions import FunctionPool
 from tasks.rows import Json, Status
+from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef
 
 
@@ -19,12 +22,14 @@ class Engine(Protocol):
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
     ) -> Completions:
         """Sample one completion for each (index into prompts, seed), in that order.
+
+        A prompt is a text, to which the tokenizer's special tokens are added, or its tokens.
 
         Raises:
             UserError: the prompts or settings do not fit the model.
@@ -82,7 +87,16 @@ class OpenGrader(Protocol):
 
         Args:
             sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
-            checker: Without a sandbox: `exact` (text), `hand` (nothing is graded) or "" (math).
+            checker: Without a sandbox: `exact` (text), `choice`, `hand` (nothing is graded) or ""
+                (math).
             score: The reward, as FilterSettings.score.
         """
+        ...
+
+
+class OpenFunction(Protocol):
+    """Gives the processes of a function of the user's, started at the first call."""
+
+    def __call__(self, function: UserFunction, seconds: float, /) -> FunctionPool:
+        """Open them; a call may take so many seconds."""
         ...

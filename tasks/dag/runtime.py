@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from tasks.dag.contracts import OpenEngine, OpenGrader
+from tasks.dag.contracts import OpenEngine, OpenFunction, OpenGrader
 from tasks.settings import Resources
 from tasks.store.store import Store
 
@@ -39,6 +40,7 @@ class Runtime:
         engine: OpenEngine,
         grader: OpenGrader,
         progress: StepProgress,
+        functions: OpenFunction | None = None,
         isolate: bool = True,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -48,6 +50,8 @@ class Runtime:
             logs: Folder for the logs of child processes.
             resources: Cores, devices, batch sizes.
             progress: Told how far the current step is.
+            functions: Gives the processes of a function of the user's that many steps call; None:
+                there are no such steps.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
             say: Told what a person may wonder about, such as a wait.
         """
@@ -58,8 +62,13 @@ class Runtime:
         self.engine = engine
         self.grader = grader
         self.progress = progress
+        self.functions = functions or _no_functions
         self.isolate = isolate
 
     def work(self, key: str) -> Path:
         """A folder of a step that outlives a kill (checkpoints); removed after its commit."""
         return home() / "work" / key
+
+
+def _no_functions(*_: object) -> NoReturn:
+    raise AssertionError("nothing gives functions of the user's here")

@@ -17,6 +17,8 @@ PAIRS: Final = "pairs"
 FINETUNE: Final = "finetune"
 MEASURE: Final = "measure"
 REPORT: Final = "report"
+IMPORT: Final = "import"
+IMPORT_SAMPLES: Final = "import samples"
 
 # What samples are drawn for: training, greedy accuracy on test problems, pass@k and the vote.
 DRAW: Final = "draw"

@@ -25,6 +25,7 @@ from tasks.decoding.next_token import draw_tokens, uniforms
 from tasks.decoding.prefill import Prompts
 from tasks.decoding.request import Completion, SampleProgress, Sampling
 from tasks.decoding.stops import Stops
+from tasks.decoding.tokens import Prompt
 from tasks.errors import UserError
 
 # Tokens of prompts in one forward pass; bounds the memory of activations.
@@ -42,7 +43,7 @@ _BEAT_SECONDS = 5.0
 def decode(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     requests: Sequence[tuple[int, int]],
     sampling: Sampling,
     *,
@@ -54,7 +55,8 @@ def decode(
 
     Args:
         model: In evaluation mode, on its device.
-        tokenizer: Prompts get its default special tokens.
+        tokenizer: Texts of prompts get its default special tokens.
+        prompts: Texts, or tokens.
         requests: One completion each: (index into `prompts`, seed of this sample).
         sampling: Temperature and so on, the same for all.
         batch_size: Most rows decoded at once; fewer where memory is short.
@@ -85,7 +87,7 @@ class _Batch:
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         batch_size: int,
@@ -98,7 +100,9 @@ class _Batch:
         self._prompt = [place[prompt] for prompt, _ in requests]
         self._seeds = [seed for _, seed in requests]
         self._sampling = sampling
-        self._stops = Stops(model, tokenizer, sampling.stop)
+        self._stops = Stops(
+            model, tokenizer, sampling.stop, sampling.ends, special=sampling.special
+        )
         self._progress = progress
         self._told = time.monotonic()
         lengths = self._prompts.lengths

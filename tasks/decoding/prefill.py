@@ -16,7 +16,7 @@ from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import DynamicLayer
 
 from tasks.decoding.kv_cache import plain_layers
-from tasks.decoding.tokens import prompt_ids
+from tasks.decoding.tokens import Prompt, prompt_ids
 from tasks.errors import UserError
 
 
@@ -30,13 +30,13 @@ class Prompts:
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]
     ) -> None:
         self._model = model
         self._layers = plain_layers(model)
         last = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._last = {"logits_to_keep": 1} if last else {}
-        self.ids = prompt_ids(tokenizer, texts)
+        self.ids = prompt_ids(tokenizer, prompts)
         if not all(self.ids):
             raise UserError("model.prompt: a prompt has no tokens")
         self.lengths = np.array([len(ids) for ids in self.ids])

@@ -24,6 +24,8 @@ class Sampling:
         top_p: Keep the smallest set of likeliest tokens with at least this mass; 1: off.
         max_tokens: Longest completion, in tokens.
         stop: Texts that end a completion; they are cut off with what follows them.
+        ends: Tokens that end a completion, beside those that the model names itself.
+        special: Whether the text shows special tokens too, those that end it apart.
     """
 
     temperature: float = 1.0
@@ -31,6 +33,8 @@ class Sampling:
     top_p: float = 1.0
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
+    ends: tuple[int, ...] = ()
+    special: bool = False
 
     def to_json(self) -> Json:
         """Plain JSON for the wire."""
@@ -40,12 +44,14 @@ class Sampling:
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,
             "stop": list(self.stop),
+            "ends": list(self.ends),
+            "special": self.special,
         }
 
     @classmethod
     def from_json(cls, raw: Json) -> Sampling:
         """The inverse of `to_json`."""
-        return cls(**{**raw, "stop": tuple(raw["stop"])})
+        return cls(**{**raw, "stop": tuple(raw["stop"]), "ends": tuple(raw["ends"])})
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,15 @@ class Stops:
     """The stop conditions of one model, tokenizer and list of stop texts."""
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        stop: Sequence[str],
+        ends: Sequence[int] = (),
+        *,
+        special: bool = False,
     ) -> None:
+        """See tasks.decoding.request.Sampling for `stop`, `ends` and `special`."""
         self._tokenizer = tokenizer
         self._stop = [text for text in stop if text]
         self._ends = {text[-1] for text in self._stop} | ({"\ufffd"} if self._stop else set())
@@ -34,7 +41,8 @@ class Stops:
         vocabulary = max(len(tokenizer), model.config.get_text_config().vocab_size)
         self._kind = np.full(vocabulary, _UNKNOWN if self._stop else _HARMLESS, np.int8)
         self._is_end = np.zeros(vocabulary, bool)
-        self._is_end[_end_ids(model, tokenizer)] = True
+        self._is_end[[*_end_ids(model, tokenizer), *ends]] = True
+        self._special = special
         self._anchor = completion_ids(tokenizer, ["a"])[0][-1:]
         self._skip = len(self._decode([[]])[0])
 
@@ -61,7 +69,7 @@ class Stops:
         return text[: min(places)] if places else None
 
     def texts(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        """Texts of completions, without special tokens."""
+        """Texts of completions, without special tokens unless they are asked for."""
         return [text[self._skip :] for text in self._decode(rows)]
 
     def _decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
@@ -69,7 +77,7 @@ class Stops:
             return []
         return self._tokenizer.batch_decode(
             [[*self._anchor, *row] for row in rows],
-            skip_special_tokens=True,
+            skip_special_tokens=not self._special,
             clean_up_tokenization_spaces=False,
         )
 

@@ -183,7 +183,7 @@ def validator(
 
     Args:
         trainer: Whose model, as it then is, solves them.
-        validation: prompts, max_tokens, stop and batch_size.
+        validation: prompts, max_tokens, stop and batch_size, and of chats ends.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
         whole: Where each process has a part of the model: makes another of the same kind, into
             which the weights are gathered.
@@ -194,10 +194,14 @@ def validator(
     from tasks.decoding.decode import decode
 
     prompts = validation["prompts"]
+    ends = tuple(validation.get("ends", ()))
     sampling = Sampling(
-        temperature=0.0, max_tokens=validation["max_tokens"], stop=tuple(validation["stop"])
+        temperature=0.0,
+        max_tokens=validation["max_tokens"],
+        stop=tuple(validation["stop"]),
+        ends=ends,
+        special=bool(ends),
     )
-
     ranks = Ranks()
 
     def measure() -> float:

@@ -60,8 +60,9 @@ class Packed:
     weighted: bool
 
 
-# Row file, tokenizer, settings, folder for drafts, file of the sequences, seed.
-Pack = Callable[[Path, "PreTrainedTokenizerBase", FinetuneSettings, Path, Path, int], Packed]
+# Row file, tokenizer, settings, folder for drafts, file of the sequences, seed, whether prompts are
+# chats.
+Pack = Callable[[Path, "PreTrainedTokenizerBase", FinetuneSettings, Path, Path, int, bool], Packed]
 
 
 def prepare(
@@ -72,6 +73,7 @@ def prepare(
     *,
     seed: int = 0,
     pack: Pack | None = None,
+    chat: bool = False,
 ) -> tuple[datasets.Dataset, Packed]:
     """Tokenise and pack training rows, or take what an earlier call left in `work`.
 
@@ -82,6 +84,7 @@ def prepare(
             sees to it that one folder serves one set of rows, tokenizer, settings and seed.
         seed: Which of equally long rows are packed together.
         pack: Packs in another way, with other columns.
+        chat: Prompts are rendered chats, and completions end with the assistant's turn.
 
     Returns:
         Memory-mapped sequences with the columns input_ids, lengths (of its rows, in order),
@@ -95,7 +98,7 @@ def prepare(
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        packed = (pack or _pack)(rows, tokenizer, settings, folder, sequences, seed)
+        packed = (pack or _pack)(rows, tokenizer, settings, folder, sequences, seed, chat)
         draft = marker.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(packed)))
         draft.rename(marker)
@@ -152,9 +155,12 @@ def _pack(
     folder: Path,
     out: Path,
     seed: int,
+    chat: bool,
 ) -> Packed:
     tokens = folder / "tokens.bin"
-    lengths, prompts, weights, dropped = _tokenise(rows, tokenizer, settings.max_length, tokens)
+    lengths, prompts, weights, dropped = _tokenise(
+        rows, tokenizer, settings.max_length, tokens, chat
+    )
     if not len(lengths):
         if dropped:
             raise UserError(
@@ -186,17 +192,19 @@ def _pack(
 
 
 def _tokenise(
-    rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, out: Path
+    rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, out: Path, chat: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Write the tokens of all rows that fit, one after another, as int32.
 
     Returns:
         For each row its length, the length of its prompt, its weight; and how many were dropped.
     """
-    end = end_id(tokenizer)
+    end = end_id(tokenizer, chat=chat)
     lengths, prompts, weights, dropped = array("q"), array("q"), array("f"), 0
     with out.open("wb") as file:
-        batches = (zip(*b, strict=True) for b in token_batches(rows, tokenizer, "weight"))
+        batches = (
+            zip(*b, strict=True) for b in token_batches(rows, tokenizer, "weight", chat=chat)
+        )
         for prompt, completion, weight in chain.from_iterable(batches):
             length = len(prompt) + len(completion) + 1
             if length > max_length:
@@ -210,7 +218,7 @@ def _tokenise(
 
 
 def token_batches(
-    rows: Path, tokenizer: PreTrainedTokenizerBase, third: str
+    rows: Path, tokenizer: PreTrainedTokenizerBase, third: str, *, chat: bool = False
 ) -> Iterator[tuple[list[list[int]], list[list[int]], list[Any]]]:
     """Yield training rows in batches: tokens of prompts and of completions, and a third column."""
     with pq.ParquetFile(rows) as file:
@@ -218,7 +226,7 @@ def token_batches(
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
-            prompts = dict(zip(unique, prompt_ids(tokenizer, unique), strict=True))
+            prompts = dict(zip(unique, prompt_ids(tokenizer, unique, chat=chat), strict=True))
             completions = completion_ids(tokenizer, columns["completion"])
             yield [prompts[prompt] for prompt in columns["prompt"]], completions, columns[third]
 

@@ -34,6 +34,7 @@ def pack(
     folder: Path,
     out: Path,
     seed: int,
+    chat: bool,
 ) -> Packed:
     """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
 
@@ -46,10 +47,10 @@ def pack(
     Raises:
         UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
     """
-    end = end_id(tokenizer)
+    end = end_id(tokenizer, chat=chat)
     kept = dropped = tokens = targets = 0
     with out.open("wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as writer:
-        for prompts, chosen, texts in token_batches(rows, tokenizer, "rejected"):
+        for prompts, chosen, texts in token_batches(rows, tokenizer, "rejected", chat=chat):
             fitting = []
             rejected = completion_ids(tokenizer, texts)
             for prompt, good, bad in zip(prompts, chosen, rejected, strict=True):

@@ -6,13 +6,16 @@ import shutil
 import sys
 from pathlib import Path
 
+from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, grade_mixed
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import FINETUNE
+from tasks.decoding.chat import Chat
+from tasks.decoding.thinking import answer_in
 from tasks.errors import StepError
 from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child
-from tasks.prompts import load_template
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import PROBLEMS_FILE, ROWS_FILE, Json, Row, read_rows
 from tasks.settings import FinetuneSettings
 from tasks.store.manifest import ArtifactRef, Stats
@@ -28,7 +31,7 @@ def finetune_call(
     *,
     seed: int,
     validation: Json,
-    template: str,
+    template: PromptChoice,
     problems: ArtifactRef,
     start: ArtifactRef,
     rows: ArtifactRef,
@@ -38,13 +41,13 @@ def finetune_call(
     Args:
         seed: Of the data order.
         validation: prompt (template digest), shots, max_tokens, problems (block digests), and for
-            code problems sandbox (`sandbox_settings`).
+            others than math what decides their verdicts (sandbox, checker, checkers).
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
     """
     keyed = {**settings.recipe(), "seed": seed, "validation": validation}
     inputs = {"start": start, "rows": rows}
-    return Call(finetune, label, keyed, inputs, {"template": template}, {"problems": problems})
+    return Call(finetune, label, keyed, inputs, template.hints(), {"problems": problems})
 
 
 # 2: packed rows attend one by one, which changes the last bits of sums.
@@ -53,34 +56,45 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
     validation, seed = settings.pop("validation"), settings.pop("seed")
-    template = load_template(call.hints["template"], validation["prompt"])
+    template = load_template(PromptChoice.of(call.hints), validation["prompt"])
     problems = _validation(runtime, call) if settings["checks"] else []
+    start = runtime.store.path(call.inputs["start"])
+    chat = Chat(start, template) if template.form == "chat" else None
+    render = chat.render if chat else template.render
+    prompts = [render(p["question"], validation["shots"], p["subject"]) for p in problems]
     work = runtime.work(call.key)
     out = work / "out"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     job = {
         "rows": str(runtime.store.path(call.inputs["rows"]) / ROWS_FILE),
-        "model": str(runtime.store.path(call.inputs["start"])),
+        "model": str(start),
         "out": str(out),
         "work": str(work),
         "settings": settings,
         "seed": seed,
         "validation": {
-            "prompts": [
-                template.render(p["question"], validation["shots"], p["subject"]) for p in problems
-            ],
+            "prompts": prompts,
             "max_tokens": validation["max_tokens"],
             "stop": list(template.stop),
             "batch_size": runtime.resources.batch_size,
         },
         "resources": runtime.resources.model_dump(),
     }
+    if chat:
+        job["validation"] |= {"prompts": chat.ids(prompts), "ends": list(chat.ends)}
+        job["chat"] = True
 
     def answer(question: Json) -> Json:
-        pairs = zip((p["reference"] for p in problems), question["score"], strict=True)
-        grader = runtime.grader(validation.get("sandbox"), validation.get("checker", ""), "correct")
-        return {"rewards": [grade.reward for grade, _ in grader.grade(pairs)]}
+        texts = question["score"]
+        if chat:
+            texts = [answer_in(*pair) for pair in zip(prompts, texts, strict=True)]
+        references = [p["reference"] for p in problems]
+        pairs = list(zip(references, texts, strict=True))
+        one = PROGRAMS if "sandbox" in validation else validation.get("checker", "")
+        checkers = validation.get(CHECKERS_KEY, [one] * len(pairs))
+        grades = grade_mixed(runtime.grader, pairs, checkers, validation.get("sandbox"))
+        return {"rewards": [grade.reward for grade in grades]}
 
     reply = _train(job, call.label, answer, runtime)
     taken = reply.pop("seconds", {})

@@ -65,7 +65,8 @@ def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = 
     Args:
         job: rows (path of training rows), model (folder to start from), out (folder for the
             result), work (folder that outlives a kill), settings (FinetuneSettings), seed,
-            validation (prompts, max_tokens, stop, batch_size) and resources (Resources).
+            validation (prompts, max_tokens, stop, batch_size) and resources (Resources). Where
+            prompts are rendered chats: chat (true), and in validation ends (Sampling's).
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
         progress: Told the optimiser steps done and how many there are at most.
 
@@ -101,7 +102,15 @@ def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = 
     def found() -> tuple[TrainingState | None, tuple[Path, TrainingState] | None]:
         checkpoints.claim(_identity(job))
         pack = pairing.pack if OBJECTIVES[settings.improve].pairs else None
-        prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"], pack=pack)
+        prepare(
+            Path(job["rows"]),
+            tokenizer,
+            settings,
+            work,
+            seed=job["seed"],
+            pack=pack,
+            chat=job.get("chat", False),
+        )
         return checkpoints.finished(), checkpoints.latest()
 
     course, latest = ranks.tell(found)

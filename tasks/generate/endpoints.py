@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import httpx
 
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.rows import Json
@@ -41,6 +42,16 @@ REST_SECONDS = 5.0
 TRIES = 4
 # A worker without a request looks again after so long, for a server that rested.
 IDLE_SECONDS = 1.0
+# What we do not set must be said all the same: a plain server takes it from the policy's
+# generation_config.json otherwise.
+_NEUTRAL: Json = {
+    "top_k": -1,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
 # Requests at one server for each sequence that it decodes at once: the next ones wait there.
 QUEUED = 2
 
@@ -81,7 +92,7 @@ class EndpointEngine:
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
@@ -159,7 +170,7 @@ class _Shard:
     def __init__(
         self,
         engine: EndpointEngine,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None,
@@ -255,10 +266,14 @@ class _Shard:
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "stop": list(sampling.stop),
+            **_NEUTRAL,
         }
         if sampling.temperature:
             # A server takes seeds of 64 bits with a sign, as ours are.
             body |= {"top_k": sampling.top_k or -1, "top_p": sampling.top_p, "seed": seed}
+        if sampling.ends:
+            body |= {"stop_token_ids": list(sampling.ends)}
+            body |= {"skip_special_tokens": not sampling.special}
         answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
             self._refused = self._refused or _message(answer)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError
 from tasks.generate.connection import Connection, Died
 from tasks.generate.retry import NotUp, sample_all
@@ -54,7 +55,7 @@ class ChildEngine:
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
@@ -140,7 +141,7 @@ class _Work:
     def __init__(
         self,
         options: Message,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         done: dict[int, Completion],
@@ -229,7 +230,7 @@ class _Replica:
 
 
 def deal(
-    prompts: Sequence[str], requests: Sequence[tuple[int, int]], replicas: int
+    prompts: Sequence[Prompt], requests: Sequence[tuple[int, int]], replicas: int
 ) -> list[list[int]]:
     """Indices of requests for each replica: equal in work, all samples of a prompt together."""
     replicas = max(1, min(replicas, len(requests) // SAMPLES_A_REPLICA))

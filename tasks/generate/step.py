@@ -11,9 +11,12 @@ import time
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import GENERATE
+from tasks.decoding.chat import Chat
 from tasks.decoding.request import Sampling
-from tasks.prompts import load_template
+from tasks.decoding.thinking import answer_start
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
+    CHAT_SAMPLE,
     PROBLEMS_FILE,
     SAMPLE,
     SAMPLES_FILE,
@@ -43,7 +46,7 @@ def generate_call(
             sampled, only (places in it).
         model: The policy.
         problems: Artifact in which the block lies.
-        hints: split, start, stop (the block's place) and template (its name).
+        hints: split, start, stop (the block's place) and those of the PromptChoice.
     """
     return Call(generate_shard, label, settings, {"model": model}, hints, {"problems": problems})
 
@@ -52,13 +55,16 @@ def generate_call(
 def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Sample every problem of a block `samples[0] <= index < samples[1]` times."""
     settings, hints = call.settings, call.hints
-    template = load_template(hints["template"], settings["prompt"])
+    template = load_template(PromptChoice.of(hints), settings["prompt"])
     block = read_block(runtime, call.context["problems"], hints)
     if (
         "only" in settings
     ):  # the problems that verdicts on earlier samples left (flows/orchestrator/sampler.py)
         block = [block[i] for i in settings["only"]]
-    prompts = [template.render(row["question"], settings["shots"], row["subject"]) for row in block]
+    model = call.inputs["model"]
+    chat = Chat(runtime.store.path(model), template) if template.form == "chat" else None
+    render = chat.render if chat else template.render
+    prompts = [render(row["question"], settings["shots"], row["subject"]) for row in block]
     indices = range(*settings["samples"])
     requests = [
         (number, sample_seed(settings["seed"], row["id"], index))
@@ -66,17 +72,16 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         for index in indices
     ]
     sampling = Sampling(**settings["sampling"], stop=tuple(template.stop))
-    engine = runtime.engine(call.inputs["model"], settings)
+    engine = runtime.engine(model, settings)
     began = time.perf_counter()
     completions = engine.sample(
-        prompts,
+        chat.ids(prompts) if chat else prompts,
         requests,
-        sampling,
+        chat.sampling(sampling) if chat else sampling,
         lambda done, total: runtime.progress(call.label, done, total),
     )
     took = time.perf_counter() - began
     digests = [text_digest(prompt) for prompt in prompts]
-    model = call.inputs["model"].digest
     rows = (
         {
             "problem_id": block[number]["id"],
@@ -85,14 +90,15 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             "text": completion.text,
             "tokens": completion.tokens,
             "finish": completion.finish,
-            "model": model,
+            "model": model.digest,
             "prompt": digests[number],
+            **({"answer": answer_start(prompts[number], completion.text)} if chat else {}),
         }
         for position, ((number, seed), completion) in enumerate(
             zip(requests, completions, strict=True)
         )
     )
-    draft.rows = write_rows(draft.path / SAMPLES_FILE, SAMPLE, rows)
+    draft.rows = write_rows(draft.path / SAMPLES_FILE, CHAT_SAMPLE if chat else SAMPLE, rows)
     draft.stats = Stats(
         tokens=sum(completion.tokens for completion in completions),
         engine_seconds=round(completions.engine_seconds, 3),

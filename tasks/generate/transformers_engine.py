@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
 from tasks.processes.wire import Message, Wire, answer_requests
 
 
@@ -44,7 +45,7 @@ class TransformersEngine:
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
@@ -58,7 +59,7 @@ class TransformersEngine:
 
     def _decode(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None,

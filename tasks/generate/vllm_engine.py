@@ -82,6 +82,8 @@ class Engine:
             max_num_seqs=request["batch_size"],
             tensor_parallel_size=request.get("tensor_parallel", 1),
             enable_prefix_caching=True,
+            # Of the policy's generation_config.json its end tokens count and nothing else.
+            generation_config="vllm",
             seed=0,
             **options,
         ).llm_engine
@@ -96,7 +98,8 @@ class Engine:
             "temperature": sampling["temperature"],
             "max_tokens": sampling["max_tokens"],
             "stop": sampling["stop"],
-            "skip_special_tokens": True,
+            "stop_token_ids": sampling["ends"],
+            "skip_special_tokens": not sampling["special"],
             "output_kind": RequestOutputKind.FINAL_ONLY,
         }
         greedy = sampling["temperature"] == 0
@@ -175,7 +178,7 @@ class Server:
 
             self._tokenizer = AutoTokenizer.from_pretrained(request["model"])
             self._limit = _limit(request["model"])
-        shard = Shard(request, self._tokenizer(request["prompts"])["input_ids"])
+        shard = Shard(request, self._tokens(request["prompts"]))
         room = request["sampling"]["max_tokens"]
         shortest, longest = min(map(len, shard.prompts)) + room, max(map(len, shard.prompts)) + room
         if self._limit and shortest > self._limit:
@@ -194,6 +197,13 @@ class Server:
         self._wire.write({"id": shard.id, "progress": [0, len(shard.requests)]})  # loaded
         self._engine.add(shard)
         return shard
+
+    def _tokens(self, prompts: list[Any]) -> list[list[int]]:
+        """Tokens of prompts, those that come as tokens as they are."""
+        return [
+            self._tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
+            for prompt in prompts
+        ]
 
     def _step(self) -> None:
         """One step of the engine. If it fails the engine is of no more use: the process ends."""
@@ -239,7 +249,7 @@ def main() -> None:
     """Serve requests; the wire's descriptors are the last two arguments.
 
     A request: id, model, dtype, batch_size, memory_fraction, cpu_cache_gb, tensor_parallel,
-    prompts (texts), requests (index into prompts, seed), sampling
+    prompts (texts or tokens), requests (index into prompts, seed), sampling
     (tasks.decoding.request.Sampling), and positions: 0, or what an earlier child asked for.
     """
     os.environ.update(ENVIRONMENT)

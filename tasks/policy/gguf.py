@@ -8,6 +8,7 @@ should be the same whatever the number format it is later run in. No network is 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,23 +19,41 @@ from tasks.processes.wire import Message, Wire, answer_requests
 GGUF_MAGIC = b"GGUF"
 
 
-def assemble_package(module: str, out: Path) -> None:
-    """Have a Python package write its GGUF file.
+def packaged_file(module: str, out: Path) -> Path:
+    """The GGUF file of a Python package: the one it carries, or one that it assembles.
+
+    A package that carries one file is not imported: what else it can do may need other packages.
 
     Args:
-        module: Importable package with a function `assemble(path)`.
+        module: Importable package with one .gguf file in it, or with a function `assemble(path)`.
+        out: Where to assemble it.
 
     Raises:
-        UserError: there is no such package, or it cannot assemble a model.
+        UserError: there is no such package, it carries several files, or cannot assemble one.
     """
+    spec = importlib.util.find_spec(module)
+    folders = (spec and spec.submodule_search_locations) or []
+    files = sorted(file for folder in folders for file in Path(folder).rglob("*.gguf"))
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise UserError(
+            f"model.base: package {module} carries {names}; expected one, or the path of a file"
+        )
+    if files:
+        return files[0]
+    _assemble(module, out)
+    return out
+
+
+def _assemble(module: str, out: Path) -> None:
     try:
         assemble = importlib.import_module(module).assemble
     except ImportError as error:
         raise UserError(f"model.base: package {module} cannot be imported ({error})") from None
     except AttributeError:
         raise UserError(
-            f"model.base: package {module} has no function assemble(path); "
-            "expected a package that assembles a GGUF file"
+            f"model.base: package {module} has no .gguf file and no function assemble(path); "
+            "expected a package that carries or assembles a GGUF file"
         ) from None
     # A file that a killed run left half-written would make the package refuse.
     out.unlink(missing_ok=True)
@@ -89,6 +108,6 @@ def main(wire: Wire) -> None:
 def _handle(request: Message, wire: Wire) -> Message:
     gguf = Path(request["gguf"])
     if request["package"]:
-        assemble_package(request["package"], gguf)
+        gguf = packaged_file(request["package"], gguf)
     convert_gguf(gguf, Path(request["out"]))
     return {}

@@ -50,7 +50,7 @@ def model_fingerprint(settings: ModelSettings) -> str:
             raise UserError(f"model.base: package {module} is missing; pip install {name}")
         version = importlib.metadata.packages_distributions().get(module, [module])[0]
         return f"{version}=={importlib.metadata.version(version)}"
-    path = _local(base)
+    path = local_model(base)
     if path is None:
         return f"hub:{base}@{settings.revision}"
     files = [path] if path.is_file() else _model_files(path)
@@ -72,7 +72,7 @@ def base_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     if base.startswith("package:") or base.endswith(".gguf"):
         _from_gguf(base, call, draft.path, runtime)
         return
-    path = _local(base)
+    path = local_model(base)
     if path is not None:
         for file in _model_files(path):
             shutil.copyfile(file, draft.path / file.name)
@@ -100,7 +100,7 @@ def _from_gguf(base: str, call: Call, out: Path, runtime: Runtime) -> None:
         child.call({"package": package, "gguf": str(gguf), "out": str(out)})
 
 
-def _local(base: str) -> Path | None:
+def local_model(base: str) -> Path | None:
     """The folder or file a source names, or None for a Hub id."""
     if base.startswith("embedded:"):
         path = MODELS / base.removeprefix("embedded:")

@@ -51,7 +51,7 @@ def load_split(
                 left_out[level, tests if isinstance(tests, str) else NO_TESTS] += 1
             continue
         name = tests.optional("fn_name")
-        reference = _calls(tests, name) if name else _streams(tests)
+        reference = call_tests(tests, name) if name else stream_tests(tests)
         yield problem_row(
             *(APPS_ORIGIN.name, split, _id(record, split, index), "code"),
             question=_question(record, name),
@@ -95,8 +95,8 @@ def _pairs(tests: Record) -> tuple[list[object], list[object]]:
     return inputs, outputs
 
 
-def _streams(tests: Record) -> Json:
-    """Tests by standard input and output."""
+def stream_tests(tests: Record) -> Json:
+    """Tests by standard input and output, of a record with `inputs` and `outputs`."""
     inputs, outputs = _pairs(tests)
     return {
         "tests": [
@@ -115,8 +115,8 @@ def _lines(tests: Record, field: str, value: object) -> str:
     return value
 
 
-def _calls(tests: Record, name: str) -> Json:
-    """Tests by calling a function."""
+def call_tests(tests: Record, name: str) -> Json:
+    """Tests by calling a function, of a record with `inputs` and `outputs`."""
     inputs, outputs = _pairs(tests)
     if not all(isinstance(arguments, list) for arguments in inputs):
         tests.fail("inputs", "a list of lists of arguments")
@@ -147,8 +147,17 @@ def _depth(value: object) -> int:
 
 
 def _question(record: Record, name: str) -> str:
-    """The text, and after it the function to write where there is one."""
-    question, starter = record.text("question"), record.optional("starter_code")
+    return statement(record.text("question"), record.optional("starter_code"), name)
+
+
+def statement(question: str, starter: str, name: str) -> str:
+    """The text, and after it the function to write where there is one.
+
+    Args:
+        question: What the data set says.
+        starter: Code to begin with, or "".
+        name: Of the function that tests call, or "".
+    """
     if starter:
         return f"{question}\n\nComplete this code:\n{starter}"
     return f"{question}\n\nWrite the function {name}." if name else question

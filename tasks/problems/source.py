@@ -38,18 +38,25 @@ class Record:
         data: The JSON object.
         file: File or Hub data set it was read from.
         line: Line in the file, or row on the Hub, counted from 1.
+        unit: What `line` counts, for messages.
+        column: What a field is called there.
     """
 
     data: Json
     file: str
     line: int
+    unit: str = "line"
+    column: str = "field"
+
+    @property
+    def place(self) -> str:
+        """File and row, for messages."""
+        return f"{self.file} {self.unit} {self.line}"
 
     def fail(self, field: str, expected: str) -> NoReturn:
         """Raise the UserError that names this row's place, the field and what was expected."""
-        given = _short(self.data[field]) if field in self.data else "nothing"
-        raise UserError(
-            f"{self.file} line {self.line}: field {field!r}: expected {expected}, not {given}"
-        )
+        given = short(self.data[field]) if field in self.data else "nothing"
+        raise UserError(f"{self.place}: {self.column} {field!r}: expected {expected}, not {given}")
 
     def text(self, *fields: str) -> str:
         """The non-empty text in the first of `fields` that the row has."""
@@ -256,7 +263,7 @@ def parse_object(raw: bytes, file: str, line: int) -> Record:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file} line {line}: expected a JSON object ({error})") from None
     if not isinstance(value, dict):
-        raise UserError(f"{file} line {line}: expected a JSON object, not {_short(value)}")
+        raise UserError(f"{file} line {line}: expected a JSON object, not {short(value)}")
     return Record(value, file, line)
 
 
@@ -274,8 +281,12 @@ def _tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple[str
         yield config, datasets.load_dataset(hub, config, split=split)
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=True, default=str)
+def short(value: object) -> str:
+    """A value as JSON, cut where a message would be too long."""
+    try:
+        text = json.dumps(value, ensure_ascii=True, default=str)
+    except (ValueError, TypeError, RecursionError):  # too deep, or a number of too many digits
+        return f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.problems.own.places import Where
 from tasks.rows import PROBLEM, PROBLEMS_FILE, Row, read_rows, write_rows
 from tasks.settings import DataSettings
+from tasks.settings.problems import OWN
 from tasks.store.manifest import Stats, digest_of
 from tasks.store.store import Draft
 
@@ -33,28 +35,41 @@ class Block:
 
 def problems_call(settings: DataSettings) -> Call:
     """The call that reads, shuffles and splits the problems."""
-    keyed = settings.model_dump(exclude={"source", "test_source"})
+    functions = settings.functions
+    keyed = settings.recipe()
+    del keyed["source"], keyed["test_source"]
+    both = "test" in functions or (settings.test == "same" and "train" in functions)
     keyed["sources"] = [
-        source_fingerprint(settings.source),
-        source_fingerprint(settings.test_source),
+        _fingerprint(settings.train, settings.source, loader="train" in functions),
+        _fingerprint(settings.test_name, settings.test_source, loader=both),
     ]
-    return Call(prepare_problems, "problems", keyed, hints=settings.model_dump())
+    for one, more in zip(keyed.get("more", []), settings.more, strict=False):
+        one["source"] = _fingerprint(more.train, more.source)
+    hints = settings.model_dump()
+    if functions:
+        hints["functions"] = {name: one.to_json() for name, one in functions.items()}
+    return Call(prepare_problems, "problems", keyed, hints=hints)
 
 
 @step("problems", "problems", version=3)
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
     from tasks.problems.loading import prepare_splits
+    from tasks.problems.own.load import OwnProblems, said
+    from tasks.problems.own_loader import own_loaders
     from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
-    splits = prepare_splits(DataSettings(**call.hints), left_out)
+    hints = dict(call.hints)
+    loaders = own_loaders(hints.pop("functions", {}), hints, runtime.logs)
+    own: list[OwnProblems] = []
+    splits = prepare_splits(DataSettings(**hints), left_out, own, loaders)
     several = {split: count_several(rows) for split, rows in splits.items()}
     draft.stats = Stats(
         problems={split: len(rows) for split, rows in splits.items()},
         left_out={split: dict(reasons) for split, reasons in left_out.items()},
         several_answers=several,
-        note=describe(left_out, several) or None,
+        note=". ".join(filter(None, [describe(left_out, several), *said(own)])) or None,
     )
     draft.rows = write_rows(
         draft.path / PROBLEMS_FILE, PROBLEM, (row for rows in splits.values() for row in rows)
@@ -82,22 +97,38 @@ def cut_blocks(rows: Sequence[Row], split: str, size: int, limit: int = 0) -> li
 def block_digest(rows: Sequence[Row]) -> str:
     """Names what sampling and scoring read of these problems.
 
-    Templates with subjects are for problems of text; others keep the digest they had before.
+    Templates with subjects are for problems of text and the user's own; others keep the digest they
+    had before.
     """
     return digest_of(
         [
             [
                 *(row["id"], row["question"], row["reference"]),
-                *([row["subject"]] if row["domain"] == "text" else []),
+                *([row["subject"]] if row["domain"] == "text" or _has_subject(row) else []),
             ]
             for row in rows
         ]
     )
 
 
-def source_fingerprint(source: str) -> str:
-    """What identifies the content of a data source: hash of a file, listing of a folder."""
-    path = Path(source or os.environ.get("RESTEM_DATA", "")).expanduser()
+def _has_subject(row: Row) -> bool:
+    return bool(row["subject"]) and row["id"].startswith(OWN)
+
+
+def _fingerprint(name: str, source: str, *, loader: bool = False) -> str:
+    if name == OWN and source:
+        return Where(source).fingerprint()
+    return source_fingerprint(source, own=loader)
+
+
+def source_fingerprint(source: str, *, own: bool = False) -> str:
+    """What identifies the content of a data source: hash of a file, listing of a folder.
+
+    Args:
+        source: As the configuration names it.
+        own: Whether a loader of the user's own reads it: no other place, and files of any name.
+    """
+    path = Path(source or ("" if own else os.environ.get("RESTEM_DATA", ""))).expanduser()
     if str(path) == "." or not path.exists():
         return f"hub:{source}"
     if path.is_file():
@@ -107,7 +138,7 @@ def source_fingerprint(source: str) -> str:
     # has its questions and starter code in files of their own.
     listing = sorted(
         (str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns)
-        for pattern in ("*.json*", "question.txt", "starter_code.py")
+        for pattern in (("*",) if own else ("*.json*", "question.txt", "starter_code.py"))
         for p in path.rglob(pattern)
     )
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

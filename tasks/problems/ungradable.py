@@ -40,6 +40,8 @@ _PHRASES = re.compile(
 # comparison of floats and covered.
 _CONDITION = re.compile(r"\bconsidered\s+correct\s+if\b(?![^.\n]*\berror\b)", re.IGNORECASE)
 _JURY = re.compile(r"\bjury", re.IGNORECASE)
+# HumanEval's checks accept what they accept, and the problems that a program makes have one.
+_ONE_ANSWER = ("humaneval/", "synthetic_code")
 
 
 def several_answers(question: str) -> bool:
@@ -51,8 +53,8 @@ def several_answers(question: str) -> bool:
 
 def count_several(rows: Iterable[Row]) -> int:
     """How many problems say so, of those that are compared with one answer."""
-    # HumanEval's checks accept what they accept, and the problems that a program makes have one.
-    return sum(several_answers(r["question"]) for r in rows if r["id"].startswith("apps/"))
+    compared = (r for r in rows if r["domain"] == "code" and not r["id"].startswith(_ONE_ANSWER))
+    return sum(several_answers(row["question"]) for row in compared)
 
 
 def describe(left_out: LeftOut, several: dict[str, int]) -> str:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from tasks.dag.contracts import Grade, Grader, Timed
 from tasks.errors import StepError
-from tasks.rows import Row, Status
-from tasks.score.rewards import Reward
+from tasks.rows import Row, Status, answer_of
 
 Key = tuple[str, str]
 # Stands for the text that an engine did not give; no text has a lone surrogate first.
@@ -24,7 +22,6 @@ def score_rows(
     samples: Iterable[Row],
     reference_of: Mapping[str, str],
     pool: Grader,
-    reward: Reward | None = None,
 ) -> Iterator[tuple[Row, float]]:
     """Yield (verdict row, seconds) for each sample, in order.
 
@@ -32,7 +29,6 @@ def score_rows(
         samples: Sample rows; `problem_id`, `index` and `text` are read.
         reference_of: Problem id → reference answer.
         pool: The checker.
-        reward: What a text is worth (rewards.py), where that is not for the checker to say.
 
     Raises:
         StepError: a sample's problem has no reference.
@@ -49,7 +45,7 @@ def score_rows(
                 graded.setdefault(key, (Grade(0.0, Status.ENGINE_ERROR, ""), 0.0))
                 waiting.append((sample, key))
                 continue
-            key = (sample["problem_id"], sample["text"])
+            key = (sample["problem_id"], answer_of(sample))
             waiting.append((sample, key))
             if key not in seen:
                 seen.add(key)
@@ -60,8 +56,6 @@ def score_rows(
 
     for grade, seconds in pool.grade(pairs()):
         key = asked.popleft()
-        if reward:
-            grade = replace(grade, reward=reward(reference_of[key[0]], key[1], grade))
         graded[key] = (grade, seconds)
         while waiting and waiting[0][1] in graded:
             yield _verdict(*waiting.popleft(), graded)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sandbox import TAG
-from tasks.dag.contracts import ProgramGrader
+from tasks.dag.contracts import Grader, OpenGrader, ProgramGrader
+from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, by_checker, open_named
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import SCORE
 from tasks.rows import (
     PROBLEMS_FILE,
+    REWARDS,
+    REWARDS_FILE,
     SAMPLES_FILE,
+    SCORES_FILE,
     TIMING,
     TIMINGS_FILE,
     VERDICT,
@@ -25,10 +31,17 @@ from tasks.settings import ExecutionSettings
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
+if TYPE_CHECKING:
+    from tasks.score.rewards import Rewarded, Rewards
+
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 2
 # Domain of problems -> how their samples are checked. Those of math and code have no entry.
-CHECKERS = {"text": "exact", "hand": "hand"}
+CHECKERS = {"text": "exact", "choice": "choice", "hand": "hand"}
+# Inputs: the shard, and the further shards of its problems where a reward asks for their samples.
+SAMPLES, OTHERS = "samples", "other samples"
+# What failed calls of rewards leave, in the run's folder of logs.
+LOG = "rewards.log"
 # Verdicts between two words on progress.
 _TELL_EVERY = 64
 
@@ -36,6 +49,27 @@ _TELL_EVERY = 64
 def sandbox_settings(execution: ExecutionSettings) -> Json:
     """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
     return {**execution.model_dump(), "image": TAG, "rules": CODE_RULES}
+
+
+def checker_name(domain: str) -> str:
+    """The checker of a domain, as a list of `checkers` has it."""
+    return PROGRAMS if domain == "code" else CHECKERS.get(domain, "")
+
+
+def checking(domains: Sequence[str], execution: ExecutionSettings) -> Json:
+    """What decides verdicts on these problems, for cache keys.
+
+    Args:
+        domains: Of each problem.
+        execution: Limits of programs.
+    """
+    kinds = set(domains)
+    keyed: Json = {"sandbox": sandbox_settings(execution)} if "code" in kinds else {}
+    if len(kinds) > 1:
+        keyed[CHECKERS_KEY] = [checker_name(domain) for domain in domains]
+    elif kinds & CHECKERS.keys():
+        keyed["checker"] = CHECKERS[kinds.pop()]
+    return keyed
 
 
 def score_call(
@@ -47,6 +81,9 @@ def score_call(
     sandbox: Json | None = None,
     checker: str = "",
     score: str = "correct",
+    checkers: Sequence[str] = (),
+    rewards: Rewards | None = None,
+    others: Sequence[ArtifactRef] = (),
 ) -> Call:
     """The call that scores one shard of samples.
 
@@ -58,48 +95,146 @@ def score_call(
         hints: The block's split, start and stop.
         sandbox: Of code problems: what decides their verdicts (`sandbox_settings`).
         checker: Of problems neither of math nor of code: their CHECKERS entry.
-        score: The reward, as in FilterSettings.
+        score: The checker's reward, as in FilterSettings.
+        checkers: Of each problem, where they are of several domains (`checking`).
+        rewards: In its place, where it is not the checker's alone.
+        others: The further shards of these problems, where `rewards` asks for their samples.
     """
     keyed: Json = {"references": references}
     if sandbox is not None:
         keyed["sandbox"] = sandbox
     if checker:
         keyed["checker"] = checker
-    if score != "correct":
+    inputs = {SAMPLES: samples}
+    if rewards is not None:
+        keyed["score"] = rewards.key
+        hints = {**hints, "rewards": rewards.to_json()}
+        inputs |= {f"{OTHERS} {number}": ref for number, ref in enumerate(others)}
+    elif score != "correct":
         keyed["score"] = score
-    return Call(score_shard, label, keyed, {"samples": samples}, hints, {"problems": problems})
+    if checkers:
+        keyed[CHECKERS_KEY] = list(checkers)
+    return Call(score_shard, label, keyed, inputs, hints, {"problems": problems})
 
 
 # Raise the version with every change of the checker: samples are scored again, not drawn again.
 @step(SCORE, "verdicts", version=3)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
-    from tasks.score.rewards import REWARDS
+    from tasks.score.rewards import Rewarded, Rewards
+
+    hints, how = call.hints, call.settings
+    stored = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
+    split = [row for row in read_rows(stored) if row["split"] == hints["split"]]
+    problems = {row["id"]: row for row in split[hints["start"] : hints["stop"]]}
+    references = {name: row["reference"] for name, row in problems.items()}
+    shard = runtime.store.path(call.inputs[SAMPLES]) / SAMPLES_FILE
+    total = call.inputs[SAMPLES].rows
+    rewards = Rewards.from_json(hints["rewards"]) if "rewards" in hints else None
+    score = rewards.checker if rewards else how.get("score", "correct")
+    graders: dict[str, Grader] = {}
+    graded = _graded(read_rows(shard), references, how, score, runtime.grader, graders)
+    graded = _with_given(graded, runtime, call.inputs[SAMPLES])
+    if rewards is None:
+        found = (Rewarded(verdict, seconds, ()) for verdict, seconds in graded)
+        draft.stats = _write(found, call, draft, runtime, total)
+    else:
+        draft.stats = _rewarded(graded, problems, rewards, call, draft, runtime)
+    images = [one.image for one in graders.values() if isinstance(one, ProgramGrader)]
+    draft.stats = replace(draft.stats, image=images[0] if images else None)
+
+
+def _graded(
+    samples: Iterable[Row],
+    references: Mapping[str, str],
+    how: Json,
+    score: str,
+    open_grader: OpenGrader,
+    graders: dict[str, Grader],
+) -> Iterator[tuple[Row, float]]:
+    """Verdicts of the checkers with their seconds; `graders` gets those that were opened."""
     from tasks.score.score import score_rows
 
-    hints = call.hints
-    problems = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
-    split = [row for row in read_rows(problems) if row["split"] == hints["split"]]
-    references = {row["id"]: row["reference"] for row in split[hints["start"] : hints["stop"]]}
-    samples = read_rows(runtime.store.path(call.inputs["samples"]) / SAMPLES_FILE)
-    total = call.inputs["samples"].rows
-    how = call.settings
-    score = how.get("score", "correct")
-    grader = runtime.grader(how.get("sandbox"), how.get("checker", ""), score)
+    if CHECKERS_KEY not in how:
+        graders[""] = open_grader(how.get("sandbox"), how.get("checker", ""), score)
+        return score_rows(samples, references, graders[""])
+    checker_of = dict(zip(references, how[CHECKERS_KEY], strict=True))
+
+    def make(checker: str, some: list[Row]) -> Iterable[tuple[Row, float]]:
+        graders[checker] = open_named(open_grader, checker, how.get("sandbox"), score)
+        return score_rows(some, references, graders[checker])
+
+    rows = list(samples)
+    return iter(by_checker(rows, [checker_of[row["problem_id"]] for row in rows], make))
+
+
+def _rewarded(
+    graded: Iterator[tuple[Row, float]],
+    problems: dict[str, Row],
+    rewards: Rewards,
+    call: Call,
+    draft: Draft,
+    runtime: Runtime,
+) -> Stats:
+    """Write verdicts with the rewards of the user's own in them."""
+    from tasks.score.rewards import Failures, reward_samples
+
+    shards = [runtime.store.path(ref) / SAMPLES_FILE for ref in call.inputs.values()]
+    others: dict[str, dict[int, str]] = {}
+    if rewards.asks_for("samples"):
+        for shard in shards:
+            for row in read_rows(shard, ["problem_id", "index", "text", "finish"]):
+                if row["finish"] != "error":
+                    others.setdefault(row["problem_id"], {})[row["index"]] = row["text"]
+    failures = Failures(runtime.logs / LOG, runtime.say)
+    found = reward_samples(
+        graded, read_rows(shards[0]), problems, others, rewards, runtime.functions, failures
+    )
+    values: list[Row] = []
+
+    def kept() -> Iterator[Rewarded]:
+        for one in found:
+            row = {name: one.verdict[name] for name in ("problem_id", "index")}
+            values.append({**row, "values": one.values})
+            yield one
+
+    stats = _write(kept(), call, draft, runtime, call.inputs[SAMPLES].rows)
+    if rewards.several:
+        write_rows(draft.path / REWARDS_FILE, REWARDS, values)
+    if not failures.count:
+        return stats
+    note = f"failed on {failures.count:,} of {draft.rows:,} samples: {failures.most_common}"
+    return replace(stats, failed=failures.count, note=note)
+
+
+def _write(
+    found: Iterator[Rewarded], call: Call, draft: Draft, runtime: Runtime, total: int
+) -> Stats:
+    """Write verdicts and how long they took."""
     seconds: list[float] = []
     correct = 0
 
     def verdicts() -> Iterator[Row]:
         nonlocal correct
-        for verdict, taken in score_rows(samples, references, grader, REWARDS.get(score)):
-            seconds.append(taken)
+        for one in found:
+            seconds.append(one.seconds)
             if len(seconds) % _TELL_EVERY == 0:
                 runtime.progress(call.label, len(seconds), total)
-            correct += verdict["status"] == "correct"
-            yield verdict
+            correct += one.verdict["status"] == "correct"
+            yield one.verdict
 
     draft.rows = write_rows(draft.path / VERDICTS_FILE, VERDICT, verdicts())
     write_rows(draft.path / TIMINGS_FILE, TIMING, ({"seconds": s} for s in seconds))
     draft.volatile = {TIMINGS_FILE}
-    image = grader.image if isinstance(grader, ProgramGrader) else None
-    draft.stats = Stats(correct=correct, image=image)
+    return Stats(correct=correct)
+
+
+def _with_given(
+    graded: Iterator[tuple[Row, float]], runtime: Runtime, samples: ArtifactRef
+) -> Iterator[tuple[Row, float]]:
+    """Verdicts with the rewards that came with imported samples, where they are to be kept."""
+    path = runtime.store.path(samples) / SCORES_FILE
+    if not path.is_file():
+        return graded
+    given = (row["score"] for row in read_rows(path))
+    return (({**row, "reward": next(given)}, seconds) for row, seconds in graded)

@@ -35,8 +35,9 @@ from tasks.select.select import (
     plain_digest,
     rank,
     select,
+    trained,
 )
-from tasks.select.selectors import Candidate
+from tasks.select.selectors import Candidate, Choose
 from tasks.settings import FilterSettings
 
 # What makes a sample a wrong one.
@@ -67,13 +68,16 @@ def pairs(
     prompt_of: Callable[[Row], str],
     *,
     adaptive: bool = False,
+    choose: Choose | None = None,
 ) -> tuple[Iterator[Row], SelectionCounts]:
     """Make the pairs; they come by problem in the order of `select`, by index of the chosen one.
 
     Arguments and errors are those of `select`; so are the counts, with `pairs` besides. The rows
     are those of rows.PAIR.
     """
-    chosen, counts = select(shards, problems, settings, seed, prompt_of, adaptive=adaptive)
+    chosen, counts = select(
+        shards, problems, settings, seed, prompt_of, adaptive=adaptive, choose=choose
+    )
     counts.pairs = 0
     return _paired(chosen, shards, settings, seed, counts), counts
 
@@ -90,13 +94,21 @@ def _paired(
     for problem_id, rows in groupby(chosen, key=lambda row: row["problem_id"]):
         while problem_id not in wrong:  # blocks come in the order in which `select` takes them
             wrong = next(ahead)
-        rejected = wrong[problem_id]
+        ranked = sorted(rows, key=lambda row: rank(seed, row["problem_id"], row["index"]))
+        rejected = _trained(wrong[problem_id], ranked[0]["prompt"], settings)
         if not rejected:
             continue
-        ranked = sorted(rows, key=lambda row: rank(seed, row["problem_id"], row["index"]))
         made = [_pair(row, rejected[place % len(rejected)]) for place, row in enumerate(ranked)]
         counts.pairs = (counts.pairs or 0) + len(made)
         yield from sorted(made, key=lambda row: row["index"])
+
+
+def _trained(wrong: list[_Rejected], prompt: str, settings: FilterSettings) -> list[_Rejected]:
+    """The wrong samples as they are trained on; of those that are thoughts alone nothing is."""
+    if settings.thinking == "keep":
+        return wrong
+    found = (one._replace(text=trained(one.text, prompt, settings)) for one in wrong)
+    return [one for one in found if one.text]
 
 
 def _pair(row: Row, rejected: _Rejected) -> Row:

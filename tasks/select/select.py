@@ -21,16 +21,18 @@ import hashlib
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
 from tasks.rows import ROW_GROUP, Row
 from tasks.select.decontaminate import Overlap
 from tasks.select.results import LevelCount, SelectionCounts
-from tasks.select.selectors import SELECTORS, Candidate
+from tasks.select.selectors import SELECTORS, Candidate, Choose
 from tasks.settings import FilterSettings
 
 Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
@@ -44,6 +46,7 @@ def select(
     prompt_of: Callable[[Row], str],
     *,
     adaptive: bool = False,
+    choose: Choose | None = None,
 ) -> tuple[Iterator[Row], SelectionCounts]:
     """Apply the rules; rows come block by block, by problem in the order of `problems`, by index.
 
@@ -54,6 +57,7 @@ def select(
         seed: Of the draw behind the cap.
         prompt_of: The prompt of a problem row.
         adaptive: Whether verdicts decided how many samples a problem got.
+        choose: In the place of the selector that the settings name.
 
     Returns:
         The training rows, and their counts, which grow while the rows are consumed.
@@ -63,7 +67,12 @@ def select(
             an unknown problem.
     """
     counts = SelectionCounts(first=LevelCount() if adaptive else None)
-    return _rows(shards, problems, settings, seed, prompt_of, counts), counts
+    choose = choose or partial(_named, settings.select)
+    return _rows(shards, problems, settings, seed, prompt_of, counts, choose), counts
+
+
+def _named(name: str, problem_id: str, found: list[Candidate]) -> list[Candidate]:
+    return SELECTORS[name](found)
 
 
 def _rows(
@@ -73,6 +82,7 @@ def _rows(
     seed: int,
     prompt_of: Callable[[Row], str],
     counts: SelectionCounts,
+    choose: Choose,
 ) -> Iterator[Row]:
     position = {problem["id"]: at for at, problem in enumerate(problems)}
     tests = (row["question"] for row in problems if row["split"] == "test")
@@ -81,12 +91,14 @@ def _rows(
         candidates: dict[str, list[Candidate]] = {}
         solved: set[str] = set()
         for number, shard in enumerate(block):
-            _gather(shard, number, problems, position, settings, counts, candidates, solved)
+            _gather(
+                shard, number, problems, position, settings, prompt_of, counts, candidates, solved
+            )
         kept: dict[str, list[Candidate]] = {}
         counts.problems += len(candidates)
         counts.problems_solved += len(solved)
         for problem_id in sorted(candidates, key=position.__getitem__):
-            chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts)
+            chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts, choose)
             if problems[position[problem_id]]["question"] in overlap:
                 counts.problems_contaminated += 1
                 counts.dropped_contaminated += len(chosen)
@@ -104,12 +116,17 @@ def _rows(
             for one in chosen:
                 yield {
                     "prompt": prompt,
-                    "completion": texts.pop((one.shard, one.row)),
+                    "completion": trained(texts.pop((one.shard, one.row)), prompt, settings),
                     "weight": one.reward if settings.weight == "reward" else 1.0,
                     "problem_id": problem_id,
                     "index": one.index,
                     "samples": block[one.shard][2],
                 }
+
+
+def trained(text: str, prompt: str, settings: FilterSettings) -> str:
+    """What is trained on of a sample's text."""
+    return without_thoughts(prompt, text) if settings.thinking == "drop" else text
 
 
 def blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
@@ -141,6 +158,7 @@ def _gather(
     problems: Sequence[Row],
     position: Mapping[str, int],
     settings: FilterSettings,
+    prompt_of: Callable[[Row], str],
     counts: SelectionCounts,
     candidates: dict[str, list[Candidate]],
     solved: set[str],
@@ -183,6 +201,9 @@ def _gather(
         rewards = verdict.column("reward").take(pa.array(kept)).to_pylist()
         texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
         for row, text, index, reward in zip(kept.tolist(), texts, indices, rewards, strict=True):
+            if settings.thinking == "drop":
+                prompt = prompt_of(problems[position[names[row]]])
+                text = trained(text, prompt, settings)
             digest = plain_digest(text)
             one = Candidate(index, digest, reward, number, start + row, len(text))
             candidates[names[row]].append(one)
@@ -195,6 +216,7 @@ def _choose(
     settings: FilterSettings,
     seed: int,
     counts: SelectionCounts,
+    choose: Choose,
 ) -> list[Candidate]:
     """Rules 3 to 5 on one problem; by index."""
     found.sort()
@@ -203,7 +225,7 @@ def _choose(
         counts.dropped_duplicate += len(found) - len(unique)
         found = sorted(unique.values())
     if found:
-        wanted = SELECTORS[settings.select](found)
+        wanted = choose(problem_id, found)
         lowest = min((one.reward for one in wanted), default=np.inf)
         below = sum(one.reward < lowest for one in found)
         counts.dropped_reward += below

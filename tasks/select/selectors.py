@@ -2,7 +2,7 @@
 
 A selector is given the samples of one problem that are left after the threshold, the token limit
 and dedup, by index, and returns those that it wants; the cap's draw follows. It sees where a sample
-lies, its reward and its length, not its text. To add one: docs/extending.md.
+lies, its reward and its length, not its text. One of the user's own: docs/extending.md.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ class Candidate(NamedTuple):
 
 
 Selector = Callable[[list[Candidate]], list[Candidate]]
+# The same with the problem's id, for messages.
+Choose = Callable[[str, list[Candidate]], list[Candidate]]
 
 
 def every(found: list[Candidate]) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -12,6 +13,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import PAIRS, SELECT
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
     PAIR,
     PROBLEMS_FILE,
@@ -19,14 +21,21 @@ from tasks.rows import (
     SAMPLES_FILE,
     TRAINING,
     VERDICTS_FILE,
+    Json,
     Row,
     read_rows,
     write_rows,
 )
+from tasks.select.own_selector import OwnSelector
 from tasks.select.results import SelectionCounts
+from tasks.select.selectors import Choose
 from tasks.settings import FilterSettings
+from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
+
+# Input of a call whose prompts are chats.
+_CHAT = "chat"
 
 
 class Rule(Protocol):
@@ -41,6 +50,7 @@ class Rule(Protocol):
         prompt_of: Callable[[Row], str],
         *,
         adaptive: bool = False,
+        choose: Choose | None = None,
     ) -> tuple[Iterator[Row], SelectionCounts]:
         """The rows, and counts that grow while the rows are consumed."""
         ...
@@ -53,10 +63,11 @@ def select_call(
     seed: int,
     prompt: str,
     shots: int,
-    template: str,
+    template: PromptChoice,
     problems: ArtifactRef,
     samples: list[ArtifactRef],
     verdicts: list[ArtifactRef],
+    chat: ArtifactRef | None = None,
     adaptive: bool = False,
 ) -> Call:
     """The call that makes the training rows of an iteration.
@@ -67,17 +78,23 @@ def select_call(
         seed: Of the draw behind the cap.
         prompt: Digest of the prompt template that rows are written with.
         shots: Exemplars in that prompt.
-        template: Name of the template.
+        template: The template.
         problems: All problems (training ones, and test ones to decontaminate against).
         samples: Shards, and in the same order
         verdicts: their verdicts.
+        chat: Policy whose chat template renders the prompts, where they are chats.
         adaptive: Whether verdicts decided how many samples a problem got.
     """
     inputs = {"problems": problems, **inputs_of("", samples, verdicts)}
     keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
-    return Call(select_rows, label, keyed, inputs, {"template": template})
+    hints: Json = template.hints()
+    if (function := settings.functions.get("select")) is not None:
+        hints["select"] = function.to_json()
+    if chat is not None:
+        inputs[_CHAT] = chat
+    return Call(select_rows, label, keyed, inputs, hints)
 
 
 def pairs_call(selection: Call) -> Call:
@@ -91,7 +108,8 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.select.select import select
 
     counts = _make(call, draft, runtime, select, TRAINING)
-    accepted = "correct" if call.settings.get("score", "correct") == "correct" else "accepted"
+    named = call.settings.get("score", "correct") == "correct" and "rewards" not in call.settings
+    accepted = "correct" if named else "accepted"
     draft.stats = Stats(
         note=f"{counts.samples:,} samples, {counts.correct:,} {accepted}, {draft.rows:,} rows kept"
     )
@@ -113,22 +131,35 @@ def _make(
     call: Call, draft: Draft, runtime: Runtime, rule: Rule, schema: pa.Schema
 ) -> SelectionCounts:
     """Write the rows that `rule` makes of the samples, and what it counted, which is returned."""
-    from tasks.prompts import load_template
-
     settings = dict(call.settings)
-    template = load_template(call.hints["template"], settings.pop("prompt"))
+    template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
+    render = template.render
+    if template.form == "chat":
+        from tasks.decoding.chat import Chat
+
+        render = Chat(runtime.store.path(call.inputs[_CHAT]), template).render
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
-    rules = FilterSettings(**settings)
-    rows, counts = rule(
-        _shards(call, runtime),
-        list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
-        rules,
-        seed,
-        lambda problem: template.render(problem["question"], shots, problem["subject"]),
-        adaptive=adaptive,
-    )
-    draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
+    # Functions of the user's stand there by what they are; rules read neither reward nor score.
+    own = {"score", "rewards", *(["select"] if "select" in call.hints else [])}
+    rules = FilterSettings(**{name: settings[name] for name in settings if name not in own})
+    with contextlib.ExitStack() as stack:
+        choose = None
+        if "select" in call.hints:
+            selector = UserFunction.from_json(call.hints["select"])
+            choose = stack.enter_context(
+                OwnSelector(selector, rules.function_seconds, runtime.logs)
+            )
+        rows, counts = rule(
+            _shards(call, runtime),
+            list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
+            rules,
+            seed,
+            lambda problem: render(problem["question"], shots, problem["subject"]),
+            adaptive=adaptive,
+            choose=choose,
+        )
+        draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
     counts.write(draft.path)
     return counts
 

@@ -11,23 +11,35 @@ from tasks.settings.execution import ExecutionSettings
 from tasks.settings.filter import FilterSettings
 from tasks.settings.finetune import FinetuneSettings
 from tasks.settings.policy import ModelSettings
-from tasks.settings.problems import CODE_SETS, BenchmarkName, DataSet, DataSettings
+from tasks.settings.problems import (
+    BenchmarkName,
+    ColumnSettings,
+    DataSet,
+    DataSettings,
+    Domain,
+    MoreData,
+    domain_of,
+)
 from tasks.settings.resources import Resources
-from tasks.settings.sampling import SamplingSettings
+from tasks.settings.sampling import IMPORTED, SamplingSettings
 from tasks.settings.section import Section
 
 __all__ = [
-    "CODE_SETS",
+    "IMPORTED",
     "BenchmarkName",
+    "ColumnSettings",
     "DataSet",
     "DataSettings",
+    "Domain",
     "EvaluationSettings",
     "ExecutionSettings",
     "FilterSettings",
     "FinetuneSettings",
     "MeasureSettings",
     "ModelSettings",
+    "MoreData",
     "Resources",
     "SamplingSettings",
     "Section",
+    "domain_of",
 ]

@@ -3,30 +3,72 @@
 from __future__ import annotations
 
 import itertools
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.section import Section
+from tasks.settings.user_function import Choice, UserFunction, find_function
+
+SCORE = Choice("filter.score", "reward", ("correct", "tests"))
+SELECT = Choice("filter.select", "selector", ("threshold", "best", "human"))
+
+
+class WeightedReward(Section):
+    """One of several rewards of a sample."""
+
+    reward: Annotated[str, SCORE.validator()] = Field(
+        default="correct", description="A reward as in `filter.score`."
+    )
+    weight: float = Field(
+        default=1.0, ge=0.0, le=1e6, description="Its part of the weighted mean; 0: a gate alone."
+    )
+    at_least: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="A gate: below it the whole reward is 0. 0: no gate.",
+    )
 
 
 class FilterSettings(Section):
     """From samples to training rows: which samples are kept, and with what weight."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"score", "select", "thresholds", "first"})
-
-    score: Literal["correct", "tests"] = Field(
-        default="correct",
-        description="Reward of a training sample. `correct`: 1 or 0 (paper). `tests`: the share of "
-        "tests that a program passes, a real-valued reward as ReST (2308.08998) takes. What is "
-        "measured of a policy is always by correct samples.",
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"score", "rewards", "function_seconds", "select", "thresholds", "first"}
     )
-    select: Literal["threshold", "best", "human"] = Field(
+    CHOICES: ClassVar[Mapping[str, Choice]] = {"score": SCORE, "select": SELECT}
+
+    score: Annotated[str, SCORE.validator()] = Field(
+        default="correct",
+        examples=[*SCORE.names, "path/to/reward.py:function"],
+        description="Reward of a training sample. `correct`: 1 or 0 (paper). `tests`: the share of "
+        "tests that a program passes, a real-valued reward as ReST (2308.08998) takes. Or a "
+        "function of your own: path/to/file.py:function, package.module:function, or an installed "
+        "name (group restem.rewards). What is measured of a policy is always by correct samples.",
+    )
+    rewards: list[WeightedReward] = Field(
+        default=[],
+        max_length=20,
+        description="Several rewards in the place of `score`: their weighted mean, or 0 where one "
+        "is below its `at_least`. Empty: `score` alone.",
+    )
+    function_seconds: float = Field(
+        default=10.0,
+        gt=0.0,
+        le=3600.0,
+        description="Seconds that a call of your own reward or selector may take; a reward that "
+        "takes longer is a checker error.",
+    )
+    select: Annotated[str, SELECT.validator()] = Field(
         default="threshold",
+        examples=[*SELECT.names, "path/to/selector.py:function"],
         description="Which samples of a problem are trained on. `threshold`: those with enough "
         "reward (paper). `best`: of these the ones with the highest reward (RAFT, 2304.06767). "
         "`human`: in their place the data set's own solution, of problems that have one "
-        "(figure 6).",
+        "(figure 6). Or a function of your own, named as for `score` (group restem.selectors).",
     )
     first: int = Field(
         default=0,
@@ -76,6 +118,40 @@ class FilterSettings(Section):
         description="Weight of a row in the loss. `reward`: the reward-weighted loss of section 3, "
         "the same as `one` for a binary reward.",
     )
+    thinking: Literal["keep", "drop"] = Field(
+        default="keep",
+        exclude_if=lambda value: value == "keep",  # as if it were not there: keys, reports
+        description="Whether a chat model is trained on the thoughts before its answer too, or on "
+        "the answer alone. Dropping them teaches it to answer without.",
+    )
+
+    @cached_property
+    def functions(self) -> dict[str, UserFunction]:
+        """The user's own functions by field, those of `rewards` as `rewards[0]` and so on."""
+        parts = {
+            f"rewards[{place}]": find_function(SCORE, one.reward, f"filter.rewards[{place}]")
+            for place, one in enumerate(self.rewards)
+            if one.reward not in SCORE.names
+        }
+        return {**super().functions, **parts}
+
+    def recipe(self) -> dict[str, Any]:
+        """As of every section; of `rewards` the functions and not their paths."""
+        data = super().recipe()
+        for place in range(len(self.rewards)):
+            key = data.pop(f"rewards[{place}]", None)
+            data["rewards"][place]["reward"] = key or self.rewards[place].reward
+        return data
+
+    @model_validator(mode="after")
+    def _one_reward(self) -> FilterSettings:
+        if self.rewards and self.score != "correct":
+            raise ValueError(
+                f"rewards: expected them or a score, and score is {self.score}; name it among them"
+            )
+        if self.rewards and not sum(one.weight for one in self.rewards):
+            raise ValueError("rewards: all weights are 0; expected one above 0")
+        return self
 
     @field_validator("thresholds")
     @classmethod

@@ -15,12 +15,26 @@ class ModelSettings(Section):
     base: str = Field(
         default="embedded:tiny-math",
         description="The base policy p0: `embedded:NAME` (shipped), a folder, a .gguf file, "
-        "`package:MODULE` (a Python package that assembles a GGUF file), or a Hub id.",
+        "`package:MODULE` (a Python package that has or assembles a GGUF file), or a Hub id.",
     )
     revision: str = Field(default="main", description="Revision of a Hub model.")
     prompt: str = Field(
         default="tiny_math",
-        description="Prompt template: a name in tasks/generate/prompts or a TOML file.",
+        description="Prompt template: a name in tasks/generate/prompts or a TOML file. `chat`: the "
+        "question alone, through the chat template of an instruct model (docs/chat.md).",
+    )
+    # The next two are at their default as if they were not there, in keys and in reports.
+    system: str = Field(
+        default="",
+        exclude_if=lambda value: value == "",
+        description="System text before the conversation, of a chat prompt; empty: what the prompt "
+        "template has.",
+    )
+    thinking: Literal["default", "on", "off"] = Field(
+        default="default",
+        exclude_if=lambda value: value == "default",
+        description="Whether a chat model is asked to think before it answers; `default`: as it "
+        "does by itself. Only where its chat template knows both.",
     )
     shots: int = Field(
         default=-1,

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from tasks.settings.section import Section
 
+# A teacher that is no model but samples which `restem import` brought in.
+IMPORTED = "import:"
+
 
 class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
@@ -61,7 +64,8 @@ class SamplingSettings(Section):
     teacher: str = Field(
         default="",
         description="Draw the samples from this model and not from the policy (distillation, paper "
-        "section 5.3): a source as in `model.base`. Empty: from the policy.",
+        "section 5.3): a source as in `model.base`. `import:NAME`: samples that `restem import` "
+        "brought in. Empty: from the policy.",
     )
 
     @model_validator(mode="after")

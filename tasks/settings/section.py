@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+
+from tasks.settings.user_function import Choice, UserFunction, find_function
 
 
 class Section(BaseModel):
@@ -16,11 +20,35 @@ class Section(BaseModel):
     # Fields that came when runs had been made already. At their default they stand in no key, so
     # that a run is the one that it was before there were any, and finds what it made.
     LATER: ClassVar[frozenset[str]] = frozenset()
+    # Fields that take a function of the user's own beside names of ours.
+    CHOICES: ClassVar[Mapping[str, Choice]] = {}
+
+    @cached_property
+    def functions(self) -> dict[str, UserFunction]:
+        """The user's own functions by field, as their files are at the first look.
+
+        Raises:
+            UserError: one is nowhere, or not to be called.
+        """
+        return {
+            name: find_function(choice, text)
+            for name, choice in self.CHOICES.items()
+            if (text := getattr(self, name)) not in choice.names
+        }
 
     def recipe(self) -> dict[str, Any]:
-        """The settings as they stand in cache keys and run ids."""
+        """The settings as they stand in cache keys and run ids.
+
+        Raises:
+            UserError: a function of the user's is nowhere.
+        """
         data = self.model_dump()
         for name in self.LATER:
-            if data[name] == type(self).model_fields[name].get_default(call_default_factory=True):
-                del data[name]
-        return data
+            if self.is_default(name):
+                data.pop(name, None)
+        return {**data, **{name: one.key for name, one in self.functions.items()}}
+
+    def is_default(self, name: str) -> bool:
+        """Whether a field is as it is where nothing is said of it."""
+        field = type(self).model_fields[name]
+        return getattr(self, name) == field.get_default(call_default_factory=True)

@@ -81,6 +81,7 @@ class Stats(Facts):
         tokens: Generated, or trained on.
         note: One line for people.
         correct: Samples that are.
+        failed: Samples on which a reward of the user's own failed.
         image: Docker's id of the sandbox's image.
         source: Of a base policy: as the configuration names it.
         parts: Of a fine-tune: its seconds by what they went to.
@@ -93,7 +94,7 @@ class Stats(Facts):
     STRICT: ClassVar[bool] = False
     SPARSE: ClassVar[tuple[str, ...]] = (
         *COST_NAMES,
-        *("note", "correct", "image", "source", "parts"),
+        *("note", "correct", "failed", "image", "source", "parts"),
         *("problems", "left_out", "several_answers", "provenance"),
     )
 
@@ -104,6 +105,7 @@ class Stats(Facts):
     tokens: int | None = None
     note: str | None = None
     correct: int | None = None
+    failed: int | None = None
     image: str | None = None
     source: str | None = None
     parts: dict[str, float] | None = None

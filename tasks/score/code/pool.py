@@ -1,8 +1,8 @@
 """From a problem's reference and a program to a job for the sandbox.
 
 References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
-"expected"}]}, or {"entry_point", "check", "head"}, where the completion goes on from the head of a
-function and the source of `check(candidate)` asserts (tasks/problems).
+"expected"}]}, or {"entry_point", "check"}, where the source of `check(candidate)` asserts. With a
+`head` the completion goes on from the head of that function (tasks/problems).
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
     if "check" in tests:
         # Some checks call helpers of the head. No prelude: what a program must import itself is
         # part of the task, so that figures compare with published ones.
-        head = complete_function(tests["head"], "    pass", tests["entry_point"])
-        check = f"{head}\n{tests['check']}"
+        check = tests["check"]
+        if "head" in tests:
+            head = complete_function(tests["head"], "    pass", tests["entry_point"])
+            check = f"{head}\n{check}"
         return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
     before = OLD_NAMES + PRELUDE if entry else OLD_NAMES

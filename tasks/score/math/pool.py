@@ -20,8 +20,8 @@ from concurrent.futures import Future
 from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import Meter, meter
+from tasks.processes.killable_pool import ATTEMPTS, KillablePool
 from tasks.rows import Status
-from tasks.score.checker_pool import ATTEMPTS, CheckerPool
 from tasks.score.math.decide import bare, decide, refused
 
 _MODULE = "tasks.score.math.worker"
@@ -42,7 +42,7 @@ LONG = 0.25
 SPARES = 1
 
 
-class GradePool(CheckerPool):
+class GradePool(KillablePool):
     """Checker processes behind one `grade`; a context manager that ends them."""
 
     def __init__(self, workers: int, time_limit: float) -> None:

@@ -14,8 +14,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from tasks.processes.killable import Question, serve
 from tasks.rows import Json
-from tasks.score.checker_process import Question, serve
 from tasks.score.math.limits import MEMORY_BYTES, RECURSION, WORN_BYTES
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
-from tasks.score.checker_pool import ATTEMPTS, CheckerPool
+from tasks.processes.killable_pool import ATTEMPTS, KillablePool
 from tasks.score.math.extract.answer import gold_answer
 from tasks.score.second.opinion import Opinion, Second
 
@@ -27,7 +27,7 @@ MAX_TEXT = 20_000
 _WINDOW = 128
 
 
-class SecondChecker(CheckerPool):
+class SecondChecker(KillablePool):
     """Workers behind one `ask`; a context manager that ends them."""
 
     def __init__(self, workers: int, limit: float = LIMIT_SECONDS) -> None:

@@ -21,7 +21,7 @@ import resource
 from collections.abc import Callable, Sequence
 from itertools import product
 
-from tasks.score.checker_process import Question, serve
+from tasks.processes.killable import Question, serve
 from tasks.score.second.opinion import Opinion, Second, Seen
 
 # sympy and the parser's tables take about 300 MB of address space.

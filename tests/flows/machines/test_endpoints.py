@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from tasks.settings import Resources
 from tasks.settings.secret import read_secret
 from tasks.store.store import ArtifactRef, Store
 from tests.needs import lacking
+from tests.tasks.chat_parts import WILD
 from tests.tasks.decoding.decoding_parts import save
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]  # vLLM is started three times
@@ -68,10 +70,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def policy(place: Path) -> ArtifactRef:
-    """A tiny model in the store."""
+    """A tiny model in the store, whose own defaults say otherwise than we do."""
     store = Store(str(place / "store"), cache=place / "cache")
     with store.draft("models", "a" * 32) as draft:
-        save(draft.path)
+        defaults = save(draft.path) / "generation_config.json"
+        defaults.write_text(json.dumps({**json.loads(defaults.read_text()), **WILD}))
     found = store.lookup("models", "a" * 32)
     assert found is not None
     return found
@@ -144,10 +147,16 @@ def test_a_served_policy_gives_the_samples_of_a_local_one(
         log=place / "local.log",
         home=place,
     )
+    tokens = [[1, *range(4, 4 + length)] for length in (9, 12, 15)]
+    turns = replace(SAMPLING, stop=(), ends=(20, 21, 22), special=True)
     try:
         expected = local.sample(PROMPTS, REQUESTS, SAMPLING)
+        ended = local.sample(tokens, REQUESTS, turns)
     finally:
         local.close()
+    as_tokens = engine.sample(tokens, REQUESTS, turns)
+    assert sum(a == b for a, b in zip(as_tokens, ended, strict=True)) >= len(REQUESTS) - 2
+    assert "stop" in {one.finish for one in as_tokens}
     # The last bit of a sum depends on the batch, so a sample may differ now and then.
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= len(REQUESTS) - 2
     assert seen[-1] == (len(REQUESTS), len(REQUESTS))

@@ -19,7 +19,7 @@ from tasks.finetune.objectives import OBJECTIVES
 from tasks.problems import synthetic_math
 from tasks.problems.loading import LOADERS
 from tasks.rows import read_rows
-from tasks.score.rewards import REWARDS
+from tasks.score.rewards import rewards_of
 from tasks.select.selectors import SELECTORS
 from tasks.settings import DataSet, FilterSettings, FinetuneSettings
 from tests.flows.conftest import ROOT, Restem
@@ -34,9 +34,13 @@ TINY = (
 )
 # All rows in one forward pass, so that the first loss is that of the start model on all of them.
 TOGETHER = ("finetune.batch_size=64", "resources.train_batch_size=64", "finetune.warmup=0")
+# Files of one's own, beside the copy and not in it.
+OWN = "marbles"
 EXTENDED = (
-    *("data.train=marbles", "data.validation=16", "filter.score=brief", "filter.min_reward=0.5"),
-    *("filter.weight=reward", "filter.select=shortest", "finetune.improve=even"),
+    f"data.train=../{OWN}/problems.py:marbles",
+    *("data.validation=16", f"filter.score=../{OWN}/reward.py:brief", "filter.min_reward=0.5"),
+    *("filter.weight=reward", f"filter.select=../{OWN}/selector.py:shortest"),
+    "finetune.improve=even",
 )
 
 
@@ -71,8 +75,10 @@ def extended(server: str, tmp_path_factory: pytest.TempPathFactory) -> Restem:
     for change in blocks("diff"):
         apply(copy, change)
     for text in blocks("python"):
-        path = copy / text.splitlines()[0].removeprefix("# ")
+        name = text.splitlines()[0].removeprefix("# ")
+        path = (copy.parent if name.startswith(f"{OWN}/") else copy) / name
         assert not path.exists()
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     return Restem(copy.parent / "home", server, copy)
 
@@ -143,6 +149,18 @@ def test_the_new_reward_prefers_short_solutions_and_metrics_do_not_see_it(run: R
     measured = [*run.rows("score test", "verdicts.parquet")]
     assert {row["reward"] for row in measured} == {0, 1}
     assert all((row["status"] == "correct") == row["reward"] for row in measured)
+
+
+def test_the_page_combines_rewards_as_it_says(tmp_path: Path) -> None:
+    (text,) = blocks("toml")
+    (tmp_path / "run.toml").write_text(text)
+    (brief,) = [one for one in blocks("python") if one.startswith(f"# {OWN}/reward.py")]
+    (tmp_path / "reward.py").write_text(brief)
+    (tmp_path / "style.py").write_text("def polite(completion): ...\n")
+    rewards = rewards_of(load_config(tmp_path / "run.toml").filter)
+    assert rewards is not None
+    assert rewards.combined([1.0, 0.5, 0.2]) == pytest.approx((2 * 0.5 + 0.2) / 3)
+    assert rewards.combined([0.0, 0.5, 0.2]) == 0.0
 
 
 def test_the_new_selector_keeps_the_shortest_solution_of_a_problem(run: Run) -> None:
@@ -236,6 +254,5 @@ def test_every_name_of_a_field_is_in_its_table() -> None:
         return set(get_args(section.model_fields[field].annotation))
 
     assert set(get_args(DataSet)) == set(LOADERS)
-    assert names(FilterSettings, "select") == set(SELECTORS)
-    assert names(FilterSettings, "score") == {"correct", "tests", *REWARDS}
+    assert set(FilterSettings.CHOICES["select"].names) == set(SELECTORS)
     assert names(FinetuneSettings, "improve") == set(OBJECTIVES)

@@ -23,6 +23,7 @@ from tasks.paths import CONFIGS
 from tasks.problems.synthetic_code import load_split
 from tasks.rows import read_rows
 from tasks.settings import Section
+from tasks.settings.filter import WeightedReward
 from tasks.store.manifest import Provenance
 from tasks.store.store import ArtifactRef, Store
 from tests.small import SMALL
@@ -255,6 +256,10 @@ def later_fields(config: RestEmConfig) -> Iterator[tuple[str, str]]:
 def another(section: Section, field: str) -> Any:
     """A value that a field may have beside its default."""
     default = getattr(section, field)
+    if field in section.CHOICES:
+        return next(one for one in section.CHOICES[field].names if one != default)
+    if field == "rewards":
+        return [WeightedReward(weight=2.0).model_dump()]
     if choices := get_args(type(section).model_fields[field].annotation):
         if isinstance(default, str):
             return next(one for one in choices if one != default)

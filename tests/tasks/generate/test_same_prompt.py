@@ -17,7 +17,9 @@ from tasks.select.select import select
 from tasks.settings import FilterSettings, FinetuneSettings
 from tests.tasks.finetune.finetune_parts import make_start
 
-SHIPPED = sorted(path.stem for path in TEMPLATES.glob("*.toml"))
+NAMES = sorted(path.stem for path in TEMPLATES.glob("*.toml"))
+# Chats are seen to in tests/tasks/decoding/test_chat.py.
+SHIPPED = [name for name in NAMES if load_template(name).form == "text"]
 QUESTION = "A box holds 17 marbles, and 4 are lost. How many are left?"
 SOLUTIONS = (" 17 - 4 = 13 marbles are left. so 13.", "13")
 

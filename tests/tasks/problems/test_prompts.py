@@ -26,6 +26,7 @@ GOOD = {
 SHIPPED = sorted(path.stem for path in TEMPLATES.glob("*.toml"))
 # The exemplars of templates with subjects are seen to in test_bbh_prompts.py.
 WITH_EXEMPLARS = [name for name in SHIPPED if load_template(name).exemplars]
+CHATS = {name for name in SHIPPED if load_template(name).form == "chat"}
 SUBJECTS = """
 [subjects.sums]
 preamble = "Add."
@@ -94,6 +95,76 @@ def test_a_subject_has_its_own_part_and_for_the_rest_the_templates(tmp_path):
     assert template.render("new", 3, "rest") == f"Solve.\nQ: x? A: z S: y\n{end}"
     assert template.render("new", 0, "sums") == f"Add.{end}"
     assert template.shots == 2
+
+
+CHAT = """
+name = "t"
+form = "chat"
+system = "Solve."
+query = "Solve {question}"
+example = "{solution} so {answer}"
+exemplars = [{question = "one?", solution = "it is", answer = "1"}]
+[subjects.sums]
+system = "Add."
+[subjects.words]
+exemplars = []
+"""
+
+
+def chat_file(folder: Path, old: str = "", new: str = "") -> str:
+    assert old in CHAT
+    path = folder / "t.toml"
+    path.write_text(CHAT.replace(old, new))
+    return str(path)
+
+
+def test_a_chat_is_a_system_text_exemplars_as_turns_and_the_question(tmp_path):
+    template = load_template(chat_file(tmp_path))
+    assert template.messages("{answer}?", 1, "sums") == [
+        {"role": "system", "content": "Add."},
+        {"role": "user", "content": "Solve one?"},
+        {"role": "assistant", "content": "it is so 1"},
+        {"role": "user", "content": "Solve {answer}?"},
+    ]
+    assert [one["content"] for one in template.messages("x", 1, "words")] == ["Solve.", "Solve x"]
+    assert (template.shots, template.stop) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"chat"', '"talk"', "form: expected text or chat"),
+        ('"Solve."', "1", "system: expected a text"),
+        ("system =", "preamble =", "preamble: expected no such field"),
+        ('"{solution} so {answer}"', '"{question}"', r"example: expected a text with \{solution\}"),
+        ('"Solve."', '"Solve."\nthinking = "no"', "thinking: expected default, on or off"),
+        ('"Add."', "1", r"subjects\.sums\.system: expected a text"),
+        (
+            "[subjects.words]",
+            '[subjects.words]\nquery = ""',
+            r"subjects\.words\.query: expected no",
+        ),
+    ],
+)
+def test_a_bad_field_of_a_chat_is_named_with_its_file(tmp_path, old, new, expected):
+    with pytest.raises(UserError, match=expected) as caught:
+        load_template(chat_file(tmp_path, old, new))
+    assert "t.toml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"Solve."', '"Do."'),
+        ('"Solve."', '"Solve."\nthinking = "on"'),
+        ("one?", "two?"),
+        ("so {", "thus {"),
+        ("Add.", "Plus."),
+    ],
+)
+def test_the_digest_tells_every_change_of_a_chat(tmp_path, old, new):
+    first = load_template(chat_file(tmp_path)).digest
+    assert load_template(chat_file(tmp_path, old, new)).digest != first
 
 
 def test_a_template_without_subjects_is_the_same_for_every_subject(tmp_path):
@@ -199,7 +270,7 @@ def test_templates_have_the_names_of_their_files():
     assert {"gsm8k", "hungarian", "math"} <= set(WITH_EXEMPLARS)
 
 
-@pytest.mark.parametrize("name", WITH_EXEMPLARS)
+@pytest.mark.parametrize("name", sorted({*WITH_EXEMPLARS} - CHATS))
 def test_a_shipped_exemplar_is_what_a_completion_would_be(name):
     template = load_template(name)
     for one in template.exemplars:
@@ -218,7 +289,7 @@ def calculated(text: str) -> list[tuple[str, str]]:
     return re.findall(r"(\d[\d.]*(?: [-+*/] \d[\d.]*)+) = (\d+(?:\.\d+)?)", text)
 
 
-@pytest.mark.parametrize("name", ["gsm8k", "svamp"])
+@pytest.mark.parametrize("name", ["gsm8k", "svamp", "svamp_chat"])
 def test_exemplars_calculate_right_and_end_with_what_they_calculated(name):
     for one in load_template(name).exemplars:
         steps = calculated(one.solution)

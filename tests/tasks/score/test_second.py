@@ -13,7 +13,7 @@ import pytest
 
 from tasks.errors import StepError
 from tasks.paths import ROOT
-from tasks.score.checker_process import CheckerProcess
+from tasks.processes.killable import KillableProcess
 from tasks.score.second import math_verify as second
 from tasks.score.second.math_verify import SecondChecker
 from tasks.score.second.opinion import Opinion
@@ -123,9 +123,9 @@ def test_closing_while_a_pair_hangs_leaves_no_process():
 @pytest.mark.timeout(120)
 def test_a_worker_ends_when_its_parent_is_killed():
     program = (
-        "from tasks.score.checker_process import CheckerProcess\n"
+        "from tasks.processes.killable import KillableProcess\n"
         "from tasks.score.second.math_verify import SECOND_MODULE\n"
-        "child = CheckerProcess(SECOND_MODULE)\n"
+        "child = KillableProcess(SECOND_MODULE)\n"
         "assert child.ready(60)\n"
         "print(child.pid, flush=True)\n"
         f"child.ask(['5', {ENDLESS[0]!r}], 60)\n"
@@ -143,7 +143,7 @@ def test_a_worker_ends_when_its_parent_is_killed():
 
 
 def test_a_child_that_does_not_start_is_said():
-    child = CheckerProcess("tasks.score.no_such_module")
+    child = KillableProcess("tasks.score.no_such_module")
     assert not child.ready(30.0)
     assert child.ask(["1", "1"], 1.0) is None
     child.end()

@@ -1,4 +1,4 @@
-"""A process of this program that checks answers, is asked in JSON lines and can be killed.
+"""A process of this program that answers questions in JSON lines and can be killed.
 
 It is a module that writes one line when it is ready, then one line for each line it reads, and
 ends at end of file, which the kernel delivers however this process ends (`serve`).
@@ -13,27 +13,29 @@ import json
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import TextIO
 
 from tasks.metering import CpuWatch
 from tasks.paths import ROOT
 from tasks.rows import Json
 
-# A worker imports sympy first: under a second, more on a busy machine.
+# A worker imports sympy, or what a user's function needs: seconds, more on a busy machine.
 _START_SECONDS = 120.0
 # A process whose pipe is closed is ending by itself, and has so long until it is killed.
 _END_SECONDS = 1.0
 _CHUNK = 1 << 16
 
-# What is asked: the texts of a pair.
-Question = list[str]
+# What is asked: the texts of a pair, or the arguments of a function.
+Question = list[str] | Json
 
 
-class CheckerProcess:
+class KillableProcess:
     """The parent's end: one process and its two pipes."""
 
     def __init__(self, module: str, *arguments: str) -> None:
@@ -93,17 +95,24 @@ class CheckerProcess:
             on_slow()
         return self._read(start + seconds)
 
-    def died_of(self, signal: int) -> bool:
+    @property
+    def code(self) -> int | None:
+        """Exit code of a process that `end` was called for; negative: the signal that ended it."""
+        return self._process.returncode
+
+    def died_of(self, number: int) -> bool:
         """Whether the process, which `end` was called for, was ended by a signal."""
-        return self._process.returncode == -signal
+        return self.code == -number
 
     def end(self) -> None:
-        """End the process and wait until it is gone; from any thread."""
+        """End the process with what it started, and wait until it is gone; from any thread."""
         if self._gone:  # keep its own exit code
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=_END_SECONDS)
         self._process.kill()
         self._process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def release(self) -> None:
         """Close the pipes; only by the thread that uses them."""
@@ -138,12 +147,14 @@ def serve(prepare: Callable[[], Callable[[Question], Json]]) -> None:
         prepare: Imports what is needed and gives the function that answers one question. It must
             not raise for a question: the process would end without a reply.
     """
-    # Replies go to a private copy of standard output, so that no library can write into them.
+    # Private copies of both pipes, so that no library can write into the one or read the other.
     replies = os.fdopen(os.dup(1), "w", encoding="ascii")
+    pipe = os.fdopen(os.dup(0), encoding="ascii")
     os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     answer = prepare()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    threading.Thread(target=_listen, args=(pipe, requests), daemon=True).start()
     reply: Json = {"ready": True}
     while True:
         replies.write(json.dumps(reply) + "\n")
@@ -151,8 +162,8 @@ def serve(prepare: Callable[[], Callable[[Question], Json]]) -> None:
         reply = answer(json.loads(requests.get()))
 
 
-def _listen(requests: queue.SimpleQueue[str]) -> None:
+def _listen(pipe: TextIO, requests: queue.SimpleQueue[str]) -> None:
     """Take requests off the pipe; at its end the process ends, in the middle of a job too."""
-    for line in sys.stdin:
+    for line in pipe:
         requests.put(line)
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What the pools of checker processes have in common: taking one, putting it back, ending all.
+"""Pools of processes that can be killed: how one is taken and put back, and how all are ended.
 
 A process is started when one is needed and none is idle. One that is dead or worn is put away.
 """
@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from tasks.errors import StepError
-from tasks.score.checker_process import CheckerProcess
+from tasks.processes.killable import KillableProcess
 
 # A process that dies without being over its limit (killed from outside, out of memory) says nothing
 # of what it was asked: that is tried once more.
 ATTEMPTS = 2
 
 
-class CheckerPool:
-    """Checker processes and the threads that ask them; a context manager that ends both."""
+class KillablePool:
+    """Processes and the threads that ask them; a context manager that ends both."""
 
     def __init__(self, name: str, workers: int, module: str, *arguments: str) -> None:
         """Nothing is started yet.
@@ -26,12 +26,12 @@ class CheckerPool:
         Args:
             name: For messages.
             workers: Threads, at least 1.
-            module: What a process runs (checker_process.py).
+            module: What a process runs (killable.py).
             arguments: What it is given.
         """
         self._name, self._command = name, (module, *arguments)
-        self._idle: list[CheckerProcess] = []
-        self._all: set[CheckerProcess] = set()
+        self._idle: list[KillableProcess] = []
+        self._all: set[KillableProcess] = set()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers, name)
         self._closed = False
@@ -65,7 +65,7 @@ class CheckerPool:
         if self._closed:
             raise StepError(f"{self._name} was closed")
 
-    def _take(self) -> CheckerProcess:
+    def _take(self) -> KillableProcess:
         """The worker that was busy last, a spare, or a new one; dead ones are put away."""
         while True:
             with self._lock:
@@ -76,14 +76,14 @@ class CheckerPool:
                 return worker
             self._put_back(worker, fit=False)
             if new:
-                raise StepError(f"{self._name}: the checker process did not start")
+                raise StepError(f"{self._name}: the process did not start")
 
-    def _start(self) -> CheckerProcess:
-        worker = CheckerProcess(*self._command)
+    def _start(self) -> KillableProcess:
+        worker = KillableProcess(*self._command)
         self._all.add(worker)
         return worker
 
-    def _put_back(self, worker: CheckerProcess, *, fit: bool) -> None:
+    def _put_back(self, worker: KillableProcess, *, fit: bool) -> None:
         with self._lock:
             fit = fit and not self._closed
             if fit:

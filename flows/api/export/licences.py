@@ -1,0 +1,91 @@
+"""Where data sets and models come from and under which licence, as far as it is known.
+
+Licences are those that the data sets' own pages state. What is not in the tables is said as
+`unknown`, which is also the Hub's word for it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.config.rest_em import RestEmConfig
+from tasks.settings import DataSettings
+
+UNKNOWN = "unknown"
+OURS = "apache-2.0"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A data set: its id on the Hub ("" where it has none or none is known) and its licence."""
+
+    name: str
+    hub: str = ""
+    licence: str = UNKNOWN
+
+
+_KNOWN = {
+    "gsm8k": ("openai/gsm8k", "mit"),
+    "svamp": ("ChilleD/SVAMP", "mit"),
+    "math": ("EleutherAI/hendrycks_math", "mit"),
+    "math500": ("HuggingFaceH4/MATH-500", "mit"),
+    "apps": ("codeparrot/apps", "mit"),
+    "humaneval": ("openai/openai_humaneval", "mit"),
+    "bbh": ("SaylorTwift/bbh", "mit"),
+    "hungarian": ("keirp/hungarian_national_hs_finals_exam", UNKNOWN),
+}
+
+
+def data_origin(data: DataSettings, side: str) -> Origin:
+    """The data set of a side of a run.
+
+    Args:
+        data: The settings.
+        side: train or test.
+    """
+    same = side == "train" or data.test in ("same", data.train)
+    name = data.train if same else data.test
+    source = data.source if side == "train" else data.test_source or (data.source if same else "")
+    if name.startswith("synthetic"):
+        return Origin(name, licence=OURS)
+    if not source:
+        return Origin(name, *_KNOWN.get(name, ("", UNKNOWN)))
+    if Path(source).expanduser().exists():
+        # A copy of a known set keeps its licence; where it lies on this machine is nobody's affair.
+        return Origin(f"{name} ({Path(source).name})", "", _KNOWN.get(name, ("", UNKNOWN))[1])
+    return Origin(name, source)
+
+
+def base_licence(config: RestEmConfig) -> str:
+    """Licence of the base model, as the package or the folder that it came from says."""
+    base = config.model.base
+    if base.startswith("embedded:"):
+        return OURS
+    if base.startswith("package:"):
+        return _of_package(base.removeprefix("package:"))
+    card = Path(base).expanduser() / "README.md"
+    if card.is_file():
+        from huggingface_hub import ModelCard
+
+        return ModelCard.load(card).data.license or UNKNOWN
+    return UNKNOWN
+
+
+def base_hub(config: RestEmConfig) -> str:
+    """Id of the base model on the Hub, or ""."""
+    base = config.model.base
+    plain = ":" not in base and not base.endswith(".gguf")
+    return base if plain and not Path(base).expanduser().exists() else ""
+
+
+def _of_package(module: str) -> str:
+    names = importlib.metadata.packages_distributions().get(module, [])
+    if not names:
+        return UNKNOWN
+    found = importlib.metadata.metadata(names[0])
+    fields = [name for name in ("License-Expression", "License") if name in found]
+    said = found[fields[0]].strip() if fields else ""
+    # The Hub writes SPDX names in lower case.
+    return said.lower() if said and "\n" not in said and " " not in said else UNKNOWN

@@ -1,0 +1,213 @@
+"""Where one's own problems are: files by split, or a data set on the Hub.
+
+A folder's files are told apart by their names (train.csv, data-test.parquet,
+validation-00000-of-00002.parquet). A file whose name says no split is read whole, and its rows may
+say theirs in a column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.problems.own.records import kind_of, read_records
+from tasks.problems.source import HUB_ID, Record
+from tasks.rows import Json
+
+SPLITS = ("train", "validation", "test")
+ENDINGS = ".jsonl, .json, .csv, .tsv or .parquet, or one of the first four with .gz"
+_USUAL = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_WORDS = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one place.
+
+    Attributes:
+        split: That all of them are of; "" where they may say theirs in a column.
+        place: File or Hub data set, for messages.
+        records: The rows, read when they are asked for.
+    """
+
+    split: str
+    place: str
+    records: Iterable[Record]
+
+
+@dataclass(frozen=True)
+class SplitNames:
+    """What the three splits are called; empty: the usual names."""
+
+    train: str = ""
+    validation: str = ""
+    test: str = ""
+
+    def split_of(self, name: str) -> str:
+        """train, validation or test for a name of one, or "" for another."""
+        own = {"train": self.train, "validation": self.validation, "test": self.test}
+        for split, given in own.items():
+            if given and given.casefold() == name.casefold():
+                return split
+        usual = (split for split in SPLITS if not own[split] and name.casefold() in _USUAL[split])
+        return next(usual, "")
+
+    def expected(self) -> str:
+        """For messages."""
+        return ", ".join(getattr(self, split) or " or ".join(_USUAL[split][:2]) for split in SPLITS)
+
+
+@dataclass(frozen=True)
+class Where:
+    """A source as the configuration names it.
+
+    Attributes:
+        source: A file, a folder or a Hub id.
+        field: Of the configuration, for messages.
+        names: Of splits.
+        config: Of a Hub data set.
+        revision: Of a Hub data set.
+    """
+
+    source: str
+    field: str = "data.source"
+    names: SplitNames = SplitNames()
+    config: str = ""
+    revision: str = ""
+
+    def parts(self) -> list[Part]:
+        """All that is there, in a fixed order.
+
+        Raises:
+            UserError: There is nothing that can be read.
+        """
+        files = self.files()
+        if files:
+            return [self._part(file, len(files) > 1) for file in files]
+        return list(self.hub_parts())
+
+    def files(self) -> list[Path]:
+        """The files that are read; none for a Hub id."""
+        path = Path(self.source).expanduser()
+        if path.is_dir():
+            files = sorted(
+                file
+                for file in path.rglob("*")
+                if file.is_file() and kind_of(file) and not _hidden(file.relative_to(path))
+            )
+            if not files:
+                raise UserError(f"{self.field}: {path}: expected files that end in {ENDINGS}")
+            return files
+        if path.exists():
+            if not kind_of(path):
+                raise UserError(f"{self.field}: {path}: expected a file that ends in {ENDINGS}")
+            return [path]
+        if not HUB_ID.fullmatch(self.source):
+            raise UserError(
+                f"{self.field}: {self.source!r} is not there; expected a file that ends in "
+                f"{ENDINGS}, a folder of such files, or a Hub id (org/name)"
+            )
+        return []
+
+    def fingerprint(self) -> str:
+        """What identifies the content: a hash of the files, or what is asked of the Hub."""
+        digest = hashlib.sha256()
+        root = Path(self.source).expanduser()
+        files = self.files()
+        if not files:
+            return f"hub:{self.source}"
+        for file in files:
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            # A name in a folder says the split; that of a single file says how it is read.
+            name = str(file.relative_to(root)) if file != root else kind_of(file)
+            digest.update(f"{name}\x1f{content}\x1e".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def _part(self, file: Path, several: bool) -> Part:
+        words = _WORDS.findall(file.name.partition(".")[0])
+        splits = {split for word in words if (split := self.names.split_of(word))}
+        if several and len(splits) != 1:
+            raise UserError(
+                f"{self.field}: {file}: of several files each has to say its split in its name "
+                f"({self.names.expected()})"
+            )
+        return Part(splits.pop() if several else "", str(file), read_records(file))
+
+    def hub_parts(self) -> Iterator[Part]:
+        """The splits of a data set on the Hub, read by `datasets`.
+
+        Raises:
+            UserError: It cannot be reached, or says too little of its configurations and splits.
+        """
+        import datasets
+        from huggingface_hub.utils import logging
+
+        # Without a network it prints every retry, on lines that bury ours.
+        logging.set_verbosity_error()
+        more: Json = {"revision": self.revision or None}
+        try:
+            config = self.config or _only_config(self, datasets, more)
+            names = datasets.get_dataset_split_names(self.source, config, **more)
+            known = {
+                split: name for name in reversed(names) if (split := self.names.split_of(name))
+            }
+            if not known:
+                if len(names) > 1:
+                    raise UserError(
+                        f"{self.field}: {self.source} has the splits {', '.join(names)}; say in "
+                        "data.train_split and data.test_split which to use"
+                    )
+                known = {"": names[0]}
+            tables = {
+                split: datasets.load_dataset(self.source, config, split=name, **more)
+                for split, name in known.items()
+            }
+        except UserError:
+            raise
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0][:160]
+            raise UserError(
+                f"{self.field}: {self.source} is no file here and could not be read from the Hub "
+                f"({type(error).__name__}: {reason})"
+            ) from None
+        for split in ("", *SPLITS):
+            if split in tables:
+                place = f"{self.source} ({config or 'default'}, {known[split]})"
+                yield Part(split, place, _rows(tables[split], place))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _only_config(where: Where, datasets: Any, more: Json) -> str:
+    names = datasets.get_dataset_config_names(where.source, **more)
+    if len(names) > 1 and not {"main", "default"} & set(names):
+        shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise UserError(
+            f"{where.field}: {where.source} has several configurations; set data.config "
+            f"to one of {shown}"
+        )
+    return next((name for name in ("main", "default") if name in names), names[0])
+
+
+def _rows(table: Any, place: str) -> Iterator[Record]:
+    """Rows of a Hub data set; the names of classes in the place of their numbers."""
+    named = {
+        name: feature for name, feature in table.features.items() if hasattr(feature, "int2str")
+    }
+    for number, row in enumerate(table, start=1):
+        for name, feature in named.items():
+            if isinstance(row[name], int) and row[name] >= 0:
+                row[name] = feature.int2str(row[name])
+        yield Record(row, place, number, "row", "column")
