@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.api.export.card import PAPER, README, licences, reproduce
 from flows.api.export.columns import COLUMNS
 from flows.api.export.data import FOLDER
-from flows.api.export.licences import data_origin
+from flows.api.export.licences import data_origin, public_name
 from flows.api.export.source import Data, Source
 from flows.report.tables import metrics_text
 from tasks.select.results import SelectionCounts
@@ -50,7 +50,7 @@ def write_data_card(folder: Path, source: Source, data: Data, rows: int) -> None
         [
             f"# {source.run}: {data}",
             "",
-            f"{_WHAT[data]}. Made by restem in a run of {PAPER} of `{source.config.model.base}` "
+            f"{_WHAT[data]}. Made by restem in a run of {PAPER} of `{public_name(source.config.model.base)}` "
             f"on {origin.name}: {_which(source)}, {rows:,} rows. No test problem is among them.",
             "",
             "## Columns",
