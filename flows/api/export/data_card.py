@@ -32,6 +32,7 @@ def write_data_card(folder: Path, source: Source, data: Data, rows: int) -> None
     from huggingface_hub import DatasetCard, DatasetCardData
 
     origin = data_origin(source.config.data, "train")
+    base = public_name(source.config.model.base)
     head = DatasetCardData(
         license=origin.licence,
         pretty_name=f"{source.run}: {data}",
@@ -50,7 +51,7 @@ def write_data_card(folder: Path, source: Source, data: Data, rows: int) -> None
         [
             f"# {source.run}: {data}",
             "",
-            f"{_WHAT[data]}. Made by restem in a run of {PAPER} of `{public_name(source.config.model.base)}` "
+            f"{_WHAT[data]}. Made by restem in a run of {PAPER} of `{base}` "
             f"on {origin.name}: {_which(source)}, {rows:,} rows. No test problem is among them.",
             "",
             "## Columns",
