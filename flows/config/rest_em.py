@@ -170,16 +170,11 @@ class RestEmConfig(BaseModel):
         return self.name if self.named_functions else self.run_id
 
     def described(self) -> Json:
-        """Without resources, as plain data; functions by what they are and not where they lie."""
+        """The recipe as it stands in the report and in its key."""
         plain = self.model_dump(exclude={"resources"})
-        for one in self.find_functions():
-            section, _, field = one.field.partition(".")
-            name, _, place = field.partition("[")
-            text = f"{one.label} (sha256 {one.sha256[:12]})"
-            if place:
-                plain[section][name][int(place[:-1])]["reward"] = text
-            else:
-                plain[section][name] = text
+        for name in plain:
+            if isinstance(section := getattr(self, name), Section):
+                plain[name] = section.described()
         return plain
 
     @property

@@ -13,6 +13,7 @@ import ast
 import difflib
 import hashlib
 import importlib.metadata
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def beside(text: str, folder: Path) -> str:
     found = _FILE.fullmatch(text)
     if found is None:
         return text
-    return f"{(folder / Path(found['place']).expanduser()).absolute()}:{found['name']}"
+    return f"{os.path.abspath(folder / Path(found['place']).expanduser())}:{found['name']}"
 
 
 def file_of(text: str) -> str:
@@ -132,6 +133,10 @@ class UserFunction:
     def label(self) -> str:
         """For people, such as reward.py:brief."""
         return f"{self.module or Path(self.file).name}:{self.name}"
+
+    def __str__(self) -> str:
+        """For reports: what it is, and not where it lies."""
+        return f"{self.label} (sha256 {self.sha256[:12]})"
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for another process or machine."""
