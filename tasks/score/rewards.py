@@ -115,7 +115,7 @@ class Rewards:
         parts: list[Part] = []
         for one in raw["parts"]:
             function = one["function"] and UserFunction.from_json(one["function"])
-            parts.append(Part(**{**one, "function": function}))
+            parts.append(Part(one["name"], function, one["weight"], one["at_least"]))
         return cls(tuple(parts), raw["several"], raw["seconds"])
 
 
