@@ -88,10 +88,12 @@ class RestEmConfig(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> RestEmConfig:
         own = self.data.train not in TRAIN.names  # its domain is known when it is read
-        if self.filter.score == "tests" and self.data.train not in CODE_SETS and not own:
+        field = "rewards" if self.filter.rewards else "score"
+        asked = {self.filter.score, *(one.reward for one in self.filter.rewards)}
+        if "tests" in asked and self.data.train not in CODE_SETS and not own:
             raise ValueError(
-                "filter.score: tests is a reward of programs; expected correct, or a data.train of "
-                f"code, not {self.data.train}"
+                f"filter.{field}: tests is a reward of programs; expected correct, or a data.train "
+                f"of code, not {self.data.train}"
             )
         if OBJECTIVES[self.finetune.improve].pairs:
             self._can_pair()

@@ -30,7 +30,8 @@ from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
 if TYPE_CHECKING:
-    from tasks.score.rewards import Rewarded, Rewards
+    from tasks.score.reward_samples import Rewarded
+    from tasks.score.rewards import Rewards
 
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 2
@@ -94,7 +95,8 @@ def score_call(
 @step(SCORE, "verdicts", version=3)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
-    from tasks.score.rewards import Rewarded, Rewards
+    from tasks.score.reward_samples import Rewarded
+    from tasks.score.rewards import Rewards
     from tasks.score.score import score_rows
 
     hints, how = call.hints, call.settings
@@ -126,7 +128,7 @@ def _rewarded(
     runtime: Runtime,
 ) -> Stats:
     """Write verdicts with the rewards of the user's own in them."""
-    from tasks.score.rewards import Failures, reward_samples
+    from tasks.score.reward_samples import Failures, reward_samples
 
     shards = [runtime.store.path(ref) / SAMPLES_FILE for ref in call.inputs.values()]
     others: dict[str, dict[int, str]] = {}

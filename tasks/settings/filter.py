@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.settings.find_function import find_function
 from tasks.settings.section import Section
-from tasks.settings.user_function import Choice, UserFunction, find_function
+from tasks.settings.user_function import Choice, UserFunction
 
 SCORE = Choice("filter.score", "reward", ("correct", "tests"))
 SELECT = Choice("filter.select", "selector", ("threshold", "best", "human"))

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.settings.user_function import Choice, UserFunction, find_function
+from tasks.settings.find_function import find_function
+from tasks.settings.user_function import Choice, UserFunction
 
 
 class Section(BaseModel):

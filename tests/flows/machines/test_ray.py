@@ -16,7 +16,8 @@ from bench.sampling._local_ray import local_ray
 from flows.machines.ray_worker import WorkerSpec
 from tasks.settings import Resources
 from tasks.settings.filter import SCORE
-from tasks.settings.user_function import UserFunction, find_function
+from tasks.settings.find_function import find_function
+from tasks.settings.user_function import UserFunction
 from tests.flows.conftest import ROOT, Restem
 from tests.small import SMALL
 

@@ -15,8 +15,8 @@ from tasks.errors import UserError
 from tasks.problems.step import problems_call
 from tasks.settings import DataSettings, FilterSettings
 from tasks.settings.filter import SCORE, SELECT
+from tasks.settings.find_function import MAX_BYTES, find_function
 from tasks.settings.problems import TRAIN
-from tasks.settings.user_function import MAX_BYTES, find_function
 
 REWARD = "def brief(completion, grade):\n    return grade.reward / len(completion)\n"
 CHOICES = {"reward": SCORE, "selector": SELECT, "loader": TRAIN}
