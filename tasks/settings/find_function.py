@@ -169,7 +169,7 @@ def _refuse_entry(field: str, text: str, value: str) -> NoReturn:
 
 def _version_of(module: str) -> str:
     names = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in sorted(set(names)))
+    return ", ".join(importlib.metadata.version(name) for name in sorted(set(names)))
 
 
 def _like(name: str, known: Sequence[str]) -> str:
