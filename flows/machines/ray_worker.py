@@ -43,13 +43,9 @@ class WorkerSpec:
 
     def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[object, ...]]:
         """What unpickling calls."""
-        return _runtime_here, (
-            self.resources,
-            self.sandbox,
-            self.run,
-            self.home,
-            [one.to_json() for one in self.functions],
-        )
+        # Selectors and loaders run where the flow does.
+        functions = [one.to_json() for one in self.functions if one.kind == "reward"]
+        return _runtime_here, (self.resources, self.sandbox, self.run, self.home, functions)
 
 
 def _runtime_here(
