@@ -45,7 +45,8 @@ def test_what_was_found_is_shown(sums: str, home: Path) -> None:
 def test_the_prompt_is_the_one_that_is_sent_with_its_tokens(sums: str, home: Path) -> None:
     facts = checked(sums, "data.columns.question=frage")
     assert facts.prompt.text == f"Q: {facts.first[0]['question']}\nA: "
-    assert facts.prompt.tokens == len(facts.prompt.text)  # this tokenizer has a token a character
+    # This tokenizer has a token for each character, and one at the start.
+    assert facts.prompt.tokens == len(facts.prompt.text) + 1
     assert facts.longest.text == "Q: Less than 3?\nA: " and not facts.no_tokens
 
 
