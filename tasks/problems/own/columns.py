@@ -18,8 +18,17 @@ from tasks.problems.source import Record
 from tasks.settings import ColumnSettings
 
 Role = Literal[
-    *("question", "reference", "solution", "tests", "entry_point", "starter_code", "options"),
-    *("level", "subject", "id", "split"),
+    "question",
+    "reference",
+    "solution",
+    "tests",
+    "entry_point",
+    "starter_code",
+    "options",
+    "level",
+    "subject",
+    "id",
+    "split",
 ]
 # Rows of JSON may leave fields out: the names in so many rows are the columns there are.
 _LOOKED_AT = 100
