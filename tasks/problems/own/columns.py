@@ -81,10 +81,6 @@ class Columns:
         """The column of a role that there is."""
         return self.names[role][0]
 
-    def value(self, role: Role, record: Record) -> object:
-        """What a row has in the column of a role; None where there is neither."""
-        return record.data.get(self.name(role)) if role in self.names else None
-
     def words(self) -> str:
         """Such as `question = "problem", reference = "answer"`."""
         return ", ".join(
