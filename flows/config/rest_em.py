@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import change, parse, read_toml
 from tasks.finetune.objectives import OBJECTIVES
+from tasks.generate.hosted.service import hosted_addresses
 from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
@@ -122,9 +123,14 @@ class RestEmConfig(BaseModel):
             ("data.test_source", self.data.test_source),
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
-            ("sampling.teacher", self.sampling.teacher),
+            ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
             ("resources.store", self.resources.store),
         ]
+
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Everything that names where else to compute, and what it names."""
+        return [*self.resources.addresses, *hosted_addresses(self.sampling.hosted_teacher)]
 
     @property
     def run_id(self) -> str:
@@ -136,6 +142,14 @@ class RestEmConfig(BaseModel):
         if not self.review:  # without reviews a run is the one that it was before there were any
             del recipe["review"]
         return f"{self.name}-{digest_of(recipe)[:8]}"
+
+    def described(self) -> Json:
+        """The recipe as it stands in the report and in its key."""
+        plain = self.model_dump(exclude={"resources"})
+        for name in plain:
+            if isinstance(section := getattr(self, name), Section):
+                plain[name] = section.described()
+        return plain
 
     def seeded(self, flow_run: str) -> RestEmConfig:
         """The configuration with the seed that a fresh one stands for.

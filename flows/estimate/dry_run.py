@@ -30,6 +30,8 @@ def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate 
         config: Of the run.
         probe: Measure now.
     """
+    if probe and config.sampling.hosted_teacher:
+        raise UserError("--probe: a hosted teacher is paid by sample; expected --dry-run alone")
     if probe:
         caller, costs = _probed(config)
     else:

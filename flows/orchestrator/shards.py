@@ -40,6 +40,8 @@ class Draw:
         enough: Stop with a problem after the block that brings so many correct samples; 0: never.
         hard_samples: For each problem without a correct one among the first `samples`; 0: off.
         score: The reward, as in FilterSettings.
+        hosted: A hosted model draws them.
+        system: System text that it gets.
     """
 
     sampling: Json
@@ -49,6 +51,8 @@ class Draw:
     enough: int = 0
     hard_samples: int = 0
     score: str = "correct"
+    hosted: bool = False
+    system: str = ""
 
     @property
     def adaptive(self) -> bool:

@@ -49,7 +49,7 @@ def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
     if deployed():
         check_places(config.places)
-        check_addresses(config.resources.addresses)
+        check_addresses(config.addresses)
     if config.fresh_seed:
         config = config.seeded(str(flow_run.id))
         _rename(config.run_id)

@@ -17,9 +17,11 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.generate.hosted.service import hosted_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import load_template
@@ -61,6 +63,7 @@ class Loop:
         self.template = load_template(config.model.prompt)
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
+        self.teacher: ArtifactRef | None = None
 
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
@@ -78,6 +81,8 @@ class Loop:
         )
         self.benchmarks = transfer_benchmarks(config, caller)
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
+        if call := self._teacher_call():
+            self.teacher = caller.call(call, 0, "teacher")
         outcome = LoopResult(self.problems, [], [])
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
@@ -177,12 +182,19 @@ class Loop:
             settings.enough,
             settings.hard_samples,
             self.config.filter.score,
+            hosted=bool(settings.hosted_teacher),
+            system=settings.teacher_system,
         )
-        if teacher := self.config.sampling.teacher:
-            policy = self.caller.call(
-                base_call(self.config.model.model_copy(update={"base": teacher})), 0, "teacher"
-            )
-        return self.sampler.shards(number, DRAW, policy, "train", draw)
+        return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
+
+    def _teacher_call(self) -> Call | None:
+        """The call that brings the model whose samples are trained on, where not the policy's."""
+        teacher = self.config.sampling.teacher
+        if hosted := self.config.sampling.hosted_teacher:
+            return hosted_call(hosted)
+        if teacher:
+            return base_call(self.config.model.model_copy(update={"base": teacher}))
+        return None
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards

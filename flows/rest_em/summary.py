@@ -39,7 +39,7 @@ def report_call(config: RestEmConfig, result: LoopResult) -> Call:
     """The call that writes the report of a run."""
     settings = {
         "run": config.run_id,
-        "config": config.model_dump(exclude={"resources"}),
+        "config": config.described(),
         "warnings": result.warnings,
     }
     return Call(write_report, "report", settings, report_inputs(result))

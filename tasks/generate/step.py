@@ -6,18 +6,22 @@ whenever it is made, and a larger N adds shards without touching those that are 
 
 from __future__ import annotations
 
+import json
 import time
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import GENERATE
 from tasks.decoding.request import Sampling
-from tasks.prompts import load_template
+from tasks.generate.hosted.chat import lead_of, turns
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
+from tasks.prompts import PromptTemplate, load_template
 from tasks.rows import (
     PROBLEMS_FILE,
     SAMPLE,
     SAMPLES_FILE,
     Json,
+    Row,
     read_rows,
     sample_seed,
     text_digest,
@@ -38,9 +42,9 @@ def generate_call(
 
     Args:
         label: Name of the task run.
-        settings: engine, dtype, sampling, prompt (template digest), shots, seed,
-            problems (block digest), samples ([first, last)) and, where not the whole block is
-            sampled, only (places in it).
+        settings: engine, dtype (of a hosted model there is none, but perhaps a system text),
+            sampling, prompt (template digest), shots, seed, problems (block digest), samples
+            ([first, last)) and, where not the whole block is sampled, only (places in it).
         model: The policy.
         problems: Artifact in which the block lies.
         hints: split, start, stop (the block's place) and template (its name).
@@ -58,7 +62,9 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         "only" in settings
     ):  # the problems that verdicts on earlier samples left (flows/orchestrator/sampler.py)
         block = [block[i] for i in settings["only"]]
-    prompts = [template.render(row["question"], settings["shots"], row["subject"]) for row in block]
+    hosted = settings["engine"] == HOSTED_ENGINE
+    prompts = [_prompt(template, row, settings) for row in block]
+    lead = lead_of(template) if hosted else ""
     indices = range(*settings["samples"])
     requests = [
         (number, sample_seed(settings["seed"], row["id"], index))
@@ -82,7 +88,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             "problem_id": block[number]["id"],
             "index": indices[position % len(indices)],
             "seed": seed,
-            "text": completion.text,
+            "text": lead + completion.text if completion.text else "",
             "tokens": completion.tokens,
             "finish": completion.finish,
             "model": model,
@@ -96,6 +102,8 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats = Stats(
         tokens=sum(completion.tokens for completion in completions),
         engine_seconds=round(completions.engine_seconds, 3),
+        input_tokens=completions.input_tokens,
+        money=completions.money,
     )
     # With several shards at one engine, the time until it came to this one is not this one's.
     draft.waited = max(0.0, took - completions.engine_seconds)
@@ -107,6 +115,14 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             f"{call.label}: no samples of {named}: the prompt does not fit into the model or ends "
             "the engine (status engine_error)"
         )
+
+
+def _prompt(template: PromptTemplate, row: Row, settings: Json) -> str:
+    """The prompt of a problem; for a hosted model its messages, as JSON."""
+    asked = (row["question"], settings["shots"], row["subject"])
+    if settings["engine"] != HOSTED_ENGINE:
+        return template.render(*asked)
+    return json.dumps(turns(template, *asked, settings.get("system", "")))
 
 
 def read_block(runtime: Runtime, problems: ArtifactRef, hints: Json) -> list[Json]:

@@ -13,11 +13,12 @@ from tasks.settings.finetune import FinetuneSettings
 from tasks.settings.policy import ModelSettings
 from tasks.settings.problems import CODE_SETS, BenchmarkName, DataSet, DataSettings
 from tasks.settings.resources import Resources
-from tasks.settings.sampling import SamplingSettings
+from tasks.settings.sampling import HOSTED, SamplingSettings
 from tasks.settings.section import Section
 
 __all__ = [
     "CODE_SETS",
+    "HOSTED",
     "BenchmarkName",
     "DataSet",
     "DataSettings",

@@ -16,11 +16,20 @@ class Section(BaseModel):
     # Fields that came when runs had been made already. At their default they stand in no key, so
     # that a run is the one that it was before there were any, and finds what it made.
     LATER: ClassVar[frozenset[str]] = frozenset()
+    # Those of them that the keys of reports have not either.
+    LATEST: ClassVar[frozenset[str]] = frozenset()
 
     def recipe(self) -> dict[str, Any]:
         """The settings as they stand in cache keys and run ids."""
+        return self._without_defaults(self.LATER)
+
+    def described(self) -> dict[str, Any]:
+        """The settings as they stand in a report and in its key."""
+        return self._without_defaults(self.LATEST)
+
+    def _without_defaults(self, names: frozenset[str]) -> dict[str, Any]:
         data = self.model_dump()
-        for name in self.LATER:
+        for name in names:
             if data[name] == type(self).model_fields[name].get_default(call_default_factory=True):
                 del data[name]
         return data

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar, cast, get_origin
 
-from tasks.metering import COST_NAMES
+from tasks.metering import ALL_COSTS
 from tasks.rows import Json
 
 MANIFEST = "manifest.json"
@@ -104,6 +104,8 @@ class Stats:
         engine_seconds: Wall time in the sampling engine.
         sandbox_seconds: Wall time of containers, added up.
         tokens: Generated, or trained on.
+        input_tokens: That a hosted model read.
+        money: That it cost, by the prices of the run that asked it.
         note: One line for people.
         correct: Samples that are.
         image: Docker's id of the sandbox's image.
@@ -120,6 +122,8 @@ class Stats:
     engine_seconds: float | None = None
     sandbox_seconds: float | None = None
     tokens: int | None = None
+    input_tokens: int | None = None
+    money: float | None = None
     note: str | None = None
     correct: int | None = None
     image: str | None = None
@@ -132,7 +136,7 @@ class Stats:
 
     def costs(self) -> dict[str, float]:
         """What the step cost, by its name in tables (tasks/metering.py), where it cost any."""
-        return {name: found for name in COST_NAMES if (found := getattr(self, name)) is not None}
+        return {name: found for name in ALL_COSTS if (found := getattr(self, name)) is not None}
 
     def to_json(self) -> Json:
         """As it stands in a manifest: without what there is none of."""
@@ -141,7 +145,8 @@ class Stats:
 
 _KINDS: dict[str, type[Any]] = {
     **dict.fromkeys(("seconds", "cpu_seconds", "engine_seconds", "sandbox_seconds"), float),
-    **dict.fromkeys(("tokens", "correct"), int),
+    "money": float,
+    **dict.fromkeys(("tokens", "input_tokens", "correct"), int),
     **dict.fromkeys(("note", "image", "source"), str),
     **dict.fromkeys(("parts", "problems", "left_out", "several_answers"), dict),
 }
