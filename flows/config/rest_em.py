@@ -29,6 +29,7 @@ from tasks.settings import (
     SamplingSettings,
     Section,
 )
+from tasks.settings.tracking import TrackerName
 from tasks.store.store import digest_of
 
 
@@ -70,6 +71,11 @@ class RestEmConfig(BaseModel):
         default=False,
         description="Wait for a person after each iteration but the last: continue, stop, or "
         "sample the next one otherwise. Meanwhile no process and no memory is held.",
+    )
+    tracking: list[TrackerName] = Field(
+        default=[],
+        description="Where to keep the run's curves as well, by name of the library. Changes no "
+        "result and stands in no key.",
     )
     data: DataSettings = Field(default_factory=DataSettings, title="Problems")
     model: ModelSettings = Field(default_factory=ModelSettings, title="Base policy")
@@ -135,7 +141,7 @@ class RestEmConfig(BaseModel):
     @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
-        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
+        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed", "tracking"})
         for name in recipe:
             if isinstance(section := getattr(self, name), Section):
                 recipe[name] = section.recipe()
@@ -145,7 +151,7 @@ class RestEmConfig(BaseModel):
 
     def described(self) -> Json:
         """The recipe as it stands in the report and in its key."""
-        plain = self.model_dump(exclude={"resources"})
+        plain = self.model_dump(exclude={"resources", "tracking"})
         for name in plain:
             if isinstance(section := getattr(self, name), Section):
                 plain[name] = section.described()
