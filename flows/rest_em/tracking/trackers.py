@@ -26,6 +26,7 @@ from tasks.settings.tracking import TrackerName
 # All of a run for one tracker, a login and an upload with it. A library that waits for a network
 # that is not there would wait for minutes, each time.
 LIMIT_SECONDS = 180.0
+_LONGEST = 300
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -111,5 +112,8 @@ def tell(
                 timer.cancel()
         say(f"{name}: {done['where']}")
     except (StepError, UserError, OSError) as error:
-        why = f"not done in {limit:.0f} s (log: {log})" if late.is_set() else str(error)
-        warn(f"tracking: {name}: {why}; the run itself is done, and the same command tries again")
+        why = f"not done in {limit:.0f} s" if late.is_set() else str(error).partition("\n")[0]
+        warn(
+            f"tracking: {name}: {why[:_LONGEST]} (log: {log}); the run itself is done, and the "
+            "same command tells it again"
+        )
