@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,19 +17,26 @@ import pytest
 
 from flows.config.rest_em import load_config
 from flows.orchestrator.allowed_paths import check_addresses, check_places
+from flows.orchestrator.direct_caller import DirectCaller
+from flows.rest_em.loop import Loop
 from sandbox.owner import LABEL
 from sandbox.pool import connect
+from tasks.decoding.request import Sampling
 from tasks.errors import UserError
 from tasks.generate.hosted.service import ADDRESS
 from tasks.generate.hosted.service import KEY as KEY_VARIABLE
-from tasks.paths import ROOT
+from tasks.generate.transformers_engine import TransformersEngine
+from tasks.paths import MODELS, ROOT
 from tasks.problems.synthetic_code import load_split
+from tasks.prompts import load_template
 from tasks.rows import read_rows
 from tests.flows.rest_em.test_code import SMALL
+from tests.flows.rest_em.test_methods import QUIET
 from tests.tasks.generate.hosted_parts import KEY, Reply, Service, failed, question, said, serving
 
 TEACHER = ("sampling.teacher=openai:some-model", "sampling.top_k=0")
 PRICES = ("resources.price_in=3", "resources.price_out=15")
+TRACKING = 'tracking=["tensorboard", "wandb", "mlflow", "trackio"]'
 PROBLEMS, SAMPLES = 30, 4  # of SMALL
 # The account is empty after so many answers, and is filled again for the second attempt.
 FIRST_ANSWERS = 40
@@ -105,7 +113,8 @@ class Ran:
 
     def attempt(self, *changes: str, code: int = 0, key: str = KEY) -> str:
         """Run the demo; returns what it printed."""
-        flags = [part for one in (*SMALL, *TEACHER, *PRICES, *changes) for part in ("--set", one)]
+        fields = (*SMALL, *TEACHER, *PRICES, TRACKING, *changes)
+        flags = [part for one in fields for part in ("--set", one)]
         return self("demo", "--domain", "code", *flags, code=code, key=key)
 
     def __call__(self, *arguments: str, code: int = 0, key: str = KEY) -> str:
@@ -221,6 +230,67 @@ def test_the_sandbox_does_not_see_the_key(ran: Ran) -> None:
     assert statuses == {"correct": 8 * SAMPLES}
 
 
+# ---- a real model behind the service ----
+
+
+class Drawn:
+    """A run straight in this process: the samples that were drawn, and how many are trained on."""
+
+    def __init__(self, *changes: str) -> None:
+        config = load_config("math-demo", [*changes, *QUIET])
+        with DirectCaller(config) as caller:
+            outcome = Loop(config, caller).run()
+            drawn = outcome.iterations[0].drawn.samples
+            paths = [caller.store.path(ref) / "samples.parquet" for ref in drawn]
+            self.rows = [row for path in paths for row in read_rows(path)]
+            self.trained = next(ref.rows for group, ref in caller.done if group == "select")
+
+
+@pytest.mark.engine
+def test_a_real_model_behind_the_service_gives_the_samples_that_it_gives_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Prompt, settings and seeds arrive as they are meant, and what comes back is trained on."""
+    template = load_template("tiny_math")
+    engine = TransformersEngine(
+        MODELS / "tiny-math", device="cpu", dtype="float32", threads=1, batch_size=1
+    )
+    lock = threading.Lock()
+
+    def answer(request: dict[str, Any], number: int) -> Reply:
+        sampling = Sampling(
+            temperature=request["temperature"],
+            top_p=request["top_p"],
+            max_tokens=request["max_tokens"],
+            stop=tuple(request["stop"]),
+        )
+        with lock:
+            prompt = template.render(question(request), 0)
+            [one] = engine.sample([prompt], [(0, request["seed"])], sampling)
+        usage = {"prompt_tokens": 1, "completion_tokens": one.tokens}
+        message = {"role": "assistant", "content": one.text}
+        choice = {"index": 0, "finish_reason": one.finish, "message": message}
+        return Reply({"choices": [choice], "usage": usage})
+
+    changes = (
+        *("data.train_limit=24", "data.test_limit=8", "data.validation=4", "iterations=1"),
+        *("evaluation.samples=1", "evaluation.pass_k=[1]", "evaluation.majority=[]"),
+        *("evaluation.sampled_problems=4", "finetune.checks=0", "sampling.samples=4"),
+        *("model.base=embedded:tiny-code", "model.shots=0", "sampling.top_k=0"),
+    )
+    here = Drawn("sampling.teacher=embedded:tiny-math", *changes)
+    with serving(answer) as service:
+        monkeypatch.setenv(ADDRESS, service.address)
+        monkeypatch.setenv(KEY_VARIABLE, "")
+        there = Drawn("sampling.teacher=openai:tiny-math", *changes)
+    assert "Authorization" not in service.headers[0]
+    # The last bit of a sum depends on the batch, so a sample may differ now and then.
+    pairs = list(zip(here.rows, there.rows, strict=True))
+    assert sum(a["text"].strip() == b["text"] for a, b in pairs) >= len(pairs) - 2
+    assert all((a["problem_id"], a["seed"]) == (b["problem_id"], b["seed"]) for a, b in pairs)
+    assert len(pairs) == 96 and there.trained > 0
+
+
 # ---- what may be configured ----
 
 
@@ -260,9 +330,6 @@ def test_a_run_from_the_api_may_pay_where_the_operator_says_alone(
 def test_a_missing_key_is_said_before_anything_is_computed(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.orchestrator.direct_caller import DirectCaller
-    from flows.rest_em.loop import Loop
-
     for name in (ADDRESS, KEY_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     config = load_config("math-demo", list(TEACHER))
