@@ -8,10 +8,11 @@ not there at all. `asked` (Unix time) and `model` are for people.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tasks.errors import StepError
@@ -45,15 +46,13 @@ class Answers:
         self._path, self._model = path, model
         self._lock = threading.Lock()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
+        with self._using():
             self._file = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
             self._file.execute("PRAGMA journal_mode=WAL")
             # An answer that was paid for outlives a loss of power too.
             self._file.execute("PRAGMA synchronous=FULL")
             with self._file:
                 self._file.execute(_TABLE)
-        except sqlite3.DatabaseError as error:
-            raise StepError(f"{path}: {error}; move the file away, and a new one is made") from None
 
     def find(self, digests: Iterable[str]) -> dict[str, Answer]:
         """Those of the answers that are there, by digest."""
@@ -61,8 +60,9 @@ class Answers:
         for start in range(0, len(asked), _AT_ONCE):
             part = asked[start : start + _AT_ONCE]
             marks = ",".join("?" * len(part))
-            select = f"SELECT digest, text, finish, tokens_in, tokens_out FROM answers WHERE digest IN ({marks})"  # noqa: E501
-            with self._lock:
+            columns = "digest, text, finish, tokens_in, tokens_out"
+            select = f"SELECT {columns} FROM answers WHERE digest IN ({marks})"
+            with self._using():
                 rows = self._file.execute(select, part).fetchall()
             found |= {digest: Answer(*rest) for digest, *rest in rows}
         return found
@@ -70,11 +70,26 @@ class Answers:
     def keep(self, digest: str, answer: Answer) -> None:
         """Write an answer; it is on disk when this returns."""
         row = (digest, answer.text, answer.finish, answer.tokens_in, answer.tokens_out)
-        with self._lock, self._file:
+        with self._using(), self._file:
             self._file.execute(
                 "INSERT OR IGNORE INTO answers VALUES (?,?,?,?,?,?,?)",
                 (*row, self._model, time.time()),
             )
+
+    @contextlib.contextmanager
+    def _using(self) -> Iterator[None]:
+        """One thread at a time.
+
+        Raises:
+            StepError: the file is damaged, or there is no room for it.
+        """
+        try:
+            with self._lock:
+                yield
+        except sqlite3.Error as error:
+            raise StepError(
+                f"{self._path}: {error}; where it is damaged, move it away, and a new one is made"
+            ) from None
 
     def close(self) -> None:
         """Close the file."""

@@ -86,7 +86,7 @@ class Client:
         self._waves = 0  # of 429, in a row
         self._answered = self._refused = 0
         self.refusal = ""  # the first one
-        self.words: list[str] = []  # that a person should read
+        self._words: list[str] = []
 
     async def answer(self, ask: Ask) -> tuple[Answer | None, float]:
         """The answer, None where there is none to be had, and the seconds that it took.
@@ -102,6 +102,11 @@ class Client:
             return await self._answer(ask)
         finally:
             self._asking -= 1
+
+    def take_words(self) -> list[str]:
+        """What a person should read, once; from any thread."""
+        found, self._words = self._words, []
+        return found
 
     async def close(self) -> None:
         """Close all connections."""
@@ -215,7 +220,7 @@ class Client:
         for name in ("seed", "stop"):
             if name in body and (field == name or f"'{name}'" in said or f'"{name}"' in said):
                 if name == "seed" and name not in self._without:
-                    self.words.append(
+                    self._words.append(
                         f"{self._model.host} takes no seed of ours ({said}): its samples are "
                         "kept, but nobody can draw them again"
                     )

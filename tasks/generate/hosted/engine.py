@@ -65,7 +65,7 @@ class HostedEngine:
         self._client = Client(model, key, requests=requests, stall=stall)
         self._shards: set[asyncio.Task[None]] = set()
         self._closed = False
-        threading.Thread(target=self._loop.run_forever, name="hosted", daemon=True).start()
+        threading.Thread(target=self._turn, name="hosted", daemon=True).start()
 
     def sample(
         self,
@@ -137,8 +137,8 @@ class HostedEngine:
         try:
             for _ in asks:
                 news = heard.get()
-                while self._client.words:
-                    self._say(self._client.words.pop(0))
+                for words in self._client.take_words():
+                    self._say(words)
                 if isinstance(news, BaseException):
                     raise news
                 yield news
@@ -171,6 +171,11 @@ class HostedEngine:
         if answer is not None:
             self._answers.keep(digest, answer)
         heard.put(_Answered(digest, answer, seconds))
+
+    def _turn(self) -> None:
+        """The body of the thread that sends and hears."""
+        self._loop.run_forever()
+        self._loop.close()
 
     async def _end(self) -> None:
         for shard in self._shards:

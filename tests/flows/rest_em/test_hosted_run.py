@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from flows.config.rest_em import load_config
+from flows.estimate.dry_run import planned
 from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.direct_caller import DirectCaller
 from flows.rest_em.loop import Loop
@@ -191,6 +192,11 @@ def test_every_end_of_an_answer_is_kept_with_its_verdict(ran: Ran) -> None:
 
 
 @needing
+def test_a_training_row_is_traced_to_the_hosted_model(ran: Ran) -> None:
+    assert json.loads(ran("trace", "latest", "0", "--json"))["policy"]["made by"] == TEACHER[0][17:]
+
+
+@needing
 def test_the_costs_are_tokens_by_prices(ran: Ran) -> None:
     made = json.loads(ran("status", "latest", "--json"))["cost"]["total"]["made"]
     assert made["input_tokens"] == 11 * PROBLEMS * SAMPLES
@@ -310,6 +316,11 @@ def test_what_a_hosted_model_cannot_take_is_one_line(changes: list[str], line: s
     with pytest.raises(UserError, match=line) as caught:
         load_config("math-demo", changes)
     assert "\n" not in str(caught.value)
+
+
+def test_a_probe_pays_nobody() -> None:
+    with pytest.raises(UserError, match=r"^--probe: a hosted teacher is paid by sample"):
+        planned(load_config("math-demo", list(TEACHER)), probe=True)
 
 
 def test_a_run_from_the_api_may_pay_where_the_operator_says_alone(

@@ -411,7 +411,7 @@ def test_a_kill_in_the_middle_pays_again_for_what_was_under_way_alone(home: Path
 def test_a_damaged_file_of_answers_is_one_line(home: Path) -> None:
     home.mkdir()
     (home / FILE).write_bytes(b"no database at all" * 1000)
-    with pytest.raises(StepError, match=r"answers\.sqlite: .*; move the file away"):
+    with pytest.raises(StepError, match=r"answers\.sqlite: .* move it away"):
         HostedEngine(
             HostedModel("m", "http://a"), "", home / FILE, requests=1, prices=(0, 0), stall=1
         )
