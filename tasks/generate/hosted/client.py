@@ -86,7 +86,9 @@ class Client:
         self._waves = 0  # of 429, in a row
         self._answered = self._refused = 0
         self.refusal = ""  # the first one
+        self._failure: UserError | StepError | None = None  # that ends the run
         self._words: list[str] = []
+        self.sending: set[asyncio.Task[None] | None] = set()  # that wait for an answer
 
     async def answer(self, ask: Ask) -> tuple[Answer | None, float]:
         """The answer, None where there is none to be had, and the seconds that it took.
@@ -100,6 +102,9 @@ class Client:
         self._asking += 1
         try:
             return await self._answer(ask)
+        except (UserError, StepError) as error:
+            self._failure = error
+            raise
         finally:
             self._asking -= 1
 
@@ -164,7 +169,14 @@ class Client:
 
     async def _post(self, ask: Ask) -> Answer | None:
         body = self._body(ask)
-        response = await self._http.post(f"{self._model.address}/chat/completions", json=body)
+        if self._failure is not None:  # nothing more is paid for
+            raise self._failure
+        me = asyncio.current_task()
+        self.sending.add(me)
+        try:
+            response = await self._http.post(f"{self._model.address}/chat/completions", json=body)
+        finally:
+            self.sending.discard(me)
         # A service may repeat what it was sent.
         text = response.text.replace(self._key, f"({KEY})") if self._key else response.text
         if response.status_code == 200:

@@ -1,8 +1,9 @@
 """Samples of a hosted model: each a request with its own seed, some of them under way at once.
 
 Every answer is kept as soon as it came (answers.py), so a run that ends in between goes on with the
-same command and pays for nothing twice. Requests that are under way when a process is killed were
-perhaps paid for, and are asked again: at most `resources.hosted_requests` of them.
+same command and pays for nothing twice; it ends when what is under way was heard, or after
+GRACE_SECONDS. Requests under way when a process is killed were perhaps paid for, and are asked
+again: at most `resources.hosted_requests` of them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tasks.generate.hosted.client import FIELD, Client
 from tasks.generate.hosted.service import HostedModel
 
 MILLION = 1_000_000
+# Requests under way when a run ends early are paid for, so it waits so long for their answers.
+GRACE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -152,17 +155,31 @@ class HostedEngine:
         assert me is not None
         self._shards.add(me)
         each = [asyncio.create_task(self._one(*pair, heard)) for pair in asks.items()]
+        why: BaseException = StepError("the engine was closed")
         try:
-            await asyncio.gather(*each)
+            done, left = await asyncio.wait(each, return_when=asyncio.FIRST_EXCEPTION)
+            why = next((error for one in done if (error := one.exception())), why)
+            if left:
+                await self._settle(each)
         except asyncio.CancelledError:
-            heard.put(StepError("the engine was closed"))
-            raise
-        except Exception as error:
-            heard.put(error)
+            await self._settle(each)
         finally:
-            for one in each:
-                one.cancel()
+            heard.put(why)  # nobody listens where all is answered
             self._shards.discard(me)
+
+    async def _settle(self, each: list[asyncio.Task[None]]) -> None:
+        """End the asks of a shard, but hear first what is paid for already."""
+        sent = [one for one in each if one in self._client.sending]
+        for one in each:
+            if one not in sent:
+                one.cancel()
+        try:
+            if sent:
+                await asyncio.wait(sent, timeout=GRACE_SECONDS)
+        finally:
+            for one in sent:
+                one.cancel()
+        await asyncio.gather(*each, return_exceptions=True)
 
     async def _one(
         self, digest: str, ask: Ask, heard: queue.SimpleQueue[_Answered | BaseException]

@@ -20,6 +20,7 @@ import pytest
 from tasks.decoding.request import Completions, Sampling
 from tasks.errors import StepError, UserError
 from tasks.generate.hosted import client, patience
+from tasks.generate.hosted import engine as hosted
 from tasks.generate.hosted.answers import FILE
 from tasks.generate.hosted.engine import HostedEngine
 from tasks.generate.hosted.service import ADDRESS, HostedModel, base_address
@@ -47,6 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_SECONDS", 0.01)
     monkeypatch.setattr(patience, "MOST_SECONDS", 0.05)
     monkeypatch.setattr(client, "SPREAD_SECONDS", 0.01)
+    monkeypatch.setattr(hosted, "GRACE_SECONDS", 5.0)
 
 
 def prompts(*questions: str) -> list[str]:
@@ -176,10 +178,14 @@ def test_a_run_that_a_slow_answer_ended_goes_on_from_there(home: Path) -> None:
     never = threading.Event()
     late = Reply(said("late").body, wait=never)
     answer = in_turn([said("4"), late], said("4"))
-    with serving(answer) as service, engine(service, home, requests=1, stall=1.0) as made:
-        with pytest.raises(StepError, match="no answer for"):
+    with serving(answer) as service:
+        with (
+            engine(service, home, requests=1, stall=1.0) as made,
+            pytest.raises(StepError, match="no answer for"),
+        ):
             made.sample(prompts("?"), [(0, 1), (0, 2), (0, 3)], SAMPLING)
-        found = made.sample(prompts("?"), [(0, 1), (0, 2), (0, 3)], SAMPLING)
+        with engine(service, home) as made:
+            found = made.sample(prompts("?"), [(0, 1), (0, 2), (0, 3)], SAMPLING)
         never.set()
     assert [one.text for one in found] == ["4"] * 3 and len(service.requests) == 4
 
@@ -356,7 +362,28 @@ def test_two_shards_at_once_share_the_bound(home: Path) -> None:
     assert service.most_at_once == 3
 
 
-def test_closing_ends_what_is_under_way(home: Path) -> None:
+def test_what_is_under_way_when_a_run_ends_early_is_heard_and_kept(home: Path) -> None:
+    ended = threading.Event()
+
+    def answer(request: dict, number: int) -> Reply:
+        if number == 7:  # three others are under way
+            ended.set()
+            return failed(402, "Pay")
+        return Reply(said(str(request["seed"])).body, wait=ended if number > 3 else None)
+
+    asked = [(0, seed) for seed in range(20)]
+    with serving(answer) as service:
+        with engine(service, home) as made, pytest.raises(StepError, match="Pay"):
+            made.sample(prompts("?"), asked, SAMPLING)
+        assert len(service.requests) == 8
+        with engine(service, home) as made:
+            found = made.sample(prompts("?"), asked, SAMPLING)
+        assert len(service.requests) == 8 + 20 - 7
+    assert [one.text for one in found] == [str(seed) for seed in range(20)]
+
+
+def test_closing_ends_what_is_under_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosted, "GRACE_SECONDS", 0.1)
     never, reached = threading.Event(), threading.Event()
 
     def answer(request: dict, number: int) -> Reply:
