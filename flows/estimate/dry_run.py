@@ -25,6 +25,8 @@ SERVER_END_SECONDS = 30.0
 
 def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate | None]:
     """The plan of a run, and its estimate, kept with the run; None where nothing is known yet."""
+    if probe and config.sampling.hosted_teacher:
+        raise UserError("--probe: a hosted teacher is paid by sample; expected --dry-run alone")
     if probe:
         caller, costs = _probed(config)
     else:

@@ -21,7 +21,7 @@ from flows.report.cost import CostLine
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import Facts, WrongFacts
-from tasks.metering import COST_NAMES, CPU, ENGINE, SANDBOX
+from tasks.metering import ALL_COSTS, CPU, ENGINE, HOSTED_COSTS, SANDBOX
 from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
@@ -82,7 +82,7 @@ class StepLine(Facts):
         record: Name of Prefect's record of the task.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = (CPU, ENGINE, SANDBOX)
+    SPARSE: ClassVar[tuple[str, ...]] = (CPU, ENGINE, SANDBOX, *HOSTED_COSTS)
 
     iteration: int
     step: str
@@ -95,6 +95,8 @@ class StepLine(Facts):
     cpu_seconds: float = 0
     engine_seconds: float = 0
     sandbox_seconds: float = 0
+    input_tokens: int = 0
+    money: float = 0
     rows: int
     artifact: str
     digest: str
@@ -108,7 +110,7 @@ class StepLine(Facts):
     @property
     def cost(self) -> CostLine:
         """What the artifact cost."""
-        made = {name: getattr(self, name) for name in COST_NAMES}
+        made = {name: getattr(self, name) for name in ALL_COSTS}
         return CostLine(self.iteration, self.step, self.cached, made)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.facts import Facts, WrongFacts
-from tasks.metering import COST_NAMES
+from tasks.metering import ALL_COSTS
 from tasks.rows import Json
 
 MANIFEST = "manifest.json"
@@ -79,6 +79,8 @@ class Stats(Facts):
         engine_seconds: Wall time in the sampling engine.
         sandbox_seconds: Wall time of containers, added up.
         tokens: Generated, or trained on.
+        input_tokens: That a hosted model read.
+        money: That it cost, by the prices of the run that asked it.
         note: One line for people.
         correct: Samples that are.
         failed: Samples on which a reward of the user's own failed.
@@ -93,7 +95,7 @@ class Stats(Facts):
 
     STRICT: ClassVar[bool] = False
     SPARSE: ClassVar[tuple[str, ...]] = (
-        *COST_NAMES,
+        *ALL_COSTS,
         *("note", "correct", "failed", "image", "source", "parts"),
         *("problems", "left_out", "several_answers", "provenance"),
     )
@@ -103,6 +105,8 @@ class Stats(Facts):
     engine_seconds: float | None = None
     sandbox_seconds: float | None = None
     tokens: int | None = None
+    input_tokens: int | None = None
+    money: float | None = None
     note: str | None = None
     correct: int | None = None
     failed: int | None = None
@@ -116,7 +120,7 @@ class Stats(Facts):
 
     def costs(self) -> dict[str, float]:
         """What the step cost, by its name in tables (tasks/metering.py), where it cost any."""
-        return {name: found for name in COST_NAMES if (found := getattr(self, name)) is not None}
+        return {name: found for name in ALL_COSTS if (found := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)
