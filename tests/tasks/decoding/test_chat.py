@@ -145,23 +145,54 @@ def test_what_a_template_does_not_take_is_one_line(policies, name, said, expecte
     assert "\n" not in str(caught.value)
 
 
-def test_exemplars_that_a_template_does_not_take_are_named(policies, tmp_path):
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    own = tokenizer("qwen25")
-    template = own.chat_template
+def with_template(folder: Path, template: str) -> Path:
+    """A tokenizer with another chat template than any family's."""
+    own, before = tokenizer("qwen25"), tokenizer("qwen25").chat_template
     try:
-        own.chat_template = (
-            "{% if messages|length > 1 %}{{ raise_exception('one') }}{% endif %}"
-            + ("{% for m in messages %}{{ m.content }}{% endfor %}")
-        )
-        own.save_pretrained(alone)
-    finally:
         own.chat_template = template
+        own.save_pretrained(folder)
+    finally:
+        own.chat_template = before
+    return folder
+
+
+ONE_TURN = (
+    "{% if messages|length > 1 %}{{ raise_exception('one') }}{% endif %}{{ messages[0].content }}"
+)
+
+
+def test_exemplars_that_a_template_does_not_take_are_named(tmp_path):
     path = tmp_path / "shown.toml"
     path.write_text(EXEMPLARS.replace('system = "You solve word problems."\n', ""))
+    asked = chat(with_template(tmp_path / "policy", ONE_TURN), str(path))
     with pytest.raises(UserError, match=r"^model\.shots: .*\(one\); expected 0$"):
-        chat(alone, str(path)).render(QUESTION, 1)
+        asked.render(QUESTION, 1)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (ONE_TURN, r"^model\.prompt: .* renders no answer \(one\)"),
+        ("{{ nothing.at.all }}", r"^model\.prompt: .* does not render chat \("),
+        ("{{ messages[0].role }}", r"^model\.prompt: .* leaves out the user text of chat$"),
+    ],
+)
+def test_a_template_that_renders_no_conversation_is_one_line(tmp_path, template, expected):
+    asked = chat(with_template(tmp_path, template))
+    with pytest.raises(UserError, match=expected) as caught:
+        asked.render(QUESTION, 0)
+        assert asked.ends
+    assert "\n" not in str(caught.value)
+
+
+def test_an_exemplar_may_lose_its_thoughts_and_a_system_text_may_not_be_lost(policies, tmp_path):
+    path = tmp_path / "shown.toml"
+    path.write_text(EXEMPLARS.replace('"2"', '"<think>\\na\\n</think>\\n\\n2"'))
+    shown = chat(policies["qwen3"], str(path)).render(QUESTION, 1)
+    assert "</think>" not in shown and "assistant\n2<|im_end|>" in shown
+    users = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
+    with pytest.raises(UserError, match=r"leaves out the system text of chat; expected model\.sys"):
+        chat(with_template(tmp_path / "policy", users), system="Be brief.").render(QUESTION, 0)
 
 
 def test_a_model_without_a_template_is_named(tmp_path):
