@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -17,9 +18,10 @@ from tasks.decoding.request import Sampling
 from tasks.decoding.stops import Stops
 from tasks.errors import UserError
 from tasks.finetune.packing import prepare
+from tasks.finetune.pairs import pack
 from tasks.finetune.supervised import IGNORED, Collator
 from tasks.prompts import PromptChoice, load_template
-from tasks.rows import TRAINING, write_rows
+from tasks.rows import PAIR, TRAINING, write_rows
 from tasks.settings import FinetuneSettings
 from tests.tasks.chat_parts import FAMILIES, WILD, save, tokenizer
 from tests.tasks.decoding.decoding_parts import save as save_plain
@@ -81,6 +83,21 @@ def test_a_training_row_begins_with_the_prompt_as_sampled_and_ends_with_the_turn
         ]
         if FAMILIES[name].metaspace is None:
             assert stops.texts([completion]) == [solution]
+
+
+@pytest.mark.parametrize("name", ["gemma", "phi"])  # whose turns end otherwise than their texts
+def test_both_sides_of_a_pair_are_answers_to_the_prompt_as_sampled(policies, name, tmp_path):
+    own, asked = tokenizer(name), chat(policies[name])
+    prompt = asked.render(QUESTION, 0)
+    row = {"prompt": prompt, "completion": "13", "weight": 1.0, "problem_id": "p", "index": 0}
+    wrong = {"rejected": "12", "rejected_index": 1, "rejected_samples": ""}
+    write_rows(tmp_path / "rows.parquet", PAIR, [{**row, "samples": "", **wrong}])
+    settings = FinetuneSettings(max_length=10_000)
+    pack(tmp_path / "rows.parquet", own, settings, tmp_path, tmp_path / "pairs", 0, chat=True)
+    (made,) = Dataset.from_file(str(tmp_path / "pairs"))
+    assert [made["prompt_ids"]] == asked.ids([prompt])
+    for side, text in (("chosen_ids", "13"), ("rejected_ids", "12")):
+        assert made[side] == [*own(text, add_special_tokens=False)["input_ids"], *asked.ends]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
