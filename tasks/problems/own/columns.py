@@ -53,6 +53,9 @@ USUAL_NAMES: dict[Role, tuple[str, ...]] = {
     "id": ("id", "problem_id", "task_id", "question_id", "unique_id", "uid", "uuid"),
     "split": ("split",),
 }
+# Roles that may take several columns: one for each option; what goes into a program and comes out.
+_SEVERAL = ("options", "tests")
+IN_AND_OUT = ("inputs", "outputs")
 # What problems of each domain may have beside question, level, subject, id and split.
 _OF_DOMAIN: dict[str, tuple[Role, ...]] = {
     "math": ("reference", "solution"),
@@ -67,7 +70,7 @@ class Columns:
     """The columns of one file.
 
     Attributes:
-        names: By role what the column is called; of options several, where each has its own.
+        names: By role what the column is called; of options and tests there may be several.
         others: What else the file has.
     """
 
@@ -111,6 +114,8 @@ def find_columns(
             names[role] = _named(role, given, there, file)
         elif found := _usual(role, there, {one for kept in names.values() for one in kept}):
             names[role] = (found,)
+        elif role == "tests" and set(IN_AND_OUT) <= set(there):
+            names[role] = IN_AND_OUT
     for role in set(USUAL_NAMES) - set(roles):
         if getattr(settings, role):
             raise UserError(
@@ -125,7 +130,7 @@ def find_columns(
 
 def _named(role: Role, given: str, there: Sequence[str], file: str) -> tuple[str, ...]:
     parts = (given,)
-    if role == "options" and given not in there:
+    if role in _SEVERAL and given not in there:
         parts = tuple(part.strip() for part in given.split(","))
     for part in parts:
         if there and part not in there:
