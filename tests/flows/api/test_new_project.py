@@ -1,4 +1,4 @@
-"""`restem init`: what it writes, and where it writes nothing. That it runs: tests/docs/test_own.py."""
+"""`restem init`: what it writes, and where nothing. That it runs: tests/docs/test_own.py."""
 
 from __future__ import annotations
 
