@@ -9,7 +9,6 @@ Not covered: whether an answer is right.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import CONFIGS
 from tasks.problems.loading import prepare_splits
-from tasks.problems.own.load import OwnProblems
+from tasks.problems.own.load import Found, OwnProblems
 from tasks.problems.own.tries import reference_try
 from tasks.problems.own_loader import own_loaders
 from tasks.problems.ungradable import LeftOut, describe
@@ -149,21 +148,22 @@ def check_data(config: RestEmConfig, shown: int) -> DataFacts:
     splits = prepare_splits(config.data, left_out, own, loaders)
     rows = [*splits["train"], *splits["validation"], *splits["test"]]
     longest = max(rows, key=lambda row: len(row["question"]))
-    prompts, why = _prompts(config, [rows[0], longest])
+    (prompt, asked_longest), why = _prompts(config, [rows[0], longest])
     facts = DataFacts(
         {split: len(found) for split, found in splits.items()},
         "; ".join(filter(None, [describe(left_out, {}), *(n for one in own for n in one.notes)])),
         [_place(one) for source in own for one in source.found],
         rows[:shown],
-        *prompts,
+        prompt,
+        asked_longest,
         why,
     )
-    places = dict(chain.from_iterable(one.places.items() for one in own))
+    places = {name: place for one in own for name, place in one.places.items()}
     _try(config, rows, places, facts)
     return facts
 
 
-def _place(found: Any) -> Place:
+def _place(found: Found) -> Place:
     names = {role: ", ".join(name) for role, name in found.columns.names.items()}
     return Place(found.place, names, list(found.columns.others), dict(found.rows))
 

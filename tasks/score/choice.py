@@ -12,12 +12,19 @@ a sentence without brackets.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from tasks.dag.contracts import Grade, Timed
 from tasks.rows import Status
 from tasks.score.math.extract.boxes import boxed
 from tasks.score.math.limits import MAX_SHOWN
+
+# Characters: an answer stands near the end of a text, and near the start of what follows a phrase.
+# Both, and how many phrases are looked at, keep the time in proportion to the text.
+_END = 20_000
+_SPAN = 400
+_PHRASES = 20
 
 _THOUGHTS = "</think>"
 _PHRASE = re.compile(
@@ -73,12 +80,13 @@ def chosen_letters(text: str) -> list[str]:
     text = text.rpartition(_THOUGHTS)[2].strip()
     if (inner := boxed(text)) is not None:
         return _letters(inner)
+    text = text[-_END:]
     if tags := _TAG.findall(text):
         return _letters(tags[-1])
     last_line = text.rsplit("\n", 1)[-1]
-    for phrase in reversed(list(_PHRASE.finditer(text))):
+    for phrase in reversed(deque(_PHRASE.finditer(text), _PHRASES)):
         # "The correct answer is:" has its answer on the next line.
-        rest = text[phrase.end() :].lstrip(" \t:*_\n").split("\n", 1)[0]
+        rest = text[phrase.end() :][:_SPAN].lstrip(" \t:*_\n").split("\n", 1)[0]
         named = list(dict.fromkeys(_MARKED.findall(rest)))
         if found := _letters(rest) or (named if len(named) > 1 else []):  # "both A and B"
             return found
@@ -89,7 +97,7 @@ def chosen_letters(text: str) -> list[str]:
 
 def _letters(text: str) -> list[str]:
     """The letters that a text begins with."""
-    text = _LEAD.sub("", _AROUND.sub("", text).strip())
+    text = _LEAD.sub("", _AROUND.sub("", text[:_SPAN]).strip())
     match = _LETTER.match(text)
     if not match:
         return []

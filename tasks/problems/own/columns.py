@@ -18,13 +18,22 @@ from tasks.problems.source import Record
 from tasks.settings import ColumnSettings
 
 Role = Literal[
-    *("question", "reference", "solution", "tests", "entry_point", "starter_code", "options"),
-    *("level", "subject", "id", "split"),
+    "question",
+    "reference",
+    "solution",
+    "tests",
+    "entry_point",
+    "starter_code",
+    "options",
+    "level",
+    "subject",
+    "id",
+    "split",
 ]
 # Rows of JSON may leave fields out: the names in so many rows are the columns there are.
 _LOOKED_AT = 100
 
-_USUAL: dict[Role, tuple[str, ...]] = {
+USUAL_NAMES: dict[Role, tuple[str, ...]] = {
     "question": ("question", "problem", "prompt", "instruction", "query", "input", "text", "task"),
     "reference": (
         *("final_answer", "reference", "reference_answer", "gold", "gold_answer", "ground_truth"),
@@ -106,7 +115,7 @@ def find_columns(
             names[role] = _named(role, given, there, file)
         elif found := _usual(role, there, {one for kept in names.values() for one in kept}):
             names[role] = (found,)
-    for role in set(_USUAL) - set(roles):
+    for role in set(USUAL_NAMES) - set(roles):
         if getattr(settings, role):
             raise UserError(
                 f"data.columns.{role}: expected none, for problems of {domain} have no {role}"
@@ -130,7 +139,7 @@ def _named(role: Role, given: str, there: Sequence[str], file: str) -> tuple[str
 
 def _usual(role: Role, there: Sequence[str], taken: set[str]) -> str:
     by_name = {_plain(name): name for name in reversed(there) if name not in taken}
-    return next((by_name[name] for name in _USUAL[role] if name in by_name), "")
+    return next((by_name[name] for name in USUAL_NAMES[role] if name in by_name), "")
 
 
 def _plain(name: str) -> str:
@@ -154,8 +163,8 @@ def _see_all_needed(
 
 def _missing(role: Role, there: Sequence[str], file: str) -> NoReturn:
     raise UserError(
-        f"data.columns.{role}: {file} has no column of a usual name ({', '.join(_USUAL[role])}); "
-        f"expected one of its own: {_list(there)}"
+        f"data.columns.{role}: {file} has no column of a usual name "
+        f"({', '.join(USUAL_NAMES[role])}); expected one of its own: {_list(there)}"
     )
 
 

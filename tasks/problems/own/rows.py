@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tasks.problems.math import last_boxed
 from tasks.problems.own.choice import choice_parts
 from tasks.problems.own.code import code_parts
-from tasks.problems.own.columns import Columns
+from tasks.problems.own.columns import Columns, Role
 from tasks.problems.own.parts import Parts
 from tasks.problems.own.values import MAX_ANSWER, MAX_NAME, MAX_QUESTION, answer_of, text_of
 from tasks.problems.source import Record
@@ -60,11 +60,10 @@ class RowMaker:
             return ""
         return text_of(record, self.columns.name("id"), MAX_NAME)
 
-    def _name(self, role: str, record: Record) -> str:
-        if role not in self.columns.names:
+    def _name(self, role: Role, record: Record) -> str:
+        if role not in self.columns:
             return ""
-        name = self.columns.name(role)  # type: ignore[arg-type]
-        return text_of(record, name, MAX_NAME, needed=False)
+        return text_of(record, self.columns.name(role), MAX_NAME, needed=False)
 
 
 def _answered(record: Record, columns: Columns) -> Parts:
