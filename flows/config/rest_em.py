@@ -34,9 +34,6 @@ from tasks.settings.problems import OWN, TRAIN
 from tasks.settings.user_function import UserFunction, beside, file_of
 from tasks.store.store import digest_of
 
-# Fields of [filter] that reports of before do not have; those older than these they have.
-_LATER_REWARDS = ("rewards", "function_seconds")
-
 
 class RestEmConfig(BaseModel):
     """A ReST^EM run: problems, policy, and the settings of each step."""
@@ -91,10 +88,12 @@ class RestEmConfig(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> RestEmConfig:
         own = self.data.train not in TRAIN.names  # its domain is known when it is read
-        if self.filter.score == "tests" and "code" not in self.data.train_domains and not own:
+        field = "rewards" if self.filter.rewards else "score"
+        asked = {self.filter.score, *(one.reward for one in self.filter.rewards)}
+        if "tests" in asked and "code" not in self.data.train_domains and not own:
             raise ValueError(
-                "filter.score: tests is a reward of programs; expected correct, or a data.train of "
-                f"code, not {self.data.train}"
+                f"filter.{field}: tests is a reward of programs; expected correct, or a data.train "
+                f"of code, not {self.data.train}"
             )
         if OBJECTIVES[self.finetune.improve].pairs:
             self._can_pair()
@@ -172,22 +171,11 @@ class RestEmConfig(BaseModel):
         return self.name if self.named_functions else self.run_id
 
     def described(self) -> Json:
-        """Without resources, as plain data; functions by what they are and not where they lie."""
+        """The recipe as it stands in the report and in its key."""
         plain = self.model_dump(exclude={"resources"})
-        # Without what came later, where it is as it was before: reports keep their keys.
-        for section, later in ((self.data, self.data.LATER), (self.filter, _LATER_REWARDS)):
-            part = plain["data" if section is self.data else "filter"]
-            for name in later:
-                if section.is_default(name):
-                    part.pop(name, None)
-        for one in self.find_functions():
-            section, _, field = one.field.partition(".")
-            name, _, place = field.partition("[")
-            text = f"{one.label} (sha256 {one.sha256[:12]})"
-            if place:
-                plain[section][name][int(place[:-1])]["reward"] = text
-            else:
-                plain[section][name] = text
+        for name in plain:
+            if isinstance(section := getattr(self, name), Section):
+                plain[name] = section.described()
         return plain
 
     @property

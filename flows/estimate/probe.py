@@ -65,7 +65,14 @@ def probe(config: RestEmConfig, splits: dict[str, int]) -> Json:
     folder, store = home() / "runs" / run_id, open_store(config.resources)
     _clean(folder, store)  # of a probe that was killed
     try:
-        with session(run_id, config.model_dump(), config.resources, config.sandbox, FLOW) as caller:
+        with session(
+            run_id,
+            config.model_dump(),
+            config.resources,
+            config.sandbox,
+            FLOW,
+            functions=config.find_functions(),
+        ) as caller:
             most = max(splits.values())
             few = min(FEW, most)
             _round(config, few, caller)

@@ -66,7 +66,9 @@ class LocalMachine:
         self._engine_of: tuple[str, ...] = ()
         self._pool: GradePool | None = None
         self._sandbox: SandboxPool | None = None
-        self._needed, self._untried = sandbox, list(functions)
+        self._needed = sandbox
+        # Problems are there before an engine is.
+        self._untried = [one for one in functions if one.kind != "loader"]
         self._functions: dict[tuple[str, float], FunctionPool] = {}
         self.engines_started = 0
         self.runtime = Runtime(
@@ -154,9 +156,9 @@ class LocalMachine:
     def _try_functions(self) -> None:
         """See that each function can be loaded here, once."""
         while self._untried:
-            with FunctionPool(self._untried[-1], 1, LOAD_SECONDS) as pool:
+            with FunctionPool(self._untried[0], 1, LOAD_SECONDS) as pool:
                 pool.check()
-            self._untried.pop()
+            self._untried.pop(0)
 
     def _get_function(self, function: UserFunction, seconds: float) -> FunctionPool:
         asked = (json.dumps(function.to_json()), seconds)

@@ -44,7 +44,8 @@ class WorkerSpec:
 
     def __reduce__(self) -> tuple[Callable[..., Runtime], tuple[object, ...]]:
         """What unpickling calls."""
-        functions = [one.to_json() for one in self.functions]
+        # Selectors and loaders run where the flow does.
+        functions = [one.to_json() for one in self.functions if one.kind == "reward"]
         plain = (self.resources.model_dump(), self.sandbox, self.run, self.home, functions)
         return _runtime_here, plain
 

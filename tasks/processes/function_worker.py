@@ -25,7 +25,8 @@ from typing import Any
 
 from tasks.processes.killable import Question, serve
 from tasks.rows import Json
-from tasks.settings.user_function import UserFunction, find_source
+from tasks.settings.find_function import find_source
+from tasks.settings.user_function import UserFunction
 
 # Of a traceback the end is kept, of an error's own line the beginning.
 TRACE_CHARS = 4000

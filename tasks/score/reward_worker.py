@@ -31,7 +31,10 @@ def call_reward(function: Function, given: Json) -> float:
     """
     arguments = dict(given)
     if grade := arguments.get("grade"):
-        arguments["grade"] = Grade(**{**grade, "status": Status(grade["status"])})
+        status = Status(grade["status"])
+        arguments["grade"] = Grade(
+            grade["reward"], status, grade["extracted"], grade["first_failure"]
+        )
     if problem := arguments.get("problem"):
         arguments["problem"] = Problem(**problem)
     return checked_reward(function(**arguments))

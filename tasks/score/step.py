@@ -32,7 +32,8 @@ from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
 if TYPE_CHECKING:
-    from tasks.score.rewards import Rewarded, Rewards
+    from tasks.score.reward_samples import Rewarded
+    from tasks.score.rewards import Rewards
 
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 2
@@ -121,7 +122,8 @@ def score_call(
 @step(SCORE, "verdicts", version=3)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
-    from tasks.score.rewards import Rewarded, Rewards
+    from tasks.score.reward_samples import Rewarded
+    from tasks.score.rewards import Rewards
 
     hints, how = call.hints, call.settings
     stored = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
@@ -177,7 +179,7 @@ def _rewarded(
     runtime: Runtime,
 ) -> Stats:
     """Write verdicts with the rewards of the user's own in them."""
-    from tasks.score.rewards import Failures, reward_samples
+    from tasks.score.reward_samples import Failures, reward_samples
 
     shards = [runtime.store.path(ref) / SAMPLES_FILE for ref in call.inputs.values()]
     others: dict[str, dict[int, str]] = {}

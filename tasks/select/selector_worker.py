@@ -15,7 +15,10 @@ def call_selector(function: Function, given: Json) -> list[int]:
     Raises:
         WrongReturn: it gave something else than some of them, each once.
     """
-    found = [Candidate(*one[:1], bytes.fromhex(one[1]), *one[2:]) for one in given["candidates"]]
+    found = [
+        Candidate(index, bytes.fromhex(digest), *more)
+        for index, digest, *more in given["candidates"]
+    ]
     return checked_choice(function(candidates=list(found)), found)
 
 

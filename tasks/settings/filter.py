@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.settings.find_function import find_function
 from tasks.settings.section import Section
-from tasks.settings.user_function import Choice, UserFunction, find_function
+from tasks.settings.user_function import Choice, UserFunction
 
 SCORE = Choice("filter.score", "reward", ("correct", "tests"))
 SELECT = Choice("filter.select", "selector", ("threshold", "best", "human"))
@@ -39,6 +40,7 @@ class FilterSettings(Section):
     LATER: ClassVar[frozenset[str]] = frozenset(
         {"score", "rewards", "function_seconds", "select", "thresholds", "first"}
     )
+    LATEST: ClassVar[frozenset[str]] = frozenset({"rewards", "function_seconds"})
     CHOICES: ClassVar[Mapping[str, Choice]] = {"score": SCORE, "select": SELECT}
 
     score: Annotated[str, SCORE.validator()] = Field(
@@ -135,12 +137,10 @@ class FilterSettings(Section):
         }
         return {**super().functions, **parts}
 
-    def recipe(self) -> dict[str, Any]:
-        """As of every section; of `rewards` the functions and not their paths."""
-        data = super().recipe()
-        for place in range(len(self.rewards)):
-            key = data.pop(f"rewards[{place}]", None)
-            data["rewards"][place]["reward"] = key or self.rewards[place].reward
+    def _with_functions(self, data: dict[str, Any], said: Mapping[str, object]) -> dict[str, Any]:
+        data = super()._with_functions(data, said)
+        for place, one in enumerate(self.rewards):
+            data["rewards"][place]["reward"] = data.pop(f"rewards[{place}]", one.reward)
         return data
 
     @model_validator(mode="after")

@@ -127,6 +127,7 @@ class DataSettings(Section):
             *("test_share", "repeated", "columns", "more"),
         }
     )
+    LATEST = LATER
 
     CHOICES: ClassVar[Mapping[str, Choice]] = {"train": TRAIN, "test": TEST}
 

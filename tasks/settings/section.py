@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.settings.user_function import Choice, UserFunction, find_function
+from tasks.settings.find_function import find_function
+from tasks.settings.user_function import Choice, UserFunction
 
 
 class Section(BaseModel):
@@ -20,6 +21,8 @@ class Section(BaseModel):
     # Fields that came when runs had been made already. At their default they stand in no key, so
     # that a run is the one that it was before there were any, and finds what it made.
     LATER: ClassVar[frozenset[str]] = frozenset()
+    # Those of them that the keys of reports have not either.
+    LATEST: ClassVar[frozenset[str]] = frozenset()
     # Fields that take a function of the user's own beside names of ours.
     CHOICES: ClassVar[Mapping[str, Choice]] = {}
 
@@ -42,11 +45,24 @@ class Section(BaseModel):
         Raises:
             UserError: a function of the user's is nowhere.
         """
+        data = self._without_defaults(self.LATER)
+        return self._with_functions(data, {name: one.key for name, one in self.functions.items()})
+
+    def described(self) -> dict[str, Any]:
+        """The settings as they stand in a report and in its key; raises as `recipe`."""
+        data = self._without_defaults(self.LATEST)
+        return self._with_functions(data, {name: str(one) for name, one in self.functions.items()})
+
+    def _with_functions(self, data: dict[str, Any], said: Mapping[str, object]) -> dict[str, Any]:
+        """The settings with what is said of each function in the place of its name."""
+        return {**data, **said}
+
+    def _without_defaults(self, names: frozenset[str]) -> dict[str, Any]:
         data = self.model_dump()
-        for name in self.LATER:
+        for name in names:
             if self.is_default(name):
                 data.pop(name, None)
-        return {**data, **{name: one.key for name, one in self.functions.items()}}
+        return data
 
     def is_default(self, name: str) -> bool:
         """Whether a field is as it is where nothing is said of it."""

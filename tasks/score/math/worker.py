@@ -39,6 +39,7 @@ def _prepare() -> Callable[[Question], Json]:
 
     def answer(question: Question) -> Json:
         signal.setitimer(signal.ITIMER_PROF, limit)
+        assert isinstance(question, list)
         grade = settle(question[0], question[1], same)
         signal.setitimer(signal.ITIMER_PROF, 0)
         worn = process.memory_info().rss > WORN_BYTES

@@ -15,6 +15,9 @@ from bench.recovery import resume
 from bench.sampling._local_ray import local_ray
 from flows.machines.ray_worker import WorkerSpec
 from tasks.settings import Resources
+from tasks.settings.filter import SCORE
+from tasks.settings.find_function import find_function
+from tasks.settings.user_function import UserFunction
 from tests.flows.conftest import ROOT, Restem
 from tests.small import SMALL
 
@@ -57,6 +60,19 @@ def test_an_actor_has_one_engine_however_many_the_cluster_has(home: Path) -> Non
     resources = Resources(engines=4, device="cpu")
     spec = WorkerSpec(resources, None, "one", str(home))
     assert pickle.loads(pickle.dumps(spec)).resources.engines == 1
+
+
+def test_the_text_of_a_function_travels_to_a_worker(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text("def worth(completion): return 0.25\n")
+    found = find_function(SCORE, f"{path}:worth")
+    spec = WorkerSpec(Resources(score_workers=1), None, "travels", str(home), (found,))
+    packed = pickle.dumps((spec, found.to_json()))
+    path.unlink()
+    runtime, travelled = pickle.loads(packed)
+    pool = runtime.functions(UserFunction.from_json(travelled), 60.0)
+    assert pool.submit({"completion": ""}).result().value == 0.25
+    pool.close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nonsense"])

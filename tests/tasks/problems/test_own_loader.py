@@ -17,8 +17,8 @@ from tasks.problems.own_loader import LOG, OwnLoader, _Row
 from tasks.problems.step import load_splits, problems_call
 from tasks.rows import Row
 from tasks.settings import DataSettings, Resources
+from tasks.settings.find_function import find_function
 from tasks.settings.problems import TRAIN
-from tasks.settings.user_function import find_function
 from tasks.store.store import Store
 
 NUMBERS = (

@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.processes.function_worker import TRACE_CHARS
 from tasks.processes.functions import Answer, FunctionPool
 from tasks.settings.filter import SCORE
-from tasks.settings.user_function import find_function
+from tasks.settings.find_function import find_function
 
 # Longer than any of them needs on a busy machine, but for those that never end.
 PLENTY = 120.0

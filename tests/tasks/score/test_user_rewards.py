@@ -24,7 +24,8 @@ from tasks.rows import (
     read_rows,
     write_rows,
 )
-from tasks.score.rewards import MOST_TRACES, Part, Rewards, rewards_of
+from tasks.score.reward_samples import MOST_TRACES
+from tasks.score.rewards import Part, Rewards, rewards_of
 from tasks.score.step import LOG, score_call, score_shard
 from tasks.settings import FilterSettings, Resources
 from tasks.store.store import ArtifactRef, Draft, Store

@@ -14,7 +14,7 @@ from tasks.select.selectors import Candidate
 from tasks.select.step import select_call
 from tasks.settings import FilterSettings
 from tasks.settings.filter import SELECT
-from tasks.settings.user_function import find_function
+from tasks.settings.find_function import find_function
 from tasks.store.store import ArtifactRef
 from tests.tasks.select.test_select import OFF, problem, sample, shard
 

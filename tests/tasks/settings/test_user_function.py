@@ -15,8 +15,8 @@ from tasks.errors import UserError
 from tasks.problems.step import problems_call
 from tasks.settings import DataSettings, FilterSettings
 from tasks.settings.filter import SCORE, SELECT
+from tasks.settings.find_function import MAX_BYTES, find_function
 from tasks.settings.problems import TRAIN
-from tasks.settings.user_function import MAX_BYTES, find_function
 
 REWARD = "def brief(completion, grade):\n    return grade.reward / len(completion)\n"
 CHOICES = {"reward": SCORE, "selector": SELECT, "loader": TRAIN}
@@ -184,7 +184,7 @@ def test_an_installed_function_is_found_by_its_name_and_not_imported(install: In
     by_name, by_module = (find_function(SCORE, text) for text in ("brief", "marbles.rewards:brief"))
     assert by_name.file == by_module.file == str(path)
     assert "marbles" not in sys.modules
-    assert by_name.version == "1.0" and by_name.key["version"] == "1.0"
+    assert by_name.key == by_module.key and by_name.key["version"] == "1.0"
 
 
 def test_an_installed_function_of_another_text_or_version_has_another_key(
