@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tomli_w
 
-from flows.api.export.licences import UNKNOWN, base_hub, base_licence, data_origin
+from flows.api.export.licences import UNKNOWN, base_hub, base_licence, data_origin, public_name
 from flows.api.export.results import EVERY_EVAL_EVER, hub_results, measured
 from flows.api.export.source import Source
 from flows.config.rest_em import RestEmConfig
@@ -73,7 +73,7 @@ def write_policy_card(folder: Path, source: Source, name: str, *, adapter: bool)
 
 
 def _what(source: Source, adapter: bool) -> str:
-    base, number = source.config.model.base, source.number
+    base, number = public_name(source.config.model.base), source.number
     if not number:
         return f"The base policy of a run of {PAPER}: `{base}`."
     parts = [
@@ -151,12 +151,12 @@ def licences(source: Source) -> list[str]:
     lines = [
         "## Licences",
         "",
-        f"- base model `{config.model.base}`: {base_licence(config)}",
+        f"- base model `{public_name(config.model.base)}`: {base_licence(config)}",
         f"- training problems {train.name}: {train.licence}",
         f"- test problems {test.name}: {test.licence}",
     ]
     if config.sampling.teacher:
-        lines.append(f"- samples come from `{config.sampling.teacher}`: {UNKNOWN}")
+        lines.append(f"- samples come from `{public_name(config.sampling.teacher)}`: {UNKNOWN}")
     return [*lines, ""]
 
 
@@ -185,5 +185,5 @@ def public_config(config: RestEmConfig) -> Json:
     for field, place in config.places:
         section, _, name = field.partition(".")
         if name in found.get(section, {}) and Path(place).expanduser().is_absolute():
-            found[section][name] = Path(place).name
+            found[section][name] = public_name(place)
     return found

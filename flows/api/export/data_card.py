@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.api.export.card import PAPER, README, licences, reproduce
 from flows.api.export.columns import COLUMNS
 from flows.api.export.data import FOLDER
-from flows.api.export.licences import data_origin
+from flows.api.export.licences import data_origin, public_name
 from flows.api.export.source import Data, Source
 from flows.report.tables import metrics_text
 from tasks.select.results import SelectionCounts
@@ -32,6 +32,7 @@ def write_data_card(folder: Path, source: Source, data: Data, rows: int) -> None
     from huggingface_hub import DatasetCard, DatasetCardData
 
     origin = data_origin(source.config.data, "train")
+    base = public_name(source.config.model.base)
     head = DatasetCardData(
         license=origin.licence,
         pretty_name=f"{source.run}: {data}",
@@ -50,7 +51,7 @@ def write_data_card(folder: Path, source: Source, data: Data, rows: int) -> None
         [
             f"# {source.run}: {data}",
             "",
-            f"{_WHAT[data]}. Made by restem in a run of {PAPER} of `{source.config.model.base}` "
+            f"{_WHAT[data]}. Made by restem in a run of {PAPER} of `{base}` "
             f"on {origin.name}: {_which(source)}, {rows:,} rows. No test problem is among them.",
             "",
             "## Columns",

@@ -66,11 +66,12 @@ def base_licence(config: RestEmConfig) -> str:
     if base.startswith("package:"):
         return _of_package(base.removeprefix("package:"))
     card = Path(base).expanduser() / "README.md"
-    if card.is_file():
-        from huggingface_hub import ModelCard
+    return _of_card(card) if card.is_file() else UNKNOWN
 
-        return ModelCard.load(card).data.license or UNKNOWN
-    return UNKNOWN
+
+def public_name(source: str) -> str:
+    """A model's source without the folders of this machine in front of it."""
+    return Path(source).name if Path(source).expanduser().is_absolute() else source
 
 
 def base_hub(config: RestEmConfig) -> str:
@@ -78,6 +79,16 @@ def base_hub(config: RestEmConfig) -> str:
     base = config.model.base
     plain = ":" not in base and not base.endswith(".gguf")
     return base if plain and not Path(base).expanduser().exists() else ""
+
+
+def _of_card(card: Path) -> str:
+    from huggingface_hub import metadata_load
+
+    try:
+        found = (metadata_load(card) or {}).get("license")
+    except Exception:  # whatever a broken front matter gives in YAML
+        return UNKNOWN
+    return found if isinstance(found, str) else UNKNOWN
 
 
 def _of_package(module: str) -> str:

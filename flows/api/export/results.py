@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.api.export.licences import Origin, data_origin
+from flows.api.export.licences import Origin, data_origin, public_name
 from flows.api.export.source import Source
 from flows.report.tables import metric_order
 from tasks.evaluate.intervals import Interval
@@ -115,7 +115,7 @@ def _record(source: Source, results: list[Json]) -> Json:
             "additional_details": {
                 "deployment_type": "self_deployed",
                 "model_availability": "unknown",
-                "base_model": source.config.model.base,
+                "base_model": public_name(source.config.model.base),
                 "digest": digest,
             },
         },

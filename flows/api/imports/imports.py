@@ -25,6 +25,7 @@ from tasks.problems.source import ENDINGS, Record, read_json_lines
 from tasks.problems.step import load_splits, problems_call
 from tasks.rows import ROLLOUT, ROLLOUTS_FILE, Row, question_key, read_rows, write_rows
 from tasks.store.files import draft_name, put_in_place, sha256, sync
+from tasks.store.locks import alone
 
 PROBLEMS_LINES = "problems.jsonl"
 _PARQUET = ".parquet"
@@ -75,6 +76,13 @@ def import_rollouts(file: Path, name: str, *, keep_scores: bool = False) -> Impo
     if not file.is_file() or not file.name.endswith((*ENDINGS, _PARQUET)):
         raise UserError(f"FILE {file}: expected a .jsonl, .jsonl.gz or .parquet file")
     place.parent.mkdir(parents=True, exist_ok=True)
+    with alone(place.with_name(".lock")):
+        for left in place.parent.glob(f".{name}~*"):  # by a kill
+            shutil.rmtree(left, ignore_errors=True)
+        return _keep(file, name, place, keep_scores)
+
+
+def _keep(file: Path, name: str, place: Path, keep_scores: bool) -> Imported:
     draft = place.with_name(draft_name(f".{name}"))
     draft.mkdir()
     try:
