@@ -158,7 +158,7 @@ def _pack(
     folder: Path,
     out: Path,
     seed: int,
-    chat: bool,
+    chat: bool = False,
 ) -> Packed:
     tokens = folder / "tokens.bin"
     lengths, prompts, weights, dropped = _tokenise(

@@ -34,7 +34,7 @@ def pack(
     folder: Path,
     out: Path,
     seed: int,
-    chat: bool,
+    chat: bool = False,
 ) -> Packed:
     """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
 

@@ -57,7 +57,7 @@ class Drawn:
             seed=1,
             prompt=self.sampler.template.digest,
             shots=0,
-            template=self.config.model.prompt,
+            template=self.sampler.prompt,
             problems=self.problems,
             samples=self.shards.samples,
             verdicts=self.shards.verdicts,

@@ -49,7 +49,7 @@ def columns(restem: Restem, steps: list[dict], name: str, file: str, *wanted: st
         for step in steps
         if step["step"].split()[0] == name
     ]
-    return [row for table in tables for row in table]
+    return sorted((row for table in tables for row in table), key=str)
 
 
 def test_a_chat_model_is_sampled_trained_and_found_again(
