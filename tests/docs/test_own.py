@@ -18,6 +18,7 @@ from tests.flows.conftest import Restem, server  # noqa: F401 - fixture
 PAGE = ROOT / "docs" / "own.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d[\d,.]*")
+# The code under test, whatever is installed.
 RESTEM = """#!/bin/sh
 exec "{python}" -P -m flows.cli "$@"
 """
@@ -52,12 +53,15 @@ def test_a_stranger_gets_through_the_page(server: str, tmp_path: Path) -> None: 
     programs.mkdir()
     (programs / "restem").write_text(RESTEM.format(python=sys.executable))
     (programs / "restem").chmod(0o755)
-    (programs / "python").symlink_to(sys.executable)
     env = Restem(home, server).environment()
     done = subprocess.run(
         ["bash", "-c", script()],
         cwd=folder,
-        env={**env, "PATH": f"{programs}:{env['PATH']}", "HF_HUB_OFFLINE": "1"},
+        env={
+            **env,
+            "PATH": f"{programs}:{Path(sys.executable).parent}:{env['PATH']}",
+            "HF_HUB_OFFLINE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=800,
