@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.config.read import change, parse, read_toml
-from flows.config.rest_em import RestEmConfig
+from flows.config.rest_em import RestEmConfig, begin_at
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import CONFIGS
@@ -123,6 +123,8 @@ def data_config(source: str, config: str, changes: list[str]) -> RestEmConfig:
         raise UserError("SOURCE: expected a file, a folder or a Hub id, or --config")
     raw: dict[str, Any]
     raw, file = read_toml(config, CONFIGS) if config else (dict(_NO_CONFIG), "--set")
+    if config:
+        begin_at(Path(file).parent, raw)
     if source:
         raw["data"] = {**raw.get("data", {}), "train": OWN, "source": source}
     change(raw, changes)
