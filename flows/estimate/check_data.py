@@ -239,6 +239,6 @@ def _try(config: RestEmConfig, rows: list[Row], places: dict[str, str], facts: D
         if grade.status is Status.CORRECT:
             facts.passed += 1
             continue
-        place = places.get(row["id"], row["id"])
+        place = places.get(row["id"]) or str(row["id"])
         shown = row["reference"] if row["domain"] != "code" else "its solution"
         facts.failures.append(Failure(row["id"], place, shown, grade.status.value))

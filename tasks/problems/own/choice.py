@@ -77,7 +77,7 @@ def _options(record: Record, columns: Columns) -> tuple[list[str], list[str]]:
     if len(names) > 1:
         texts = [text_of(record, name, MAX_ANSWER) for name in names]
         return [], _distinct(record, names[0], texts)
-    field = names[0]
+    field = columns.name("options")
     value = record.data.get(field)
     if isinstance(value, str):
         try:

@@ -1,7 +1,7 @@
 """A programming problem of one's own: its statement, and tests in one of the usual forms.
 
 - APPS: {"inputs": [...], "outputs": [...]}, with "fn_name" or an entry point where a function is
-  called; or a list of {"input", "output"}.
+  called; the two lists in a column each; or a list of {"input", "output"}.
 - asserts: a list of `assert f(1) == 2`, or a text of them (as in MBPP).
 - HumanEval: source of a function `check(candidate)`, with the entry point. Where the question is
   the head of that function, completions go on from there.
@@ -17,7 +17,7 @@ import json
 import textwrap
 
 from tasks.problems.apps import call_tests, statement, stream_tests
-from tasks.problems.own.columns import Columns
+from tasks.problems.own.columns import IN_AND_OUT, Columns
 from tasks.problems.own.parts import Parts
 from tasks.problems.own.values import MAX_NAME, MAX_QUESTION, see_text, text_of
 from tasks.problems.source import Record
@@ -38,7 +38,13 @@ def code_parts(record: Record, columns: Columns) -> Parts:
             record.fail(columns.name("entry_point"), "the name of a function")
     if "starter_code" in columns:
         starter = text_of(record, columns.name("starter_code"), MAX_QUESTION, needed=False)
-    reference = _reference(record, columns.name("tests"), entry, question)
+    field, value = columns.name("tests"), record.data.get(columns.name("tests"))
+    if len(names := columns.names["tests"]) > 1:
+        if len(names) > 2:
+            record.fail(field, "one column of tests, or one of inputs and one of outputs")
+        both = (_read(record.data.get(name)) for name in names)
+        value = dict(zip(IN_AND_OUT, both, strict=True))
+    reference = _reference(record, field, value, entry, question)
     name = reference.get("entry_point", "")
     shown = question if "head" in reference else statement(question, starter, name)
     try:
@@ -49,8 +55,15 @@ def code_parts(record: Record, columns: Columns) -> Parts:
     return Parts(shown, packed, _solution(record, columns))
 
 
-def _reference(record: Record, field: str, entry: str, question: str) -> Json:
-    value = record.data.get(field)
+def _read(value: object) -> object:
+    """A list, which CSV has as JSON."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
+
+
+def _reference(record: Record, field: str, value: object, entry: str, question: str) -> Json:
     if isinstance(value, str):
         see_text(record, field, value, _MAX_TESTS)
         try:

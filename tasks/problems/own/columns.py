@@ -53,6 +53,9 @@ USUAL_NAMES: dict[Role, tuple[str, ...]] = {
     "id": ("id", "problem_id", "task_id", "question_id", "unique_id", "uid", "uuid"),
     "split": ("split",),
 }
+# Roles that may take several columns: one for each option; what goes into a program and comes out.
+_SEVERAL = ("options", "tests")
+IN_AND_OUT = ("inputs", "outputs")
 # What problems of each domain may have beside question, level, subject, id and split.
 _OF_DOMAIN: dict[str, tuple[Role, ...]] = {
     "math": ("reference", "solution"),
@@ -67,7 +70,7 @@ class Columns:
     """The columns of one file.
 
     Attributes:
-        names: By role what the column is called; of options several, where each has its own.
+        names: By role what the column is called; of options and tests there may be several.
         others: What else the file has.
     """
 
@@ -80,10 +83,6 @@ class Columns:
     def name(self, role: Role) -> str:
         """The column of a role that there is."""
         return self.names[role][0]
-
-    def value(self, role: Role, record: Record) -> object:
-        """What a row has in the column of a role; None where there is neither."""
-        return record.data.get(self.name(role)) if role in self.names else None
 
     def words(self) -> str:
         """Such as `question = "problem", reference = "answer"`."""
@@ -115,6 +114,8 @@ def find_columns(
             names[role] = _named(role, given, there, file)
         elif found := _usual(role, there, {one for kept in names.values() for one in kept}):
             names[role] = (found,)
+        elif role == "tests" and set(IN_AND_OUT) <= set(there):
+            names[role] = IN_AND_OUT
     for role in set(USUAL_NAMES) - set(roles):
         if getattr(settings, role):
             raise UserError(
@@ -129,7 +130,7 @@ def find_columns(
 
 def _named(role: Role, given: str, there: Sequence[str], file: str) -> tuple[str, ...]:
     parts = (given,)
-    if role == "options" and given not in there:
+    if role in _SEVERAL and given not in there:
         parts = tuple(part.strip() for part in given.split(","))
     for part in parts:
         if there and part not in there:

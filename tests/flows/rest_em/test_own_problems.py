@@ -13,6 +13,8 @@ from tasks.problems import synthetic_math
 from tasks.rows import read_rows
 from tests.flows.conftest import Restem
 
+pytestmark = pytest.mark.engine
+
 SMALL = (
     "iterations=1",
     "data.validation=16",

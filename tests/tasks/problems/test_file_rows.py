@@ -76,6 +76,7 @@ def test_options_may_stand_in_the_question(tmp_path: Path) -> None:
             {"input_output": '{"inputs": ["1"], "outputs": ["2"]}'},
             {"tests": [{"input": "1", "output": "2"}]},
         ),
+        ({"inputs": ["1"], "outputs": ["2"]}, {"tests": [{"input": "1", "output": "2"}]}),
         (
             {"tests": [{"input": "1", "output": "2"}]},
             {"tests": [{"input": "1", "output": "2"}]},
