@@ -35,7 +35,12 @@ def test_every_field_of_the_form_has_its_words(person: Person) -> None:
     expect(person.page.get_by_text("Finetune (M-step)")).to_be_visible()
     text = person.page.inner_text("main")
     schema = RestEmConfig.model_json_schema()
-    sections = [schema, *schema["$defs"].values()]
+    # What a list holds is shown when a person adds one.
+    fields = [one for part in schema["$defs"].values() for one in part["properties"].values()]
+    listed = {
+        one["items"]["$ref"].split("/")[-1] for one in fields if "$ref" in one.get("items", {})
+    }
+    sections = [schema, *(part for name, part in schema["$defs"].items() if name not in listed)]
     for section in sections:
         for name, field in section["properties"].items():
             words = (
