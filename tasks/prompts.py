@@ -203,7 +203,8 @@ def _read(path: Path) -> Json:
 
 
 def _parse(raw: Json, path: Path, choice: PromptChoice) -> PromptTemplate:
-    form: Any = raw.get("form", "text")
+    raw = {"form": "text", **raw}
+    form: Form = raw["form"]
     _expect(isinstance(form, str) and form in _BEFORE, path, "form", "text or chat")
     thinking, own_fields = choice.thinking, {_BEFORE[form]}
     if form == "chat":

@@ -16,6 +16,7 @@ from typing import Any
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.access import authorization, secret_for
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
 from tasks.rows import Json
@@ -41,13 +42,13 @@ class Shelf:
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
     ) -> Completions:
         """See tasks.generate.engine.Engine; policy and seed decide, so equal requests agree."""
-        return Completions(self._complete(prompts[number], seed) for number, seed in requests)
+        return Completions(self._complete(str(prompts[number]), seed) for number, seed in requests)
 
     def close(self) -> None:
         """Nothing was started."""

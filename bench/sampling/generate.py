@@ -178,11 +178,9 @@ def _gemma(folder: Path) -> Path:
         ) from None
     kept = home() / "bench" / f"{PACKAGE}-{version}"
     if not kept.is_dir():
-        from tasks.policy.gguf import assemble_package, convert_gguf
+        from tasks.policy.gguf import convert_gguf, packaged_file
 
-        gguf = folder.parent / "model.gguf"
-        assemble_package(PACKAGE, gguf)
-        convert_gguf(gguf, folder)
+        convert_gguf(packaged_file(PACKAGE, folder.parent / "model.gguf"), folder)
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder, kept)
     return kept

@@ -98,7 +98,8 @@ class Chat:
         except Exception as error:  # whatever a template does, it is not our program
             raise self._refusal(said, error) from None
         for message in said:
-            if message["content"].strip() not in rendered:
+            # What an assistant said may lose its thoughts once another question is asked.
+            if message["role"] != "assistant" and message["content"].strip() not in rendered:
                 raise UserError(
                     f"model.prompt: the model's chat template leaves out the {message['role']} "
                     f"text of {self._template.name}"

@@ -52,7 +52,7 @@ def end_id(tokenizer: Tokenizer, *, chat: bool = False) -> int:
         chat: It ends an assistant's turn and not a text.
 
     Raises:
-        UserError: the tokenizer has none.
+        UserError: the tokenizer has none, or its chat template takes no turn of an assistant.
     """
     if chat and (turn := _turn_end(tokenizer)) is not None:
         return turn
@@ -64,7 +64,15 @@ def end_id(tokenizer: Tokenizer, *, chat: bool = False) -> int:
 def _turn_end(tokenizer: Tokenizer) -> int | None:
     """The first added token behind what an assistant said, as the chat template renders it."""
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]
-    _, found, tail = str(tokenizer.apply_chat_template(said, tokenize=False)).rpartition(_SAID)
+    try:
+        rendered = str(tokenizer.apply_chat_template(said, tokenize=False))
+    except Exception as error:  # whatever a template does, it is not our program
+        why = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"model.prompt: the model's chat template renders no answer ({why}); expected one that "
+            "takes turns of user and assistant"
+        ) from None
+    _, found, tail = rendered.rpartition(_SAID)
     added = {one.content: number for number, one in tokenizer.added_tokens_decoder.items()}
     if not found:
         return None

@@ -71,6 +71,27 @@ def test_a_mistake_is_one_line_that_names_the_field(change: str, names: str) -> 
     assert names in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "field,given,default",
+    [
+        ("model.system", '"Be brief."', '""'),
+        ("model.thinking", "off", "default"),
+        ("filter.thinking", "drop", "keep"),
+    ],
+)
+def test_a_setting_of_chats_is_in_keys_and_reports_where_it_is_given_alone(
+    field: str, given: str, default: str
+) -> None:
+    plain, same, other = (
+        load_config("math-demo", changes)
+        for changes in ([], [f"{field}={default}"], [f"{field}={given}"])
+    )
+    section, _, name = field.partition(".")
+    assert plain.run_id == same.run_id != other.run_id
+    assert plain.model_dump() == same.model_dump()
+    assert name not in plain.model_dump()[section] and name in other.model_dump()[section]
+
+
 def test_a_missing_file_lists_what_is_shipped() -> None:
     with pytest.raises(UserError, match="math-demo"):
         load_config("no-such-config")

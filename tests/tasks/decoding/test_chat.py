@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -17,9 +18,10 @@ from tasks.decoding.request import Sampling
 from tasks.decoding.stops import Stops
 from tasks.errors import UserError
 from tasks.finetune.packing import prepare
+from tasks.finetune.pairs import pack
 from tasks.finetune.supervised import IGNORED, Collator
 from tasks.prompts import PromptChoice, load_template
-from tasks.rows import TRAINING, write_rows
+from tasks.rows import PAIR, TRAINING, write_rows
 from tasks.settings import FinetuneSettings
 from tests.tasks.chat_parts import FAMILIES, WILD, save, tokenizer
 from tests.tasks.decoding.decoding_parts import save as save_plain
@@ -81,6 +83,21 @@ def test_a_training_row_begins_with_the_prompt_as_sampled_and_ends_with_the_turn
         ]
         if FAMILIES[name].metaspace is None:
             assert stops.texts([completion]) == [solution]
+
+
+@pytest.mark.parametrize("name", ["gemma", "phi"])  # whose turns end otherwise than their texts
+def test_both_sides_of_a_pair_are_answers_to_the_prompt_as_sampled(policies, name, tmp_path):
+    own, asked = tokenizer(name), chat(policies[name])
+    prompt = asked.render(QUESTION, 0)
+    row = {"prompt": prompt, "completion": "13", "weight": 1.0, "problem_id": "p", "index": 0}
+    wrong = {"rejected": "12", "rejected_index": 1, "rejected_samples": ""}
+    write_rows(tmp_path / "rows.parquet", PAIR, [{**row, "samples": "", **wrong}])
+    settings = FinetuneSettings(max_length=10_000)
+    pack(tmp_path / "rows.parquet", own, settings, tmp_path, tmp_path / "pairs", 0, chat=True)
+    (made,) = Dataset.from_file(str(tmp_path / "pairs"))
+    assert [made["prompt_ids"]] == asked.ids([prompt])
+    for side, text in (("chosen_ids", "13"), ("rejected_ids", "12")):
+        assert made[side] == [*own(text, add_special_tokens=False)["input_ids"], *asked.ends]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -145,23 +162,54 @@ def test_what_a_template_does_not_take_is_one_line(policies, name, said, expecte
     assert "\n" not in str(caught.value)
 
 
-def test_exemplars_that_a_template_does_not_take_are_named(policies, tmp_path):
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    own = tokenizer("qwen25")
-    template = own.chat_template
+def with_template(folder: Path, template: str) -> Path:
+    """A tokenizer with another chat template than any family's."""
+    own, before = tokenizer("qwen25"), tokenizer("qwen25").chat_template
     try:
-        own.chat_template = (
-            "{% if messages|length > 1 %}{{ raise_exception('one') }}{% endif %}"
-            + ("{% for m in messages %}{{ m.content }}{% endfor %}")
-        )
-        own.save_pretrained(alone)
-    finally:
         own.chat_template = template
+        own.save_pretrained(folder)
+    finally:
+        own.chat_template = before
+    return folder
+
+
+ONE_TURN = (
+    "{% if messages|length > 1 %}{{ raise_exception('one') }}{% endif %}{{ messages[0].content }}"
+)
+
+
+def test_exemplars_that_a_template_does_not_take_are_named(tmp_path):
     path = tmp_path / "shown.toml"
     path.write_text(EXEMPLARS.replace('system = "You solve word problems."\n', ""))
+    asked = chat(with_template(tmp_path / "policy", ONE_TURN), str(path))
     with pytest.raises(UserError, match=r"^model\.shots: .*\(one\); expected 0$"):
-        chat(alone, str(path)).render(QUESTION, 1)
+        asked.render(QUESTION, 1)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (ONE_TURN, r"^model\.prompt: .* renders no answer \(one\)"),
+        ("{{ nothing.at.all }}", r"^model\.prompt: .* does not render chat \("),
+        ("{{ messages[0].role }}", r"^model\.prompt: .* leaves out the user text of chat$"),
+    ],
+)
+def test_a_template_that_renders_no_conversation_is_one_line(tmp_path, template, expected):
+    asked = chat(with_template(tmp_path, template))
+    with pytest.raises(UserError, match=expected) as caught:
+        asked.render(QUESTION, 0)
+        assert asked.ends
+    assert "\n" not in str(caught.value)
+
+
+def test_an_exemplar_may_lose_its_thoughts_and_a_system_text_may_not_be_lost(policies, tmp_path):
+    path = tmp_path / "shown.toml"
+    path.write_text(EXEMPLARS.replace('"2"', '"<think>\\na\\n</think>\\n\\n2"'))
+    shown = chat(policies["qwen3"], str(path)).render(QUESTION, 1)
+    assert "</think>" not in shown and "assistant\n2<|im_end|>" in shown
+    users = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
+    with pytest.raises(UserError, match=r"leaves out the system text of chat; expected model\.sys"):
+        chat(with_template(tmp_path / "policy", users), system="Be brief.").render(QUESTION, 0)
 
 
 def test_a_model_without_a_template_is_named(tmp_path):
