@@ -14,17 +14,20 @@ import docker.errors
 
 from sandbox import wire
 from sandbox.inside.frames import ANSWER, COMPILE_ERROR, READY, STOPPED, Answer
-from sandbox.inside.watching import STARVED_FACTOR
+from sandbox.inside.limits import (
+    CONTAINER_PROCESSES,
+    CONTAINER_START_SECONDS,
+    MEMORY_BESIDE,
+    SCRATCH_OPTIONS,
+    SLACK_SECONDS,
+    STARVED_FACTOR,
+)
 from sandbox.owner import engine_api, labels
 from sandbox.verdict import Job, Report
 
 _HERE = Path(__file__).resolve().parent
 # What the runner needs: to become another user, to end that user's processes, to remove its files.
 CAPABILITIES = ["SETUID", "SETGID", "KILL", "DAC_OVERRIDE"]
-PROCESSES = 128
-# The interpreter itself, and what the kernel counts for pipes and the scratch folder.
-MEMORY_BESIDE = 192 * 2**20
-SCRATCH_OPTIONS = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
 VARIABLES = {
     "PYTHONHASHSEED": "0",
     "OPENBLAS_NUM_THREADS": "1",
@@ -34,6 +37,7 @@ VARIABLES = {
 # The modules that run inside, from their texts; each imports those before it.
 INSIDE_MODULES = (
     *(
+        "limits",
         "frames",
         "moving",
         "program",
@@ -54,9 +58,6 @@ for name, text in zip(sys.argv[2].split(), sys.argv[3:]):
     exec(compile(text, name + ".py", "exec"), module.__dict__)
 sys.modules["sandbox.inside.runner"].main()
 """
-CONTAINER_START_SECONDS = 60.0
-# Answers come at the latest after the runner's own bound on a starved program.
-SLACK_SECONDS = 30.0
 
 
 def hardening(memory: int) -> dict[str, object]:
@@ -72,7 +73,7 @@ def hardening(memory: int) -> dict[str, object]:
         "cap_drop": ["ALL"],
         "cap_add": CAPABILITIES,
         "security_opt": ["no-new-privileges", f"seccomp={(_HERE / 'seccomp.json').read_text()}"],
-        "pids_limit": PROCESSES,
+        "pids_limit": CONTAINER_PROCESSES,
         "mem_limit": memory + MEMORY_BESIDE,
         "memswap_limit": memory + MEMORY_BESIDE,
         "tmpfs": {"/tmp": SCRATCH_OPTIONS},
@@ -99,7 +100,6 @@ def host_config(client: docker.DockerClient, memory: int, runtime: str | None) -
     """`hardening` in the engine's words, for containers that go when they end.
 
     Args:
-        client: Connection to the Docker engine.
         memory: Largest `Limits.memory` of a job, in bytes.
         runtime: Of the engine; None: its default.
     """
@@ -131,8 +131,6 @@ class Container:
         """Start it.
 
         Args:
-            client: Connection to the Docker engine.
-            image: Name or digest.
             memory: Largest `Limits.memory` of a job, in bytes.
             runtime: Of the engine, such as runc or runsc; None: its default.
             pool: Whose it is, for the label.

@@ -1,11 +1,10 @@
 """A pool of warm containers: jobs go in, verdicts come out in the same order, none is lost.
 
 A container that faults is replaced and its job runs again elsewhere; only a job that faults
-ATTEMPTS containers is a `sandbox_error`, which is a statement about the sandbox and never one
-about the program. Where the engine does not answer or starts no container, as when it is being
-restarted, jobs wait for it; after PATIENCE_SECONDS the caller is told, and nothing is said
-of any program. No code
-is ever run on the host.
+CONTAINER_ATTEMPTS containers is a `sandbox_error`, which is a statement about the sandbox and never
+one about the program. Where the engine does not answer or starts no container, as when it is being
+restarted, jobs wait for it; after ENGINE_PATIENCE_SECONDS the caller is told, and nothing is said
+of any program. No code is ever run on the host.
 """
 
 from __future__ import annotations
@@ -23,17 +22,15 @@ import docker
 import docker.errors
 
 from sandbox.container import Container, NoContainer, SandboxFault
+from sandbox.inside.limits import (
+    CONTAINER_ATTEMPTS,
+    ENGINE_PATIENCE_SECONDS,
+    ENGINE_PAUSE_SECONDS,
+    JOBS_A_CONTAINER,
+    JOBS_AHEAD,
+)
 from sandbox.owner import engine_api, remove_leftovers, remove_pool
 from sandbox.verdict import Job, ProgramStatus, Report, Verdict, judge_test
-
-CONTAINER_ATTEMPTS = 3
-# How long jobs wait for an engine that starts no container, and for how long between two tries.
-ENGINE_PATIENCE_SECONDS = 60.0
-ENGINE_PAUSE_SECONDS = 1.0
-# A container is replaced after so many jobs, whatever it looks like.
-JOBS_A_CONTAINER = 5000
-# Jobs handed to the threads ahead of the one whose verdict is awaited, for each worker.
-JOBS_AHEAD = 8
 
 
 class NoEngine(Exception):
@@ -77,7 +74,6 @@ class SandboxPool:
         """Find engine and image; containers are started when they are first needed.
 
         Args:
-            image: Name or digest of the image.
             workers: Containers; 0: one for each core.
             memory: Largest `Limits.memory` of the jobs, in bytes.
             runtime: Of the engine; None: its default.

@@ -56,8 +56,6 @@ def open_shell(client: docker.DockerClient, image: str, command: list[str] | Non
     """Run a shell, or another command, as programs run; its exit code.
 
     Args:
-        client: Connection to the Docker engine.
-        image: Name or digest.
         command: With the full path; None: a shell.
     """
     api = engine_api(client)

@@ -63,7 +63,6 @@ class Job:
     """A program and its tests.
 
     Attributes:
-        program: Python source.
         tests: In order; all of one form.
         entry: Name of the function (or method of `Solution`) that is called; None: a program that
             reads standard input.
@@ -89,7 +88,6 @@ def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
     """The job that tests a function by a check, whose values the program never holds.
 
     Args:
-        program: Python source.
         entry: Name of the function.
         check: Source of `check(candidate)`. `entry` names the candidate there too.
         limits: For program and check each, over all calls.
@@ -105,7 +103,6 @@ class Verdict:
     Attributes:
         status: `correct`, or that of the first test that failed.
         passed: Tests passed; with stop_at_failure, before the first failure.
-        total: Tests of the job.
         first_failure: Its index, or None.
         seconds: Processor time of all tests that ran.
         busy: Wall time that a container was busy with it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, asdict, fields, is_dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -45,11 +46,24 @@ class WrongFacts(StepError, ValueError):
 
 
 class Facts:
-    """A dataclass with a form in JSON."""
+    """A dataclass with a form in JSON.
+
+    Attributes:
+        SPARSE: Fields that are not written while they have their default.
+        STRICT: Whether a field that the dataclass has not is an error; otherwise it is passed over.
+    """
+
+    SPARSE: ClassVar[tuple[str, ...]] = ()
+    STRICT: ClassVar[bool] = True
 
     def to_json(self) -> Json:
         """The fields by name; facts among them in their own form."""
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}  # type: ignore
+        found = {one: getattr(self, one.name) for one in fields(self)}  # type: ignore
+        return {
+            one.name: _plain(value)
+            for one, value in found.items()
+            if one.name not in self.SPARSE or value != one.default
+        }
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> Self:
@@ -85,7 +99,12 @@ class FactsFile(Facts):
 
 
 def of_json(kind: type[_T], data: object, place: str) -> _T:
-    """JSON as a value of `kind`: a dataclass, str, int, float, bool, Literal, list, dict, X | None.
+    """JSON as a value of a type.
+
+    Args:
+        kind: A dataclass, an enum, str, int, float, bool, Literal, list, dict or X | None.
+        data: What `json.loads` gave.
+        place: File it is from, for messages.
 
     Raises:
         WrongFacts: naming the place and the field.
@@ -102,6 +121,8 @@ def _of(kind: Any, data: Any, place: str) -> Any:
         return data
     if isinstance(kind, type) and issubclass(kind, Facts):
         return kind.from_json(data, place)
+    if isinstance(kind, type) and issubclass(kind, Enum) and data in list(kind):
+        return kind(data)
     if is_dataclass(kind):
         return _dataclass(kind, data, place)
     if origin is dict and isinstance(data, dict):
@@ -129,8 +150,10 @@ def _dataclass(kind: Any, data: Any, place: str) -> Any:
     if not isinstance(data, dict):
         raise WrongFacts(f"{place}: {data!r:.80}; expected {kind.__name__}")
     known = {one.name: one for one in fields(kind)}
-    if unknown := sorted(data.keys() - known.keys()):
-        raise WrongFacts(f"{place}: {unknown[0]}: expected one of {', '.join(known)}")
+    if unknown := data.keys() - known.keys():
+        if getattr(kind, "STRICT", True):
+            raise WrongFacts(f"{place}: {min(unknown)}: expected one of {', '.join(known)}")
+        data = {name: data[name] for name in known if name in data}
     for name, one in known.items():
         if name not in data and one.default is MISSING and one.default_factory is MISSING:
             raise WrongFacts(f"{place}: {name} is missing")

@@ -23,6 +23,9 @@ import psutil
 CPU, ENGINE, SANDBOX = "cpu_seconds", "engine_seconds", "sandbox_seconds"
 # What a manifest says of a step's cost, and in this order in tables.
 COST_NAMES = ("seconds", CPU, ENGINE, SANDBOX, "tokens")
+# The same of a step that asks a hosted model; in tables of runs that have one.
+HOSTED_COSTS = ("input_tokens", "money")
+ALL_COSTS = (*COST_NAMES, *HOSTED_COSTS)
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Places of utime, stime, cutime, cstime in /proc/PID/stat, counted behind the name in parentheses.
 _TIMES = slice(11, 15)
@@ -112,7 +115,6 @@ class CpuWatch:
         """Begin at the start of the process, so that its start-up counts for who asks first.
 
         Args:
-            pid: Process id, of this machine.
             family: Whether it may have children; looking for them takes milliseconds.
         """
         self._pid, self._seen = pid, 0.0

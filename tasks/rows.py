@@ -74,7 +74,7 @@ SAMPLE: Schema = pa.schema(
         ("seed", pa.int64()),
         ("text", pa.string()),
         ("tokens", pa.int32()),  # generated tokens, the stop token included
-        ("finish", pa.string()),  # "stop", "length", or "error" where the engine gave none
+        ("finish", pa.string()),  # "stop", "length", "refused", or "error": none was given
         ("model", pa.string()),  # digest of the policy
         ("prompt", pa.string()),  # digest of the prompt text
     ]

@@ -111,7 +111,7 @@ def simulated_times(lines: list[Json], costs: Costs, config: RestEmConfig) -> Si
     """
     stages = _stages(lines)
     how = SimulatedTraining(config.finetune.epochs, 1, 1, False, config.finetune.checks)
-    jobs = jobs_of(stages, parts_of(costs, config), how, scorers=1, overlap=True)
+    jobs = jobs_of(stages, simulated_parts(costs, config), how, scorers=1, overlap=True)
     result = simulate(jobs, Servers(load=costs.sampling.load))
     keys = [(stage.iteration, stage.name) for stage in stages]
     return SimulatedTimes(dict(zip(keys, result.stages, strict=True)), result.seconds)
@@ -133,7 +133,7 @@ def _stages(lines: list[Json]) -> list[SimulatedStage]:
     return stages
 
 
-def parts_of(costs: Costs, config: RestEmConfig) -> SimulatedParts:
+def simulated_parts(costs: Costs, config: RestEmConfig) -> SimulatedParts:
     """What the simulation is fed with, from measured costs.
 
     Args:

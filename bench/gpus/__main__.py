@@ -39,13 +39,13 @@ def capacity(
 ) -> None:
     """Plan the paper's runs: time, cost, bottleneck and best shard size by number of GPUs."""
     from bench.gpus import _planning as planning
-    from bench.gpus._cluster import TASKS, changed, cluster, table
+    from bench.gpus._cluster import TASKS, changed, cluster, published
 
     if task not in TASKS:
         raise UserError(f"--task {task}: expected one of: {', '.join(TASKS)}")
     recipe = changed(TASKS[task], changes or [])
     way = planning.Schedule(overlap=not sequential, stream=stream, failures=not no_failures)
-    names = model or list(table()["models"])
+    names = model or list(published()["models"])
     clusters = [
         (name, cluster(name, gpu, count, recipe))
         for name in names
@@ -54,7 +54,7 @@ def capacity(
     if sweep:
         _sweep(clusters, recipe, way, as_json)
         return
-    price = price or table()["gpus"][gpu]["price"]
+    price = price or published()["gpus"][gpu]["price"]
     rows = [planning.planned(name, made, recipe, price, way) for name, made in clusters]
     if as_json:
         typer.echo(json.dumps([row.to_json() for row in rows]))

@@ -97,7 +97,7 @@ TASKS = {
 }
 
 
-def table() -> Json:
+def published() -> Json:
     """The published figures."""
     return json.loads(TABLE.read_text(encoding="utf-8"))
 
@@ -136,7 +136,7 @@ def cluster(model: str, gpu: str, gpus: int, task: PaperTask, slots: int = 256) 
     Raises:
         UserError: the model or GPU is not in the table.
     """
-    facts = table()
+    facts = published()
     for name, value, known in (("--model", model, "models"), ("--gpu", gpu, "gpus")):
         if value not in facts[known]:
             raise UserError(f"{name} {value}: expected one of: {', '.join(facts[known])}")

@@ -29,7 +29,7 @@ SEEDS = 3
 CHECKPOINT = 300.0
 # Slow machines: standard deviation of the logarithm of an engine's speed.
 SPREAD = 0.05
-BATCH = 32
+PLANNED_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _shared(
 def _run(
     made: GpuCluster, task: PaperTask, size: int, way: Schedule, seed: int, durations: Durations
 ) -> SimulatedRun:
-    how = SimulatedTraining(task.epochs, BATCH, task.max_length, True, 4)
+    how = SimulatedTraining(task.epochs, PLANNED_BATCH, task.max_length, True, 4)
     parts = made.parts
     jobs = jobs_of(
         stages(task, size),

@@ -13,7 +13,7 @@ from pathlib import Path
 USER = "restem"
 # Where Debian's packages put the programs that a server's owner runs.
 _DEBIAN = Path("/usr/lib/postgresql")
-START_SECONDS = 30.0
+POSTGRES_START_SECONDS = 30.0
 
 
 def programs() -> Path | None:
@@ -70,7 +70,7 @@ class Postgres:
                 cwd=self._data.parent,
             )
         ready = [str(self._programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + POSTGRES_START_SECONDS
         while subprocess.run(ready, capture_output=True, check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start (log: {self._data.parent / 'log'})")

@@ -35,7 +35,9 @@ from bench.recovery._chaos_station import (
     small,
 )
 from bench.recovery._postgres import Postgres, programs
-from bench.recovery.resume import ROOT, _survivors, digests
+from bench.recovery.resume import ROOT, _survivors
+from flows.config.rest_em import RestEmConfig
+from flows.runs.journal import read_steps
 from tasks.store.locks import is_held
 
 FAULTS_A_RUN = 3
@@ -50,7 +52,7 @@ LOOK_SECONDS = 25.0
 
 
 @dataclass
-class Tally:
+class ChaosTally:
     """What happened over all runs."""
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -62,24 +64,23 @@ class Tally:
 
 def run(faults: str = "60", runs: str = "20", seed: str = "1") -> float:
     """Disturb `runs` runs or more with `faults` faults or more; SystemExit(1) on any violation."""
-    dice, tally = random.Random(int(seed)), Tally()
+    dice, tally = random.Random(int(seed)), ChaosTally()
     where = {"sqlite": int(runs)}
     if programs():
         where["postgres"] = round(int(runs) * ON_POSTGRES)
         where["sqlite"] -= where["postgres"]
     else:
         print("no PostgreSQL here: the database is SQLite in all runs", flush=True)
-    calm_seconds = storm_seconds = 0.0
-    first = 1
+    storm_seconds = 0.0
+    plans = [(_domain(number), number) for number in range(1, int(runs) + 1)]
+    with tempfile.TemporaryDirectory(prefix="restem-calm-") as folder:
+        calm_seconds = undisturbed(Path(folder), plans)
+        calm = {plan: _digests_of(Path(folder), small(*plan)) for plan in plans}
     for database, count in where.items():
-        plans = [(_domain(first + number), first + number) for number in range(count)]
-        first += count
+        mine, plans = plans[:count], plans[count:]
         share = math.ceil(SPARE * int(faults) * count / int(runs))
-        with tempfile.TemporaryDirectory(prefix="restem-calm-") as folder:
-            calm = Path(folder)
-            calm_seconds += undisturbed(calm, plans)
-            expected = digests(calm)
-            storm_seconds += disturbed(database, plans, share, expected, dice, tally)
+        expected = {key: digest for plan in mine for key, digest in calm[plan].items()}
+        storm_seconds += disturbed(database, mine, share, expected, dice, tally)
     print(f"undisturbed {calm_seconds:.0f} s, disturbed {storm_seconds:.0f} s")
     _print(tally)
     if tally.wrong or tally.faults.total() < int(faults):
@@ -108,7 +109,7 @@ def disturbed(
     faults: int,
     expected: dict[str, str],
     dice: random.Random,
-    tally: Tally,
+    tally: ChaosTally,
 ) -> float:
     """Do the same runs on a station, with faults; seconds."""
     scratch = Path(tempfile.mkdtemp(prefix="restem-storm-"))
@@ -153,7 +154,7 @@ class Storm:
         domain: str,
         seed: int,
         dice: random.Random,
-        tally: Tally,
+        tally: ChaosTally,
     ) -> None:
         self._station, self._dice, self._tally = station, dice, tally
         self._kinds = faults.kinds(domain)
@@ -263,7 +264,7 @@ class Storm:
         return found
 
 
-def _look_for_leftovers(station: Station, tally: Tally) -> None:
+def _look_for_leftovers(station: Station, tally: ChaosTally) -> None:
     """What is there when all runs are done, and after the station's end."""
     store = station.store
     left = [p for p in [*store.glob(".drafts/*"), *(station.home / "work").glob("*")] if p.exists()]
@@ -281,6 +282,11 @@ def _look_for_leftovers(station: Station, tally: Tally) -> None:
         tally.wrong.append(f"restem down: {done.stderr.strip()}")
 
 
+def _digests_of(home: Path, config: RestEmConfig) -> dict[str, str]:
+    """The artifacts that a run came to, and their digests."""
+    return {line.artifact: line.digest for line in read_steps(home / "runs" / config.run_id)}
+
+
 def _digests(store: Path) -> dict[str, str]:
     return {
         f"{path.parent.parent.name}/{path.parent.name}": json.loads(path.read_text())["digest"]
@@ -296,7 +302,7 @@ def _domain(number: int) -> str:
     return "code" if docker and number % CODE_EVERY == 0 else "math"
 
 
-def _print(tally: Tally) -> None:
+def _print(tally: ChaosTally) -> None:
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.faults.items()))
     ways = ", ".join(f"{way} {count}" for way, count in sorted(tally.resumes.items()))
     print(f"faults: {tally.faults.total()} over {tally.runs} runs ({kinds})")

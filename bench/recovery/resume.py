@@ -34,7 +34,7 @@ UNDER_WAY = IN_FLIGHT + 1
 
 
 @dataclass
-class Tally:
+class ResumeTally:
     """What happened over all kills."""
 
     kills: int = 0
@@ -90,9 +90,9 @@ def choose_moments(calm: Path, kills: int, dice: random.Random) -> list[tuple[in
     return moments
 
 
-def storm(home: Path, moments: list[tuple[int, float]], domain: str = "math") -> Tally:
+def storm(home: Path, moments: list[tuple[int, float]], domain: str = "math") -> ResumeTally:
     """Kill and restart at every moment, then let the run end."""
-    tally = Tally()
+    tally = ResumeTally()
     for commits, seconds in moments:
         before = _commits(home)
         process = _command(home, domain)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tasks.errors import StepError
 
-START_SECONDS = 120.0
+RAY_START_SECONDS = 120.0
 OBJECT_STORE = 100_000_000  # bytes; artifacts go through the store, so Ray's own holds little
 
 
@@ -110,7 +110,7 @@ class LocalRay:
         node.wait()
 
     def _wait(self, nodes: int) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + RAY_START_SECONDS
         while self.alive() < nodes:
             if time.monotonic() > deadline:
                 raise StepError(f"the Ray cluster did not start (logs: {self._folder})")

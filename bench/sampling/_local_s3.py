@@ -15,7 +15,7 @@ from tasks.errors import StepError, UserError
 
 BUCKET = "artifacts"
 KEY, SECRET = "key", "secret"
-START_SECONDS = 60.0
+S3_START_SECONDS = 60.0
 
 
 def variables(address: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def filesystem(port: int):
 
 
 def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + S3_START_SECONDS
     while True:
         try:
             with urllib.request.urlopen(address, timeout=5):

@@ -19,7 +19,7 @@ from tasks.errors import StepError
 from tasks.generate.engine import vllm_variables
 from tasks.generate.vllm_engine import ENVIRONMENT, POSITIONS_STEP
 
-BATCH = 64
+SAMPLING_BATCH = 64
 CACHE_GB = 2.0
 _STRAIGHT = """
 import json, sys
@@ -94,7 +94,7 @@ class Straight:
             "model": str(model.resolve()),
             "prompts": prompts,
             "sampling": sampling.to_json(),
-            "batch": BATCH,
+            "batch": SAMPLING_BATCH,
             "positions": POSITIONS_STEP,
             "cache": int(CACHE_GB * 2**30),
         }
@@ -145,12 +145,12 @@ class Plain:
     def sample(
         self, prompts: list[str], requests: list[tuple[int, int]], sampling: Sampling
     ) -> tuple[int, int]:
-        """Sample in batches of BATCH; one seed for each, as it has no more."""
+        """Sample in batches of SAMPLING_BATCH; one seed for each, as it has no more."""
         import torch
 
         tokens = 0
-        for first in range(0, len(requests), BATCH):
-            part = requests[first : first + BATCH]
+        for first in range(0, len(requests), SAMPLING_BATCH):
+            part = requests[first : first + SAMPLING_BATCH]
             batch = self._tokenizer(
                 [prompts[i] for i, _ in part], return_tensors="pt", padding=True
             )

@@ -46,12 +46,12 @@ SHAPE = (
     "resources.shard_problems=32",
     "resources.shard_samples=8",
 )
-START_SECONDS = 60.0
+ENDPOINT_START_SECONDS = 60.0
 # Of the time of an undisturbed E-step, when an engine is killed.
 LOST_AT = 0.4
 
 
-def measure(home: Path, rounds: int, samples: int) -> Pairs:
+def measure_endpoints(home: Path, rounds: int, samples: int) -> Pairs:
     """Seconds with one server over those with two, for each round; then a server that is killed.
 
     Args:
@@ -141,7 +141,7 @@ def _server(home: Path, core: int, port: int) -> Iterator[str]:
     os.sched_setaffinity(process.pid, {core})
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + ENDPOINT_START_SECONDS
         while not _answers(address):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise StepError("restem engine serve did not start; is vLLM installed?")

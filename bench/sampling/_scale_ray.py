@@ -45,7 +45,7 @@ CEILING_PART = 2
 LOST_AT = 0.4
 
 
-def measure(name: str, home: Path, rounds: int, samples: int, store: str = "") -> Pairs:
+def measure_ray(name: str, home: Path, rounds: int, samples: int, store: str = "") -> Pairs:
     """Seconds on one worker over those on two, for each round; then a draw that loses a worker.
 
     Args:

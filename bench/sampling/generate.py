@@ -20,7 +20,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench.sampling._sampling_ways import BATCH, CACHE_GB, Ledger, Plain, Straight
+from bench.sampling._sampling_ways import CACHE_GB, SAMPLING_BATCH, Ledger, Plain, Straight
 from tasks.dag.contracts import Engine
 from tasks.dag.runtime import home
 from tasks.decoding.request import Sampling
@@ -65,7 +65,7 @@ def run(
             engine = open_engine(
                 name,
                 folder,
-                resources=Resources(device="cpu", batch_size=BATCH, cpu_cache_gb=CACHE_GB),
+                resources=Resources(device="cpu", batch_size=SAMPLING_BATCH, cpu_cache_gb=CACHE_GB),
                 dtype="float32",
                 log=Path(scratch) / f"{name}.log",
                 home=home(),

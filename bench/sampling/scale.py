@@ -61,10 +61,10 @@ def run(ways: str = ",".join(WAYS), rounds: int | str = 5, samples: int | str = 
 
 def _measure(way: str, at: Path, rounds: int, samples: int) -> Pairs:
     if way == "endpoints":
-        return _scale_endpoints.measure(at, rounds, samples // 2)
+        return _scale_endpoints.measure_endpoints(at, rounds, samples // 2)
     with prefect_server():
         if way == "ray":
-            return _scale_ray.measure(way, at, rounds, samples)
+            return _scale_ray.measure_ray(way, at, rounds, samples)
         with local_s3() as port:
             os.environ.update(variables(f"http://127.0.0.1:{port}"))
-            return _scale_ray.measure(way, at, rounds, samples, f"s3://{BUCKET}/store")
+            return _scale_ray.measure_ray(way, at, rounds, samples, f"s3://{BUCKET}/store")

@@ -19,7 +19,7 @@ from sandbox.image import TAG
 from sandbox.pool import connect
 from tasks.errors import StepError, UserError
 
-START_SECONDS = 60.0
+DOCKER_START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
 
@@ -69,7 +69,7 @@ class OwnEngine:
         }
         flags = [f"--{key}={value}" for key, value in options.items()]
         self._process = self._spawn([self._dockerd, *flags])
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + DOCKER_START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 client = self.client()

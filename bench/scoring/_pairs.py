@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-FILE = "math_answers.jsonl.gz"
+ANSWERS_FILE = "math_answers.jsonl.gz"
 SEED = 20240414
 # Shares of 100 predictions; the rest is prose without a box, or cut short.
 RIGHT, OTHER, NEAR = 45, 35, 10
@@ -49,8 +49,8 @@ class Reference(NamedTuple):
 def references() -> tuple[list[Reference], str]:
     """All references, and where they come from."""
     folder = os.environ.get("RESTEM_DATA")
-    if folder and (Path(folder) / FILE).is_file():
-        with gzip.open(Path(folder) / FILE, "rt", encoding="utf-8") as lines:
+    if folder and (Path(folder) / ANSWERS_FILE).is_file():
+        with gzip.open(Path(folder) / ANSWERS_FILE, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
         return [Reference(row["subject"], row["answer"]) for row in rows], "MATH"
     from tasks.problems.synthetic_math import SUM_SIZES, load_split

@@ -38,7 +38,7 @@ KILLS = ((0.15, "container"), (0.3, "container"), (0.45, "container"), (0.6, "po
 KILLS += ((0.8, "daemon"),)
 DOWN_SECONDS = 3.0
 # A container that is being removed is listed until it is gone.
-GONE_SECONDS = 10.0
+CONTAINERS_GONE_SECONDS = 10.0
 # Until there is a container to kill.
 LISTED_SECONDS = 30.0
 SAMPLES = 400
@@ -213,7 +213,7 @@ def _measure(engine: OwnEngine, pid: int, done: int, watch: Watch) -> None:
 def _left(engine: OwnEngine) -> tuple[int, int]:
     """Containers, and processes of containers, that are still there after all."""
     client: Any = engine.client()
-    deadline = time.monotonic() + GONE_SECONDS
+    deadline = time.monotonic() + CONTAINERS_GONE_SECONDS
     try:
         while (found := client.api.containers(all=True)) and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -18,7 +18,7 @@ from typing import Any
 from tasks.prompts import load_template
 from tasks.rows import Row
 
-FILE = "gsm8k_train.jsonl.gz"
+GSM8K_FILE = "gsm8k_train.jsonl.gz"
 SEED = 20240414
 VOCABULARY = 4096
 # Mean and standard deviation of the logarithm of words in GSM8K's questions and solutions.
@@ -31,8 +31,8 @@ def make_rows(count: int) -> tuple[list[Row], str]:
     """Training rows of weight 1, and where their texts come from."""
     draw = random.Random(SEED)
     folder = os.environ.get("RESTEM_DATA")
-    if folder and (Path(folder) / FILE).is_file():
-        with gzip.open(Path(folder) / FILE, "rt", encoding="utf-8") as lines:
+    if folder and (Path(folder) / GSM8K_FILE).is_file():
+        with gzip.open(Path(folder) / GSM8K_FILE, "rt", encoding="utf-8") as lines:
             given = [json.loads(line) for line in lines]
         given = [(row["question"], _MARKS.sub("", row["answer"])) for row in given]
         texts, origin = draw.sample(given, min(count, len(given))), "GSM8K"

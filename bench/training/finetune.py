@@ -31,7 +31,7 @@ from bench.training._finetune_rows import SEED, make_rows, save_start
 from tasks.rows import ROWS_FILE, TRAINING, Row, write_rows
 from tasks.settings import FinetuneSettings, Resources
 
-MAX_LENGTH = 1024
+SEQUENCE_TOKENS = 1024
 BATCH = 8  # packed sequences of an optimiser step
 LEARNING_RATE = 1e-4
 # Packed sequences, or padded rows, of a forward pass of TRL's: which of these is fastest is tried.
@@ -86,7 +86,7 @@ def run(
         ours, packed = _ours(job, place)
         print(
             f"{packed.rows} rows ({origin}, no exemplars), {packed.tokens} tokens, "
-            f"{packed.sequences} sequences of {MAX_LENGTH}",
+            f"{packed.sequences} sequences of {SEQUENCE_TOKENS}",
             flush=True,
         )
         step = round(BATCH * packed.rows / packed.sequences)
@@ -118,7 +118,11 @@ def _median(ones: list[float], others: list[float]) -> float:
 
 def _job(place: Path, threads: int, device: Device) -> dict[str, Any]:
     settings = FinetuneSettings(
-        max_length=MAX_LENGTH, batch_size=BATCH, learning_rate=LEARNING_RATE, epochs=1, checks=0
+        max_length=SEQUENCE_TOKENS,
+        batch_size=BATCH,
+        learning_rate=LEARNING_RATE,
+        epochs=1,
+        checks=0,
     )
     return {
         "rows": str(place / ROWS_FILE),
@@ -222,7 +226,7 @@ def _plain(
             max_steps=steps,
             num_train_epochs=1,
             packing=packing,
-            max_length=MAX_LENGTH,
+            max_length=SEQUENCE_TOKENS,
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=passes,
             learning_rate=LEARNING_RATE,

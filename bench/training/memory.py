@@ -42,7 +42,7 @@ TESTS = 500
 CORRECT, CUT = 0.6, 0.02
 # A solution of about 540 characters and 180 tokens: what MATH solutions have.
 WORDS = 180
-_CHILD = "import sys; from bench.training.memory import measure; measure(sys.argv[1])"
+_CHILD = "import sys; from bench.training.memory import measure_memory; measure_memory(sys.argv[1])"
 
 
 def run(rows: int | str = 1_000_000) -> float:
@@ -63,7 +63,7 @@ def run(rows: int | str = 1_000_000) -> float:
     return ratio
 
 
-def measure(folder: str) -> None:
+def measure_memory(folder: str) -> None:
     """In the child: select, write and pack the samples of a folder; print what it took."""
     place = Path(folder)
     shards: list[Shard] = [tuple(one) for one in json.loads((place / "shards.json").read_text())]

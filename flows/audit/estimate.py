@@ -22,7 +22,7 @@ from flows.audit.results import Agreement, ErrorRates, GroupAgreement
 from flows.audit.sample import AuditPair, Stratum
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.weighted_rates import FEW, Floats, Rate, exact_bound, rate_interval
-from tasks.score.second.math_verify import Opinion, Second
+from tasks.score.second.opinion import Opinion, Second
 
 PairLabels = dict[str, bool]  # id of a pair -> whether its answer is the reference
 # A problem's columns: the weights of pairs on which the two agree, of our errors, and of

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from flows.audit.estimate import CheckedPair, PairLabels
 from tasks.errors import UserError
-from tasks.rows import Json
 
 EQUAL, UNEQUAL = "equal", "unequal"
 
@@ -56,7 +55,7 @@ def write_lines(out: Path, disputed: Iterable[CheckedPair], labels: PairLabels) 
     return len(written)
 
 
-def _line(one: CheckedPair) -> Json:
+def _line(one: CheckedPair) -> dict[str, object]:
     pair, second = one.pair, one.second
     return {
         "label": "",

@@ -89,7 +89,6 @@ class AuditReport(FactsFile):
 
     Attributes:
         limit: Seconds for a pair.
-        resamples: Of the bootstrap.
         grouped_by: `subject`, `level`, or empty where the problems have neither.
         strata: By our verdict: accepted, refused, unsettled.
         undecided: Pairs that the second checker left undecided, by reason.

@@ -73,9 +73,7 @@ class AuditSample:
         pairs: In random order.
         sizes: Unlike pairs of each stratum in the whole run.
         samples: Samples in the run, repeated texts among them.
-        problems: Problems with a sample.
         grouped_by: `subject`, `level`, or empty where the problems have neither.
-        notes: What was left out, in words.
     """
 
     pairs: list[AuditPair]

@@ -18,7 +18,8 @@ from flows.audit.estimate import (
 from flows.audit.labels import PairLabels
 from flows.audit.results import AuditReport, Disagreement, LabelCounts, SecondName, StratumCounts
 from flows.audit.sample import AuditSample, Stratum
-from tasks.score.second.math_verify import NAME, Opinion
+from tasks.score.second.math_verify import NAME
+from tasks.score.second.opinion import Opinion
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95

@@ -47,11 +47,11 @@ def engine_serve(
 ) -> None:
     """Sample for runs elsewhere: serve the policies of the store by vLLM, as they ask."""
     from flows.config.rest_em import load_config
-    from flows.machines.engine_server import serve
+    from flows.machines.engine_server import serve_policies
     from tasks.generate.engine_token import TOKEN, token_file
 
     resources = load_config("math-demo", change or []).resources
     typer.echo(f"waiting for runs at http://{host}:{port} (resources.endpoints)")
     if not os.environ.get(TOKEN):
         typer.echo(f"runs of other homes need {TOKEN}, as it is in {token_file()}")
-    serve(host, port, resources, extra or [])
+    serve_policies(host, port, resources, extra or [])

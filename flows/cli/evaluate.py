@@ -9,7 +9,6 @@ import typer
 
 from flows.cli.options import AsJson
 from tasks.errors import StepError, UserError
-from tasks.rows import Json
 
 if TYPE_CHECKING:
     from flows.config.evaluate import EvaluateConfig
@@ -40,7 +39,12 @@ def evaluate_command(
 
     if not model and not config:
         raise UserError("MODEL: expected RUN, RUN:ITERATION, embedded:NAME, a folder or a Hub id")
-    given: Json = {"model": model, "against": against, "grades": grades, "limit": limit}
+    given: dict[str, object] = {
+        "model": model,
+        "against": against,
+        "grades": grades,
+        "limit": limit,
+    }
     fields = {name: value for name, value in given.items() if value not in ("", None)}
     if on:
         fields["on"] = [name.strip() for name in on.split(",") if name.strip()]

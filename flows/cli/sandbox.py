@@ -13,7 +13,6 @@ import typer
 
 from flows.cli.options import AsJson
 from tasks.errors import UserError
-from tasks.rows import Json
 
 sandbox_app = typer.Typer(help="The sandbox that programs run in.", no_args_is_help=True)
 
@@ -41,8 +40,6 @@ def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> b
     """Make the image if a run will need it; whether the run can start.
 
     Args:
-        config: Of the run.
-        changes: To it.
         forgiving: Whether a missing engine is told and no mistake.
 
     Raises:
@@ -87,7 +84,7 @@ def sandbox_check(as_json: AsJson = False) -> None:
     from sandbox.image import TAG
     from sandbox.pool import NoEngine, SandboxPool
 
-    found: list[Json] = []
+    found: list[dict[str, object]] = []
     try:
         with SandboxPool(TAG, workers=1) as pool:
             for one in attack(pool):

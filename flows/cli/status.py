@@ -28,9 +28,10 @@ def status_command(
 
     typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
     if "estimate" in facts:
-        from flows.estimate.estimate import compared
+        from flows.estimate.estimate import Estimate, compared
 
-        typer.echo(compared(facts["estimate"], facts.get("seconds")))
+        made = Estimate.from_json(facts["estimate"], "estimate.json")
+        typer.echo(compared(made, facts.get("seconds")))
     if facts["iterations"]:
         metrics = {
             one["iteration"]: of_json(dict[str, Interval], one["metrics"], "metrics")

@@ -10,7 +10,6 @@ import typer
 
 from flows.cli.options import AsJson
 from tasks.errors import StepError
-from tasks.rows import Json
 
 if TYPE_CHECKING:
     from flows.study.config import StudyConfig
@@ -99,7 +98,7 @@ def _print_design(settings: StudyConfig, as_json: bool) -> None:
         typer.echo(f"\n{len(rows)} arms × {settings.seeds} seeds\n")
 
 
-def _design(settings: StudyConfig, one: Study) -> Json:
+def _design(settings: StudyConfig, one: Study) -> dict[str, object]:
     """A study as it would be run."""
     arms = settings.arms(one)
     for arm in arms:

@@ -64,9 +64,6 @@ class Policy:
 
     Attributes:
         label: RUN:ITERATION.
-        run: Id of the run.
-        number: Of the policy; 0 is the base.
-        digest: Of its artifact.
         iterations: What the run's report says of each policy.
         sets: What it was tried on: test, train, validation, transfer:BENCHMARK.
         base_sampled: Verdicts on the base policy's samples of test problems.

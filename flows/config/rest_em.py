@@ -14,6 +14,7 @@ from flows.config.benchmarks import BENCHMARKS
 from flows.config.read import change, parse, read_toml
 from tasks.errors import UserError
 from tasks.finetune.objectives import OBJECTIVES
+from tasks.generate.hosted.service import hosted_addresses
 from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
@@ -31,6 +32,7 @@ from tasks.settings import (
 )
 from tasks.settings.filter import SCORE
 from tasks.settings.problems import OWN, TRAIN
+from tasks.settings.tracking import TrackerName
 from tasks.settings.user_function import UserFunction, beside, file_of
 from tasks.store.store import digest_of
 
@@ -73,6 +75,11 @@ class RestEmConfig(BaseModel):
         default=False,
         description="Wait for a person after each iteration but the last: continue, stop, or "
         "sample the next one otherwise. Meanwhile no process and no memory is held.",
+    )
+    tracking: list[TrackerName] = Field(
+        default=[],
+        description="Where to keep the run's curves as well, by name of the library. Changes no "
+        "result and stands in no key.",
     )
     data: DataSettings = Field(default_factory=DataSettings, title="Problems")
     model: ModelSettings = Field(default_factory=ModelSettings, title="Base policy")
@@ -129,7 +136,7 @@ class RestEmConfig(BaseModel):
             *self.data.places,
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
-            ("sampling.teacher", self.sampling.teacher),
+            ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
             ("resources.store", self.resources.store),
         ]
 
@@ -170,24 +177,29 @@ class RestEmConfig(BaseModel):
         """Of the flow run: the run's id, or its name alone where the id hangs on files to read."""
         return self.name if self.named_functions else self.run_id
 
-    def described(self) -> Json:
-        """The recipe as it stands in the report and in its key."""
-        plain = self.model_dump(exclude={"resources"})
-        for name in plain:
-            if isinstance(section := getattr(self, name), Section):
-                plain[name] = section.described()
-        return plain
+    @property
+    def addresses(self) -> list[tuple[str, str]]:
+        """Everything that names where else to compute, and what it names."""
+        return [*self.resources.addresses, *hosted_addresses(self.sampling.hosted_teacher)]
 
     @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe: the same recipe is the same run, and resumes it."""
-        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed"})
+        recipe = self.model_dump(exclude={"resources", "name", "fresh_seed", "tracking"})
         for name in recipe:
             if isinstance(section := getattr(self, name), Section):
                 recipe[name] = section.recipe()
         if not self.review:  # without reviews a run is the one that it was before there were any
             del recipe["review"]
         return f"{self.name}-{digest_of(recipe)[:8]}"
+
+    def described(self) -> Json:
+        """The recipe as it stands in the report and in its key."""
+        plain = self.model_dump(exclude={"resources", "tracking"})
+        for name in plain:
+            if isinstance(section := getattr(self, name), Section):
+                plain[name] = section.described()
+        return plain
 
     def seeded(self, flow_run: str) -> RestEmConfig:
         """The configuration with the seed that a fresh one stands for.
@@ -212,14 +224,14 @@ def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmCon
         UserError: naming the file or field and what was expected.
     """
     raw, file = read_toml(path, CONFIGS)
-    begin_at(Path(file).parent, raw)
+    _begin_at(Path(file).parent, raw)
     change(raw, changes or [])
     config = parse(RestEmConfig, raw, file)
     config.find_functions()
     return config
 
 
-def begin_at(folder: Path, raw: Json) -> None:
+def _begin_at(folder: Path, raw: Json) -> None:
     """Let paths in a file begin at its folder; those of changes begin where we are."""
     data, rules = _table(raw, "data"), _table(raw, "filter")
     more, rewards = _tables(data, "more"), _tables(rules, "rewards")

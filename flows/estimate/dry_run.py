@@ -20,16 +20,13 @@ if TYPE_CHECKING:
     from flows.estimate.plan import PlanCaller
 
 # A server that is not gone by then is in use by somebody else.
-GONE_SECONDS = 30.0
+SERVER_END_SECONDS = 30.0
 
 
 def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate | None]:
-    """The plan of a run, and its estimate, kept with the run; None where nothing is known yet.
-
-    Args:
-        config: Of the run.
-        probe: Measure now.
-    """
+    """The plan of a run, and its estimate, kept with the run; None where nothing is known yet."""
+    if probe and config.sampling.hosted_teacher:
+        raise UserError("--probe: a hosted teacher is paid by sample; expected --dry-run alone")
     if probe:
         caller, costs = _probed(config)
     else:
@@ -85,6 +82,6 @@ def _until_gone(address: str) -> None:
     """Wait until a server that nobody uses any more has ended."""
     from flows.server.local import healthy
 
-    deadline = time.monotonic() + GONE_SECONDS
+    deadline = time.monotonic() + SERVER_END_SECONDS
     while healthy(address) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs, single_name
@@ -22,21 +23,17 @@ from flows.estimate.stages import PlannedStage, expected_rows, stages_of_plan
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
 from tasks.dag.step_names import FINETUNE
-from tasks.rows import Json
+from tasks.facts import Facts
 
 
 @dataclass(frozen=True)
-class EstimateLine:
+class EstimateLine(Facts):
     """A stage of the estimate.
 
     Attributes:
-        iteration: Of the policy.
         step: As in the plan, without `generate` and `score`.
         shards: Shards to be sampled or scored.
-        samples: Samples to be drawn.
-        rows: Training rows of a fine-tune.
         tokens: Tokens to be sampled, or trained on in all epochs.
-        seconds: Of all of it.
     """
 
     iteration: int
@@ -49,18 +46,18 @@ class EstimateLine:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Facts):
     """What a run is expected to take.
 
     Attributes:
-        run: Its id.
-        lines: By stage.
         seconds: From the first step to the last.
         most: The same where every sample is kept up to the cap.
         start: From the command to the first step.
         source: Where the costs are from.
         made: When, seconds since 1970.
     """
+
+    STRICT: ClassVar[bool] = False
 
     run: str
     lines: tuple[EstimateLine, ...]
@@ -75,9 +72,9 @@ class Estimate:
         """From the command to its end."""
         return self.seconds + self.start
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """Plain data."""
-        return {**asdict(self), "total": self.total}
+        return {**super().to_json(), "total": self.total}
 
 
 def estimate(
@@ -86,10 +83,7 @@ def estimate(
     """Estimate a run.
 
     Args:
-        config: Of the run.
         planned: Calls that are not cached (`PlanCaller.to_do`).
-        splits: Problems of each split.
-        costs: What things cost here.
     """
     stages = stages_of_plan(planned, config.iterations)
     rows, most = (
@@ -129,13 +123,6 @@ def stage_seconds(
     A shard is scored when it is sampled and the one before it is scored, while the next ones are
     sampled, and sets follow each other without a barrier (flows/orchestrator/pipeline.py). A step
     without shards waits for all before it.
-
-    Args:
-        stages: Of the run.
-        costs: What things cost here.
-        config: Of the run.
-        rows: Training rows of an iteration.
-        validation: Validation problems.
     """
     # As many shards are scored at once as there are engines; what sampling takes with so many
     # engines has been measured with all of them.
@@ -214,21 +201,21 @@ def words(made: Estimate | None) -> str:
     """The estimate in a sentence or two."""
     if made is None:
         return "estimate: nothing was measured here yet; --dry-run --probe does, in about a minute"
-    text = f"estimate: {duration(made.seconds)}"
+    text = f"estimate: {rough_duration(made.seconds)}"
     if made.start:
-        text += f", and {duration(made.start)} to start and end"
+        text += f", and {rough_duration(made.start)} to start and end"
     if made.most > 1.05 * made.seconds:
-        text += f"; at most {duration(made.most)}, if every sample is kept up to the cap"
+        text += f"; at most {rough_duration(made.most)}, if every sample is kept up to the cap"
     return f"{text} ({made.source})"
 
 
-def compared(made: Json, took: float | None) -> str:
+def compared(made: Estimate, took: float | None) -> str:
     """An estimate beside what the run took, if it is done."""
-    text = f"estimated {duration(made['seconds'])} ({made['source']})"
-    return text if took is None else f"{text}, took {duration(took)}"
+    text = f"estimated {rough_duration(made.seconds)} ({made.source})"
+    return text if took is None else f"{text}, took {rough_duration(took)}"
 
 
-def duration(seconds: float) -> str:
+def rough_duration(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 120:
         return f"{seconds:.0f} s"

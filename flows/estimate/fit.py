@@ -11,12 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class LinearCost:
-    """Seconds of work that grows with a count.
-
-    Attributes:
-        fixed: Whatever the count is.
-        each: For each of it.
-    """
+    """Seconds of work that grows with a count."""
 
     fixed: float = 0.0
     each: float = 0.0
@@ -43,7 +38,6 @@ def least_squares(features: Sequence[Sequence[float]], seconds: Sequence[float])
 
     Args:
         features: How often each cost is in each time.
-        seconds: The times.
     """
     matrix = np.asarray(features, float)
     times = np.maximum(np.asarray(seconds, float), 1e-6)

@@ -109,8 +109,6 @@ def costs_of_journal(
     """What the steps of a journal cost; None where it did too little work of its own.
 
     Args:
-        lines: Of `steps.jsonl`.
-        store: With the artifacts of the run.
         rules: Which samples a run trains on.
 
     Raises:

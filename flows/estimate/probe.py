@@ -28,7 +28,6 @@ from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import BASE_MODEL, DRAW, REPORT
 from tasks.errors import UserError
 from tasks.finetune.objectives import OBJECTIVES
-from tasks.rows import Json
 from tasks.store.store import Store
 
 FLOW = "probe"
@@ -51,14 +50,10 @@ class ProbeLoop(Loop):
 
 
 @flow(name=FLOW, flow_run_name="{config.name}", validate_parameters=True)
-def probe(config: RestEmConfig, splits: dict[str, int]) -> Json:
+def probe(config: RestEmConfig, splits: dict[str, int]) -> dict[str, object]:
     """Measure what the steps of a run cost; returns `Costs` as plain data.
 
     Its `start` is the time (of perf_counter) at which the flow began.
-
-    Args:
-        config: Of the run.
-        splits: Problems of each split.
     """
     began = time.perf_counter()
     run_id = f"{config.run_id}-probe"
@@ -117,7 +112,7 @@ def smaller(config: RestEmConfig, problems: int) -> RestEmConfig:
     engines = resources.engines if resources.ray_address else 1
     ranges = math.ceil(config.sampling.samples / resources.shard_samples)
     block = math.ceil(problems * ranges / (IN_FLIGHT * engines))
-    changes: Json = {
+    changes: dict[str, object] = {
         "seed": SEED,
         "iterations": 1,
         "review": False,

@@ -25,7 +25,6 @@ class PlannedShard:
     """What is to do of a shard.
 
     Attributes:
-        samples: In it.
         generate: Whether they are to be drawn.
         score: Whether they are to be scored.
     """
@@ -114,9 +113,6 @@ def expected_rows(keep: Sequence[float], problems: int, samples: int, rules: Fil
     Args:
         keep: For each problem seen the share of its samples that is kept (right, finished, not a
             duplicate).
-        problems: Training problems.
-        samples: For each.
-        rules: The cap.
     """
     if not keep:
         return 0

@@ -32,7 +32,6 @@ from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
-from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.settings import BenchmarkName, ModelSettings
 from tasks.store.store import ArtifactRef
@@ -149,7 +148,7 @@ class Evaluation:
 
 
 @flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
-def evaluate(config: EvaluateConfig) -> Json:
+def evaluate(config: EvaluateConfig) -> dict[str, str]:
     """Measure a policy on benchmarks and return where the report and the results are."""
     if deployed():
         check_places(config.places)

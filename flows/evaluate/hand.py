@@ -18,7 +18,7 @@ from flows.evaluate.results import HandScores, ScoredBenchmark
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, interval
 from tasks.facts import Facts
-from tasks.rows import Json, Row
+from tasks.rows import Row
 from tasks.settings import MeasureSettings
 
 
@@ -149,5 +149,5 @@ def _most(problem: Row) -> float | None:
     return value if value > 0 else None
 
 
-def _mixed(line: Json) -> str:
+def _mixed(line: Row) -> str:
     return hashlib.sha256(f"{line['id']}\x1f{line['policy']}".encode()).hexdigest()

@@ -60,7 +60,6 @@ def compare_policies(
     Args:
         before: What one did.
         after: What the other did, on the same problems.
-        settings: Which metrics.
         hard_for: Verdicts on the samples that say how hard a problem is; without them those of
             `before`.
         shown: Most problems of which the texts are kept, newly solved and newly lost each.

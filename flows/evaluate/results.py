@@ -58,7 +58,7 @@ class PolicyMetrics(Metrics):
 
     number: int
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """The number and what metrics.json has."""
         return super().to_json() if self.metrics else {"number": self.number, "metrics": {}}
 

@@ -268,7 +268,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-def serve(host: str, port: int, resources: Resources, extra: list[str]) -> None:
+def serve_policies(host: str, port: int, resources: Resources, extra: list[str]) -> None:
     """Serve until interrupted; vLLM listens on the port after this one.
 
     Raises:

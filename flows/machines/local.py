@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tasks.dag.contracts import Engine, Grader
 from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.processes.functions import LOAD_SECONDS, FunctionPool
 from tasks.rows import Json
@@ -83,7 +84,7 @@ class LocalMachine:
         )
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
-        wanted = (model.digest, settings["engine"], settings["dtype"])
+        wanted = (model.digest, settings["engine"], settings.get("dtype", ""))
         with self._lock:
             if self._engine is None or self._engine_of != wanted:
                 if self._needed is not None:
@@ -97,6 +98,8 @@ class LocalMachine:
 
     def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
+        if settings["engine"] == HOSTED_ENGINE:
+            return self._open_hosted(model)
         if resources.endpoints:
             from tasks.generate.endpoints import EndpointEngine
 
@@ -126,6 +129,22 @@ class LocalMachine:
             dtype=settings["dtype"],
             log=self._logs / f"engine-{settings['engine']}.log",
             home=home(),
+            say=lambda text: self.runtime.say(text),
+        )
+
+    def _open_hosted(self, model: ArtifactRef) -> Engine:
+        from tasks.generate.hosted.answers import FILE
+        from tasks.generate.hosted.engine import HostedEngine
+        from tasks.generate.hosted.service import HostedModel, api_key
+
+        resources = self._resources
+        return HostedEngine(
+            HostedModel.read(self._store.path(model)),
+            api_key(),
+            home() / "hosted" / FILE,
+            requests=resources.hosted_requests,
+            prices=(resources.price_in, resources.price_out),
+            stall=resources.stall_seconds,
             say=lambda text: self.runtime.say(text),
         )
 

@@ -21,14 +21,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from prefect import State, Task
+from prefect import State
 
 from flows.machines.local import IN_FLIGHT
 from flows.machines.ray_worker import RayWorker, WorkerSpec
+from tasks.dag.prefect_task import StepTask
 from tasks.dag.step import Call
 from tasks.dag.step_names import FINETUNE, GENERATE, SCORE
 from tasks.errors import StepError, UserError
-from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class RayCluster:
         """Perform a call of one of ACTOR_STEPS on an actor."""
         return self._pools[call.step.name].perform(call)
 
-    def run(self, task: Task[..., Json], call: Call) -> State:
+    def run(self, task: StepTask, call: Call) -> State:
         """Run a step's Prefect task on a worker, and again where that is lost."""
         from prefect_ray.context import remote_options
 

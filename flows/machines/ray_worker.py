@@ -31,7 +31,6 @@ class WorkerSpec:
 
     Attributes:
         sandbox: What will be asked of the sandbox, if anything.
-        run: Id of the run.
         home: RESTEM_HOME, where a worker has none of its own.
         functions: The user's own, that are tried before an engine is started.
     """
@@ -46,18 +45,21 @@ class WorkerSpec:
         """What unpickling calls."""
         # Selectors and loaders run where the flow does.
         functions = [one.to_json() for one in self.functions if one.kind == "reward"]
-        plain = (self.resources.model_dump(), self.sandbox, self.run, self.home, functions)
-        return _runtime_here, plain
+        return _runtime_here, (self.resources, self.sandbox, self.run, self.home, functions)
 
 
 def _runtime_here(
-    resources: Json, sandbox: Json | None, run: str, home_there: str, functions: list[Json]
+    resources: Resources,
+    sandbox: Json | None,
+    run: str,
+    home_there: str,
+    functions: list[Json],
 ) -> Runtime:
     """The surroundings of steps in this process, made once."""
     os.environ.setdefault("RESTEM_HOME", home_there)
     if run not in _machines:
         # `engines` counts the actors of the cluster; each of them has one engine and all its GPUs.
-        alone = Resources(**{**resources, "engines": 1})
+        alone = resources.model_copy(update={"engines": 1})
         logs = Path(home() / "runs" / run / "logs")
         machine = LocalMachine(
             open_store(alone),

@@ -3,11 +3,12 @@
 Who starts `restem run` on a machine may read and write there what their user may. Who starts a run
 through the API may be somebody else, so a configuration that comes that way names places only
 below RESTEM_HOME, RESTEM_DATA, and what the operator lists in RESTEM_PATHS (separated by colons;
-addresses such as s3://bucket/prefix too). The machines that it may have compute for it, endpoints
-and a Ray cluster, are those alone that the operator lists in RESTEM_ADDRESSES, with commas: they
-are sent tokens and problems of this station. Functions of one's own are code that runs here: their
-files lie below an allowed place and not among what runs write into RESTEM_HOME, and installed ones
-(`package.module:function`, or an entry point's name) are listed in RESTEM_FUNCTIONS, with commas.
+addresses such as s3://bucket/prefix too). The machines that it may have compute for it, endpoints,
+a Ray cluster and a hosted model, are those alone that the operator lists in RESTEM_ADDRESSES, with
+commas: they are sent tokens and problems of this station, and may cost money. Functions of one's
+own are code that runs here: their files lie below an allowed place and not among what runs write
+into RESTEM_HOME, and installed ones (`package.module:function`, or an entry point's name) are
+listed in RESTEM_FUNCTIONS, with commas.
 """
 
 from __future__ import annotations

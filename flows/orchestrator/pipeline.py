@@ -51,11 +51,6 @@ def pipeline_of(resources: Resources, perform: Perform, stop: Callable[[], None]
 
     A sampling engine gets the next shard while the last long samples of one are finished, so that
     it never runs half empty. Scoring spreads over the cores of a machine by itself.
-
-    Args:
-        resources: How many engines there are.
-        perform: See `Pipeline`.
-        stop: See `Pipeline`.
     """
     engines = resources.engines if resources.ray_address else 1
     widths = {GENERATE: IN_FLIGHT * engines, SCORE: engines}

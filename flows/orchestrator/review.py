@@ -101,7 +101,6 @@ class Reviews:
         """The decision after an iteration; without one the run ends here until there is.
 
         Args:
-            number: Of the iteration.
             sampling: As it is now; what the form starts from.
             facts: The metrics, in markdown.
 

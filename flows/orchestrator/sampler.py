@@ -21,6 +21,7 @@ from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.shards import Draw, Scored, Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import GENERATE, SCORE, line_name
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.generate.imported import ROLLOUTS, imported_call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, cut_blocks
@@ -195,6 +196,11 @@ class Sampler:
         """Exemplars in a prompt, -1 meaning all of the template."""
         return self.template.shots if wanted < 0 else wanted
 
+    def _engine_settings(self, draw: Draw) -> Json:
+        if not draw.hosted:
+            return {"engine": self._engine, "dtype": self._dtype}
+        return {"engine": HOSTED_ENGINE} | ({"system": draw.system} if draw.system else {})
+
     def _generate(
         self,
         label: str,
@@ -208,8 +214,7 @@ class Sampler:
             "sampling": draw.sampling,
             "seed": draw.seed,
             "shots": draw.shots,
-            "engine": self._engine,
-            "dtype": self._dtype,
+            **self._engine_settings(draw),
             "prompt": self.template.digest,
             "problems": block.digest,
             "samples": list(indices),

@@ -45,11 +45,7 @@ def session(
     Of equal runs that are started at once one does the work, and the others wait for it.
 
     Args:
-        run_id: Of the run.
-        config: Its configuration, as plain data.
-        resources: Where and how fast.
         sandbox: What will be asked of the sandbox, if anything.
-        flow: Name of the flow.
         functions: The user's own, that steps will call.
         brief: Of many runs in one flow: no line and no table row for each step.
     """

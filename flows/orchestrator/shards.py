@@ -42,6 +42,8 @@ class Draw:
         hard_samples: For each problem without a correct one among the first `samples`; 0: off.
         score: The checker's reward, as in FilterSettings.
         rewards: In its place, where it is not the checker's alone.
+        hosted: A hosted model draws them.
+        system: System text that it gets.
     """
 
     sampling: Json
@@ -52,6 +54,8 @@ class Draw:
     hard_samples: int = 0
     score: str = "correct"
     rewards: Rewards | None = None
+    hosted: bool = False
+    system: str = ""
 
     @property
     def adaptive(self) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from flows.report.panel import Table
 from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
 from tasks.facts import Facts
-from tasks.metering import COST_NAMES
+from tasks.metering import ALL_COSTS, COST_NAMES, HOSTED_COSTS
 from tasks.select.results import SelectionCounts
 from tasks.store.manifest import Stats
 
@@ -26,8 +26,10 @@ _TITLES = {
     "engine_seconds": "engine s",
     "sandbox_seconds": "sandbox s",
     "tokens": "tokens",
+    "input_tokens": "tokens read",
+    "money": "money",
 }
-# An amount of each of COST_NAMES.
+# An amount of each of COST_NAMES, and of what a hosted model cost where there is one.
 Amounts = dict[str, float]
 
 
@@ -150,11 +152,14 @@ def _nothing() -> Amounts:
 def _add(into: Amounts, more: Mapping[str, float]) -> None:
     for name in COST_NAMES:
         into[name] = round(into[name] + more.get(name, 0), 3)
+    for name in HOSTED_COSTS:
+        if name in into or more.get(name):
+            into[name] = round(into.get(name, 0) + more.get(name, 0), 6)
 
 
 def _each(cost: Amounts, count: float) -> Amounts | None:
     """The cost of one of so many; None where there are none."""
-    return {name: cost[name] / count for name in COST_NAMES} if count > 0 else None
+    return {name: amount / count for name, amount in cost.items()} if count > 0 else None
 
 
 def steps_table(cost: Cost) -> Table:
@@ -163,14 +168,15 @@ def steps_table(cost: Cost) -> Table:
     Where the run spent less than what there is cost to make, a column says what it spent.
     """
     spent = cost.total.spent != cost.total.made
-    titles = ["iteration", "step", "tasks", "cached", *_TITLES.values()]
+    names = _names(cost)
+    titles = ["iteration", "step", "tasks", "cached", *(_TITLES[name] for name in names)]
     rows = [
-        [row.iteration, row.step, row.tasks, row.cached, *_cells(row.made)]
+        [row.iteration, row.step, row.tasks, row.cached, *_cells(row.made, names)]
         + ([_cell(row.spent["seconds"])] if spent else [])
         for row in cost.steps
     ]
     tasks, cached = sum(row.tasks for row in cost.steps), sum(row.cached for row in cost.steps)
-    last: list[str | int] = ["all", "", tasks, cached, *_cells(cost.total.made)]
+    last: list[str | int] = ["all", "", tasks, cached, *_cells(cost.total.made, names)]
     if spent:
         titles.append("spent now, s")
         last.append(_cell(cost.total.spent["seconds"]))
@@ -180,24 +186,37 @@ def steps_table(cost: Cost) -> Table:
 def each_table(cost: Cost) -> Table:
     """The table for each accepted sample and each point."""
     rows: list[list[str | int]] = []
+    names = _names(cost)
     for one in cost.accepted:
         where = f"iteration {one.iteration}"
         # Accepted by its reward, which need not mean that all is right (`filter.score`).
-        rows.append([f"accepted sample, {where}", one.correct, *_small(one.per_correct)])
-        rows.append([f"training row, {where}", one.kept, *_small(one.per_kept)])
+        rows.append([f"accepted sample, {where}", one.correct, *_small(one.per_correct, names)])
+        rows.append([f"training row, {where}", one.kept, *_small(one.per_kept, names)])
     if cost.points:
         gained = f"{cost.points.gained:+.1f}"
-        rows.append(["point of test accuracy, whole run", gained, *_small(cost.points.per_point)])
-    return Table(["for each", "count", *_TITLES.values()], rows)
+        each = _small(cost.points.per_point, names)
+        rows.append(["point of test accuracy, whole run", gained, *each])
+    return Table(["for each", "count", *(_TITLES[name] for name in names)], rows)
 
 
-def _cells(cost: Amounts) -> list[str]:
-    return [f"{cost[n]:,}" if n == "tokens" and cost[n] else _cell(cost[n]) for n in COST_NAMES]
+def _names(cost: Cost) -> list[str]:
+    """The columns: those of a hosted model where there is one."""
+    return [name for name in ALL_COSTS if name in cost.total.made]
+
+
+def _cells(cost: Amounts, names: Sequence[str]) -> list[str]:
+    return [_counted(name, cost.get(name, 0)) for name in names]
+
+
+def _counted(name: str, amount: float) -> str:
+    if name in ("tokens", "input_tokens") and amount:
+        return f"{amount:,}"
+    return f"{amount:,.4f}" if name == "money" and amount else _cell(amount)
 
 
 def _cell(value: float) -> str:
     return f"{value:.1f}" if value else "-"
 
 
-def _small(each: Amounts | None) -> list[str]:
-    return [f"{each[name]:.3g}" if each and each[name] else "-" for name in COST_NAMES]
+def _small(each: Amounts | None, names: Sequence[str]) -> list[str]:
+    return [f"{each[name]:.3g}" if each and each.get(name) else "-" for name in names]

@@ -89,8 +89,6 @@ def changed_groups(
 
     Args:
         totals: How many there are of each; some are shown.
-        solved: Those shown.
-        lost: Those shown.
         after: Name of the policy.
         before: Name of the one that it is compared with.
         prefix: In front of the titles.

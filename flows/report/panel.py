@@ -27,11 +27,7 @@ class ShownSolution:
     """A problem with a solution, and perhaps an earlier one beside it.
 
     Attributes:
-        id: Of the problem.
-        question: Its text.
         reference: In a few words.
-        policy: Whose solution `after` is.
-        after: Text of the solution.
         after_mark: How it was graded, such as `right`.
         before: Text of the earlier solution; empty: there is none.
         before_mark: How that was graded.

@@ -16,6 +16,7 @@ is.
 | summary.py    | the last step: report.json and the pages                  |
 | results.py    | `RunReport`, the one form of the report                   |
 | page/         | the report as HTML and markdown                           |
+| tracking/     | the run's curves in TensorBoard, W&B, MLflow, Trackio     |
 
 Covered: ReST^EM; by fields of the configuration ReST, RFT, STaR, DPO and distillation
 (docs/recipe.md); review by a person after each iteration; an early end by validation.
@@ -38,6 +39,9 @@ from flows.report.tables import metrics_text
 from flows.rest_em.loop import Loop
 from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
+from flows.rest_em.tracking.gather import tracked_run
+from flows.rest_em.tracking.trackers import installed, tell
+from tasks.dag.runtime import home
 from tasks.rows import Json
 
 FLOW = "rest-em"
@@ -49,7 +53,7 @@ def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
     if deployed():
         check_places(config.places)
-        check_addresses(config.resources.addresses)
+        check_addresses(config.addresses)
         check_functions(config.named_functions)
     named = config.first_name
     config = config.seeded(str(flow_run.id))
@@ -70,11 +74,17 @@ def _run(config: RestEmConfig) -> Json:
         FLOW,
         functions=config.find_functions(),
     ) as caller:
+        trackers = installed(config.tracking, caller.warn)
         outcome = Loop(config, caller).run()
         report = caller.call(report_call(config, outcome), config.iterations, "report")
         page = caller.publish(report)
         found = RunReport.read(caller.store.path(report))
         policies = [iteration.policy.location for iteration in outcome.iterations]
+        if trackers:
+            tracked = tracked_run(config, outcome, found, page, caller.store)
+            for name in trackers:
+                log = caller.journal.logs / f"tracking-{name}.log"
+                tell(name, tracked, home(), log, caller.say, caller.warn)
         table = metrics_text({one.iteration: one.metrics for one in found.iterations})
         caller.end(page, "accuracy in %, with intervals:", table, policies=policies)
     return {"run": config.run_id, "report": str(page), "policies": policies}

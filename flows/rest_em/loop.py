@@ -22,6 +22,7 @@ from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
@@ -68,6 +69,7 @@ class Loop:
         load_template(self.prompt)  # a mistake in it is said before anything is done
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
+        self.teacher: ArtifactRef | None = None
 
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
@@ -86,6 +88,8 @@ class Loop:
         )
         self.benchmarks = transfer_benchmarks(config, caller)
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
+        if call := self._teacher_call():
+            self.teacher = caller.call(call, 0, "teacher")
         outcome = LoopResult(self.problems, [], [])
         train, most = self.splits["train"], self.drawing.samples
         for text in unused_imports(config.sampling.teacher, train, most):
@@ -190,16 +194,21 @@ class Loop:
             settings.hard_samples,
             self.config.filter.score,
             rewards_of(self.config.filter),
+            hosted=bool(settings.hosted_teacher),
+            system=settings.teacher_system,
         )
-        if teacher := self.config.sampling.teacher:
-            policy = self.caller.call(self._teacher(teacher), 0, "teacher")
-        return self.sampler.shards(number, DRAW, policy, "train", draw)
+        return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 
-    def _teacher(self, name: str) -> Call:
+    def _teacher_call(self) -> Call | None:
         """The call that brings what samples in the place of the policy."""
-        if name.startswith(IMPORTED):
-            return import_call(name)
-        return base_call(self.config.model.model_copy(update={"base": name}))
+        sampling = self.config.sampling
+        if sampling.hosted_teacher:
+            return hosted_call(sampling.hosted_teacher)
+        if sampling.teacher.startswith(IMPORTED):
+            return import_call(sampling.teacher)
+        if sampling.teacher:
+            return base_call(self.config.model.model_copy(update={"base": sampling.teacher}))
+        return None
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards

@@ -55,9 +55,6 @@ class AgainstBase(Facts):
         p: Of McNemar's exact test.
         bins: Gains by how often the base's samples solve a problem.
         solved: Texts of some newly solved problems.
-        lost: Of some newly lost ones.
-        solved_total: All newly solved problems.
-        lost_total: All newly lost ones.
     """
 
     gain: Interval | None
@@ -96,10 +93,11 @@ class PolicyReport(Metrics):
         counts = self.selection
         return counts.correct / counts.samples if counts and counts.samples else None
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """As in report.json."""
         data = super().to_json()
-        return data | (data.pop("against_base") or {})
+        del data["against_base"]
+        return data | (self.against_base.to_json() if self.against_base else {})
 
     @classmethod
     def from_json(cls, data: object, place: str = "") -> PolicyReport:
@@ -134,7 +132,7 @@ class RunReport(FactsFile):
     cost: Cost | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """What is in the file: times differ between equal runs and stay out of its digest."""
         return {"run": self.run, "iterations": [one.to_json() for one in self.iterations]}
 

@@ -124,7 +124,6 @@ def _against_base(
         base: Greedy solutions of the base policy, with verdicts.
         now: Those of the policy.
         drawn: Verdicts on the base's samples of test problems; they say how hard a problem is.
-        questions: The test problems.
         how: Which metrics, and how intervals are made.
     """
     solved, lost = (

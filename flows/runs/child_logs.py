@@ -26,7 +26,6 @@ class ChildLogs:
 
         Args:
             folder: Of the files, `*.log`.
-            logger: The run's.
         """
         self._folder, self._logger = folder, logger
         self._places = {path: path.stat().st_size for path in folder.glob("*.log")}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console as Rich
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from flows.runs.journal import StepLine
@@ -55,7 +56,6 @@ class Console:
         """Nothing is printed yet.
 
         Args:
-            run_id: Of the run.
             brief: Print no line for a finished group of steps.
         """
         self.brief = brief
@@ -130,7 +130,7 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Print a warning above the bar."""
-        self._rich.print(f"[yellow]warning:[/] {text}", markup=True)
+        self._rich.print(f"[yellow]warning:[/] {escape(text)}", markup=True)
 
     def finish(self, title: str, table: str, page: Path) -> None:
         """Print the results and where the report is."""

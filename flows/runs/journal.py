@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from flows.report.cost import CostLine
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import Facts, WrongFacts
-from tasks.metering import COST_NAMES, CPU, ENGINE, SANDBOX
+from tasks.metering import ALL_COSTS, CPU, ENGINE, HOSTED_COSTS, SANDBOX
 from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
@@ -29,9 +29,6 @@ from tasks.store.store import ArtifactRef, Damage, Store
 HEAD, STEPS, REACHED = "run.json", "steps.jsonl", "reached.txt"
 ESTIMATE = "estimate.json"
 LOCK = "lock"
-
-_IF_ANY = (CPU, ENGINE, SANDBOX)
-_AT_END = ("ended", "error", "report", "home", "policies")
 
 State = Literal["running", "completed", "failed", "interrupted", "awaits review"]
 _Form = TypeVar("_Form", bound=Facts)
@@ -47,13 +44,12 @@ class RunHead(Facts):
         pid: Process of the attempt, on the machine that wrote the journal.
         started: Unix time.
         config: The configuration, as plain data.
-        flow_run: Prefect's id of the attempt.
         ended: Unix time; None while it runs.
-        error: Why it failed.
         report: Path of its page.
-        home: RESTEM_HOME as it was.
         policies: Artifacts of p0, p1 …
     """
+
+    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies")
 
     run: str
     flow: str = "rest-em"
@@ -69,23 +65,15 @@ class RunHead(Facts):
     home: str = ""
     policies: tuple[str, ...] = ()
 
-    def to_json(self) -> Json:
-        """As it is written; what is known at the end alone is left out until then."""
-        known = super().to_json()
-        return {name: known[name] for name in known if name not in _AT_END or known[name]}
-
 
 @dataclass(frozen=True, kw_only=True)
 class StepLine(Facts):
     """One call of a step, a line of steps.jsonl.
 
     Attributes:
-        iteration: Number of the policy.
         step: As in tables, such as `generate draw`.
         label: Of the call, such as `generate draw p0 [0:64]x[0:8]`.
         artifact: KIND/KEY.
-        digest: Of the artifact.
-        rows: That it holds.
         seconds: That the artifact took when it was made, by whichever run.
         tokens: Sampled or trained on.
         cpu_seconds: This and what follows as in tasks/metering.py; 0 where there was none of it.
@@ -93,6 +81,8 @@ class StepLine(Facts):
         ended: Unix time; 0.0 in lines of versions that did not say it.
         record: Name of Prefect's record of the task.
     """
+
+    SPARSE: ClassVar[tuple[str, ...]] = (CPU, ENGINE, SANDBOX, *HOSTED_COSTS)
 
     iteration: int
     step: str
@@ -105,6 +95,8 @@ class StepLine(Facts):
     cpu_seconds: float = 0
     engine_seconds: float = 0
     sandbox_seconds: float = 0
+    input_tokens: int = 0
+    money: float = 0
     rows: int
     artifact: str
     digest: str
@@ -118,13 +110,8 @@ class StepLine(Facts):
     @property
     def cost(self) -> CostLine:
         """What the artifact cost."""
-        made = {name: getattr(self, name) for name in COST_NAMES}
+        made = {name: getattr(self, name) for name in ALL_COSTS}
         return CostLine(self.iteration, self.step, self.cached, made)
-
-    def to_json(self) -> Json:
-        """As it is written; a cost that the step had not is left out."""
-        known = super().to_json()
-        return {name: known[name] for name in known if name not in _IF_ANY or known[name]}
 
 
 def _parsed(form: type[_Form], text: str, place: str) -> _Form:
@@ -163,7 +150,6 @@ def sole(run_id: str, waits: Callable[[], None]) -> AbstractContextManager[None]
     """Be the one attempt at a run: an equal one that is under way is waited for.
 
     Args:
-        run_id: Of the run.
         waits: Told once, if there is one.
     """
     folder = home() / "runs" / run_id
@@ -293,7 +279,7 @@ def find_run(run: str, flow: str = "") -> Path:
     return home() / "runs" / found[0]
 
 
-def read_estimate(run: str) -> Json | None:
+def read_estimate(run: str) -> dict[str, object] | None:
     """The estimate that was made of a run, if there is one."""
     try:
         return json.loads((home() / "runs" / run / ESTIMATE).read_text())

@@ -34,7 +34,6 @@ class RunPage:
         """Nothing is shown yet.
 
         Args:
-            run_id: Of the run.
             warn: Told what could not be shown.
         """
         self._run_id, self._warn = run_id, warn

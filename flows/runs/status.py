@@ -58,13 +58,13 @@ def _counts(store: Store, steps: list[StepLine]) -> dict[int, SelectionCounts]:
     }
 
 
-def _evaluation(run: str) -> Json:
+def _evaluation(run: str) -> dict[str, object]:
     """An evaluation's results, where it came to its end."""
     path = home() / "runs" / run / "results.json"
     return {"results": json.loads(path.read_text()) if path.exists() else None}
 
 
-def _studies(run: str) -> Json:
+def _studies(run: str) -> dict[str, object]:
     """What came of a run's studies, where they came to their end."""
     path = home() / "runs" / run / "study.json"
     found = json.loads(path.read_text()) if path.exists() else []
@@ -72,16 +72,16 @@ def _studies(run: str) -> Json:
     return {"studies": kept}
 
 
-def _known(head: RunHead) -> Json:
+def _known(head: RunHead) -> dict[str, object]:
     known = head.to_json()
     names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
     return {name: known[name] for name in names if name in known}
 
 
-def _estimated(head: RunHead) -> Json:
+def _estimated(head: RunHead) -> dict[str, object]:
     """What was expected of the run, where somebody asked, and what it took once it is done."""
     made = read_estimate(head.run)
-    facts: Json = {"estimate": made} if made else {}
+    facts: dict[str, object] = {"estimate": made} if made else {}
     if head.state == "completed" and head.ended is not None:
         facts["seconds"] = round(head.ended - head.started, 3)
     return facts

@@ -82,10 +82,8 @@ class Collected:
     """What `restem store gc` removed, or would.
 
     Attributes:
-        kept: Artifacts that stay.
         garbage: KIND/KEY of those that go.
         copies: Copies on this machine of what a remote store has no more.
-        deleted: Whether they are gone.
     """
 
     kept: int

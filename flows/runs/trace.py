@@ -6,7 +6,7 @@ from flows.runs.journal import StepLine, read_journal
 from flows.runs.status import need_artifact, store_of
 from tasks.dag.step_names import SELECT
 from tasks.errors import UserError
-from tasks.rows import ROWS_FILE, SAMPLES_FILE, VERDICTS_FILE, Json, Row, read_rows, text_digest
+from tasks.rows import ROWS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, read_rows, text_digest
 from tasks.store.store import ArtifactRef, Store
 
 # Kinds of what gave the samples: a policy, or an import.
@@ -15,7 +15,7 @@ _SAMPLED = ("model/", "rollouts/")
 ROW_FIELDS = ("problem_id", "index", "weight", "completion", "rejected", "rejected_index")
 
 
-def trace(run: str, row: str) -> Json:
+def trace(run: str, row: str) -> dict[str, object]:
     """The chain behind one training row: sample, seed, verdict, prompt, policy, base.
 
     Args:

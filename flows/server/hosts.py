@@ -52,7 +52,6 @@ def host_names(port: int, *also: str) -> HostNames:
     """The names of the server at a port of this machine.
 
     Args:
-        port: Where it listens.
         also: Names that it has beside the local ones and those of RESTEM_HOSTS.
 
     Raises:

@@ -157,7 +157,6 @@ def keep(port: int, *, full: bool) -> None:
     """Run the server until nobody holds the users' lock. The body of the process that holds it.
 
     Args:
-        port: Where it listens.
         full: With schedules, work pools and automations.
     """
     folder = home() / "prefect"

@@ -16,13 +16,13 @@ from tasks.errors import UserError
 from tasks.paths import ROOT
 from tasks.rows import Json
 
-FILE = ROOT / "prefect.yaml"
+DEPLOYMENTS_FILE = ROOT / "prefect.yaml"
 POOL = "restem"
 # Sources that decide the form.
 _FORM_SOURCES = ("flows/config/rest_em.py", "flows/config/evaluate.py", "tasks/settings/*.py")
 
 
-def read_specs(file: Path = FILE) -> list[Json]:
+def read_specs(file: Path = DEPLOYMENTS_FILE) -> list[Json]:
     """The deployments of a prefect.yaml.
 
     Raises:
@@ -42,7 +42,7 @@ def deployment_names(specs: list[Json]) -> list[str]:
     return [f"{_flow_name(spec['entrypoint'])}/{spec['name']}" for spec in specs]
 
 
-def fingerprint(file: Path = FILE) -> str:
+def fingerprint(file: Path = DEPLOYMENTS_FILE) -> str:
     """Changes with the file and with the sources of the form; it is the deployments' version."""
     digest = hashlib.sha256(file.read_bytes())
     for sources in _FORM_SOURCES:
@@ -52,7 +52,7 @@ def fingerprint(file: Path = FILE) -> str:
     return digest.hexdigest()[:12]
 
 
-def register_deployments(api: Api, file: Path = FILE) -> list[str]:
+def register_deployments(api: Api, file: Path = DEPLOYMENTS_FILE) -> list[str]:
     """Create or update what is not registered as it is in the file.
 
     Returns:
@@ -85,7 +85,7 @@ def register_deployments(api: Api, file: Path = FILE) -> list[str]:
     return deployment_names(specs)
 
 
-def ensure_pool(api: Api, template: Json) -> None:
+def ensure_pool(api: Api, template: dict[str, object]) -> None:
     """The work pool, with a limit of one run at a time."""
     fields = {"base_job_template": template, "concurrency_limit": 1}
     try:
@@ -99,12 +99,11 @@ def ensure_pool(api: Api, template: Json) -> None:
         api.patch(f"/work_pools/{POOL}", {"base_job_template": template})
 
 
-def pool_template(folder: Path, python: str) -> Json:
+def pool_template(folder: Path, python: str) -> dict[str, object]:
     """How the pool starts runs on this machine.
 
     Args:
         folder: Where they start. Prefect's default, a temporary folder, outlives a killed worker.
-        python: The interpreter.
     """
     # A pipe to the worker would break with it, and the run at its next line of output.
     return closed_template(
@@ -114,7 +113,7 @@ def pool_template(folder: Path, python: str) -> Json:
     )
 
 
-def closed_template(**job: object) -> Json:
+def closed_template(**job: object) -> dict[str, object]:
     """A template of a process pool that no deployment and no run can change.
 
     The server refuses job variables of any name. Should one get by, the worker finds nothing to
@@ -129,7 +128,7 @@ def closed_template(**job: object) -> Json:
     }
 
 
-def full_parameters(entrypoint: str, parameters: Json) -> Json:
+def full_parameters(entrypoint: str, parameters: Json) -> dict[str, object]:
     """Parameters with every field that they leave out at its default.
 
     Raises:
@@ -154,7 +153,7 @@ def _flow_name(entrypoint: str) -> str:
     return entrypoint.rpartition(":")[2].replace("_", "-")
 
 
-def _payload(spec: Json, version: str, old: Json | None) -> Json:
+def _payload(spec: Json, version: str, old: Json | None) -> dict[str, object]:
     entrypoint = spec["entrypoint"]
     try:
         if given := spec["work_pool"].get("job_variables"):
@@ -187,7 +186,7 @@ def _payload(spec: Json, version: str, old: Json | None) -> Json:
         raise UserError(f"prefect.yaml: deployment {spec.get('name')}: {error}") from None
 
 
-def _schedule(given: Json, entrypoint: str, old: Json | None) -> Json:
+def _schedule(given: Json, entrypoint: str, old: Json | None) -> dict[str, object]:
     was = [one for one in (old or {}).get("schedules", []) if one["slug"] == given["slug"]]
     kinds = ("cron", "interval", "rrule")
     kind = next(kind for kind in kinds if kind in given)
@@ -201,7 +200,7 @@ def _schedule(given: Json, entrypoint: str, old: Json | None) -> Json:
     }
 
 
-def _form(entrypoint: str) -> Json:
+def _form(entrypoint: str) -> dict[str, object]:
     """The parameters' JSON schema, which is the UI's form."""
     from prefect.utilities.callables import parameter_schema
 
@@ -212,4 +211,5 @@ def _form(entrypoint: str) -> Json:
         from flows.study.flow import study as found
     else:
         from flows.rest_em.flow import rest_em as found
-    return parameter_schema(found).model_dump(exclude_unset=True) | {"additionalProperties": False}
+    schema = parameter_schema(found).model_dump(exclude_unset=True)
+    return {**schema, "additionalProperties": False}

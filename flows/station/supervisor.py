@@ -34,7 +34,7 @@ from flows.station.deployments import POOL
 from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.paths import ROOT
-from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, die_with_parent
 
 # A run frees its engine and trainer and reports its end in about a second.
 GRACE_SECONDS = 10.0
@@ -90,7 +90,7 @@ class ManagedProcess:
                 stderr=log,
                 # Of its own, so that a signal to one part's group reaches that part alone.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 cwd=home(),
                 env=self._env,
             )
@@ -252,11 +252,6 @@ def environment(api: str, pages: str, secret: str) -> dict[str, str]:
 def say(text: str) -> None:
     """A line in the supervisor's log, which is its standard output."""
     print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
-
-
-def _die_with_parent() -> None:
-    """In the child, before exec: SIGKILL when the supervisor ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _collect(parts: list[int]) -> None:

@@ -34,7 +34,6 @@ from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import WrongFacts
-from tasks.rows import Json
 from tasks.settings.secret import read_secret
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
@@ -184,7 +183,7 @@ def add_notice(text: str) -> None:
             file.write(line + "\n")
 
 
-def notices() -> list[Json]:
+def notices() -> list[dict[str, object]]:
     """What was told, newest first: `at` (seconds since 1970) and `notice`."""
     found = []
     with contextlib.suppress(OSError):

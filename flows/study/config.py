@@ -137,7 +137,7 @@ class StudyConfig(BaseModel):
     def addresses(self) -> list[tuple[str, str]]:
         """Every field that names where else to compute, and what it names."""
         bases = (self.bases.math, self.bases.code)
-        return [found for one in (self, *bases) for found in one.resources.addresses]
+        return [*self.resources.addresses, *(found for one in bases for found in one.addresses)]
 
     @property
     def named_functions(self) -> list[tuple[str, str]]:
@@ -185,7 +185,6 @@ def load_study(
         study: Its name, or `all`.
         configs: Files or names of run configurations, at most one for each task; empty: the
             embedded tasks.
-        seeds: Runs of each arm.
         student: Smaller base policy; empty: the default.
         changes: `key=value` for every arm.
 

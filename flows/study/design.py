@@ -54,12 +54,7 @@ class Study:
     """A named study.
 
     Attributes:
-        name: On the command line.
-        title: Of its page.
         question: What it asks, in a sentence or two.
-        arms: Its runs.
-        claims: What the paper says.
-        figures: What is drawn.
     """
 
     name: str

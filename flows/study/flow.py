@@ -29,7 +29,6 @@ from flows.study.page import console_lines, overview, render
 from flows.study.results import Account, StudyRuns
 from flows.study.sharing import SharedCaller
 from flows.study.summary import FinishedStudy, study_call, summarise
-from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
 FLOW = "study"
@@ -38,7 +37,7 @@ FACTS = "study.json"
 
 
 @flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
-def study(config: StudyConfig) -> Json:
+def study(config: StudyConfig) -> dict[str, str]:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():
         check_places(config.places)
@@ -95,7 +94,9 @@ def _run(
     return report
 
 
-def _publish(config: StudyConfig, caller: PrefectCaller, done: list[FinishedStudy]) -> Json:
+def _publish(
+    config: StudyConfig, caller: PrefectCaller, done: list[FinishedStudy]
+) -> dict[str, str]:
     """Write the pages and end the journal."""
     folder: Path = caller.journal.folder
     for one in done:

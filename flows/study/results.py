@@ -37,6 +37,8 @@ class StudyPolicy(Facts):
         bins: None for the base.
     """
 
+    SPARSE: ClassVar[tuple[str, ...]] = ("bins",)
+
     iteration: int
     model: str
     metrics: dict[str, Interval]
@@ -52,13 +54,6 @@ class StudyPolicy(Facts):
         return cls(
             one.iteration, one.model, one.metrics, one.levels, one.selection, one.transfer, bins
         )
-
-    def to_json(self) -> Json:
-        """As in results.json."""
-        data = super().to_json()
-        if self.bins is None:
-            del data["bins"]
-        return data
 
 
 @dataclass(frozen=True)
@@ -108,8 +103,6 @@ class Results:
         """A metric of policy p_at; None where it was not measured.
 
         Args:
-            arm: Its name.
-            seed: Its seed.
             metric: One of the run's (greedy, train, gap, validation, pass@k, maj@k);
                 `transfer:NAME`, or `transfer`, the mean of all other tasks that are not older
                 skills; `bin:NAME` (gain over the base on problems of a difficulty);
@@ -200,7 +193,6 @@ class StudyReport(Facts):
     """A study that was run, as study.json has it and a gallery shows it.
 
     Attributes:
-        seeds: How many.
         arms: What each changes: dotted field → value.
     """
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Names
+from sandbox.inside.limits import ANSWER_BYTES
 from sandbox.inside.moving import write_all
 from sandbox.inside.plain import read_plain, write_plain
 
@@ -21,8 +22,6 @@ from sandbox.inside.plain import read_plain, write_plain
 TOLD, ASKS = 3, 4
 # Told where the program gives no answer any more; what it ended by says why.
 GONE = 255
-# One value that a function returns, as text.
-ANSWER_BYTES = 1 << 20
 # What a check may have been written to expect of a program.
 EXPECTED = (
     *(ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, LookupError),

@@ -38,24 +38,20 @@ from sandbox.inside.frames import (
     part_of,
     stopped,
 )
-from sandbox.inside.moving import NULL, Stream, move, unread
-from sandbox.inside.program import Mine, inside, lower, mapped
-from sandbox.inside.watching import (
+from sandbox.inside.limits import (
+    DETAIL_BYTES,
+    END_GRACE_SECONDS,
     STARVED_FACTOR,
     STDERR_BYTES,
     STDERR_KEPT,
     WALL_FACTOR,
-    WatchedProcess,
-    program_cpu,
-    reap,
-    starved,
 )
+from sandbox.inside.moving import NULL, Stream, move, unread
+from sandbox.inside.program import Mine, inside, lower, mapped
+from sandbox.inside.watching import WatchedProcess, program_cpu, reap, starved
 
 # Above all uids that a container gives to programs.
 CHECK_UIDS = 1 << 15
-# For the end of a process to become known after that of the other.
-END_GRACE_SECONDS = 1.0
-DETAIL_BYTES = 1 << 12
 DIED = b"the check did not survive what it was given"
 
 
@@ -64,7 +60,6 @@ def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bo
 
     Args:
         child: The program's process, which has been forked and waits.
-        head: Of the job.
         mine: Files of the job; `go` is the pipe to the program.
         uid: The program's.
     """

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.inside.limits import BOX_BYTES
 from sandbox.inside.moving import NULL, memory_file
 from sandbox.inside.program import (
     HOME,
@@ -35,7 +36,6 @@ PRELOADED_MODULES = (
 )
 # Descriptors of process 1: a pipe in which small answers are put together.
 BOX_OUT, BOX_IN = 4, 5
-BOX_BYTES = 1 << 18
 LIMITED = (
     *(resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_STACK, resource.RLIMIT_NPROC),
     *(resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE),

@@ -39,13 +39,11 @@ from sandbox.inside.frames import (
     receive,
     stopped,
 )
+from sandbox.inside.limits import SMALL_ANSWER_BYTES, STDERR_BYTES
 from sandbox.inside.moving import Stream, move
 from sandbox.inside.prepare import BOX_IN, BOX_OUT, prepare_interpreter
 from sandbox.inside.program import Mine, become, run_program
-from sandbox.inside.watching import STDERR_BYTES, WatchedProcess, reap, watch_program
-
-# The largest answer that is put together before it is sent.
-SMALL_ANSWER_BYTES = 1 << 12
+from sandbox.inside.watching import WatchedProcess, reap, watch_program
 
 
 def main() -> None:

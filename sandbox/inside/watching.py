@@ -9,14 +9,13 @@ import time
 from typing import NamedTuple
 
 from sandbox.inside.frames import ENDED, OUTPUT_LIMIT, STOPPED, TIME_LIMIT, Head, stopped
+from sandbox.inside.limits import (
+    QUICK_MS,
+    STARVED_FACTOR,
+    STDERR_KEPT,
+    WALL_FACTOR,
+)
 from sandbox.inside.moving import Stream
-
-# Wall time is no measure of a program, only a bound on one that sleeps; time spent waiting for a
-# busy core does not count, up to the second factor.
-WALL_FACTOR, STARVED_FACTOR = 3.0, 20.0
-STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
-# Within this time a program is only awaited; most end, and have printed less than a pipe holds.
-QUICK_MS = 5
 
 
 class WatchedProcess(NamedTuple):

@@ -23,8 +23,7 @@ from prefect.futures import PrefectFuture
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Step, perform
-from tasks.rows import Json
-from tasks.store.manifest import ArtifactRef, Damage
+from tasks.store.manifest import ArtifactRef
 
 
 @dataclass
@@ -43,14 +42,16 @@ def record_key(call: Call) -> str:
     return f"{call.step.name}-{call.key}"
 
 
-_TASKS: dict[str, Task[..., Json]] = {}
+# Prefect keeps a reference in its JSON.
+StepTask = Task[..., dict[str, object]]
+_TASKS: dict[str, StepTask] = {}
 
 
-def prefect_task_of(step: Step) -> Task[..., Json]:
+def prefect_task_of(step: Step) -> StepTask:
     """The Prefect task of a step, made once."""
     if step.name not in _TASKS:
 
-        def run(call: Call, runtime: Runtime) -> Json:
+        def run(call: Call, runtime: Runtime) -> dict[str, object]:
             return perform(call, runtime).to_json()
 
         _TASKS[step.name] = Task(
@@ -121,7 +122,7 @@ def drop_broken_record(call: Call, results: Path) -> bool:
     try:
         ref = ArtifactRef.from_json(json.loads(json.loads(path.read_bytes())["result"]))
         whole = ref.key == call.key
-    except (ValueError, KeyError, TypeError, Damage):
+    except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
         path.unlink()

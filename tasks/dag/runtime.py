@@ -47,11 +47,8 @@ class Runtime:
         """Gather the services.
 
         Args:
-            store: Where artifacts lie.
             logs: Folder for the logs of child processes.
             resources: Cores, devices, batch sizes.
-            engine: Gives the sampling engine of a model.
-            grader: Gives what grades.
             progress: Told how far the current step is.
             functions: Gives the processes of a function of the user's that many steps call; None:
                 there are no such steps.

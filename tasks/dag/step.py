@@ -47,7 +47,6 @@ class Step:
         name: Shown in Prefect and in keys.
         kind: Folder of its artifacts in the store.
         version: Raise it when the function starts to give something else for the same inputs.
-        fill: The function.
     """
 
     name: str

@@ -61,13 +61,14 @@ class Completion:
     Attributes:
         text: Without the stop text and special tokens.
         tokens: Generated tokens, those of the stop (or the end-of-text token) included.
-        finish: `stop` (end of text, or a stop text), `length` (cut at max_tokens), or `error`: the
-            engine could not complete the prompt, and the text is empty.
+        finish: `stop` (end of text, or a stop text), `length` (cut at max_tokens), `refused` (by a
+            hosted model, or a filter before it), or `error`: the engine could not complete the
+            prompt, and the text is empty.
     """
 
     text: str
     tokens: int
-    finish: Literal["stop", "length", "error"]
+    finish: Literal["stop", "length", "refused", "error"]
 
 
 class Completions(list[Completion]):
@@ -75,6 +76,10 @@ class Completions(list[Completion]):
 
     Attributes:
         engine_seconds: Of engines at work on them; of several at once, all.
+        input_tokens: That a hosted model read for them; None of others.
+        money: What it costs by its prices; None of others.
     """
 
     engine_seconds: float = 0.0
+    input_tokens: int | None = None
+    money: float | None = None

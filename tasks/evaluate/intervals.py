@@ -51,9 +51,7 @@ def interval(
 
     Args:
         values: One score a problem, shape (problems,), each in [floor, ceiling].
-        resamples: Bootstrap resamples.
         confidence: Level, such as 0.95.
-        seed: Seed of the resampling.
         floor: Smallest possible score.
         ceiling: Largest possible score.
 

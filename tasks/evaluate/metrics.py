@@ -95,7 +95,6 @@ def measure(
         train_rows: Greedy solutions of training problems.
         problems: Problem rows, for the levels.
         settings: Which k and m, and how intervals are made.
-        seed: Seed of the bootstrap.
         validation_rows: Greedy solutions of validation problems.
         groups: (problem, index) of a test sample to the group of its answer; without it there is
             no majority vote.

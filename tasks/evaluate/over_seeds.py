@@ -19,7 +19,6 @@ def over_seeds(values: Sequence[float], confidence: float) -> Interval:
 
     Args:
         values: At least one.
-        confidence: Level, such as 0.95.
 
     Returns:
         An Interval whose `problems` is the number of seeds.

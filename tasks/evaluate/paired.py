@@ -56,9 +56,7 @@ def differences(
     Args:
         before: Metric → problem → score in [0, 1] of the first policy.
         after: The same of the second.
-        resamples: Bootstrap resamples.
         confidence: Level, such as 0.95.
-        seed: Of the resampling.
     """
     found = {}
     for name in before:
@@ -88,9 +86,7 @@ def difficulty_bins(
         success: Problem → share of the base's samples that are correct.
         before: Problem → greedy score of the base.
         after: Problem → greedy score of the policy.
-        resamples: Bootstrap resamples.
         confidence: Level, such as 0.95.
-        seed: Of the resampling.
     """
     members: dict[str, list[str]] = {name: [] for _, name in BINS}
     for key in sorted(success.keys() & before.keys() & after.keys()):

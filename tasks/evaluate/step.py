@@ -18,24 +18,21 @@ _KEYED = {"pass_k", "majority", "samples", "bootstrap", "confidence"}
 # Intervals are a property of the samples, so equal samples have equal intervals for every run.
 _BOOTSTRAP_SEED = 0
 
-Shards = tuple[list[ArtifactRef], list[ArtifactRef]]
+SampledShards = tuple[list[ArtifactRef], list[ArtifactRef]]
 
 
 def measure_call(
     label: str,
     settings: MeasureSettings,
-    sets: dict[str, Shards],
+    sets: dict[str, SampledShards],
     problems: ArtifactRef,
     groups: ArtifactRef | None = None,
 ) -> Call:
     """The call that measures a policy.
 
     Args:
-        label: Name of the task run.
-        settings: Which metrics.
         sets: Shards of samples and of verdicts of `greedy` (test problems), `train`,
             `validation` and `sampled` (test problems, for pass@k and the vote).
-        problems: All problems.
         groups: Groups of equal answers among the sampled ones; without them there is no vote.
     """
     inputs = {"problems": problems} | ({"groups": groups} if groups else {})

@@ -93,10 +93,7 @@ def rate_interval(
 
     Args:
         columns: Weighted sums of each problem, shape (problems, columns).
-        rate: Which.
-        resamples: Bootstrap resamples.
         confidence: Level, such as 0.95.
-        seed: Of the resampling.
 
     Returns:
         The interval; its `problems` are those that count in the whole.

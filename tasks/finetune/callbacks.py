@@ -25,7 +25,7 @@ from transformers import (
 
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-from tasks.finetune.common import QuietTrainer, plain
+from tasks.finetune.common import QuietTrainer, without_adapters
 from tasks.finetune.process_group import Ranks
 from tasks.finetune.results import HistoryEntry
 from tasks.processes.wire import Message
@@ -183,7 +183,6 @@ def validator(
 
     Args:
         trainer: Whose model, as it then is, solves them.
-        tokenizer: Of the model.
         validation: prompts, max_tokens, stop and batch_size, and of chats ends.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
         whole: Where each process has a part of the model: makes another of the same kind, into
@@ -236,5 +235,5 @@ def _with(
         for name, parameter in model.named_parameters():
             if name in weights:
                 parameter.copy_(weights[name])
-    bare: Any = plain(model)
+    bare: Any = without_adapters(model)
     return bare.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

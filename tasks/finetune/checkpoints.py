@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from tasks.facts import Facts
 from tasks.finetune.results import HistoryEntry
-from tasks.rows import Json
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +28,6 @@ class TrainingState(Facts):
     """What a fine-tune remembers beside weights, optimiser and random state.
 
     Attributes:
-        history: In order.
         best_step: Step of the weights to keep so far; 0: none yet.
         best_reward: Their validation reward; None without validation.
         misses: Checks since the best one.
@@ -45,10 +43,6 @@ class TrainingState(Facts):
     loss_sum: float = 0.0
     loss_steps: int = 0
     steps: int = 0
-
-    def to_json(self) -> Json:
-        """The fields by name."""
-        return {**super().to_json(), "history": [entry.to_json() for entry in self.history]}
 
 
 class CheckpointFolder:

@@ -56,7 +56,7 @@ class QuietTrainer(Trainer):
     @property
     def plain_model(self) -> PreTrainedModel:
         """The transformers model, with adapter layers inside where there are any."""
-        return plain(self.trained_model)
+        return without_adapters(self.trained_model)
 
     @property
     def trained_model(self) -> PreTrainedModel:
@@ -84,7 +84,7 @@ class QuietTrainer(Trainer):
         return Order(self.sequences, self.args.seed, len(dataset) - self.sequences)
 
 
-def plain(model: PreTrainedModel) -> PreTrainedModel:
+def without_adapters(model: PreTrainedModel) -> PreTrainedModel:
     """A model without what peft puts around it."""
     return getattr(model, "get_base_model", lambda: model)()
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Rows tokenised at once. A fast tokenizer holds about 150 bytes for each token of a batch.
-BATCH = 1000
+ROWS_AT_ONCE = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
 SEQUENCES, _MARKER = "sequences.arrow", "packed.json"
@@ -46,9 +46,7 @@ class Packed:
     """What came of the rows.
 
     Attributes:
-        rows: Rows kept.
         dropped_long: Rows longer than max_length.
-        sequences: Packed sequences.
         tokens: Tokens of an epoch, prompts included.
         targets: Those with a loss.
         weighted: Whether any kept row has a weight other than 1.
@@ -81,7 +79,6 @@ def prepare(
 
     Args:
         rows: Parquet file of training rows.
-        tokenizer: Of the model to be trained.
         settings: `max_length` and `packing` are used.
         work: Folder that outlives a kill; the result lies in its subfolder `packed`. The caller
             sees to it that one folder serves one set of rows, tokenizer, settings and seed.
@@ -225,7 +222,7 @@ def token_batches(
 ) -> Iterator[tuple[list[list[int]], list[list[int]], list[Any]]]:
     """Yield training rows in batches: tokens of prompts and of completions, and a third column."""
     with pq.ParquetFile(rows) as file:
-        for batch in file.iter_batches(BATCH, columns=["prompt", "completion", third]):
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["prompt", "completion", third]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))

@@ -67,8 +67,6 @@ def make_trainer(
 
     Args:
         trainer_class: Preference, or one with another loss.
-        job: Of `trainer.train`.
-        settings: Its settings.
         device: cpu or cuda.
         micro: Pairs of a forward pass.
         checkpointing: From so many parameters on, activations are computed again.

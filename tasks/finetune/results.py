@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.facts import Facts, FactsFile
-from tasks.rows import Json
 
 
 @dataclass(frozen=True)
 class HistoryEntry(Facts):
     """The mean loss up to an optimiser step, or the validation reward after it."""
 
+    SPARSE: ClassVar[tuple[str, ...]] = ("loss", "reward")
+
     step: int
     loss: float | None = None
     reward: float | None = None
-
-    def to_json(self) -> Json:
-        """The step and the one that was measured."""
-        return {name: value for name, value in super().to_json().items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -27,15 +24,12 @@ class TrainingFacts(FactsFile):
     """How a fine-tune went.
 
     Attributes:
-        rows: Training rows used.
         dropped_long: Rows longer than `max_length`, left out.
         sequences: Packed sequences of an epoch.
         tokens: Of an epoch.
         targets: Those of them with a loss.
-        steps: Optimiser steps taken.
         best_step: Step of the weights that were kept.
         best_reward: Their validation reward; None without validation.
-        history: In order.
     """
 
     FILE: ClassVar[str] = "training.json"

@@ -39,15 +39,11 @@ def finetune_call(
     """The call that fine-tunes a policy.
 
     Args:
-        label: Name of the task run.
-        settings: How to train.
         seed: Of the data order.
         validation: prompt (template digest), shots, max_tokens, problems (block digests), and for
             others than math what decides their verdicts (sandbox, checker, checkers).
-        template: The prompt template.
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
-        rows: Training rows.
     """
     keyed = {**settings.recipe(), "seed": seed, "validation": validation}
     inputs = {"start": start, "rows": rows}

@@ -6,6 +6,7 @@ whenever it is made, and a larger N adds shards without touching those that are 
 
 from __future__ import annotations
 
+import json
 import time
 
 from tasks.dag.runtime import Runtime
@@ -14,13 +15,16 @@ from tasks.dag.step_names import GENERATE
 from tasks.decoding.chat import Chat
 from tasks.decoding.request import Sampling
 from tasks.decoding.thinking import answer_start
-from tasks.prompts import PromptChoice, load_template
+from tasks.generate.hosted.chat import lead_of, turns
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
+from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import (
     CHAT_SAMPLE,
     PROBLEMS_FILE,
     SAMPLE,
     SAMPLES_FILE,
     Json,
+    Row,
     read_rows,
     sample_seed,
     text_digest,
@@ -41,9 +45,9 @@ def generate_call(
 
     Args:
         label: Name of the task run.
-        settings: engine, dtype, sampling, prompt (template digest), shots, seed,
-            problems (block digest), samples ([first, last)) and, where not the whole block is
-            sampled, only (places in it).
+        settings: engine, dtype (of a hosted model there is none, but perhaps a system text),
+            sampling, prompt (template digest), shots, seed, problems (block digest), samples
+            ([first, last)) and, where not the whole block is sampled, only (places in it).
         model: The policy.
         problems: Artifact in which the block lies.
         hints: split, start, stop (the block's place) and those of the PromptChoice.
@@ -62,9 +66,12 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     ):  # the problems that verdicts on earlier samples left (flows/orchestrator/sampler.py)
         block = [block[i] for i in settings["only"]]
     model = call.inputs["model"]
-    chat = Chat(runtime.store.path(model), template) if template.form == "chat" else None
-    render = chat.render if chat else template.render
-    prompts = [render(row["question"], settings["shots"], row["subject"]) for row in block]
+    hosted = settings["engine"] == HOSTED_ENGINE
+    chat = None
+    if template.form == "chat" and not hosted:
+        chat = Chat(runtime.store.path(model), template)
+    prompts = [_prompt(template, chat, row, settings) for row in block]
+    lead = lead_of(template) if hosted else ""
     indices = range(*settings["samples"])
     requests = [
         (number, sample_seed(settings["seed"], row["id"], index))
@@ -87,7 +94,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             "problem_id": block[number]["id"],
             "index": indices[position % len(indices)],
             "seed": seed,
-            "text": completion.text,
+            "text": lead + completion.text if completion.text else "",
             "tokens": completion.tokens,
             "finish": completion.finish,
             "model": model.digest,
@@ -102,6 +109,8 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats = Stats(
         tokens=sum(completion.tokens for completion in completions),
         engine_seconds=round(completions.engine_seconds, 3),
+        input_tokens=completions.input_tokens,
+        money=completions.money,
     )
     # With several shards at one engine, the time until it came to this one is not this one's.
     draft.waited = max(0.0, took - completions.engine_seconds)
@@ -113,6 +122,14 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             f"{call.label}: no samples of {named}: the prompt does not fit into the model or ends "
             "the engine (status engine_error)"
         )
+
+
+def _prompt(template: PromptTemplate, chat: Chat | None, row: Row, settings: Json) -> str:
+    """The prompt of a problem; for a hosted model its messages, as JSON."""
+    asked = (row["question"], settings["shots"], row["subject"])
+    if settings["engine"] == HOSTED_ENGINE:
+        return json.dumps(turns(template, *asked, settings.get("system", "")))
+    return (chat or template).render(*asked)
 
 
 def read_block(runtime: Runtime, problems: ArtifactRef, hints: Json) -> list[Json]:

@@ -81,7 +81,6 @@ class ForkServer:
         """Fork a child that calls `module:function` with a wire; returns its process id.
 
         Args:
-            target: What to call.
             fds: Read end, write end and log of the child; copies travel.
             env: Variables added to the child's environment.
 

@@ -24,8 +24,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def _die_with_parent() -> None:
-    """In the child, before exec: SIGKILL when the guard ends."""
+def die_with_parent() -> None:
+    """In the child, before exec: SIGKILL when the process that started it ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     pass_fds = [int(a) for a in sys.argv[2].split(",") if a]
     # Daemonised grandchildren become the guard's own children, so they die below as well.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-    child = subprocess.Popen(sys.argv[3:], pass_fds=pass_fds, preexec_fn=_die_with_parent)
+    child = subprocess.Popen(sys.argv[3:], pass_fds=pass_fds, preexec_fn=die_with_parent)
     for fd in pass_fds:
         os.close(fd)
     exited = os.pidfd_open(child.pid)

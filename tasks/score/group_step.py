@@ -25,7 +25,6 @@ def group_call(label: str, verdicts: list[ArtifactRef], *, exact: bool = False) 
     """The call that groups the answers of a set of problems.
 
     Args:
-        label: Name of the task run.
         verdicts: All shards of verdicts on the set's samples.
         exact: Answers are compared as texts, not as mathematics.
     """

@@ -15,7 +15,9 @@ from tasks.rows import Row, Status, answer_of
 
 Key = tuple[str, str]
 # Stands for the text that an engine did not give; no text has a lone surrogate first.
-_NO_SAMPLE = "\udfff engine error"
+_NO_SAMPLE = "\udfff"
+# Finish of a sample -> its status, where there is nothing to grade.
+_NOT_GRADED = {"error": Status.ENGINE_ERROR, "refused": Status.NO_ANSWER}
 
 
 def score_rows(
@@ -40,9 +42,9 @@ def score_rows(
 
     def pairs() -> Iterator[tuple[str, str]]:
         for sample in samples:
-            if sample.get("finish") == "error":
-                key = (sample["problem_id"], _NO_SAMPLE)
-                graded.setdefault(key, (Grade(0.0, Status.ENGINE_ERROR, ""), 0.0))
+            if (status := _NOT_GRADED.get(sample.get("finish", ""))) is not None:
+                key = (sample["problem_id"], f"{_NO_SAMPLE} {status}")
+                graded.setdefault(key, (Grade(0.0, status, ""), 0.0))
                 waiting.append((sample, key))
                 continue
             key = (sample["problem_id"], answer_of(sample))

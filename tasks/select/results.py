@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from tasks.facts import FactsFile
-from tasks.rows import Json
 
 
 @dataclass
@@ -26,6 +25,7 @@ class SelectionCounts(FactsFile):
     """
 
     FILE: ClassVar[str] = "counts.json"
+    SPARSE: ClassVar[tuple[str, ...]] = ("first", "pairs")
 
     samples: int = 0
     correct: int = 0  # reward at least min_reward
@@ -46,11 +46,7 @@ class SelectionCounts(FactsFile):
     # Of preference pairs (pairs.py): how many came of the samples kept.
     pairs: int | None = None
 
-    def to_json(self) -> Json:
-        """The fields by name, levels in order, without `first` and `pairs` where there are none."""
-        data = super().to_json()
-        for name in ("first", "pairs"):
-            if data[name] is None:
-                del data[name]
-        data["levels"] = dict(sorted(data["levels"].items()))
-        return data
+    def to_json(self) -> dict[str, object]:
+        """The fields by name, levels in order."""
+        ordered = replace(self, levels=dict(sorted(self.levels.items())))
+        return super(SelectionCounts, ordered).to_json()

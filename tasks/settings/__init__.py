@@ -21,10 +21,11 @@ from tasks.settings.problems import (
     domain_of,
 )
 from tasks.settings.resources import Resources
-from tasks.settings.sampling import IMPORTED, SamplingSettings
+from tasks.settings.sampling import HOSTED, IMPORTED, SamplingSettings
 from tasks.settings.section import Section
 
 __all__ = [
+    "HOSTED",
     "IMPORTED",
     "BenchmarkName",
     "ColumnSettings",

@@ -127,8 +127,7 @@ class DataSettings(Section):
             *("test_share", "repeated", "columns", "more"),
         }
     )
-    LATEST = LATER
-
+    LATEST: ClassVar[frozenset[str]] = LATER
     CHOICES: ClassVar[Mapping[str, Choice]] = {"train": TRAIN, "test": TEST}
 
     train: Annotated[str, TRAIN.validator()] = Field(

@@ -60,6 +60,21 @@ class Resources(Section):
         description="An engine that gives no sign of life for so long, in loading too, is started "
         "again.",
     )
+    hosted_requests: int = Field(
+        default=8,
+        ge=1,
+        le=1024,
+        description="Requests under way at once at a hosted teacher (`sampling.teacher`).",
+    )
+    price_in: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="What a hosted teacher costs for a million tokens that it reads, in the "
+        "currency of its bill; for the costs in the report.",
+    )
+    price_out: float = Field(
+        default=0.0, ge=0.0, description="The same for a million tokens that it writes."
+    )
     ray_address: str = Field(
         default="",
         description="Sample, score and fine-tune on this Ray cluster: `auto`, host:port or "

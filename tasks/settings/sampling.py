@@ -10,12 +10,20 @@ from tasks.settings.section import Section
 
 # A teacher that is no model but samples which `restem import` brought in.
 IMPORTED = "import:"
+# `sampling.teacher` of a model that a service runs and sells (tasks/generate/hosted).
+HOSTED = "openai:"
+# The protocol's own bound.
+MOST_HOSTED_TEMPERATURE = 2.0
 
 
 class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"enough", "hard_samples", "teacher"})
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"enough", "hard_samples", "teacher", "teacher_system"}
+    )
+
+    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system"})
 
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
@@ -64,9 +72,42 @@ class SamplingSettings(Section):
     teacher: str = Field(
         default="",
         description="Draw the samples from this model and not from the policy (distillation, paper "
-        "section 5.3): a source as in `model.base`. `import:NAME`: samples that `restem import` "
-        "brought in. Empty: from the policy.",
+        "section 5.3): a source as in `model.base`, or `openai:MODEL` for a hosted one, whose "
+        "address and key are in OPENAI_BASE_URL and OPENAI_API_KEY. `import:NAME`: samples that "
+        "`restem import` brought in. Empty: from the policy.",
     )
+    teacher_system: str = Field(
+        default="",
+        description="System text of a hosted teacher, such as how to end an answer. Empty: the "
+        "preamble of the prompt template, where it has one.",
+    )
+
+    @property
+    def hosted_teacher(self) -> str:
+        """Name of the hosted model that draws the samples; empty: none does."""
+        return self.teacher.removeprefix(HOSTED) if self.teacher.startswith(HOSTED) else ""
+
+    @model_validator(mode="after")
+    def _hosted_can(self) -> SamplingSettings:
+        if not self.teacher.startswith(HOSTED):
+            if self.teacher_system:
+                raise ValueError(
+                    "teacher_system: for a hosted teacher alone; expected teacher = openai:MODEL"
+                )
+            return self
+        if not self.hosted_teacher:
+            raise ValueError("teacher: expected openai:MODEL, such as openai:gpt-4.1-mini")
+        if self.top_k:
+            raise ValueError(
+                f"top_k: a hosted model takes none; expected 0 with teacher = {self.teacher}, not "
+                f"{self.top_k}"
+            )
+        if self.temperature > MOST_HOSTED_TEMPERATURE:
+            raise ValueError(
+                f"temperature: a hosted model takes at most {MOST_HOSTED_TEMPERATURE:g}, not "
+                f"{self.temperature:g}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_greedy_sample(self) -> SamplingSettings:

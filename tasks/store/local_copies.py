@@ -24,7 +24,6 @@ class LocalCopies:
         """Nothing is downloaded yet.
 
         Args:
-            remote: The far side.
             folder: Where copies lie, as KIND/KEY.
             drafts: Where downloads are made, on the same file system.
             locks: Folder of lock files.

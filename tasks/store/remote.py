@@ -122,7 +122,6 @@ class Remote:
         """Send the files of a folder, several at a time where the store can.
 
         Args:
-            folder: Local folder.
             place: KIND/KEY.
             files: Their entries, without ETags.
 

@@ -37,7 +37,6 @@ def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) ->
     """The cache key of a step: 32 hex digits over all that may change its result.
 
     Args:
-        step: Name of the step.
         version: Raised by hand whenever the step's code changes what it gives.
         settings: The recipe settings the step reads; never resources.
         inputs: Digest of each input.
@@ -50,7 +49,6 @@ class Draft:
     """A folder being filled; the rest may be set until it is committed.
 
     Attributes:
-        path: The folder.
         rows: Of the artifact, for people.
         stats: What the step tells of its making.
         waited: Seconds that the step waited for what other steps used; not its own.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.estimates.simulate import simulated_times
-from bench.gpus._cluster import TASKS, changed, cluster, completions, table
+from bench.gpus._cluster import TASKS, changed, cluster, completions, published
 from bench.gpus._planning import Schedule, planned, simulated, stages
 from bench.gpus.simulation.batching import active_rows, shard_seconds, steady_seconds
 from bench.gpus.simulation.costs import EngineParts, ScoreParts, SimulatedParts, TrainParts
@@ -193,13 +193,13 @@ def test_training_by_hand() -> None:
 @pytest.mark.parametrize("model", ["7b", "70b", "540b"])
 @pytest.mark.parametrize("gpu", ["h100", "a100"])
 def test_an_engine_at_full_batch_has_the_published_rate(model: str, gpu: str) -> None:
-    published = table()["models"][model]["engines"][gpu]
+    decoding = published()["models"][model]["engines"][gpu]
     made = cluster(model, gpu, 512, TASKS["math"])
     engine = made.parts.engine
-    assert engine.slots / engine.step_seconds(engine.slots) == pytest.approx(published["decode"])
+    assert engine.slots / engine.step_seconds(engine.slots) == pytest.approx(decoding["decode"])
     assert engine.step > 0.0 and engine.row >= 0.0
-    assert made.engines == 512 // published["gpus"]
-    for facts in (published, table()["models"][model]["training"][gpu]):
+    assert made.engines == 512 // decoding["gpus"]
+    for facts in (decoding, published()["models"][model]["training"][gpu]):
         assert facts["source"] and facts["kind"] in ("published", "derived")
 
 

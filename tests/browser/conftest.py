@@ -21,7 +21,7 @@ from playwright.sync_api import (
 
 from flows.config.rest_em import load_config
 from tasks.paths import ROOT
-from tests.flows.station.conftest import Station, station, until
+from tests.flows.station.conftest import TINY, Station, station, until
 from tests.small import SMALL
 
 __all__ = ["station"]
@@ -185,9 +185,13 @@ def _refuse(route: Route) -> None:
 
 @pytest.fixture(scope="session")
 def small(station: Station) -> str:
-    """A deployment with the small demo's parameters, as an operator would add one."""
+    """A deployment with a smaller demo's parameters, as an operator would add one.
+
+    A picture for the documentation shows a run that is long enough to be looked at.
+    """
     known = station.deployment("rest-em/math-demo")
-    config = load_config("math-demo", [*SMALL, "iterations=1"]).model_dump(mode="json")
+    size = SMALL if os.environ.get("RESTEM_PICTURES") else TINY
+    config = load_config("math-demo", [*size, "iterations=1"]).model_dump(mode="json")
     copied = (
         "flow_id",
         "entrypoint",

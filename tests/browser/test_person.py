@@ -12,8 +12,7 @@ from flows.config.rest_em import RestEmConfig, load_config
 from sandbox.owner import LABEL, labelled_containers
 from sandbox.pool import connect
 from tests.browser.conftest import PATIENCE, Person
-from tests.flows.station.conftest import LONG, until
-from tests.small import SMALL
+from tests.flows.station.conftest import LONG, TINY, until
 
 # A hang guard as much as the promise: what is cancelled is gone by then.
 CANCEL_SECONDS = 10.0
@@ -124,4 +123,4 @@ def _pids(person: Person) -> set[int]:
 
 
 def _review(seed: int) -> tuple[str, ...]:
-    return (*SMALL, f"seed={seed}", "review=true")
+    return (*TINY, "iterations=2", f"seed={seed}", "review=true")

@@ -9,7 +9,9 @@ from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, McNemar, Metrics
 from tasks.facts import Facts, FactsFile, WrongFacts
 from tasks.finetune.results import HistoryEntry, TrainingFacts
+from tasks.score.second.opinion import Opinion, Second, Seen
 from tasks.select.results import LevelCount, SelectionCounts
+from tasks.store.manifest import ArtifactRef
 
 ONE = Interval(0.5, 0.25, 0.75, 8)
 METRICS = Metrics({"greedy": ONE, "pass@4": ONE}, {"1": ONE}, {}, 12.5, None, {"correct": 4})
@@ -64,3 +66,15 @@ def test_a_field_that_does_not_fit_is_named(change: dict, said: str, tmp_path: P
 def test_old_files_get_the_defaults_of_later_fields() -> None:
     assert Metrics.from_json({"metrics": {}, "levels": {}}).subjects == {}
     assert SelectionCounts.from_json({"samples": 3}).first is None
+
+
+def test_a_reference_passes_over_what_a_later_version_adds() -> None:
+    ref = ArtifactRef("samples", "0123", "d", 2)
+    assert ArtifactRef.from_json({**ref.to_json(), "later": 1}) == ref
+
+
+def test_an_enum_is_read_and_a_wrong_word_is_named() -> None:
+    second = Second(Opinion.EQUAL, gold=Seen("1/2", "0.5"))
+    assert Second.from_json(json.loads(json.dumps(second.to_json()))) == second
+    with pytest.raises(WrongFacts, match="Second: opinion: 'same'; expected Opinion"):
+        Second.from_json({"opinion": "same"})

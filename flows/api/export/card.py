@@ -14,7 +14,7 @@ from flows.api.export.source import Source
 from flows.config.rest_em import RestEmConfig
 from flows.report.tables import metric_cell
 from tasks.finetune.objectives import OBJECTIVES
-from tasks.prompts import load_template
+from tasks.prompts import PromptChoice, load_template
 from tasks.rows import Json
 
 README = "README.md"
@@ -26,7 +26,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 {load}
 prompt = {prompt!r}.replace("{{question}}", {question!r})
-tokens = tokenizer(prompt, return_tensors="pt")
+tokens = tokenizer(prompt, return_tensors="pt"{special})
 made = model.generate(**tokens, do_sample=False, max_new_tokens={most}{stop})
 answer = tokenizer.decode(made[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True)
 {cut}print(answer)
@@ -119,7 +119,8 @@ def _results(source: Source) -> list[str]:
 
 def _use(source: Source, name: str, *, adapter: bool) -> str:
     config = source.config
-    template = load_template(config.model.prompt)
+    model = config.model
+    template = load_template(PromptChoice(model.prompt, model.system, model.thinking))
     wanted = config.model.shots
     if source.number and config.model.tuned_shots >= 0:
         wanted = config.model.tuned_shots
@@ -134,12 +135,21 @@ def _use(source: Source, name: str, *, adapter: bool) -> str:
         note = "Loading an adapter's folder loads its base model too (`peft` has to be there).\n\n"
     if subject:
         note += f"Prompts differ by subject; this is the one of `{subject}`.\n\n"
+    render, special = template.render, ""
+    stop = f", stop_strings={list(template.stop)!r}, tokenizer=tokenizer" * bool(template.stop)
+    if template.form == "chat":
+        from tasks.decoding.chat import Chat
+
+        chat = Chat(source.store.path(source.policy(source.number)), template)
+        render, special = chat.render, ", add_special_tokens=False"  # the template wrote them
+        stop += f", eos_token_id={list(chat.ends)!r}"
     return note + _USE.format(
         load="\n".join(load),
-        prompt=template.render("{question}", shots, subject),
+        prompt=render("{question}", shots, subject),
+        special=special,
         question="What is 2 + 3?",
         most=config.sampling.max_tokens,
-        stop=f", stop_strings={list(template.stop)!r}, tokenizer=tokenizer" * bool(template.stop),
+        stop=stop,
         cut="".join(f"answer = answer.split({stop!r})[0]\n" for stop in template.stop),
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from flows.api.export.columns import schema_of
 from flows.api.export.source import Data, Source
 from tasks.dag.shard_inputs import shards_of
-from tasks.dag.step_names import PAIRS
+from tasks.dag.step_names import IMPORT_SAMPLES, PAIRS
 from tasks.errors import UserError
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import (
     PROBLEMS_FILE,
@@ -80,7 +81,13 @@ def _paired(source: Source, made: Provenance, problems: list[Row]) -> Iterator[R
     template = load_template(PromptChoice.of(made.hints), settings.pop("prompt"))
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
-    rules = FilterSettings(**settings)
+    render = _renderer(source, made, template)
+    if "select" in made.hints:
+        raise UserError(
+            "--data pairs: pairs are made with filter.select = threshold, not by a file"
+        )
+    known = {name: one for name, one in settings.items() if name not in ("score", "rewards")}
+    rules = FilterSettings(**known)
     if rules.select != "threshold":
         raise UserError(
             f"--data pairs: pairs are made with filter.select = threshold, not {rules.select}"
@@ -98,7 +105,7 @@ def _paired(source: Source, made: Provenance, problems: list[Row]) -> Iterator[R
         problems,
         rules,
         seed,
-        lambda problem: template.render(problem["question"], shots, problem["subject"]),
+        lambda problem: render(problem["question"], shots, problem["subject"]),
         adaptive=adaptive,
     )
     yield from rows
@@ -111,7 +118,7 @@ def _samples(source: Source) -> Iterator[Row]:
         made = source.store.manifest(ref).provenance
         asked = _problems(source, made)
         for shard in shards_of(made.inputs):
-            prompts = _Prompts(source, shard.samples)
+            prompts = _Prompts(source, shard.samples, made)
             for row in shard.rows(source.store):
                 problem = asked[row["problem_id"]]
                 yield {
@@ -129,9 +136,12 @@ def _samples(source: Source) -> Iterator[Row]:
 class _Prompts:
     """The prompts of a shard; a sample keeps the digest of its own."""
 
-    def __init__(self, source: Source, samples: ArtifactRef) -> None:
+    def __init__(self, source: Source, samples: ArtifactRef, selection: Provenance) -> None:
         made = source.store.manifest(samples).provenance
         self._template: PromptTemplate = load_template(PromptChoice.of(made.hints))
+        # What others asked, or a hosted model was asked, is not the text that is trained on.
+        self._elsewhere = made.step == IMPORT_SAMPLES or made.settings["engine"] == HOSTED_ENGINE
+        self._render = _renderer(source, selection if self._elsewhere else made, self._template)
         self._shots: int = made.settings.get("shots", 0)
         self._last: tuple[str, str] = ("", "")
 
@@ -142,14 +152,26 @@ class _Prompts:
             UserError: the template's file is another one now.
         """
         if self._last[0] != digest:
-            prompt = self._template.render(problem["question"], self._shots, problem["subject"])
-            if text_digest(prompt) != digest:
+            prompt = self._render(problem["question"], self._shots, problem["subject"])
+            if text_digest(prompt) != digest and not self._elsewhere:
                 raise UserError(
                     f"model.prompt: template {self._template.name!r} was changed since "
                     f"{problem['id']} was sampled; expected the one that the run had"
                 )
             self._last = digest, prompt
         return self._last[1]
+
+
+def _renderer(
+    source: Source, made: Provenance, template: PromptTemplate
+) -> Callable[[str, int, str], str]:
+    """What writes the prompts of a step: of a chat the template of the policy in its inputs."""
+    if template.form != "chat":
+        return template.render
+    from tasks.decoding.chat import Chat
+
+    policy = next(ref for ref in made.inputs.values() if ref.kind == "model")
+    return Chat(source.store.path(policy), template).render
 
 
 def _problems(source: Source, made: Provenance) -> dict[str, Row]:

@@ -49,8 +49,6 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
     """The job that tests a program.
 
     Args:
-        reference: Of the problem.
-        program: Python source.
         limits: For each test.
         all_tests: Whether the tests after the first failure run too.
     """
@@ -95,7 +93,6 @@ class CodePool:
         """Grade in a sandbox that the caller closes.
 
         Args:
-            sandbox: Where the programs run.
             limits: For each test.
             score: The reward, as in FilterSettings. `tests`, the share of tests passed, costs more
                 time for a wrong program, because no test is left out; a reference with a `check`

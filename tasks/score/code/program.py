@@ -42,7 +42,6 @@ def complete_function(head: str, text: str, name: str) -> str:
     Args:
         head: The prompt: imports, helpers, and the function up to the end of its docstring.
         text: The completion: a body, or a whole function, which may stand in a fenced block.
-        name: Of the function.
     """
     text = text.replace("\r\n", "\n")
     block = _fenced(text)

@@ -7,15 +7,13 @@ opinion, not the truth. `restem audit` compares it with a run's verdicts (flows/
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from tasks.processes.killable_pool import ATTEMPTS, KillablePool
-from tasks.rows import Json
 from tasks.score.math.extract.answer import gold_answer
+from tasks.score.second.opinion import Opinion, Second
 
 NAME = "math-verify"
 SECOND_MODULE = "tasks.score.second.worker"
@@ -27,32 +25,6 @@ PAIRS_OF_A_WORKER = 500
 MAX_TEXT = 20_000
 # Pairs read ahead, so that order is kept and memory is bounded.
 _WINDOW = 128
-
-
-class Opinion(enum.StrEnum):
-    """What the second checker says of a pair."""
-
-    EQUAL = "equal"
-    UNEQUAL = "unequal"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What it read on one side: the text it found, and the value it took that for."""
-
-    text: str = ""
-    value: str = ""
-
-
-@dataclass(frozen=True)
-class Second:
-    """The second opinion on one pair."""
-
-    opinion: Opinion
-    why: str = ""  # of an undecided one: time, memory, died, or the name of an error
-    gold: Seen = Seen()
-    answer: Seen = Seen()
 
 
 class SecondChecker(KillablePool):
@@ -87,22 +59,13 @@ class SecondChecker(KillablePool):
         for _ in range(ATTEMPTS):
             child = self._take()
             reply = child.ask(message, self._limit)
-            fit = reply is not None and not reply.get("spent") and child.jobs < PAIRS_OF_A_WORKER
-            self._put_back(child, fit=fit)
+            second = None if reply is None else Second.from_json(reply)
+            spent = second is None or second.spent or child.jobs >= PAIRS_OF_A_WORKER
+            self._put_back(child, fit=not spent)
             self._refuse_closed()  # close() ended the worker, which says nothing of the pair
-            if reply is not None:
-                return _second(reply)
+            if second is not None:
+                return second
             why = "time" if child.late else "died"
             if child.late:
                 break
         return Second(Opinion.UNDECIDED, why)
-
-
-def _second(reply: Json) -> Second:
-    empty: Json = {}
-    return Second(
-        Opinion(reply["opinion"]),
-        reply.get("why", ""),
-        Seen(**reply.get("gold", empty)),
-        Seen(**reply.get("answer", empty)),
-    )

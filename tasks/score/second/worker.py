@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 
 from tasks.processes.killable import Question, serve
-from tasks.rows import Json
+from tasks.score.second.opinion import Opinion, Second, Seen
 
 # sympy and the parser's tables take about 300 MB of address space.
 _MEMORY_BYTES = 2 << 30
@@ -41,7 +41,7 @@ def main() -> None:
     serve(_prepare)
 
 
-def _prepare() -> Callable[[Question], Json]:
+def _prepare() -> Callable[[Question], dict[str, object]]:
     import math_verify
 
     logging.disable(logging.CRITICAL)
@@ -49,45 +49,46 @@ def _prepare() -> Callable[[Question], Json]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
-    def answer(question: Question) -> Json:
-        gold, text = question
+    def second(gold: str, text: str) -> Second:
         try:
             return compare(gold, text, math_verify.parse, math_verify.verify)
         except MemoryError:
-            return {"opinion": "undecided", "why": "memory", "spent": True}
+            return Second(Opinion.UNDECIDED, "memory", spent=True)
         except Exception as error:
-            return {"opinion": "undecided", "why": type(error).__name__}
+            return Second(Opinion.UNDECIDED, type(error).__name__)
 
-    return answer
+    return lambda question: second(*question).to_json()
 
 
-def compare(gold: str, text: str, parse: Parse, verify: Verify) -> Json:
+def compare(gold: str, text: str, parse: Parse, verify: Verify) -> Second:
     """math-verify's opinion on a pair, with what it read on each side."""
     # Formulas are looked for between marks; a bare reference has none (math-verify's README).
     marked = gold if _MARK.search(gold) else f"${gold}$"
     wanted = parse(marked, parsing_timeout=None, raise_on_error=True)
     given = parse(text, parsing_timeout=None, raise_on_error=True)
     opinion, why = _opinion(wanted, given, verify)
-    return {"opinion": opinion, "why": why, "gold": _shown(wanted), "answer": _shown(given)}
+    return Second(opinion, why, _shown(wanted), _shown(given))
 
 
-def _opinion(wanted: Sequence[object], given: Sequence[object], verify: Verify) -> tuple[str, str]:
+def _opinion(
+    wanted: Sequence[object], given: Sequence[object], verify: Verify
+) -> tuple[Opinion, str]:
     """Equal if any reading of the one is any of the other, as `verify` has it for lists."""
     if not wanted:
-        return "undecided", "no reading of the reference"
+        return Opinion.UNDECIDED, "no reading of the reference"
     failed = ""
     for one, other in product(wanted, given):
         try:
             if verify(one, other, timeout_seconds=None, raise_on_error=True):
-                return "equal", ""
+                return Opinion.EQUAL, ""
         except MemoryError:
             raise
         except Exception as error:
             failed = type(error).__name__
-    return ("undecided", failed) if failed else ("unequal", "")
+    return (Opinion.UNDECIDED, failed) if failed else (Opinion.UNEQUAL, "")
 
 
-def _shown(found: Sequence[object]) -> Json:
+def _shown(found: Sequence[object]) -> Seen:
     """The text that was found, and the value it was read as where it was understood."""
     texts = [one for one in found if isinstance(one, str)]
     values = [one for one in found if not isinstance(one, str)]
@@ -98,7 +99,7 @@ def _shown(found: Sequence[object]) -> Json:
             value = str(values[0])
         except ValueError:  # an integer of more digits than Python writes out
             value = "(a number of thousands of digits)"
-    return {"text": _cut(raw), "value": _cut(value)}
+    return Seen(_cut(raw), _cut(value))
 
 
 def _cut(text: str) -> str:

@@ -17,7 +17,7 @@ from flows.audit.labels import read_labels, write_lines
 from flows.audit.page import markdown, render
 from flows.audit.sample import Stratum, draw_pairs, shares
 from tasks.errors import UserError
-from tasks.score.second.math_verify import Opinion, Second
+from tasks.score.second.opinion import Opinion, Second
 from tests.flows.audit.audit_parts import PAIRS, make_run
 from tests.flows.rest_em.report_parts import HOSTILE, check
 

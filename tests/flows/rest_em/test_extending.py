@@ -22,7 +22,6 @@ from tasks.rows import read_rows
 from tasks.score.rewards import rewards_of
 from tasks.select.selectors import SELECTORS
 from tasks.settings import DataSet, FilterSettings, FinetuneSettings
-from tasks.settings.problems import OWN as FILE
 from tests.flows.conftest import ROOT, Restem
 
 PAGE = ROOT / "docs" / "extending.md"
@@ -254,6 +253,6 @@ def test_every_name_of_a_field_is_in_its_table() -> None:
     def names(section: Any, field: str) -> set[str]:
         return set(get_args(section.model_fields[field].annotation))
 
-    assert set(get_args(DataSet)) == {FILE, *LOADERS}
+    assert set(get_args(DataSet)) == {"file", *LOADERS}
     assert set(FilterSettings.CHOICES["select"].names) == set(SELECTORS)
     assert names(FinetuneSettings, "improve") == set(OBJECTIVES)

@@ -88,7 +88,7 @@ def test_a_new_file_is_registered_and_switches_are_kept(station: Station, tmp_pa
     (schedule,) = before["schedules"]
     path = f"/deployments/{before['id']}/schedules/{schedule['id']}"
     station.api.patch(path, {"active": True})
-    content = yaml.safe_load(deployments.FILE.read_text())
+    content = yaml.safe_load(deployments.DEPLOYMENTS_FILE.read_text())
     for one in content["deployments"]:
         if one["name"] == "gsm8k":
             one["description"] = "another"
@@ -111,7 +111,7 @@ def test_a_new_file_is_registered_and_switches_are_kept(station: Station, tmp_pa
 
 
 def test_a_mistake_in_the_file_is_named(station: Station, tmp_path: Path) -> None:
-    content = yaml.safe_load(deployments.FILE.read_text())
+    content = yaml.safe_load(deployments.DEPLOYMENTS_FILE.read_text())
     content["deployments"][0]["parameters"]["config"]["sampling"]["sample"] = 4
     changed = tmp_path / "prefect.yaml"
     changed.write_text(yaml.safe_dump(content))

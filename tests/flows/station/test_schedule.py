@@ -11,8 +11,8 @@ from flows.config.rest_em import load_config
 from tests.flows.station.conftest import PATIENCE, TINY, Station, until
 
 NAME = "rest-em/math-demo"
-# Often, so that the test is short, but not so often that late runs pile up on a busy machine.
-EVERY_SECONDS = 30
+# More often than a run takes: a run that is late waits for the deployment's slot.
+EVERY_SECONDS = 10
 
 
 def _scheduled(station: Station, count: int, *changes: str) -> list[str]:

@@ -15,7 +15,8 @@ from tasks.errors import StepError
 from tasks.paths import ROOT
 from tasks.processes.killable import KillableProcess
 from tasks.score.second import math_verify as second
-from tasks.score.second.math_verify import Opinion, SecondChecker
+from tasks.score.second.math_verify import SecondChecker
+from tasks.score.second.opinion import Opinion
 
 CASES = json.loads(Path(__file__).with_name("second_cases.json").read_text())
 HONEST = ("1/2", r"\boxed{\frac{2}{4}}")

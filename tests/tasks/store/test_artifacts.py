@@ -97,12 +97,12 @@ def test_every_removed_file_is_found(store: Store, tmp_path: Path, name: str) ->
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("rows", None, "'rows': expected int, not null"),
-        ("rows", "3", "'rows': expected int, not \"3\""),
-        ("files", {}, "'files': expected list"),
-        ("files", ["a.txt"], "'name': expected str"),
-        ("stats", {"tokens": 1.5}, "'tokens': expected int, not 1.5"),
-        ("stats", {"provenance": {"step": "score"}}, "'version': expected int"),
+        ("rows", None, "rows: None; expected int"),
+        ("rows", "3", "rows: '3'; expected int"),
+        ("files", {}, "files: {}; expected tuple"),
+        ("files", ["a.txt"], "files: 0: 'a.txt'; expected FileEntry"),
+        ("stats", {"tokens": 1.5}, "stats: tokens: 1.5; expected int"),
+        ("stats", {"provenance": {"step": "score"}}, "stats: provenance: version is missing"),
     ],
 )
 def test_a_malformed_manifest_names_its_field(
@@ -114,7 +114,7 @@ def test_a_malformed_manifest_names_its_field(
     del raw["check"]
     raw[field] = value
     path.write_text(json.dumps({**raw, "check": digest_of(raw)}))
-    with pytest.raises(Damage, match=f"{KEY}: manifest.json: field {re.escape(said)}"):
+    with pytest.raises(Damage, match=f"{KEY}: manifest.json: {re.escape(said)}"):
         make(str(tmp_path / "store"), tmp_path / "cache").lookup("kind", KEY)
 
 

@@ -12,7 +12,7 @@ from tasks.score.math.compare.amounts import Symbolic, same_quantity, tree_of
 from tasks.score.math.limits import MAX_MATCHES
 from tasks.score.math.parse.names import assigned, is_name, is_variable, letters, named, names
 from tasks.score.math.parse.normalize import key
-from tasks.score.math.parse.relations import interval, variable
+from tasks.score.math.parse.relations import interval_of, variable
 from tasks.score.math.parse.shapes import Form, Kind
 from tasks.score.math.parse.syntax import Refused
 
@@ -95,9 +95,9 @@ def _same_relation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     """Inequalities; one against an interval or a union says the set of its variable's values."""
     if a.kind is not b.kind:
         inequality, other = (a, b) if a.kind is Kind.RELATION else (b, a)
-        values = interval(inequality)
+        values = interval_of(inequality)
         return False if values is None else same_forms(values, other, symbolic)
-    first, second = interval(a), interval(b)
+    first, second = interval_of(a), interval_of(b)
     if first and second and variable(a) == variable(b):
         return same_forms(first, second, symbolic)
     if a.text != b.text:

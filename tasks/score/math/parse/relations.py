@@ -65,7 +65,7 @@ def _is_variable(form: Form, at: int) -> bool:
     )
 
 
-def interval(form: Form) -> Form | None:
+def interval_of(form: Form) -> Form | None:
     r"""The interval, or the two of `x \ne a`, that a relation says of its variable."""
     if absolute := _absolute(form):
         return absolute[1]
