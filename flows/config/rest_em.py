@@ -224,14 +224,14 @@ def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmCon
         UserError: naming the file or field and what was expected.
     """
     raw, file = read_toml(path, CONFIGS)
-    _begin_at(Path(file).parent, raw)
+    begin_at(Path(file).parent, raw)
     change(raw, changes or [])
     config = parse(RestEmConfig, raw, file)
     config.find_functions()
     return config
 
 
-def _begin_at(folder: Path, raw: Json) -> None:
+def begin_at(folder: Path, raw: Json) -> None:
     """Let paths in a file begin at its folder; those of changes begin where we are."""
     data, rules = _table(raw, "data"), _table(raw, "filter")
     more, rewards = _tables(data, "more"), _tables(rules, "rewards")

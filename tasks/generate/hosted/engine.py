@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
 from tasks.generate.hosted.answers import Answers
 from tasks.generate.hosted.chat import Answer, Ask, as_completed
@@ -72,7 +73,7 @@ class HostedEngine:
 
     def sample(
         self,
-        prompts: Sequence[str],
+        prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
         sampling: Sampling,
         progress: SampleProgress | None = None,
@@ -88,7 +89,9 @@ class HostedEngine:
         asks: dict[str, Ask] = {}
         places: dict[str, list[int]] = {}
         for place, (prompt, seed) in enumerate(requests):
-            ask = Ask(json.loads(prompts[prompt]), sampling, seed if sampling.temperature else None)
+            ask = Ask(
+                json.loads(str(prompts[prompt])), sampling, seed if sampling.temperature else None
+            )
             digest = ask.digest(self._model.model, self._model.address)
             asks[digest] = ask
             places.setdefault(digest, []).append(place)
