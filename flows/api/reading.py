@@ -23,7 +23,7 @@ from tasks.dag.shard_inputs import ScoredShard
 from tasks.dag.step_names import DRAW, SCORE, line_name
 from tasks.errors import UserError
 from tasks.problems.step import load_splits
-from tasks.rows import Row, Status
+from tasks.rows import Row, Status, answer_of
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class ScoredSample:
         iteration: The policy p_iteration that it was drawn from; 0 is the base.
         index: Among the samples of its problem, from 0.
         seed: That it alone was drawn with.
+        answer: What was checked: the text, of a chat model without its thoughts.
         tokens: Their number, the one that ended it included.
         finish: "stop", "length" (cut at max_tokens), or "error" where the engine gave none.
         reward: In [0, 1].
@@ -69,6 +70,7 @@ class ScoredSample:
     index: int
     seed: int
     text: str
+    answer: str
     tokens: int
     finish: str
     reward: float
@@ -186,6 +188,7 @@ class Run:
                 yield ScoredSample(
                     iteration=line.iteration,
                     problem=self._problems[row["problem_id"]],
+                    answer=answer_of(row),
                     status=Status(row["status"]),
                     **{name: row[name] for name in _OF_ROW},
                 )
