@@ -61,7 +61,8 @@ def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     left_out: LeftOut = {}
     hints = dict(call.hints)
-    loaders = own_loaders(hints.pop("functions", {}), hints, runtime.logs)
+    functions = hints.pop("functions", {})
+    loaders = own_loaders(functions, hints, runtime.logs) if functions else {}
     own: list[OwnProblems] = []
     splits = prepare_splits(DataSettings(**hints), left_out, own, loaders)
     several = {split: count_several(rows) for split, rows in splits.items()}

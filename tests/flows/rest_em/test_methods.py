@@ -22,7 +22,7 @@ from tasks.errors import UserError
 from tasks.paths import CONFIGS
 from tasks.problems.synthetic_code import load_split
 from tasks.rows import read_rows
-from tasks.settings import Section
+from tasks.settings import MoreData, Section
 from tasks.settings.filter import WeightedReward
 from tasks.store.manifest import Provenance
 from tasks.store.store import ArtifactRef, Store
@@ -259,7 +259,11 @@ def another(section: Section, field: str) -> Any:
     if field in section.CHOICES:
         return next(one for one in section.CHOICES[field].names if one != default)
     if field == "rewards":
-        return [WeightedReward(weight=2.0).model_dump()]
+        return [WeightedReward(weight=2.0)]
+    if field == "more":
+        return [MoreData(source="problems.csv")]
+    if isinstance(default, Section):
+        return default.model_copy(update={next(iter(type(default).model_fields)): "other"})
     if choices := get_args(type(section).model_fields[field].annotation):
         if isinstance(default, str):
             return next(one for one in choices if one != default)
@@ -281,4 +285,4 @@ def test_a_later_field_is_in_keys_only_when_it_says_something(section: str, fiel
     changed = getattr(config, section).model_copy(update={field: value})
     other = config.model_copy(update={section: changed})
     assert other.run_id != config.run_id
-    assert getattr(other, section).recipe()[field] == value
+    assert getattr(other, section).recipe()[field] == changed.model_dump()[field]

@@ -114,7 +114,7 @@ def test_packing_that_was_cut_short_is_done_again(tmp_path, tokenizer):
 def test_sequences_do_not_depend_on_the_size_of_batches(tmp_path, tokenizer, monkeypatch):
     path = write(tmp_path / "rows.parquet", make_rows(100, weights=(1.0, 0.5)))
     dataset, _ = packing.prepare(path, tokenizer, settings(), tmp_path / "large", seed=4)
-    monkeypatch.setattr(packing, "BATCH", 7)
+    monkeypatch.setattr(packing, "ROWS_AT_ONCE", 7)
     monkeypatch.setattr(packing, "CHUNK_TOKENS", 100)
     small, _ = packing.prepare(path, tokenizer, settings(), tmp_path / "small", seed=4)
     assert small[:] == dataset[:]

@@ -10,7 +10,11 @@ from tasks.prompts import TEMPLATES, load_template
 QUESTION = "What is 2 + 2?"
 
 
-@pytest.mark.parametrize("name", sorted(file.stem for file in TEMPLATES.glob("*.toml")))
+NAMES = sorted(file.stem for file in TEMPLATES.glob("*.toml"))
+CHATS = [name for name in NAMES if load_template(name).form == "chat"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in CHATS])
 def test_turns_show_what_a_policy_would_complete(name: str) -> None:
     """An exemplar's answer, where the policy's prompt has it, is the assistant's turn."""
     template = load_template(name)
@@ -22,6 +26,16 @@ def test_turns_show_what_a_policy_would_complete(name: str) -> None:
         assert (asked["role"], solved["role"]) == ("user", "assistant")
         query = template.query.replace("{question}", asked["content"])
         assert query + lead_of(template) + solved["content"] in rendered
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_turns_of_a_chat_template_are_its_own(name: str) -> None:
+    template = load_template(name)
+    found = turns(template, QUESTION, template.shots, "", "")
+    assert found == template.messages(QUESTION, template.shots) and lead_of(template) == ""
+    other = turns(template, QUESTION, template.shots, "", "Answer in French.")
+    assert [one["content"] for one in other if one["role"] == "system"] == ["Answer in French."]
+    assert other[1:] == [one for one in found if one["role"] != "system"]
 
 
 def test_a_system_text_of_ones_own_comes_before_the_preamble() -> None:

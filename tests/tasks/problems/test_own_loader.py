@@ -174,7 +174,7 @@ def test_a_loader_that_gives_the_same_for_both_sides_is_refused(tmp_path: Path) 
     own = loader(tmp_path, both)
     chosen = DataSettings(train=f"{tmp_path}/own.py:load", validation=2)
     with pytest.raises(UserError, match=r"own\.py:load: all its test problems are training"):
-        prepare_splits(chosen, own={chosen.train: own})
+        prepare_splits(chosen, loaders={chosen.train: own})
 
 
 def test_code_and_source_are_in_the_key_and_places_are_not(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.dag.step import Call
 from tasks.errors import UserError
+from tasks.prompts import PromptChoice
 from tasks.select.own_selector import LOG, OwnSelector
 from tasks.select.select import select
 from tasks.select.selectors import Candidate
@@ -100,7 +101,7 @@ def test_its_content_is_in_the_key_and_its_place_is_not(tmp_path: Path) -> None:
             seed=0,
             prompt="p",
             shots=0,
-            template="t",
+            template=PromptChoice("t"),
             problems=ref,
             samples=[],
             verdicts=[],
