@@ -106,4 +106,4 @@ def test_the_form_has_flat_fields_with_words_and_choices() -> None:
         assert not {"anyOf", "oneOf", "allOf"} & field.keys(), name
         assert len(field.get("description", field.get("title", ""))) > 6, name
     assert own["DataSettings"]["domain"]["enum"] == ["math", "text", "choice", "code"]
-    assert own["DataSettings"]["train"]["enum"][0] == "file"
+    assert own["DataSettings"]["train"]["examples"][0] == "file"
