@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings what the tests use beside .venv: Chromium, a Docker engine, PostgreSQL, Redis and
-# docker-compose for docker-compose.yml, and an environment with vLLM's CPU build. What cannot be
+# docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
+# .venv does not have: Trackio would have Prefect's server run on another event loop. What cannot be
 # brought is said here with the installer's own words; the tests that need it then skip and say so
 # again, or with CI=true this script fails. Prints, last, the Python that has vLLM (or nothing).
 set -uo pipefail
@@ -60,6 +61,21 @@ if [ -z "${RESTEM_VLLM_PYTHON:-}" ]; then
     if ! RESTEM_HOME=$PWD/.venv/home .venv/bin/restem engine install vllm --cpu 2>&1 | tee "$log" >&2; then
         RESTEM_VLLM_PYTHON=
         miss vLLM "restem engine install vllm --cpu failed"
+    fi
+fi
+
+# What .venv has of what they need is left out: a second copy would hide it.
+trackers=.venv/home/trackers
+if [ ! -d $trackers ]; then
+    say "installing MLflow and Trackio beside .venv"
+    pip=".venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt"
+    if ! $pip --dry-run --report - mlflow-skinny trackio >$trackers.json 2>"$log" ||
+        ! .venv/bin/python -c 'import json, sys
+for one in json.load(sys.stdin)["install"]:
+    print("{name}=={version}".format(**one["metadata"]))' <$trackers.json >$trackers.txt ||
+        ! $pip --no-deps --target $trackers.draft -r $trackers.txt >>"$log" 2>&1 ||
+        ! mv $trackers.draft $trackers; then
+        miss "MLflow and Trackio" "pip did not bring them"
     fi
 fi
 

@@ -58,7 +58,7 @@ class Restem:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         return {
             **plain,
-            "PYTHONPATH": str(self.root),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(self.root), plain.get("PYTHONPATH")])),
             "RESTEM_HOME": str(self.home),
             "PREFECT_API_URL": self.api,
             **{name: os.environ[name] for name in (CLIENT,) if name in os.environ},
