@@ -170,14 +170,20 @@ def _place(found: Found) -> Place:
 
 def _prompts(config: RestEmConfig, rows: list[Row]) -> tuple[list[Prompt], str]:
     """Prompts as the base policy gets them, and why their tokens are not counted."""
-    from tasks.prompts import load_template
+    from tasks.decoding.chat import Chat
+    from tasks.prompts import PromptChoice, load_template
 
-    template = load_template(config.model.prompt)
-    shots = template.shots if config.model.shots < 0 else config.model.shots
-    texts = [template.render(row["question"], shots, row["subject"]) for row in rows]
-    counts: list[int | None] = [None] * len(rows)
+    model = config.model
+    template = load_template(PromptChoice(model.prompt, model.system, model.thinking))
+    shots = template.shots if model.shots < 0 else model.shots
     folder, why = _tokenizer(config)
-    if folder:
+    chat = Chat(folder, template) if folder and template.form == "chat" else None
+    render = chat.render if chat else template.render
+    texts = [render(row["question"], shots, row["subject"]) for row in rows]
+    counts: list[int | None] = [None] * len(rows)
+    if chat:
+        counts = [len(ids) for ids in chat.ids(texts)]
+    elif folder:
         from tasks.decoding.tokens import prompt_ids
 
         try:
@@ -186,7 +192,7 @@ def _prompts(config: RestEmConfig, rows: list[Row]) -> tuple[list[Prompt], str]:
             tokenizer = AutoTokenizer.from_pretrained(str(folder))
             counts = [len(ids) for ids in prompt_ids(tokenizer, texts)]
         except (OSError, ValueError, KeyError) as error:
-            why = f"the tokenizer of {config.model.base} cannot be read ({type(error).__name__})"
+            why = f"the tokenizer of {model.base} cannot be read ({type(error).__name__})"
     made = [
         Prompt(row["id"], text, count) for row, text, count in zip(rows, texts, counts, strict=True)
     ]

@@ -14,6 +14,7 @@ from flows.cli.data import data_app
 from flows.estimate.check_data import DataFacts, check_data, data_config
 from tasks.errors import UserError
 from tests.needs import lacking
+from tests.tasks.chat_parts import save, tokenizer
 
 MATH = [("Add 2 and 3.", "5"), ("Half of 1?", "1/2"), ("Twice 4?", "8"), ("Less than 3?", "x < 3")]
 
@@ -48,6 +49,19 @@ def test_the_prompt_is_the_one_that_is_sent_with_its_tokens(sums: str, home: Pat
     # This tokenizer has a token for each character, and one at the start.
     assert facts.prompt.tokens == len(facts.prompt.text) + 1
     assert facts.longest.text == "Q: Less than 3?\nA: " and not facts.no_tokens
+
+
+def test_a_chat_prompt_is_that_of_the_models_own_template(
+    sums: str, home: Path, tmp_path: Path
+) -> None:
+    policy = save(tmp_path / "policy", "smollm2")
+    chat = ("data.columns.question=frage", "model.prompt=chat", f"model.base={policy}")
+    facts = checked(sums, *chat, "model.system=Be short.")
+    text = facts.prompt.text
+    assert facts.first[0]["question"] in text and "Be short." in text and "<|im_start|>" in text
+    assert facts.prompt.tokens == len(
+        tokenizer("smollm2")(text, add_special_tokens=False)["input_ids"]
+    )
 
 
 def test_a_tokenizer_that_is_elsewhere_is_said(sums: str, home: Path) -> None:
