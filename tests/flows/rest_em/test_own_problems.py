@@ -129,3 +129,31 @@ def test_several_domains_are_each_graded_by_their_own(server: str, tmp_path: Pat
     assert all(row["status"] != "correct" for row in texts)
     assert any(not row["extracted"].strip("-").isdigit() for row in texts)
     assert states(restem)["finetune"] == {"Completed"}
+
+
+def test_programs_beside_sums_run_in_the_sandbox_and_sums_do_not(
+    server: str, tmp_path: Path, image: str
+) -> None:
+    main = write(tmp_path / "sums.csv", ["question", "answer"], count=40)
+    more = tmp_path / "programs.jsonl"
+    rows = [
+        {"question": f"Print {n}.", "tests": {"inputs": ["", ""], "outputs": [f"{n}", f"{n}"]}}
+        for n in range(20)
+    ]
+    more.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    restem = Restem(tmp_path / "home", server)
+    other = f'[{{source = "{more}", domain = "code"}}]'
+    restem(
+        *("run", "math-demo"),
+        *flags("data.train=file", f"data.source={main}", f"data.more={other}"),
+    )
+    domains = {row["id"]: row["domain"] for row in problems(restem)}
+    found: dict[str, set[str]] = {"math": set(), "code": set()}
+    for step in restem.status()["steps"]:
+        if step["step"] == "score draw":
+            for row in read_rows(restem.home / "store" / step["artifact"] / "verdicts.parquet"):
+                found[domains[row["problem_id"]]].add(row["status"])
+    assert "correct" in found["math"]
+    # What a policy of sums writes is no program that prints a number, but it is run as one.
+    assert found["code"] & {"compile_error", "runtime_error", "wrong_answer"}
+    assert not found["code"] & {"correct", "sandbox_error", "checker_error"}
