@@ -202,6 +202,8 @@ class PrefectCaller:
             cpu_seconds=stats.cpu_seconds or 0,
             engine_seconds=stats.engine_seconds or 0,
             sandbox_seconds=stats.sandbox_seconds or 0,
+            input_tokens=stats.input_tokens or 0,
+            money=stats.money or 0,
             rows=ref.rows,
             artifact=ref.location,
             digest=ref.digest,

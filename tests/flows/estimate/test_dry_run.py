@@ -117,7 +117,8 @@ def _greedy_of_base() -> set[tuple[int, str]]:
 def test_status_says_what_was_estimated_and_what_it_took(copied: Restem) -> None:
     facts = copied.status()
     assert "estimate" not in facts
-    made = {"run": facts["run"], "seconds": 12.0, "source": "probe", "lines": []}
+    made = {"run": facts["run"], "lines": [], "seconds": 12.0, "most": 13.0, "start": 2.0}
+    made |= {"source": "probe", "made": 1.0, "total": 14.0}
     folder: Path = copied.home / "runs" / facts["run"]
     (folder / "estimate.json").write_text(json.dumps(made))
     assert copied.status()["estimate"] == made
