@@ -68,6 +68,8 @@ fi
 trackers=.venv/home/trackers
 if [ ! -d $trackers ]; then
     say "installing MLflow and Trackio beside .venv"
+    mkdir -p .venv/home
+    rm -rf $trackers.draft
     pip=".venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt"
     if ! $pip --dry-run --report - mlflow-skinny trackio >$trackers.json 2>"$log" ||
         ! .venv/bin/python -c 'import json, sys
