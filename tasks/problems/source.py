@@ -16,10 +16,10 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tasks.errors import UserError
 from tasks.rows import Json, Row
@@ -252,9 +252,18 @@ def read_json_lines(path: Path) -> Iterator[Record]:
 def parse_object(raw: bytes, file: str, line: int) -> Record:
     """Parse one JSON object that starts at `line` of `file`."""
     try:
-        value = json.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{file} line {line}: expected UTF-8 text") from None
+    return object_of(text, file, line)
+
+
+def object_of(
+    text: str, file: str, line: int, pairs: Callable[[list[tuple[str, Any]]], Json] | None = None
+) -> Record:
+    """The same of text; `pairs` makes each object of its fields, as json.loads takes it."""
+    try:
+        value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{file} line {line + error.lineno - 1}: expected a JSON object ({error.msg} at column "

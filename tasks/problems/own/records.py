@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from tasks.errors import UserError
-from tasks.problems.source import Record, short
+from tasks.problems.source import Record, object_of, short
 from tasks.rows import Json
 
 # A line of JSON, or a field of CSV, is no longer: tests of one program are some megabytes at most.
@@ -55,23 +55,11 @@ def kind_of(path: Path) -> str:
 def _json_lines(path: Path) -> Iterator[Record]:
     for number, raw in _lines(path):
         if raw.strip():
-            yield _object(raw, Record({}, str(path), number))
-
-
-def _object(raw: bytes, at: Record) -> Record:
-    try:
-        value = json.loads(_decoded(raw, at.place), object_pairs_hook=_once)
-    except _Twice as error:
-        raise UserError(f"{at.place}: expected each field once, not {error} twice") from None
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{at.place}: expected a JSON object ({error.msg} at column {error.colno})"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{at.place}: expected a JSON object ({_first_line(error)})") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{at.place}: expected a JSON object, not {short(value)}")
-    return Record(value, at.file, at.line)
+            place = f"{path} line {number}"
+            try:
+                yield object_of(_decoded(raw, place), str(path), number, _once)
+            except _Twice as error:
+                raise UserError(f"{place}: expected each field once, not {error} twice") from None
 
 
 class _Twice(Exception):

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import gzip
 import json
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,12 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.problems.loading import prepare_splits
+from tasks.problems.own.load import OwnProblems
 from tasks.rows import PROBLEM, write_rows
 from tasks.settings import DataSettings
 
 Rows = list[dict[str, Any]]
+UNUSED = re.compile(r"(\d+) of (\d+) validation problems are used")
 DOMAINS = ["math", "text", "choice", "code"]
 SAID = (
     *("1", "A", "(b)", " ", "nan", r"\boxed{2}", r"\boxed{", "#### 3", "train", "dev", "test"),
@@ -98,16 +101,19 @@ WRITERS: dict[str, Callable[[Path, Rows], None]] = {
 
 
 def read(path: Path, domain: str) -> int | None:
-    """How many problems there are; None where the file is refused."""
+    """How many problems are read, or said to be left; None where the file is refused."""
+    own: list[OwnProblems] = []
     asked = {"train": "file", "source": str(path), "domain": domain, "validation": 0}
     try:
-        made = prepare_splits(DataSettings.model_validate(asked))
+        made = prepare_splits(DataSettings.model_validate(asked), own=own)
     except UserError as error:
         assert "\n" not in str(error), error
         return None
     rows = [row for split in made.values() for row in split]
     write_rows(path.with_name("problems.parquet"), PROBLEM, rows)
-    return len(rows)
+    # A validation split is cut to data.validation, which here is 0.
+    said = [UNUSED.fullmatch(note) for source in own for note in source.notes]
+    return len(rows) + sum(int(one[2]) - int(one[1]) for one in said if one)
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
