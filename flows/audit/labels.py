@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flows.audit.estimate import CheckedPair, PairLabels
+from tasks.durable import write_durably
 from tasks.errors import UserError
 
 EQUAL, UNEQUAL = "equal", "unequal"
@@ -39,19 +40,18 @@ def write_lines(out: Path, disputed: Iterable[CheckedPair], labels: PairLabels) 
     """
     before = out.read_text(encoding="utf-8").split("\n") if out.exists() else []
     written: set[str] = set()
-    draft = out.with_name(f".{out.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        for one in disputed:
-            pair, line = one.pair, _line(one)
-            if pair.id in labels:
-                line["label"] = EQUAL if labels[pair.id] else UNEQUAL
-            file.write(json.dumps(line) + "\n")
-            written.add(pair.id)
-        for number, kept in enumerate(before, 1):
-            found = _label(out, number, kept) if kept.strip() else None
-            if found and found[0] not in written:
-                file.write(kept + "\n")
-    draft.replace(out)
+    lines: list[str] = []
+    for one in disputed:
+        pair, line = one.pair, _line(one)
+        if pair.id in labels:
+            line["label"] = EQUAL if labels[pair.id] else UNEQUAL
+        lines.append(json.dumps(line))
+        written.add(pair.id)
+    for number, kept in enumerate(before, 1):
+        found = _label(out, number, kept) if kept.strip() else None
+        if found and found[0] not in written:
+            lines.append(kept)
+    write_durably(out, "".join(f"{line}\n" for line in lines))
     return len(written)
 
 

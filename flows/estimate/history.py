@@ -17,6 +17,7 @@ from flows.estimate.costs import Costs
 from flows.estimate.measure import costs_of_journal
 from flows.runs.journal import HEAD, read_head, read_steps
 from tasks.dag.runtime import home, open_store
+from tasks.durable import write_whole
 from tasks.settings.problems import OWN
 from tasks.store.store import Damage, digest_of
 
@@ -40,7 +41,7 @@ def keep_costs(config: RestEmConfig, costs: Costs) -> None:
     """Remember what was measured, for dry runs without a probe."""
     path = _place(config)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"made": time.time(), "costs": costs.to_json()}))
+    write_whole(path, json.dumps({"made": time.time(), "costs": costs.to_json()}))
 
 
 def known_costs(config: RestEmConfig) -> Costs | None:

@@ -18,6 +18,7 @@ from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from pydantic import Field
 
+from tasks.durable import write_durably
 from tasks.facts import Facts, of_json
 from tasks.settings import SamplingSettings
 
@@ -127,9 +128,8 @@ class Reviews:
         names = [one.name for one in fields(Decision)]
         made = Decision(**review.model_dump(include=set(names)))
         known = {**self._read(), str(number): made}
-        draft = self._path.with_suffix(".draft")
-        draft.write_text(json.dumps({at: one.to_json() for at, one in known.items()}, indent=1))
-        draft.replace(self._path)
+        said = {at: one.to_json() for at, one in known.items()}
+        write_durably(self._path, json.dumps(said, indent=1))
         return made
 
     def _read(self) -> dict[str, Decision]:

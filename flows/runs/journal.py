@@ -19,6 +19,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from flows.report.cost import CostLine
 from tasks.dag.runtime import home
+from tasks.durable import make_folders, sync_file, whole_lines, write_durably
 from tasks.errors import UserError
 from tasks.facts import Facts, WrongFacts
 from tasks.metering import ALL_COSTS, CPU, ENGINE, HOSTED_COSTS, SANDBOX
@@ -133,17 +134,15 @@ def read_head(folder: Path) -> RunHead:
 
 
 def read_steps(folder: Path) -> list[StepLine]:
-    """steps.jsonl of a run's folder; a last line that a kill tore is left out.
+    """steps.jsonl of a run's folder, without what a kill or a power cut tore at its end.
 
     Raises:
         OSError: there is none.
         WrongFacts: a line is broken.
     """
     path = folder / STEPS
-    lines = path.read_text().splitlines()
-    if lines and not lines[-1].endswith("}"):
-        lines.pop()
-    return [_parsed(StepLine, line, f"{path}:{n}") for n, line in enumerate(lines, 1)]
+    lines = enumerate(whole_lines(path), 1)
+    return [_parsed(StepLine, line, f"{path}:{n}") for n, line in lines]
 
 
 def sole(run_id: str, waits: Callable[[], None]) -> AbstractContextManager[None]:
@@ -153,7 +152,7 @@ def sole(run_id: str, waits: Callable[[], None]) -> AbstractContextManager[None]
         waits: Told once, if there is one.
     """
     folder = home() / "runs" / run_id
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folders(folder)
     return alone(folder / LOCK, waits)
 
 
@@ -163,12 +162,16 @@ def at_work() -> list[str]:
 
 
 class Journal:
-    """The journal of one attempt at a run; a new attempt starts it anew."""
+    """The journal of one attempt at a run; a new attempt starts it anew.
+
+    `run.json` outlives a power cut, and so does the line of `reached.txt` of what was made; a line
+    of what was found is written again by the next attempt.
+    """
 
     def __init__(self, run_id: str, config: Json, flow: str, flow_run: str = "") -> None:
         """Start it; see `RunHead` for the arguments."""
         self.folder = home() / "runs" / run_id
-        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        make_folders(self.folder / "logs")
         self._head = RunHead(
             run=run_id,
             state="running",
@@ -180,7 +183,7 @@ class Journal:
         )
         # Kept open: a cached step is a matter of milliseconds.
         self._steps = (self.folder / STEPS).open("w")
-        self._reached = set(reached(self.folder))
+        self._reached = _mended(self.folder)
         self._lock = threading.Lock()
         self._write()
 
@@ -196,8 +199,10 @@ class Journal:
             self._steps.flush()
             if line.artifact not in self._reached:
                 self._reached.add(line.artifact)
-                with (self.folder / REACHED).open("a") as file:
+                with (self.folder / REACHED).open("a", encoding="utf-8") as file:
                     file.write(line.artifact + "\n")
+                if not line.cached:
+                    sync_file(self.folder / REACHED)
 
     def warn(self, text: str) -> None:
         """Keep a warning with the run."""
@@ -210,6 +215,9 @@ class Journal:
     ) -> None:
         """Close the journal with a final state."""
         self._steps.close()
+        for path in (self.folder / STEPS, self.folder / REACHED):
+            if path.exists():
+                sync_file(path)
         self._head = replace(
             self._head,
             state=state,
@@ -222,19 +230,27 @@ class Journal:
         self._write()
 
     def _write(self) -> None:
-        draft = self.folder / f".{HEAD}"
-        draft.write_text(json.dumps(self._head.to_json(), indent=1))
-        draft.replace(self.folder / HEAD)
+        write_durably(self.folder / HEAD, json.dumps(self._head.to_json(), indent=1))
 
 
 def reached(folder: Path) -> list[str]:
     """Artifacts that any attempt at the run of this folder came to."""
     try:
-        lines = (folder / REACHED).read_text().splitlines()
+        lines = whole_lines(folder / REACHED)
     except FileNotFoundError:  # a run of an older version has its last attempt alone
         has_steps = (folder / STEPS).exists()
         lines = [line.artifact for line in read_steps(folder)] if has_steps else []
-    return [line for line in lines if "/" in line]
+    return [line for line in lines if line.count("/") == 1]
+
+
+def _mended(folder: Path) -> set[str]:
+    """The same, in a file that takes more: a torn line at its end would swallow the next."""
+    known = reached(folder)
+    path = folder / REACHED
+    text = "".join(f"{line}\n" for line in known)
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_durably(path, text)
+    return set(known)
 
 
 def is_completed(run_id: str) -> bool:

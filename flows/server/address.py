@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.dag.runtime import home
+from tasks.durable import write_whole
 from tasks.facts import Facts, is_object
 
 _FILE = "server.json"
@@ -68,9 +69,7 @@ def read_note() -> ServerNote | None:
 
 def write_note(note: ServerNote) -> None:
     """Replace the note; a reader sees the old one or the new one."""
-    draft = folder() / f".{_FILE}"
-    draft.write_text(json.dumps(note.to_json()))
-    draft.replace(folder() / _FILE)
+    write_whole(folder() / _FILE, json.dumps(note.to_json()))
 
 
 def remove_note() -> None:

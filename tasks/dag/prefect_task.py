@@ -8,7 +8,6 @@ reference is persisted, as plain JSON.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from prefect.futures import PrefectFuture
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Step, perform
+from tasks.durable import write_whole
 from tasks.store.manifest import ArtifactRef
 
 
@@ -145,6 +145,4 @@ def keep_record(call: Call, ref: ArtifactRef, results: Path) -> None:
     }
     record = {"metadata": made, "result": json.dumps(ref.to_json())}
     results.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}~{os.getpid()}")
-    draft.write_text(json.dumps(record))
-    draft.replace(path)
+    write_whole(path, json.dumps(record))  # `drop_broken_record` sees what a power cut tore

@@ -1,8 +1,9 @@
 """How far a fine-tune is, on disk: whole checkpoints, the best weights, the end.
 
-A kill may strike between any two system calls. A checkpoint counts only with its marker, which is
-written last and lists the sizes of the other files; anything else is deleted at the next start.
-Weights and final state are written under another name and renamed.
+A kill or a power cut may strike between any two system calls. A checkpoint counts only with its
+marker, which is written when the other files are synced and lists their sizes; anything else is
+deleted at the next start. Weights and final state are written under another name, synced and
+renamed. What they supersede is deleted after that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.durable import make_folders, put_durably, sync_folder, sync_tree, write_durably
 from tasks.facts import Facts
 from tasks.finetune.results import HistoryEntry
 
@@ -61,8 +63,9 @@ class CheckpointFolder:
                 shutil.rmtree(path, ignore_errors=True)
             for path in [self._work / FINISHED, *self._work.glob("best-*")]:
                 path.unlink(missing_ok=True)
-            self._work.mkdir(parents=True, exist_ok=True)
-            _replace(owner, identity)
+            make_folders(self._work)
+            sync_folder(self._work)  # before the name: what was cleared must not come back under it
+            write_durably(owner, identity)
 
     def latest(self) -> tuple[Path, TrainingState] | None:
         """The newest whole checkpoint; half-written ones are deleted."""
@@ -82,7 +85,10 @@ class CheckpointFolder:
     def seal(self, folder: Path, course: TrainingState) -> None:
         """Declare a checkpoint whole, then delete what it supersedes."""
         marker = {"sizes": _sizes(folder), "course": course.to_json()}
-        _replace(folder / CHECKPOINT_MARKER, json.dumps(marker))
+        sync_tree(folder)
+        write_durably(folder / CHECKPOINT_MARKER, json.dumps(marker))
+        sync_folder(self.folder)
+        sync_folder(self._work)
         for other in self.folder.glob("checkpoint-*"):
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
@@ -100,11 +106,11 @@ class CheckpointFolder:
 
         draft = self.best(step).with_suffix(".tmp")
         save_file({name: value.contiguous().cpu() for name, value in weights.items()}, draft)
-        draft.rename(self.best(step))
+        put_durably(draft, self.best(step))
 
     def finish(self, course: TrainingState) -> None:
         """Declare training finished; only the export is left to do."""
-        _replace(self._work / FINISHED, json.dumps(course.to_json()))
+        write_durably(self._work / FINISHED, json.dumps(course.to_json()))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def finished(self) -> TrainingState | None:
@@ -124,11 +130,5 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (CHECKPOINT_MARKER, CHECKPOINT_MARKER + ".tmp")
+        if path.is_file() and not path.name.startswith((CHECKPOINT_MARKER, f".{CHECKPOINT_MARKER}"))
     }
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".tmp")
-    draft.write_text(text)
-    draft.rename(path)

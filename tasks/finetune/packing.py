@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+from tasks.durable import sync_tree, write_durably
 from tasks.errors import UserError
 from tasks.settings import FinetuneSettings
 
@@ -99,9 +100,8 @@ def prepare(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         packed = (pack or _pack)(rows, tokenizer, settings, folder, sequences, seed, chat)
-        draft = marker.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(packed)))
-        draft.rename(marker)
+        sync_tree(folder)
+        write_durably(marker, json.dumps(asdict(packed)))
     return load(work)
 
 

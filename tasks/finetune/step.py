@@ -12,6 +12,7 @@ from tasks.dag.step import Call, step
 from tasks.dag.step_names import FINETUNE
 from tasks.decoding.chat import Chat
 from tasks.decoding.thinking import answer_in
+from tasks.durable import make_folders
 from tasks.errors import StepError
 from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child
@@ -65,7 +66,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     work = runtime.work(call.key)
     out = work / "out"
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    make_folders(out)  # beside it stand checkpoints, which outlive a power cut
     job = {
         "rows": str(runtime.store.path(call.inputs["rows"]) / ROWS_FILE),
         "model": str(start),

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.durable import sync_all, write_durably
 from tasks.errors import StepError, UserError
 
 VARIABLE = "RESTEM_VLLM_PYTHON"
@@ -152,9 +153,8 @@ def install(home: Path, cpu: bool, say: Callable[[str], None] = print) -> Path:
         say(f"installing {CUDA_VLLM}: several gigabytes")
         _pip(python, log, CUDA_VLLM)
     _run([str(python), "-c", "import vllm"], log, "import vllm")
-    temporary = marker.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"build": build}))
-    temporary.rename(marker)
+    sync_all()  # tens of thousands of files, which the marker says are there
+    write_durably(marker, json.dumps({"build": build}))
     say(f"vLLM ({build}) is ready in {folder}")
     return python
 

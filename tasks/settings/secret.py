@@ -1,17 +1,18 @@
 """Secrets that are kept in files of one user.
 
-A file is complete and closed to others from its first moment: it is written under another name with
-mode 0600 and then linked to its own, which fails where somebody else was first.
+A file is complete and closed to others from its first moment, after a power cut too: it is written
+under another name with mode 0600 and then linked to its own, which fails where somebody else was
+first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from tasks.durable import make_folders, write_durably
 from tasks.errors import UserError
 
 _MODE = 0o600
@@ -46,30 +47,20 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
         make: Gives a new secret.
 
     Raises:
-        UserError: others may read the file.
+        UserError: others may read the file, or it is empty.
     """
     found = read_secret(path)
     if not found:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = _draft(path, make())
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            draft.unlink()
+        make_folders(path.parent)
+        with contextlib.suppress(FileExistsError):
+            write_durably(path, make() + "\n", mode=_MODE, new=True)
         found = read_secret(path)
+    if not found:
+        raise UserError(f"{path}: it is empty; remove it, and a new one is made")
     return found
 
 
 def write_secret(path: Path, text: str) -> None:
     """Replace what a file keeps; a reader sees the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _draft(path, text).replace(path)
-
-
-def _draft(path: Path, text: str) -> Path:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
-        os.fchmod(file.fileno(), _MODE)
-        file.write(text + "\n")
-    return draft
+    make_folders(path.parent)
+    write_durably(path, text + "\n", mode=_MODE)

@@ -1,4 +1,4 @@
-"""The files of an artifact on a local disk: described, compared, synced and put in their place."""
+"""The files of an artifact on a local disk: described, compared and put in their place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+from tasks.durable import sync_folder
 from tasks.store.manifest import Damage, FileEntry, Manifest
 
 
@@ -47,21 +48,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync(folder: Path) -> None:
-    """Flush to disk before the rename, so that a power cut cannot commit empty files."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
 def put_in_place(draft: Path, place: Path) -> None:
-    """Put a draft in its place, and away what was damaged there."""
+    """Put a draft in its place for good, and away what was damaged there.
+
+    The draft is synced already, so that a power cut never leaves a part of it under the new name.
+    """
     place.parent.mkdir(exist_ok=True)  # never the store itself, whose disk may be unmounted
+    trash = draft.with_name(draft.name + ".old")
     try:
         os.rename(draft, place)
     except OSError:
-        trash = draft.with_name(draft.name + ".old")
         os.rename(place, trash)
         os.rename(draft, place)
-        shutil.rmtree(trash, ignore_errors=True)
+    # Before the old files go: until then a power cut may bring them back to the place.
+    sync_folder(place.parent)
+    shutil.rmtree(trash, ignore_errors=True)

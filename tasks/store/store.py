@@ -21,9 +21,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tasks.durable import make_folders, sync_folder, sync_tree
 from tasks.errors import StepError
 from tasks.rows import Json
-from tasks.store.files import describe_files, draft_name, put_in_place, sync, verify_files
+from tasks.store.files import describe_files, draft_name, put_in_place, verify_files
 from tasks.store.local_copies import LocalCopies
 from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
 from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
@@ -85,9 +86,12 @@ class Store:
             self._copies = LocalCopies(self._remote, folder, self._drafts, self._locks)
         self._verified: dict[str, ArtifactRef] = {}
         self._manifests: dict[str, Manifest] = {}  # of verified artifacts
+        self._settled: set[str] = set()  # kinds whose folder outlives a power cut
         if self.local:
-            Path(self._root).mkdir(parents=True, exist_ok=True)
-            self._mark.touch()
+            make_folders(Path(self._root))
+            if not self._mark.exists():
+                self._mark.touch()
+                sync_folder(Path(self._root))
 
     def _wait_for_root(self) -> bool:
         """See that a local store's folder is still that store; whether that took a wait.
@@ -247,12 +251,18 @@ class Store:
             self._upload(f"{kind}/{key}", draft.path, manifest)
             return
         (draft.path / MANIFEST).write_bytes(manifest.to_bytes())
-        sync(draft.path)
+        sync_tree(draft.path)
+        there = None
         with contextlib.suppress(Damage):
-            if self.lookup(kind, key) is not None:
-                return  # an equal run committed it meanwhile; readers may hold its files
-        put_in_place(draft.path, Path(self._root) / kind / key)
-        self._verified[f"{kind}/{key}"] = manifest.ref
+            there = self.lookup(kind, key)
+        if there is None:
+            put_in_place(draft.path, Path(self._root) / kind / key)
+            self._verified[f"{kind}/{key}"] = manifest.ref
+        else:  # an equal run committed it meanwhile; readers may hold its files
+            sync_folder(Path(self._root) / kind)  # that run may not have come to it yet
+        if kind not in self._settled:
+            sync_folder(Path(self._root))
+            self._settled.add(kind)
 
     def _upload(self, location: str, draft: Path, manifest: Manifest) -> None:
         """Commit a draft to a store far away, and keep it as the copy on this machine."""

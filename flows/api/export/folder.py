@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from tasks.durable import make_folders, sync_tree
 from tasks.errors import StepError, UserError
 from tasks.facts import FactsFile, WrongFacts
-from tasks.store.files import draft_name, put_in_place, sha256, sync
+from tasks.store.files import draft_name, put_in_place, sha256
 from tasks.store.locks import alone
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,7 +70,7 @@ def exported(place: Path, mark: Mark) -> Iterator[Path]:
     """
     with _plainly(place):
         _may_write(place, mark)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(place.parent)
         lock = place.with_name(f"{_DRAFT}-{place.name}.lock")
         with alone(lock, lambda: None):
             _sweep(place)
@@ -78,7 +79,7 @@ def exported(place: Path, mark: Mark) -> Iterator[Path]:
             try:
                 yield draft
                 seal(draft, mark)
-                sync(draft)
+                sync_tree(draft)
                 _may_write(place, mark)
                 put_in_place(draft, place)
             finally:

@@ -18,13 +18,14 @@ from flows.api.imports.forms import Form, Rollout, rollouts_of, score_field
 from flows.config.rest_em import RestEmConfig
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import perform
+from tasks.durable import make_folders, sync_tree
 from tasks.errors import UserError
 from tasks.facts import FactsFile
 from tasks.generate.imported import Matches, import_folder, match
 from tasks.problems.source import ENDINGS, Record, read_json_lines
 from tasks.problems.step import load_splits, problems_call
 from tasks.rows import ROLLOUT, ROLLOUTS_FILE, Row, question_key, read_rows, write_rows
-from tasks.store.files import draft_name, put_in_place, sha256, sync
+from tasks.store.files import draft_name, put_in_place, sha256
 from tasks.store.locks import alone
 
 PROBLEMS_LINES = "problems.jsonl"
@@ -75,7 +76,7 @@ def import_rollouts(file: Path, name: str, *, keep_scores: bool = False) -> Impo
     place = import_folder(name)
     if not file.is_file() or not file.name.endswith((*ENDINGS, _PARQUET)):
         raise UserError(f"FILE {file}: expected a .jsonl, .jsonl.gz or .parquet file")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(place.parent)
     with alone(place.with_name(".lock")):
         for left in place.parent.glob(f".{name}~*"):  # by a kill
             shutil.rmtree(left, ignore_errors=True)
@@ -95,7 +96,7 @@ def _keep(file: Path, name: str, place: Path, keep_scores: bool) -> Imported:
                     f"name; expected another one (or delete {place})"
                 )
             return there
-        sync(draft)
+        sync_tree(draft)
         put_in_place(draft, place)
         return found
     finally:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tasks.durable import make_folders
 from tasks.errors import StepError
 from tasks.generate.hosted.chat import Answer
 
@@ -45,12 +46,13 @@ class Answers:
         """
         self._path, self._model = path, model
         self._lock = threading.Lock()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(path.parent, mode=0o700)
         with self._using():
             self._file = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
             self._file.execute("PRAGMA journal_mode=WAL")
-            # An answer that was paid for outlives a loss of power too.
+            # An answer that was paid for outlives a loss of power too, whatever RESTEM_SYNC says.
             self._file.execute("PRAGMA synchronous=FULL")
+            self._file.execute("PRAGMA fullfsync=ON")  # of macOS
             with self._file:
                 self._file.execute(_TABLE)
 
