@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,18 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> str:
             return found or build_image(lambda _: None)
     except NoEngine as error:
         lacking(str(error))
+
+
+@pytest.fixture(scope="session")
+def strace() -> str:
+    """Where strace is and may trace, or a skip that says what is missing."""
+    found = shutil.which("strace")
+    if found is None:
+        lacking("no strace on the PATH (Debian: apt-get install strace)")
+    tried = subprocess.run([found, "-o", "/dev/null", "true"], capture_output=True, text=True)
+    if tried.returncode:
+        lacking(f"strace may not trace here: {tried.stderr.strip()}")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,10 @@ import pytest
 
 # The markers of pyproject.toml that keep a test out of `make check`.
 NEEDS = frozenset(
-    {"engine", "docker", "prefect", "station", "browser", "compose", "vllm", "ray", "s3", "slow"}
+    {
+        *("engine", "docker", "prefect", "station", "browser", "compose", "vllm", "ray", "s3"),
+        *("strace", "slow"),
+    }
 )
 # Whoever asks for one of these fixtures, directly or through another, has the need.
 OF_FIXTURE = {
@@ -29,6 +32,7 @@ OF_FIXTURE = {
     "new_topology": "compose",
     "compose": "compose",
     "s3": "s3",
+    "strace": "strace",
     "vllm": "vllm",
     "vllm_python": "vllm",
 }
@@ -42,6 +46,7 @@ COMMANDS = {
     "compose": [{"redis-server"}, {"postgres"}, {"initdb"}],
     "ray": [{"ray"}, {"raylet"}],
     "s3": [{"moto_server"}],
+    "strace": [{"strace"}],
     "station": [{"flows.cli", "up"}],
     # Children of a run are forked from a process that has imported flows.machines.preload.
     "engine": [
