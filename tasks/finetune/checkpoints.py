@@ -59,12 +59,15 @@ class CheckpointFolder:
         """Make sure that what lies here belongs to this job; clear it away otherwise."""
         owner = self._work / "job.txt"
         if not owner.exists() or owner.read_text() != identity:
+            make_folders(self._work)
+            # Nobody's while it is cleared, and nobody's may come back under the new name.
+            owner.unlink(missing_ok=True)
+            sync_folder(self._work)
             for path in (self.folder, self._work / "packed"):
                 shutil.rmtree(path, ignore_errors=True)
             for path in [self._work / FINISHED, *self._work.glob("best-*")]:
                 path.unlink(missing_ok=True)
-            make_folders(self._work)
-            sync_folder(self._work)  # before the name: what was cleared must not come back under it
+            sync_folder(self._work)
             write_durably(owner, identity)
 
     def latest(self) -> tuple[Path, TrainingState] | None:

@@ -111,21 +111,21 @@ def recorded(code: str, disk: Path, strace: str = "") -> Recorded:
 def test_commits(tmp_path: Path) -> None:
     found = recorded(COMMITS, tmp_path / "disk")
     assert [text for _, text in found.said] == ["samples/aaa", "samples/bbb", "verdicts/ccc"]
-    found.check(tmp_path, look)
+    found.check(look)
 
 
 @pytest.mark.parametrize("code", [HEAL, HEAL_AFTER_DISCARD], ids=["over", "after discard"])
 def test_a_commit_in_the_place_of_damage(code: str, tmp_path: Path) -> None:
     found = recorded(code, damaged(tmp_path))
     assert len(found.said) == 1
-    found.check(tmp_path, look_at_healed)
+    found.check(look_at_healed)
 
 
 def test_two_processes_commit_one_artifact(tmp_path: Path) -> None:
     # Syncs are slow, so the second one sees what the first has not yet synced.
     found = recorded(TWO, tmp_path / "disk", "-e inject=fsync:delay_enter=50000")
     assert [text for _, text in found.said] == ["samples/bbb", "samples/aaa", "samples/aaa"]
-    found.check(tmp_path, look)
+    found.check(look)
 
 
 def test_a_disk_that_fails_to_sync_fails_the_commit(tmp_path: Path) -> None:
