@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,20 +77,16 @@ def run(pairs: str = "5", *changes: str) -> float:
         SystemExit: a step of the run was not cached.
     """
     folder = home() / "bench" / "cache"
-    every = [*CHANGES, *_sources(folder), *changes]
-    _make(folder, every)
-    find = _CALL.format("find", "[sys.argv[1], sys.argv[2:]]")
+    find = prepared(*changes)
     bare = _CALL.format("bare", "[sys.argv[1]]")
-    found = [_child(folder, find, CONFIG, *every)]  # writes Prefect's records
-    _all_cached(folder)
+    found = [find()]  # writes Prefect's records
     plain = [_child(folder / "bare", bare, str(found[0].tasks))]
     print(f"steps: {found[0].tasks}, all cached; first {found[0].seconds:.1f} s", flush=True)
     found.clear()
     plain.clear()
     for number in range(1, int(pairs) + 1):
         plain.append(_child(folder / "bare", bare, str(_steps(folder))))
-        found.append(_child(folder, find, CONFIG, *every))
-        _all_cached(folder)
+        found.append(find())
         print(
             f"{number}: bare {plain[-1].seconds:.1f} s; run {found[-1].seconds:.1f} s (command "
             f"{found[-1].whole:.1f} s), {found[-1].peak_mb:.0f} MB, {found[-1].tasks} task runs",
@@ -106,6 +103,25 @@ def run(pairs: str = "5", *changes: str) -> float:
     )
     print(f"cache ratio={ratio:.3f}")
     return ratio
+
+
+def prepared(*changes: str) -> Callable[[], Taken]:
+    """Have the run made; what is returned finds it all cached, in a process of its own.
+
+    Args:
+        changes: `key=value` changes to the configuration; another one is made first.
+    """
+    folder = home() / "bench" / "cache"
+    every = [*CHANGES, *_sources(folder), *changes]
+    _make(folder, every)
+
+    def find() -> Taken:
+        code = _CALL.format("find", "[sys.argv[1], sys.argv[2:]]")
+        taken = _child(folder, code, CONFIG, *every)
+        _all_cached(folder)
+        return taken
+
+    return find
 
 
 def _verdict(ok: bool) -> str:

@@ -62,11 +62,11 @@ def run(rounds: str = "1", *changes: str) -> float:
     ratios = []
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         plain, flow = Path(first), Path(second)
-        _timed(flow, _flow(SMALLEST))
+        timed(flow, flow_command(SMALLEST))
         for number in range(1, int(rounds) + 1):
-            baseline = _timed(plain, [sys.executable, "-c", _STRAIGHT, CONFIG, *changes])
+            baseline = timed(plain, [sys.executable, "-c", _STRAIGHT, CONFIG, *changes])
             print(f"{number}: straight {baseline:.1f} s", flush=True)
-            took = _timed(flow, _flow(changes))
+            took = timed(flow, flow_command(changes))
             print(f"{number}: flow     {took:.1f} s, ratio {took / baseline:.3f}", flush=True)
             ratios.append(took / baseline)
     ratio = statistics.median(ratios)
@@ -74,12 +74,13 @@ def run(rounds: str = "1", *changes: str) -> float:
     return ratio
 
 
-def _flow(changes: tuple[str, ...]) -> list[str]:
+def flow_command(changes: tuple[str, ...]) -> list[str]:
+    """The command that is measured, with `key=value` changes to its configuration."""
     flags = [part for change in changes for part in ("--set", change)]
     return [sys.executable, "-m", "flows.cli", "run", CONFIG, *flags]
 
 
-def _timed(folder: Path, command: list[str]) -> float:
+def timed(folder: Path, command: list[str]) -> float:
     """Seconds that a command takes on an empty store."""
     for name in ("store", "results", "runs", "work"):
         shutil.rmtree(folder / name, ignore_errors=True)
