@@ -161,9 +161,9 @@ def _sync(path: Path) -> None:
         opened = os.open(path, os.O_RDONLY)
         try:
             # On macOS fsync leaves it in the disk's own memory.
-            if hasattr(fcntl, "F_FULLFSYNC"):
+            if (full := getattr(fcntl, "F_FULLFSYNC", None)) is not None:
                 with contextlib.suppress(OSError):
-                    fcntl.fcntl(opened, fcntl.F_FULLFSYNC)
+                    fcntl.fcntl(opened, full)
                     return
             os.fsync(opened)
         finally:

@@ -133,9 +133,9 @@ def train_until(job: dict[str, Any], point: str, count: int) -> None:
     if point == "half a checkpoint":
         before(supervised.Supervised, "_save_rng_state")
     elif point == "checkpoint without marker":
-        before(course, "_replace", lambda path, _: path.name == course.CHECKPOINT_MARKER)
+        before(course, "write_durably", lambda path, _: path.name == course.CHECKPOINT_MARKER)
     elif point == "half of the best weights":
-        before(Path, "rename", lambda path, _: path.name.startswith("best-"))
+        before(course, "put_durably", lambda draft, path: path.name.startswith("best-"))
     elif point == "half the export":
         before(export.shutil, "copyfile")
     elif point != "step":
