@@ -21,3 +21,6 @@ SMALL = (
     "resources.shard_samples=4",
     "resources.checkpoint_minutes=0.05",
 )
+
+# One iteration of fewer problems, in half the work; two shards of samples to train on.
+TINY = (*SMALL, "iterations=1", "data.train_limit=64", "data.test_limit=64", "data.validation=0")
