@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,7 +26,7 @@ from flows.machines.engine_server import serving
 from tasks.dag.runtime import home as restem_home
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
-from tasks.generate.endpoints import EndpointEngine
+from tasks.generate.endpoints import TRIES, EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
@@ -80,16 +81,18 @@ def policy(place: Path) -> ArtifactRef:
     return found
 
 
-@pytest.fixture(scope="module")
-def address(place: Path, vllm: str) -> Iterator[str]:
-    """A machine that serves."""
+@contextlib.contextmanager
+def serving_at(place: Path, vllm: str, *changes: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A machine that serves: its address and its process."""
     port = _two_free_ports()
-    flags = [part for change in CHANGES for part in ("--set", change)]
+    flags = [part for change in (*CHANGES, *changes) for part in ("--set", change)]
     command = ["engine", "serve", "--port", str(port), *flags, "--", "--max-model-len", "1024"]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *command],
         cwd=ROOT,
         env={**os.environ, "RESTEM_HOME": str(place), VARIABLE: vllm},
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     deadline = time.monotonic() + START_SECONDS
@@ -98,10 +101,17 @@ def address(place: Path, vllm: str) -> Iterator[str]:
             httpx.get(f"http://127.0.0.1:{port}/policy")
             break
         time.sleep(0.2)
-    yield f"http://127.0.0.1:{port}"
+    yield f"http://127.0.0.1:{port}", process
     process.send_signal(signal.SIGINT)
     process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def address(place: Path, vllm: str) -> Iterator[str]:
+    with serving_at(place, vllm) as (found, process):
+        yield found
     assert _serving(place) == []  # nothing is left behind
+    process.communicate()
 
 
 CHANGES = ("resources.device=cpu", "resources.threads=1", "resources.cpu_cache_gb=0.5")
@@ -218,6 +228,21 @@ def test_a_policy_that_the_server_does_not_have_is_one_line(
     strange = ArtifactRef("models", "b" * 32, "no digest", 0)
     with pytest.raises(UserError, match=r"^resources\.endpoints: .* no policy models/b"):
         opened(strange, address).sample(PROMPTS, [(0, 1)], SAMPLING)
+
+
+def test_why_vllm_does_not_start_is_said_to_the_person_and_to_the_run(
+    place: Path, policy: ArtifactRef, vllm: str
+) -> None:
+    with serving_at(place, vllm, "resources.cpu_cache_gb=4000") as (address, process):
+        engine = opened(policy, address)
+        with pytest.raises(StepError) as caught:
+            engine.sample(PROMPTS, REQUESTS, SAMPLING)
+    _, said = process.communicate()
+    (log,) = (place / "logs").glob(f"engine-serve-{int(address.split(':')[-1]) + 1}.log")
+    reason = f"vLLM did not start: ValueError: Available memory on node 0 .* [(]log: {log}[)]"
+    assert re.fullmatch(f"resources[.]endpoints: {address}: {reason}", str(caught.value))
+    lines = [line for line in said.splitlines() if "vLLM" in line]
+    assert len(lines) == TRIES and all(re.fullmatch(reason, line) for line in lines)
 
 
 class Plain(BaseHTTPRequestHandler):
