@@ -55,7 +55,7 @@ def test_a_polite_end_leaves_nothing_and_resumes(
                 seen.add(path.name.split("~")[0])
         time.sleep(0.01)
     process.send_signal(how)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate()  # pytest-timeout bounds it
     assert process.returncode == 1, output + errors
     assert "Traceback" not in errors
     assert "resumes" in errors
