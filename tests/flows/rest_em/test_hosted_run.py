@@ -30,6 +30,7 @@ from tasks.prompts import load_template
 from tasks.rows import read_rows
 from tests.flows.rest_em.test_code import SMALL
 from tests.flows.rest_em.test_methods import QUIET
+from tests.small import SMALLEST
 from tests.tasks.generate.hosted_parts import KEY, Reply, Service, failed, question, said, serving
 
 TEACHER = ("sampling.teacher=openai:some-model", "sampling.top_k=0")
@@ -276,10 +277,8 @@ def test_a_real_model_behind_the_service_gives_the_samples_that_it_gives_here(
         return Reply({"choices": [choice], "usage": usage})
 
     changes = (
-        *("data.train_limit=24", "data.test_limit=8", "data.validation=4", "iterations=1"),
-        *("evaluation.samples=1", "evaluation.pass_k=[1]", "evaluation.majority=[]"),
-        *("evaluation.sampled_problems=4", "finetune.checks=0", "sampling.samples=4"),
-        *("model.base=embedded:tiny-code", "model.shots=0", "sampling.top_k=0"),
+        *SMALLEST,
+        *("iterations=1", "model.base=embedded:tiny-code", "model.shots=0", "sampling.top_k=0"),
     )
     here = Drawn("sampling.teacher=embedded:tiny-math", *changes)
     with serving(answer) as service:
