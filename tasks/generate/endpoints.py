@@ -32,9 +32,11 @@ from tasks.generate.endpoint import FIELD, REST_SECONDS, Endpoint, NotStarted, m
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
-# Failures of one request, on whichever servers, before its sample is given up; and of each server's
-# engine to start, before sampling is.
+# Failures of one request, on whichever servers, before its sample is given up.
 TRIES = 4
+# Failures of each server's engine to start, before sampling is given up: what kept the first from
+# starting may have passed.
+STARTS = 2
 # A worker without a request looks again after so long, for a server that rested.
 IDLE_SECONDS = 1.0
 # What we do not set must be said all the same: a plain server takes it from the policy's
@@ -192,7 +194,7 @@ class _Shard:
                 self._take(request, await self._ask(client, url, server.model, request))
             except NotStarted as error:
                 self._failed(server, request, f"{server.address}: {error}")
-                if all(one.failures >= TRIES for one in self._engine.servers):
+                if all(one.failures >= STARTS for one in self._engine.servers):
                     raise StepError(f"{FIELD}: {self._why}") from None
             except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])

@@ -26,7 +26,7 @@ from flows.machines.engine_server import serving
 from tasks.dag.runtime import home as restem_home
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
-from tasks.generate.endpoints import TRIES, EndpointEngine
+from tasks.generate.endpoints import STARTS, EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
@@ -242,7 +242,7 @@ def test_why_vllm_does_not_start_is_said_to_the_person_and_to_the_run(
     reason = f"vLLM did not start: ValueError: Available memory on node 0 .* [(]log: {log}[)]"
     assert re.fullmatch(f"resources[.]endpoints: {address}: {reason}", str(caught.value))
     lines = [line for line in said.splitlines() if "vLLM" in line]
-    assert len(lines) == TRIES and all(re.fullmatch(reason, line) for line in lines)
+    assert len(lines) == STARTS and all(re.fullmatch(reason, line) for line in lines)
 
 
 class Plain(BaseHTTPRequestHandler):
