@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import httpx
 
 from tasks.errors import UserError
 from tasks.generate.engine_token import TOKEN, token_for
-from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
 FIELD = "resources.endpoints"
@@ -20,6 +19,19 @@ REST_SECONDS = 5.0
 
 class NotStarted(Exception):
     """Why a server's engine did not start with the policy."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What a server that starts vLLM is told beside the policy.
+
+    Attributes:
+        dtype: Number format of weights and activations.
+        batch_size: Sequences at once.
+    """
+
+    dtype: str
+    batch_size: int
 
 
 @dataclass
@@ -45,7 +57,9 @@ class Endpoint:
         token = token_for(self.address)
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    async def ready(self, client: httpx.AsyncClient, policy: ArtifactRef, options: Json) -> str:
+    async def ready(
+        self, client: httpx.AsyncClient, policy: ArtifactRef, options: EngineOptions
+    ) -> str:
         """See that it has the policy, and give the address of its requests.
 
         Raises:
@@ -53,7 +67,7 @@ class Endpoint:
             NotStarted: it has it, and its engine did not start.
             httpx.HTTPError: it does not answer.
         """
-        body = {"policy": policy.to_json(), **options}
+        body = {"policy": policy.to_json(), **asdict(options)}
         answer = await client.put(f"{self.address}/policy", json=body, timeout=LOAD_SECONDS)
         if answer.status_code == 200:
             self.managed, self.model, self.failures = True, policy.digest, 0

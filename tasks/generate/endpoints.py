@@ -28,7 +28,14 @@ import httpx
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
-from tasks.generate.endpoint import FIELD, REST_SECONDS, Endpoint, NotStarted, message
+from tasks.generate.endpoint import (
+    FIELD,
+    REST_SECONDS,
+    Endpoint,
+    EngineOptions,
+    NotStarted,
+    message,
+)
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
@@ -41,7 +48,7 @@ STARTS = 2
 IDLE_SECONDS = 1.0
 # What we do not set must be said all the same: a plain server takes it from the policy's
 # generation_config.json otherwise.
-_NEUTRAL: Json = {
+_NEUTRAL: dict[str, float] = {
     "top_k": -1,
     "top_p": 1.0,
     "min_p": 0.0,
@@ -57,14 +64,19 @@ class EndpointEngine:
     """An engine (tasks/generate/engine.py) behind addresses."""
 
     def __init__(
-        self, addresses: Sequence[str], policy: ArtifactRef, options: Json, *, stall: float
+        self,
+        addresses: Sequence[str],
+        policy: ArtifactRef,
+        options: EngineOptions,
+        *,
+        stall: float,
     ) -> None:
         """Nothing is asked yet.
 
         Args:
             addresses: Of servers, such as http://gpu1:8000.
             policy: The model.
-            options: dtype and batch_size, for servers that start vLLM.
+            options: For servers that start vLLM.
             stall: Seconds without any answer after which sampling fails.
         """
         self._servers = [Endpoint(address.rstrip("/")) for address in addresses]
@@ -109,7 +121,7 @@ class EndpointEngine:
     @property
     def lanes(self) -> int:
         """Requests under way at one server."""
-        return QUEUED * self._options["batch_size"]
+        return QUEUED * self._options.batch_size
 
     @property
     def stall(self) -> float:

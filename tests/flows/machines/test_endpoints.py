@@ -26,6 +26,7 @@ from flows.machines.engine_server import serving
 from tasks.dag.runtime import home as restem_home
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
+from tasks.generate.endpoint import EngineOptions
 from tasks.generate.endpoints import STARTS, EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
@@ -39,7 +40,7 @@ from tests.tasks.chat_parts import WILD
 from tests.tasks.decoding.decoding_parts import save
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]  # vLLM is started three times
-OPTIONS = {"dtype": "float32", "batch_size": 16}
+OPTIONS = EngineOptions("float32", 16)
 SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
 PROMPTS = ["3 and 4 is ", "2 and 2 is ", "9 and 1 is "]
 REQUESTS = [(i % 3, 1000 + i) for i in range(48)]
@@ -231,9 +232,10 @@ def test_a_policy_that_the_server_does_not_have_is_one_line(
 
 
 def test_why_vllm_does_not_start_is_said_to_the_person_and_to_the_run(
-    place: Path, policy: ArtifactRef, vllm: str
+    place: Path, policy: ArtifactRef, vllm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving_at(place, vllm, "resources.cpu_cache_gb=4000") as (address, process):
+        monkeypatch.setenv(TOKEN, read_secret(place / "engine-token"))
         engine = opened(policy, address)
         with pytest.raises(StepError) as caught:
             engine.sample(PROMPTS, REQUESTS, SAMPLING)
