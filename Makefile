@@ -3,8 +3,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 # Tests of one file, or of one shared part, stay in one process (tests/needs.py). More processes than
-# these share nothing but cost a Prefect server each.
-PYTEST := $(BIN)/python -m pytest tests -q -n logical --maxprocesses 4
+# these share nothing but cost a Prefect server each. What is not fast waits half of its time, for a
+# server, a container or a browser: there four processes keep two cores busy.
+PYTEST := $(BIN)/python -m pytest tests -q
 
 .PHONY: setup demo check test bench ui format _style _types _fast
 .DEFAULT_GOAL := demo
@@ -36,10 +37,10 @@ _types:
 	@found=$$($(BIN)/pyright) || { echo "$$found"; exit 1; }
 
 _fast:
-	@$(PYTEST) -m fast
+	@$(PYTEST) -n logical --maxprocesses 4 -m fast
 
 test: check
-	@vllm=$$(scripts/test_parts.sh) && RESTEM_VLLM_PYTHON="$$vllm" $(PYTEST) -m "not fast"
+	@vllm=$$(scripts/test_parts.sh) && RESTEM_VLLM_PYTHON="$$vllm" $(PYTEST) -n 4 -m "not fast"
 
 format: setup
 	@$(BIN)/ruff check --fix .

@@ -15,7 +15,7 @@ from filelock import FileLock
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.needs import Watch, group_of, lacking, needs_of
+from tests.needs import Watch, group_of, lacking, needs_of, place_of
 
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -30,7 +30,8 @@ _watch = Watch()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its needs, before `-m` chooses."""
+    """Mark each test by its needs, before `-m` chooses; the longest first."""
+    items.sort(key=lambda item: place_of(item.nodeid))
     for item in items:
         for need in sorted(needs_of(item) or {"fast"}):
             item.add_marker(need)

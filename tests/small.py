@@ -21,3 +21,20 @@ SMALL = (
     "resources.shard_samples=4",
     "resources.checkpoint_minutes=0.05",
 )
+
+# One iteration of fewer problems, in half the work; two shards of samples to train on.
+TINY = (*SMALL, "iterations=1", "data.train_limit=64", "data.test_limit=64", "data.validation=0")
+
+# As few problems and samples as a whole run can have, for runs in the test's own process: what
+# passes between the steps counts there, and no figure does.
+SMALLEST = (
+    "data.train_limit=24",
+    "data.test_limit=8",
+    "data.validation=4",
+    "sampling.samples=4",
+    "evaluation.samples=1",
+    "evaluation.pass_k=[1]",
+    "evaluation.majority=[]",
+    "evaluation.sampled_problems=4",
+    "finetune.checks=0",
+)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.needs import Watch, group_of, lacking, needs_of
+from tests.needs import SHARED, Watch, group_of, lacking, needs_of, place_of
 
 
 @pytest.fixture
@@ -52,6 +52,11 @@ def test_a_test_that_needs_nothing_is_fast_and_runs_with_its_file(
     assert request.node.get_closest_marker("fast")
     assert group_of(request.node.nodeid) == "tests/test_needs.py"
     assert group_of("tests/browser/test_run.py::test_one[a::b]") == "tests/browser"
+
+
+def test_what_shares_a_station_is_begun_before_single_files() -> None:
+    single = place_of("tests/flows/api/test_python.py::test_one")
+    assert all(place_of(f"{folder}/test_one.py::test_one") < single for folder in SHARED)
 
 
 @pytest.mark.parametrize(

@@ -54,4 +54,4 @@ def engine_serve(
     typer.echo(f"waiting for runs at http://{host}:{port} (resources.endpoints)")
     if not os.environ.get(TOKEN):
         typer.echo(f"runs of other homes need {TOKEN}, as it is in {token_file()}")
-    serve_policies(host, port, resources, extra or [])
+    serve_policies(host, port, resources, extra or [], lambda line: typer.echo(line, err=True))

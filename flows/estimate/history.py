@@ -26,7 +26,7 @@ def costs_key(config: RestEmConfig) -> str:
     """Names what decides the costs: model, engine, problems, trainer and machine, not volumes."""
     own = f" {config.data.source}" if config.data.train == OWN else ""
     keyed = {
-        "model": config.model.model_dump(),
+        "model": config.model.recipe(),
         "data": f"{config.data.train}{own}",
         "sampling": config.sampling.model_dump(exclude={"samples"}),
         "finetune": config.finetune.model_dump(include={"method", "max_length", "packing"}),

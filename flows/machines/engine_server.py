@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +30,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from flows.machines.vllm_server import memory_flags, root_cause
 from flows.server.hosts import HostNames, host_names
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
@@ -135,7 +137,6 @@ class EngineServer:
 
     def _start(self, folder: Path, name: str, asked: PolicyRequest) -> None:
         resources = self._resources
-        on_cpu = resources.device == "cpu"
         command = [
             *(str(python_of(home()).absolute()), "-m", _VLLM_MODULE),
             *("--model", str(folder.absolute()), "--served-model-name", name),
@@ -143,14 +144,7 @@ class EngineServer:
             *("--dtype", asked.dtype, "--max-num-seqs", str(asked.batch_size)),
             *("--enable-prefix-caching", "--seed", "0", "--generation-config", "vllm"),
         ]
-        if on_cpu:  # see tasks/generate/vllm_engine.py
-            memory = str(int(resources.cpu_cache_gb * 2**30))
-            command += ["--enforce-eager", "--no-enable-chunked-prefill"]
-            command += ["--kv-cache-memory-bytes", memory]
-        else:
-            command += ["--gpu-memory-utilization", str(resources.memory_fraction)]
-            command += ["--tensor-parallel-size", str(max(1, resources.gpus_per_engine))]
-        command += ["--middleware", "restem_access.Access"]
+        command += [*memory_flags(resources), "--middleware", "restem_access.Access"]
         self._sweep()
         guard_end, self._lifeline = os.pipe()
         log = home() / "logs" / f"engine-serve-{self._port}.log"
@@ -159,6 +153,7 @@ class EngineServer:
         place.mkdir(parents=True, exist_ok=True)
         threads = resources.threads or os.cpu_count() or 1
         with log.open("ab") as sink:
+            begin = sink.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-SE", str(GUARD), str(guard_end), "", *command, *self._extra],
                 pass_fds=[guard_end],
@@ -182,7 +177,7 @@ class EngineServer:
         while not self._healthy():
             if self._process.poll() is not None:
                 self._end()
-                raise StepError(f"vLLM did not start (log: {log})")
+                raise StepError(f"vLLM did not start: {root_cause(log, begin)} (log: {log})")
             time.sleep(_POLL_SECONDS)
 
     def _healthy(self) -> bool:
@@ -211,6 +206,7 @@ class Handler(BaseHTTPRequestHandler):
     """The three requests of the module's docstring."""
 
     engine: EngineServer
+    say: Callable[[str], None]
     token: str
     own: HostNames
 
@@ -227,6 +223,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = 422, {"error": str(error)}
         except (StepError, OSError) as error:
             answer = 500, {"error": str(error)}
+            self.say(str(error))
         self._answer(*answer)
 
     def do_DELETE(self) -> None:
@@ -268,8 +265,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-def serve_policies(host: str, port: int, resources: Resources, extra: list[str]) -> None:
+def serve_policies(
+    host: str, port: int, resources: Resources, extra: list[str], say: Callable[[str], None]
+) -> None:
     """Serve until interrupted; vLLM listens on the port after this one.
+
+    `say` is told why vLLM did not start.
 
     Raises:
         UserError: the port is taken, or vLLM's environment is missing.
@@ -278,7 +279,8 @@ def serve_policies(host: str, port: int, resources: Resources, extra: list[str])
     token = server_token()
     engine = EngineServer(host, port + 1, resources, extra, token)
     own = host_names(port, f"{host}:{port}")
-    handler = type("Bound", (Handler,), {"engine": engine, "token": token, "own": own})
+    parts = {"engine": engine, "say": staticmethod(say), "token": token, "own": own}
+    handler = type("Bound", (Handler,), parts)
     try:
         server = ThreadingHTTPServer((host, port), handler)
     except OSError as error:

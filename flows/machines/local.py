@@ -101,11 +101,12 @@ class LocalMachine:
         if settings["engine"] == HOSTED_ENGINE:
             return self._open_hosted(model)
         if resources.endpoints:
+            from tasks.generate.endpoint import EngineOptions
             from tasks.generate.endpoints import EndpointEngine
 
             if settings["engine"] != "vllm":
                 raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
-            options = {"dtype": settings["dtype"], "batch_size": resources.batch_size}
+            options = EngineOptions(settings["dtype"], resources.batch_size)
             return EndpointEngine(
                 resources.endpoints, model, options, stall=resources.stall_seconds
             )

@@ -2,9 +2,17 @@
 
 transformers and TRL load most of themselves only when a name is asked for, so naming the packages
 would leave 3 s of imports to every child.
+
+Imports make hundreds of thousands of objects and next to no garbage. Without the collector they
+take a quarter less. `gc.freeze` takes what they made out of its sight, so that the first collection
+of a child neither walks over all of it nor copies the memory that the forks share.
 """
 
-# ruff: noqa: F401
+# ruff: noqa: E402, F401
+import gc
+
+gc.disable()
+
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -23,3 +31,6 @@ import tasks.finetune.packing
 import tasks.finetune.supervised
 import tasks.finetune.trainer
 import tasks.generate.transformers_engine
+
+gc.freeze()
+gc.enable()

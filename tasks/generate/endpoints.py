@@ -22,29 +22,33 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import httpx
 
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
-from tasks.generate.engine_token import TOKEN, token_for
+from tasks.generate.endpoint import (
+    FIELD,
+    REST_SECONDS,
+    Endpoint,
+    EngineOptions,
+    NotStarted,
+    message,
+)
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
-FIELD = "resources.endpoints"
-# Loading a policy takes minutes where it is large.
-LOAD_SECONDS = 3600.0
-# A server that failed is asked again after so long.
-REST_SECONDS = 5.0
 # Failures of one request, on whichever servers, before its sample is given up.
 TRIES = 4
+# Failures of each server's engine to start, before sampling is given up: what kept the first from
+# starting may have passed.
+STARTS = 2
 # A worker without a request looks again after so long, for a server that rested.
 IDLE_SECONDS = 1.0
 # What we do not set must be said all the same: a plain server takes it from the policy's
 # generation_config.json otherwise.
-_NEUTRAL: Json = {
+_NEUTRAL: dict[str, float] = {
     "top_k": -1,
     "top_p": 1.0,
     "min_p": 0.0,
@@ -56,38 +60,26 @@ _NEUTRAL: Json = {
 QUEUED = 2
 
 
-@dataclass
-class _Server:
-    """One address, and where it takes requests now."""
-
-    address: str
-    url: str = ""
-    model: str = ""
-    managed: bool = False
-    rests_until: float = 0.0
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Of every request to it."""
-        token = token_for(self.address)
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
-
 class EndpointEngine:
     """An engine (tasks/generate/engine.py) behind addresses."""
 
     def __init__(
-        self, addresses: Sequence[str], policy: ArtifactRef, options: Json, *, stall: float
+        self,
+        addresses: Sequence[str],
+        policy: ArtifactRef,
+        options: EngineOptions,
+        *,
+        stall: float,
     ) -> None:
         """Nothing is asked yet.
 
         Args:
             addresses: Of servers, such as http://gpu1:8000.
             policy: The model.
-            options: dtype and batch_size, for servers that start vLLM.
+            options: For servers that start vLLM.
             stall: Seconds without any answer after which sampling fails.
         """
-        self._servers = [_Server(address.rstrip("/")) for address in addresses]
+        self._servers = [Endpoint(address.rstrip("/")) for address in addresses]
         self._policy, self._options, self._stall = policy, options, stall
 
     def sample(
@@ -117,46 +109,19 @@ class EndpointEngine:
                         continue  # gone, and its engine with it
                 server.url = ""
 
-    async def ready(self, client: httpx.AsyncClient, server: _Server) -> str:
-        """See that a server has the policy, and give the address of its requests.
-
-        Raises:
-            UserError: it has another one.
-            httpx.HTTPError: it does not answer.
-        """
-        body = {"policy": self._policy.to_json(), **self._options}
-        answer = await client.put(f"{server.address}/policy", json=body, timeout=LOAD_SECONDS)
-        if answer.status_code == 200:
-            server.managed, server.model = True, self._policy.digest
-            server.url = answer.json()["url"]
-            return server.url
-        if answer.status_code == 422:  # ours, and it says what is wrong
-            raise UserError(f"{FIELD}: {server.address}: {answer.json()['error']}")
-        if answer.status_code in (401, 403):
-            raise UserError(f"{FIELD}: {server.address} refuses us; is {TOKEN} set to its token?")
-        if answer.status_code >= 500:
-            answer.raise_for_status()
-        base = server.address.removesuffix("/v1") + "/v1"
-        listed = await client.get(f"{base}/models", timeout=REST_SECONDS)
-        names = [one["id"] for one in listed.json()["data"]] if listed.is_success else []
-        if self._policy.digest not in names:
-            raise UserError(
-                f"{FIELD}: {server.address} serves {', '.join(names) or 'nothing'}, and this step "
-                f"samples from {self._policy.location}; use `restem engine serve`, or vllm serve "
-                f"--served-model-name {self._policy.digest}"
-            )
-        server.url, server.model = base, self._policy.digest
-        return base
+    async def ready(self, client: httpx.AsyncClient, server: Endpoint) -> str:
+        """See `Endpoint.ready`."""
+        return await server.ready(client, self._policy, self._options)
 
     @property
-    def servers(self) -> list[_Server]:
+    def servers(self) -> list[Endpoint]:
         """All of them."""
         return self._servers
 
     @property
     def lanes(self) -> int:
         """Requests under way at one server."""
-        return QUEUED * self._options["batch_size"]
+        return QUEUED * self._options.batch_size
 
     @property
     def stall(self) -> float:
@@ -212,7 +177,7 @@ class _Shard:
         found.engine_seconds = (time.perf_counter() - began) * len(engine.servers)
         return found
 
-    async def _serve(self, certificates: ssl.SSLContext, server: _Server) -> None:
+    async def _serve(self, certificates: ssl.SSLContext, server: Endpoint) -> None:
         """Have one request after the other at a server, over one connection."""
         engine = self._engine
         async with httpx.AsyncClient(
@@ -220,7 +185,7 @@ class _Shard:
         ) as client:
             await self._work(client, server)
 
-    async def _work(self, client: httpx.AsyncClient, server: _Server) -> None:
+    async def _work(self, client: httpx.AsyncClient, server: Endpoint) -> None:
         """One request at a time, until all are done."""
         while len(self._done) < len(self._requests):
             if time.monotonic() - self._heard > self._engine.stall:
@@ -233,9 +198,16 @@ class _Shard:
                 async with self._gates[server.address]:
                     # Read once: another shard, in another thread, may find the server gone.
                     if not (url := server.url):
+                        if time.monotonic() < server.rests_until:  # another has just asked in vain
+                            self._again.append(request)
+                            continue
                         url = await self._engine.ready(client, server)
                         self._heard = time.monotonic()
                 self._take(request, await self._ask(client, url, server.model, request))
+            except NotStarted as error:
+                self._failed(server, request, f"{server.address}: {error}")
+                if all(one.failures >= STARTS for one in self._engine.servers):
+                    raise StepError(f"{FIELD}: {self._why}") from None
             except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
 
@@ -244,7 +216,7 @@ class _Shard:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), IDLE_SECONDS)
 
-    def _next(self, server: _Server) -> int | None:
+    def _next(self, server: Endpoint) -> int | None:
         """The next request for a server: of the prompt it is at, else of a fresh one."""
         if time.monotonic() < server.rests_until:
             return None
@@ -276,7 +248,7 @@ class _Shard:
             body |= {"skip_special_tokens": not sampling.special}
         answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
-            self._refused = self._refused or _message(answer)
+            self._refused = self._refused or message(answer)
             return Completion("", 0, "error")
         answer.raise_for_status()
         data = answer.json()
@@ -294,7 +266,7 @@ class _Shard:
         if self._progress:
             self._progress(len(self._done), len(self._requests))
 
-    def _failed(self, server: _Server, request: int, why: str) -> None:
+    def _failed(self, server: Endpoint, request: int, why: str) -> None:
         """Let the server rest and give its request, and those it was to get, to others."""
         self._why = why
         now = time.monotonic()
@@ -310,11 +282,3 @@ class _Shard:
             self._again.append(request)
         self._changed.set()
         self._changed.clear()  # who waits now wakes up; who comes later waits
-
-
-def _message(answer: httpx.Response) -> str:
-    try:
-        data = answer.json()
-        return str((data.get("error") or data).get("message", data))[:200]
-    except (ValueError, AttributeError):
-        return answer.text[:200]

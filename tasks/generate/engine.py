@@ -53,7 +53,7 @@ def open_engine(
         UserError: there is no such engine, or vLLM's environment is missing.
     """
     threads = resources.threads or os.cpu_count() or 1
-    on_cpu = resources.device == "cpu" or (resources.device == "auto" and not _has_cuda())
+    on_cpu = runs_on_cpu(resources)
     common: Message = {
         "model": str(model_dir.resolve()),
         "dtype": dtype,
@@ -123,6 +123,11 @@ def vllm_variables(home: Path, threads: int) -> dict[str, str]:
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_CACHE_ROOT": str(folder_of(home).parent / "cache"),
     }
+
+
+def runs_on_cpu(resources: Resources) -> bool:
+    """Whether engines compute on the CPU: where asked to, and where there is no GPU."""
+    return resources.device == "cpu" or (resources.device == "auto" and not _has_cuda())
 
 
 def _has_cuda() -> bool:

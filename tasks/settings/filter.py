@@ -38,9 +38,9 @@ class FilterSettings(Section):
     """From samples to training rows: which samples are kept, and with what weight."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"score", "rewards", "function_seconds", "select", "thresholds", "first"}
+        {"score", "rewards", "function_seconds", "select", "thresholds", "first", "thinking"}
     )
-    LATEST: ClassVar[frozenset[str]] = frozenset({"rewards", "function_seconds"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"rewards", "function_seconds", "thinking"})
     CHOICES: ClassVar[Mapping[str, Choice]] = {"score": SCORE, "select": SELECT}
 
     score: Annotated[str, SCORE.validator()] = Field(
@@ -122,7 +122,6 @@ class FilterSettings(Section):
     )
     thinking: Literal["keep", "drop"] = Field(
         default="keep",
-        exclude_if=lambda value: value == "keep",  # as if it were not there: keys, reports
         description="Whether a chat model is trained on the thoughts before its answer too, or on "
         "the answer alone. Dropping them teaches it to answer without.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from tasks.settings.section import Section
 
 class ModelSettings(Section):
     """The base policy and how it is prompted."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"system", "thinking"})
+    LATEST: ClassVar[frozenset[str]] = LATER
 
     base: str = Field(
         default="embedded:tiny-math",
@@ -23,16 +26,13 @@ class ModelSettings(Section):
         description="Prompt template: a name in tasks/generate/prompts or a TOML file. `chat`: the "
         "question alone, through the chat template of an instruct model (docs/chat.md).",
     )
-    # The next two are at their default as if they were not there, in keys and in reports.
     system: str = Field(
         default="",
-        exclude_if=lambda value: value == "",
         description="System text before the conversation, of a chat prompt; empty: what the prompt "
         "template has.",
     )
     thinking: Literal["default", "on", "off"] = Field(
         default="default",
-        exclude_if=lambda value: value == "default",
         description="Whether a chat model is asked to think before it answers; `default`: as it "
         "does by itself. Only where its chat template knows both.",
     )

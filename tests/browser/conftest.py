@@ -21,8 +21,8 @@ from playwright.sync_api import (
 
 from flows.config.rest_em import load_config
 from tasks.paths import ROOT
-from tests.flows.station.conftest import TINY, Station, station, until
-from tests.small import SMALL
+from tests.flows.station.conftest import Station, station, until
+from tests.small import SMALL, TINY
 
 __all__ = ["station"]
 PICTURES = ROOT / "docs" / "pictures"

@@ -19,7 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from flows.server import access
 from tests.browser.conftest import FLAGS, LOAD_MS, SIZE, UI_MS
-from tests.flows.station.conftest import TINY, Station, free_port
+from tests.flows.station.conftest import Station, free_port
+from tests.small import TINY
 
 # What the page tries; each gives the status that it could see, or that it could see none.
 TRIES = {

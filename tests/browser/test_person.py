@@ -12,7 +12,8 @@ from flows.config.rest_em import RestEmConfig, load_config
 from sandbox.owner import LABEL, labelled_containers
 from sandbox.pool import connect
 from tests.browser.conftest import PATIENCE, Person
-from tests.flows.station.conftest import LONG, TINY, until
+from tests.flows.station.conftest import LONG, until
+from tests.small import TINY
 
 # A hang guard as much as the promise: what is cancelled is gone by then.
 CANCEL_SECONDS = 10.0

@@ -8,13 +8,14 @@ import pytest
 
 from tests.compose.topology import Topology
 from tests.compose.topology_local import missing
+from tests.needs import lacking
 
 
 @pytest.fixture(scope="session")
 def new_topology(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Topology]:
     """Gives a topology that was not started, or skips and says what is missing."""
-    if lacking := missing():
-        names = " ".join(lacking)
+    if packages := missing():
+        names = " ".join(packages)
         lacking(f"not installed: {names} (Debian: apt-get install {names})")
     return lambda: Topology(tmp_path_factory.mktemp("topology"))
 

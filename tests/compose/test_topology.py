@@ -20,7 +20,7 @@ from flows.config.rest_em import load_config
 from tasks.paths import ROOT
 from tests.compose.topology import Topology
 from tests.compose.topology_local import PREFIX
-from tests.small import SMALL
+from tests.small import TINY
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
@@ -35,8 +35,8 @@ def auth(topology: Topology) -> tuple[str, str]:
 
 
 def create(topology: Topology, *changes: str) -> str:
-    """Start the small demo by its deployment, as the UI does; the flow run's id."""
-    config = load_config("math-demo", [*SMALL, *changes]).model_dump(mode="json")
+    """Start the tiny demo by its deployment, as the UI does; the flow run's id."""
+    config = load_config("math-demo", [*TINY, *changes]).model_dump(mode="json")
     with client(topology) as api:
         found = api.get("/deployments/name/rest-em/math-demo").raise_for_status().json()
         made = api.post(
@@ -75,6 +75,12 @@ def processes(folder: Path) -> list[str]:
         if process.pid != os.getpid() and any(str(folder) in word for word in words):
             found.append(" ".join(process.cmdline()))
     return found
+
+
+def databases() -> list[Path]:
+    """Folders of this process's databases, which lie outside the topology's."""
+    notes = Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner")
+    return [note.parent for note in notes if note.read_text() == str(os.getpid())]
 
 
 def test_the_api_answers_nobody_without_the_password(topology: Topology):
@@ -186,23 +192,23 @@ def _pid(topology: Topology, name: str) -> int:
         return 0
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_nothing_is_left(new_topology: Callable[[], Topology], tmp_path: Path, killed: bool):
-    if killed:
-        folder = tmp_path / "topology"
-        script = [sys.executable, "-m", "tests.compose.topology", str(folder)]
-        owner = subprocess.Popen(script, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert owner.stdout is not None
-        assert owner.stdout.readline().startswith("API: ")
-        owner.kill()
-        owner.wait()
-        owner.stdout.close()
-    else:
-        databases = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
-        topology = new_topology()
-        folder = topology.folder
-        topology.start()
-        assert processes(folder)
-        topology.stop()
-        assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= databases
+def test_nothing_is_left_where_the_owner_is_killed(
+    new_topology: Callable[[], Topology], tmp_path: Path
+):
+    folder = tmp_path / "topology"
+    script = [sys.executable, "-m", "tests.compose.topology", str(folder)]
+    owner = subprocess.Popen(script, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    assert owner.stdout.readline().startswith("API: ")
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
     until(lambda: not processes(folder))
+
+
+def test_nothing_is_left_of_a_stopped_one(topology: Topology):
+    """The last test: it stops the one that all others use."""
+    assert processes(topology.folder) and len(databases()) == 1
+    topology.stop()
+    assert databases() == []
+    until(lambda: not processes(topology.folder))

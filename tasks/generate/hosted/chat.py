@@ -41,7 +41,7 @@ class Ask:
         seed: None for a greedy one.
     """
 
-    messages: list[Json]
+    messages: list[Message]
     sampling: Sampling
     seed: int | None
 
@@ -117,7 +117,7 @@ def as_completed(answer: Answer, stops: tuple[str, ...]) -> Answer:
 
 def turns(
     template: PromptTemplate, question: str, shots: int, subject: str, system: str
-) -> list[Json]:
+) -> list[Message]:
     """The messages for a question.
 
     Args:
@@ -134,15 +134,15 @@ def turns(
                 Message(role="system", content=system),
                 *(m for m in said if m["role"] != "system"),
             ]
-        return [dict(one) for one in said]
+        return list(said)
     own = Part(template.preamble, template.exemplars)
     part = template.subjects.get(subject, own)
     opening = system or part.preamble.strip()
-    messages: list[Json] = [{"role": "system", "content": opening}] if opening else []
+    messages = [Message(role="system", content=opening)] if opening else []
     for one in part.exemplars[:shots]:
-        messages.append({"role": "user", "content": one.question})
-        messages.append({"role": "assistant", "content": _solved(template, one)})
-    return [*messages, {"role": "user", "content": question}]
+        messages.append(Message(role="user", content=one.question))
+        messages.append(Message(role="assistant", content=_solved(template, one)))
+    return [*messages, Message(role="user", content=question)]
 
 
 def lead_of(template: PromptTemplate) -> str:

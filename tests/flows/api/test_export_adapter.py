@@ -16,24 +16,18 @@ from tasks.errors import UserError
 from tasks.paths import MODELS
 from tasks.store.store import ArtifactRef
 from tests.flows.api.export_parts import plain_answers
+from tests.small import SMALLEST
 
 pytestmark = pytest.mark.engine
 CHANGES = (
+    *SMALLEST,
     "finetune.method=lora",
     "finetune.lora_rank=4",
     "finetune.lora_alpha=16",
     "finetune.start_from=last",
     "finetune.learning_rate=0.001",
-    "finetune.checks=0",
     "iterations=2",
     "data.train_limit=48",
-    "data.test_limit=8",
-    "data.validation=4",
-    "sampling.samples=4",
-    "evaluation.samples=1",
-    "evaluation.pass_k=[1]",
-    "evaluation.majority=[]",
-    "evaluation.sampled_problems=4",
     "evaluation.train_problems=0",
     "resources.threads=1",
 )

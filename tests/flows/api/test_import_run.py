@@ -17,18 +17,11 @@ from tasks.errors import UserError
 from tasks.problems.step import load_splits
 from tasks.rows import ROWS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, read_rows
 from tasks.store.store import ArtifactRef, Store
+from tests.small import SMALLEST
 
 CHANGES = (
-    "data.train_limit=24",
-    "data.test_limit=8",
-    "data.validation=4",
-    "sampling.samples=4",
-    "evaluation.samples=1",
-    "evaluation.pass_k=[1]",
-    "evaluation.majority=[]",
-    "evaluation.sampled_problems=4",
+    *SMALLEST,
     "evaluation.train_problems=0",
-    "finetune.checks=0",
     "iterations=1",
     "resources.threads=1",
     "resources.shard_problems=16",

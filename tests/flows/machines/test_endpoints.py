@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ from flows.machines.engine_server import serving
 from tasks.dag.runtime import home as restem_home
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
-from tasks.generate.endpoints import EndpointEngine
+from tasks.generate.endpoint import EngineOptions
+from tasks.generate.endpoints import STARTS, EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
@@ -38,7 +40,7 @@ from tests.tasks.chat_parts import WILD
 from tests.tasks.decoding.decoding_parts import save
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]  # vLLM is started three times
-OPTIONS = {"dtype": "float32", "batch_size": 16}
+OPTIONS = EngineOptions("float32", 16)
 SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
 PROMPTS = ["3 and 4 is ", "2 and 2 is ", "9 and 1 is "]
 REQUESTS = [(i % 3, 1000 + i) for i in range(48)]
@@ -80,16 +82,18 @@ def policy(place: Path) -> ArtifactRef:
     return found
 
 
-@pytest.fixture(scope="module")
-def address(place: Path, vllm: str) -> Iterator[str]:
-    """A machine that serves."""
+@contextlib.contextmanager
+def serving_at(place: Path, vllm: str, *changes: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A machine that serves: its address and its process."""
     port = _two_free_ports()
-    flags = [part for change in CHANGES for part in ("--set", change)]
+    flags = [part for change in (*CHANGES, *changes) for part in ("--set", change)]
     command = ["engine", "serve", "--port", str(port), *flags, "--", "--max-model-len", "1024"]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *command],
         cwd=ROOT,
         env={**os.environ, "RESTEM_HOME": str(place), VARIABLE: vllm},
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     deadline = time.monotonic() + START_SECONDS
@@ -98,10 +102,17 @@ def address(place: Path, vllm: str) -> Iterator[str]:
             httpx.get(f"http://127.0.0.1:{port}/policy")
             break
         time.sleep(0.2)
-    yield f"http://127.0.0.1:{port}"
+    yield f"http://127.0.0.1:{port}", process
     process.send_signal(signal.SIGINT)
     process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def address(place: Path, vllm: str) -> Iterator[str]:
+    with serving_at(place, vllm) as (found, process):
+        yield found
     assert _serving(place) == []  # nothing is left behind
+    process.communicate()
 
 
 CHANGES = ("resources.device=cpu", "resources.threads=1", "resources.cpu_cache_gb=0.5")
@@ -218,6 +229,22 @@ def test_a_policy_that_the_server_does_not_have_is_one_line(
     strange = ArtifactRef("models", "b" * 32, "no digest", 0)
     with pytest.raises(UserError, match=r"^resources\.endpoints: .* no policy models/b"):
         opened(strange, address).sample(PROMPTS, [(0, 1)], SAMPLING)
+
+
+def test_why_vllm_does_not_start_is_said_to_the_person_and_to_the_run(
+    place: Path, policy: ArtifactRef, vllm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving_at(place, vllm, "resources.cpu_cache_gb=4000") as (address, process):
+        monkeypatch.setenv(TOKEN, read_secret(place / "engine-token"))
+        engine = opened(policy, address)
+        with pytest.raises(StepError) as caught:
+            engine.sample(PROMPTS, REQUESTS, SAMPLING)
+    _, said = process.communicate()
+    (log,) = (place / "logs").glob(f"engine-serve-{int(address.split(':')[-1]) + 1}.log")
+    reason = f"vLLM did not start: ValueError: Available memory on node 0 .* [(]log: {log}[)]"
+    assert re.fullmatch(f"resources[.]endpoints: {address}: {reason}", str(caught.value))
+    lines = [line for line in said.splitlines() if "vLLM" in line]
+    assert len(lines) == STARTS and all(re.fullmatch(reason, line) for line in lines)
 
 
 class Plain(BaseHTTPRequestHandler):

@@ -16,14 +16,11 @@ from typing import Any
 import pytest
 
 from flows.config.rest_em import load_config
-from flows.estimate.dry_run import planned
-from flows.orchestrator.allowed_paths import check_addresses, check_places
 from flows.orchestrator.direct_caller import DirectCaller
 from flows.rest_em.loop import Loop
 from sandbox.owner import LABEL
 from sandbox.pool import connect
 from tasks.decoding.request import Sampling
-from tasks.errors import UserError
 from tasks.generate.hosted.service import ADDRESS
 from tasks.generate.hosted.service import KEY as KEY_VARIABLE
 from tasks.generate.transformers_engine import TransformersEngine
@@ -33,6 +30,7 @@ from tasks.prompts import load_template
 from tasks.rows import read_rows
 from tests.flows.rest_em.test_code import SMALL
 from tests.flows.rest_em.test_methods import QUIET
+from tests.small import SMALLEST
 from tests.tasks.generate.hosted_parts import KEY, Reply, Service, failed, question, said, serving
 
 TEACHER = ("sampling.teacher=openai:some-model", "sampling.top_k=0")
@@ -279,10 +277,8 @@ def test_a_real_model_behind_the_service_gives_the_samples_that_it_gives_here(
         return Reply({"choices": [choice], "usage": usage})
 
     changes = (
-        *("data.train_limit=24", "data.test_limit=8", "data.validation=4", "iterations=1"),
-        *("evaluation.samples=1", "evaluation.pass_k=[1]", "evaluation.majority=[]"),
-        *("evaluation.sampled_problems=4", "finetune.checks=0", "sampling.samples=4"),
-        *("model.base=embedded:tiny-code", "model.shots=0", "sampling.top_k=0"),
+        *SMALLEST,
+        *("iterations=1", "model.base=embedded:tiny-code", "model.shots=0", "sampling.top_k=0"),
     )
     here = Drawn("sampling.teacher=embedded:tiny-math", *changes)
     with serving(answer) as service:
@@ -295,56 +291,3 @@ def test_a_real_model_behind_the_service_gives_the_samples_that_it_gives_here(
     assert sum(a["text"].strip() == b["text"] for a, b in pairs) >= len(pairs) - 2
     assert all((a["problem_id"], a["seed"]) == (b["problem_id"], b["seed"]) for a, b in pairs)
     assert len(pairs) == 96 and there.trained > 0
-
-
-# ---- what may be configured ----
-
-
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        (["sampling.teacher=openai:m"], "top_k: a hosted model takes none; expected 0"),
-        (["sampling.teacher=openai:", "sampling.top_k=0"], "teacher: expected openai:MODEL"),
-        (
-            ["sampling.teacher=openai:m", "sampling.top_k=0", "sampling.temperature=3"],
-            "temperature: a hosted model takes at most 2, not 3",
-        ),
-        (["sampling.teacher_system=Be brief."], "teacher_system: for a hosted teacher alone"),
-    ],
-)
-def test_what_a_hosted_model_cannot_take_is_one_line(changes: list[str], line: str) -> None:
-    with pytest.raises(UserError, match=line) as caught:
-        load_config("math-demo", changes)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_probe_pays_nobody() -> None:
-    with pytest.raises(UserError, match=r"^--probe: a hosted teacher is paid by sample"):
-        planned(load_config("math-demo", list(TEACHER)), probe=True)
-
-
-def test_a_run_from_the_api_may_pay_where_the_operator_says_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    config = load_config("math-demo", list(TEACHER))
-    check_places(config.places)
-    monkeypatch.delenv(ADDRESS, raising=False)
-    with pytest.raises(UserError, match=r"^OPENAI_BASE_URL: 'https://api\.openai\.com/v1': "):
-        check_addresses(config.addresses)
-    monkeypatch.setenv("RESTEM_ADDRESSES", "https://api.openai.com/v1")
-    check_addresses(config.addresses)
-    monkeypatch.setenv(ADDRESS, "https://elsewhere.example/v1")
-    with pytest.raises(UserError, match="elsewhere"):
-        check_addresses(config.addresses)
-
-
-def test_a_missing_key_is_said_before_anything_is_computed(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in (ADDRESS, KEY_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
-    config = load_config("math-demo", list(TEACHER))
-    with DirectCaller(config) as caller:
-        with pytest.raises(UserError, match=r"^OPENAI_API_KEY: not set"):
-            Loop(config, caller).run()
-        assert [group for group, _ in caller.done] == ["problems", "base model"]

@@ -26,7 +26,7 @@ from tasks.settings import MoreData, Section
 from tasks.settings.filter import WeightedReward
 from tasks.store.manifest import Provenance
 from tasks.store.store import ArtifactRef, Store
-from tests.small import SMALL
+from tests.small import SMALL, SMALLEST
 
 ROOT = CONFIGS.parent
 # Runs in this process and with one thread, so that busy neighbours cost little.
@@ -171,20 +171,8 @@ def test_a_sample_with_some_reward_is_not_called_correct(rest: Ran) -> None:
 # ---- teacher, greedy ----
 @pytest.mark.engine
 def test_a_teachers_samples_train_the_policy() -> None:
-    changes = (
-        "model.base=embedded:tiny-code",
-        "sampling.teacher=embedded:tiny-math",
-        "data.train_limit=24",
-        "data.test_limit=8",
-        "data.validation=4",
-        "sampling.samples=4",
-        "evaluation.samples=1",
-        "evaluation.pass_k=[1]",
-        "evaluation.majority=[]",
-        "evaluation.sampled_problems=4",
-        "finetune.checks=0",
-    )
-    ran = Ran(load_config("math-demo", [*SMALL, *changes, *QUIET]))
+    changes = ("model.base=embedded:tiny-code", "sampling.teacher=embedded:tiny-math")
+    ran = Ran(load_config("math-demo", [*SMALL, *SMALLEST, *changes, *QUIET]))
     before, now, _ = ran.outcome.iterations
     teacher = next(ref for group, ref in ran.done if group == "teacher")
     drawn = ran.rows(before.drawn.samples, "samples.parquet")

@@ -19,7 +19,7 @@ from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Metrics
 from tests.flows.conftest import ROOT, Restem
-from tests.small import SMALL
+from tests.small import SMALL, TINY
 
 FLAGS = [part for change in SMALL for part in ("--set", change)]
 
@@ -30,11 +30,12 @@ def _api(restem: Restem, path: str, **body: Any) -> Any:
     return reply.json()
 
 
-def test_equal_runs_started_at_once_do_the_work_once(finished: Restem, tmp_path: Path) -> None:
-    restem = Restem(tmp_path / "home", finished.api)
+def test_equal_runs_started_at_once_do_the_work_once(server: str, tmp_path: Path) -> None:
+    restem = Restem(tmp_path / "home", server)
+    flags = [part for change in TINY for part in ("--set", change)]
     both = [
         subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "demo", *FLAGS],
+            [sys.executable, "-m", "flows.cli", "demo", *flags],
             cwd=ROOT,
             env=restem.environment(),
             stdout=subprocess.PIPE,
@@ -47,7 +48,7 @@ def test_equal_runs_started_at_once_do_the_work_once(finished: Restem, tmp_path:
     assert [process.returncode for process in both] == [0, 0], said
     assert sum("waiting for it" in text for text in said) == 1
     counts = sorted(text.split("\nsteps: ")[1].split(";")[0] for text in said)
-    steps = len(finished.status()["steps"])
+    steps = len(restem.status()["steps"])
     assert counts == [f"0 run, {steps} cached", f"{steps} run, 0 cached"]
     assert not (restem.home / "runs" / restem.status()["run"] / "lock").exists()
     assert list((restem.home / "store" / ".locks").glob("*")) == []
@@ -87,7 +88,7 @@ def test_a_review_can_end_the_loop(copied: Restem) -> None:
 
 def test_a_fresh_seed_is_the_flow_runs_own_and_survives_in_resume(copied: Restem) -> None:
     before = copied.status()
-    first = copied("demo", *FLAGS, "--set", "fresh_seed=true")
+    first = copied("demo", *FLAGS, "--set", "iterations=1", "--set", "fresh_seed=true")
     status = copied.status()
     assert status["run"] != before["run"] and status["run"] in first
     head = json.loads((copied.home / "runs" / status["run"] / "run.json").read_text())

@@ -28,8 +28,6 @@ from tests.small import SMALL
 
 # What must come does come in seconds; on a machine that is busy with other tests it may take long.
 PATIENCE = 120.0
-# The small demo, smaller: one iteration, half a minute of work or less.
-TINY = (*SMALL, "iterations=1", "data.train_limit=64", "data.test_limit=64", "data.validation=0")
 # A run that is sure to be at work when a test wants to disturb it.
 LONG = (*SMALL, "iterations=6")
 

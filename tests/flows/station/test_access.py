@@ -21,7 +21,8 @@ from websockets.sync.client import connect
 
 from flows.server import access
 from flows.server.api import ApiError
-from tests.flows.station.conftest import TINY, Station
+from tests.flows.station.conftest import Station
+from tests.small import TINY
 
 EVIL = "http://evil.example"
 NOBODY = 65534

@@ -17,7 +17,8 @@ import pytest
 
 from flows.server.access import authorization
 from flows.station.automations import NOTIFY_VARIABLE
-from tests.flows.station.conftest import ROOT, TINY, Station, until
+from tests.flows.station.conftest import ROOT, Station, until
+from tests.small import TINY
 
 NAMES = {
     "restem: notice of a failed run",

@@ -9,7 +9,8 @@ import pytest
 
 from flows.config.rest_em import load_config
 from flows.server.api import ApiError
-from tests.flows.station.conftest import TINY, Station
+from tests.flows.station.conftest import Station
+from tests.small import TINY
 
 
 @pytest.fixture(autouse=True)

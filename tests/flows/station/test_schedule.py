@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from flows.config.rest_em import load_config
-from tests.flows.station.conftest import PATIENCE, TINY, Station, until
+from tests.flows.station.conftest import PATIENCE, Station, until
+from tests.small import TINY
 
 NAME = "rest-em/math-demo"
 # More often than a run takes: a run that is late waits for the deployment's slot.

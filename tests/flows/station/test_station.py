@@ -11,7 +11,8 @@ import urllib.request
 import pytest
 
 from flows.server.access import authorization
-from tests.flows.station.conftest import LONG, TINY, Station, free_port, until
+from tests.flows.station.conftest import LONG, Station, free_port, until
+from tests.small import TINY
 
 
 def test_second_up_changes_nothing(station: Station) -> None:

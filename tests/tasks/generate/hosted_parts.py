@@ -9,9 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tasks.decoding.request import Completions, Sampling
+from tasks.generate.hosted import client, patience
+from tasks.generate.hosted import engine as hosted
+from tasks.generate.hosted.answers import FILE
+from tasks.generate.hosted.engine import HostedEngine
+from tasks.generate.hosted.service import HostedModel
+
 KEY = "sk-SENTINEL-9f31c7"
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_tokens=50)
 
 
 @dataclass(frozen=True)
@@ -136,3 +147,52 @@ def serving(answer: Answer) -> Iterator[Service]:
 def in_turn(replies: Sequence[Reply], then: Reply) -> Answer:
     """These replies to the first requests, and another one to all that follow."""
     return lambda _, number: replies[number] if number < len(replies) else then
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits that a service does not ask for are short."""
+    monkeypatch.setattr(patience, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "MOST_SECONDS", 0.05)
+    monkeypatch.setattr(client, "SPREAD_SECONDS", 0.01)
+    monkeypatch.setattr(hosted, "GRACE_SECONDS", 5.0)
+
+
+def prompts(*questions: str) -> list[str]:
+    return [json.dumps([{"role": "user", "content": text}]) for text in questions]
+
+
+@contextmanager
+def engine(
+    service: Service,
+    home: Path,
+    *,
+    requests: int = 4,
+    stall: float = 30.0,
+    words: list[str] | None = None,
+) -> Iterator[HostedEngine]:
+    model = HostedModel("some-model", service.address)
+    made = HostedEngine(
+        model,
+        KEY,
+        home / FILE,
+        requests=requests,
+        prices=(2.0, 10.0),
+        stall=stall,
+        say=(words if words is not None else []).append,
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def sampled(
+    answer: Answer,
+    home: Path,
+    asked: list[tuple[int, int]],
+    *questions: str,
+    sampling: Sampling = SAMPLING,
+) -> tuple[Completions, Service]:
+    with serving(answer) as service, engine(service, home) as made:
+        return made.sample(prompts(*questions), asked, sampling), service

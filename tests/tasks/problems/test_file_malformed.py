@@ -12,7 +12,10 @@ from tasks.problems.loading import prepare_splits
 from tasks.problems.own.load import TWICE
 from tasks.problems.ungradable import LeftOut
 from tasks.settings import DataSettings
+from tests.tasks.problems import malformed_domains
 from tests.tasks.problems.malformed_files import WRONG, Wrong
+
+ALL = WRONG | malformed_domains.WRONG
 
 
 def settings(source: Path, **more: Any) -> DataSettings:
@@ -21,7 +24,7 @@ def settings(source: Path, **more: Any) -> DataSettings:
     )
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("wrong", ALL.values(), ids=ALL)
 def test_what_is_wrong_is_said_in_one_line(wrong: Wrong, tmp_path: Path) -> None:
     file = tmp_path / wrong.name
     file.write_bytes(wrong.content)

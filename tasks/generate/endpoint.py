@@ -1,0 +1,104 @@
+"""One address that samples: whose policy it has, and how it is asked for ours."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import httpx
+
+from tasks.errors import UserError
+from tasks.generate.engine_token import TOKEN, token_for
+from tasks.store.store import ArtifactRef
+
+FIELD = "resources.endpoints"
+# Loading a policy takes minutes where it is large.
+LOAD_SECONDS = 3600.0
+# A server that failed is asked again after so long.
+REST_SECONDS = 5.0
+
+
+class NotStarted(Exception):
+    """Why a server's engine did not start with the policy."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What a server that starts vLLM is told beside the policy.
+
+    Attributes:
+        dtype: Number format of weights and activations.
+        batch_size: Sequences at once.
+    """
+
+    dtype: str
+    batch_size: int
+
+
+@dataclass
+class Endpoint:
+    """One address, and where it takes requests now.
+
+    Attributes:
+        managed: It starts vLLM for us, and ends it when it is told to.
+        rests_until: It failed, and is left alone until then (monotonic clock).
+        failures: How often in a row its engine did not start.
+    """
+
+    address: str
+    url: str = ""
+    model: str = ""
+    managed: bool = False
+    rests_until: float = 0.0
+    failures: int = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every request to it."""
+        token = token_for(self.address)
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def ready(
+        self, client: httpx.AsyncClient, policy: ArtifactRef, options: EngineOptions
+    ) -> str:
+        """See that it has the policy, and give the address of its requests.
+
+        Raises:
+            UserError: it has another one.
+            NotStarted: it has it, and its engine did not start.
+            httpx.HTTPError: it does not answer.
+        """
+        body = {"policy": policy.to_json(), **asdict(options)}
+        answer = await client.put(f"{self.address}/policy", json=body, timeout=LOAD_SECONDS)
+        if answer.status_code == 200:
+            self.managed, self.model, self.failures = True, policy.digest, 0
+            self.url = answer.json()["url"]
+            return self.url
+        if answer.status_code == 422:  # ours, and it says what is wrong
+            raise UserError(f"{FIELD}: {self.address}: {answer.json()['error']}")
+        if answer.status_code in (401, 403):
+            raise UserError(f"{FIELD}: {self.address} refuses us; is {TOKEN} set to its token?")
+        if answer.status_code == 500:
+            self.failures += 1
+            raise NotStarted(message(answer))
+        if answer.is_server_error:
+            answer.raise_for_status()
+        base = self.address.removesuffix("/v1") + "/v1"
+        listed = await client.get(f"{base}/models", timeout=REST_SECONDS)
+        names = [one["id"] for one in listed.json()["data"]] if listed.is_success else []
+        if policy.digest not in names:
+            raise UserError(
+                f"{FIELD}: {self.address} serves {', '.join(names) or 'nothing'}, and this step "
+                f"samples from {policy.location}; use `restem engine serve`, or vllm serve "
+                f"--served-model-name {policy.digest}"
+            )
+        self.url, self.model = base, policy.digest
+        return base
+
+
+def message(answer: httpx.Response) -> str:
+    """What a server says is wrong."""
+    try:
+        said = answer.json()["error"]
+        return str(said["message"] if isinstance(said, dict) else said)
+    except (ValueError, LookupError, TypeError):
+        return answer.text[:200]
