@@ -36,6 +36,9 @@ _LOOK_SECONDS = 5.0
 # Another writer needs milliseconds, or a few seconds on a slow disk.
 _LOCK_SECONDS = 10.0
 _STEPS = 20_000  # of SQLite's machine, between two looks at the clock
+_MAGIC = b"SQLite format 3\0"
+# Read whole at each look below a living server; of a larger one the first bytes must do.
+_SMALL_BYTES = 64_000_000
 _CONTENT = "artifacts, reports and the cache do not need it"
 
 
@@ -89,21 +92,33 @@ def mend_database(seconds: float = _LOCK_SECONDS) -> str:
     return ""
 
 
-def is_damaged() -> bool:
-    """Whether the database is damaged; a server may run on it."""
-    path = database_file()
+def is_damaged(path: Path) -> bool:
+    """Whether the database of a server that answers is damaged, or gone.
+
+    The server may not notice for long: what it has read, it keeps in memory.
+    """
     try:
-        if path:
-            check(path, _LOCK_SECONDS)
+        if not path.exists():
+            return True
+        if path.stat().st_size <= _SMALL_BYTES:
+            check(path, _LOCK_SECONDS, lock=False)
+        elif path.is_file():
+            with path.open("rb") as file:
+                return file.read(len(_MAGIC)) != _MAGIC
     except Damaged:
         return True
-    except UserError:
+    except (UserError, OSError):
         pass  # busy, or the disk's trouble
     return False
 
 
-def check(path: Path, seconds: float = _LOCK_SECONDS) -> None:
+def check(path: Path, seconds: float = _LOCK_SECONDS, *, lock: bool = True) -> None:
     """Look at a database, whether or not a server runs on it.
+
+    Args:
+        path: Of the file.
+        seconds: How long to wait for another process.
+        lock: Whether to see that one could write.
 
     Raises:
         Damaged: it is none.
@@ -119,7 +134,7 @@ def check(path: Path, seconds: float = _LOCK_SECONDS) -> None:
         raise Damaged("a folder" if stat.S_ISDIR(kind) else "no file")
     try:
         with contextlib.closing(_open(path, seconds)) as database:
-            revisions = _read(database)
+            revisions = _read(database, lock)
     except sqlite3.OperationalError as error:
         _refuse(path, error)
     except sqlite3.DatabaseError as error:
@@ -138,12 +153,12 @@ def _open(path: Path, seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=seconds, isolation_level=None)
 
 
-def _read(database: sqlite3.Connection) -> list[str]:
+def _read(database: sqlite3.Connection, lock: bool) -> list[str]:
     """The revisions of the schema, none in a new file; raises `Damaged` or sqlite3's errors."""
     deadline = time.monotonic() + _LOOK_SECONDS
-    # The lock that a writer takes; the server would wait for it in vain.
-    database.execute("BEGIN IMMEDIATE")
-    database.execute("ROLLBACK")
+    if lock:  # as a writer takes; the server would wait for it in vain
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("ROLLBACK")
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     if not tables:
         return []

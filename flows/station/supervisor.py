@@ -30,7 +30,7 @@ from types import FrameType
 from flows.server import access
 from flows.server.address import StationNote, folder, started, write_note
 from flows.server.api import Api, ApiError
-from flows.server.database import is_damaged, mend_database
+from flows.server.database import database_file, is_damaged, mend_database
 from flows.station.deployments import POOL
 from flows.station.processes import engines
 from tasks.dag.runtime import home
@@ -223,7 +223,8 @@ class Supervisor:
             fresh, worker = self.worker.pid != worker, self.worker.pid
             for line in reaper.look(at_once=fresh):
                 say(line)
-            if reaper.refused and is_damaged():
+            path = database_file()
+            if path and reaper.answered and is_damaged(path):
                 say("the server's database was damaged under it; it starts again")
                 self.server.end(signal.SIGKILL)
             deadline = time.monotonic() + REAP_SECONDS

@@ -88,7 +88,7 @@ def test_a_damaged_one_is_moved_aside_and_said(path: Path, damage: Callable[[Pat
     damage(path)
     beside = path.with_name(FILE + "-wal")
     beside.write_bytes(b"of the old one")
-    assert is_damaged()
+    assert is_damaged(path)
     said = mend_database()
     assert said.startswith(f"{path}: damaged (")
     assert "\n" not in said
@@ -99,6 +99,12 @@ def test_a_damaged_one_is_moved_aside_and_said(path: Path, damage: Callable[[Pat
 
 
 @pytest.mark.parametrize("size", [None, 0])
+def test_one_that_vanished_below_its_server_is_damaged(path: Path) -> None:
+    assert not is_damaged(path)
+    path.unlink()
+    assert is_damaged(path)
+
+
 def test_a_missing_or_empty_one_is_as_good_as_new(path: Path, size: int | None) -> None:
     path.unlink()
     if size is not None:
@@ -133,7 +139,7 @@ def test_one_that_is_locked_stays_and_the_process_is_named(path: Path) -> None:
         assert holder.stdout and holder.stdout.readline()
         with pytest.raises(UserError, match=rf"locked by process {holder.pid}: end it"):
             mend_database(0.2)
-        assert not is_damaged()
+        assert not is_damaged(path)
     finally:
         holder.communicate()
     assert mend_database() == ""

@@ -48,7 +48,7 @@ def test_damaged_under_a_living_server_it_is_made_anew(station: Station) -> None
 def test_removed_under_a_living_server_it_is_made_anew(station: Station) -> None:
     for end in ("", "-wal", "-shm"):
         (station.home / "prefect" / (FILE + end)).unlink(missing_ok=True)
-    station.kill("server")
+    until((station.home / "prefect" / FILE).exists)
     until(lambda: station.deployment("rest-em/math-demo"))
     station.wait_for(station.start(*TINY), "COMPLETED")
 
