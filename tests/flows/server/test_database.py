@@ -98,13 +98,13 @@ def test_a_damaged_one_is_moved_aside_and_said(path: Path, damage: Callable[[Pat
     assert mend_database() == ""
 
 
-@pytest.mark.parametrize("size", [None, 0])
 def test_one_that_vanished_below_its_server_is_damaged(path: Path) -> None:
     assert not is_damaged(path)
     path.unlink()
     assert is_damaged(path)
 
 
+@pytest.mark.parametrize("size", [None, 0])
 def test_a_missing_or_empty_one_is_as_good_as_new(path: Path, size: int | None) -> None:
     path.unlink()
     if size is not None:
