@@ -29,6 +29,7 @@ from flows.server.database import database_address, mend_database
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
+from tasks.processes.capped_log import cap_log
 from tasks.terminal import warn
 
 # The first start migrates the database, which took over a minute on slow disks.
@@ -191,6 +192,7 @@ def keep(port: int, *, full: bool) -> None:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
+            cap_log(folder / "server.log")
             time.sleep(0.5)
     os.close(mine)  # the guard ends the server and all that it started
     server.wait()

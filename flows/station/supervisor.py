@@ -36,6 +36,7 @@ from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.paths import ROOT
+from tasks.processes.capped_log import cap_logs
 from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, die_with_parent
 
 # A run frees its engine and trainer and reports its end in about a second.
@@ -226,6 +227,7 @@ class Supervisor:
             fresh, worker = self.worker.pid != worker, self.worker.pid
             for line in reaper.look(at_once=fresh):
                 say(line)
+            cap_logs(folder())
             path = database_file()
             if path and reaper.answered and is_damaged(path):
                 say("the server's database was damaged under it; it starts again")
