@@ -134,6 +134,10 @@ class Reviews:
 
     def _read(self) -> dict[str, Decision]:
         try:
-            return of_json(dict[str, Decision], json.loads(self._path.read_text()), str(self._path))
+            return of_json(
+                dict[str, Decision],
+                json.loads(self._path.read_text(encoding="utf-8")),
+                str(self._path),
+            )
         except FileNotFoundError:
             return {}

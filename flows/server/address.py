@@ -61,7 +61,7 @@ def read_note() -> ServerNote | None:
     """What is noted, a `StationNote` if by a station; None when nothing is, or it is broken."""
     path = folder() / _FILE
     with contextlib.suppress(OSError, ValueError):
-        noted = json.loads(path.read_text())
+        noted = json.loads(path.read_text(encoding="utf-8"))
         is_station = is_object(noted) and "pages" in noted
         return (StationNote if is_station else ServerNote).from_json(noted, str(path))
     return None
@@ -88,7 +88,7 @@ def station() -> StationNote | None:
 def started(pid: int) -> int | None:
     """When a process started, in clock ticks after boot; None when it is gone or a zombie."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[19])

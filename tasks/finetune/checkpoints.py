@@ -58,7 +58,7 @@ class CheckpointFolder:
     def claim(self, identity: str) -> None:
         """Make sure that what lies here belongs to this job; clear it away otherwise."""
         owner = self._work / "job.txt"
-        if not owner.exists() or owner.read_text() != identity:
+        if not owner.exists() or owner.read_text(encoding="utf-8") != identity:
             make_folders(self._work)
             # Nobody's while it is cleared, and nobody's may come back under the new name.
             owner.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ class CheckpointFolder:
         whole: dict[int, tuple[Path, TrainingState]] = {}
         for folder in self.folder.glob("checkpoint-*"):
             try:
-                marker = json.loads((folder / CHECKPOINT_MARKER).read_text())
+                marker = json.loads((folder / CHECKPOINT_MARKER).read_text(encoding="utf-8"))
                 course = TrainingState.from_json(marker["course"], CHECKPOINT_MARKER)
                 if marker["sizes"] != _sizes(folder) or not self._has_best(course):
                     raise ValueError("incomplete")
@@ -120,7 +120,7 @@ class CheckpointFolder:
         """The course of a finished training, or None."""
         path = self._work / FINISHED
         return (
-            TrainingState.from_json(json.loads(path.read_text()), FINISHED)
+            TrainingState.from_json(json.loads(path.read_text(encoding="utf-8")), FINISHED)
             if path.exists()
             else None
         )

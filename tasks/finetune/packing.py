@@ -108,7 +108,7 @@ def prepare(
 def load(work: Path) -> tuple[datasets.Dataset, Packed]:
     """What `prepare` made in `work`."""
     folder = work / "packed"
-    packed = Packed(**json.loads((folder / _MARKER).read_text()))
+    packed = Packed(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
     return datasets.Dataset.from_file(str(folder / SEQUENCES)), packed
 
 

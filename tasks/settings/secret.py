@@ -25,7 +25,7 @@ def read_secret(path: Path) -> str:
         UserError: others may read it, so it is a secret no more.
     """
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o777
             text = file.read().strip()
     except FileNotFoundError:
