@@ -11,12 +11,16 @@ PYTEST := $(BIN)/python -m pytest tests -q -n logical --maxprocesses 4
 
 setup: .venv/.stamp
 
-# Constraints pin every version; the stamp makes a second call free.
-.venv/.stamp: pyproject.toml constraints.txt
+# All but torch is taken by its hash (locks/, docs/supply.md); torch, of which every index has builds
+# of its own, by its version, from TORCH_INDEX alone if that is given. The stamp makes a second call
+# free.
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+.venv/.stamp: pyproject.toml constraints.txt locks/base.txt locks/dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setup: installing into .venv (minutes the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) --require-hashes --no-deps -r locks/dev.txt
+	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup
