@@ -1,4 +1,4 @@
-"""Print the images that this repository starts from, each with the digest that a registry gives now.
+"""Print the images that this repository starts from, each with the digest a registry gives now.
 
     python scripts/pin_images.py [NAME:TAG ...]
 
