@@ -20,6 +20,7 @@ from flows.cli.import_file import import_command
 from flows.cli.init import init_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
+from flows.cli.service import service_app
 from flows.cli.station import down_command, serve_command, up_command
 from flows.cli.status import report_command, status_command, trace_command
 from flows.cli.store import store_app
@@ -36,6 +37,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(service_app, name="service")
 app.command()(demo)
 app.command("init")(init_command)
 app.command("run")(run_command)

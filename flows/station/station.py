@@ -56,7 +56,7 @@ def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
         StepError: the server did not start; the message names the log.
     """
     prefect_environment()
-    with _alone():
+    with alone():
         found = station()
         if found is None:
             _wait_for_lean_server()
@@ -75,7 +75,7 @@ def down() -> bool:
     Raises:
         StepError: something did not end.
     """
-    with _alone():
+    with alone():
         note = station()
         if note is None:
             return False
@@ -95,7 +95,7 @@ def down() -> bool:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One `up` or `down`, or start of a lean server, at a time."""
     with (folder() / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
