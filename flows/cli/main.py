@@ -9,6 +9,7 @@ import sys
 import typer
 
 from flows.cli.audit import audit
+from flows.cli.backup import backup_command, restore_command
 from flows.cli.bench import bench
 from flows.cli.compare import compare_command
 from flows.cli.data import data_app
@@ -58,6 +59,8 @@ app.command()(execute)
 app.command("up")(up_command)
 app.command("down")(down_command)
 app.command("serve")(serve_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 
 
 def main() -> None:
