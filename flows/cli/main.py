@@ -13,6 +13,7 @@ from flows.cli.backup import backup_command, restore_command
 from flows.cli.bench import bench
 from flows.cli.compare import compare_command
 from flows.cli.data import data_app
+from flows.cli.doctor import doctor_command
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
 from flows.cli.export import export_command
@@ -59,6 +60,7 @@ app.command()(execute)
 app.command("up")(up_command)
 app.command("down")(down_command)
 app.command("serve")(serve_command)
+app.command("doctor")(doctor_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 
