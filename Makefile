@@ -6,7 +6,10 @@ BIN := .venv/bin
 # these share nothing but cost a Prefect server each.
 PYTEST := $(BIN)/python -m pytest tests -q -n logical --maxprocesses 4
 
-.PHONY: setup demo check test bench ui format _style _types _fast
+# A list of all that is installed, as CycloneDX; the tool has an environment of its own.
+SBOM := build/sbom-tool
+
+.PHONY: setup demo check test bench ui format sbom _style _types _fast
 .DEFAULT_GOAL := demo
 
 setup: .venv/.stamp
@@ -54,3 +57,9 @@ bench: setup
 
 ui: setup
 	@$(BIN)/restem up
+
+sbom: setup
+	@mkdir -p build
+	@test -x $(SBOM)/bin/cyclonedx-py || { $(BIN)/python -m venv $(SBOM) && $(SBOM)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r locks/sbom.txt; }
+	@$(SBOM)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json .venv
+	@echo build/sbom.json

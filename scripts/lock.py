@@ -31,6 +31,7 @@ class Lock:
         what: For its first line.
         extras: Of pyproject.toml.
         on: The lock that this one goes on from; it holds the rest alone.
+        tool: A tool for an environment of its own, which has nothing of pyproject.toml.
         torch: Whether it holds torch and the CUDA libraries that come with it, and nothing else.
     """
 
@@ -38,6 +39,7 @@ class Lock:
     what: str
     extras: tuple[str, ...] = ()
     on: str = ""
+    tool: str = ""
     torch: bool = False
 
 
@@ -45,6 +47,7 @@ LOCKS = (
     Lock("base", "restem and what the image of docker-compose.yml adds", ("compose",)),
     Lock("dev", "what make setup installs", ("compose", "dev"), on="base"),
     Lock("trackers", "all trackers", ("compose", "dev", "trackers"), on="dev"),
+    Lock("sbom", "what make sbom writes with", tool="cyclonedx-bom"),
     Lock("torch", "torch of the public index with its CUDA libraries", torch=True),
 )
 # Torch is built for many processors and served from many places, so its hash is not one. What comes
@@ -85,14 +88,20 @@ def _wanted(block: str, lock: Lock) -> bool:
 def resolve(lock: Lock) -> list[str]:
     """What uv says, as blocks."""
     extras = [word for extra in lock.extras for word in ("--extra", extra)]
+    what = [] if lock.tool else ["pyproject.toml", *extras]
     command = [
-        *("uv", "pip", "compile", "pyproject.toml", "-", *extras, "-c", str(CONSTRAINTS)),
+        *("uv", "pip", "compile", "-", *what, "-c", str(CONSTRAINTS)),
         *("--universal", "--python-version", "3.11", "--generate-hashes"),
         *("--quiet", "--no-header", "--no-annotate"),
     ]
     # What builds the package itself is locked too.
     done = subprocess.run(
-        command, cwd=ROOT, check=True, text=True, input="setuptools\n", stdout=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        check=True,
+        text=True,
+        input=f"{lock.tool or 'setuptools'}\n",
+        stdout=subprocess.PIPE,
     )
     return [block for block in blocks(done.stdout) if _wanted(block, lock)]
 

@@ -69,10 +69,14 @@ def test_checks_run_at_once_and_none_holds_the_others_up() -> None:
     def fail() -> list[Finding]:
         raise ValueError("a\nreason")
 
+    def hang() -> list[Finding]:
+        stop.wait()
+        return []
+
     checks = [
         Check("one", met, 60.0),
         Check("two", met, 60.0),
-        Check("hangs", lambda: [] if stop.wait() else [], 0.1, needed=True),
+        Check("hangs", hang, 0.1, needed=True),
         Check("breaks", fail),
     ]
     found = examine(checks)
