@@ -70,12 +70,9 @@ if [ ! -d $trackers ]; then
     say "installing MLflow and Trackio beside .venv"
     mkdir -p .venv/home
     rm -rf $trackers.draft
-    pip=".venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt"
-    if ! $pip --dry-run --report - mlflow-skinny trackio >$trackers.json 2>"$log" ||
-        ! .venv/bin/python -c 'import json, sys
-for one in json.load(sys.stdin)["install"]:
-    print("{name}=={version}".format(**one["metadata"]))' <$trackers.json >$trackers.txt ||
-        ! $pip --no-deps --target $trackers.draft -r $trackers.txt >>"$log" 2>&1 ||
+    sed '/^-r /d' locks/trackers.txt >$trackers.txt
+    if ! .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps \
+        --target $trackers.draft -r $trackers.txt >>"$log" 2>&1 ||
         ! mv $trackers.draft $trackers; then
         miss "MLflow and Trackio" "pip did not bring them"
     fi
