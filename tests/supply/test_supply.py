@@ -48,7 +48,9 @@ def names(lines: list[str]) -> set[str]:
 def locked(name: str) -> dict[str, Requirement]:
     """The packages of a lock and of those that it goes on from."""
     text = (ROOT / "locks" / f"{name}.txt").read_text()
-    found = {canonicalize_name((one := requirement(b)).name): one for b in blocks(text)}
+    found: dict[str, Requirement] = {}
+    for one in map(requirement, blocks(text)):
+        found[canonicalize_name(one.name)] = one
     for other in re.findall(r"^-r (\w+)\.txt$", text, re.MULTILINE):
         found |= locked(other)
     return found
