@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests use beside .venv: Chromium, a Docker engine, PostgreSQL, Redis and
+# Brings what the tests use beside .venv: Chromium, systemd's tools, a Docker engine, PostgreSQL, Redis and
 # docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
 # .venv does not have: Trackio would have Prefect's server run on another event loop. What cannot be
 # brought is said here with the installer's own words; the tests that need it then skip and say so
@@ -40,10 +40,12 @@ has_chromium() { command -v chromium || command -v chromium-browser || command -
 has_compose() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' && command -v redis-server && command -v docker-compose
 } >/dev/null
+has_systemd() { command -v systemd-analyze; } >/dev/null
 has_docker() { command -v dockerd && command -v debootstrap; } >/dev/null
 answers() { [ -n "${DOCKER_HOST:-}" ] || { [ -S /var/run/docker.sock ] && docker info >/dev/null 2>&1; }; }
 
 part Chromium has_chromium chromium
+part "systemd-analyze" has_systemd systemd
 part "PostgreSQL, Redis and docker-compose" has_compose postgresql redis-server docker-compose
 
 if ! answers; then

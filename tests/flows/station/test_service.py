@@ -32,6 +32,7 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([tool, *words], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow  # systemd's tools are among what `make test` brings
 @pytest.mark.parametrize("user", ["", "daemon", "root"])
 @pytest.mark.parametrize("name", HOMES)
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path, name: str, user: str) -> None:
@@ -53,6 +54,7 @@ def test_the_command_gets_the_home_as_it_is_named(tmp_path: Path, name: str) -> 
     assert word == f"RESTEM_HOME={tmp_path / name}"
 
 
+@pytest.mark.slow
 def test_a_service_of_the_machine_is_exposed_little(tmp_path: Path) -> None:
     file = tmp_path / "restem.service"
     file.write_text(Service(tmp_path, user="daemon").text())
