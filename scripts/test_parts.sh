@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests use beside .venv: Chromium, systemd's tools, a Docker engine, PostgreSQL, Redis and
-# docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
+# Brings what the tests use beside .venv: Chromium, systemd-analyze, a Docker engine, PostgreSQL, Redis
+# and docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
 # .venv does not have: Trackio would have Prefect's server run on another event loop. What cannot be
 # brought is said here with the installer's own words; the tests that need it then skip and say so
 # again, or with CI=true this script fails. Prints, last, the Python that has vLLM (or nothing).
