@@ -1,10 +1,12 @@
 # restem with everything that Prefect's server, its services and a worker need. docker-compose.yml
 # starts all of them from this one image. The image that untrusted programs run in is another one:
 # sandbox/Dockerfile.
-FROM python:3.11.14-slim-bookworm
+# Bases are named by digest (docs/supply.md); scripts/pin_images.py says newer ones.
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
-# https://download.pytorch.org/whl/cpu for processors; for a GPU that of your CUDA, such as cu128.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Address of the index that torch is taken from, such as PyTorch's own for processors or for your
+# CUDA (docs/supply.md). Empty: the default index, whose CUDA build is checked by its hash.
+ARG TORCH_INDEX=
 
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -15,11 +17,17 @@ RUN useradd --uid 1000 --create-home restem \
     && install -d -o restem -g restem /data
 
 WORKDIR /app
-# Before the sources: a change of them must not install torch again.
+# Before the sources: a change of them must not install anything again.
 COPY constraints.txt ./
-RUN pip install -c constraints.txt --index-url "$TORCH_INDEX" \
-        --extra-index-url https://pypi.org/simple \
-        "torch==$(sed -n 's/^torch==//p' constraints.txt)"
+COPY locks ./locks
+RUN pip install --require-hashes --no-deps -r locks/base.txt
+# One index at a time: with a second one, whoever puts a package there under a known name wins.
+RUN if [ -n "$TORCH_INDEX" ]; then \
+        pip install -c constraints.txt --index-url "$TORCH_INDEX" \
+            "torch==$(sed -n 's/^torch==//p' constraints.txt)"; \
+    else \
+        pip install --require-hashes --no-deps -r locks/torch.txt; \
+    fi
 COPY pyproject.toml README.md LICENSE prefect.yaml ./
 COPY flows ./flows
 COPY tasks ./tasks
@@ -28,7 +36,7 @@ COPY models ./models
 COPY configs ./configs
 COPY scripts ./scripts
 # Editable, because configurations and deployments are found beside the packages.
-RUN pip install -c constraints.txt -e '.[compose]'
+RUN pip install --no-deps --no-build-isolation -e .
 
 USER restem
 ENV HOME=/home/restem RESTEM_HOME=/data

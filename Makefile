@@ -7,17 +7,24 @@ BIN := .venv/bin
 # server, a container or a browser: there four processes keep two cores busy.
 PYTEST := $(BIN)/python -m pytest tests -q
 
-.PHONY: setup demo check test bench ui format _style _types _fast
+# A list of all that is installed, as CycloneDX; the tool has an environment of its own.
+SBOM := build/sbom-tool
+
+.PHONY: setup demo check test bench ui format sbom _style _types _fast
 .DEFAULT_GOAL := demo
 
 setup: .venv/.stamp
 
-# Constraints pin every version; the stamp makes a second call free.
-.venv/.stamp: pyproject.toml constraints.txt
+# All but torch is taken by its hash (locks/, docs/supply.md); torch, of which every index has builds
+# of its own, by its version, from TORCH_INDEX alone if that is given. The stamp makes a second call
+# free.
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+.venv/.stamp: pyproject.toml constraints.txt locks/base.txt locks/dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setup: installing into .venv (minutes the first time)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) --require-hashes --no-deps -r locks/dev.txt
+	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup
@@ -51,3 +58,9 @@ bench: setup
 
 ui: setup
 	@$(BIN)/restem up
+
+sbom: setup
+	@mkdir -p build
+	@test -x $(SBOM)/bin/cyclonedx-py || { $(BIN)/python -m venv $(SBOM) && $(SBOM)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r locks/sbom.txt; }
+	@$(SBOM)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json .venv
+	@echo build/sbom.json

@@ -34,11 +34,13 @@ def find_image(client: docker.DockerClient) -> str | None:
         return None
 
 
-def build_image(say: Callable[[str], None] = print) -> str:
+def build_image(say: Callable[[str], None] = print, base: str = "") -> str:
     """Make the image, whichever way works, and return its digest.
 
     Args:
         say: Told which way is taken.
+        base: Image to start from, best with its digest; empty: that of sandbox/Dockerfile. One
+            that is asked for is never replaced by Debian's packages.
 
     Raises:
         NoEngine: there is no engine, or neither way works; the message says why.
@@ -47,10 +49,13 @@ def build_image(say: Callable[[str], None] = print) -> str:
     try:
         say(f"building {TAG} from sandbox/Dockerfile")
         try:
-            image, _ = client.images.build(path=str(_HERE), tag=TAG, rm=True)
+            arguments = {"BASE": base} if base else {}
+            image, _ = client.images.build(path=str(_HERE), tag=TAG, rm=True, buildargs=arguments)
             return str(image.id)
         except (docker.errors.APIError, docker.errors.BuildError) as error:
             reason = str(error).splitlines()[0][:200]
+        if base:
+            raise NoEngine(f"no sandbox image from --base {base}: {reason}")
         say(f"no base image from a registry ({reason}); building from Debian's packages")
         return _from_packages(client)
     finally:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests use beside .venv: Chromium, strace, a Docker engine, PostgreSQL, Redis and
-# docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
+# Brings what the tests use beside .venv: Chromium, strace, systemd-analyze, a Docker engine, PostgreSQL,
+# Redis and docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
 # .venv does not have: Trackio would have Prefect's server run on another event loop. What cannot be
 # brought is said here with the installer's own words; the tests that need it then skip and say so
 # again, or with CI=true this script fails. Prints, last, the Python that has vLLM (or nothing).
@@ -41,11 +41,13 @@ has_compose() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' && command -v redis-server && command -v docker-compose
 } >/dev/null
 has_strace() { command -v strace; } >/dev/null
+has_systemd() { command -v systemd-analyze; } >/dev/null
 has_docker() { command -v dockerd && command -v debootstrap; } >/dev/null
 answers() { [ -n "${DOCKER_HOST:-}" ] || { [ -S /var/run/docker.sock ] && docker info >/dev/null 2>&1; }; }
 
 part Chromium has_chromium chromium
 part strace has_strace strace
+part "systemd-analyze" has_systemd systemd
 part "PostgreSQL, Redis and docker-compose" has_compose postgresql redis-server docker-compose
 
 if ! answers; then
@@ -72,12 +74,9 @@ if [ ! -d $trackers ]; then
     say "installing MLflow and Trackio beside .venv"
     mkdir -p .venv/home
     rm -rf $trackers.draft
-    pip=".venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt"
-    if ! $pip --dry-run --report - mlflow-skinny trackio >$trackers.json 2>"$log" ||
-        ! .venv/bin/python -c 'import json, sys
-for one in json.load(sys.stdin)["install"]:
-    print("{name}=={version}".format(**one["metadata"]))' <$trackers.json >$trackers.txt ||
-        ! $pip --no-deps --target $trackers.draft -r $trackers.txt >>"$log" 2>&1 ||
+    sed '/^-r /d' locks/trackers.txt >$trackers.txt
+    if ! .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps \
+        --target $trackers.draft -r $trackers.txt >>"$log" 2>&1 ||
         ! mv $trackers.draft $trackers; then
         miss "MLflow and Trackio" "pip did not bring them"
     fi

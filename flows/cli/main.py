@@ -13,9 +13,11 @@ from typing import Any
 import typer
 
 from flows.cli.audit import audit
+from flows.cli.backup import backup_command, restore_command
 from flows.cli.bench import bench
 from flows.cli.compare import compare_command
 from flows.cli.data import data_app
+from flows.cli.doctor import doctor_command
 from flows.cli.engine import engine_app
 from flows.cli.evaluate import evaluate_command
 from flows.cli.export import export_command
@@ -24,6 +26,7 @@ from flows.cli.import_file import import_command
 from flows.cli.init import init_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
+from flows.cli.service import service_app
 from flows.cli.station import down_command, serve_command, up_command
 from flows.cli.status import report_command, status_command, trace_command
 from flows.cli.store import store_app
@@ -41,6 +44,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(engine_app, name="engine")
 app.add_typer(store_app, name="store")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(service_app, name="service")
 app.command()(demo)
 app.command("init")(init_command)
 app.command("run")(run_command)
@@ -61,6 +65,9 @@ app.command()(execute)
 app.command("up")(up_command)
 app.command("down")(down_command)
 app.command("serve")(serve_command)
+app.command("doctor")(doctor_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 
 
 def main() -> None:

@@ -66,13 +66,17 @@ def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> b
 
 
 @sandbox_app.command("build")
-def sandbox_build() -> None:
+def sandbox_build(
+    base: Annotated[
+        str, typer.Option(help="Base image, such as debian@sha256:...; empty: the shipped one.")
+    ] = "",
+) -> None:
     """Make the image, from a registry's base image or from Debian's packages."""
     from sandbox import image
     from sandbox.pool import NoEngine
 
     try:
-        typer.echo(image.build_image(typer.echo))
+        typer.echo(image.build_image(typer.echo, base))
     except NoEngine as error:
         raise UserError(str(error)) from None
 

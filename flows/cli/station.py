@@ -17,16 +17,31 @@ def up_command(
     port: Port = 4200,
     pages: Annotated[int, typer.Option(help="Port of the reports.", min=1, max=65535)] = 4201,
     no_browser: NoBrowser = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay until SIGTERM or Ctrl-C, then end all of it.")
+    ] = False,
 ) -> None:
     """Start Prefect's UI, a worker and the reports in the background; a second time: show them."""
-    from flows.station.station import up as start
+    from flows.server.address import StationNote
 
-    note, deployments = start(port, pages)
-    _show(note.address, no_browser)
-    typer.echo(f"reports: {note.pages}")
-    typer.echo("deployments:")
-    for name in deployments:
-        typer.echo(f"  {name}")
+    def show(note: StationNote, deployments: list[str]) -> None:
+        if foreground:  # a log is read by others, and the link is as good as a password
+            typer.echo(f"UI: {note.address.removesuffix('/api')}; `restem up` shows the link")
+        else:
+            _show(note.address, no_browser)
+        typer.echo(f"reports: {note.pages}")
+        typer.echo("deployments:")
+        for name in deployments:
+            typer.echo(f"  {name}")
+
+    if foreground:
+        from flows.station.foreground import stay
+
+        stay(port, pages, show)
+    else:
+        from flows.station.station import up as start
+
+        show(*start(port, pages))
 
 
 def down_command() -> None:

@@ -130,13 +130,20 @@ def _wait_for_lean_server() -> None:
         time.sleep(_POLL)
 
 
-def _check_port(flag: str, port: int) -> None:
+def is_free(port: int) -> bool:
+    """Whether a server may listen on a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise UserError(f"{flag} {port}: taken; expected a free port") from None
+            return False
+    return True
+
+
+def _check_port(flag: str, port: int) -> None:
+    if not is_free(port):
+        raise UserError(f"{flag} {port}: taken; expected a free port")
 
 
 def _start(port: int, pages: int) -> StationNote:

@@ -28,7 +28,7 @@ LONG = {name: service for name, service in SERVICES.items() if service.restarts}
 JOBS = set(SERVICES) - set(LONG)
 PUBLISHED = {"server", "pages"}
 # PostgreSQL's releases have two numbers, the others three; fewer would be a moving tag.
-PINNED = re.compile(r"[a-z-]+:\d+\.\d+(\.\d+)?(-[a-z][a-z-]*)?")
+PINNED = re.compile(r"[a-z-]+:\d+\.\d+(\.\d+)?(-[a-z][a-z-]*)?(@sha256:[0-9a-f]{64})?")
 
 
 def test_the_services_are_those_that_the_manual_names():
@@ -149,7 +149,8 @@ def test_the_example_names_every_variable_and_no_other():
 
 def test_secrets_are_empty_in_the_example_and_have_no_default():
     example = read_env(EXAMPLE)
-    secrets = {name for name, value in example.items() if not value}
+    # An index of torch is no secret: without one it is the default index.
+    secrets = {name for name, value in example.items() if not value} - {"TORCH_INDEX"}
     assert secrets == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "PREFECT_AUTH"}
     for name, (operator, word) in variables(FILE.read_text()).items():
         assert operator == ("?" if name in secrets else "-"), name
