@@ -9,6 +9,7 @@ from tasks.dag.runtime import home, open_store
 from tasks.errors import UserError
 from tasks.settings import Resources
 from tasks.store.store import Damage, Store
+from tasks.store.untrusted import Refused, printable
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,13 @@ def listing(address: str = "") -> list[StoreEntry]:
     for kind, key in store.entries():
         try:
             manifest = store.read_manifest(kind, key)
-        except Damage:
+        except Damage as damage:
             label = "unfinished upload" if store.unfinished(kind, key) else "damaged"
-            rows.append(StoreEntry(kind, key, 0, 0, 0.0, label))
+            label = "refused" if isinstance(damage, Refused) else label
+            rows.append(StoreEntry(printable(kind), printable(key), 0, 0, 0.0, label))
             continue
         stats, size = manifest.stats, sum(file.bytes for file in manifest.files)
-        label = stats.provenance.label if stats.provenance else ""
+        label = printable(stats.provenance.label) if stats.provenance else ""
         rows.append(StoreEntry(kind, key, manifest.rows, size, stats.seconds or 0.0, label))
     return rows
 
@@ -62,7 +64,7 @@ def verify_store(address: str = "", *, content: bool = True) -> Verified:
             says of its objects (size, ETag).
     """
     store = open_store(Resources(store=address))
-    found = Verified()
+    found = Verified(damaged=store.manifests.links())
     for kind, key in store.entries():
         try:
             ref = store.lookup(kind, key)

@@ -2,9 +2,9 @@
 
 A manifest is JSON with the hash of itself. It is written and read here alone; a field that is
 missing or of another type is `Damage` that names it, one that this version does not know is passed
-over. A store may be shared, so what a manifest claims is believed only where `check_claims` can hold
-it against its place. Not here: where artifacts lie and how they are committed
-(tasks/store/store.py), and the files themselves (tasks/store/files.py).
+over. What one claims is held against its place by `check_claims`, for others may write a store too.
+Not here: where artifacts lie and how they are committed (tasks/store/store.py), and the files
+themselves (tasks/store/files.py).
 """
 
 from __future__ import annotations

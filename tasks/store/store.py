@@ -239,7 +239,9 @@ class Store:
 
         Somebody uploads it now, or was killed while doing so. A local store has no such state.
         """
-        return self._remote is not None and self.manifests.raw(kind, key) is None
+        with contextlib.suppress(Damage):
+            return self._remote is not None and self.manifests.raw(kind, key) is None
+        return False
 
     def drop_copies(self, delete: bool) -> list[str]:
         """Local copies of artifacts that a store far away no longer has.
