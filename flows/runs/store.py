@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.runs.journal import at_work, find_run, reached
-from tasks.dag.runtime import home, open_store
+from flows.runs.store_at import store_at
+from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.settings import Resources
 from tasks.store.store import Damage, Store
 from tasks.store.untrusted import Refused, printable
 
@@ -30,7 +30,7 @@ def listing(address: str = "") -> list[StoreEntry]:
     Args:
         address: Of the store; empty: RESTEM_HOME/store.
     """
-    store = open_store(Resources(store=address))
+    store = store_at(address)
     rows = []
     for kind, key in store.entries():
         try:
@@ -63,7 +63,7 @@ def verify_store(address: str = "", *, content: bool = True) -> Verified:
         content: Of a store far away, download and hash everything; False compares what the store
             says of its objects (size, ETag).
     """
-    store = open_store(Resources(store=address))
+    store = store_at(address)
     found = Verified(damaged=store.manifests.links())
     for kind, key in store.entries():
         try:
@@ -111,7 +111,7 @@ def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = 
             f"--delete: {', '.join(busy)} is under way and its newest artifacts are not yet known; "
             "expected no run at work"
         )
-    store = open_store(Resources(store=address))
+    store = store_at(address, trusting=True)  # what is not signed may still be needed
     if delete and not store.local and not others:
         raise UserError(
             f"--delete: {address} may hold artifacts of other machines, whose runs are not known "
