@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.runs.journal import at_work, find_run, reached
+from flows.runs.lost_store import removed
 from flows.runs.store_at import store_at
 from tasks.dag.runtime import home
 from tasks.errors import UserError
@@ -128,6 +129,8 @@ def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = 
         for record in (home() / "results").glob(f"*-{key}"):
             record.unlink()
     gone = [f"{kind}/{key}" for kind, key in garbage]
+    if delete:
+        removed(set(gone))
     return Collected(len(kept), gone, list(store.drop_copies(delete)), delete)
 
 

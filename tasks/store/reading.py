@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from tasks.store.files import draft_name
@@ -97,6 +98,23 @@ class Manifests:
         if self._remote is not None:
             return self._remote.folders(kind)
         return names_in(Path(self._root) / kind, folders=not kind)
+
+    def missing(self, locations: Iterable[str], *, listed: bool = True) -> set[str]:
+        """Which of these artifacts, as KIND/KEY, are not there; whether whole is not asked.
+
+        Args:
+            listed: Of a store far away, list the kinds; else ask for each artifact.
+        """
+        wanted = set(locations)
+        if self._remote is None:
+            root = Path(self._root)
+            return {one for one in wanted if not os.path.lexists(root / one / MANIFEST)}
+        if not listed:
+            paths = {one: f"{one}/{MANIFEST}" for one in wanted}
+            return {one for one, path in paths.items() if not self._remote.exists(path)}
+        kinds = {one.partition("/")[0] for one in wanted}
+        there = {f"{kind}/{key}" for kind in kinds for key in self.names(kind)}
+        return wanted - there
 
     def links(self) -> list[str]:
         """What is a link in the place of a folder of a local store, in a line each."""

@@ -114,6 +114,11 @@ class Remote:
             raise Damage(f"{path} has more than {limit:,} bytes")
         return found
 
+    def exists(self, name: str) -> bool:
+        """Whether there is a file."""
+        found: bool = self._wait(lambda: self._fs.exists(f"{self.root}/{name}"))
+        return found
+
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, in one request where the store has such."""
         path = f"{self.root}/{name}"
