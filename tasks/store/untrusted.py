@@ -18,6 +18,7 @@ import stat
 from pathlib import Path
 
 from tasks.errors import StepError
+from tasks.facts import is_list, is_object
 
 # A manifest names files and inputs, about 250 bytes each: this is more than 60,000 of them. JSON
 # takes up to some 20 times its size in memory.
@@ -89,14 +90,14 @@ def parse_object(raw: bytes) -> dict[str, object]:
     if len(raw) > MANIFEST_BYTES:
         raise ValueError(f"more than {MANIFEST_BYTES:,} bytes")
     try:
-        found = json.loads(raw, parse_int=_int, parse_float=_float, parse_constant=_float)
+        found: object = json.loads(raw, parse_int=_int, parse_float=_float, parse_constant=_float)
     except RecursionError:
         raise ValueError(f"nested deeper than {JSON_DEPTH}") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
     except UnicodeDecodeError:
         raise ValueError("not JSON: no UTF-8") from None
-    if not isinstance(found, dict):
+    if not is_object(found):
         raise ValueError("no JSON object")
     _look_through(found)
     return found
@@ -107,10 +108,10 @@ def _look_through(found: object) -> None:
     for _ in range(JSON_DEPTH):
         below: list[object] = []
         for one in level:
-            if isinstance(one, dict):
+            if is_object(one):
                 below += one.keys()
                 below += one.values()
-            elif isinstance(one, list):
+            elif is_list(one):
                 below += one
             elif isinstance(one, str) and not one.isascii():
                 one.encode()  # UnicodeEncodeError, a ValueError: a lone surrogate
