@@ -69,7 +69,6 @@ class Store:
 
         Raises:
             UserError: the address, the credentials or the key are wrong.
-            StepError: the store does not answer.
         """
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
@@ -115,8 +114,8 @@ class Store:
         if self._mark.is_there():
             self._seen = True
             return False
-        if not self._seen:
-            return False  # there was none from the start
+        if not self._seen:  # there was none from the start
+            return False
         self._mark.wait(STORE_GONE_SECONDS)
         return True
 
@@ -291,16 +290,14 @@ class Store:
         self._manifests[location] = manifest
 
     def _is_there(self, kind: str, key: str) -> bool:
-        """Whether an artifact is there and whole.
-
-        Raises:
-            Refused: it is there, and must not be replaced.
-        """
+        """Whether an artifact is there and whole; raises `Refused` where it may not be replaced."""
         try:
             return self.lookup(kind, key) is not None
         except Refused:
             raise
         except Damage:
+            if self.local:
+                self.discard(kind, key)  # nothing is put in its place through a link
             return False
 
     def _wait_to_write(self) -> None:

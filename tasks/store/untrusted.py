@@ -99,22 +99,19 @@ def parse_object(raw: bytes) -> dict[str, object]:
         raise ValueError("not JSON: no UTF-8") from None
     if not is_object(found):
         raise ValueError("no JSON object")
-    _look_through(found)
+    _see_depth(found)
+    if b"\\u" in raw:
+        json.dumps(found, ensure_ascii=False).encode()  # a ValueError: a lone surrogate
     return found
 
 
-def _look_through(found: object) -> None:
+def _see_depth(found: object) -> None:
     level = [found]
     for _ in range(JSON_DEPTH):
         below: list[object] = []
         for one in level:
-            if is_object(one):
-                below += one.keys()
-                below += one.values()
-            elif is_list(one):
-                below += one
-            elif isinstance(one, str) and not one.isascii():
-                one.encode()  # UnicodeEncodeError, a ValueError: a lone surrogate
+            inside = one.values() if is_object(one) else one if is_list(one) else ()
+            below += [value for value in inside if isinstance(value, dict | list)]
         if not below:
             return
         level = below
