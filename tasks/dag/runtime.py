@@ -34,9 +34,10 @@ def written_folders(store: str = "") -> list[Path]:
     return [*own, *(home() / name for name in names)]
 
 
-def open_store(resources: Resources) -> Store:
-    """The artifact store of a configuration."""
-    return Store(resources.store or str(home() / "store"), cache=home() / "cache")
+def open_store(resources: Resources, *, trusting: bool = False) -> Store:
+    """The artifact store of a configuration; see `Store` for `trusting`."""
+    address = resources.store or str(home() / "store")
+    return Store(address, cache=home() / "cache", trusting=trusting)
 
 
 class Runtime:

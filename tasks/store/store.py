@@ -16,19 +16,31 @@ import contextlib
 import os
 import platform
 import shutil
-import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from tasks.durable import make_folders, sync_folder, sync_tree
-from tasks.errors import StepError
+from tasks.durable import sync_folder, sync_tree
 from tasks.rows import Json
+from tasks.store.draft import Draft
 from tasks.store.files import describe_files, draft_name, put_in_place, verify_files
 from tasks.store.local_copies import LocalCopies
-from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
-from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
-from tasks.store.remote import STORE_MARK, Remote, open_fs
+from tasks.store.locks import alone, sweep_locks
+from tasks.store.manifest import (
+    MANIFEST,
+    ArtifactRef,
+    Damage,
+    Manifest,
+    Refused,
+    digest_of,
+    digest_of_files,
+)
+from tasks.store.mark import StoreMark
+from tasks.store.read_only import needs_writing, see_writable
+from tasks.store.reading import Manifests
+from tasks.store.remote import Remote, open_fs
+from tasks.store.signing import key_of_environment, signed
+from tasks.store.untrusted import remove_inside
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
 STORE_GONE_SECONDS = 60.0
@@ -45,38 +57,23 @@ def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) ->
     return digest_of([step, version, settings, inputs])[:32]
 
 
-@dataclass
-class Draft:
-    """A folder being filled; the rest may be set until it is committed.
-
-    Attributes:
-        rows: Of the artifact, for people.
-        stats: What the step tells of its making.
-        waited: Seconds that the step waited for what other steps used; not its own.
-        volatile: Names of files left out of the digest.
-    """
-
-    path: Path
-    rows: int = 0
-    stats: Stats = field(default_factory=Stats)
-    waited: float = 0.0
-    volatile: set[str] = field(default_factory=set[str])
-
-
 class Store:
     """A place for artifacts: a local folder, or any address that fsspec understands."""
 
-    def __init__(self, address: str, *, cache: Path) -> None:
-        """Open the store.
+    def __init__(self, address: str, *, cache: Path, trusting: bool = False) -> None:
+        """Open the store to read; nothing is written, not even where there is none.
 
         Args:
             address: Folder, or URL such as `s3://bucket/prefix`.
             cache: Local folder for drafts and copies of a store that is not local.
+            trusting: Take artifacts that the key of RESTEM_STORE_KEY_FILE has not signed.
+
+        Raises:
+            UserError: the address, the credentials or the key are wrong.
         """
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
-        self._mark = Path(self._root) / STORE_MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
         self._remote = None if self.local else Remote(fs, self._root)
         self._copies: LocalCopies | None = None
@@ -87,11 +84,25 @@ class Store:
         self._verified: dict[str, ArtifactRef] = {}
         self._manifests: dict[str, Manifest] = {}  # of verified artifacts
         self._settled: set[str] = set()  # kinds whose folder outlives a power cut
-        if self.local:
-            make_folders(Path(self._root))
-            if not self._mark.exists():
-                self._mark.touch()
-                sync_folder(Path(self._root))
+        self._key = key_of_environment()
+        self.manifests = Manifests(self._root, self._remote, None if trusting else self._key)
+        self._mark = StoreMark(self._root, self._remote, cache.parent)
+        self.id = self._mark.found()
+        self._seen = self.id is not None
+
+    @property
+    def root(self) -> str:
+        """Its address, for people."""
+        return self._root if self._remote is None else self._remote.name
+
+    def prepare(self) -> None:
+        """See that there is a store to write into; a new one is made.
+
+        Raises:
+            UserError: none can be made there.
+        """
+        self._mark.make()
+        self.id, self._seen = self._mark.found(), True
 
     def _wait_for_root(self) -> bool:
         """See that a local store's folder is still that store; whether that took a wait.
@@ -102,25 +113,22 @@ class Store:
         Raises:
             StepError: it does not come back.
         """
-        if not self.local or self._mark.exists():
+        if self._mark.is_there():
+            self._seen = True
             return False
-        deadline = time.monotonic() + STORE_GONE_SECONDS
-        while not self._mark.exists():
-            if time.monotonic() > deadline:
-                raise StepError(
-                    f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
-                    "mounted?); the same command resumes the run when it is back"
-                )
-            time.sleep(LOCK_POLL_SECONDS)
+        if not self._seen:  # there was none from the start
+            return False
+        self._mark.wait(STORE_GONE_SECONDS)
         return True
 
     @contextlib.contextmanager
     def draft(self, kind: str, key: str) -> Generator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
         path = self._drafts / draft_name(f"{kind}~{key}")
-        self._wait_for_root()
-        self._drafts.mkdir(parents=not self.local, exist_ok=True)
-        path.mkdir()
+        self._wait_to_write()
+        with needs_writing(self.root):
+            self._drafts.mkdir(parents=not self.local, exist_ok=True)
+            path.mkdir()
         draft = Draft(path)
         try:
             yield draft
@@ -132,17 +140,19 @@ class Store:
         """The artifact if it is there and whole; each is verified once by a process.
 
         Raises:
+            Refused: it is there, but may not be taken here.
             Damage: it is there but does not match its manifest.
         """
         location = f"{kind}/{key}"
         if location not in self._verified:
-            manifest = self._manifest(kind, key)
+            manifest = self.manifests.manifest(kind, key)
             if manifest is None and self._wait_for_root():
-                manifest = self._manifest(kind, key)
+                manifest = self.manifests.manifest(kind, key)
             if manifest is None:
                 return None
             if self._copies is None:
-                verify_files(Path(self._root) / location, manifest, f"{self._root}/{location}")
+                folder = Path(self._root) / location
+                verify_files(folder, manifest, str(folder), frozenset({MANIFEST}))
             else:
                 self._copies.check(location, manifest)
             self._verified[location] = manifest.ref
@@ -153,8 +163,10 @@ class Store:
         """Local folder with the payload of a verified artifact (downloaded if need be).
 
         Raises:
-            Damage: what a store far away sends does not match the manifest.
+            Damage: what a store far away sends does not match the manifest, or the reference
+                leads nowhere in a store.
         """
+        self.manifests.see_names(ref.kind, ref.key)
         if self._copies is None:
             return Path(self._root) / ref.location
         return self._copies.path(ref.location, self.manifest(ref))
@@ -171,10 +183,15 @@ class Store:
         """
         if (known := self._manifests.get(f"{kind}/{key}")) is not None:
             return known
-        manifest = self._manifest(kind, key)
+        manifest = self.manifests.manifest(kind, key)
         if manifest is None:
             raise Damage(f"artifact {self._root}/{kind}/{key}: {MANIFEST} is missing")
         return manifest
+
+    def replace_manifest(self, ref: ArtifactRef, content: bytes) -> None:
+        """Write the manifest of an artifact that is there anew."""
+        self.manifests.replace(ref.kind, ref.key, content, self._drafts)
+        self._manifests.pop(ref.location, None)
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
@@ -182,8 +199,8 @@ class Store:
         self._verified.pop(location, None)
         self._manifests.pop(location, None)
         if self._remote is None or self._copies is None:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(Path(self._root) / location)
+            with needs_writing(self.root), contextlib.suppress(FileNotFoundError):
+                remove_inside(Path(self._root), kind, key)
         else:
             self._remote.remove(location)
             self._copies.drop(location)
@@ -198,14 +215,16 @@ class Store:
             key: Cache key, 32 hex digits.
             waits: Told once, if another run makes it now.
         """
-        self._wait_for_root()
-        self._locks.mkdir(parents=not self.local, exist_ok=True)
+        self._wait_to_write()
+        with needs_writing(self.root):
+            self._locks.mkdir(parents=not self.local, exist_ok=True)
+            see_writable(self._locks)
         return alone(self._locks / f"{kind}~{key}", waits)
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """All (kind, key) in the store, sorted, whole or not."""
-        for kind in self._folders(""):
-            for key in self._folders(kind):
+        for kind in self.manifests.names():
+            for key in self.manifests.names(kind):
                 yield kind, key
 
     def unfinished(self, kind: str, key: str) -> bool:
@@ -213,7 +232,9 @@ class Store:
 
         Somebody uploads it now, or was killed while doing so. A local store has no such state.
         """
-        return self._remote is not None and self._remote.read(f"{kind}/{key}/{MANIFEST}") is None
+        with contextlib.suppress(Damage):
+            return self._remote is not None and self.manifests.raw(kind, key) is None
+        return False
 
     def drop_copies(self, delete: bool) -> list[str]:
         """Local copies of artifacts that a store far away no longer has.
@@ -240,26 +261,23 @@ class Store:
             if host == platform.node() and not _alive(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
-        sweep_locks(self._locks)
+        with contextlib.suppress(OSError):  # a store that is only read
+            sweep_locks(self._locks)
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
         files = describe_files(draft.path, draft.volatile)
-        digest = digest_of([[file.name, file.sha256] for file in files if not file.volatile])
-        manifest = Manifest(kind, key, digest, draft.rows, files, draft.stats)
+        manifest = Manifest(kind, key, digest_of_files(files), draft.rows, files, draft.stats)
         if self._remote is not None:
             self._upload(f"{kind}/{key}", draft.path, manifest)
             return
-        (draft.path / MANIFEST).write_bytes(manifest.to_bytes())
+        (draft.path / MANIFEST).write_bytes(signed(manifest.to_bytes(), self._key))
         sync_tree(draft.path)
-        there = None
-        with contextlib.suppress(Damage):
-            there = self.lookup(kind, key)
-        if there is None:
+        if self._is_there(kind, key):  # an equal run committed it meanwhile; readers may hold it
+            sync_folder(Path(self._root) / kind)  # that run may not have come to it yet
+        else:
             put_in_place(draft.path, Path(self._root) / kind / key)
             self._verified[f"{kind}/{key}"] = manifest.ref
-        else:  # an equal run committed it meanwhile; readers may hold its files
-            sync_folder(Path(self._root) / kind)  # that run may not have come to it yet
         if kind not in self._settled:
             sync_folder(Path(self._root))
             self._settled.add(kind)
@@ -269,36 +287,30 @@ class Store:
         assert self._remote is not None and self._copies is not None
         part, files = self._remote.upload(draft, location, manifest.files)
         manifest = replace(manifest, part=part, files=files)
-        with contextlib.suppress(Damage):
-            if self.lookup(manifest.kind, manifest.key) is not None:
-                self._remote.remove(manifest.payload)
-                return  # an equal run on another machine committed it meanwhile
-        self._remote.write(f"{location}/{MANIFEST}", manifest.to_bytes())
+        if self._is_there(manifest.kind, manifest.key):
+            self._remote.remove(manifest.payload)
+            return  # an equal run on another machine committed it meanwhile
+        self._remote.write(f"{location}/{MANIFEST}", signed(manifest.to_bytes(), self._key))
         self._copies.keep(location, draft)
         self._verified[location] = manifest.ref
         self._manifests[location] = manifest
 
-    def _manifest(self, kind: str, key: str) -> Manifest | None:
-        place = f"{self._root}/{kind}/{key}"
-        raw = self._read(f"{kind}/{key}/{MANIFEST}")
-        if raw is None:
-            if self.local and Path(place).is_dir():
-                raise Damage(f"artifact {place}: {MANIFEST} is missing")
-            return None
-        return Manifest.from_bytes(raw, place)
+    def _is_there(self, kind: str, key: str) -> bool:
+        """Whether an artifact is there and whole; raises `Refused` where it may not be replaced."""
+        try:
+            return self.lookup(kind, key) is not None
+        except Refused:
+            raise
+        except Damage:
+            if self.local:
+                self.discard(kind, key)  # nothing is put in its place through a link
+            return False
 
-    def _read(self, name: str) -> bytes | None:
-        if self._remote is not None:
-            return self._remote.read(name)
-        with contextlib.suppress(FileNotFoundError):
-            return (Path(self._root) / name).read_bytes()
-        return None
-
-    def _folders(self, place: str) -> list[str]:
-        if self._remote is not None:
-            return self._remote.folders(place)
-        folder = Path(self._root) / place
-        return sorted(p.name for p in folder.glob("*") if p.is_dir() and p.name[0] != ".")
+    def _wait_to_write(self) -> None:
+        if self._seen:
+            self._wait_for_root()
+        else:
+            self.prepare()
 
 
 def _alive(pid: int) -> bool:
