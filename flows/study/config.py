@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
+from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.api_limits import check_config, from_api
 from flows.study import named
 from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
@@ -78,7 +80,7 @@ class StudyConfig(BaseModel):
         for task in ("math", "code"):
             if path := getattr(self, task):
                 try:
-                    found = task_of_config(load_config(path, self.changes))
+                    found = task_of_config(_load(task, path, self.changes))
                 except UserError as error:
                     raise ValueError(f"{task}: {error}") from None
                 if found != task:
@@ -92,8 +94,8 @@ class StudyConfig(BaseModel):
         """What arms are changes of; of a task that is left out, the embedded one."""
         math, code = self.math or "study-math", self.code or "study-code"
         return Bases(
-            load_config(math, self.changes if self.math else []),
-            load_config(code, self.changes if self.code else []),
+            _load("math", math, self.changes if self.math else []),
+            _load("code", code, self.changes if self.code else []),
             self.student,
         )
 
@@ -169,6 +171,17 @@ class StudyConfig(BaseModel):
                 section = section[part]
             section[last] = value
         return parse(RestEmConfig, raw, f"arm {arm.name!r}")
+
+
+def _load(field: str, path: str, changes: list[str]) -> RestEmConfig:
+    """A base of arms; in a run from the API, no file is opened that it may not name.
+
+    Prefect makes a configuration, and asks for its name, before the flow can look at it.
+    """
+    if not from_api():
+        return load_config(path, changes)
+    check_places([(field, path)])
+    return load_config(path, changes, check=check_config)
 
 
 def task_of_config(config: RestEmConfig) -> str:

@@ -1,0 +1,61 @@
+"""Addresses that a run sends tokens and problems to, and the operator's list of them.
+
+RESTEM_ADDRESSES lists them, with commas. A run that comes through the API may name no others
+(flows/orchestrator/allowed_paths.py). A run of the command line may name any, for its user names
+them; but where the list is set, no token goes to an address that is not on it.
+
+Addresses are compared as the HTTP client reads them: what it takes for the same host, port and path
+is the same, and one that it reads otherwise than a person does (a user before the host) is none.
+"""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+
+ADDRESSES = "RESTEM_ADDRESSES"
+_PORTS = {"http": 80, "https": 443}
+_HTTP = ("http://", "https://")
+
+
+def listed_addresses() -> list[str]:
+    """The entries of the operator's list, as they were written."""
+    return os.environ.get(ADDRESSES, "").replace(",", " ").split()
+
+
+def is_listed(address: str) -> bool:
+    """Whether an address is on the operator's list."""
+    asked = same_address(address)
+    return bool(asked) and asked in map(same_address, listed_addresses())
+
+
+def may_have_token(address: str) -> bool:
+    """Whether a token may be sent to an address that a run names."""
+    return not listed_addresses() or is_listed(address)
+
+
+def same_address(address: str) -> str:
+    """One text for all spellings that a client reads alike; empty for what is no address.
+
+    Args:
+        address: Such as http://gpu1:8100, or what Ray takes: host:port, auto.
+    """
+    if not address.isprintable() or any(mark in address for mark in " \\@?#%"):
+        return ""
+    if not address.lower().startswith(_HTTP):
+        return address.rstrip("/")
+    url = parsed(address)
+    if url is None:
+        return ""
+    port = url.port or _PORTS[url.scheme]
+    return f"{url.scheme}://{url.host}:{port}{url.path.rstrip('/')}"
+
+
+def parsed(address: str) -> httpx.URL | None:
+    """An HTTP address with a host, as the client reads it; None for another text."""
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        return None
+    return url if url.scheme in _PORTS and url.host else None
