@@ -11,9 +11,14 @@ is the same, and one that it reads otherwise than a person does (a user before t
 from __future__ import annotations
 
 import os
+import socket
 
 import httpx
 
+from tasks.errors import UserError
+from tasks.facts import is_object
+
+FIELD = "resources.endpoints"
 ADDRESSES = "RESTEM_ADDRESSES"
 _PORTS = {"http": 80, "https": 443}
 _HTTP = ("http://", "https://")
@@ -59,3 +64,56 @@ def parsed(address: str) -> httpx.URL | None:
     except (httpx.InvalidURL, ValueError, TypeError):
         return None
     return url if url.scheme in _PORTS and url.host else None
+
+
+def endpoint(address: str) -> str:
+    """An address of `resources.endpoints` without a slash at its end.
+
+    Raises:
+        UserError: it is none.
+    """
+    if parsed(address) is None or not same_address(address):
+        raise UserError(
+            f"{FIELD}: {address!r:.200}: expected http:// or https://, a host and a port, without "
+            "user or query"
+        )
+    return address.rstrip("/")
+
+
+def requests_at(address: str, told: object) -> str:
+    """Where a server that starts vLLM for us takes requests.
+
+    Args:
+        address: Of the server, as the run names it.
+        told: What it answers. Only port and path are free: whoever it names is sent the token. A
+            host may be the number that the name in `address` stands for.
+
+    Raises:
+        UserError: it is another machine, or no address.
+    """
+    url = told.get("url") if is_object(told) else None
+    if not isinstance(url, str) or not _is_beside(address, url):
+        raise UserError(
+            f"{FIELD}: {address} sends us on to another machine, which gets no token and no "
+            f"problem of ours ({told!r:.200})"
+        )
+    return url
+
+
+def also_listed() -> str:
+    """For a message of a server that misses a token: where the list may be why."""
+    return f", and its address in {ADDRESSES}" if listed_addresses() else ""
+
+
+def _is_beside(address: str, url: str) -> bool:
+    ours, theirs = parsed(address), parsed(url) if same_address(url) else None
+    if ours is None or theirs is None or theirs.scheme != ours.scheme:
+        return False
+    return theirs.host == ours.host or theirs.host in _numbers(ours.host)
+
+
+def _numbers(host: str) -> set[str]:
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return set()

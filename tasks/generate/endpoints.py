@@ -29,11 +29,11 @@ import httpx
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
+from tasks.generate.addresses import FIELD, also_listed, endpoint, requests_at
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
 
-FIELD = "resources.endpoints"
 # Loading a policy takes minutes where it is large.
 LOAD_SECONDS = 3600.0
 # A server that failed is asked again after so long.
@@ -86,8 +86,11 @@ class EndpointEngine:
             policy: The model.
             options: dtype and batch_size, for servers that start vLLM.
             stall: Seconds without any answer after which sampling fails.
+
+        Raises:
+            UserError: an address is none.
         """
-        self._servers = [_Server(address.rstrip("/")) for address in addresses]
+        self._servers = [_Server(endpoint(address)) for address in addresses]
         self._policy, self._options, self._stall = policy, options, stall
 
     def sample(
@@ -121,19 +124,21 @@ class EndpointEngine:
         """See that a server has the policy, and give the address of its requests.
 
         Raises:
-            UserError: it has another one.
+            UserError: it has another one, or names another machine.
             httpx.HTTPError: it does not answer.
         """
         body = {"policy": self._policy.to_json(), **self._options}
         answer = await client.put(f"{server.address}/policy", json=body, timeout=LOAD_SECONDS)
         if answer.status_code == 200:
+            server.url = requests_at(server.address, answer.json())
             server.managed, server.model = True, self._policy.digest
-            server.url = answer.json()["url"]
             return server.url
         if answer.status_code == 422:  # ours, and it says what is wrong
             raise UserError(f"{FIELD}: {server.address}: {answer.json()['error']}")
         if answer.status_code in (401, 403):
-            raise UserError(f"{FIELD}: {server.address} refuses us; is {TOKEN} set to its token?")
+            raise UserError(
+                f"{FIELD}: {server.address} refuses us; is {TOKEN} set to its token{also_listed()}?"
+            )
         if answer.status_code >= 500:
             answer.raise_for_status()
         base = server.address.removesuffix("/v1") + "/v1"
