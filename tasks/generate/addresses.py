@@ -100,9 +100,10 @@ def requests_at(address: str, told: object) -> str:
     return url
 
 
-def also_listed() -> str:
-    """For a message of a server that misses a token: where the list may be why."""
-    return f", and its address in {ADDRESSES}" if listed_addresses() else ""
+def refusal(address: str, token: str) -> UserError:
+    """What to say of a server that misses a token; the list may be why it got none."""
+    listed = f", and its address in {ADDRESSES}" if listed_addresses() else ""
+    return UserError(f"{FIELD}: {address} refuses us; is {token} set to its token{listed}?")
 
 
 def _is_beside(address: str, url: str) -> bool:

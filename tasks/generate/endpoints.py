@@ -29,7 +29,7 @@ import httpx
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
-from tasks.generate.addresses import FIELD, also_listed, endpoint, requests_at
+from tasks.generate.addresses import FIELD, endpoint, refusal, requests_at
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
@@ -82,13 +82,10 @@ class EndpointEngine:
         """Nothing is asked yet.
 
         Args:
-            addresses: Of servers, such as http://gpu1:8000.
+            addresses: Of servers, such as http://gpu1:8000; one that is none is a UserError.
             policy: The model.
             options: dtype and batch_size, for servers that start vLLM.
             stall: Seconds without any answer after which sampling fails.
-
-        Raises:
-            UserError: an address is none.
         """
         self._servers = [_Server(endpoint(address)) for address in addresses]
         self._policy, self._options, self._stall = policy, options, stall
@@ -136,9 +133,7 @@ class EndpointEngine:
         if answer.status_code == 422:  # ours, and it says what is wrong
             raise UserError(f"{FIELD}: {server.address}: {answer.json()['error']}")
         if answer.status_code in (401, 403):
-            raise UserError(
-                f"{FIELD}: {server.address} refuses us; is {TOKEN} set to its token{also_listed()}?"
-            )
+            raise refusal(server.address, TOKEN)
         if answer.status_code >= 500:
             answer.raise_for_status()
         base = server.address.removesuffix("/v1") + "/v1"
