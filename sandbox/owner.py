@@ -79,7 +79,7 @@ def _is_gone(owner: dict[str, str]) -> bool:
 def _born(pid: int | str) -> str:
     """When a process began; nothing if it is gone, or ended and only not yet waited for."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
         return ""
     return "" if fields[0] in "ZX" else fields[19]
@@ -88,7 +88,7 @@ def _born(pid: int | str) -> str:
 def _place() -> str:
     """The boot of this machine and the namespace of process ids; nothing without /proc."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""

@@ -86,7 +86,9 @@ class FactsFile(Facts):
 
     def write(self, folder: Path) -> None:
         """Write the file into a folder."""
-        (folder / self.FILE).write_text(json.dumps(self.to_json(), indent=1, sort_keys=True))
+        (folder / self.FILE).write_text(
+            json.dumps(self.to_json(), indent=1, sort_keys=True), encoding="utf-8"
+        )
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -95,7 +97,7 @@ class FactsFile(Facts):
         Raises:
             WrongFacts: naming the file and the field.
         """
-        return cls.from_json(json.loads((folder / cls.FILE).read_text()), cls.FILE)
+        return cls.from_json(json.loads((folder / cls.FILE).read_text(encoding="utf-8")), cls.FILE)
 
 
 def of_json(kind: type[_T], data: object, place: str) -> _T:

@@ -40,13 +40,13 @@ def keep_costs(config: RestEmConfig, costs: Costs) -> None:
     """Remember what was measured, for dry runs without a probe."""
     path = _place(config)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"made": time.time(), "costs": costs.to_json()}))
+    path.write_text(json.dumps({"made": time.time(), "costs": costs.to_json()}), encoding="utf-8")
 
 
 def known_costs(config: RestEmConfig) -> Costs | None:
     """What was measured with the same settings: by a probe, else in the newest run that did."""
     try:
-        kept = json.loads(_place(config).read_text())
+        kept = json.loads(_place(config).read_text(encoding="utf-8"))
         return _dated(Costs.from_json(kept["costs"]), "probe", kept["made"])
     except (OSError, ValueError, KeyError, TypeError):  # none, or of another version
         pass

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tasks.terminal import visible
+
 _POLL_SECONDS = 1.0
 # At most so many lines of a file go to the UI at a look; a log server is no place for a flood.
 LINES_A_LOOK = 50
@@ -68,4 +70,4 @@ class ChildLogs:
 def _shown(raw: bytes) -> str:
     """A line as a terminal would leave it: of a progress bar the last state."""
     text = raw.decode("utf-8", "replace").rstrip("\r").rsplit("\r", 1)[-1].strip()
-    return text[:_LONGEST]
+    return visible(text[:_LONGEST])

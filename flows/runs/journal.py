@@ -130,7 +130,7 @@ def read_head(folder: Path) -> RunHead:
         WrongFacts: it is broken.
     """
     path = folder / HEAD
-    return _parsed(RunHead, path.read_text(), str(path))
+    return _parsed(RunHead, path.read_text(encoding="utf-8"), str(path))
 
 
 def read_steps(folder: Path) -> list[StepLine]:
@@ -141,7 +141,7 @@ def read_steps(folder: Path) -> list[StepLine]:
         WrongFacts: a line is broken.
     """
     path = folder / STEPS
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     if lines and not lines[-1].endswith("}"):
         lines.pop()
     return [_parsed(StepLine, line, f"{path}:{n}") for n, line in enumerate(lines, 1)]
@@ -180,7 +180,7 @@ class Journal:
             flow_run=flow_run,
         )
         # Kept open: a cached step is a matter of milliseconds.
-        self._steps = (self.folder / STEPS).open("w")
+        self._steps = (self.folder / STEPS).open("w", encoding="utf-8")
         self._reached = set(reached(self.folder))
         self._gone = read_gone(self.folder)
         self._lock = threading.Lock()
@@ -201,7 +201,7 @@ class Journal:
                 write_gone(self.folder, self._gone)
             if line.artifact not in self._reached:
                 self._reached.add(line.artifact)
-                with (self.folder / REACHED).open("a") as file:
+                with (self.folder / REACHED).open("a", encoding="utf-8") as file:
                     file.write(line.artifact + "\n")
 
     def warn(self, text: str) -> None:
@@ -228,14 +228,14 @@ class Journal:
 
     def _write(self) -> None:
         draft = self.folder / f".{HEAD}"
-        draft.write_text(json.dumps(self._head.to_json(), indent=1))
+        draft.write_text(json.dumps(self._head.to_json(), indent=1), encoding="utf-8")
         draft.replace(self.folder / HEAD)
 
 
 def reached(folder: Path) -> list[str]:
     """Artifacts that any attempt at the run of this folder came to."""
     try:
-        lines = (folder / REACHED).read_text().splitlines()
+        lines = (folder / REACHED).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:  # a run of an older version has its last attempt alone
         has_steps = (folder / STEPS).exists()
         lines = [line.artifact for line in read_steps(folder)] if has_steps else []
@@ -287,7 +287,7 @@ def find_run(run: str, flow: str = "") -> Path:
 def read_estimate(run: str) -> dict[str, object] | None:
     """The estimate that was made of a run, if there is one."""
     try:
-        return json.loads((home() / "runs" / run / ESTIMATE).read_text())
+        return json.loads((home() / "runs" / run / ESTIMATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -61,13 +61,13 @@ def _counts(store: Store, steps: list[StepLine]) -> dict[int, SelectionCounts]:
 def _evaluation(run: str) -> dict[str, object]:
     """An evaluation's results, where it came to its end."""
     path = home() / "runs" / run / "results.json"
-    return {"results": json.loads(path.read_text()) if path.exists() else None}
+    return {"results": json.loads(path.read_text(encoding="utf-8")) if path.exists() else None}
 
 
 def _studies(run: str) -> dict[str, object]:
     """What came of a run's studies, where they came to their end."""
     path = home() / "runs" / run / "study.json"
-    found = json.loads(path.read_text()) if path.exists() else []
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     kept = [{name: v for name, v in one.items() if name != "figures"} for one in found]
     return {"studies": kept}
 

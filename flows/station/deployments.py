@@ -31,7 +31,7 @@ def read_specs(file: Path = DEPLOYMENTS_FILE) -> list[Json]:
     import yaml  # which the supervisor does without
 
     try:
-        content = yaml.safe_load(file.read_text())
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
         return list(content["deployments"])
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise UserError(f"{file}: expected a list `deployments` in YAML: {error}") from None

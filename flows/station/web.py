@@ -179,7 +179,7 @@ def add_notice(text: str) -> None:
     with _add_lock:
         if path.exists() and path.stat().st_size > _FILE_BYTES:
             path.replace(path.with_suffix(".1.jsonl"))
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
@@ -187,7 +187,7 @@ def notices() -> list[dict[str, object]]:
     """What was told, newest first: `at` (seconds since 1970) and `notice`."""
     found = []
     with contextlib.suppress(OSError):
-        for line in (home() / "prefect" / "notices.jsonl").read_text().splitlines():
+        for line in (home() / "prefect" / "notices.jsonl").read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
                 found.append(json.loads(line))
     return found[::-1]
