@@ -11,9 +11,10 @@ from typing import Any
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Events of CPython (docs: Audit events table) and where their paths stand.
 _PATHS = {
-    **{name: (0,) for name in ("os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.utime")},
-    **{name: (0,) for name in ("os.chmod", "os.chown", "shutil.rmtree", "tempfile.mkdtemp")},
-    **{name: (0, 1) for name in ("os.rename", "os.link", "os.symlink", "shutil.move")},
+    **dict.fromkeys(("os.mkdir", "os.rmdir", "os.remove", "os.truncate", "os.utime"), (0,)),
+    **dict.fromkeys(("os.chmod", "os.chown", "shutil.rmtree", "tempfile.mkdtemp"), (0,)),
+    **dict.fromkeys(("os.link", "os.symlink"), (1,)),  # where they lie, not where they lead
+    **dict.fromkeys(("os.rename", "shutil.move"), (0, 1)),
 }
 _NEVER = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "exec.never")
 
@@ -45,7 +46,7 @@ class Watch:
         """Look at an event."""
         if event == "open":
             path, mode, flags = given
-            if isinstance(flags, int) and flags & _WRITES or any(c in str(mode) for c in "wax+"):
+            if (isinstance(flags, int) and flags & _WRITES) or any(c in str(mode) for c in "wax+"):
                 self._see_path(event, path)
         elif event in _PATHS:
             for at in _PATHS[event]:

@@ -34,6 +34,7 @@ from typing import Protocol
 import psutil
 
 from bench.recovery._fuzz_watch import Watch
+from tasks.paths import ROOT
 
 TARGETS = {
     "manifests": "_fuzz_manifests",
@@ -151,7 +152,8 @@ def _try(tried: Target, number: int, seed: int, found: Fuzzed) -> None:
     try:
         found.outcomes[tried.try_one(Random(f"{seed}:{number}"))] += 1
     except Exception as error:
-        ours = [f for f in traceback.extract_tb(error.__traceback__) if "/.venv/" not in f.filename]
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [one for one in frames if one.filename.startswith(f"{ROOT}/")]
         at = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
         kind = str(error) if isinstance(error, Violation) else f"{type(error).__name__} at {at}"
         found.violations.setdefault(kind[:160], []).append(number)

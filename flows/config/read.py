@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,16 +10,18 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import UserError
+from tasks.store.untrusted import printable
 
+_LONGEST_NAME = 80
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, Any], str]:
     """The content of a TOML file, or of one in `folder` by its name, and its path."""
     file = Path(path)
-    if not file.is_file():
+    if not os.path.isfile(file):  # of what no file system takes, Path's own raises an error
         file = folder / f"{path}.toml"
-    if not file.is_file():
+    if not os.path.isfile(file):
         shipped = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
         raise UserError(f"{path}: no such file; expected a TOML file or one of: {shipped}")
     try:
@@ -39,10 +42,15 @@ def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
-            ": ".join(part for part in (".".join(map(str, item["loc"])), _plain(item)) if part)
+            ": ".join(part for part in (_field(item["loc"]), _plain(item)) if part)
             for item in error.errors()
         )
-        raise UserError(f"{source}: {problems}") from None
+        raise UserError(printable(f"{source}: {problems}")) from None
+
+
+def _field(names: tuple[str | int, ...]) -> str:
+    """Of the field, each part cut where nobody reads on: it may be what was given."""
+    return ".".join(str(one)[:_LONGEST_NAME] for one in names)
 
 
 def _plain(item: Any) -> str:

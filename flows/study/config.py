@@ -18,6 +18,7 @@ from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
 from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.place import Place
 from tasks.settings.user_function import UserFunction
 from tasks.store.store import digest_of
 
@@ -47,12 +48,12 @@ class StudyConfig(BaseModel):
     seeds: int = Field(
         default=5, ge=1, le=1000, description="Runs of each arm, with seeds 1, 2 and so on."
     )
-    math: str = Field(
+    math: Place = Field(
         default="study-math",
         description="What arms on math problems are changes of: a TOML file or a name in configs/; "
         "empty: leave these arms out.",
     )
-    code: str = Field(
+    code: Place = Field(
         default="study-code",
         description="The same for arms on programs.",
     )
@@ -61,7 +62,7 @@ class StudyConfig(BaseModel):
         max_length=100,
         description="Fields to change in every arm, such as sampling.samples=16.",
     )
-    student: str = Field(
+    student: Place = Field(
         default="embedded:mini-math",
         description="Smaller base policy for distillation on math problems, as in model.base.",
     )

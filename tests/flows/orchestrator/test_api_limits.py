@@ -107,7 +107,7 @@ CASES: list[tuple[str, str, bool]] = [
     ("model.base", "/proc/self/environ", False),
     ("model.base", "$HOME/m", False),
     ("model.base", "~root/m", False),
-    ("model.base", "{data}/m\0", False),
+    ("model.base", "{data}/m\x07", False),
     ("model.base", "{data}/m", True),
     ("model.base", "{data}/LINK", False),
     ("model.base", "{DATA}/m", False),
