@@ -16,34 +16,15 @@ VALUES: tuple[Any, ...] = (
     *("//etc", "file:///etc", "file:/etc", "a/../../b", "a\\..\\b", "C:\\x", "CON", "s3://b/../c"),
     *("http://x", "http://a@b:1", "http://[::1", "::", "hf://a/b", "memory://x", "data:,x"),
     *("embedded:", "embedded:/etc", "embedded:..", "package:", "package:os", "package:..x"),
-    *(
-        "openai:",
-        "openai:x",
-        "import:",
-        "import:../x",
-        "latest",
-        "latest:0",
-        "latest:-1",
-        ":",
-        "a:1",
-    ),
-    *(
-        "x.py:f",
-        "/etc/x.py:f",
-        "os:system",
-        "a.b:c",
-        "𝔘𝔫𝔦",
-        "İ",
-        "ﬀ",
-        "\u202e",
-        "\ufeff",
-        "e\u0301",
-    ),
+    *("openai:", "openai:x", "import:", "import:../x", "latest", "latest:0", "latest:-1", ":"),
+    *("x.py:f", "/etc/x.py:f", "os:system", "a.b:c", "a:1", "~/x.py:f", "~nosuchuser/x.py:f"),
+    *("\U0001d518", "\u0130", "\ufb00", "\u202e", "\ufeff", "e\u0301", "\u2028"),
     *("\ud800", "\udfff\ud800", "\x1b[31m", "\x7f", "%00", "%2e%2e%2f", "{config.name}", "{0}"),
     *("x" * 255, "x" * 256, "é" * 200, "x" * 4096, "x" * 4097, "y" * 100_000, "/" * 3000),
     *("a/" * 2000, [], {}, [[]], [None], {"": None}, {"a": {"a": {}}}, ["x"] * 1000, [0] * 5000),
     *({"$ref": "x"}, {"__prefect_kind": "json", "value": "{"}, {str(n): n for n in range(500)}),
 )
+_TEXTS = [one for one in VALUES if isinstance(one, str)]
 _TOKENS = (
     *(b"NaN", b"-Infinity", b"1e9999", b"-", b"00", b"0x1", b'"\\ud800"', b"\\u0000", b"\xff\xfe"),
     *(b"\xef\xbb\xbf", b"\xc0\x80", b"\xed\xa0\x80", b"\x00", b"{", b"}", b"[", b"]", b",", b":"),
@@ -100,7 +81,10 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _replace(holder: Any, key: Any, random: Random) -> None:
-    holder[key] = hostile(random)
+    if isinstance(holder[key], str) and random.random() < 0.7:  # what passes for what it was
+        holder[key] = random.choice(_TEXTS)
+    else:
+        holder[key] = hostile(random)
 
 
 def _remove(holder: Any, key: Any, random: Random) -> None:

@@ -1,4 +1,4 @@
-"""Parameters of flow runs, as Prefect gives them: a configuration, or one line that names a field."""
+"""Parameters of flow runs, as Prefect gives them: a configuration, or a line with a field."""
 
 from __future__ import annotations
 

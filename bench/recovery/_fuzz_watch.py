@@ -1,4 +1,4 @@
-"""What a fuzzed program touches: files written, processes and connections, beside its own folder."""
+"""What a fuzzed program touches outside its own folder: files, processes, connections."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 """`restem bench fuzz [TARGET] [COUNT] [SEED]`: hostile inputs, and what comes of them.
 
-| target     | what is changed                                    | what reads it                       |
-|------------|----------------------------------------------------|-------------------------------------|
-| manifests  | manifest.json, and files beside it                 | the store: lookup, list, verify     |
-| journals   | run.json, steps.jsonl and what else a run writes   | status, find_run, the pages         |
-| parameters | the JSON of a flow run, as Prefect gives it        | the configurations and their limits |
-| pages      | raw bytes of requests, over sockets                | the server of the reports           |
-| door       | the same                                           | what stands before Prefect's server |
+| target     | what is changed                                | what reads it                       |
+|------------|------------------------------------------------|-------------------------------------|
+| manifests  | manifest.json, and files beside it             | the store: lookup, list, verify     |
+| journals   | run.json, steps.jsonl and what else runs write | status, find_run, the pages         |
+| parameters | the JSON of a flow run, as Prefect gives it    | the configurations and their limits |
+| pages      | raw bytes of requests, over sockets            | the server of the reports           |
+| door       | the same                                       | what stands before Prefect's server |
 
-Good inputs are changed in their structure and in their bytes (_fuzz_inputs.py). An input is numbered,
-and its number and the seed make it again. Allowed are an answer, or the one-line error that the
-reader promises. A traceback, a file written outside (_fuzz_watch.py), what only the outside has in an
-answer, and memory that grows are violations; with one the command fails.
+Good inputs are changed in their structure and in their bytes (_fuzz_inputs.py). An input has a
+number, which makes it again with the seed. Allowed are an answer, or the one-line error that the
+reader promises. A traceback, a file written outside (_fuzz_watch.py), what only the outside has in
+an answer, and memory that grows are violations; with one the command fails.
 """
 
 from __future__ import annotations
@@ -164,7 +164,8 @@ def report(found: Fuzzed) -> str:
     """For people."""
     lines = [
         f"{found.target}: {found.inputs:,} inputs in {found.seconds:.0f} s; memory "
-        f"{found.memory[0]:.0f} MB, {found.memory[1]:.0f} at the end, {found.memory[2]:.0f} at most; "
+        f"{found.memory[0]:.0f} MB, at the end {found.memory[1]:.0f}, at most "
+        f"{found.memory[2]:.0f}; "
         f"{sum(found.outside.values())} times outside; violations: {found.bad}"
     ]
     lines += [f"  {times:>7,}  {how}" for how, times in found.outcomes.most_common(25)]

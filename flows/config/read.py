@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from tasks.errors import UserError
 from tasks.store.untrusted import printable
 
-_LONGEST_NAME = 80
+# What was given may stand in a problem, and be a megabyte.
+_LONGEST_NAME, _LONGEST_PROBLEM = 80, 1000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -57,7 +58,8 @@ def _plain(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "no such field"
     if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
+        said = str(item["ctx"]["error"])
+        return said if len(said) < _LONGEST_PROBLEM else f"{said[:_LONGEST_PROBLEM]}..."
     given = repr(item["input"])
     return f"{item['msg']}, not {given if len(given) < 80 else given[:77] + '...'}"
 
