@@ -1,12 +1,12 @@
 """`restem bench fuzz [TARGET] [COUNT] [SEED]`: hostile inputs, and what comes of them.
 
-| target     | what is changed                                | what reads it                       |
-|------------|------------------------------------------------|-------------------------------------|
-| manifests  | manifest.json, and files beside it             | the store: lookup, list, verify     |
-| journals   | run.json, steps.jsonl and what else runs write | status, find_run, the pages         |
-| parameters | the JSON of a flow run, as Prefect gives it    | the configurations and their limits |
-| pages      | raw bytes of requests, over sockets            | the server of the reports           |
-| door       | the same                                       | what stands before Prefect's server |
+| target     | what is changed                               | what reads it                       |
+|------------|-----------------------------------------------|-------------------------------------|
+| manifests  | manifest.json, and files beside it            | the store: lookup, list, verify     |
+| journals   | run.json, steps.jsonl and more of runs        | status, find_run, the pages         |
+| parameters | the JSON of a flow run, as Prefect gives it   | the configurations and their limits |
+| pages      | raw bytes of requests, over sockets           | the server of the reports           |
+| door       | the same                                      | what stands before Prefect's server |
 
 Good inputs are changed in their structure and in their bytes (_fuzz_inputs.py). An input has a
 number, which makes it again with the seed. Allowed are an answer, or the one-line error that the

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _RUNS = ("/api/flow_runs", "/api/deployments")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Prefect takes parameters of at most 512 KiB.
 _BODY_BYTES = 4 * 1024 * 1024
 
@@ -49,6 +50,8 @@ class GuardedApp:
             await _refuse(scope, receive, send, refused)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
+        elif scope["method"] not in _METHODS:  # CONNECT would leave HTTP with any answer
+            await open_page.reply(send, 405, "expected another method\n")
         else:
             await self._answer(scope, receive, _unframed(send))
 
@@ -63,8 +66,8 @@ class GuardedApp:
             if body is None:
                 await open_page.reply(send, 413, f"expected at most {_BODY_BYTES} bytes")
                 return
-            if _has_job_variables(body):
-                said = json.dumps({"detail": "job_variables: the pool takes none"})
+            if refused := _refused_body(body):
+                said = json.dumps({"detail": refused})
                 await open_page.reply(send, 422, said, "application/json")
                 return
             receive = _again(body, receive)
@@ -117,12 +120,16 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return receiving
 
 
-def _has_job_variables(body: bytes) -> bool:
+def _refused_body(body: bytes) -> str:
+    """Why a body does not go on to Prefect; empty if it does."""
     try:
         given = json.loads(body)
+    except RecursionError:
+        return "the body is nested too deep"
     except ValueError:
-        return False  # Prefect says what is wrong with it
-    return isinstance(given, dict) and bool(given.get("job_variables"))
+        return ""  # Prefect says what is wrong with it
+    has = isinstance(given, dict) and bool(given.get("job_variables"))
+    return "job_variables: the pool takes none" if has else ""
 
 
 def run(host: str, port: int, *, services: bool) -> None:
