@@ -66,6 +66,11 @@ class Visible:
         return iter(self.raw)
 
 
+def warn(text: str) -> None:
+    """A line to standard error, for a person who would not hear of it otherwise."""
+    print(visible(f"restem: {' '.join(text.split())}"), file=sys.stderr)
+
+
 def raw(stream: TextIO) -> TextIO:
     """The stream itself, for one's own escape sequences."""
     return cast(TextIO, getattr(stream, "raw", stream))

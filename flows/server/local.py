@@ -29,6 +29,8 @@ from flows.server.database import database_address, mend_database
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
+from tasks.processes.capped_log import cap_log
+from tasks.terminal import warn
 
 # The first start migrates the database, which took over a minute on slow disks.
 START_SECONDS = 180.0
@@ -126,7 +128,7 @@ def _join_or_start(folder: Path, port: int) -> str:
                 raise UserError(f"--port {port}: taken; expected a free port") from None
             port = probe.getsockname()[1]
         if said := mend_database():
-            print(said, file=sys.stderr)
+            warn(said)
         address = f"http://127.0.0.1:{port}/api"
         secret = access.new_server_secret()
         holder = subprocess.Popen(
@@ -190,6 +192,7 @@ def keep(port: int, *, full: bool) -> None:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
+            cap_log(folder / "server.log")
             time.sleep(0.5)
     os.close(mine)  # the guard ends the server and all that it started
     server.wait()

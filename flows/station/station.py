@@ -33,6 +33,7 @@ from flows.station.register import alone, register
 from flows.station.supervisor import GRACE_SECONDS
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
+from tasks.terminal import warn
 
 _POLL = 0.1
 _OTHERS = (access.API, access.CLIENT, access.SERVER)
@@ -64,7 +65,7 @@ def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
             _check_port("--port", port)
             _check_port("--pages", pages)
             if said := mend_database():
-                print(said, file=sys.stderr)
+                warn(said)
         note = found or _start(port, pages)
         try:
             _wait_for(note)

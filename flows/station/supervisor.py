@@ -36,6 +36,7 @@ from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.paths import ROOT
+from tasks.processes.capped_log import cap_logs
 from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, die_with_parent
 
 # A run frees its engine and trainer and reports its end in about a second.
@@ -139,6 +140,7 @@ class Supervisor:
         )
         self.pages = ManagedProcess("pages", [*python, "flows.station.web", str(pages)], env)
         self._register = [*python, "flows.station.register", self._pages]
+        self._unsure = False  # whether the server has the work pool
         self._registering: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
 
@@ -166,11 +168,13 @@ class Supervisor:
             if part.due() and self._may_start(part):
                 part.start()
                 changed = True
+        if self._unsure and self.server.process:
+            self._pool_is_there()
         return changed
 
     def _may_start(self, part: ManagedProcess) -> bool:
         if part is self.worker:
-            return self._ready()
+            return self._pool_is_there()
         try:
             said = mend_database() if part is self.server else ""
         except UserError as error:
@@ -178,19 +182,19 @@ class Supervisor:
             return False
         if said:
             say(said)
+        # `restem up` registers with the first server; a later one may have lost its database.
+        self._unsure |= part is self.server and part.deaths > 0
         return True
 
-    def _ready(self) -> bool:
+    def _pool_is_there(self) -> bool:
         """Whether a worker would find its server and pool; without them it ends at once."""
         try:
             self._api.get(f"/work_pools/{POOL}", 2.0)
         except ApiError as error:
-            # `restem up` registers with the first server; a later one has lost its database.
-            if error.status == 404 and self.server.deaths:
+            if error.status == 404 and self._unsure:
                 self._register_again()
             return False
-        except Exception:
-            return False
+        self._unsure = False
         return True
 
     def _register_again(self) -> None:
@@ -223,6 +227,7 @@ class Supervisor:
             fresh, worker = self.worker.pid != worker, self.worker.pid
             for line in reaper.look(at_once=fresh):
                 say(line)
+            cap_logs(folder())
             path = database_file()
             if path and reaper.answered and is_damaged(path):
                 say("the server's database was damaged under it; it starts again")

@@ -26,7 +26,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from flows.runs.journal import HEAD, read_head
+from flows.runs.journal import HEAD, newest_heads, read_head
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
 from flows.server.address import started
 from flows.server.hosts import HostNames, host_names
@@ -225,14 +225,11 @@ def _file(parts: list[str]) -> Path | None:
 
 def _runs() -> str:
     rows = []
-    found = (home() / "runs").glob(f"*/{HEAD}")
-    for path in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
+    for path in newest_heads()[:_SHOWN]:
         name = path.parent.name
         try:
             head = read_head(path.parent)
-        except OSError:
-            continue
-        except WrongFacts as error:
+        except (OSError, WrongFacts) as error:
             said = str(error).replace(str(path), f"damaged: {HEAD}")
             rows.append([html.escape(name), "", html.escape(said[:300]), "", ""])
             continue
@@ -276,8 +273,8 @@ def _when(seconds: object) -> str:
     given = seconds if isinstance(seconds, int | float) else 0
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
-    except (OSError, OverflowError, ValueError):  # no time of this world
-        return ""
+    except (OverflowError, ValueError, OSError):  # of a damaged file
+        return "?"
 
 
 def _equal(given: str, wanted: str) -> bool:
