@@ -16,17 +16,15 @@ import contextlib
 import os
 import platform
 import shutil
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.errors import StepError
 from tasks.rows import Json
 from tasks.store.draft import Draft
 from tasks.store.files import describe_files, draft_name, put_in_place, sync, verify_files
 from tasks.store.local_copies import LocalCopies
-from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
+from tasks.store.locks import alone, sweep_locks
 from tasks.store.manifest import (
     MANIFEST,
     ArtifactRef,
@@ -37,7 +35,7 @@ from tasks.store.manifest import (
     digest_of_files,
 )
 from tasks.store.mark import StoreMark
-from tasks.store.read_only import needs_writing
+from tasks.store.read_only import needs_writing, see_writable
 from tasks.store.reading import Manifests
 from tasks.store.remote import Remote, open_fs
 from tasks.store.signing import key_of_environment, signed
@@ -119,14 +117,7 @@ class Store:
             return False
         if not self._seen:
             return False  # there was none from the start
-        deadline = time.monotonic() + STORE_GONE_SECONDS
-        while not self._mark.is_there():
-            if time.monotonic() > deadline:
-                raise StepError(
-                    f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
-                    "mounted?); the same command resumes the run when it is back"
-                )
-            time.sleep(LOCK_POLL_SECONDS)
+        self._mark.wait(STORE_GONE_SECONDS)
         return True
 
     @contextlib.contextmanager
@@ -226,6 +217,7 @@ class Store:
         self._wait_to_write()
         with needs_writing(self.root):
             self._locks.mkdir(parents=not self.local, exist_ok=True)
+            see_writable(self._locks)
         return alone(self._locks / f"{kind}~{key}", waits)
 
     def entries(self) -> Iterator[tuple[str, str]]:
@@ -268,7 +260,8 @@ class Store:
             if host == platform.node() and not _alive(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
-        sweep_locks(self._locks)
+        with contextlib.suppress(OSError):  # a store that is only read
+            sweep_locks(self._locks)
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:

@@ -212,7 +212,7 @@ def names_in(folder: Path, *, folders: bool) -> list[str]:
                 for one in entries
                 if one.name[0] != "." and (not folders or one.is_dir(follow_symlinks=False))
             )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 
