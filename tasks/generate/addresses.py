@@ -19,6 +19,8 @@ from tasks.errors import UserError
 from tasks.facts import is_object
 
 FIELD = "resources.endpoints"
+# What reading an answer raises that is no JSON, or of another form than the protocol's.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
 ADDRESSES = "RESTEM_ADDRESSES"
 _PORTS = {"http": 80, "https": 443}
 _HTTP = ("http://", "https://")

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import ssl
 import time
 from collections import deque
@@ -29,7 +28,7 @@ import httpx
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
-from tasks.generate.addresses import FIELD, endpoint, refusal, requests_at
+from tasks.generate.addresses import FIELD, MALFORMED, endpoint, refusal, requests_at
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.rows import Json
 from tasks.store.store import ArtifactRef
@@ -236,7 +235,7 @@ class _Shard:
                         url = await self._engine.ready(client, server)
                         self._heard = time.monotonic()
                 self._take(request, await self._ask(client, url, server.model, request))
-            except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
+            except (httpx.HTTPError, *MALFORMED) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
 
     async def _news(self) -> None:
