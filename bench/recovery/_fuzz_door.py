@@ -13,7 +13,7 @@ from typing import Any
 from bench.recovery._fuzz_http import Wire, request, status_of
 from bench.recovery.fuzz import Violation
 from flows.server.access import authorization
-from flows.server.api_server import GuardedApp
+from flows.server.api_server import GuardedApp, pass_over_broken_clients
 from flows.server.hosts import host_names
 
 _SECRET = "restem:fuzzed-SENTINEL"
@@ -39,6 +39,7 @@ class Door:
             log_level="error",
         )
         self._server = uvicorn.Server(config)
+        pass_over_broken_clients()
         handler = _Errors(self.errors)
         for name in ("uvicorn.error", "asyncio"):
             logging.getLogger(name).addHandler(handler)

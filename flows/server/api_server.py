@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _RUNS = ("/api/flow_runs", "/api/deployments")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# What h11, which uvicorn reads requests with, says of them.
+_OF_CLIENTS = ("LocalProtocolError", "RemoteProtocolError")
 # Prefect takes parameters of at most 512 KiB.
 _BODY_BYTES = 4 * 1024 * 1024
 
@@ -132,6 +135,19 @@ def _refused_body(body: bytes) -> str:
     return "job_variables: the pool takes none" if has else ""
 
 
+def pass_over_broken_clients() -> None:
+    """Let a client that breaks HTTP in the midst of an answer leave no traceback in the log."""
+    for name in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        if _is_our_error not in logger.filters:
+            logger.addFilter(_is_our_error)
+
+
+def _is_our_error(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__name__ not in _OF_CLIENTS
+
+
 def run(host: str, port: int, *, services: bool) -> None:
     """Serve until SIGTERM or SIGINT, with schedules, automations and so on if `services`.
 
@@ -148,6 +164,7 @@ def run(host: str, port: int, *, services: bool) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    pass_over_broken_clients()
     settings = get_current_settings().server
     uvicorn.run(
         GuardedApp(create_app(final=True, webserver_only=not services), own, secret),
