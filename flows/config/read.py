@@ -14,6 +14,8 @@ from tasks.store.untrusted import printable
 
 # What was given may stand in a problem, and be a megabyte.
 _LONGEST_NAME, _LONGEST_PROBLEM = 80, 1000
+# A list of a thousand wrong items has a thousand of them.
+_MOST_PROBLEMS = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -46,8 +48,10 @@ def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
     except ValidationError as error:
         problems = "; ".join(
             ": ".join(part for part in (_field(item["loc"]), _plain(item)) if part)
-            for item in error.errors()
+            for item in error.errors()[:_MOST_PROBLEMS]
         )
+        if (more := error.error_count() - _MOST_PROBLEMS) > 0:
+            problems += f"; and {more:,} more"
         raise UserError(printable(f"{source}: {problems}")) from None
 
 
