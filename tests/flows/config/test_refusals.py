@@ -38,7 +38,7 @@ def test_one_line(given: dict[str, Any], said: str) -> None:
 
 @pytest.mark.parametrize("given", [[[]], [{}], [["bbh"]], [None], [0]])
 def test_benchmarks_of_another_type(given: object) -> None:
-    with pytest.raises(UserError, match="^config: on"):
+    with pytest.raises(UserError, match=r"^config: on"):
         parse(EvaluateConfig, {"on": given}, "config")
 
 
