@@ -47,6 +47,10 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 class WrongFacts(StepError, ValueError):
     """JSON that is not of the form that its owner writes."""
 
+    def __init__(self, text: str) -> None:
+        """In one line, whatever stands in the file."""
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
 
 def read_json(path: Path, most: int = _MOST_BYTES) -> object:
     """The JSON of a file, whatever is in its place.

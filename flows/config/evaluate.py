@@ -13,6 +13,7 @@ from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import BenchmarkName, ExecutionSettings, MeasureSettings, Resources
+from tasks.settings.place import Place
 from tasks.store.store import digest_of
 
 EVALUATIONS = CONFIGS / "evaluate"
@@ -29,13 +30,13 @@ class EvaluateConfig(BaseModel):
         pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
         description="Name of the evaluation: lower-case letters, digits and hyphens.",
     )
-    model: str = Field(
+    model: Place = Field(
         default="embedded:tiny-math",
         min_length=1,
         description="The policy: RUN or RUN:ITERATION of a finished run (RUN:0 is its base), or a "
         "source of a base model: embedded:NAME, package:MODULE, a folder, a .gguf file, a Hub id.",
     )
-    against: str = Field(
+    against: Place = Field(
         default="",
         description="Policy to compare with, problem by problem, in the same form; empty: none. "
         "Usually the base policy.",
@@ -62,18 +63,18 @@ class EvaluateConfig(BaseModel):
         default="float32",
         description="Number format in sampling. float32 is right on CPU, bfloat16 on GPU.",
     )
-    prompts: dict[BenchmarkName, str] = Field(
+    prompts: dict[BenchmarkName, Place] = Field(
         default={}, description="Another prompt template for a benchmark: a name or a TOML file."
     )
     max_tokens: dict[BenchmarkName, int] = Field(
         default={}, description="Another longest solution for a benchmark, in tokens."
     )
-    sources: dict[BenchmarkName, str] = Field(
+    sources: dict[BenchmarkName, Place] = Field(
         default={},
         description="Where a benchmark's data lie: a folder, a JSON-lines file or a Hub id. "
         "Otherwise RESTEM_DATA if that is set, else the data set's own Hub id.",
     )
-    grades: str = Field(
+    grades: Place = Field(
         default="",
         description="JSON lines with the points of samples that were graded by hand (hungarian), "
         "as exported by this evaluation and filled in; empty: not graded yet.",
@@ -88,7 +89,7 @@ class EvaluateConfig(BaseModel):
     @classmethod
     def _spelled_out(cls, value: Any) -> Any:
         """Groups become their benchmarks; each comes once."""
-        if not isinstance(value, list):
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             return value
         named = [one for name in value for one in (GROUPS.get(name, [name]) if name else [])]
         return list(dict.fromkeys(named))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,16 +10,21 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import UserError
+from tasks.store.untrusted import printable
 
+# What was given may stand in a problem, and be a megabyte.
+_LONGEST_NAME, _LONGEST_PROBLEM = 80, 1000
+# A list of a thousand wrong items has a thousand of them.
+_MOST_PROBLEMS = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, Any], str]:
     """The content of a TOML file, or of one in `folder` by its name, and its path."""
     file = Path(path)
-    if not file.is_file():
+    if not os.path.isfile(file):  # of what no file system takes, Path's own raises an error
         file = folder / f"{path}.toml"
-    if not file.is_file():
+    if not os.path.isfile(file):
         shipped = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
         raise UserError(f"{path}: no such file; expected a TOML file or one of: {shipped}")
     try:
@@ -41,17 +47,25 @@ def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
-            ": ".join(part for part in (".".join(map(str, item["loc"])), _plain(item)) if part)
-            for item in error.errors()
+            ": ".join(part for part in (_field(item["loc"]), _plain(item)) if part)
+            for item in error.errors()[:_MOST_PROBLEMS]
         )
-        raise UserError(f"{source}: {problems}") from None
+        if (more := error.error_count() - _MOST_PROBLEMS) > 0:
+            problems += f"; and {more:,} more"
+        raise UserError(printable(f"{source}: {problems}")) from None
+
+
+def _field(names: tuple[str | int, ...]) -> str:
+    """Of the field, each part cut where nobody reads on: it may be what was given."""
+    return ".".join(str(one)[:_LONGEST_NAME] for one in names)
 
 
 def _plain(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return "no such field"
     if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
+        said = str(item["ctx"]["error"])
+        return said if len(said) < _LONGEST_PROBLEM else f"{said[:_LONGEST_PROBLEM]}..."
     given = repr(item["input"])
     return f"{item['msg']}, not {given if len(given) < 80 else given[:77] + '...'}"
 

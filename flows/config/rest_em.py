@@ -6,6 +6,7 @@ Recipe sections decide the result and are in cache keys; `resources` is in none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -213,12 +214,17 @@ class RestEmConfig(BaseModel):
         return self.model_copy(update={"seed": seed, "fresh_seed": False})
 
 
-def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmConfig:
+def load_config(
+    path: str | Path,
+    changes: list[str] | None = None,
+    check: Callable[[RestEmConfig], None] = lambda config: None,
+) -> RestEmConfig:
     """Read a configuration and apply `key=value` changes.
 
     Args:
         path: A TOML file, or the name of one in configs/ without its ending.
         changes: Such as `sampling.samples=16`; values are TOML, a bare word is text.
+        check: Looks at it before files that it names are read.
 
     Raises:
         UserError: naming the file or field and what was expected.
@@ -227,6 +233,7 @@ def load_config(path: str | Path, changes: list[str] | None = None) -> RestEmCon
     begin_at(Path(file).parent, raw)
     change(raw, changes or [])
     config = parse(RestEmConfig, raw, file)
+    check(config)
     config.find_functions()
     return config
 

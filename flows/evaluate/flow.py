@@ -21,9 +21,8 @@ from flows.config.evaluate import EvaluateConfig
 from flows.evaluate.results import Evaluated, EvaluationResults
 from flows.evaluate.summary import results_call
 from flows.evaluate.tables import results_text
-from flows.orchestrator.allowed_paths import check_addresses, check_places
+from flows.orchestrator.api_limits import checked
 from flows.orchestrator.caller import Caller
-from flows.orchestrator.review import deployed
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
@@ -52,8 +51,11 @@ class _Asked:
 class Evaluation:
     """One evaluation: holds what every call needs."""
 
-    def __init__(self, config: EvaluateConfig, caller: Caller) -> None:
-        self.config, self.caller = config, caller
+    def __init__(
+        self, config: EvaluateConfig, caller: Caller, opened: EvaluateConfig | None = None
+    ) -> None:
+        """`opened` names what is read, `config` what it is called (flows/orchestrator)."""
+        self.config, self.caller, self.opened = config, caller, opened or config
 
     def run(self) -> list[Evaluated]:
         """Evaluate every policy on every benchmark, or find it done.
@@ -61,7 +63,8 @@ class Evaluation:
         Policies are numbered as in a run: 0 is the one to compare with, where there is one.
         """
         names = [name for name in (self.config.against, self.config.model) if name]
-        policies = [self._policy(number, name) for number, name in enumerate(names)]
+        opened = [name for name in (self.opened.against, self.opened.model) if name]
+        policies = [self._policy(number, name) for number, name in enumerate(opened)]
         asked = [self._ask(name) for name in self.config.on]
         done = []
         for number, (name, policy) in enumerate(zip(names, policies, strict=True)):
@@ -70,7 +73,7 @@ class Evaluation:
         return done
 
     def _ask(self, name: BenchmarkName) -> _Asked:
-        config, how = self.config, BENCHMARKS[name]
+        config, how = self.opened, BENCHMARKS[name]
         call = benchmark_call(
             how.data, config.sources.get(name, ""), config.data_seed, config.limit
         )
@@ -90,7 +93,7 @@ class Evaluation:
     def _policy(self, number: int, name: str) -> ArtifactRef:
         if is_source(name):
             return self.caller.call(base_call(ModelSettings(base=name)), number, "policy")
-        field = "against" if name == self.config.against else "model"
+        field = "against" if name == self.opened.against else "model"
         return policy_of(name, self.caller.store, field)
 
     def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:
@@ -150,14 +153,12 @@ class Evaluation:
 @flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
 def evaluate(config: EvaluateConfig) -> dict[str, str]:
     """Measure a policy on benchmarks and return where the report and the results are."""
-    if deployed():
-        check_places(config.places)
-        check_addresses(config.resources.addresses)
+    opened = resolved(checked(config))
     config = resolved(config)
     with session(
-        config.run_id, config.model_dump(), config.resources, config.sandbox, FLOW
+        config.run_id, config.model_dump(), opened.resources, config.sandbox, FLOW
     ) as caller:
-        done = Evaluation(config, caller).run()
+        done = Evaluation(config, caller, opened).run()
         report = caller.call(results_call(config, done), 1, "report")
         page = caller.publish(report)
         made = caller.store.path(report)

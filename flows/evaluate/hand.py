@@ -68,7 +68,7 @@ def read_grades(path: str) -> list[HandGrade]:
             continue
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UserError(f"{file} line {number}: expected a JSON object") from None
         if not isinstance(line, dict) or not all(
             isinstance(line.get(name), str) for name in ("id", "policy")

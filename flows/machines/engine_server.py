@@ -24,7 +24,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -32,6 +31,7 @@ import psutil
 
 from flows.machines.vllm_server import memory_flags, root_cause
 from flows.server.hosts import HostNames, host_names
+from flows.server.limited_http import LimitedHandler, LimitedServer
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
 from tasks.facts import Facts
@@ -47,6 +47,7 @@ IN_VLLM = ROOT / "tasks" / "generate" / "in_vllm"
 # vLLM's own command looks for a package of its name, which the CPU build has not.
 _VLLM_MODULE = "vllm.entrypoints.openai.api_server"
 _POLL_SECONDS = 0.2
+_BODY_BYTES = 64 * 1024
 # Folder in RESTEM_HOME; a server's vLLM works in the one there that is named by its port, which
 # tells its processes from others: vLLM overwrites what the kernel shows of their environment. The
 # guard ends them all; but if the guard itself is killed, vLLM's engine process would stay and keep
@@ -202,7 +203,7 @@ class EngineServer:
                 process.wait(_POLL_SECONDS)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(LimitedHandler):
     """The three requests of the module's docstring."""
 
     engine: EngineServer
@@ -215,9 +216,9 @@ class Handler(BaseHTTPRequestHandler):
         if not self._allowed():
             return
         try:
-            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            asked = json.loads(self.body(_BODY_BYTES) or b"")
             answer = 200, self.engine.serve(PolicyRequest.from_json(asked))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             answer = 422, {"error": f"expected policy, dtype and batch_size ({error})"}
         except UserError as error:
             answer = 422, {"error": str(error)}
@@ -237,9 +238,6 @@ class Handler(BaseHTTPRequestHandler):
         if self._allowed():
             self._answer(200, self.engine.state())
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Every request would be a line; vLLM has a log."""
-
     def _allowed(self) -> bool:
         given = self.headers.get("Authorization", "").encode()
         origins = self.headers.get_all("Origin", [])
@@ -252,7 +250,6 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, {"error": "expected /policy"})
         else:
             return True
-        self.close_connection = True
         return False
 
     def _answer(self, status: int, body: dict[str, str]) -> None:
@@ -282,7 +279,7 @@ def serve_policies(
     parts = {"engine": engine, "say": staticmethod(say), "token": token, "own": own}
     handler = type("Bound", (Handler,), parts)
     try:
-        server = ThreadingHTTPServer((host, port), handler)
+        server = LimitedServer((host, port), handler)
     except OSError as error:
         raise UserError(f"--port {port}: {error.strerror}; expected a free port") from None
     with server:

@@ -19,7 +19,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from tasks.durable import write_durably
-from tasks.facts import Facts, of_json
+from tasks.facts import Facts, of_json, read_json
 from tasks.settings import SamplingSettings
 
 REVIEWS_FILE = "reviews.json"
@@ -134,10 +134,6 @@ class Reviews:
 
     def _read(self) -> dict[str, Decision]:
         try:
-            return of_json(
-                dict[str, Decision],
-                json.loads(self._path.read_text(encoding="utf-8")),
-                str(self._path),
-            )
+            return of_json(dict[str, Decision], read_json(self._path), str(self._path))
         except FileNotFoundError:
             return {}

@@ -32,8 +32,8 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.allowed_paths import check_addresses, check_functions, check_places
-from flows.orchestrator.review import AwaitsReview, deployed
+from flows.orchestrator.api_limits import checked
+from flows.orchestrator.review import AwaitsReview
 from flows.orchestrator.session import session
 from flows.report.tables import metrics_text
 from flows.rest_em.loop import Loop
@@ -51,31 +51,28 @@ AWAITS = "AwaitsReview"
 @flow(name=FLOW, flow_run_name="{config.first_name}", validate_parameters=True)
 def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
-    if deployed():
-        check_places(config.places)
-        check_addresses(config.addresses)
-        check_functions(config.named_functions)
+    opened = checked(config).seeded(str(flow_run.id))
     named = config.first_name
     config = config.seeded(str(flow_run.id))
     if config.run_id != named:
         _rename(config.run_id)
     try:
-        return _run(config)
+        return _run(config, opened)
     except AwaitsReview as ended:
         return Completed(name=AWAITS, message=str(ended))
 
 
-def _run(config: RestEmConfig) -> Json:
+def _run(config: RestEmConfig, opened: RestEmConfig) -> Json:
     with session(
         config.run_id,
         config.model_dump(),
-        config.resources,
+        opened.resources,
         config.sandbox,
         FLOW,
         functions=config.find_functions(),
     ) as caller:
         trackers = installed(config.tracking, caller.warn)
-        outcome = Loop(config, caller).run()
+        outcome = Loop(opened, caller).run()
         report = caller.call(report_call(config, outcome), config.iterations, "report")
         page = caller.publish(report)
         found = RunReport.read(caller.store.path(report))

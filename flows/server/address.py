@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.dag.runtime import home
 from tasks.durable import write_whole
-from tasks.facts import Facts, is_object
+from tasks.facts import Facts, is_object, read_json
 
 _FILE = "server.json"
 
@@ -61,7 +61,7 @@ def read_note() -> ServerNote | None:
     """What is noted, a `StationNote` if by a station; None when nothing is, or it is broken."""
     path = folder() / _FILE
     with contextlib.suppress(OSError, ValueError):
-        noted = json.loads(path.read_text(encoding="utf-8"))
+        noted = read_json(path)
         is_station = is_object(noted) and "pages" in noted
         return (StationNote if is_station else ServerNote).from_json(noted, str(path))
     return None

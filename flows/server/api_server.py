@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _RUNS = ("/api/flow_runs", "/api/deployments")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# What h11, which uvicorn reads requests with, says of them.
+_OF_CLIENTS = ("LocalProtocolError", "RemoteProtocolError")
 # Prefect takes parameters of at most 512 KiB.
 _BODY_BYTES = 4 * 1024 * 1024
 
@@ -49,6 +53,8 @@ class GuardedApp:
             await _refuse(scope, receive, send, refused)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
+        elif scope["method"] not in _METHODS:  # CONNECT would leave HTTP with any answer
+            await open_page.reply(send, 405, "expected another method\n")
         else:
             await self._answer(scope, receive, _unframed(send))
 
@@ -63,8 +69,8 @@ class GuardedApp:
             if body is None:
                 await open_page.reply(send, 413, f"expected at most {_BODY_BYTES} bytes")
                 return
-            if _has_job_variables(body):
-                said = json.dumps({"detail": "job_variables: the pool takes none"})
+            if refused := _refused_body(body):
+                said = json.dumps({"detail": refused})
                 await open_page.reply(send, 422, said, "application/json")
                 return
             receive = _again(body, receive)
@@ -117,12 +123,29 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return receiving
 
 
-def _has_job_variables(body: bytes) -> bool:
+def _refused_body(body: bytes) -> str:
+    """Why a body does not go on to Prefect; empty if it does."""
     try:
         given = json.loads(body)
+    except RecursionError:
+        return "the body is nested too deep"
     except ValueError:
-        return False  # Prefect says what is wrong with it
-    return isinstance(given, dict) and bool(given.get("job_variables"))
+        return ""  # Prefect says what is wrong with it
+    has = isinstance(given, dict) and bool(given.get("job_variables"))
+    return "job_variables: the pool takes none" if has else ""
+
+
+def pass_over_broken_clients() -> None:
+    """Let a client that breaks HTTP in the midst of an answer leave no traceback in the log."""
+    for name in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        if _is_our_error not in logger.filters:
+            logger.addFilter(_is_our_error)
+
+
+def _is_our_error(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__name__ not in _OF_CLIENTS
 
 
 def run(host: str, port: int, *, services: bool) -> None:
@@ -141,6 +164,7 @@ def run(host: str, port: int, *, services: bool) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    pass_over_broken_clients()
     settings = get_current_settings().server
     uvicorn.run(
         GuardedApp(create_app(final=True, webserver_only=not services), own, secret),

@@ -23,7 +23,6 @@ import sys
 import threading
 import time
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -31,9 +30,10 @@ from flows.runs.journal import HEAD, newest_heads, read_head
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
 from flows.server.address import started
 from flows.server.hosts import HostNames, host_names
+from flows.server.limited_http import LimitedHandler, LimitedServer
 from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.facts import WrongFacts
+from tasks.facts import WrongFacts, is_object
 from tasks.settings.secret import read_secret
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
@@ -47,6 +47,7 @@ _TYPES = {
 _NOTICE_BYTES = 64 * 1024
 # Older notices go to notices.1.jsonl, and those before them go.
 _FILE_BYTES = 1024 * 1024
+_PIECE = 256 * 1024
 _SHOWN = 200
 _HOW = (
     "These pages are for those who may open this station's UI. Open it once with the link that "
@@ -70,11 +71,9 @@ th, td {{ text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px s
 """
 
 
-class Pages(BaseHTTPRequestHandler):
+class Pages(LimitedHandler):
     """Answers one request."""
 
-    server_version = "restem"
-    sys_version = ""
     # Of the server that a handler is made for (`pages_server`).
     own: HostNames
     secret: str
@@ -83,7 +82,7 @@ class Pages(BaseHTTPRequestHandler):
         """Give a page or a file."""
         if not self._meant_for_us():
             return
-        parts = [unquote(part) for part in urlsplit(self.path).path.split("/") if part]
+        parts = _parts(self.path)
         if parts != ["health"] and not self._may_read():
             self._fail(HTTPStatus.UNAUTHORIZED, _HOW)
         elif not parts:
@@ -93,7 +92,7 @@ class Pages(BaseHTTPRequestHandler):
         elif parts == ["health"]:
             self._send(b"true", "application/json")
         elif file := _file(parts):
-            self._send(file.read_bytes(), _TYPES[file.suffix])
+            self._send_file(file)
         else:
             self._fail(HTTPStatus.NOT_FOUND, "no such page")
 
@@ -110,17 +109,17 @@ class Pages(BaseHTTPRequestHandler):
         if not (shows(given, self.secret) or _equal(given, f"Bearer {token}")):
             self._fail(HTTPStatus.UNAUTHORIZED, "a notice needs the secret of this station")
             return
-        if urlsplit(self.path).path.rstrip("/") != "/notices":
+        if _parts(self.path) != ["notices"]:
             self._fail(HTTPStatus.NOT_FOUND, "only /notices takes a POST")
             return
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _NOTICE_BYTES:
+        body = self.body(_NOTICE_BYTES)
+        if body is None:
             self._fail(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"expected a body of at most {_NOTICE_BYTES} bytes with its length",
             )
             return
-        add_notice(self.rfile.read(int(length)).decode(errors="replace"))
+        add_notice(body.decode(errors="replace"))
         self._send(b"true", "application/json")
 
     def _meant_for_us(self) -> bool:
@@ -139,12 +138,26 @@ class Pages(BaseHTTPRequestHandler):
 
     def _page(self, title: str, body: str) -> None:
         text = _PAGE.format(title=html.escape(title), body=body)
-        self._send(text.encode(), _TYPES[".html"])
+        self._send(text.encode(errors="backslashreplace"), _TYPES[".html"])
 
     def _send(self, body: bytes, kind: str, status: int = HTTPStatus.OK) -> None:
+        self._head(len(body), kind, status)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _send_file(self, path: Path) -> None:
+        """Give a file piece by piece: the log of an engine may have gigabytes."""
+        with path.open("rb") as file:
+            left = os.fstat(file.fileno()).st_size
+            self._head(left, _TYPES[path.suffix])
+            while self.command != "HEAD" and left > 0 and (some := file.read(min(left, _PIECE))):
+                self.wfile.write(some)
+                left -= len(some)
+
+    def _head(self, length: int, kind: str, status: int = HTTPStatus.OK) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length))
         self.send_header("X-Content-Type-Options", "nosniff")
         # Reports hold texts that a model wrote: whatever slips in may load and send nothing.
         policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -156,15 +169,9 @@ class Pages(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="restem", charset="UTF-8"')
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
     def _fail(self, status: HTTPStatus, text: str) -> None:
-        self.close_connection = True
         self._send((text + "\n").encode(), "text/plain; charset=utf-8", status)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing; requests are of no interest."""
 
 
 def add_notice(text: str) -> None:
@@ -173,7 +180,7 @@ def add_notice(text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         facts = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         facts = None
     line = json.dumps({"at": time.time(), "notice": facts if isinstance(facts, dict) else text})
     with _add_lock:
@@ -187,10 +194,20 @@ def notices() -> list[dict[str, object]]:
     """What was told, newest first: `at` (seconds since 1970) and `notice`."""
     found = []
     with contextlib.suppress(OSError):
-        for line in (home() / "prefect" / "notices.jsonl").read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
+        text = (home() / "prefect" / "notices.jsonl").read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                if is_object(one := json.loads(line)):
+                    found.append(one)
     return found[::-1]
+
+
+def _parts(path: str) -> list[str]:
+    """Parts of a request's path; of one that is no path, a name that no page has."""
+    try:
+        return [unquote(part) for part in urlsplit(path).path.split("/") if part]
+    except ValueError:
+        return [path]
 
 
 def _file(parts: list[str]) -> Path | None:
@@ -265,7 +282,7 @@ def _equal(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(), wanted.encode())
 
 
-def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
+def pages_server(address: str, port: int, secret: str) -> LimitedServer:
     """A server that is ready to serve; port 0 is any free one.
 
     Raises:
@@ -273,7 +290,7 @@ def pages_server(address: str, port: int, secret: str) -> ThreadingHTTPServer:
     """
     if not secret:
         raise UserError(f"{CLIENT} is not set, and this home has no secret: nobody could read")
-    server = ThreadingHTTPServer((address, port), Pages)
+    server = LimitedServer((address, port), Pages)
     own = host_names(server.server_address[1])
     server.RequestHandlerClass = type("Bound", (Pages,), {"own": own, "secret": secret})
     return server

@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
+from flows.orchestrator.allowed_paths import check_places
+from flows.orchestrator.api_limits import check_config, from_api
 from flows.study import named
 from flows.study.design import Arm, Bases, Study
 from tasks.errors import UserError
 from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.place import Place
 from tasks.settings.user_function import UserFunction
 from tasks.store.store import digest_of
 
@@ -45,12 +48,12 @@ class StudyConfig(BaseModel):
     seeds: int = Field(
         default=5, ge=1, le=1000, description="Runs of each arm, with seeds 1, 2 and so on."
     )
-    math: str = Field(
+    math: Place = Field(
         default="study-math",
         description="What arms on math problems are changes of: a TOML file or a name in configs/; "
         "empty: leave these arms out.",
     )
-    code: str = Field(
+    code: Place = Field(
         default="study-code",
         description="The same for arms on programs.",
     )
@@ -59,7 +62,7 @@ class StudyConfig(BaseModel):
         max_length=100,
         description="Fields to change in every arm, such as sampling.samples=16.",
     )
-    student: str = Field(
+    student: Place = Field(
         default="embedded:mini-math",
         description="Smaller base policy for distillation on math problems, as in model.base.",
     )
@@ -78,7 +81,7 @@ class StudyConfig(BaseModel):
         for task in ("math", "code"):
             if path := getattr(self, task):
                 try:
-                    found = task_of_config(load_config(path, self.changes))
+                    found = task_of_config(_load(task, path, self.changes))
                 except UserError as error:
                     raise ValueError(f"{task}: {error}") from None
                 if found != task:
@@ -92,8 +95,8 @@ class StudyConfig(BaseModel):
         """What arms are changes of; of a task that is left out, the embedded one."""
         math, code = self.math or "study-math", self.code or "study-code"
         return Bases(
-            load_config(math, self.changes if self.math else []),
-            load_config(code, self.changes if self.code else []),
+            _load("math", math, self.changes if self.math else []),
+            _load("code", code, self.changes if self.code else []),
             self.student,
         )
 
@@ -169,6 +172,17 @@ class StudyConfig(BaseModel):
                 section = section[part]
             section[last] = value
         return parse(RestEmConfig, raw, f"arm {arm.name!r}")
+
+
+def _load(field: str, path: str, changes: list[str]) -> RestEmConfig:
+    """A base of arms; in a run from the API, no file is opened that it may not name.
+
+    Prefect makes a configuration, and asks for its name, before the flow can look at it.
+    """
+    if not from_api():
+        return load_config(path, changes)
+    check_places([(field, path)])
+    return load_config(path, changes, check=check_config)
 
 
 def task_of_config(config: RestEmConfig) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.allowed_paths import check_addresses, check_functions, check_places
+from flows.orchestrator.api_limits import check_config
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.review import deployed
 from flows.orchestrator.session import session
@@ -40,9 +40,8 @@ FACTS = "study.json"
 def study(config: StudyConfig) -> dict[str, str]:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():
-        check_places(config.places)
-        check_addresses(config.addresses)
-        check_functions(config.named_functions)
+        for one in (config, config.bases.math, config.bases.code):
+            check_config(one)
     with session(
         config.run_id,
         config.model_dump(),

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 import httpx
 
 from tasks.errors import UserError
+from tasks.generate.addresses import FIELD, refusal, requests_at
 from tasks.generate.engine_token import TOKEN, token_for
 from tasks.store.store import ArtifactRef
 
-FIELD = "resources.endpoints"
 # Loading a policy takes minutes where it is large.
 LOAD_SECONDS = 3600.0
 # A server that failed is asked again after so long.
@@ -63,20 +63,20 @@ class Endpoint:
         """See that it has the policy, and give the address of its requests.
 
         Raises:
-            UserError: it has another one.
+            UserError: it has another one, or names another machine.
             NotStarted: it has it, and its engine did not start.
             httpx.HTTPError: it does not answer.
         """
         body = {"policy": policy.to_json(), **asdict(options)}
         answer = await client.put(f"{self.address}/policy", json=body, timeout=LOAD_SECONDS)
         if answer.status_code == 200:
+            self.url = requests_at(self.address, answer.json())
             self.managed, self.model, self.failures = True, policy.digest, 0
-            self.url = answer.json()["url"]
             return self.url
         if answer.status_code == 422:  # ours, and it says what is wrong
             raise UserError(f"{FIELD}: {self.address}: {answer.json()['error']}")
         if answer.status_code in (401, 403):
-            raise UserError(f"{FIELD}: {self.address} refuses us; is {TOKEN} set to its token?")
+            raise refusal(self.address, TOKEN)
         if answer.status_code == 500:
             self.failures += 1
             raise NotStarted(message(answer))

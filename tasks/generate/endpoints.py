@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import ssl
 import time
 from collections import deque
@@ -28,6 +27,7 @@ import httpx
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
+from tasks.generate.addresses import MALFORMED, endpoint
 from tasks.generate.endpoint import (
     FIELD,
     REST_SECONDS,
@@ -74,12 +74,12 @@ class EndpointEngine:
         """Nothing is asked yet.
 
         Args:
-            addresses: Of servers, such as http://gpu1:8000.
+            addresses: Of servers, such as http://gpu1:8000; one that is none is a UserError.
             policy: The model.
             options: For servers that start vLLM.
             stall: Seconds without any answer after which sampling fails.
         """
-        self._servers = [Endpoint(address.rstrip("/")) for address in addresses]
+        self._servers = [Endpoint(endpoint(address)) for address in addresses]
         self._policy, self._options, self._stall = policy, options, stall
 
     def sample(
@@ -208,7 +208,7 @@ class _Shard:
                 self._failed(server, request, f"{server.address}: {error}")
                 if all(one.failures >= STARTS for one in self._engine.servers):
                     raise StepError(f"{FIELD}: {self._why}") from None
-            except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
+            except (httpx.HTTPError, *MALFORMED) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
 
     async def _news(self) -> None:

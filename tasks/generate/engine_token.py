@@ -2,6 +2,7 @@
 
 RESTEM_ENGINE_TOKEN names it on both sides. Without that the server makes one and keeps it in
 RESTEM_HOME, where runs of the same home find it; they send it to servers of this machine alone.
+Where the operator lists addresses (RESTEM_ADDRESSES), no token goes to any other.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tasks.dag.runtime import home
+from tasks.generate.addresses import may_have_token, parsed
 from tasks.settings.secret import kept_secret, read_secret
 
 TOKEN = "RESTEM_ENGINE_TOKEN"
@@ -35,7 +36,10 @@ def token_for(address: str) -> str:
     Args:
         address: Such as http://gpu1:8100.
     """
+    url = parsed(address)
+    if url is None or not may_have_token(address):
+        return ""
     if given := os.environ.get(TOKEN):
         return given
-    here = urlsplit(address).hostname in _LOCAL | {socket.gethostname().lower()}
+    here = url.host in _LOCAL | {socket.gethostname().lower()}
     return read_secret(token_file()) if here else ""

@@ -26,6 +26,7 @@ from tasks.store.store import Draft
 # What makes a model; a folder may hold more (training state, other formats).
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 def base_call(settings: ModelSettings) -> Call:
@@ -44,12 +45,7 @@ def model_fingerprint(settings: ModelSettings) -> str:
     """What identifies the content of a model source."""
     base = settings.base
     if base.startswith("package:"):
-        module = base.removeprefix("package:")
-        if importlib.util.find_spec(module) is None:
-            name = module.replace("_", "-")
-            raise UserError(f"model.base: package {module} is missing; pip install {name}")
-        version = importlib.metadata.packages_distributions().get(module, [module])[0]
-        return f"{version}=={importlib.metadata.version(version)}"
+        return _packaged(base.removeprefix("package:"))
     path = local_model(base)
     if path is None:
         return f"hub:{base}@{settings.revision}"
@@ -61,6 +57,25 @@ def model_fingerprint(settings: ModelSettings) -> str:
         with file.open("rb") as stream:
             sums.append([file.name, hashlib.file_digest(stream, "sha256").hexdigest()])
     return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+
+
+def _packaged(module: str) -> str:
+    """Name and version of the distribution that a module is of."""
+    if not _MODULE.fullmatch(module):
+        raise UserError(f"model.base: package:{module:.100}: expected the name of a Python module")
+    name = module.replace("_", "-")
+    try:
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError
+    except ImportError:
+        raise UserError(f"model.base: package {module} is missing; pip install {name}") from None
+    version = importlib.metadata.packages_distributions().get(module, [module])[0]
+    try:
+        return f"{version}=={importlib.metadata.version(version)}"
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"model.base: {module} is a module of no installed package; expected one with a model"
+        ) from None
 
 
 @step("base_model", "model")
@@ -103,13 +118,14 @@ def _from_gguf(base: str, call: Call, out: Path, runtime: Runtime) -> None:
 def local_model(base: str) -> Path | None:
     """The folder or file a source names, or None for a Hub id."""
     if base.startswith("embedded:"):
-        path = MODELS / base.removeprefix("embedded:")
-        if not path.is_dir():
-            names = ", ".join(sorted(p.name for p in MODELS.iterdir() if p.is_dir()))
+        shipped = {path.name: path for path in MODELS.iterdir() if path.is_dir()}
+        name = base.removeprefix("embedded:")
+        if name not in shipped:
             raise UserError(
-                f"model.base: no embedded model {path.name!r}; expected one of: {names}"
+                f"model.base: no embedded model {name!r:.200}; expected one of: "
+                f"{', '.join(sorted(shipped))}"
             )
-        return path
+        return shipped[name]
     path = Path(base).expanduser()
     if path.exists():
         return path

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tasks.errors import UserError
+from tasks.problems.hub import hub_tables
 from tasks.rows import Json, Row
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -164,7 +165,9 @@ class Origin:
             yield from read_json_lines(self._download(split, looked))
             return
         try:
-            tables = list(_tables(hub, split, self.configs if hub == self.hub else ()))
+            tables = list(hub_tables(hub, split, self.configs if hub == self.hub else ()))
+        except UserError:
+            raise
         except Exception as error:
             self._unreached(hub, error, split, looked)
         for config, table in tables:
@@ -274,20 +277,6 @@ def object_of(
     if not isinstance(value, dict):
         raise UserError(f"{file} line {line}: expected a JSON object, not {short(value)}")
     return Record(value, file, line)
-
-
-def _tables(hub: str, split: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, Iterable[Json]]]:
-    """Yield (configuration, rows) of a Hub data set, the wanted configurations or what it has."""
-    import datasets
-    from huggingface_hub.utils import logging
-
-    # Without a network it prints every retry, on lines that bury ours.
-    logging.set_verbosity_error()
-    if not wanted:
-        names = datasets.get_dataset_config_names(hub)
-        wanted = ("main",) if "main" in names else tuple(names)
-    for config in wanted:
-        yield config, datasets.load_dataset(hub, config, split=split)
 
 
 def short(value: object) -> str:

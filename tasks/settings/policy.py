@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from tasks.settings.place import Place
 from tasks.settings.section import Section
 
 
@@ -15,13 +16,13 @@ class ModelSettings(Section):
     LATER: ClassVar[frozenset[str]] = frozenset({"system", "thinking"})
     LATEST: ClassVar[frozenset[str]] = LATER
 
-    base: str = Field(
+    base: Place = Field(
         default="embedded:tiny-math",
         description="The base policy p0: `embedded:NAME` (shipped), a folder, a .gguf file, "
         "`package:MODULE` (a Python package that has or assembles a GGUF file), or a Hub id.",
     )
     revision: str = Field(default="main", description="Revision of a Hub model.")
-    prompt: str = Field(
+    prompt: Place = Field(
         default="tiny_math",
         description="Prompt template: a name in tasks/generate/prompts or a TOML file. `chat`: the "
         "question alone, through the chat template of an instruct model (docs/chat.md).",

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from tasks.settings.place import Place
 from tasks.settings.section import Section
 from tasks.settings.user_function import Choice
 
@@ -90,7 +91,7 @@ class MoreData(Section):
     train: DataSet = Field(
         default="file", description="Data set whose training split is used; file: one of your own."
     )
-    source: str = Field(default="", description="Where it is, as data.source.")
+    source: Place = Field(default="", description="Where it is, as data.source.")
     domain: Domain = Field(default="math", description="Of a set of your own: what it is of.")
     weight: float = Field(
         default=1.0,
@@ -143,13 +144,13 @@ class DataSettings(Section):
         description="Data set whose test split is used, named as for `train`; `same` is that of "
         "training.",
     )
-    source: str = Field(
+    source: Place = Field(
         default="",
         description="Where the training data set is: a folder, a JSON-lines file (of problems of "
         "your own also JSON, CSV or Parquet), or a Hub id. Empty: RESTEM_DATA if that is set, else "
         "the data set's own Hub id.",
     )
-    test_source: str = Field(default="", description="The same for the test data set.")
+    test_source: Place = Field(default="", description="The same for the test data set.")
     train_limit: int = Field(
         default=0,
         ge=0,

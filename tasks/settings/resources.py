@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tasks.settings.place import Place
 from tasks.settings.section import Section
 
 
@@ -17,7 +18,7 @@ class Resources(Section):
     last bit, so equal digests are promised on equal resources only.
     """
 
-    store: str = Field(
+    store: Place = Field(
         default="",
         description="Where artifacts lie: a folder or fsspec address. Empty: RESTEM_HOME/store.",
     )

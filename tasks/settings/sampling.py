@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from tasks.settings.place import Place
 from tasks.settings.section import Section
 
 # A teacher that is no model but samples which `restem import` brought in.
@@ -69,7 +70,7 @@ class SamplingSettings(Section):
         "(the paper). Finds rare solutions of hard problems, and so shifts the training rows "
         "towards them.",
     )
-    teacher: str = Field(
+    teacher: Place = Field(
         default="",
         description="Draw the samples from this model and not from the policy (distillation, paper "
         "section 5.3): a source as in `model.base`, or `openai:MODEL` for a hosted one, whose "

@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from pydantic import AfterValidator
 
+from tasks.settings.place import possible_place
+
 Kind = Literal["reward", "selector", "loader"]
 # Where installed functions are found by their name.
 GROUPS: dict[Kind, str] = {
@@ -58,6 +60,7 @@ class Choice:
 
     def _whole(self, text: str) -> str:
         if found := FILE.fullmatch(text):
+            possible_place(found["place"])
             if found["name"].isidentifier():
                 return beside(text, Path.cwd())
         elif MODULE.fullmatch(text) or (_NAME.fullmatch(text) and not text.endswith(".py")):

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, McNemar, Metrics
-from tasks.facts import Facts, FactsFile, WrongFacts
+from tasks.facts import Facts, FactsFile, WrongFacts, of_json
 from tasks.finetune.results import HistoryEntry, TrainingFacts
 from tasks.score.second.opinion import Opinion, Second, Seen
 from tasks.select.results import LevelCount, SelectionCounts
@@ -78,3 +78,10 @@ def test_an_enum_is_read_and_a_wrong_word_is_named() -> None:
     assert Second.from_json(json.loads(json.dumps(second.to_json()))) == second
     with pytest.raises(WrongFacts, match="Second: opinion: 'same'; expected Opinion"):
         Second.from_json({"opinion": "same"})
+
+
+def test_what_is_wrong_is_one_line_whatever_stands_in_the_file() -> None:
+    for name in ("\n", "\x1b[31m", "\u2028", "\ud800"):
+        with pytest.raises(WrongFacts) as caught:
+            of_json(dict[str, int], {name: "x"}, "a.json")
+        assert str(caught.value).isprintable()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tasks.decoding.request import Sampling
+from tasks.generate.addresses import MALFORMED
 from tasks.prompts import Exemplar, Message, Part, PromptTemplate
 from tasks.rows import Json
 from tasks.store.manifest import digest_of
@@ -97,7 +98,7 @@ def read_answer(text: str) -> Answer:
         content, refusal = message.get("content"), message.get("refusal")
         usage = data.get("usage") or {}
         counts = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise Malformed(f"no chat completion ({type(error).__name__}): {text[:80]!r}") from None
     if refusal:
         return Answer(_clean(refusal), "refused", *counts)

@@ -246,7 +246,7 @@ def _error_of(text: str) -> Json:
     """The error in a body, whatever its form; empty where there is none."""
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     found = data.get("error", data) if isinstance(data, dict) else {}
     return found if isinstance(found, dict) else {"message": found}

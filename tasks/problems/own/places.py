@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.problems.hub import see_own_files
 from tasks.problems.own.records import kind_of, read_records
 from tasks.problems.source import HUB_ID, Record
 from tasks.rows import Json
@@ -157,6 +158,7 @@ class Where:
         more: Json = {"revision": self.revision or None}
         try:
             config = self.config or _only_config(self, datasets, more)
+            see_own_files(self.source, config, self.revision or None)
             names = datasets.get_dataset_split_names(self.source, config, **more)
             known = {
                 split: name for name in reversed(names) if (split := self.names.split_of(name))
@@ -172,8 +174,8 @@ class Where:
                 split: datasets.load_dataset(self.source, config, split=name, **more)
                 for split, name in known.items()
             }
-        except UserError:
-            raise
+        except UserError as error:
+            raise UserError(f"{self.field}: {str(error).removeprefix(f'{self.field}: ')}") from None
         except Exception as error:
             reason = str(error).strip().split("\n")[0][:160]
             raise UserError(

@@ -94,6 +94,10 @@ def test_how_an_answer_ends(home: Path, reply: Reply, expected: tuple[str, str])
 FAULTS = {
     "no JSON": Reply(b"<html>Bad gateway</html>"),
     "half of the JSON": Reply(b'{"choices": [{"mess'),
+    "nested deeper than Python goes": Reply(b"[" * 100_000),
+    "a count that is none": Reply(
+        b'{"choices": [{"message": {}}], "usage": {"prompt_tokens": Infinity}}'
+    ),
     "no choices": Reply({"choices": []}),
     "no object": Reply([1, 2]),
     "an end of no kind": said("4", "tool_calls"),
