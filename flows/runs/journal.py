@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from flows.report.cost import CostLine
+from sandbox.process_name import ProcessName, born
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import Facts, WrongFacts
@@ -47,9 +48,11 @@ class RunHead(Facts):
         ended: Unix time; None while it runs.
         report: Path of its page.
         policies: Artifacts of p0, p1 …
+        process: Which process `pid` is (sandbox/process_name.py): a home may be shared by machines
+            and containers.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies")
+    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies", "process")
 
     run: str
     flow: str = "rest-em"
@@ -64,6 +67,14 @@ class RunHead(Facts):
     report: str = ""
     home: str = ""
     policies: tuple[str, ...] = ()
+    process: str = ""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the attempt's process is known to have ended."""
+        if (name := ProcessName.of(self.process)) is not None:
+            return name.is_gone
+        return born(self.pid) is None  # of a version that noted no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,11 +180,13 @@ class Journal:
         """Start it; see `RunHead` for the arguments."""
         self.folder = home() / "runs" / run_id
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        self._started, self._began = time.time(), _passed()
         self._head = RunHead(
             run=run_id,
             state="running",
             pid=os.getpid(),
-            started=time.time(),
+            process=str(ProcessName.own()),
+            started=self._started,
             config=config,
             flow=flow,
             flow_run=flow_run,
@@ -188,6 +201,10 @@ class Journal:
     def logs(self) -> Path:
         """Where child processes write their output."""
         return self.folder / "logs"
+
+    def now(self) -> float:
+        """Unix time as it goes on from the attempt's start: somebody may set the clock meanwhile."""
+        return self._started + _passed() - self._began
 
     def step(self, line: StepLine) -> None:
         """Add the line of one step call; from any thread."""
@@ -213,7 +230,7 @@ class Journal:
         self._head = replace(
             self._head,
             state=state,
-            ended=time.time(),
+            ended=self.now(),
             error=error,
             report=report,
             home=str(home()),
@@ -225,6 +242,11 @@ class Journal:
         draft = self.folder / f".{HEAD}"
         draft.write_text(json.dumps(self._head.to_json(), indent=1))
         draft.replace(self.folder / HEAD)
+
+
+def _passed() -> float:
+    """Seconds by a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def reached(folder: Path) -> list[str]:

@@ -15,7 +15,6 @@ import contextlib
 from datetime import UTC, datetime
 
 from flows.runs.journal import HEAD, read_head
-from flows.server.address import started
 from flows.server.api import Api, ApiError, FlowRun
 from flows.station.processes import engines
 from tasks.dag.runtime import home
@@ -79,6 +78,6 @@ def _ended_here() -> set[str]:
     for path in (home() / "runs").glob(f"*/{HEAD}"):
         with contextlib.suppress(OSError, WrongFacts):  # the pages show it as damaged
             head = read_head(path.parent)
-            if started(head.pid) is None:
+            if head.is_gone:
                 found.add(head.flow_run)
     return found

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
-import uuid
 from pathlib import Path
 
 from tasks.store.manifest import Damage, FileEntry, Manifest
@@ -34,11 +32,6 @@ def verify_files(folder: Path, manifest: Manifest, name: str) -> None:
             raise Damage(f"artifact {name}: {file.name} is missing")
         if path.stat().st_size != file.bytes or sha256(path) != file.sha256:
             raise Damage(f"artifact {name}: {file.name} does not match its manifest")
-
-
-def draft_name(what: str) -> str:
-    """A name that says whose draft it is, so that it can be swept when its process is gone."""
-    return f"{what}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
 
 
 def sha256(path: Path) -> str:

@@ -13,8 +13,6 @@ equal work gives equal digests. See tasks/dag/step.py for how Prefect's cache si
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -23,7 +21,8 @@ from pathlib import Path
 
 from tasks.errors import StepError
 from tasks.rows import Json
-from tasks.store.files import describe_files, draft_name, put_in_place, sync, verify_files
+from tasks.store.drafts import draft_name, is_abandoned
+from tasks.store.files import describe_files, put_in_place, sync, verify_files
 from tasks.store.local_copies import LocalCopies
 from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
 from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
@@ -232,8 +231,7 @@ class Store:
         """Remove drafts and locks whose process is gone (it was killed); how many drafts."""
         swept = 0
         for path in self._drafts.glob("*~*~*~*~*"):
-            _, _, host, pid, *_ = path.name.split("~")
-            if host == platform.node() and not _alive(int(pid)):
+            if is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
         sweep_locks(self._locks)
@@ -289,13 +287,3 @@ class Store:
             return self._remote.folders(place)
         folder = Path(self._root) / place
         return sorted(p.name for p in folder.glob("*") if p.is_dir() and p.name[0] != ".")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
