@@ -203,7 +203,7 @@ class Journal:
         return self.folder / "logs"
 
     def now(self) -> float:
-        """Unix time as it goes on from the attempt's start: somebody may set the clock meanwhile."""
+        """Unix time, going on from the attempt's start: somebody may set the clock meanwhile."""
         return self._started + _passed() - self._began
 
     def step(self, line: StepLine) -> None:

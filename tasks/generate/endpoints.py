@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from sandbox.awake import awake, silent_since
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
@@ -190,7 +191,7 @@ class _Shard:
         self._gates = {server.address: asyncio.Lock() for server in engine.servers}
         self._changed = asyncio.Event()
         self._refused = ""
-        self._heard = time.monotonic()
+        self._heard = awake()
         self._why = ""
 
     async def run(self) -> Completions:
@@ -223,7 +224,7 @@ class _Shard:
     async def _work(self, client: httpx.AsyncClient, server: _Server) -> None:
         """One request at a time, until all are done."""
         while len(self._done) < len(self._requests):
-            if time.monotonic() - self._heard > self._engine.stall:
+            if silent_since(self._heard) > self._engine.stall:
                 raise StepError(f"{FIELD}: none answers ({self._why})")
             request = self._next(server)
             if request is None:
@@ -234,7 +235,7 @@ class _Shard:
                     # Read once: another shard, in another thread, may find the server gone.
                     if not (url := server.url):
                         url = await self._engine.ready(client, server)
-                        self._heard = time.monotonic()
+                        self._heard = awake()
                 self._take(request, await self._ask(client, url, server.model, request))
             except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
@@ -246,7 +247,7 @@ class _Shard:
 
     def _next(self, server: _Server) -> int | None:
         """The next request for a server: of the prompt it is at, else of a fresh one."""
-        if time.monotonic() < server.rests_until:
+        if awake() < server.rests_until:
             return None
         if self._again:
             return self._again.popleft()
@@ -288,7 +289,7 @@ class _Shard:
 
     def _take(self, request: int, completion: Completion) -> None:
         self._done[request] = completion
-        self._heard = time.monotonic()
+        self._heard = awake()
         if len(self._done) == len(self._requests):
             self._changed.set()
         if self._progress:
@@ -297,7 +298,7 @@ class _Shard:
     def _failed(self, server: _Server, request: int, why: str) -> None:
         """Let the server rest and give its request, and those it was to get, to others."""
         self._why = why
-        now = time.monotonic()
+        now = awake()
         if now >= server.rests_until:
             server.rests_until, server.url = now + REST_SECONDS, ""
         self._again.extend(self._at[server.address])

@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sandbox.awake import awake
 from tasks.errors import StepError
 from tasks.rows import Json
 from tasks.store.drafts import draft_name, is_abandoned
@@ -99,9 +100,9 @@ class Store:
         """
         if not self.local or self._mark.exists():
             return False
-        deadline = time.monotonic() + STORE_GONE_SECONDS
+        deadline = awake() + STORE_GONE_SECONDS
         while not self._mark.exists():
-            if time.monotonic() > deadline:
+            if awake() > deadline:
                 raise StepError(
                     f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
                     "mounted?); the same command resumes the run when it is back"
