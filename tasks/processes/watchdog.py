@@ -35,7 +35,7 @@ class Watchdog:
         """
         self._pid, self._limit, self._kill = pid, limit, kill
         self.bit = False
-        self._heard, self._moved = awake(), 0
+        self._heard, self._moved = awake(), dict[int, int]()
         self._asked = False
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -68,7 +68,7 @@ class Watchdog:
             if self._asked or silent_since(self._heard) < self._limit:
                 continue
             before, self._moved = self._moved, moved_bytes(self._pid)
-            if self._moved - before >= LEAST_BYTES:
+            if sum(n - before.get(p, 0) for p, n in self._moved.items()) >= LEAST_BYTES:
                 self._heard = awake()
                 continue
             self.bit = True
@@ -76,14 +76,14 @@ class Watchdog:
             return
 
 
-def moved_bytes(pid: int) -> int:
-    """Bytes that a process and those that it started, and that live, have read and written."""
-    total = 0
+def moved_bytes(pid: int) -> dict[int, int]:
+    """Bytes that a process and those that it started have read and written, by process id."""
+    found: dict[int, int] = {}
     with contextlib.suppress(psutil.Error):
         top = psutil.Process(pid)
         for process in (top, *top.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 io = process.io_counters()
                 # What is mapped into memory is read from the disk and by no call.
-                total += io.read_chars + io.write_chars + io.read_bytes
-    return total
+                found[process.pid] = io.read_chars + io.write_chars + io.read_bytes
+    return found

@@ -29,8 +29,12 @@ def handle(request: Message, wire: Wire) -> Message:
         print("noise on standard output", flush=True)
         os.write(2, b"noise on standard error\n")
     if what == "work slowly":
-        for _ in range(3):
-            time.sleep(1)
+        for _ in range(30):
+            time.sleep(0.1)
+        wire.alive()
+    if what == "beat":
+        for _ in range(request["beats"]):
+            time.sleep(0.2)
             wire.alive()
     if what == "hang":
         wire.alive()
@@ -54,3 +58,14 @@ def _move_bytes(seconds: float) -> None:
 
 def main(wire: Wire) -> None:
     answer_requests(wire, handle)
+
+
+def hang_early(wire: Wire) -> None:
+    """In the place of a trainer: it comes to its first step and no further."""
+
+    def begin(request: Message, wire: Wire) -> Message:
+        wire.progress(1, 9)
+        signal.pause()
+        return {}
+
+    answer_requests(wire, begin)

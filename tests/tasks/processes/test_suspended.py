@@ -36,16 +36,16 @@ engine.close()
 print(found[0].finish, *said, flush=True)
 """
 
-CHECKER = """
-from tasks.score.math.pool import GradePool
+FUNCTION = """
+import sys
+from tests.tasks.processes.test_functions import Path, pool_of
 
-with GradePool(1, 0.5) as pool:  # seconds of processor time; 2.5 by the wall
-    list(pool.grade([("x^2-1", "(x-1)(x+1)")]))
+busy = "for _ in range(30): time.sleep(0.1)\\nreturn 1.0"
+with pool_of(Path(sys.argv[1]).parent, busy, 5.0) as pool:
+    pool.check()
     print("asking", flush=True)
-    hard = "+".join(f"(x+{i})^{i}" for i in range(1, 5))
-    for grade, _ in pool.grade((f"{hard}+{n}", f"{n}+{hard}") for n in range(60)):
-        assert grade.status == "correct", grade
-print("stop", flush=True)
+    found = pool.submit({"completion": ""}).result()
+print(found.error or "stop", flush=True)
 """
 
 TRAINER = """
@@ -62,7 +62,7 @@ print("stop", flush=True)
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("code", [ENGINE, CHECKER, TRAINER], ids=["engine", "checker", "trainer"])
+@pytest.mark.parametrize("code", [ENGINE, FUNCTION, TRAINER], ids=["engine", "function", "trainer"])
 def test_nobody_was_silent(tmp_path: Path, code: str) -> None:
     command = [sys.executable, "-c", code, str(tmp_path / "log")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

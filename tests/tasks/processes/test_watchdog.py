@@ -45,7 +45,7 @@ def test_one_that_is_stopped_is_killed(log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [{"do": "work slowly"}, {"do": "move bytes", "seconds": 4 * LIMIT}]
+    "request_", [{"do": "beat", "beats": 20}, {"do": "move bytes", "seconds": 4 * LIMIT}]
 )
 def test_one_that_works_is_left_alone(log: Path, request_: Message) -> None:
     with Child.module(ECHO, log=log) as child:
