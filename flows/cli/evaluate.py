@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import AsJson
+from flows.cli.options import AsJson, Rebuild
+from flows.cli.rebuild import see_store
 from tasks.errors import StepError, UserError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def evaluate_command(
         list[str] | None, typer.Option("--set", help="Change a field, such as measure.samples=64.")
     ] = None,
     as_json: AsJson = False,
+    rebuild: Rebuild = False,
 ) -> None:
     """Measure a policy: greedy, pass@k and majority vote with intervals, and against another."""
     from flows.config.evaluate import load_evaluation
@@ -49,11 +51,15 @@ def evaluate_command(
     if on:
         fields["on"] = [name.strip() for name in on.split(",") if name.strip()]
     settings = load_evaluation(config, fields, changes)
-    start_evaluation(settings, as_json)
+    start_evaluation(settings, as_json, rebuild)
 
 
-def start_evaluation(settings: EvaluateConfig, as_json: bool) -> None:
-    """Run an evaluation, or resume it."""
+def start_evaluation(settings: EvaluateConfig, as_json: bool, rebuild: bool = False) -> None:
+    """Run an evaluation, or resume it.
+
+    Args:
+        rebuild: Make again what the store has lost.
+    """
     from flows.machines.local import warm_up
     from flows.server.local import prefect_server
 
@@ -63,6 +69,7 @@ def start_evaluation(settings: EvaluateConfig, as_json: bool) -> None:
         from flows.evaluate.flow import resolved
 
         settings = resolved(settings)  # a mistake in a name is said before anything starts
+        see_store(settings.run_id, settings.resources, rebuild)
         try:
             outcome = evaluate_flow(settings)
         except KeyboardInterrupt:

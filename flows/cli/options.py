@@ -12,6 +12,10 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
 ]
+Rebuild = Annotated[
+    bool,
+    typer.Option("--rebuild", help="Make again what an emptied or another store has lost."),
+]
 RunId = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
 
 

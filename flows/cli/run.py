@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import AsJson, Changes, RunId
+from flows.cli.options import AsJson, Changes, Rebuild, RunId
+from flows.cli.rebuild import see_store
 from flows.cli.sandbox import ready_for_code
 from tasks.errors import UserError
 from tasks.rows import Json
@@ -31,12 +32,13 @@ def demo(
     if_engine: Annotated[
         bool, typer.Option(help="Where no Docker engine answers, say so and succeed.")
     ] = False,
+    rebuild: Rebuild = False,
 ) -> None:
     """Run the embedded default: a tiny model improves on synthetic problems, in minutes."""
     name = f"{domain.value}-demo"
     if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
         return
-    run_command(name, changes, dry_run)
+    run_command(name, changes, dry_run, rebuild=rebuild)
 
 
 def run_command(
@@ -49,6 +51,7 @@ def run_command(
         bool, typer.Option("--probe", help="With --dry-run: measure first, for about a minute.")
     ] = False,
     as_json: AsJson = False,
+    rebuild: Rebuild = False,
 ) -> None:
     """Run a configuration, or resume it: what is done already comes from the cache."""
     from flows.config.rest_em import load_config
@@ -56,13 +59,14 @@ def run_command(
     settings = load_config(config, changes)
     if probe and not dry_run:
         raise UserError("--probe: it measures for an estimate; expected it with --dry-run")
+    see_store(settings.run_id, settings.resources, rebuild)
     if dry_run:
         _print_plan(settings, as_json, probe)
     else:
         _start(settings, as_json)
 
 
-def resume(run: RunId = "latest", as_json: AsJson = False) -> None:
+def resume(run: RunId = "latest", as_json: AsJson = False, rebuild: Rebuild = False) -> None:
     """Go on with a run, an evaluation or a study that was ended early."""
     from flows.config.read import parse
     from flows.config.rest_em import RestEmConfig
@@ -74,14 +78,16 @@ def resume(run: RunId = "latest", as_json: AsJson = False) -> None:
         from flows.cli.evaluate import start_evaluation
         from flows.config.evaluate import EvaluateConfig
 
-        start_evaluation(parse(EvaluateConfig, head.config, where), as_json)
+        start_evaluation(parse(EvaluateConfig, head.config, where), as_json, rebuild)
     elif head.flow == "study":
         from flows.cli.study import start_study
         from flows.study.config import StudyConfig
 
-        start_study(parse(StudyConfig, head.config, where), as_json)
+        start_study(parse(StudyConfig, head.config, where), as_json, rebuild=rebuild)
     else:
-        _start(parse(RestEmConfig, head.config, where), as_json)
+        settings = parse(RestEmConfig, head.config, where)
+        see_store(settings.run_id, settings.resources, rebuild)
+        _start(settings, as_json)
 
 
 def review(

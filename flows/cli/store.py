@@ -54,6 +54,33 @@ def store_verify(
         raise typer.Exit(1)
 
 
+@store_app.command("sign")
+def store_sign(
+    as_json: AsJson = False,
+    store: Address = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what another key has signed.")
+    ] = False,
+) -> None:
+    """Verify every artifact and sign it with the key of RESTEM_STORE_KEY_FILE."""
+    from flows.runs.sign_store import sign_store
+
+    found = sign_store(store, again=again)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        raise typer.Exit(1 if found.damaged else 0)
+    for line in found.damaged:
+        typer.echo(line)
+    for location in found.otherwise:
+        typer.echo(f"{location}: signed by another key; --again signs it with this one")
+    typer.echo(
+        f"{found.signed} signed, {found.before} signed before, {len(found.otherwise)} by another "
+        f"key, {len(found.damaged)} damaged and not signed"
+    )
+    if found.damaged:
+        raise typer.Exit(1)
+
+
 @store_app.command("gc")
 def store_gc(
     keep: Annotated[list[str] | None, typer.Option(help="Runs to keep; default: all.")] = None,

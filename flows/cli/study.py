@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import AsJson
+from flows.cli.options import AsJson, Rebuild
+from flows.cli.rebuild import see_store
 from tasks.errors import StepError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def study_command(
         bool, typer.Option(help="Print arms, claims and runs, and start nothing.")
     ] = False,
     as_json: AsJson = False,
+    rebuild: Rebuild = False,
 ) -> None:
     """Run a study of the paper on the same tasks as every run, and hold its claims against it."""
     from flows.study.config import load_study
@@ -47,15 +49,23 @@ def study_command(
     if dry_run:
         _print_design(settings, as_json)
         return
-    start_study(settings, as_json, gallery)
+    start_study(settings, as_json, gallery, rebuild=rebuild)
 
 
-def start_study(settings: StudyConfig, as_json: bool, gallery: Path | None = None) -> None:
-    """Run a study, or resume it."""
+def start_study(
+    settings: StudyConfig, as_json: bool, gallery: Path | None = None, *, rebuild: bool = False
+) -> None:
+    """Run a study, or resume it.
+
+    Args:
+        gallery: Folder for figures and their page.
+        rebuild: Make again what the store has lost.
+    """
     from flows.machines.local import warm_up
     from flows.runs.journal import is_completed
     from flows.server.local import prefect_server
 
+    see_store(settings.run_id, settings.resources, rebuild)
     if not is_completed(settings.run_id):  # else everything is likely cached
         warm_up()
     with prefect_server():

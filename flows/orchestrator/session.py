@@ -17,6 +17,7 @@ from flows.orchestrator.review import AwaitsReview
 from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
 from flows.runs.journal import Journal, State, sole
+from flows.runs.lost_store import see_store, without_rebuild
 from flows.server.cancel import watch
 from tasks.dag.runtime import home, open_store
 from tasks.errors import StepError, UserError
@@ -58,9 +59,10 @@ def session(
             logger.info(text)
 
         with sole(run_id, waits):
-            journal = Journal(run_id, config, flow, str(flow_run.id or ""))
+            store = open_store(resources)
+            see_store(run_id, store, resources)
+            journal = Journal(run_id, without_rebuild(config), flow, str(flow_run.id or ""))
             try:
-                store = open_store(resources)
                 store.sweep_drafts()
                 with (
                     watch(flow_run.id),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from flows.report.cost import CostLine
+from flows.runs.gone import read_gone, write_gone
 from sandbox.process_name import ProcessName, born
 from tasks.dag.runtime import home
 from tasks.errors import UserError
@@ -194,6 +195,7 @@ class Journal:
         # Kept open: a cached step is a matter of milliseconds.
         self._steps = (self.folder / STEPS).open("w")
         self._reached = set(reached(self.folder))
+        self._gone = read_gone(self.folder)
         self._lock = threading.Lock()
         self._write()
 
@@ -211,6 +213,9 @@ class Journal:
         with self._lock:
             self._steps.write(json.dumps(line.to_json()) + "\n")
             self._steps.flush()
+            if line.artifact in self._gone:  # built again
+                self._gone.discard(line.artifact)
+                write_gone(self.folder, self._gone)
             if line.artifact not in self._reached:
                 self._reached.add(line.artifact)
                 with (self.folder / REACHED).open("a") as file:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.runs.journal import at_work, find_run, reached
-from tasks.dag.runtime import home, open_store
+from flows.runs.lost_store import removed
+from flows.runs.store_at import store_at
+from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.settings import Resources
 from tasks.store.store import Damage, Store
+from tasks.store.untrusted import Refused, printable
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,18 @@ def listing(address: str = "") -> list[StoreEntry]:
     Args:
         address: Of the store; empty: RESTEM_HOME/store.
     """
-    store = open_store(Resources(store=address))
+    store = store_at(address)
     rows = []
     for kind, key in store.entries():
         try:
             manifest = store.read_manifest(kind, key)
-        except Damage:
+        except Damage as damage:
             label = "unfinished upload" if store.unfinished(kind, key) else "damaged"
-            rows.append(StoreEntry(kind, key, 0, 0, 0.0, label))
+            label = "refused" if isinstance(damage, Refused) else label
+            rows.append(StoreEntry(printable(kind), printable(key), 0, 0, 0.0, label))
             continue
         stats, size = manifest.stats, sum(file.bytes for file in manifest.files)
-        label = stats.provenance.label if stats.provenance else ""
+        label = printable(stats.provenance.label) if stats.provenance else ""
         rows.append(StoreEntry(kind, key, manifest.rows, size, stats.seconds or 0.0, label))
     return rows
 
@@ -61,8 +64,8 @@ def verify_store(address: str = "", *, content: bool = True) -> Verified:
         content: Of a store far away, download and hash everything; False compares what the store
             says of its objects (size, ETag).
     """
-    store = open_store(Resources(store=address))
-    found = Verified()
+    store = store_at(address)
+    found = Verified(damaged=store.manifests.links())
     for kind, key in store.entries():
         try:
             ref = store.lookup(kind, key)
@@ -109,7 +112,7 @@ def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = 
             f"--delete: {', '.join(busy)} is under way and its newest artifacts are not yet known; "
             "expected no run at work"
         )
-    store = open_store(Resources(store=address))
+    store = store_at(address, trusting=True)  # what is not signed may still be needed
     if delete and not store.local and not others:
         raise UserError(
             f"--delete: {address} may hold artifacts of other machines, whose runs are not known "
@@ -126,6 +129,8 @@ def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = 
         for record in (home() / "results").glob(f"*-{key}"):
             record.unlink()
     gone = [f"{kind}/{key}" for kind, key in garbage]
+    if delete:
+        removed(set(gone))
     return Collected(len(kept), gone, list(store.drop_copies(delete)), delete)
 
 

@@ -23,9 +23,10 @@ def home() -> Path:
     return Path(os.environ.get("RESTEM_HOME") or Path.home() / ".restem").expanduser().resolve()
 
 
-def open_store(resources: Resources) -> Store:
-    """The artifact store of a configuration."""
-    return Store(resources.store or str(home() / "store"), cache=home() / "cache")
+def open_store(resources: Resources, *, trusting: bool = False) -> Store:
+    """The artifact store of a configuration; see `Store` for `trusting`."""
+    address = resources.store or str(home() / "store")
+    return Store(address, cache=home() / "cache", trusting=trusting)
 
 
 class Runtime:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from tasks.dag.runtime import Runtime
+from tasks.errors import UserError
 from tasks.metering import metered
 from tasks.rows import Json
-from tasks.store.manifest import ArtifactRef, Damage, Provenance
+from tasks.store.manifest import ArtifactRef, Damage, Provenance, Refused
 from tasks.store.store import Draft, Store, step_key
 
 
@@ -63,9 +64,15 @@ def step(
 
 
 def find_artifact(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
-    """The artifact of a call if it is whole; damage is said and removed."""
+    """The artifact of a call if it is whole; damage is said and removed.
+
+    Raises:
+        UserError: it is there, may not be taken here, and is not ours to remove.
+    """
     try:
         return store.lookup(call.step.kind, call.key)
+    except Refused as refused:
+        raise UserError(f"{refused}; no run takes or replaces it ({call.label})") from None
     except Damage as damage:
         say(f"{damage}; it is built again")
         store.discard(call.step.kind, call.key)

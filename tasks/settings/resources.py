@@ -21,6 +21,11 @@ class Resources(Section):
         default="",
         description="Where artifacts lie: a folder or fsspec address. Empty: RESTEM_HOME/store.",
     )
+    rebuild: bool = Field(
+        default=False,
+        description="Start although the store has lost most of what the run made, and make it "
+        "again. Holds for this start alone.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Device of engines and trainers."
     )

@@ -7,7 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from tasks.store.manifest import Damage, FileEntry, Manifest
+from tasks.store.manifest import FileEntry, Manifest
+from tasks.store.untrusted import Damage, plain_files, see_folder, sha256_of_plain
 
 
 def describe_files(folder: Path, volatile: set[str]) -> tuple[FileEntry, ...]:
@@ -20,18 +21,26 @@ def describe_files(folder: Path, volatile: set[str]) -> tuple[FileEntry, ...]:
     )
 
 
-def verify_files(folder: Path, manifest: Manifest, name: str) -> None:
+def verify_files(
+    folder: Path, manifest: Manifest, name: str, beside: frozenset[str] = frozenset()
+) -> None:
     """Compare every file with the manifest, byte for byte through its hash.
 
+    Args:
+        beside: Names of files that may lie there although the manifest does not name them.
+
     Raises:
-        Damage: naming the file.
+        Damage: naming the file; there may be no other, and nothing but plain files and folders.
     """
+    place = f"artifact {name}"
+    see_folder(folder, place)
+    named = {file.name: file for file in manifest.files}
+    if more := plain_files(folder, place) - named.keys() - beside:
+        raise Damage(f"{place}: {min(more)} is not in its manifest")
     for file in manifest.files:
-        path = folder / file.name
-        if not path.is_file():
-            raise Damage(f"artifact {name}: {file.name} is missing")
-        if path.stat().st_size != file.bytes or sha256(path) != file.sha256:
-            raise Damage(f"artifact {name}: {file.name} does not match its manifest")
+        found = sha256_of_plain(folder / file.name, file.bytes, f"{place}: {file.name}")
+        if found != file.sha256:
+            raise Damage(f"{place}: {file.name} does not match its manifest")
 
 
 def sha256(path: Path) -> str:

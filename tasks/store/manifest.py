@@ -2,36 +2,38 @@
 
 A manifest is JSON with the hash of itself. It is written and read here alone; a field that is
 missing or of another type is `Damage` that names it, one that this version does not know is passed
-over. Not here: where artifacts lie and how they are committed
-(tasks/store/store.py), and the files themselves (tasks/store/files.py).
+over. What one claims is held against its place by `check_claims`, for others may write a store too.
+Not here: where artifacts lie and how they are committed (tasks/store/store.py), and the files
+themselves (tasks/store/files.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from tasks.facts import Facts, WrongFacts
 from tasks.metering import ALL_COSTS
 from tasks.rows import Json
+from tasks.store.canonical import canonical_json, digest_of
+from tasks.store.signing import SigningKey
+from tasks.store.untrusted import (
+    Damage,
+    Refused,
+    is_safe_name,
+    parse_object,
+    wrong_file_name,
+)
+
+__all__ = ["Damage", "Refused", "canonical_json", "digest_of"]
 
 MANIFEST = "manifest.json"
-
-
-def canonical_json(value: object) -> bytes:
-    """JSON with sorted keys and no spaces: the form that is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def digest_of(value: object) -> str:
-    """SHA-256 of a JSON-able value in its canonical form, in hex."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()
-
-
-class Damage(Exception):
-    """An artifact does not match its manifest; the message names the file, or the field."""
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# Rows and bytes are 64-bit numbers in Parquet and on disks.
+_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,11 @@ class Manifest(Facts):
 
     Attributes:
         part: Of an artifact in a store far away: the upload that counts.
+        signature: By the key of those who write, where they have one (tasks/store/signing.py).
     """
 
     STRICT: ClassVar[bool] = False
-    SPARSE: ClassVar[tuple[str, ...]] = ("part",)
+    SPARSE: ClassVar[tuple[str, ...]] = ("part", "signature")
 
     kind: str
     key: str
@@ -162,6 +165,7 @@ class Manifest(Facts):
     files: tuple[FileEntry, ...]
     stats: Stats
     part: str | None = None
+    signature: str | None = None
 
     @property
     def ref(self) -> ArtifactRef:
@@ -190,24 +194,72 @@ class Manifest(Facts):
         return json.dumps({**raw, "check": digest_of(raw)}, indent=1, sort_keys=True).encode()
 
     @classmethod
-    def from_bytes(cls, raw: bytes, name: str) -> Manifest:
+    def from_bytes(cls, raw: bytes, name: str, key: SigningKey | None = None) -> Manifest:
         """The inverse of `to_bytes`.
 
         Args:
             raw: Content of the file.
             name: Of the artifact, for messages.
+            key: That it has to be signed by.
 
         Raises:
+            Refused: it is not.
             Damage: it does not match its own hash, or a field is not what it should be.
         """
+        place = f"artifact {name}: {MANIFEST}"
         try:
-            found = json.loads(raw)
-            check = found.pop("check")
-            if check != digest_of(found):
-                raise ValueError
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise Damage(f"artifact {name}: {MANIFEST} does not match its own hash") from None
+            found = parse_object(raw)
+        except ValueError as error:
+            raise Damage(f"{place}: {error}") from None
+        if found.pop("check", None) != digest_of(found):
+            raise Damage(f"{place} does not match its own hash")
+        if key is not None and not key.has_signed(found):
+            raise Refused(f"{place} is not signed by the key of {key.file}")
         try:
-            return cls.from_json(found, f"artifact {name}: {MANIFEST}")
+            return cls.from_json(found, place)
         except WrongFacts as error:
             raise Damage(str(error)) from None
+
+
+def digest_of_files(files: Iterable[FileEntry]) -> str:
+    """The digest of an artifact: of the names and hashes of all files that are not volatile."""
+    return digest_of([[file.name, file.sha256] for file in files if not file.volatile])
+
+
+def check_claims(manifest: Manifest, kind: str, key: str, place: str) -> None:
+    """Hold what a manifest says against where it lies, before anything is done by it.
+
+    Args:
+        kind: Folder in which it lies.
+        key: The folder below.
+        place: Of the artifact, for messages.
+
+    Raises:
+        Damage: naming the field.
+    """
+
+    def see(true: bool, field: str, found: object, expected: str) -> None:
+        if not true:
+            raise Damage(f"artifact {place}: {MANIFEST}: {field}: {found!r:.200}; {expected}")
+
+    see(manifest.kind == kind, "kind", manifest.kind, f"expected that of its place, {kind}")
+    see(manifest.key == key, "key", manifest.key, f"expected that of its place, {key}")
+    see(0 <= manifest.rows <= _MOST, "rows", manifest.rows, "expected a number of rows")
+    if manifest.part is not None:
+        see(is_safe_name(manifest.part), "part", manifest.part, "expected one plain name")
+    names: set[str] = set()
+    folders: set[str] = set()
+    for at, file in enumerate(manifest.files):
+        field = f"files: {at}"
+        wrong = wrong_file_name(file.name)
+        see(not wrong, f"{field}: name", file.name, wrong)
+        see(file.name not in names, f"{field}: name", file.name, "expected each name once")
+        see(0 <= file.bytes <= _MOST, f"{field}: bytes", file.bytes, "expected a size")
+        see(bool(_HASH.fullmatch(file.sha256)), f"{field}: sha256", file.sha256, "expected a hash")
+        names.add(file.name)
+        parts = file.name.split("/")
+        folders |= {"/".join(parts[:end]) for end in range(1, len(parts))}
+    if both := names & folders:
+        see(False, "files", min(both), "expected a file or a folder of this name")
+    digest = digest_of_files(manifest.files)
+    see(manifest.digest == digest, "digest", manifest.digest, f"expected {digest} by its files")

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -28,12 +30,15 @@ from sandbox.awake import awake
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.store.manifest import FileEntry
+from tasks.store.untrusted import Damage
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
 # that comes back. More would only delay the word to the person.
 STORE_AWAY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 1.0
 STORE_MARK = ".restem-store"
+# The folder of an upload.
+PART = re.compile(r"[0-9a-f]{12}", re.ASCII)
 # Here the first part of an address is a bucket, which a person makes; elsewhere it is a folder.
 _BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2"}
 # Exceptions of clients (botocore, gcsfs) that no waiting mends. They are known by their names,
@@ -77,28 +82,43 @@ class Remote:
     """Files below a root, in groups of parts; every call waits for a store that is away."""
 
     def __init__(self, fs: Any, root: str) -> None:
-        """See that the store is there and may be written.
+        """Name the place; nothing is asked of it yet.
 
         Args:
             fs: fsspec's file system.
             root: Path of the store in it.
-
-        Raises:
-            UserError: no such bucket, or the credentials are refused.
-            StepError: it does not answer.
         """
         protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
         self._fs, self.root = fs, root
         self.name = fs.unstrip_protocol(root)
         self._buckets = protocol in _BUCKETS
-        if self.read(STORE_MARK) is None:
-            self.write(STORE_MARK, b"An artifact store of restem.\n")
 
-    def read(self, name: str) -> bytes | None:
-        """Content of a small file, or None where there is none."""
-        with contextlib.suppress(FileNotFoundError):
-            return self._wait(lambda: self._fs.cat_file(f"{self.root}/{name}"))
-        return None
+    def read(self, name: str, limit: int) -> bytes | None:
+        """Content of a small file, or None where there is none.
+
+        Args:
+            limit: Most bytes.
+
+        Raises:
+            Damage: it is larger, or a folder.
+            UserError: the credentials are refused.
+            StepError: the store does not answer.
+        """
+        path = f"{self.root}/{name}"
+        try:
+            found: bytes = self._wait(lambda: self._first(path, limit + 1))
+        except FileNotFoundError:
+            return None
+        except IsADirectoryError:
+            raise Damage(f"{path} is a folder; expected a plain file") from None
+        if len(found) > limit:
+            raise Damage(f"{path} has more than {limit:,} bytes")
+        return found
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file."""
+        found: bool = self._wait(lambda: self._fs.exists(f"{self.root}/{name}"))
+        return found
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, in one request where the store has such."""
@@ -155,6 +175,7 @@ class Remote:
                 next((str(info[name]) for name in _ETAGS if info.get(name)), ""),
             )
             for path, info in found.items()
+            if not path.endswith("/")  # a console's stand-in for a folder
         }
 
     def download(self, place: str, names: list[str], folder: Path) -> None:
@@ -181,8 +202,22 @@ class Remote:
 
     def remove(self, place: str) -> None:
         """Remove all below a place."""
+        path = f"{self.root}/{place}"
         with contextlib.suppress(FileNotFoundError):
-            self._wait(lambda: self._fs.rm(f"{self.root}/{place}", recursive=True))
+            if any(sign in path for sign in "*?["):  # fsspec's `rm` would take it for a pattern
+                for one in self._wait(lambda: self._fs.find(path)):
+                    self._wait(partial(self._fs.rm_file, one))
+                return
+            self._wait(lambda: self._fs.rm(path, recursive=True))
+
+    def _first(self, path: str, size: int) -> bytes:
+        """The first bytes of a file, in one request where the store has such."""
+        try:
+            return self._fs.cat_file(path, start=0, end=size)
+        except OSError as error:
+            if "InvalidRange" in str(error) or "not satisfiable" in str(error):
+                return b""  # what HTTP says of an empty file
+            raise
 
     def _get_one(self, there: str, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -194,7 +229,7 @@ class Remote:
         while True:
             try:
                 return ask()
-            except FileNotFoundError:
+            except (FileNotFoundError, IsADirectoryError):
                 raise
             except Exception as error:
                 if _own_mistake(error):

@@ -16,18 +16,32 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.awake import awake
 from tasks.errors import StepError
 from tasks.rows import Json
-from tasks.store.drafts import draft_name, is_abandoned
+from tasks.store.draft import Draft
+from tasks.store.draft_owner import draft_name, is_abandoned
 from tasks.store.files import describe_files, put_in_place, sync, verify_files
 from tasks.store.local_copies import LocalCopies
 from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
-from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
-from tasks.store.remote import STORE_MARK, Remote, open_fs
+from tasks.store.manifest import (
+    MANIFEST,
+    ArtifactRef,
+    Damage,
+    Manifest,
+    Refused,
+    digest_of,
+    digest_of_files,
+)
+from tasks.store.mark import StoreMark
+from tasks.store.read_only import needs_writing
+from tasks.store.reading import Manifests
+from tasks.store.remote import Remote, open_fs
+from tasks.store.signing import key_of_environment, signed
+from tasks.store.untrusted import remove_inside
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
 STORE_GONE_SECONDS = 60.0
@@ -44,38 +58,24 @@ def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) ->
     return digest_of([step, version, settings, inputs])[:32]
 
 
-@dataclass
-class Draft:
-    """A folder being filled; the rest may be set until it is committed.
-
-    Attributes:
-        rows: Of the artifact, for people.
-        stats: What the step tells of its making.
-        waited: Seconds that the step waited for what other steps used; not its own.
-        volatile: Names of files left out of the digest.
-    """
-
-    path: Path
-    rows: int = 0
-    stats: Stats = field(default_factory=Stats)
-    waited: float = 0.0
-    volatile: set[str] = field(default_factory=set[str])
-
-
 class Store:
     """A place for artifacts: a local folder, or any address that fsspec understands."""
 
-    def __init__(self, address: str, *, cache: Path) -> None:
-        """Open the store.
+    def __init__(self, address: str, *, cache: Path, trusting: bool = False) -> None:
+        """Open the store to read; nothing is written, not even where there is none.
 
         Args:
             address: Folder, or URL such as `s3://bucket/prefix`.
             cache: Local folder for drafts and copies of a store that is not local.
+            trusting: Take artifacts that the key of RESTEM_STORE_KEY_FILE has not signed.
+
+        Raises:
+            UserError: the address, the credentials or the key are wrong.
+            StepError: the store does not answer.
         """
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
-        self._mark = Path(self._root) / STORE_MARK
         self._locks = Path(self._root) / ".locks" if self.local else cache / "locks"
         self._remote = None if self.local else Remote(fs, self._root)
         self._copies: LocalCopies | None = None
@@ -85,9 +85,25 @@ class Store:
             self._copies = LocalCopies(self._remote, folder, self._drafts, self._locks)
         self._verified: dict[str, ArtifactRef] = {}
         self._manifests: dict[str, Manifest] = {}  # of verified artifacts
-        if self.local:
-            Path(self._root).mkdir(parents=True, exist_ok=True)
-            self._mark.touch()
+        self._key = key_of_environment()
+        self.manifests = Manifests(self._root, self._remote, None if trusting else self._key)
+        self._mark = StoreMark(self._root, self._remote, cache.parent)
+        self.id = self._mark.found()
+        self._seen = self.id is not None
+
+    @property
+    def root(self) -> str:
+        """Its address, for people."""
+        return self._root if self._remote is None else self._remote.name
+
+    def prepare(self) -> None:
+        """See that there is a store to write into; a new one is made.
+
+        Raises:
+            UserError: none can be made there.
+        """
+        self._mark.make()
+        self.id, self._seen = self._mark.found(), True
 
     def _wait_for_root(self) -> bool:
         """See that a local store's folder is still that store; whether that took a wait.
@@ -98,10 +114,13 @@ class Store:
         Raises:
             StepError: it does not come back.
         """
-        if not self.local or self._mark.exists():
+        if self._mark.is_there():
+            self._seen = True
             return False
+        if not self._seen:
+            return False  # there was none from the start
         deadline = awake() + STORE_GONE_SECONDS
-        while not self._mark.exists():
+        while not self._mark.is_there():
             if awake() > deadline:
                 raise StepError(
                     f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
@@ -114,9 +133,10 @@ class Store:
     def draft(self, kind: str, key: str) -> Generator[Draft]:
         """A folder to fill, committed when the block ends well and removed otherwise."""
         path = self._drafts / draft_name(f"{kind}~{key}")
-        self._wait_for_root()
-        self._drafts.mkdir(parents=not self.local, exist_ok=True)
-        path.mkdir()
+        self._wait_to_write()
+        with needs_writing(self.root):
+            self._drafts.mkdir(parents=not self.local, exist_ok=True)
+            path.mkdir()
         draft = Draft(path)
         try:
             yield draft
@@ -128,17 +148,19 @@ class Store:
         """The artifact if it is there and whole; each is verified once by a process.
 
         Raises:
+            Refused: it is there, but may not be taken here.
             Damage: it is there but does not match its manifest.
         """
         location = f"{kind}/{key}"
         if location not in self._verified:
-            manifest = self._manifest(kind, key)
+            manifest = self.manifests.manifest(kind, key)
             if manifest is None and self._wait_for_root():
-                manifest = self._manifest(kind, key)
+                manifest = self.manifests.manifest(kind, key)
             if manifest is None:
                 return None
             if self._copies is None:
-                verify_files(Path(self._root) / location, manifest, f"{self._root}/{location}")
+                folder = Path(self._root) / location
+                verify_files(folder, manifest, str(folder), frozenset({MANIFEST}))
             else:
                 self._copies.check(location, manifest)
             self._verified[location] = manifest.ref
@@ -149,8 +171,10 @@ class Store:
         """Local folder with the payload of a verified artifact (downloaded if need be).
 
         Raises:
-            Damage: what a store far away sends does not match the manifest.
+            Damage: what a store far away sends does not match the manifest, or the reference
+                leads nowhere in a store.
         """
+        self.manifests.see_names(ref.kind, ref.key)
         if self._copies is None:
             return Path(self._root) / ref.location
         return self._copies.path(ref.location, self.manifest(ref))
@@ -167,10 +191,15 @@ class Store:
         """
         if (known := self._manifests.get(f"{kind}/{key}")) is not None:
             return known
-        manifest = self._manifest(kind, key)
+        manifest = self.manifests.manifest(kind, key)
         if manifest is None:
             raise Damage(f"artifact {self._root}/{kind}/{key}: {MANIFEST} is missing")
         return manifest
+
+    def replace_manifest(self, ref: ArtifactRef, content: bytes) -> None:
+        """Write the manifest of an artifact that is there anew."""
+        self.manifests.replace(ref.kind, ref.key, content, self._drafts)
+        self._manifests.pop(ref.location, None)
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
@@ -178,8 +207,8 @@ class Store:
         self._verified.pop(location, None)
         self._manifests.pop(location, None)
         if self._remote is None or self._copies is None:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(Path(self._root) / location)
+            with needs_writing(self.root), contextlib.suppress(FileNotFoundError):
+                remove_inside(Path(self._root), kind, key)
         else:
             self._remote.remove(location)
             self._copies.drop(location)
@@ -194,14 +223,15 @@ class Store:
             key: Cache key, 32 hex digits.
             waits: Told once, if another run makes it now.
         """
-        self._wait_for_root()
-        self._locks.mkdir(parents=not self.local, exist_ok=True)
+        self._wait_to_write()
+        with needs_writing(self.root):
+            self._locks.mkdir(parents=not self.local, exist_ok=True)
         return alone(self._locks / f"{kind}~{key}", waits)
 
     def entries(self) -> Iterator[tuple[str, str]]:
         """All (kind, key) in the store, sorted, whole or not."""
-        for kind in self._folders(""):
-            for key in self._folders(kind):
+        for kind in self.manifests.names():
+            for key in self.manifests.names(kind):
                 yield kind, key
 
     def unfinished(self, kind: str, key: str) -> bool:
@@ -209,7 +239,9 @@ class Store:
 
         Somebody uploads it now, or was killed while doing so. A local store has no such state.
         """
-        return self._remote is not None and self._remote.read(f"{kind}/{key}/{MANIFEST}") is None
+        with contextlib.suppress(Damage):
+            return self._remote is not None and self.manifests.raw(kind, key) is None
+        return False
 
     def drop_copies(self, delete: bool) -> list[str]:
         """Local copies of artifacts that a store far away no longer has.
@@ -240,16 +272,14 @@ class Store:
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
         files = describe_files(draft.path, draft.volatile)
-        digest = digest_of([[file.name, file.sha256] for file in files if not file.volatile])
-        manifest = Manifest(kind, key, digest, draft.rows, files, draft.stats)
+        manifest = Manifest(kind, key, digest_of_files(files), draft.rows, files, draft.stats)
         if self._remote is not None:
             self._upload(f"{kind}/{key}", draft.path, manifest)
             return
-        (draft.path / MANIFEST).write_bytes(manifest.to_bytes())
+        (draft.path / MANIFEST).write_bytes(signed(manifest.to_bytes(), self._key))
         sync(draft.path)
-        with contextlib.suppress(Damage):
-            if self.lookup(kind, key) is not None:
-                return  # an equal run committed it meanwhile; readers may hold its files
+        if self._is_there(kind, key):
+            return  # an equal run committed it meanwhile; readers may hold its files
         put_in_place(draft.path, Path(self._root) / kind / key)
         self._verified[f"{kind}/{key}"] = manifest.ref
 
@@ -258,33 +288,30 @@ class Store:
         assert self._remote is not None and self._copies is not None
         part, files = self._remote.upload(draft, location, manifest.files)
         manifest = replace(manifest, part=part, files=files)
-        with contextlib.suppress(Damage):
-            if self.lookup(manifest.kind, manifest.key) is not None:
-                self._remote.remove(manifest.payload)
-                return  # an equal run on another machine committed it meanwhile
-        self._remote.write(f"{location}/{MANIFEST}", manifest.to_bytes())
+        if self._is_there(manifest.kind, manifest.key):
+            self._remote.remove(manifest.payload)
+            return  # an equal run on another machine committed it meanwhile
+        self._remote.write(f"{location}/{MANIFEST}", signed(manifest.to_bytes(), self._key))
         self._copies.keep(location, draft)
         self._verified[location] = manifest.ref
         self._manifests[location] = manifest
 
-    def _manifest(self, kind: str, key: str) -> Manifest | None:
-        place = f"{self._root}/{kind}/{key}"
-        raw = self._read(f"{kind}/{key}/{MANIFEST}")
-        if raw is None:
-            if self.local and Path(place).is_dir():
-                raise Damage(f"artifact {place}: {MANIFEST} is missing")
-            return None
-        return Manifest.from_bytes(raw, place)
+    def _is_there(self, kind: str, key: str) -> bool:
+        """Whether an artifact is there and whole.
 
-    def _read(self, name: str) -> bytes | None:
-        if self._remote is not None:
-            return self._remote.read(name)
-        with contextlib.suppress(FileNotFoundError):
-            return (Path(self._root) / name).read_bytes()
-        return None
+        Raises:
+            Refused: it is there, and must not be replaced.
+        """
+        try:
+            return self.lookup(kind, key) is not None
+        except Refused:
+            raise
+        except Damage:
+            return False
 
-    def _folders(self, place: str) -> list[str]:
-        if self._remote is not None:
-            return self._remote.folders(place)
-        folder = Path(self._root) / place
-        return sorted(p.name for p in folder.glob("*") if p.is_dir() and p.name[0] != ".")
+    def _wait_to_write(self) -> None:
+        if self._seen:
+            self._wait_for_root()
+        else:
+            self.prepare()
+

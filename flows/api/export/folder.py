@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from tasks.errors import StepError, UserError
 from tasks.facts import FactsFile, WrongFacts
-from tasks.store.drafts import draft_name
+from tasks.store.draft_owner import draft_name
 from tasks.store.files import put_in_place, sha256, sync
 from tasks.store.locks import alone
 

@@ -24,7 +24,7 @@ from tasks.generate.imported import Matches, import_folder, match
 from tasks.problems.source import ENDINGS, Record, read_json_lines
 from tasks.problems.step import load_splits, problems_call
 from tasks.rows import ROLLOUT, ROLLOUTS_FILE, Row, question_key, read_rows, write_rows
-from tasks.store.drafts import draft_name
+from tasks.store.draft_owner import draft_name
 from tasks.store.files import put_in_place, sha256, sync
 from tasks.store.locks import alone
 

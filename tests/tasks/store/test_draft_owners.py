@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.process_name import ProcessName
 from tasks.paths import ROOT
-from tasks.store.drafts import OLD_DRAFT_SECONDS, draft_name, draft_owner
+from tasks.store.draft_owner import OLD_DRAFT_SECONDS, draft_name, draft_owner
 from tasks.store.store import Store
 
 MINE = ProcessName.own()

@@ -104,6 +104,7 @@ def _swap(folder: Path) -> None:
 def test_a_store_that_stays_away_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.store.store.STORE_GONE_SECONDS", 0.5)
     store = Store(str(tmp_path / "store"), cache=tmp_path / "cache")
+    store.prepare()
     (tmp_path / "store").rename(tmp_path / "away")
     for use in (lambda: store.lookup("kind", "key"), lambda: store.claim("kind", "key")):
         with pytest.raises(StepError, match=r"store .* is gone"):

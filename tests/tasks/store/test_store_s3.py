@@ -271,7 +271,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
 
 def test_a_wrong_bucket_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^resources\.store: s3://nobody/x: no such bucket.*$"):
-        Store("s3://nobody/x", cache=tmp_path)
+        Store("s3://nobody/x", cache=tmp_path).prepare()
 
 
 def test_wrong_credentials_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

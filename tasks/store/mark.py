@@ -1,0 +1,90 @@
+"""The file that says that a place is a store, and which one it is.
+
+A store has an id, so that another one, or a new one, at the same address is noticed by those who
+remember it (flows/runs/lost_store.py). Stores of older versions have none until a run writes there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import uuid
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.store.remote import STORE_MARK, Remote
+from tasks.store.untrusted import Damage, read_plain
+
+_BYTES = 4096
+_ID = re.compile(r"^id ([0-9a-f]{32})$", re.ASCII | re.MULTILINE)
+
+
+class StoreMark:
+    """The mark of one store; nothing is written until `make`."""
+
+    def __init__(self, root: str, remote: Remote | None, own: Path) -> None:
+        """Look at nothing yet.
+
+        Args:
+            root: Path of the store.
+            remote: Its far side, of a store that is not local.
+            own: A folder in which folders of any depth are made; elsewhere a store's parent has
+                to be there.
+        """
+        self._root, self._remote, self._own = Path(root), remote, own
+        self._path = self._root / STORE_MARK
+
+    def is_there(self) -> bool:
+        """Whether a local store has its mark; one far away is asked by each request anyway."""
+        return self._remote is not None or self._path.exists()
+
+    def found(self) -> str | None:
+        """The store's id; empty where it has none yet; None where there is no store."""
+        if self._remote is not None:
+            raw = self._remote.read(STORE_MARK, _BYTES)
+        else:
+            try:
+                raw = read_plain(self._path, _BYTES, str(self._path))
+            except Damage:
+                return ""
+        if raw is None:
+            return None
+        known = _ID.search(raw.decode(errors="replace"))
+        return known[1] if known else ""
+
+    def make(self) -> None:
+        """See that there is a store with an id, as far as one may write there.
+
+        Raises:
+            UserError: there is none, and none can be made.
+        """
+        known = self.found()
+        if known:
+            return
+        content = f"An artifact store of restem.\nid {uuid.uuid4().hex}\n".encode()
+        if self._remote is not None:
+            with contextlib.suppress(*[UserError] if known is not None else []):
+                self._remote.write(STORE_MARK, content)
+            return
+        try:
+            self._write(content)
+        except OSError as error:
+            if known is None:
+                raise UserError(
+                    f"resources.store: {self._root}: no store can be made there "
+                    f"({os.strerror(error.errno or 0)}); expected a folder that one may write"
+                ) from None
+
+    def _write(self, content: bytes) -> None:
+        if not self._root.is_dir():
+            ours = self._root.is_relative_to(self._own)
+            if not ours and not self._root.parent.is_dir():
+                raise UserError(
+                    f"resources.store: {self._root}: there is no folder {self._root.parent}; "
+                    "expected the address of a store, or of a new one in a folder that is there"
+                )
+            self._root.mkdir(parents=True, exist_ok=True)
+        draft = self._root / f"{STORE_MARK}~{uuid.uuid4().hex[:8]}"
+        draft.write_bytes(content)
+        draft.replace(self._path)
