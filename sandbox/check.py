@@ -24,7 +24,9 @@ class Attack(TypedDict):
     right: list[str]
 
 
-ATTACKS: list[Attack] = json.loads(Path(__file__).with_name("attacks.json").read_text())
+ATTACKS: list[Attack] = json.loads(
+    Path(__file__).with_name("attacks.json").read_text(encoding="utf-8")
+)
 HONEST = Job("print(int(input()) + 1)", (Test("41\n", "42"),))
 ATTACK_LIMITS = Limits(cpu=1.0)
 

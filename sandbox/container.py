@@ -72,7 +72,10 @@ def hardening(memory: int) -> dict[str, object]:
         "read_only": True,
         "cap_drop": ["ALL"],
         "cap_add": CAPABILITIES,
-        "security_opt": ["no-new-privileges", f"seccomp={(_HERE / 'seccomp.json').read_text()}"],
+        "security_opt": [
+            "no-new-privileges",
+            f"seccomp={(_HERE / 'seccomp.json').read_text(encoding='utf-8')}",
+        ],
         "pids_limit": CONTAINER_PROCESSES,
         "mem_limit": memory + MEMORY_BESIDE,
         "memswap_limit": memory + MEMORY_BESIDE,
@@ -144,7 +147,9 @@ class Container:
         self._socket: socket.socket | None = None
         self._kept = bytearray()
         self._parts = bytearray()
-        texts = [(_HERE / "inside" / f"{part}.py").read_text() for part in INSIDE_MODULES]
+        texts = [
+            (_HERE / "inside" / f"{part}.py").read_text(encoding="utf-8") for part in INSIDE_MODULES
+        ]
         try:
             made = self._api.create_container(
                 image,

@@ -72,6 +72,7 @@ def _from_packages(client: docker.DockerClient) -> str:
             capture_output=True,
             text=True,
             check=False,
+            encoding="utf-8",
         )
         if made.returncode:
             last = (made.stdout.strip().splitlines() or ["no output"])[-1]

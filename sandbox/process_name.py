@@ -80,7 +80,7 @@ def born(pid: int | str) -> int | None:
 def boot_and_namespace() -> str:
     """The boot of this machine and the namespace of process ids; nothing without /proc."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
@@ -107,7 +107,7 @@ def _is_gone_here(pid: int, began: int) -> bool:
 def _stat(pid: int | str) -> list[str]:
     """The fields of /proc/PID/stat behind the name in brackets; none where it cannot be read."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
         return []
 
@@ -122,7 +122,7 @@ def _place() -> str:
 
 def _machine() -> str:
     try:
-        machine = Path("/etc/machine-id").read_text().strip()
+        machine = Path("/etc/machine-id").read_text("utf-8").strip()
     except OSError:
         machine = ""
     return _hash(f"{machine} {platform.node()}", 8) if machine else _UNKNOWN

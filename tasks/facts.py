@@ -7,6 +7,7 @@ never a silent 0 or None. A field that came later has a default, which old files
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -29,6 +30,8 @@ from tasks.errors import StepError
 from tasks.rows import Json
 
 _T = TypeVar("_T")
+# Facts are small; what is larger was not written by their owner.
+_MOST_BYTES = 256_000_000
 
 
 def is_object(value: object) -> TypeGuard[Json]:
@@ -43,6 +46,43 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 
 class WrongFacts(StepError, ValueError):
     """JSON that is not of the form that its owner writes."""
+
+
+def read_json(path: Path, most: int = _MOST_BYTES) -> object:
+    """The JSON of a file, whatever is in its place.
+
+    Args:
+        path: Of the file.
+        most: Bytes; a larger file is not read.
+
+    Raises:
+        OSError: it is not there, or is not to be read.
+        WrongFacts: it is no file, too large, or not JSON in UTF-8.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise WrongFacts(f"{path}: expected a file")
+    if found.st_size > most:
+        raise WrongFacts(f"{path}: {found.st_size:,} bytes; expected at most {most:,}")
+    return parse_json(path.read_bytes(), str(path))
+
+
+def parse_json(raw: bytes | str, place: str) -> object:
+    """JSON in UTF-8.
+
+    Args:
+        raw: The text.
+        place: Where it is from, for messages.
+
+    Raises:
+        WrongFacts: naming the place.
+    """
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise WrongFacts(f"{place}: not JSON: nested too deep") from None
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise WrongFacts(f"{place}: not JSON: {error}") from None
 
 
 class Facts:
@@ -86,7 +126,9 @@ class FactsFile(Facts):
 
     def write(self, folder: Path) -> None:
         """Write the file into a folder."""
-        (folder / self.FILE).write_text(json.dumps(self.to_json(), indent=1, sort_keys=True))
+        (folder / self.FILE).write_text(
+            json.dumps(self.to_json(), indent=1, sort_keys=True), encoding="utf-8"
+        )
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -95,7 +137,7 @@ class FactsFile(Facts):
         Raises:
             WrongFacts: naming the file and the field.
         """
-        return cls.from_json(json.loads((folder / cls.FILE).read_text()), cls.FILE)
+        return cls.from_json(read_json(folder / cls.FILE), cls.FILE)
 
 
 def of_json(kind: type[_T], data: object, place: str) -> _T:

@@ -72,7 +72,13 @@ def _restem(folder: Path, *arguments: str) -> tuple[str, float]:
     command = [sys.executable, "-m", "flows.cli", *arguments]
     began = time.perf_counter()
     done = subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
     )
     seconds = time.perf_counter() - began
     if done.returncode:

@@ -96,7 +96,7 @@ def _round(shape: BenchShape, home: str) -> tuple[SimulatedTimes, RunTaken, Simu
 def _simulated(shape: BenchShape, folder: Path) -> SimulatedTimes:
     estimate = probe(shape, folder)
     [path] = (folder / "costs").glob("*.json")
-    costs = Costs.from_json(json.loads(path.read_text())["costs"])
+    costs = Costs.from_json(json.loads(path.read_text(encoding="utf-8"))["costs"])
     config = load_config(shape.config, list(shape.changes))
     return simulated_times(estimate["lines"], costs, config)
 

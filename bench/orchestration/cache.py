@@ -124,8 +124,8 @@ def _sources(folder: Path) -> list[str]:
         made = zip(range(count), sum_stream(split, seed=1), strict=False)
         lines = [json.dumps({"question": p.question, "answer": by_hand(p)}) for _, p in made]
         text = "\n".join(lines) + "\n"
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
         changes.append(f"data.{field}={path}")
     return changes
 
@@ -133,13 +133,13 @@ def _sources(folder: Path) -> list[str]:
 def _make(folder: Path, changes: list[str]) -> None:
     """Do the run, unless this very one was done here before."""
     mark, name = folder / "made.json", digest_of(changes)
-    if mark.exists() and json.loads(mark.read_text()) == name:
+    if mark.exists() and json.loads(mark.read_text(encoding="utf-8")) == name:
         return
     print("making the run, once", flush=True)
     make = _CALL.format("make", "[sys.argv[1], sys.argv[2:]]")
     taken = _child(folder, make, CONFIG, *changes)
     print(f"made in {taken.whole:.0f} s", flush=True)
-    mark.write_text(json.dumps(name))
+    mark.write_text(json.dumps(name), encoding="utf-8")
 
 
 def _child(folder: Path, code: str, *arguments: str) -> Taken:
@@ -148,7 +148,7 @@ def _child(folder: Path, code: str, *arguments: str) -> Taken:
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     variables["RESTEM_HOME"] = str(folder)
     started, peak = time.perf_counter(), 0.0
-    with (folder / "log").open("w+") as log:
+    with (folder / "log").open("w+", encoding="utf-8") as log:
         child = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             cwd=ROOT,
@@ -183,7 +183,7 @@ def _memory(pid: int) -> float:
 
 def _journal(folder: Path) -> list[dict]:
     (path,) = sorted((folder / "runs").glob("*/steps.jsonl"), key=lambda p: p.stat().st_mtime)[-1:]
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _steps(folder: Path) -> int:

@@ -86,12 +86,12 @@ def _timed(folder: Path, command: list[str]) -> float:
     variables = {**os.environ, "RESTEM_HOME": str(folder)}
     variables.pop("PREFECT_API_URL", None)
     log = folder / "log"
-    with log.open("w") as sink:
+    with log.open("w", encoding="utf-8") as sink:
         started = time.perf_counter()
         done = subprocess.run(
             command, cwd=ROOT, env=variables, stdout=sink, stderr=sink, check=False
         )
         seconds = time.perf_counter() - started
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
+        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8')[-2000:]}")
     return seconds

@@ -75,6 +75,7 @@ def _restem(home: Path, arguments: list[str]) -> str:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
+        encoding="utf-8",
     )
     return done.stdout
 

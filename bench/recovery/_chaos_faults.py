@@ -109,7 +109,7 @@ class Faults:
     def _flows(self) -> list[int]:
         found = []
         for path in (self._station.home / "runs").glob("*/run.json"):
-            head = json.loads(path.read_text())
+            head = json.loads(path.read_text(encoding="utf-8"))
             if head["state"] == "running" and psutil.pid_exists(head["pid"]):
                 found.append(head["pid"])
         return found
@@ -137,6 +137,7 @@ def containers() -> list[str]:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     return done.stdout.split()
 

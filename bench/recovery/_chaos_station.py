@@ -58,7 +58,7 @@ class Station:
     @property
     def note(self) -> dict[str, Any]:
         """Process ids of the parts."""
-        return json.loads((self.home / "prefect" / "server.json").read_text())
+        return json.loads((self.home / "prefect" / "server.json").read_text(encoding="utf-8"))
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `restem ARGUMENTS` in this home."""
@@ -72,6 +72,7 @@ class Station:
             capture_output=True,
             text=True,
             check=False,
+            encoding="utf-8",
         )
 
     def start(self, config: RestEmConfig) -> str:

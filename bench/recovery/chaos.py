@@ -289,7 +289,9 @@ def _digests_of(home: Path, config: RestEmConfig) -> dict[str, str]:
 
 def _digests(store: Path) -> dict[str, str]:
     return {
-        f"{path.parent.parent.name}/{path.parent.name}": json.loads(path.read_text())["digest"]
+        f"{path.parent.parent.name}/{path.parent.name}": json.loads(
+            path.read_text(encoding="utf-8")
+        )["digest"]
         for path in store.glob("[!.]*/*/manifest.json")
     }
 

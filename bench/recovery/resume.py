@@ -80,7 +80,7 @@ def choose_moments(calm: Path, kills: int, dice: random.Random) -> list[tuple[in
         For each: how many artifacts are committed by then, and seconds into the next step.
     """
     journal = next((calm / "runs").glob("*/steps.jsonl"))
-    steps = [json.loads(line) for line in journal.read_text().splitlines()]
+    steps = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     ends = sorted(step["ended"] for step in steps)
     begin = min(step["ended"] - step["took"] for step in steps)
     moments = []
@@ -120,7 +120,9 @@ def storm(home: Path, moments: list[tuple[int, float]], domain: str = "math") ->
 def digests(home: Path) -> dict[str, str]:
     """Digest of every artifact in a home's store."""
     return {
-        f"{path.parent.parent.name}/{path.parent.name}": json.loads(path.read_text())["digest"]
+        f"{path.parent.parent.name}/{path.parent.name}": json.loads(
+            path.read_text(encoding="utf-8")
+        )["digest"]
         for path in (home / "store").glob("[!.]*/*/manifest.json")
     }
 

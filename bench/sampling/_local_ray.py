@@ -86,7 +86,11 @@ class LocalRay:
             "print('ALIVE', sum(node['Alive'] for node in ray.nodes()))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code, self.address], capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", code, self.address],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            encoding="utf-8",
         )
         return int(done.stdout.split("ALIVE")[1]) if "ALIVE" in done.stdout else 0
 

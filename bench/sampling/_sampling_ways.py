@@ -99,10 +99,10 @@ class Straight:
             "cache": int(CACHE_GB * 2**30),
         }
         path = scratch / "task.json"
-        path.write_text(json.dumps(task))
+        path.write_text(json.dumps(task), encoding="utf-8")
         self._log = scratch / "straight.log"
         variables = {**ENVIRONMENT, **vllm_variables(home(), os.cpu_count() or 1)}
-        with self._log.open("w") as log:
+        with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 [str(python), "-c", _STRAIGHT, str(path)],
                 stdin=subprocess.PIPE,
@@ -110,6 +110,7 @@ class Straight:
                 stderr=log,
                 text=True,
                 env={**os.environ, **variables},
+                encoding="utf-8",
             )
 
     def sample(self, requests: list[tuple[int, int]]) -> tuple[int, int]:
@@ -119,7 +120,7 @@ class Straight:
         for line in self._process.stdout:
             if line.startswith("RESULT"):
                 return len(requests), int(line.split()[1])
-        raise StepError(f"LLM.generate failed: {self._log.read_text()[-500:]}")
+        raise StepError(f"LLM.generate failed: {self._log.read_text(encoding='utf-8')[-500:]}")
 
     def __enter__(self) -> Straight:
         return self

@@ -74,6 +74,7 @@ class Draws:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
         )
         os.sched_setaffinity(self._process.pid, cores)  # before it has begun anything
 

@@ -119,7 +119,7 @@ class OwnEngine:
                     process.wait()
         for process in self.processes():
             process.kill()
-        for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        for line in reversed(Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()):
             if (place := line.split()[4]).startswith(f"{self.root}/"):
                 subprocess.run(["umount", "-l", place], check=False, capture_output=True)
         shutil.rmtree(self.root, ignore_errors=True)
@@ -148,7 +148,7 @@ class OwnEngine:
             ours.close()
 
     def _last_words(self) -> str:
-        lines = (self.root / "log").read_text(errors="replace").splitlines()
+        lines = (self.root / "log").read_text(errors="replace", encoding="utf-8").splitlines()
         return lines[-1][-300:] if lines else "it said nothing"
 
 

@@ -64,7 +64,13 @@ def layers(program: str, job: Job, rounds: int) -> None:
     def started_for_it() -> float:
         started = time.perf_counter()
         for _ in range(TIMES // 4):
-            subprocess.run([PYTHON, "-c", program], input=given, capture_output=True, text=True)
+            subprocess.run(
+                [PYTHON, "-c", program],
+                input=given,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+            )
         return (time.perf_counter() - started) * 4
 
     def forked() -> float:

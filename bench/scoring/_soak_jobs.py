@@ -106,7 +106,10 @@ def main(path: str, count: str) -> None:
     """Write the verdict on every job that the journal lacks, a line each: number and verdict."""
     journal = Path(path)
     start = recover(journal)
-    with journal.open("a") as file, SandboxPool(TAG, memory=LIMITS.memory) as pool:
+    with (
+        journal.open("a", encoding="utf-8") as file,
+        SandboxPool(TAG, memory=LIMITS.memory) as pool,
+    ):
         verdicts = pool.run(stream(start, int(count)))
         for number, verdict in zip(range(start, int(count)), verdicts, strict=True):
             file.write(json.dumps([number, *told(verdict)]) + "\n")

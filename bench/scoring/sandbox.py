@@ -101,7 +101,11 @@ def _bare(workers: int, tests: int, jobs: int) -> None:
     def one(_: int) -> None:
         for test in _job(tests).tests:
             done = subprocess.run(
-                [PYTHON, "-c", PROGRAM], input=test.stdin, capture_output=True, text=True
+                [PYTHON, "-c", PROGRAM],
+                input=test.stdin,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
             )
             if done.stdout.strip() != test.expected:
                 raise StepError(f"bench sandbox: python3 printed {done.stdout!r} {done.stderr!r}")

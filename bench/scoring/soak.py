@@ -85,7 +85,7 @@ def run(count: str = "100000", seed: str = "1") -> float:
             _drive(engine, journal, int(count), watch, random.Random(int(seed)))
             seconds = time.perf_counter() - started
             containers, processes = _left(engine)
-            rows = [json.loads(line) for line in journal.read_text().splitlines()]
+            rows = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     except NoEngine as error:
         raise UserError(str(error)) from None
     lost, changed = judge(rows, int(count))

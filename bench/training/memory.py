@@ -66,7 +66,9 @@ def run(rows: int | str = 1_000_000) -> float:
 def measure_memory(folder: str) -> None:
     """In the child: select, write and pack the samples of a folder; print what it took."""
     place = Path(folder)
-    shards: list[Shard] = [tuple(one) for one in json.loads((place / "shards.json").read_text())]
+    shards: list[Shard] = [
+        tuple(one) for one in json.loads((place / "shards.json").read_text(encoding="utf-8"))
+    ]
     started = time.process_time()
     rows, counts = select(
         shards,
@@ -112,6 +114,7 @@ def _measured(count: int) -> dict[str, float]:
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
         )
     result = json.loads(child.stdout.splitlines()[-1])
     print(
@@ -139,7 +142,7 @@ def _write_set(folder: Path, count: int) -> None:
             write_rows(paths[0], SAMPLE, rows)
             write_rows(paths[1], VERDICT, rows)
             shards.append((str(paths[0]), str(paths[1]), name))
-    (folder / "shards.json").write_text(json.dumps(shards))
+    (folder / "shards.json").write_text(json.dumps(shards), encoding="utf-8")
 
 
 def _problems(ids: list[str]) -> Iterator[Row]:

@@ -17,6 +17,7 @@ from io import FileIO
 from flows.api.start import AwaitsReview, failure, start
 from flows.config.rest_em import RestEmConfig
 from tasks.errors import StepError, UserError
+from tasks.terminal import shown, visible
 
 
 def main() -> None:
@@ -38,9 +39,10 @@ def main() -> None:
 def _run(config: RestEmConfig) -> list[str]:
     """What went wrong: the kind of the error and its text."""
     try:
-        start(config)
+        with shown():
+            start(config)
     except AwaitsReview as error:
-        print(error)
+        print(visible(str(error)))
     except (UserError, StepError) as error:
         return [type(error).__name__, str(error)]
     except KeyboardInterrupt:

@@ -58,5 +58,5 @@ def _keep_traceback(error: Exception) -> Path:
 
     path = home() / "logs" / "failure.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(traceback.format_exception(error)))
+    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     return path

@@ -31,9 +31,9 @@ _WIDTH = 80
 def publish(facts: AuditReport, folder: Path) -> Path:
     """Write audit.json, audit.md and audit.html into a run's folder; where the page is."""
     facts.write(folder)
-    (folder / "audit.md").write_text(markdown(facts))
+    (folder / "audit.md").write_text(markdown(facts), encoding="utf-8")
     page = folder / "audit.html"
-    page.write_text(render(facts))
+    page.write_text(render(facts), encoding="utf-8")
     return page
 
 

@@ -11,6 +11,7 @@ import typer
 
 from flows.cli.options import AsJson, RunId
 from tasks.errors import UserError
+from tasks.terminal import raw
 
 
 def audit(
@@ -57,6 +58,6 @@ def _bar():
     def progress(done: int, total: int) -> None:
         if shown:
             end = "\n" if done == total else ""
-            print(f"\r{done:,} of {total:,} pairs", end=end, file=sys.stderr, flush=True)
+            print(f"\r{done:,} of {total:,} pairs", end=end, file=raw(sys.stderr), flush=True)
 
     return progress

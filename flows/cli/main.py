@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -25,6 +28,7 @@ from flows.cli.status import report_command, status_command, trace_command
 from flows.cli.store import store_app
 from flows.cli.study import study_command
 from tasks.errors import StepError, UserError
+from tasks.terminal import shown, use_utf8, visible
 
 app = typer.Typer(
     help="ReST^EM self-training: generate, filter, finetune, evaluate, repeat.",
@@ -60,9 +64,12 @@ app.command("serve")(serve_command)
 
 def main() -> None:
     """Entry point: mistakes become one line and exit 2, failures one line and exit 1."""
+    use_utf8()
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        verbs = typer.main.get_command(app)
+        _show_data(verbs)
+        verbs()
     except UserError as error:
         _exit(2, str(error))
     except StepError as error:
@@ -77,8 +84,25 @@ def main() -> None:
         _exit(1, failure(error))
 
 
+def _show_data(command: Any) -> None:
+    """Let no verb print what a terminal would obey; typer's own help may have its colours."""
+    for verb in getattr(command, "commands", {}).values():
+        _show_data(verb)
+    if command.callback and not hasattr(command, "commands"):
+        command.callback = _printing(command.callback)
+
+
+def _printing(verb: Callable[..., object]) -> Callable[..., object]:
+    @functools.wraps(verb)
+    def run(*arguments: object, **more: object) -> object:
+        with shown():
+            return verb(*arguments, **more)
+
+    return run
+
+
 def _exit(code: int, text: str) -> None:
-    print(f"restem: {' '.join(text.split())}", file=sys.stderr)
+    print(visible(f"restem: {' '.join(text.split())}"), file=sys.stderr)
     raise SystemExit(code)
 
 

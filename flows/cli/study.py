@@ -76,7 +76,7 @@ def start_study(
             outcome = study_flow(settings)
         except KeyboardInterrupt:
             raise StepError("interrupted; the same command resumes it") from None
-    facts = json.loads((Path(outcome["folder"]) / FACTS).read_text())
+    facts = json.loads((Path(outcome["folder"]) / FACTS).read_text(encoding="utf-8"))
     if gallery is not None:
         from flows.study.gallery import write_gallery
         from flows.study.results import StudyReport

@@ -25,6 +25,8 @@ def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(file.read_text(encoding="utf-8")), str(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: not TOML: {error}") from None
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}; expected a file that you may read") from None
 
 
 def change(raw: dict[str, Any], changes: list[str]) -> None:

@@ -175,7 +175,7 @@ def write(made: Estimate) -> Path:
     folder = home() / "runs" / made.run
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ESTIMATE
-    path.write_text(json.dumps(made.to_json(), indent=1))
+    path.write_text(json.dumps(made.to_json(), indent=1), encoding="utf-8")
     return path
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs
 from flows.estimate.measure import costs_of_journal
-from flows.runs.journal import HEAD, read_head, read_steps
+from flows.runs.journal import newest_heads, read_head, read_steps
 from tasks.dag.runtime import home, open_store
 from tasks.settings.problems import OWN
 from tasks.store.store import Damage, digest_of
@@ -40,19 +40,18 @@ def keep_costs(config: RestEmConfig, costs: Costs) -> None:
     """Remember what was measured, for dry runs without a probe."""
     path = _place(config)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"made": time.time(), "costs": costs.to_json()}))
+    path.write_text(json.dumps({"made": time.time(), "costs": costs.to_json()}), encoding="utf-8")
 
 
 def known_costs(config: RestEmConfig) -> Costs | None:
     """What was measured with the same settings: by a probe, else in the newest run that did."""
     try:
-        kept = json.loads(_place(config).read_text())
+        kept = json.loads(_place(config).read_text(encoding="utf-8"))
         return _dated(Costs.from_json(kept["costs"]), "probe", kept["made"])
     except (OSError, ValueError, KeyError, TypeError):  # none, or of another version
         pass
-    heads = sorted((home() / "runs").glob(f"*/{HEAD}"), key=lambda path: -path.stat().st_mtime)
     key = costs_key(config)
-    for path in heads:
+    for path in newest_heads():
         try:
             head = read_head(path.parent)
             if head.state != "completed" or head.flow != "rest-em":

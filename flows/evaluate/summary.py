@@ -97,9 +97,9 @@ def write_results(call: Call, draft: Draft, runtime: Runtime) -> None:
     for name in settings["config"]["on"]:
         if BENCHMARKS[name].by_hand:
             lines = exported([one for one in found if one.benchmark == name], grades)
-            (draft.path / f"{name}.jsonl").write_text(lines)
-    (draft.path / "report.html").write_text(render(results))
-    (draft.path / "report.md").write_text(markdown(results))
+            (draft.path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    (draft.path / "report.html").write_text(render(results), encoding="utf-8")
+    (draft.path / "report.md").write_text(markdown(results), encoding="utf-8")
     draft.volatile = {"report.html", "report.md"}
 
 

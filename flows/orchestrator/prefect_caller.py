@@ -168,7 +168,7 @@ class PrefectCaller:
         made = self.store.path(report)
         page = self.journal.folder / "report.html"
         page.write_bytes((made / "report.html").read_bytes())
-        self.show((made / "report.md").read_text())
+        self.show((made / "report.md").read_text(encoding="utf-8"))
         return page
 
     def show(self, markdown: str) -> None:

@@ -128,12 +128,18 @@ class Reviews:
         made = Decision(**review.model_dump(include=set(names)))
         known = {**self._read(), str(number): made}
         draft = self._path.with_suffix(".draft")
-        draft.write_text(json.dumps({at: one.to_json() for at, one in known.items()}, indent=1))
+        draft.write_text(
+            json.dumps({at: one.to_json() for at, one in known.items()}, indent=1), encoding="utf-8"
+        )
         draft.replace(self._path)
         return made
 
     def _read(self) -> dict[str, Decision]:
         try:
-            return of_json(dict[str, Decision], json.loads(self._path.read_text()), str(self._path))
+            return of_json(
+                dict[str, Decision],
+                json.loads(self._path.read_text(encoding="utf-8")),
+                str(self._path),
+            )
         except FileNotFoundError:
             return {}

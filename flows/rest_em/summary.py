@@ -50,8 +50,8 @@ def write_report(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Gather the report and render it."""
     report = summarise(call, runtime.store)
     report.write(draft.path)
-    (draft.path / "report.html").write_text(render(report))
-    (draft.path / "report.md").write_text(markdown(report))
+    (draft.path / "report.html").write_text(render(report), encoding="utf-8")
+    (draft.path / "report.md").write_text(markdown(report), encoding="utf-8")
     # Wall times differ between equal runs, so the pages stay out of the digest.
     draft.volatile = {"report.html", "report.md"}
     draft.rows = len(report.iterations)

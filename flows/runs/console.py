@@ -6,6 +6,7 @@ On a terminal the bar is live (rich); elsewhere only the lines are printed.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from flows.runs.journal import StepLine
 from flows.runs.progress import ProgressArtifacts
+from tasks.terminal import raw, visible
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Console:
             brief: Print no line for a finished group of steps.
         """
         self.brief = brief
-        self._rich = Rich(highlight=False, soft_wrap=True)
+        self._rich = Rich(file=raw(sys.stdout), highlight=False, soft_wrap=True)
         self._run_id = run_id
         self._bar = Progress(
             TextColumn("[cyan]{task.description}"),
@@ -79,7 +81,7 @@ class Console:
         self._counts = {"Cached": 0, "Completed": 0}
 
     def __enter__(self) -> Console:
-        self._rich.print(f"[bold]restem[/] {self._run_id}")
+        self._rich.print(f"[bold]restem[/] {escape(visible(self._run_id))}")
         self._bar.start()
         return self
 
@@ -107,7 +109,7 @@ class Console:
                 self._groups[iteration, group] = _Group(began=time.perf_counter())
             if (first := self._bars.pop("", None)) is not None:
                 self._bar.remove_task(first)
-            self._bars[label] = self._bar.add_task(label, total=None)
+            self._bars[label] = self._bar.add_task(escape(visible(label)), total=None)
             self._artifacts.begin(label)
 
     def progress(self, label: str, done: int, total: int) -> None:
@@ -126,28 +128,29 @@ class Console:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self._rich.print(text, markup=False)
+        self._rich.print(visible(text), markup=False)
 
     def warn(self, text: str) -> None:
         """Print a warning above the bar."""
-        self._rich.print(f"[yellow]warning:[/] {escape(text)}", markup=True)
+        self._rich.print(f"[yellow]warning:[/] {escape(visible(text))}", markup=True)
 
     def finish(self, title: str, table: str, page: Path) -> None:
         """Print the results and where the report is."""
         self._flush()
         self._bar.stop()
-        self._rich.print(title)
-        self._rich.print(table, markup=False)
+        self._rich.print(visible(title), markup=False)
+        self._rich.print(visible(table), markup=False)
         seconds = time.perf_counter() - self._started
         self._rich.print(
             f"steps: {self._counts['Completed']} run, {self._counts['Cached']} cached; "
             f"{seconds:.0f} s"
         )
-        self._rich.print(f"report: {page}")
+        self._rich.print(visible(f"report: {page}"), markup=False)
 
     def _flush(self) -> None:
         """Print the lines of the groups that ended."""
         for (iteration, name), group in self._groups.items():
             if group.calls and not self.brief:
-                self._rich.print(f"  {iteration} {name:<20}{group.words()}", markup=False)
+                line = f"  {iteration} {name:<20}{group.words()}"
+                self._rich.print(visible(line), markup=False)
         self._groups.clear()

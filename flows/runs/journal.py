@@ -7,6 +7,7 @@ cleaning the store keeps what a later attempt was killed too early to find again
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -22,15 +23,19 @@ from flows.runs.gone import read_gone, write_gone
 from sandbox.process_name import ProcessName, born
 from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.facts import Facts, WrongFacts
+from tasks.facts import Facts, WrongFacts, is_object, parse_json, read_json
 from tasks.metering import ALL_COSTS, CPU, ENGINE, HOSTED_COSTS, SANDBOX
 from tasks.rows import Json
 from tasks.store.locks import alone, is_held
 from tasks.store.store import ArtifactRef, Damage, Store
+from tasks.terminal import warn
 
 HEAD, STEPS, REACHED = "run.json", "steps.jsonl", "reached.txt"
 ESTIMATE = "estimate.json"
 LOCK = "lock"
+
+# A configuration and warnings; a larger run.json was not written by a run.
+_HEAD_BYTES = 64_000_000
 
 State = Literal["running", "completed", "failed", "interrupted", "awaits review"]
 _Form = TypeVar("_Form", bound=Facts)
@@ -127,10 +132,7 @@ class StepLine(Facts):
 
 
 def _parsed(form: type[_Form], text: str, place: str) -> _Form:
-    try:
-        return form.from_json(json.loads(text), place)
-    except json.JSONDecodeError as error:
-        raise WrongFacts(f"{place}: not JSON: {error}") from None
+    return form.from_json(parse_json(text, place), place)
 
 
 def read_head(folder: Path) -> RunHead:
@@ -141,7 +143,7 @@ def read_head(folder: Path) -> RunHead:
         WrongFacts: it is broken.
     """
     path = folder / HEAD
-    return _parsed(RunHead, path.read_text(), str(path))
+    return RunHead.from_json(read_json(path, _HEAD_BYTES), str(path))
 
 
 def read_steps(folder: Path) -> list[StepLine]:
@@ -152,7 +154,7 @@ def read_steps(folder: Path) -> list[StepLine]:
         WrongFacts: a line is broken.
     """
     path = folder / STEPS
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     if lines and not lines[-1].endswith("}"):
         lines.pop()
     return [_parsed(StepLine, line, f"{path}:{n}") for n, line in enumerate(lines, 1)]
@@ -193,7 +195,7 @@ class Journal:
             flow_run=flow_run,
         )
         # Kept open: a cached step is a matter of milliseconds.
-        self._steps = (self.folder / STEPS).open("w")
+        self._steps = (self.folder / STEPS).open("w", encoding="utf-8")
         self._reached = set(reached(self.folder))
         self._gone = read_gone(self.folder)
         self._lock = threading.Lock()
@@ -218,7 +220,7 @@ class Journal:
                 write_gone(self.folder, self._gone)
             if line.artifact not in self._reached:
                 self._reached.add(line.artifact)
-                with (self.folder / REACHED).open("a") as file:
+                with (self.folder / REACHED).open("a", encoding="utf-8") as file:
                     file.write(line.artifact + "\n")
 
     def warn(self, text: str) -> None:
@@ -245,7 +247,7 @@ class Journal:
 
     def _write(self) -> None:
         draft = self.folder / f".{HEAD}"
-        draft.write_text(json.dumps(self._head.to_json(), indent=1))
+        draft.write_text(json.dumps(self._head.to_json(), indent=1), encoding="utf-8")
         draft.replace(self.folder / HEAD)
 
 
@@ -257,8 +259,11 @@ def _passed() -> float:
 def reached(folder: Path) -> list[str]:
     """Artifacts that any attempt at the run of this folder came to."""
     try:
-        lines = (folder / REACHED).read_text().splitlines()
-    except FileNotFoundError:  # a run of an older version has its last attempt alone
+        lines = (folder / REACHED).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (
+        FileNotFoundError,
+        IsADirectoryError,
+    ):  # a run of an older version has its last attempt alone
         has_steps = (folder / STEPS).exists()
         lines = [line.artifact for line in read_steps(folder)] if has_steps else []
     return [line for line in lines if "/" in line]
@@ -287,37 +292,64 @@ def read_journal(run: str, flow: str = "") -> tuple[RunHead, list[StepLine]]:
     head = read_head(folder)
     if head.state == "running" and not is_held(folder / LOCK):
         head = replace(head, state="interrupted")
-    return head, read_steps(folder)
+    try:
+        return head, read_steps(folder)
+    except OSError as error:
+        raise WrongFacts(f"{folder / STEPS}: {error.strerror}") from None
 
 
 def find_run(run: str, flow: str = "") -> Path:
-    """Folder of a run; `latest` is the one that was started last, of a flow if that is given."""
-    known = sorted((home() / "runs").glob(f"*/{HEAD}"), key=lambda p: p.stat().st_mtime)
-    if flow:
-        known = [path for path in known if read_head(path.parent).flow == flow]
-    names = [path.parent.name for path in known]
-    if run == "latest" and names:
-        return known[-1].parent
+    """Folder of a run; `latest` is the one that was started last, of a flow if that is given.
+
+    Where runs are looked at to choose one, those whose run.json is damaged are said and passed
+    over.
+    """
+    known = [path.parent for path in newest_heads()]
+    names = [path.name for path in known]
+    if run == "latest" or flow:
+        whole = (path for path in known if _is_of(path, flow))
+        if run == "latest" and (latest := next(whole, None)):
+            return latest
+        names = [path.name for path in whole]
     found = [name for name in names if name == run] or [n for n in names if n.startswith(run)]
     if len(found) != 1:
         what = "several runs begin so" if found else "no such run"
-        listing = ", ".join(found or names[-5:]) or "none yet; start one with restem run CONFIG"
+        listing = ", ".join((found or names)[4::-1]) or "none yet; start one with restem run CONFIG"
         raise UserError(f"RUN {run}: {what}; known: {listing}")
     return home() / "runs" / found[0]
+
+
+def newest_heads() -> list[Path]:
+    """Each run's run.json, whole or not; that of the run that was started last is first."""
+    found = list[tuple[float, Path]]()
+    for path in (home() / "runs").glob(f"*/{HEAD}"):
+        with contextlib.suppress(OSError):  # a link to nothing
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _is_of(folder: Path, flow: str) -> bool:
+    """Whether a run's run.json is whole, and of a flow if that is given."""
+    try:
+        return read_head(folder).flow == flow or not flow
+    except (OSError, WrongFacts) as error:
+        warn(f"run {folder.name} is passed over: {error}")
+        return False
 
 
 def read_estimate(run: str) -> dict[str, object] | None:
     """The estimate that was made of a run, if there is one."""
     try:
-        return json.loads((home() / "runs" / run / ESTIMATE).read_text())
+        found = read_json(home() / "runs" / run / ESTIMATE)
     except (OSError, ValueError):
         return None
+    return found if is_object(found) else None
 
 
 def lookup(store: Store, location: str) -> ArtifactRef | None:
     """The artifact at a location of the journal, or None when it is gone or damaged."""
-    kind, key = location.split("/")
+    kind, _, key = location.partition("/")
     try:
         return store.lookup(kind, key)
-    except Damage:
+    except (Damage, OSError, ValueError):  # the last two: no name of an artifact
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
+from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
 from flows.runs.journal import RunHead, StepLine, lookup, read_estimate, read_journal
@@ -11,6 +12,7 @@ from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import MEASURE, SELECT
 from tasks.errors import UserError
 from tasks.evaluate.results import Metrics
+from tasks.facts import of_json, read_json
 from tasks.rows import Json
 from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
@@ -61,13 +63,13 @@ def _counts(store: Store, steps: list[StepLine]) -> dict[int, SelectionCounts]:
 def _evaluation(run: str) -> dict[str, object]:
     """An evaluation's results, where it came to its end."""
     path = home() / "runs" / run / "results.json"
-    return {"results": json.loads(path.read_text()) if path.exists() else None}
+    return {"results": read_json(path) if path.exists() else None}
 
 
 def _studies(run: str) -> dict[str, object]:
     """What came of a run's studies, where they came to their end."""
     path = home() / "runs" / run / "study.json"
-    found = json.loads(path.read_text()) if path.exists() else []
+    found = of_json(list[dict[str, Any]], read_json(path), str(path)) if path.exists() else []
     kept = [{name: v for name, v in one.items() if name != "figures"} for one in found]
     return {"studies": kept}
 
@@ -101,4 +103,6 @@ def need_artifact(store: Store, location: str) -> ArtifactRef:
 
 def store_of(head: RunHead) -> Store:
     """The store that a run wrote to."""
-    return open_store(RestEmConfig.model_validate(head.config).resources)
+    return open_store(
+        parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration").resources
+    )

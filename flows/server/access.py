@@ -97,7 +97,7 @@ def is_ours(address: str) -> bool:
         owner = secret_file().stat().st_uid
         for table in ("tcp", "tcp6"):
             with contextlib.suppress(FileNotFoundError):
-                for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                for line in Path(f"/proc/net/{table}").read_text(encoding="utf-8").splitlines()[1:]:
                     fields = line.split()
                     here = int(fields[1].rpartition(":")[2], 16)
                     if (here, fields[3]) == (port, _LISTENS) and int(fields[7]) != owner:

@@ -61,7 +61,7 @@ def read_note() -> ServerNote | None:
     """What is noted, a `StationNote` if by a station; None when nothing is, or it is broken."""
     path = folder() / _FILE
     with contextlib.suppress(OSError, ValueError):
-        noted = json.loads(path.read_text())
+        noted = json.loads(path.read_text(encoding="utf-8"))
         is_station = is_object(noted) and "pages" in noted
         return (StationNote if is_station else ServerNote).from_json(noted, str(path))
     return None
@@ -70,7 +70,7 @@ def read_note() -> ServerNote | None:
 def write_note(note: ServerNote) -> None:
     """Replace the note; a reader sees the old one or the new one."""
     draft = folder() / f".{_FILE}"
-    draft.write_text(json.dumps(note.to_json()))
+    draft.write_text(json.dumps(note.to_json()), encoding="utf-8")
     draft.replace(folder() / _FILE)
 
 

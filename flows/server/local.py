@@ -25,9 +25,12 @@ from flows.server import access
 from flows.server.address import ServerNote, StationNote, read_note, station, write_note
 from flows.server.address import folder as station_folder
 from flows.server.api import Api
+from flows.server.database import database_address, mend_database
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
+from tasks.processes.capped_log import cap_log
+from tasks.terminal import warn
 
 # The first start migrates the database, which took over a minute on slow disks.
 START_SECONDS = 180.0
@@ -64,6 +67,7 @@ def prefect_environment() -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, str(value))
+    os.environ.update(database_address())
     with contextlib.suppress(OSError):  # where it matters it is said better
         Path(os.environ["PREFECT_HOME"]).mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -83,7 +87,7 @@ def prefect_server(port: int = 0) -> Iterator[str]:
         yield given
         return
     folder = station_folder()
-    with (folder / "users.lock").open("w") as users:
+    with (folder / "users.lock").open("w", encoding="utf-8") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         address = _join_or_start(folder, port)
         with access.joined(address):
@@ -103,7 +107,7 @@ def _send_logs() -> None:
 
 def _join_or_start(folder: Path, port: int) -> str:
     """The address of the shared server; one run at a time looks, so only one starts it."""
-    with (folder / "start.lock").open("w") as start:
+    with (folder / "start.lock").open("w", encoding="utf-8") as start:
         fcntl.flock(start, fcntl.LOCK_EX)
         if noted := read_note():
             address = noted.address
@@ -123,6 +127,8 @@ def _join_or_start(folder: Path, port: int) -> str:
             except OSError:
                 raise UserError(f"--port {port}: taken; expected a free port") from None
             port = probe.getsockname()[1]
+        if said := mend_database():
+            warn(said)
         address = f"http://127.0.0.1:{port}/api"
         secret = access.new_server_secret()
         holder = subprocess.Popen(
@@ -181,11 +187,12 @@ def keep(port: int, *, full: bool) -> None:
             },
         )
     os.close(lifeline)
-    with (folder / "users.lock").open("w") as users:
+    with (folder / "users.lock").open("w", encoding="utf-8") as users:
         while server.poll() is None:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
+            cap_log(folder / "server.log")
             time.sleep(0.5)
     os.close(mine)  # the guard ends the server and all that it started
     server.wait()

@@ -9,6 +9,7 @@ costs one request.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 
 from flows.server.api import Api, ApiError
@@ -31,7 +32,7 @@ def read_specs(file: Path = DEPLOYMENTS_FILE) -> list[Json]:
     import yaml  # which the supervisor does without
 
     try:
-        content = yaml.safe_load(file.read_text())
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
         return list(content["deployments"])
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise UserError(f"{file}: expected a list `deployments` in YAML: {error}") from None
@@ -107,7 +108,7 @@ def pool_template(folder: Path, python: str) -> dict[str, object]:
     """
     # A pipe to the worker would break with it, and the run at its next line of output.
     return closed_template(
-        command=f"{python} -m flows.station.start_flow_run",
+        command=f"{shlex.quote(python)} -m flows.station.start_flow_run",
         stream_output=False,
         working_dir=str(folder),
     )

@@ -33,6 +33,8 @@ class Reaper:
         self._api, self._pool = api, pool
         self._suspects: set[str] = set()
         self._pending: dict[str, float] = {}  # since when, by the state's id
+        # Whether the server answered at the last look, if only with an error.
+        self.answered = False
 
     def look(self, *, at_once: bool = False) -> list[str]:
         """Mark dead runs; what was done, a line for each.
@@ -41,6 +43,7 @@ class Reaper:
             at_once: Mark a run that is seen dead for the first time. Else it has until the next
                 look, for its worker may be about to report it.
         """
+        self.answered = True
         try:
             runs = self._api.flow_runs("RUNNING", "PENDING", "CANCELLING")
             living = set(engines(self._api.address).values())
@@ -53,7 +56,8 @@ class Reaper:
                 for run in dead
                 if (at_once or run.state_id in known) and (line := self._mark(run))
             ]
-        except ApiError:
+        except ApiError as error:
+            self.answered = error.status != 0
             return []  # the server is being started again; the next look is soon
 
     def _is_dead(self, run: FlowRun, living: set[str], at_once: bool) -> bool:

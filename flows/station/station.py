@@ -7,7 +7,6 @@ supervisor.log, server.log, worker.log, pages.log, runs.log.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import select
@@ -16,12 +15,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from flows.server import access
 from flows.server.address import (
-    ServerNote,
     StationNote,
     folder,
     read_note,
@@ -29,16 +26,19 @@ from flows.server.address import (
     started,
     station,
 )
-from flows.server.api import Api, ApiError
+from flows.server.api import Api
+from flows.server.database import mend_database
 from flows.server.local import START_SECONDS, prefect_environment
+from flows.station.register import alone, register
 from flows.station.supervisor import GRACE_SECONDS
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
+from tasks.terminal import warn
 
-# SQLite lets one writer at a time in, and on a busy machine the others queue for long.
-_REGISTER_SECONDS = 90.0
 _POLL = 0.1
 _OTHERS = (access.API, access.CLIENT, access.SERVER)
+# A server that ended so often at its start will do so again.
+_DEATHS = 3
 # A lean server ends half a second after its last run.
 _LEAN_SECONDS = 5.0
 # What the supervisor may take beyond the grace that it gives to runs.
@@ -52,21 +52,29 @@ def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
         The station's note, and the names of its deployments.
 
     Raises:
-        UserError: a port is taken, or a run has a server of its own in this home.
+        UserError: a port is taken, a run has a server of its own in this home, or the database
+            cannot be used (flows/server/database.py).
         StepError: the server did not start; the message names the log.
     """
     prefect_environment()
-    with _alone():
+    with alone():
         found = station()
         if found is None:
             _wait_for_lean_server()
             access.new_server_secret()  # the supervisor finds it; its guard's environment lacks it
             _check_port("--port", port)
             _check_port("--pages", pages)
+            if said := mend_database():
+                warn(said)
         note = found or _start(port, pages)
-        _wait_for(note)
+        try:
+            _wait_for(note)
+        except StepError:
+            if found is None:
+                _end(note)
+            raise
         access.join(note.address)
-        return note, _register(note, fresh=found is None)
+        return note, register(note.address, note.pages, fresh=found is None)
 
 
 def down() -> bool:
@@ -75,31 +83,27 @@ def down() -> bool:
     Raises:
         StepError: something did not end.
     """
-    with _alone():
+    with alone():
         note = station()
         if note is None:
             return False
-        try:
-            guard = os.pidfd_open(note.guard)
-            os.kill(note.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            return True
-        # The guard ends last, when nothing that descends from it is left.
-        if not select.select([guard], [], [], _DOWN_SECONDS)[0]:
-            os.kill(note.pid, signal.SIGKILL)
-            if not select.select([guard], [], [], GRACE_SECONDS)[0]:
-                raise StepError(f"process {note.guard} does not end (log: {_log()})")
-        os.close(guard)
-        remove_note()
+        _end(note)
         return True
 
 
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One `up` or `down`, or start of a lean server, at a time."""
-    with (folder() / "start.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _end(note: StationNote) -> None:
+    try:
+        guard = os.pidfd_open(note.guard)
+        os.kill(note.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    # The guard ends last, when nothing that descends from it is left.
+    if not select.select([guard], [], [], _DOWN_SECONDS)[0]:
+        os.kill(note.pid, signal.SIGKILL)
+        if not select.select([guard], [], [], GRACE_SECONDS)[0]:
+            raise StepError(f"process {note.guard} does not end (log: {_log()})")
+    os.close(guard)
+    remove_note()
 
 
 def _log() -> Path:
@@ -108,7 +112,7 @@ def _log() -> Path:
 
 def _wait_for_lean_server() -> None:
     """Two servers on one SQLite file fail; so a run's own server must have ended."""
-    with (folder() / "users.lock").open("w") as users:
+    with (folder() / "users.lock").open("w", encoding="utf-8") as users:
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -162,23 +166,13 @@ def _start(port: int, pages: int) -> StationNote:
         time.sleep(_POLL)
 
 
-def _wait_for(note: ServerNote) -> None:
+def _wait_for(note: StationNote) -> None:
     api, deadline = Api(note.address), time.monotonic() + START_SECONDS
     while not api.healthy():
-        if started(note.pid) is None or time.monotonic() > deadline:
+        now = station()
+        dies = (
+            now is None or now.restarts.get("server", 0) - note.restarts.get("server", 0) >= _DEATHS
+        )
+        if dies or time.monotonic() > deadline:
             raise StepError(f"the Prefect server did not start (log: {folder() / 'server.log'})")
         time.sleep(_POLL)
-
-
-def _register(note: StationNote, *, fresh: bool) -> list[str]:
-    from flows.station import automations, deployments
-
-    api = Api(note.address, _REGISTER_SECONDS)
-    try:
-        if fresh:
-            template = deployments.pool_template(folder(), sys.executable)
-            deployments.ensure_pool(api, template)
-            automations.register_automations(note.pages)
-        return deployments.register_deployments(api)
-    except ApiError as error:
-        raise StepError(f"the server did not take the deployments: {error}") from None

@@ -29,11 +29,14 @@ from types import FrameType
 
 from flows.server import access
 from flows.server.address import StationNote, folder, started, write_note
-from flows.server.api import Api
+from flows.server.api import Api, ApiError
+from flows.server.database import database_file, is_damaged, mend_database
 from flows.station.deployments import POOL
 from flows.station.processes import engines
 from tasks.dag.runtime import home
+from tasks.errors import UserError
 from tasks.paths import ROOT
+from tasks.processes.capped_log import cap_logs
 from tasks.processes.guard import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, die_with_parent
 
 # A run frees its engine and trainer and reports its end in about a second.
@@ -66,15 +69,18 @@ class ManagedProcess:
         if self.process is None or self.process.poll() is None:
             return False
         code, self.process = self.process.returncode, None
-        now = time.monotonic()
-        steady = now - self._started > STEADY_SECONDS
-        self._deaths_in_a_row = 0 if steady else self._deaths_in_a_row
+        if time.monotonic() - self._started > STEADY_SECONDS:
+            self._deaths_in_a_row = 0
+        say(f"{self.name} ended with code {code}; it starts again in {self.put_off()} s")
+        return True
+
+    def put_off(self) -> float:
+        """Count a death, or a start that could not be; after how long it is due, in seconds."""
         wait = BACKOFF_SECONDS[min(self._deaths_in_a_row, len(BACKOFF_SECONDS) - 1)]
         self._deaths_in_a_row += 1
         self.deaths += 1
-        self._next = now + wait
-        say(f"{self.name} ended with code {code}; it starts again in {wait} s")
-        return True
+        self._next = time.monotonic() + wait
+        return wait
 
     def due(self) -> bool:
         """Whether it is time to start it."""
@@ -82,9 +88,14 @@ class ManagedProcess:
 
     def start(self) -> None:
         """Start it; it is killed when the supervisor's main thread, which must call this, ends."""
+        self.process = self.run_beside(self._command)
+        self._started = time.monotonic()
+
+    def run_beside(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Start a command with this part's environment and log; it ends as `start` says."""
         with (folder() / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
+            return subprocess.Popen(
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -94,7 +105,6 @@ class ManagedProcess:
                 cwd=home(),
                 env=self._env,
             )
-        self._started = time.monotonic()
 
     def end(self, how: int) -> None:
         """Send a signal, if it is there."""
@@ -129,6 +139,9 @@ class Supervisor:
             env,
         )
         self.pages = ManagedProcess("pages", [*python, "flows.station.web", str(pages)], env)
+        self._register = [*python, "flows.station.register", self._pages]
+        self._unsure = False  # whether the server has the work pool
+        self._registering: subprocess.Popen[bytes] | None = None
         self._stop = threading.Event()
 
     def run(self) -> None:
@@ -139,7 +152,8 @@ class Supervisor:
         while not self._stop.is_set():
             if self._tend():
                 self._write()
-            _collect([part.pid for part in (self.server, self.worker, self.pages)])
+            known = [part.pid for part in (self.server, self.worker, self.pages)]
+            _collect([*known, self._registering.pid if self._registering else 0])
             self._stop.wait(_POLL)
         self._shut_down()
 
@@ -151,18 +165,42 @@ class Supervisor:
         changed = False
         for part in (self.server, self.pages, self.worker):
             changed |= part.died()
-            if part.due() and (part is not self.worker or self._ready()):
+            if part.due() and self._may_start(part):
                 part.start()
                 changed = True
+        if self._unsure and self.server.process:
+            self._pool_is_there()
         return changed
 
-    def _ready(self) -> bool:
+    def _may_start(self, part: ManagedProcess) -> bool:
+        if part is self.worker:
+            return self._pool_is_there()
+        try:
+            said = mend_database() if part is self.server else ""
+        except UserError as error:
+            say(f"{error}; the next look is in {part.put_off()} s")
+            return False
+        if said:
+            say(said)
+        # `restem up` registers with the first server; a later one may have lost its database.
+        self._unsure |= part is self.server and part.deaths > 0
+        return True
+
+    def _pool_is_there(self) -> bool:
         """Whether a worker would find its server and pool; without them it ends at once."""
         try:
             self._api.get(f"/work_pools/{POOL}", 2.0)
-        except Exception:
+        except ApiError as error:
+            if error.status == 404 and self._unsure:
+                self._register_again()
             return False
+        self._unsure = False
         return True
+
+    def _register_again(self) -> None:
+        if self._registering is None or self._registering.poll() is not None:
+            say("the server has lost the work pool; it is registered again")
+            self._registering = self.server.run_beside(self._register)
 
     def _write(self) -> None:
         parts = (self.server, self.worker, self.pages)
@@ -189,6 +227,11 @@ class Supervisor:
             fresh, worker = self.worker.pid != worker, self.worker.pid
             for line in reaper.look(at_once=fresh):
                 say(line)
+            cap_logs(folder())
+            path = database_file()
+            if path and reaper.answered and is_damaged(path):
+                say("the server's database was damaged under it; it starts again")
+                self.server.end(signal.SIGKILL)
             deadline = time.monotonic() + REAP_SECONDS
             while time.monotonic() < deadline and self.worker.pid in (worker, 0):
                 if self._stop.wait(_POLL):

@@ -27,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from flows.runs.journal import HEAD, read_head
+from flows.runs.journal import HEAD, newest_heads, read_head
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
 from flows.server.address import started
 from flows.server.hosts import HostNames, host_names
@@ -179,7 +179,7 @@ def add_notice(text: str) -> None:
     with _add_lock:
         if path.exists() and path.stat().st_size > _FILE_BYTES:
             path.replace(path.with_suffix(".1.jsonl"))
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
@@ -187,7 +187,7 @@ def notices() -> list[dict[str, object]]:
     """What was told, newest first: `at` (seconds since 1970) and `notice`."""
     found = []
     with contextlib.suppress(OSError):
-        for line in (home() / "prefect" / "notices.jsonl").read_text().splitlines():
+        for line in (home() / "prefect" / "notices.jsonl").read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
                 found.append(json.loads(line))
     return found[::-1]
@@ -208,14 +208,11 @@ def _file(parts: list[str]) -> Path | None:
 
 def _runs() -> str:
     rows = []
-    found = (home() / "runs").glob(f"*/{HEAD}")
-    for path in sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
+    for path in newest_heads()[:_SHOWN]:
         name = path.parent.name
         try:
             head = read_head(path.parent)
-        except OSError:
-            continue
-        except WrongFacts as error:
+        except (OSError, WrongFacts) as error:
             said = str(error).replace(str(path), f"damaged: {HEAD}")
             rows.append([html.escape(name), "", html.escape(said[:300]), "", ""])
             continue
@@ -257,7 +254,10 @@ def _table(titles: list[str], rows: list[list[str]]) -> str:
 
 def _when(seconds: object) -> str:
     given = seconds if isinstance(seconds, int | float) else 0
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
+    except (OverflowError, ValueError, OSError):  # of a damaged file
+        return "?"
 
 
 def _equal(given: str, wanted: str) -> bool:

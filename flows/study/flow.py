@@ -100,10 +100,12 @@ def _publish(
     """Write the pages and end the journal."""
     folder: Path = caller.journal.folder
     for one in done:
-        (folder / f"{one.study.name}.html").write_text(render(one, config))
+        (folder / f"{one.study.name}.html").write_text(render(one, config), encoding="utf-8")
     whole = overview(done, config)
-    (folder / "report.html").write_text(whole.html)
-    (folder / FACTS).write_text(json.dumps([summarise(one).to_json() for one in done], indent=1))
+    (folder / "report.html").write_text(whole.html, encoding="utf-8")
+    (folder / FACTS).write_text(
+        json.dumps([summarise(one).to_json() for one in done], indent=1), encoding="utf-8"
+    )
     caller.show(whole.markdown)
     table = "\n".join(line for one in done for line in [one.study.title, *console_lines(one)[1:]])
     caller.end(folder / "report.html", "the paper's claims:", table)

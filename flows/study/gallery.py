@@ -33,14 +33,14 @@ def write_gallery(studies: list[StudyReport], folder: Path) -> Path:
         lines += [f"\n## {one.title}\n", f"{one.question}\n"]
         for number, figure in enumerate(one.figures, start=1):
             name = f"{one.study}-{number}.svg"
-            (folder / name).write_text(figure.svg)
+            (folder / name).write_text(figure.svg, encoding="utf-8")
             lines.append(f"![{figure.title}]({name})")
         lines += ["", "| the paper | here | result |", "|---|---|---|"]
         lines += [f"| {claim.paper} | {claim.here} | {claim.sentence} |" for claim in one.claims]
         lines += ["", *(f"Warning: {text}.\n" for text in one.warnings)]
         lines += [f"`restem study {one.study} --seeds {one.seeds}` · {_cost(one)}"]
     page = folder / "README.md"
-    page.write_text("\n".join(lines) + "\n")
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
 
 

@@ -146,5 +146,5 @@ def keep_record(call: Call, ref: ArtifactRef, results: Path) -> None:
     record = {"metadata": made, "result": json.dumps(ref.to_json())}
     results.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}~{os.getpid()}")
-    draft.write_text(json.dumps(record))
+    draft.write_text(json.dumps(record), encoding="utf-8")
     draft.replace(path)

@@ -56,7 +56,7 @@ class CheckpointFolder:
     def claim(self, identity: str) -> None:
         """Make sure that what lies here belongs to this job; clear it away otherwise."""
         owner = self._work / "job.txt"
-        if not owner.exists() or owner.read_text() != identity:
+        if not owner.exists() or owner.read_text(encoding="utf-8") != identity:
             for path in (self.folder, self._work / "packed"):
                 shutil.rmtree(path, ignore_errors=True)
             for path in [self._work / FINISHED, *self._work.glob("best-*")]:
@@ -69,7 +69,7 @@ class CheckpointFolder:
         whole: dict[int, tuple[Path, TrainingState]] = {}
         for folder in self.folder.glob("checkpoint-*"):
             try:
-                marker = json.loads((folder / CHECKPOINT_MARKER).read_text())
+                marker = json.loads((folder / CHECKPOINT_MARKER).read_text(encoding="utf-8"))
                 course = TrainingState.from_json(marker["course"], CHECKPOINT_MARKER)
                 if marker["sizes"] != _sizes(folder) or not self._has_best(course):
                     raise ValueError("incomplete")
@@ -111,7 +111,7 @@ class CheckpointFolder:
         """The course of a finished training, or None."""
         path = self._work / FINISHED
         return (
-            TrainingState.from_json(json.loads(path.read_text()), FINISHED)
+            TrainingState.from_json(json.loads(path.read_text(encoding="utf-8")), FINISHED)
             if path.exists()
             else None
         )
@@ -130,5 +130,5 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _replace(path: Path, text: str) -> None:
     draft = path.with_name(path.name + ".tmp")
-    draft.write_text(text)
+    draft.write_text(text, encoding="utf-8")
     draft.rename(path)

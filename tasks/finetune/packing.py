@@ -100,7 +100,7 @@ def prepare(
         folder.mkdir(parents=True)
         packed = (pack or _pack)(rows, tokenizer, settings, folder, sequences, seed, chat)
         draft = marker.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(packed)))
+        draft.write_text(json.dumps(asdict(packed)), encoding="utf-8")
         draft.rename(marker)
     return load(work)
 
@@ -108,7 +108,7 @@ def prepare(
 def load(work: Path) -> tuple[datasets.Dataset, Packed]:
     """What `prepare` made in `work`."""
     folder = work / "packed"
-    packed = Packed(**json.loads((folder / _MARKER).read_text()))
+    packed = Packed(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
     return datasets.Dataset.from_file(str(folder / SEQUENCES)), packed
 
 

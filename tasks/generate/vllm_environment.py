@@ -96,7 +96,9 @@ def check(home: Path) -> list[Fact]:
     except UserError as error:
         return [Fact("vllm", str(error), False)]
     facts = [Fact("environment", str(python), True)]
-    run = subprocess.run([python, "-c", _FACTS], capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [python, "-c", _FACTS], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
     try:
         found = json.loads(run.stdout)
     except json.JSONDecodeError:
@@ -104,7 +106,7 @@ def check(home: Path) -> list[Fact]:
         return [*facts, Fact("python", f"does not run: {last}", False)]
     facts += [Fact(name, value or "missing", bool(value)) for name, value in found.items()]
     if (folder_of(home) / MARKER).is_file() and not os.environ.get(VARIABLE):
-        marker = json.loads((folder_of(home) / MARKER).read_text())
+        marker = json.loads((folder_of(home) / MARKER).read_text(encoding="utf-8"))
         facts.append(Fact("build", marker["build"], True))
     return facts
 
@@ -126,7 +128,7 @@ def install(home: Path, cpu: bool, say: Callable[[str], None] = print) -> Path:
     folder = folder_of(home)
     build = "cpu" if cpu else "cuda"
     marker = folder / MARKER
-    if marker.is_file() and json.loads(marker.read_text())["build"] == build:
+    if marker.is_file() and json.loads(marker.read_text(encoding="utf-8"))["build"] == build:
         say(f"vLLM ({build}) is already in {folder}")
         return folder / "bin" / "python"
     # A virtual environment cannot be renamed into place (its scripts hold its path), so it is
@@ -153,7 +155,7 @@ def install(home: Path, cpu: bool, say: Callable[[str], None] = print) -> Path:
         _pip(python, log, CUDA_VLLM)
     _run([str(python), "-c", "import vllm"], log, "import vllm")
     temporary = marker.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"build": build}))
+    temporary.write_text(json.dumps({"build": build}), encoding="utf-8")
     temporary.rename(marker)
     say(f"vLLM ({build}) is ready in {folder}")
     return python
@@ -163,7 +165,11 @@ def _cpu_requirements(python: Path) -> list[str]:
     """What the CPU wheel lists, without the packages that are left out and without extras."""
     name = CPU_VLLM.split("==")[0]
     run = subprocess.run(
-        [python, "-c", _REQUIREMENTS, name], capture_output=True, text=True, check=True
+        [python, "-c", _REQUIREMENTS, name],
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
     )
     lines = [line for line in run.stdout.splitlines() if line and "extra ==" not in line]
     return [line for line in lines if _name(line) not in CPU_LEFT_OUT]
@@ -195,7 +201,9 @@ def _run(command: list[str], log: Path, what: str) -> None:
         sink.flush()
         done = subprocess.run(command, stdout=sink, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+        lines = [
+            line.strip() for line in log.read_text(errors="replace", encoding="utf-8").splitlines()
+        ]
         errors = [line for line in lines if "ERROR" in line or "Error" in line]
         last = (errors or lines or ["no output"])[-1]
         raise StepError(f"{what} failed: {last[:300]} (log: {log})")

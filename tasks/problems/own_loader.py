@@ -85,7 +85,7 @@ class OwnLoader:
         if answer.error:
             log = self.logs / LOG
             log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a") as file:
+            with log.open("a", encoding="utf-8") as file:
                 file.write(f"{place}: {answer.error}\n{answer.trace}")
             raise UserError(f"{place}: {answer.error} (log: {log})")
 

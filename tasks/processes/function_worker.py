@@ -55,7 +55,7 @@ class _Worker:
     def __init__(self, call: Callable[[Function, Json], Any]) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
         self._call, self._pid = call, os.getpid()
         self._file = ""
 

@@ -56,7 +56,7 @@ class Failures:
         if not self.log.exists():
             self.say(f"{text}; such a sample is a checker error (log: {self.log})")
             self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("a") as file:
+        with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{text}\n{answer.trace}")
 
     @property

@@ -38,7 +38,7 @@ class OwnSelector:
         if answer.error:
             named = f"{self._function.field}: {self._function.label}: {problem_id}: {answer.error}"
             self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("a") as file:
+            with self._log.open("a", encoding="utf-8") as file:
                 file.write(f"{named}\n{answer.trace}")
             raise UserError(f"{named} (log: {self._log})")
         return [found[place] for place in answer.value]

@@ -24,7 +24,7 @@ def read_secret(path: Path) -> str:
         UserError: others may read it, so it is a secret no more.
     """
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o777
             text = file.read().strip()
     except FileNotFoundError:
@@ -69,7 +69,9 @@ def write_secret(path: Path, text: str) -> None:
 
 def _draft(path: Path, text: str) -> Path:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
+    with open(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w", encoding="utf-8"
+    ) as file:
         os.fchmod(file.fileno(), _MODE)
         file.write(text + "\n")
     return draft

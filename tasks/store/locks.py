@@ -41,7 +41,7 @@ def alone(path: Path, waits: Callable[[], None] = lambda: None) -> Generator[Non
 
 def is_held(path: Path) -> bool:
     """Whether somebody holds the lock now."""
-    if not path.exists():
+    if not path.is_file():
         return False
     try:
         with _lock(path).acquire(blocking=False):

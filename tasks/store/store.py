@@ -314,4 +314,3 @@ class Store:
             self._wait_for_root()
         else:
             self.prepare()
-

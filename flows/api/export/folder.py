@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import ClassVar
 
@@ -125,7 +126,7 @@ def _may_write(place: Path, mark: Mark) -> None:
 
 def _sweep(place: Path) -> None:
     """Put away what a kill left here; under the lock nobody else has a draft."""
-    for path in place.parent.glob(f"{_DRAFT}-{place.name}~*"):
+    for path in place.parent.glob(f"{_DRAFT}-{escape(place.name)}~*"):
         if path.name.endswith(".old") and not place.exists():
             path.rename(place)  # killed between the two renames of `put_in_place`
         else:

@@ -42,6 +42,8 @@ def write_generation(made: Path, folder: Path) -> None:
     """
     path = made / _GENERATION
     given = path if path.is_file() else made / "config.json"
-    found = json.loads(given.read_text())
+    found = json.loads(given.read_text(encoding="utf-8"))
     kept = {name: one for name, one in found.items() if name.endswith("_token_id")}
-    (folder / _GENERATION).write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    (folder / _GENERATION).write_text(
+        json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )

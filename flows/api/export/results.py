@@ -88,7 +88,9 @@ def write_every_eval_ever(folder: Path, source: Source) -> None:
     """Write the results as an Every Eval Ever record; no file where there are none."""
     if results := list(_records(source)):
         record = _record(source, results)
-        (folder / EVERY_EVAL_EVER).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+        (folder / EVERY_EVAL_EVER).write_text(
+            json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        )
 
 
 def _record(source: Source, results: list[Json]) -> Json:

@@ -150,7 +150,7 @@ def _write(draft: Path, file: Path, name: str, keep: bool) -> Imported:
     count = write_rows(draft / ROLLOUTS_FILE, ROLLOUT, rows())
     if not count:
         raise UserError(f"FILE {file}: it has no rollout")
-    with (draft / PROBLEMS_LINES).open("w") as out:
+    with (draft / PROBLEMS_LINES).open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(row) + "\n" for row in problems.values())
     found = Imported(
         name=name,

@@ -26,7 +26,7 @@ def write(run: TrackedRun, home: Path) -> str:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_in_url(home / 'mlflow.db')}"
     client = MlflowClient(uri)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     known = client.get_experiment_by_name(name)
@@ -49,3 +49,8 @@ def write(run: TrackedRun, home: Path) -> str:
         if earlier.info.run_id != made:
             client.delete_run(earlier.info.run_id)
     return f"run {run.run} in experiment {name} of {uri}"
+
+
+def _in_url(path: Path) -> str:
+    """A path without the characters that SQLAlchemy reads in an address."""
+    return str(path).replace("%", "%25").replace("?", "%3F")
