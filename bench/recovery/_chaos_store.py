@@ -62,7 +62,7 @@ class StoreFaults:
         return True
 
     def emptied(self) -> bool:
-        """An empty folder in the store's place, without its mark: a start asks, and makes nothing."""
+        """An empty folder in the store's place: a start asks, and nothing is made in it."""
         if self.config is None or not list(self._station.store.glob("[!.]*/*/manifest.json")):
             return False
         with self._moved_away():

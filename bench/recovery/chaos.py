@@ -41,7 +41,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.runs.journal import read_steps
 from tasks.store.locks import is_held
 
-FAULTS_A_RUN = 3
+FAULTS_A_RUN = 2
 # One run in so many is of programs, where a Docker engine answers.
 CODE_EVERY = 4
 # The share of runs on PostgreSQL.
