@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from bench.recovery._chaos_clock import WallClock
-from bench.recovery._chaos_processes import child_of, containers, flows_of, quiet, send
+from bench.recovery._chaos_processes import child_of, containers_of, flows_of, quiet, send
 from bench.recovery._chaos_station import Station
 from bench.recovery._chaos_store import StoreFaults
 from bench.recovery._postgres import Postgres
@@ -61,7 +61,7 @@ class Faults:
 
     def container(self) -> bool:
         """Kill a sandbox's container."""
-        ids = containers()
+        ids = containers_of(self._station)
         return bool(ids) and quiet("docker", "kill", ids[0]) == 0
 
     def suspend(self) -> bool:

@@ -11,6 +11,10 @@ import subprocess
 import psutil
 
 from bench.recovery._chaos_station import Station
+from bench.recovery._suspension import tree
+from sandbox.owner import BORN_LABEL, LABEL
+from sandbox.process_name import born
+from tasks.paths import GUARD
 
 
 def flows_of(station: Station) -> list[int]:
@@ -37,16 +41,29 @@ def child_of(station: Station, kind: str) -> int | None:
     return None
 
 
-def containers() -> list[str]:
-    """Sandbox containers of any run here."""
+def containers_of(station: Station) -> list[str]:
+    """Sandbox containers of the station's runs; others may use the engine too."""
+    mine = {process.pid for process in tree(*flows_of(station))}
+    return [one for one, owner, _ in _containers() if owner in mine]
+
+
+def containers_left() -> list[str]:
+    """Sandbox containers whose owner is gone."""
+    return [one for one, owner, began in _containers() if str(born(owner)) != began]
+
+
+def _containers() -> list[tuple[str, int, str]]:
+    """Id, owner and the owner's start of each sandbox container here."""
+    form = f'{{{{.ID}}}} {{{{.Label "{LABEL}"}}}} {{{{.Label "{BORN_LABEL}"}}}}'
     done = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", "label=restem.sandbox"],
+        ["docker", "ps", "-a", "--filter", f"label={LABEL}", "--format", form],
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
     )
-    return done.stdout.split()
+    found = [line.split() for line in done.stdout.splitlines()]
+    return [(one[0], int(one[1]), one[2]) for one in found if len(one) == 3]
 
 
 def send(pid: int | None, number: int = signal.SIGKILL) -> bool:
@@ -66,4 +83,5 @@ def quiet(*command: str) -> int:
 
 
 def _is_fork_server(process: psutil.Process) -> bool:
-    return "tasks.processes.fork_server" in process.cmdline()
+    command = process.cmdline()  # the guard above it has its command line too, behind its own
+    return "tasks.processes.fork_server" in command and str(GUARD) not in command

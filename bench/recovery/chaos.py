@@ -31,7 +31,7 @@ from pathlib import Path
 
 from bench.recovery._chaos_clock import WallClock
 from bench.recovery._chaos_faults import Faults
-from bench.recovery._chaos_processes import containers
+from bench.recovery._chaos_processes import containers_left
 from bench.recovery._chaos_station import Station, plain_environment, small
 from bench.recovery._chaos_store import mount, unmount
 from bench.recovery._chaos_storm import ChaosTally, Storm
@@ -179,7 +179,7 @@ def _look_for_leftovers(station: Station, tally: ChaosTally) -> None:
     for name, what in (
         ("drafts and work folders", left),
         ("locks", held),
-        ("containers", containers()),
+        ("containers", containers_left()),
         ("processes", list(range(_survivors(station.home)))),
     ):
         if what:
