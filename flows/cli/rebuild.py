@@ -29,10 +29,13 @@ def see_store(run_id: str, resources: Resources, rebuild: bool) -> None:
 
     if rebuild:
         os.environ[REBUILD] = "1"  # for the flow, which runs in this process
+    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    if not asks and "://" in resources.store:
+        return  # the run says the same, and a store far away is not opened twice
     loss = see_before(run_id, resources)
     if loss is None:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not asks:
         raise UserError(refusal(loss))
     if not typer.confirm(f"{loss.line}. Make all of it again?", err=True):
         raise UserError(f"{loss.place}: nothing was made again")

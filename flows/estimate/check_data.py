@@ -189,7 +189,7 @@ def _prompts(config: RestEmConfig, rows: list[Row]) -> tuple[list[Prompt], str]:
         try:
             from transformers import AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(str(folder))
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
             counts = [len(ids) for ids in prompt_ids(tokenizer, texts)]
         except (OSError, ValueError, KeyError) as error:
             why = f"the tokenizer of {model.base} cannot be read ({type(error).__name__})"

@@ -18,7 +18,7 @@ from flows.runs.journal import reached, read_head
 from flows.runs.known_stores import address_name, known_id, remember
 from tasks.dag.runtime import home, open_store
 from tasks.errors import UserError
-from tasks.facts import WrongFacts, is_object
+from tasks.facts import WrongFacts, is_list, is_object
 from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.store.store import Store
@@ -120,10 +120,12 @@ def see_before(run_id: str, resources: Resources) -> Loss | None:
 
 def without_rebuild(config: Json) -> Json:
     """A configuration as a journal keeps it: what was said once is not said for every resume."""
-    resources = config.get("resources")
-    if not is_object(resources) or not resources.get("rebuild"):
-        return config
-    return {**config, "resources": {**resources, "rebuild": False}}
+    kept = dict(config)
+    if is_object(resources := config.get("resources")) and resources.get("rebuild"):
+        kept["resources"] = {**resources, "rebuild": False}
+    if is_list(changes := config.get("changes")):  # of a study
+        kept["changes"] = [one for one in changes if not str(one).startswith("resources.rebuild")]
+    return kept
 
 
 def removed(locations: set[str]) -> None:

@@ -42,7 +42,7 @@ def sign_store(address: str = "", *, again: bool = False) -> SignedStore:
     if key is None:
         raise UserError(f"{KEY_FILE}: it is not set; expected the file of a key")
     store = store_at(address, trusting=True)
-    found = SignedStore(damaged=store.manifests.links())
+    found = SignedStore(damaged=store.manifests.strange())
     for kind, name in store.entries():
         try:
             became = sign_artifact(store, kind, name, key, again=again)

@@ -178,7 +178,7 @@ _HOW_SYSTEM = (
 def _tokenizer(folder: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
 def _thinking(on: bool) -> dict[str, bool]:

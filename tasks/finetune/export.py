@@ -56,7 +56,7 @@ def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> Non
         raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
     model = getattr(model, "merge_and_unload", lambda: model)()
     # Training turns the cache off and such; none of that belongs to the policy.
-    model.config = AutoConfig.from_pretrained(start)
+    model.config = AutoConfig.from_pretrained(start, trust_remote_code=False)
     shutil.rmtree(out, ignore_errors=True)
     model.save_pretrained(out)
     for path in out.glob("*.safetensors"):

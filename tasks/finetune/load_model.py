@@ -36,7 +36,9 @@ def load_plain(folder: str) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
     for parameter in model.parameters():
         # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
         # brings, and alignment may change the last bit of a sum.

@@ -95,7 +95,7 @@ def make_trainer(
             **arguments(settings, job["seed"], device, total),
         ),
         train_dataset=dataset,
-        processing_class=AutoTokenizer.from_pretrained(job["model"]),
+        processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         peft_config=adapters(settings) if lora else None,
     )
     trainer.remove_callback(PrinterCallback)

@@ -103,7 +103,7 @@ def train(
     ranks = Ranks()
     checkpoints = CheckpointFolder(work)
     began = time.monotonic()
-    tokenizer = AutoTokenizer.from_pretrained(start)
+    tokenizer = AutoTokenizer.from_pretrained(start, trust_remote_code=False)
 
     def found() -> tuple[TrainingState | None, tuple[Path, TrainingState] | None]:
         checkpoints.claim(_identity(job))
@@ -254,7 +254,7 @@ def _trainer(
         # Each process makes as many forward passes as the others, some perhaps of nothing.
         train_dataset=filled(dataset, ranks.count * micro) if ranks.count > 1 else dataset,
         sequences=len(dataset),
-        processing_class=AutoTokenizer.from_pretrained(job["model"]),
+        processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         data_collator=Collator(weighted=weighted, flat=flat),
         peft_config=adapters(settings) if settings.method == "lora" else None,
     )

@@ -38,8 +38,10 @@ class TransformersEngine:
         torch.set_num_threads(threads or os.cpu_count() or 1)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
-        model: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=getattr(torch, dtype))
+        self._tokenizer = AutoTokenizer.from_pretrained(model_dir, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            model_dir, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        )
         self._model = model.to(device).eval()
         self._batch_size = batch_size
 

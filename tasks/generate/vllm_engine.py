@@ -176,7 +176,9 @@ class Server:
         if self._tokenizer is None:
             from transformers import AutoTokenizer
 
-            self._tokenizer = AutoTokenizer.from_pretrained(request["model"])
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                request["model"], trust_remote_code=False
+            )
             self._limit = _limit(request["model"])
         shard = Shard(request, self._tokens(request["prompts"]))
         room = request["sampling"]["max_tokens"]
@@ -260,7 +262,7 @@ def main() -> None:
 def _limit(model: str) -> int:
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model).get_text_config()
+    config = AutoConfig.from_pretrained(model, trust_remote_code=False).get_text_config()
     return getattr(config, "max_position_embeddings", 0)
 
 

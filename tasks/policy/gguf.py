@@ -84,8 +84,10 @@ def convert_gguf(gguf: Path, out: Path) -> None:
 
     try:
         place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-        tokenizer = AutoTokenizer.from_pretrained(**place)
-        model: Any = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(**place, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            **place, dtype=torch.float32, trust_remote_code=False
+        )
     except ImportError as error:
         raise UserError(f"model.base: GGUF needs another package: {error}") from None
     except ValueError as error:

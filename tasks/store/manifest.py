@@ -28,7 +28,20 @@ from tasks.store.untrusted import (
     wrong_file_name,
 )
 
-__all__ = ["Damage", "Refused", "canonical_json", "digest_of"]
+__all__ = [
+    "MANIFEST",
+    "ArtifactRef",
+    "Damage",
+    "FileEntry",
+    "Manifest",
+    "Provenance",
+    "Refused",
+    "Stats",
+    "canonical_json",
+    "check_claims",
+    "digest_of",
+    "digest_of_files",
+]
 
 MANIFEST = "manifest.json"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)

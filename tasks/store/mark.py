@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 import uuid
 from pathlib import Path
 
-from tasks.errors import UserError
+from sandbox.awake import awake
+from tasks.errors import StepError, UserError
+from tasks.store.locks import LOCK_POLL_SECONDS
 from tasks.store.remote import STORE_MARK, Remote
-from tasks.store.untrusted import Damage, read_plain
+from tasks.store.untrusted import Damage, Refused, read_plain
 
 _BYTES = 4096
 _ID = re.compile(r"^id ([0-9a-f]{32})$", re.ASCII | re.MULTILINE)
@@ -40,18 +43,41 @@ class StoreMark:
         return self._remote is not None or self._path.exists()
 
     def found(self) -> str | None:
-        """The store's id; empty where it has none yet; None where there is no store."""
-        if self._remote is not None:
-            raw = self._remote.read(STORE_MARK, _BYTES)
-        else:
-            try:
+        """The store's id; empty where it has none yet; None where there is no store.
+
+        Raises:
+            UserError: that may not be read.
+        """
+        try:
+            if self._remote is not None:
+                raw = self._remote.read(STORE_MARK, _BYTES)
+            elif self._root.is_dir():
                 raw = read_plain(self._path, _BYTES, str(self._path))
-            except Damage:
-                return ""
+            else:
+                raw = None
+        except Refused as refused:
+            raise UserError(f"resources.store: {refused}") from None
+        except Damage:
+            return ""
         if raw is None:
             return None
         known = _ID.search(raw.decode(errors="replace"))
         return known[1] if known else ""
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a local store is back that was there before.
+
+        Raises:
+            StepError: it stays away.
+        """
+        deadline = awake() + seconds
+        while not self.is_there():
+            if awake() > deadline:
+                raise StepError(
+                    f"the store {self._root} is gone since {seconds:.0f} s (is its disk "
+                    "mounted?); the same command resumes the run when it is back"
+                )
+            time.sleep(LOCK_POLL_SECONDS)
 
     def make(self) -> None:
         """See that there is a store with an id, as far as one may write there.

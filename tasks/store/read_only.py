@@ -6,10 +6,21 @@ import contextlib
 import errno
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 from tasks.errors import UserError
 
 _REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def see_writable(folder: Path) -> None:
+    """See that files may be made in a folder.
+
+    Raises:
+        PermissionError: they may not.
+    """
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from tasks.store.untrusted import (
     Damage,
     is_safe_name,
     names_in,
+    printable,
     read_plain,
     see_folder,
 )
@@ -116,11 +118,15 @@ class Manifests:
         there = {f"{kind}/{key}" for kind in kinds for key in self.names(kind)}
         return wanted - there
 
-    def links(self) -> list[str]:
-        """What is a link in the place of a folder of a local store, in a line each."""
+    def strange(self) -> list[str]:
+        """What stands in the place of a kind of a local store and cannot be read, a line each."""
         if self._remote is not None:
             return []
-        root = Path(self._root)
-        found = [root / name for name in names_in(root, folders=False)]
-        said = [f"{path} is a link; expected a folder" for path in found if path.is_symlink()]
-        return [str(Damage(line)) for line in said]
+        said: list[str] = []
+        for name in names_in(Path(self._root), folders=False):
+            path = Path(self._root) / name
+            if path.is_symlink():
+                said.append(printable(f"{path} is a link; expected a folder"))
+            elif path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+                said.append(printable(f"{path} cannot be read ({os.strerror(errno.EACCES)})"))
+        return said

@@ -14,19 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.awake import awake
-from tasks.errors import StepError
 from tasks.rows import Json
 from tasks.store.draft import Draft
 from tasks.store.draft_owner import draft_name, is_abandoned
 from tasks.store.files import describe_files, put_in_place, sync, verify_files
 from tasks.store.local_copies import LocalCopies
-from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
+from tasks.store.locks import alone, sweep_locks
 from tasks.store.manifest import (
     MANIFEST,
     ArtifactRef,
@@ -37,7 +34,7 @@ from tasks.store.manifest import (
     digest_of_files,
 )
 from tasks.store.mark import StoreMark
-from tasks.store.read_only import needs_writing
+from tasks.store.read_only import needs_writing, see_writable
 from tasks.store.reading import Manifests
 from tasks.store.remote import Remote, open_fs
 from tasks.store.signing import key_of_environment, signed
@@ -71,7 +68,6 @@ class Store:
 
         Raises:
             UserError: the address, the credentials or the key are wrong.
-            StepError: the store does not answer.
         """
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
@@ -117,16 +113,9 @@ class Store:
         if self._mark.is_there():
             self._seen = True
             return False
-        if not self._seen:
-            return False  # there was none from the start
-        deadline = awake() + STORE_GONE_SECONDS
-        while not self._mark.is_there():
-            if awake() > deadline:
-                raise StepError(
-                    f"the store {self._root} is gone since {STORE_GONE_SECONDS:.0f} s (is its disk "
-                    "mounted?); the same command resumes the run when it is back"
-                )
-            time.sleep(LOCK_POLL_SECONDS)
+        if not self._seen:  # there was none from the start
+            return False
+        self._mark.wait(STORE_GONE_SECONDS)
         return True
 
     @contextlib.contextmanager
@@ -226,6 +215,7 @@ class Store:
         self._wait_to_write()
         with needs_writing(self.root):
             self._locks.mkdir(parents=not self.local, exist_ok=True)
+            see_writable(self._locks)
         return alone(self._locks / f"{kind}~{key}", waits)
 
     def entries(self) -> Iterator[tuple[str, str]]:
@@ -267,7 +257,8 @@ class Store:
             if is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
-        sweep_locks(self._locks)
+        with contextlib.suppress(OSError):  # a store that is only read
+            sweep_locks(self._locks)
         return swept
 
     def _commit(self, kind: str, key: str, draft: Draft) -> None:
@@ -297,16 +288,14 @@ class Store:
         self._manifests[location] = manifest
 
     def _is_there(self, kind: str, key: str) -> bool:
-        """Whether an artifact is there and whole.
-
-        Raises:
-            Refused: it is there, and must not be replaced.
-        """
+        """Whether an artifact is there and whole; raises `Refused` where it may not be replaced."""
         try:
             return self.lookup(kind, key) is not None
         except Refused:
             raise
         except Damage:
+            if self.local:
+                self.discard(kind, key)  # nothing is put in its place through a link
             return False
 
     def _wait_to_write(self) -> None:

@@ -18,6 +18,7 @@ import stat
 from pathlib import Path
 
 from tasks.errors import StepError
+from tasks.facts import is_list, is_object
 
 # A manifest names files and inputs, about 250 bytes each: this is more than 60,000 of them. JSON
 # takes up to some 20 times its size in memory.
@@ -89,31 +90,28 @@ def parse_object(raw: bytes) -> dict[str, object]:
     if len(raw) > MANIFEST_BYTES:
         raise ValueError(f"more than {MANIFEST_BYTES:,} bytes")
     try:
-        found = json.loads(raw, parse_int=_int, parse_float=_float, parse_constant=_float)
+        found: object = json.loads(raw, parse_int=_int, parse_float=_float, parse_constant=_float)
     except RecursionError:
         raise ValueError(f"nested deeper than {JSON_DEPTH}") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
     except UnicodeDecodeError:
         raise ValueError("not JSON: no UTF-8") from None
-    if not isinstance(found, dict):
+    if not is_object(found):
         raise ValueError("no JSON object")
-    _look_through(found)
+    _see_depth(found)
+    if b"\\u" in raw:
+        json.dumps(found, ensure_ascii=False).encode()  # a ValueError: a lone surrogate
     return found
 
 
-def _look_through(found: object) -> None:
+def _see_depth(found: object) -> None:
     level = [found]
     for _ in range(JSON_DEPTH):
         below: list[object] = []
         for one in level:
-            if isinstance(one, dict):
-                below += one.keys()
-                below += one.values()
-            elif isinstance(one, list):
-                below += one
-            elif isinstance(one, str) and not one.isascii():
-                one.encode()  # UnicodeEncodeError, a ValueError: a lone surrogate
+            inside = one.values() if is_object(one) else one if is_list(one) else ()
+            below += [value for value in inside if isinstance(value, dict | list)]
         if not below:
             return
         level = below
@@ -212,7 +210,7 @@ def names_in(folder: Path, *, folders: bool) -> list[str]:
                 for one in entries
                 if one.name[0] != "." and (not folders or one.is_dir(follow_symlinks=False))
             )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 

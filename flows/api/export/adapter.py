@@ -114,7 +114,9 @@ def _weights(before: Path, after: Path) -> Iterator[_Pair]:
     from transformers.pytorch_utils import Conv1D
 
     with init_empty_weights():
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(after))
+        model = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(after, trust_remote_code=False), trust_remote_code=False
+        )
     modules = dict(model.named_modules())
     with ExitStack() as stack:
         old, new = _open(before, stack), _open(after, stack)

@@ -185,6 +185,22 @@ def test_a_kind_that_is_a_link_is_damage_and_its_target_stays(place: Path, tmp_p
     assert sorted(p.name for p in away.iterdir()) == sorted([KEY, OTHER])
 
 
+@pytest.mark.parametrize("what", ["artifact", "kind"])
+def test_a_commit_goes_through_no_link(place: Path, tmp_path: Path, what: str) -> None:
+    store = Store(str(tmp_path / "store"), cache=tmp_path / "reader")
+    away = tmp_path / "outside" / "away"
+    linked = place if what == "artifact" else place.parent
+    with store.draft(KIND, KEY) as draft:
+        (draft.path / "a.txt").write_text("ours")
+        linked.rename(away)
+        linked.symlink_to(away)
+        before = sorted(away.rglob("*"))
+    ref = store.lookup(KIND, KEY)
+    assert ref is not None and (store.path(ref) / "a.txt").read_text() == "ours"
+    assert sorted(away.rglob("*")) == before and not linked.is_symlink()
+    assert list((tmp_path / "store" / ".drafts").iterdir()) == []
+
+
 def test_a_link_to_outside_is_never_deleted_through(place: Path, tmp_path: Path) -> None:
     (place / "deep" / "out").symlink_to(tmp_path / "outside")
     Store(str(tmp_path / "store"), cache=tmp_path / "reader").discard(KIND, KEY)
