@@ -48,7 +48,11 @@ def start(config: RestEmConfig) -> Json:
 
 def failure(error: Exception) -> str:
     """A failure of ours in one line, which says where its traceback is kept."""
-    return f"{type(error).__name__}: {error} (log: {_keep_traceback(error)})"
+    said = f"{type(error).__name__}: {error}"
+    try:
+        return f"{said} (log: {_keep_traceback(error)})"
+    except OSError as other:
+        return f"{said} (no log could be kept: {other})"
 
 
 def _keep_traceback(error: Exception) -> Path:

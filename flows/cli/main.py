@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -73,7 +74,7 @@ def main() -> None:
     except UserError as error:
         _exit(2, str(error))
     except StepError as error:
-        _exit(1, str(error))
+        _exit(1, _system_error(error) or str(error))
     except KeyboardInterrupt:
         _exit(1, "interrupted; the same command resumes it")
     except BrokenPipeError:
@@ -81,7 +82,7 @@ def main() -> None:
     except Exception as error:
         from flows.api.start import failure
 
-        _exit(1, failure(error))
+        _exit(1, _system_error(error) or failure(error))
 
 
 def _show_data(command: Any) -> None:
@@ -104,6 +105,15 @@ def _printing(verb: Callable[..., object]) -> Callable[..., object]:
 def _exit(code: int, text: str) -> None:
     print(visible(f"restem: {' '.join(text.split())}"), file=sys.stderr)
     raise SystemExit(code)
+
+
+def _system_error(error: Exception) -> str:
+    import tempfile
+
+    from tasks.dag.runtime import written_folders
+    from tasks.system_error import system_error
+
+    return system_error(error, [*written_folders(), Path(tempfile.gettempdir())])
 
 
 def _terminate(*_: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prefect import get_run_logger
 from prefect.exceptions import Pause
@@ -19,11 +19,12 @@ from flows.runs.console import Console
 from flows.runs.journal import Journal, State, sole
 from flows.runs.lost_store import see_store, without_rebuild
 from flows.server.cancel import watch
-from tasks.dag.runtime import home, open_store
+from tasks.dag.runtime import home, open_store, written_folders
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.settings.user_function import UserFunction
+from tasks.system_error import system_error
 
 # The loggers of Prefect's engines, which would write a traceback for every exception.
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
@@ -85,8 +86,23 @@ def session(
                     with open_cluster(spec, console.say) as ray:
                         yield PrefectCaller(machine, journal, console, ray)
             except BaseException as error:
-                journal.end(_how_it_ended(error), error=_said(error))
+                refused = _system_error(error, resources.store)
+                # On a full disk the journal keeps what it last was: under way, and then
+                # interrupted.
+                with suppress(OSError):
+                    journal.end(_how_it_ended(error), error=refused or _said(error))
+                if refused:
+                    raise StepError(refused) from error
                 raise
+
+
+def _system_error(error: BaseException, store: str) -> str:
+    ours = isinstance(error, UserError | AwaitsReview | Pause)
+    return (
+        system_error(error, written_folders(store))
+        if isinstance(error, Exception) and not ours
+        else ""
+    )
 
 
 def _how_it_ended(error: BaseException) -> State:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from flows.report.charts import Point
 from tasks.evaluate.intervals import Interval
 from tasks.rows import Status
+from tasks.terminal import visible
 
 Value = TypeVar("Value")
 # Longer model texts are cut: a page of a hundred of them stays under a megabyte.
@@ -98,7 +99,8 @@ def clean(text: str) -> str:
         else c
         for c in shown
     )
-    return shown.encode("utf-8", "replace").decode("utf-8")
+    # What is left of it turns the direction of writing, or ends a line.
+    return visible(shown.encode("utf-8", "replace").decode("utf-8"))
 
 
 def shown_reference(reference: str) -> str:

@@ -26,6 +26,7 @@ from flows.server.address import ServerNote, StationNote, read_note, station, wr
 from flows.server.address import folder as station_folder
 from flows.server.api import Api
 from flows.server.database import database_address, mend_database
+from flows.server.machine_checks import check_machine
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import GUARD, ROOT
@@ -120,6 +121,7 @@ def _join_or_start(folder: Path, port: int) -> str:
                 time.sleep(_POLL)
             if _answers(address):
                 return address
+        check_machine()
         fixed = port != 0
         with socket.socket() as probe:
             try:

@@ -29,6 +29,7 @@ from flows.server.address import (
 from flows.server.api import Api
 from flows.server.database import mend_database
 from flows.server.local import START_SECONDS, prefect_environment
+from flows.server.machine_checks import check_machine
 from flows.station.register import alone, register
 from flows.station.supervisor import GRACE_SECONDS
 from tasks.errors import StepError, UserError
@@ -61,6 +62,7 @@ def up(port: int, pages: int) -> tuple[StationNote, list[str]]:
         found = station()
         if found is None:
             _wait_for_lean_server()
+            check_machine()
             access.new_server_secret()  # the supervisor finds it; its guard's environment lacks it
             _check_port("--port", port)
             _check_port("--pages", pages)

@@ -23,6 +23,17 @@ def home() -> Path:
     return Path(os.environ.get("RESTEM_HOME") or Path.home() / ".restem").expanduser().resolve()
 
 
+def written_folders(store: str = "") -> list[Path]:
+    """The folders that a run writes, each of which may be a disk of its own.
+
+    Args:
+        store: Address of the store; empty: that of the home.
+    """
+    names = ("store", "", "runs", "results", "prefect", "cache", "work", "logs")
+    own = [Path(store)] if store and "://" not in store else []
+    return [*own, *(home() / name for name in names)]
+
+
 def open_store(resources: Resources, *, trusting: bool = False) -> Store:
     """The artifact store of a configuration; see `Store` for `trusting`."""
     address = resources.store or str(home() / "store")
