@@ -2,8 +2,7 @@
 
 Two kinds of address are taken. `restem engine serve` starts vLLM with whatever policy of the shared
 store it is asked for (flows/machines/engine_server.py), so a whole run needs no hand. A plain
-server has one model, and must have been started with this very policy: `--served-model-name` its
-digest.
+server has one model and was started with this very policy: `--served-model-name` its digest.
 
 Every sample is a request with its own seed, and all of a shard are under way at once. The samples
 of a prompt go to one server, which computes the prompt once. A server that fails is left alone for
