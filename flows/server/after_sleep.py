@@ -13,7 +13,7 @@ Not covered: a server whose services or lease storage are other processes (docke
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -59,8 +59,9 @@ def measure_silence_anew() -> None:
     async def fire_unless_asleep(session: AsyncSession, firing: Firing) -> None:
         trigger = firing.trigger
         silence = isinstance(trigger, EventTrigger) and trigger.posture == Posture.Proactive
-        if silence and clock().since_break() < trigger.within.total_seconds():
-            task = asyncio.create_task(_wait_anew(triggers, firing))
+        within = trigger.within if silence else None
+        if within and clock().since_break() < within.total_seconds():
+            task = asyncio.create_task(_wait_anew(triggers, firing, within))
             _again.add(task)
             task.add_done_callback(_again.discard)
         else:
@@ -69,7 +70,7 @@ def measure_silence_anew() -> None:
     triggers.fire = fire_unless_asleep
 
 
-async def _wait_anew(triggers: Any, firing: Firing) -> None:
+async def _wait_anew(triggers: Any, firing: Firing, within: timedelta) -> None:
     """Begin the silence that was to fire again, unless a sign of life has begun another one."""
     await asyncio.sleep(_AFTER_SECONDS)
     trigger, now = firing.trigger, datetime.now(UTC)
@@ -81,7 +82,7 @@ async def _wait_anew(triggers: Any, firing: Firing) -> None:
                 trigger,
                 bucketing_key=key,
                 start=now,
-                end=now + trigger.within,
+                end=now + within,
                 count=0,
                 last_event=firing.triggering_event,
             )
