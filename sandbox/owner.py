@@ -1,18 +1,19 @@
 """Whose container one is: labels that tell a dead owner from a living one, whoever asks.
 
-A process id alone does not: it is used again, and an engine may serve several machines and
-containers, in each of which it means another process.
+An engine may serve several machines and containers, in each of which a process id means another
+process (process_name.py); each removes what its own processes left.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import Any, TypedDict
 
 import docker
 import docker.errors
+
+from sandbox.process_name import boot_and_namespace, born
 
 LABEL = "restem.sandbox"  # the process id of the owner
 BORN_LABEL = "restem.sandbox.born"  # when that process began, in ticks since the machine's start
@@ -30,7 +31,9 @@ class Listed(TypedDict):
 def labels(pool: str = "") -> dict[str, str]:
     """The labels of this process's containers."""
     pid = os.getpid()
-    return {LABEL: str(pid), BORN_LABEL: _born(pid), PLACE_LABEL: _place(), POOL_LABEL: pool}
+    began = str(born(pid) or "")
+    place = boot_and_namespace()
+    return {LABEL: str(pid), BORN_LABEL: began, PLACE_LABEL: place, POOL_LABEL: pool}
 
 
 def remove_leftovers(client: docker.DockerClient) -> int:
@@ -38,7 +41,7 @@ def remove_leftovers(client: docker.DockerClient) -> int:
 
     Those of living processes stay, and those of other machines, of which nothing is known here.
     """
-    if not (place := _place()):
+    if not (place := boot_and_namespace()):
         return 0
     return sum(
         remove(client, each["Id"])
@@ -72,23 +75,5 @@ def remove(client: docker.DockerClient, container: str) -> bool:
 
 
 def _is_gone(owner: dict[str, str]) -> bool:
-    born = _born(owner[LABEL])
-    return not born or born != owner.get(BORN_LABEL)
-
-
-def _born(pid: int | str) -> str:
-    """When a process began; nothing if it is gone, or ended and only not yet waited for."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _place() -> str:
-    """The boot of this machine and the namespace of process ids; nothing without /proc."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
+    began = born(owner[LABEL])
+    return began is None or str(began) != owner.get(BORN_LABEL)

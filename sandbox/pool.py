@@ -21,6 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import docker
 import docker.errors
 
+from sandbox.awake import awake
 from sandbox.container import Container, NoContainer, SandboxFault
 from sandbox.inside.limits import (
     CONTAINER_ATTEMPTS,
@@ -184,8 +185,8 @@ class SandboxPool:
     def _wait(self) -> bool:
         """Wait a little for an engine that starts no container; False if it was for too long."""
         with self._lock:
-            since = self._down_since = self._down_since or time.monotonic()
-        if self._closed or time.monotonic() - since > ENGINE_PATIENCE_SECONDS:
+            since = self._down_since = self._down_since or awake()
+        if self._closed or awake() - since > ENGINE_PATIENCE_SECONDS:
             return False
         time.sleep(ENGINE_PAUSE_SECONDS)
         return True

@@ -1,26 +1,26 @@
-"""The faults of `restem bench chaos`: what is killed, filled or taken away, and comes back."""
+"""The faults of `restem bench chaos`: what is killed, stopped, filled or taken away."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import json
+import itertools
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import psutil
-
+from bench.recovery._chaos_clock import WallClock
+from bench.recovery._chaos_processes import child_of, containers_of, flows_of, quiet, send
 from bench.recovery._chaos_station import Station
+from bench.recovery._chaos_store import StoreFaults
 from bench.recovery._postgres import Postgres
+from bench.recovery._suspension import suspend
 
-# How long a disk stays full and a store stays away.
-FULL_SECONDS = 5.0
-AWAY_SECONDS = 5.0
-DISK_MB = 400
+# How long all of a station sleeps.
+ASLEEP_SECONDS = 6.0
+# How far the clock is set, in turn. Back by little: what is due waits until its time comes again.
+CLOCK_MOVES = (2 * 3600, -20)
+# After these alone no run may end: nobody died.
+HARMLESS = frozenset({"suspend", "clock jump", "trainer stopped", "gc", "second home"})
 
 
 class Faults:
@@ -30,72 +30,57 @@ class Faults:
     lives for seconds only.
     """
 
-    def __init__(self, station: Station, postgres: Postgres | None = None) -> None:
-        self._station, self._postgres = station, postgres
+    def __init__(
+        self, station: Station, postgres: Postgres | None = None, clock: WallClock | None = None
+    ) -> None:
+        self._station, self._postgres, self._clock = station, postgres, clock
+        self._moves = itertools.cycle(CLOCK_MOVES)
+        self.store = StoreFaults(station)
 
     def kinds(self, domain: str) -> dict[str, Callable[[], bool]]:
         """The faults that a run of a domain can meet here."""
         found: dict[str, Callable[[], bool]] = {
-            "worker": lambda: _kill(self._station.note["worker"]),
-            "flow": self.flow,
-            "engine": lambda: self.child("samples"),
-            "trainer": lambda: self.child("model"),
-            "server": lambda: _kill(self._station.note["server"]),
-            "store away": self.store_away,
+            "worker": lambda: send(self._station.note["worker"]),
+            "flow": lambda: any(send(pid) for pid in flows_of(self._station)),
+            "engine": lambda: send(child_of(self._station, "samples")),
+            "trainer": lambda: send(child_of(self._station, "model")),
+            "trainer stopped": lambda: send(child_of(self._station, "model"), signal.SIGSTOP),
+            "server": lambda: send(self._station.note["server"]),
+            "suspend": self.suspend,
+            **self.store.kinds(),
         }
-        if os.path.ismount(self._station.store.parent):
-            found["disk full"] = self.disk_full
         if domain == "code":
             found["container"] = self.container
+        if self._clock is not None:
+            found["clock jump"] = self.clock_jump
         if self._postgres is not None:
             found["postgres"] = self.postgres
+        else:
+            found["database damaged"] = self.damage_database
         return found
-
-    def flow(self) -> bool:
-        """Kill the flow's process."""
-        return any(_kill(pid) for pid in self._flows())
-
-    def child(self, kind: str) -> bool:
-        """Kill the engine, or the trainer, while it makes an artifact of this kind."""
-        if not list((self._station.store / ".drafts").glob(f"{kind}~*")):
-            return False
-        for flow in self._flows():
-            with contextlib.suppress(psutil.Error):
-                for process in psutil.Process(flow).children(recursive=True):
-                    above = process.parent()
-                    # The fork server's forks have its command line, and it for a parent.
-                    if above and _is_fork_server(process) and _is_fork_server(above):
-                        return _kill(process.pid)
-        return False
 
     def container(self) -> bool:
         """Kill a sandbox's container."""
-        ids = containers()
-        return bool(ids) and _quiet("docker", "kill", ids[0]) == 0
+        ids = containers_of(self._station)
+        return bool(ids) and quiet("docker", "kill", ids[0]) == 0
 
-    def disk_full(self) -> bool:
-        """Fill the store's disk for a while."""
-        ballast = self._station.store.parent / "ballast"
-        try:
-            with ballast.open("wb") as file:
-                while True:
-                    file.write(b"\0" * 2**20)
-                    file.flush()
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
-        time.sleep(FULL_SECONDS)
-        ballast.unlink()
+    def suspend(self) -> bool:
+        """Stop all of the station's processes for a while, as a machine that sleeps does."""
+        suspend(self._station.note["guard"], seconds=ASLEEP_SECONDS)
         return True
 
-    def store_away(self) -> bool:
-        """Take the store's folder away for a while."""
-        store = self._station.store
-        away = store.with_name("away")
-        store.rename(away)
-        time.sleep(AWAY_SECONDS)
-        if store.exists():
-            raise SystemExit(f"the store was made anew while it was away: {list(store.iterdir())}")
-        away.rename(store)
+    def clock_jump(self) -> bool:
+        """Set the wall clock of all of the station's processes."""
+        assert self._clock is not None
+        self._clock.move(next(self._moves))
+        return True
+
+    def damage_database(self) -> bool:
+        """Write over the file of Prefect's database, below the server."""
+        path = self._station.home / "prefect" / "prefect.db"
+        if not path.exists():
+            return False
+        path.write_bytes(os.urandom(200_000))
         return True
 
     def postgres(self) -> bool:
@@ -105,54 +90,3 @@ class Faults:
         time.sleep(2.0)
         self._postgres.start()
         return True
-
-    def _flows(self) -> list[int]:
-        found = []
-        for path in (self._station.home / "runs").glob("*/run.json"):
-            head = json.loads(path.read_text(encoding="utf-8"))
-            if head["state"] == "running" and psutil.pid_exists(head["pid"]):
-                found.append(head["pid"])
-        return found
-
-
-def mount(folder: Path) -> bool:
-    """Give a folder a small disk of its own; only root may."""
-    folder.mkdir(parents=True)
-    options = f"size={DISK_MB}m"
-    return os.geteuid() == 0 and not _quiet(
-        "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)
-    )
-
-
-def unmount(folder: Path) -> None:
-    """Take it away."""
-    if os.path.ismount(folder):
-        _quiet("umount", "-l", str(folder))
-
-
-def containers() -> list[str]:
-    """Sandbox containers of any run here."""
-    done = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", "label=restem.sandbox"],
-        capture_output=True,
-        text=True,
-        check=False,
-        encoding="utf-8",
-    )
-    return done.stdout.split()
-
-
-def _is_fork_server(process: psutil.Process) -> bool:
-    return "tasks.processes.fork_server" in process.cmdline()
-
-
-def _kill(pid: int) -> bool:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return pid > 0
-
-
-def _quiet(*command: str) -> int:
-    return subprocess.run(command, capture_output=True, check=False).returncode

@@ -13,25 +13,29 @@ from typing import Any
 
 import httpx
 
+from bench.recovery._chaos_clock import WallClock
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.api import Api, ApiError
 from tasks.paths import ROOT
 from tasks.settings.secret import read_secret
 from tests.small import SMALL
 
-ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+# The server knows a run no more whose database was made anew.
+LOST = "LOST"
+ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED", LOST)
 # A run that neither ends nor moves for so long hangs.
 HANG_SECONDS = 420.0
 # The small demo, smaller, for there are many of them: one iteration, two shards of each kind.
 SMALLER = (
     *SMALL,
     "iterations=1",
-    "data.train_limit=96",
-    "data.test_limit=64",
-    "data.validation=32",
-    "evaluation.sampled_problems=32",
-    "evaluation.train_problems=32",
-    "resources.shard_problems=32",
+    "data.train_limit=48",
+    "data.test_limit=32",
+    "data.validation=16",
+    "evaluation.sampled_problems=16",
+    "evaluation.train_problems=16",
+    "resources.shard_problems=16",
+    "resources.train_stall_seconds=20",
 )
 RESUMES = ("Retry", "restem resume", "a new flow run")
 
@@ -39,16 +43,17 @@ RESUMES = ("Retry", "restem resume", "a new flow run")
 class Station:
     """`restem up` in a home, and what a person does with it."""
 
-    def __init__(self, home: Path, database: str = "") -> None:
+    def __init__(self, home: Path, database: str = "", clock: WallClock | None = None) -> None:
         """Start it.
 
         Args:
             home: RESTEM_HOME.
             database: Address of a PostgreSQL; empty: SQLite.
+            clock: By which its processes live; None: the machine's.
         """
         self.home = home
         self.store = home / "disk" / "store"
-        self._database = database
+        self._database, self._clock = database, clock
         ui, pages = _free_port(), _free_port()
         self.command("up", "--port", str(ui), "--pages", str(pages), "--no-browser")
         secret = read_secret(home / "prefect" / "secret")
@@ -60,15 +65,20 @@ class Station:
         """Process ids of the parts."""
         return json.loads((self.home / "prefect" / "server.json").read_text(encoding="utf-8"))
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `restem ARGUMENTS` in this home."""
+    def command(
+        self, *arguments: str, home: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `restem ARGUMENTS` in this home, or in another one, as of another machine."""
         plain = plain_environment()
-        if self._database:
-            plain["PREFECT_API_DATABASE_CONNECTION_URL"] = self._database
+        if home in (None, self.home):
+            plain |= self._clock.variables if self._clock else {}
+            if self._database:
+                plain["PREFECT_API_DATABASE_CONNECTION_URL"] = self._database
         return subprocess.run(
             [sys.executable, "-m", "flows.cli", *arguments],
             cwd=ROOT,
-            env={**plain, "RESTEM_HOME": str(self.home)},
+            env={**plain, "RESTEM_HOME": str(home or self.home)},
+            stdin=subprocess.DEVNULL,  # nobody is there to be asked
             capture_output=True,
             text=True,
             check=False,
@@ -93,7 +103,10 @@ class Station:
         """Type of a flow run's state, and its message; empty while the server is away."""
         try:
             state = self.api.get(f"/flow_runs/{flow_run}", 5.0)["state"]
-        except ApiError:
+        except ApiError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                self._deployments.clear()
+                return LOST, "Prefect's database was made anew."
             return "", ""
         return state["type"], state["message"] or ""
 
@@ -128,10 +141,15 @@ def plain_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
 
 
-def small(domain: str, seed: int, store: Path | None = None) -> RestEmConfig:
-    """A run of half a minute, with every step and several shards of each."""
+def changes(seed: int, store: Path | None = None) -> list[str]:
+    """What makes a demo a run of a few seconds, with every step and several shards of each."""
     where = [f"resources.store={store}"] if store else []
-    return load_config(f"{domain}-demo", [*SMALLER, f"seed={seed}", *where])
+    return [*SMALLER, f"seed={seed}", *where]
+
+
+def small(domain: str, seed: int, store: Path | None = None) -> RestEmConfig:
+    """Such a run."""
+    return load_config(f"{domain}-demo", changes(seed, store))
 
 
 def _free_port() -> int:

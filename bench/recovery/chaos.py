@@ -1,14 +1,20 @@
-"""`restem bench chaos`: whatever dies, every run is resumed and ends as if nothing had happened.
+"""`restem bench chaos`: whatever happens, every run is resumed and ends as if nothing had.
 
 Runs go through a real station (`restem up`: server, worker, deployment). At random moments
-something is killed, filled or taken away: the worker, the flow's process, the engine, the trainer,
-a sandbox's container, the Prefect server, PostgreSQL, the store's disk, the store's folder. A run
-that ends early is resumed, in turn by Retry, by `restem resume` and by starting it again.
+something is killed (the worker, the flow's process, the engine, the trainer, a sandbox's container,
+the Prefect server, PostgreSQL), stopped (the trainer, or all of it, as by a machine that sleeps),
+filled or taken away (the store's disk, the store's folder), emptied, cleaned (by this home, and by
+another one that uses the store), damaged (Prefect's database) or set (the clock). A run that ends
+early is resumed, in turn by Retry, by `restem resume` and by starting it again.
 
 Compared with undisturbed runs elsewhere: the digest of every artifact. Counted: artifacts made
-again although they were committed, processes, containers, locks and drafts left, and ends of which
-the run's state says nothing. A part of the runs has its Prefect database in PostgreSQL, where the
-machine has that.
+again although they were committed, processes, containers, locks and drafts left, ends of which
+the run's state says nothing, and ends of runs in which nobody died. A part of the runs has its
+Prefect database in PostgreSQL, where the machine has that.
+
+`restem bench chaos FAULTS RUNS SEED MINUTES FILE`: after so many minutes no run is begun, and the
+same command goes on from what FILE has kept. The sleep and the clock are simulated, see
+_suspension.py and _chaos_clock.py.
 """
 
 from __future__ import annotations
@@ -21,72 +27,68 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.recovery._chaos_faults import Faults, containers, mount, unmount
-from bench.recovery._chaos_station import (
-    ENDS,
-    HANG_SECONDS,
-    RESUMES,
-    Station,
-    plain_environment,
-    small,
-)
+from bench.recovery._chaos_clock import WallClock
+from bench.recovery._chaos_faults import Faults
+from bench.recovery._chaos_processes import containers_left
+from bench.recovery._chaos_station import Station, plain_environment, small
+from bench.recovery._chaos_store import mount, unmount
+from bench.recovery._chaos_storm import ChaosTally, Storm
 from bench.recovery._postgres import Postgres, programs
 from bench.recovery.resume import ROOT, _survivors
 from flows.config.rest_em import RestEmConfig
 from flows.runs.journal import read_steps
 from tasks.store.locks import is_held
 
-FAULTS_A_RUN = 3
+FAULTS_A_RUN = 2
 # One run in so many is of programs, where a Docker engine answers.
 CODE_EVERY = 4
 # The share of runs on PostgreSQL.
 ON_POSTGRES = 0.3
 # So many more faults are meant than asked for: a run may be done before its last one strikes.
 SPARE = 1.15
-# How long to look for something to kill, such as a trainer, before another kind is taken.
-LOOK_SECONDS = 25.0
+# Runs whose undisturbed twins are made together, and that share a station.
+AT_ONCE = 8
 
 
-@dataclass
-class ChaosTally:
-    """What happened over all runs."""
+def run(
+    faults: str = "80", runs: str = "25", seed: str = "1", minutes: str = "45", record: str = ""
+) -> float:
+    """Disturb `runs` runs or more with `faults` faults or more; SystemExit(1) on any violation.
 
-    faults: Counter[str] = field(default_factory=Counter)
-    resumes: Counter[str] = field(default_factory=Counter)
-    said: Counter[tuple[str, str]] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    runs: int = 0
-
-
-def run(faults: str = "60", runs: str = "20", seed: str = "1") -> float:
-    """Disturb `runs` runs or more with `faults` faults or more; SystemExit(1) on any violation."""
-    dice, tally = random.Random(int(seed)), ChaosTally()
-    where = {"sqlite": int(runs)}
-    if programs():
-        where["postgres"] = round(int(runs) * ON_POSTGRES)
-        where["sqlite"] -= where["postgres"]
-    else:
+    Args:
+        faults: How many at least.
+        runs: How many.
+        seed: Of what strikes when.
+        minutes: After so many no further run is begun.
+        record: A file that keeps what happened: the next call goes on from there.
+    """
+    kept = Path(record) if record else None
+    tally = ChaosTally.read(kept) if kept else ChaosTally()
+    dice, until = random.Random(int(seed) + tally.runs), time.monotonic() + 60 * float(minutes)
+    on_postgres = int(int(runs) * ON_POSTGRES) if programs() else 0
+    if not programs():
         print("no PostgreSQL here: the database is SQLite in all runs", flush=True)
-    storm_seconds = 0.0
-    plans = [(_domain(number), number) for number in range(1, int(runs) + 1)]
-    with tempfile.TemporaryDirectory(prefix="restem-calm-") as folder:
-        calm_seconds = undisturbed(Path(folder), plans)
-        calm = {plan: _digests_of(Path(folder), small(*plan)) for plan in plans}
-    for database, count in where.items():
-        mine, plans = plans[:count], plans[count:]
-        share = math.ceil(SPARE * int(faults) * count / int(runs))
-        expected = {key: digest for plan in mine for key, digest in calm[plan].items()}
-        storm_seconds += disturbed(database, mine, share, expected, dice, tally)
+    calm_seconds = storm_seconds = 0.0
+    while (left := int(runs) - tally.runs) > 0 and time.monotonic() < until:
+        database = "sqlite" if left > on_postgres else "postgres"
+        count = min(AT_ONCE, left - on_postgres if database == "sqlite" else left)
+        plans = [(_domain(n), n) for n in range(tally.runs + 1, tally.runs + count + 1)]
+        share = math.ceil(SPARE * (int(faults) - tally.faults.total()) * count / left)
+        with tempfile.TemporaryDirectory(prefix="restem-calm-") as folder:
+            calm_seconds += undisturbed(Path(folder), plans)
+            calm = [_digests_of(Path(folder), small(*plan)) for plan in plans]
+        storm_seconds += disturbed(database, plans, share, calm, dice, tally, until)
+        if kept:
+            tally.write(kept)
     print(f"undisturbed {calm_seconds:.0f} s, disturbed {storm_seconds:.0f} s")
     _print(tally)
-    if tally.wrong or tally.faults.total() < int(faults):
+    if tally.wrong or tally.faults.total() < int(faults) or tally.runs < int(runs):
         raise SystemExit(1)
-    print(f"chaos ratio={storm_seconds / calm_seconds:.2f}")
-    return storm_seconds / calm_seconds
+    ratio = storm_seconds / calm_seconds if calm_seconds else 0.0
+    print(f"chaos ratio={ratio:.2f}")
+    return ratio
 
 
 def undisturbed(home: Path, plans: list[tuple[str, int]]) -> float:
@@ -107,27 +109,43 @@ def disturbed(
     database: str,
     plans: list[tuple[str, int]],
     faults: int,
-    expected: dict[str, str],
+    calm: list[dict[str, str]],
     dice: random.Random,
     tally: ChaosTally,
+    until: float,
 ) -> float:
-    """Do the same runs on a station, with faults; seconds."""
+    """Do the same runs on a station, with faults; seconds.
+
+    Args:
+        database: sqlite or postgres.
+        plans: Domain and seed of each run.
+        faults: How many, over all of them.
+        calm: Artifacts and digests of the undisturbed runs.
+        dice: Says what strikes when.
+        tally: Counts.
+        until: Moment of time.monotonic() after which no run is begun.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="restem-storm-"))
     scratch.chmod(0o755)  # PostgreSQL's user looks into it
-    home, postgres = scratch / "home", None
+    home, postgres, clock = scratch / "home", None, None
     try:
         mount(home / "disk")
         if database == "postgres":
             postgres = Postgres(scratch / "postgres")
-        station = Station(home, postgres.address if postgres else "")
+        else:
+            clock = _clock(scratch)  # PostgreSQL would go by another one
+        station = Station(home, postgres.address if postgres else "", clock)
+        harm = Faults(station, postgres, clock)
         started = time.perf_counter()
         target = tally.faults.total() + faults
-        for number, (domain, seed) in enumerate(plans):
+        expected: dict[str, str] = {}
+        for number, ((domain, seed), made) in enumerate(zip(plans, calm, strict=True)):
+            if time.monotonic() > until:
+                break
             left = target - tally.faults.total()
             each = max(FAULTS_A_RUN, -(-left // (len(plans) - number)))
-            Storm(station, Faults(station, postgres), domain, seed, dice, tally).go(
-                each, len(expected) // len(plans)
-            )
+            Storm(station, harm, domain, seed, dice, tally).go(each, len(made))
+            expected |= made
         seconds = time.perf_counter() - started
         _look_for_leftovers(station, tally)
         found = _digests(station.store)
@@ -144,124 +162,12 @@ def disturbed(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-class Storm:
-    """One run, its faults, and its resumes."""
-
-    def __init__(
-        self,
-        station: Station,
-        faults: Faults,
-        domain: str,
-        seed: int,
-        dice: random.Random,
-        tally: ChaosTally,
-    ) -> None:
-        self._station, self._dice, self._tally = station, dice, tally
-        self._kinds = faults.kinds(domain)
-        self._domain, self._seed = domain, seed
-        self._config = small(domain, seed, station.store)
-        self._since: list[str] = []  # faults since the last start or resume
-
-    def go(self, faults: int, artifacts: int) -> None:
-        """Start, disturb and resume it until it is Completed.
-
-        Args:
-            faults: How many.
-            artifacts: About how many a run makes; faults are spread over them.
-        """
-        tally, before = self._tally, len(self._commits())
-        self._flow_run = self._station.start(self._config)
-        moments = sorted(self._dice.randrange(artifacts) for _ in range(faults))
-        for moment in moments:
-            if not self._reach(before + moment):
-                break
-            self._strike()
-        while (state := self._wait_for_end()) != "COMPLETED":
-            self._resume(state)
-        tally.runs += 1
-
-    def _reach(self, commits: int) -> bool:
-        """Go on until so many artifacts are there; False if the run was completed first."""
-        while len(self._commits()) < commits:
-            state, _ = self._station.state(self._flow_run)
-            if state == "COMPLETED":
-                return False
-            if state in ENDS:
-                self._resume(state)
-            time.sleep(0.05)
-        time.sleep(self._dice.uniform(0.0, 0.5))
-        return True
-
-    def _strike(self) -> None:
-        """Do one fault, of the kinds that happened least."""
-        rarest = sorted(
-            self._kinds, key=lambda kind: (self._tally.faults[kind], self._dice.random())
-        )
-        deadline = time.monotonic() + LOOK_SECONDS
-        for kind in rarest:
-            before = self._commits()
-            while not (done := self._kinds[kind]()) and time.monotonic() < deadline:
-                if self._station.state(self._flow_run)[0] in ENDS:
-                    break
-                time.sleep(0.02)
-            if done:
-                self._since.append(kind)
-                self._tally.faults[kind] += 1
-                print(f"{self._tally.faults.total():4} {self._config.run_id}: {kind}", flush=True)
-                self._see_nothing_lost(before)
-                return
-
-    def _see_nothing_lost(self, before: dict[str, int]) -> None:
-        after = self._commits()
-        remade = [key for key, made in before.items() if after.get(key) != made]
-        if remade:
-            self._tally.wrong.append(f"made again after {self._blamed}: {remade[:3]}")
-
-    def _wait_for_end(self) -> str:
-        deadline, state = time.monotonic() + HANG_SECONDS, ""
-        while time.monotonic() < deadline:
-            state, _ = self._station.state(self._flow_run)
-            if state in ENDS:
-                return state
-            time.sleep(0.3)
-        raise SystemExit(f"{self._config.run_id} hangs after {self._blamed}: {state}")
-
-    def _resume(self, state: str) -> None:
-        _, message = self._station.state(self._flow_run)
-        errors = self._station.errors(self._flow_run)
-        words = message or (errors[-1] if errors else "")
-        self._tally.said[(self._blamed, " ".join(words.split())[:150])] += 1
-        if not words or "Traceback" in words:
-            self._tally.wrong.append(
-                f"{state} after {self._blamed}, without a plain word: {words!r}"
-            )
-        self._since.clear()
-        before = self._commits()
-        how = RESUMES[self._tally.resumes.total() % len(RESUMES)]
-        self._tally.resumes[how] += 1
-        if how == "Retry":
-            self._station.retry(self._flow_run)
-        elif how == "restem resume":
-            done = self._station.command("resume", self._config.run_id)
-            if done.returncode:
-                self._tally.wrong.append(f"restem resume: {done.stderr.strip()[-200:]}")
-            self._flow_run = self._station.start(self._config)
-        else:
-            self._flow_run = self._station.start(self._config)
-        self._see_nothing_lost(before)
-
-    @property
-    def _blamed(self) -> str:
-        return " and ".join(self._since) or "a resume"
-
-    def _commits(self) -> dict[str, int]:
-        found = {}
-        for path in self._station.store.glob("[!.]*/*/manifest.json"):
-            try:
-                found[str(path.parent.relative_to(self._station.store))] = path.stat().st_mtime_ns
-            except FileNotFoundError:
-                continue  # the store is away
-        return found
+def _clock(scratch: Path) -> WallClock | None:
+    try:
+        return WallClock(scratch / "clock")
+    except OSError as error:
+        print(f"the clock is not set: {error}", flush=True)
+        return None
 
 
 def _look_for_leftovers(station: Station, tally: ChaosTally) -> None:
@@ -273,7 +179,7 @@ def _look_for_leftovers(station: Station, tally: ChaosTally) -> None:
     for name, what in (
         ("drafts and work folders", left),
         ("locks", held),
-        ("containers", containers()),
+        ("containers", containers_left()),
         ("processes", list(range(_survivors(station.home)))),
     ):
         if what:

@@ -6,6 +6,7 @@ is there.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs
 from flows.estimate.estimate import Estimate, estimate, write
 from flows.estimate.history import keep_costs, known_costs
+from sandbox.process_name import born
 from tasks.dag.step_names import GENERATE
 from tasks.errors import StepError, UserError
 
@@ -42,14 +44,13 @@ def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate 
 
 
 def _probed(config: RestEmConfig) -> tuple[PlanCaller, Costs]:
-    import psutil
-
     from flows.machines.local import warm_up
     from flows.server.local import prefect_server
     from tasks.dag.runtime import home
 
     # As a run does: from the start of the process to the first step, and from the last to the end.
-    before = time.time() - psutil.Process().create_time()
+    began = (born(os.getpid()) or 0) / os.sysconf("SC_CLK_TCK")
+    before = time.clock_gettime(time.CLOCK_BOOTTIME) - began
     if not (home() / "prefect" / "prefect.db").exists():
         # The database is made once in the life of a RESTEM_HOME; a run's server starts without.
         with prefect_server() as address:

@@ -196,7 +196,7 @@ class PrefectCaller:
             label=call.label,
             state="Cached" if cached else "Completed",
             took=round(time.perf_counter() - started, 3),
-            ended=round(time.time(), 3),
+            ended=round(self.journal.now(), 3),
             seconds=stats.seconds or 0.0,
             tokens=stats.tokens or 0,
             cpu_seconds=stats.cpu_seconds or 0,

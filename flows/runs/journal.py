@@ -20,6 +20,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from flows.report.cost import CostLine
 from flows.runs.gone import read_gone, write_gone
+from sandbox.process_name import ProcessName, born
 from tasks.dag.runtime import home
 from tasks.durable import make_folders, sync_file, whole_lines, write_durably
 from tasks.errors import UserError
@@ -54,9 +55,11 @@ class RunHead(Facts):
         ended: Unix time; None while it runs.
         report: Path of its page.
         policies: Artifacts of p0, p1 …
+        process: Which process `pid` is (sandbox/process_name.py): a home may be shared by machines
+            and containers.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies")
+    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies", "process")
 
     run: str
     flow: str = "rest-em"
@@ -71,6 +74,14 @@ class RunHead(Facts):
     report: str = ""
     home: str = ""
     policies: tuple[str, ...] = ()
+    process: str = ""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the attempt's process is known to have ended."""
+        if (name := ProcessName.of(self.process)) is not None:
+            return name.is_gone
+        return born(self.pid) is None  # of a version that noted no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,11 +186,13 @@ class Journal:
         """Start it; see `RunHead` for the arguments."""
         self.folder = home() / "runs" / run_id
         make_folders(self.folder / "logs")
+        self._started, self._began = time.time(), _passed()
         self._head = RunHead(
             run=run_id,
             state="running",
             pid=os.getpid(),
-            started=time.time(),
+            process=str(ProcessName.own()),
+            started=self._started,
             config=config,
             flow=flow,
             flow_run=flow_run,
@@ -195,6 +208,10 @@ class Journal:
     def logs(self) -> Path:
         """Where child processes write their output."""
         return self.folder / "logs"
+
+    def now(self) -> float:
+        """Unix time, going on from the attempt's start: somebody may set the clock meanwhile."""
+        return self._started + _passed() - self._began
 
     def step(self, line: StepLine) -> None:
         """Add the line of one step call; from any thread."""
@@ -228,7 +245,7 @@ class Journal:
         self._head = replace(
             self._head,
             state=state,
-            ended=time.time(),
+            ended=self.now(),
             error=error,
             report=report,
             home=str(home()),
@@ -238,6 +255,11 @@ class Journal:
 
     def _write(self) -> None:
         write_durably(self.folder / HEAD, json.dumps(self._head.to_json(), indent=1))
+
+
+def _passed() -> float:
+    """Seconds by a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def reached(folder: Path) -> list[str]:

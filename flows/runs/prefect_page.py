@@ -21,6 +21,7 @@ from prefect.artifacts import (
 )
 
 from flows.report.tables import metric_cell, metric_order
+from sandbox.awake import awake
 from tasks.evaluate.results import Metrics
 
 _PATIENCE_SECONDS = 60.0
@@ -72,14 +73,14 @@ class RunPage:
             )
 
     def _show(self, create: Callable[..., Any], **content: Any) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = awake() + _PATIENCE_SECONDS
         while True:
             try:
                 made = create(**content)
                 assert isinstance(made, UUID)
                 return
             except httpx.HTTPError as error:
-                if time.monotonic() > deadline:
+                if awake() > deadline:
                     self._warn(f"{content['key']} is not in the UI: {error}")
                     return
                 time.sleep(_PAUSE_SECONDS)

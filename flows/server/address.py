@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.process_name import born
 from tasks.dag.runtime import home
 from tasks.durable import write_whole
 from tasks.facts import Facts, is_object, read_json
@@ -87,8 +88,4 @@ def station() -> StationNote | None:
 
 def started(pid: int) -> int | None:
     """When a process started, in clock ticks after boot; None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    return born(pid)

@@ -164,7 +164,10 @@ def run(host: str, port: int, *, services: bool) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    from flows.server.after_sleep import measure_silence_anew
+
     pass_over_broken_clients()
+    measure_silence_anew()
     settings = get_current_settings().server
     uvicorn.run(
         GuardedApp(create_app(final=True, webserver_only=not services), own, secret),

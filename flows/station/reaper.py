@@ -12,12 +12,11 @@ this home knows: they may live on another host.
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
 
 from flows.runs.journal import HEAD, read_head
-from flows.server.address import started
 from flows.server.api import Api, ApiError, FlowRun
 from flows.station.processes import engines
+from sandbox.awake import awake, silent_since
 from tasks.dag.runtime import home
 from tasks.facts import WrongFacts
 
@@ -33,6 +32,7 @@ class Reaper:
     def __init__(self, api: Api, pool: str) -> None:
         self._api, self._pool = api, pool
         self._suspects: set[str] = set()
+        self._pending: dict[str, float] = {}  # since when, by the state's id
         # Whether the server answered at the last look, if only with an error.
         self.answered = False
 
@@ -47,6 +47,8 @@ class Reaper:
         try:
             runs = self._api.flow_runs("RUNNING", "PENDING", "CANCELLING")
             living = set(engines(self._api.address).values())
+            pending = [run.state_id for run in runs if run.kind == "PENDING"]
+            self._pending = {each: self._pending.get(each, awake()) for each in pending}
             dead = [run for run in runs if self._is_dead(run, living, at_once)]
             known, self._suspects = self._suspects, {run.state_id for run in dead}
             return [
@@ -64,7 +66,7 @@ class Reaper:
         if run.pool != self._pool:
             return run.id in _ended_here()
         if run.kind == "PENDING" and not at_once:
-            return (datetime.now(UTC) - run.since).total_seconds() > PENDING_SECONDS
+            return silent_since(self._pending[run.state_id]) > PENDING_SECONDS
         return True
 
     def _mark(self, run: FlowRun) -> str:
@@ -83,6 +85,6 @@ def _ended_here() -> set[str]:
     for path in (home() / "runs").glob(f"*/{HEAD}"):
         with contextlib.suppress(OSError, WrongFacts):  # the pages show it as damaged
             head = read_head(path.parent)
-            if started(head.pid) is None:
+            if head.is_gone:
                 found.add(head.flow_run)
     return found

@@ -272,9 +272,7 @@ def environment(api: str, pages: str, secret: str) -> dict[str, str]:
         # The UI asks this address, whatever port it was itself loaded from.
         "PREFECT_SERVER_UI_API_URL": api,
         # In memory, a killed server would forget who holds the slot, and that run would be ended.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-            "prefect.server.concurrency.lease_storage.filesystem"
-        ),
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "flows.server.after_sleep",
         # To server.log and worker.log, where nobody is frightened.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",

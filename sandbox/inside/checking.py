@@ -41,6 +41,7 @@ from sandbox.inside.frames import (
 from sandbox.inside.limits import (
     DETAIL_BYTES,
     END_GRACE_SECONDS,
+    LOOK_MS,
     STARVED_FACTOR,
     STDERR_BYTES,
     STDERR_KEPT,
@@ -48,7 +49,7 @@ from sandbox.inside.limits import (
 )
 from sandbox.inside.moving import NULL, Stream, move, unread
 from sandbox.inside.program import Mine, inside, lower, mapped
-from sandbox.inside.watching import WatchedProcess, program_cpu, reap, starved
+from sandbox.inside.watching import WatchedProcess, frozen_since, program_cpu, reap, starved
 
 # Above all uids that a container gives to programs.
 CHECK_UIDS = 1 << 15
@@ -127,8 +128,9 @@ def _watch(
     for fd in (0, *handles, *caps):
         poll.register(fd, select.POLLIN)
     end = began + head.cpu * STARVED_FACTOR
+    looked = time.monotonic()
     while True:
-        for fd, _ in poll.poll(_wait_for(pids, head, end)):
+        for fd, _ in poll.poll(min(LOOK_MS, _wait_for(pids, head, end))):
             if fd == check:
                 return ENDED
             if fd == program:
@@ -141,6 +143,8 @@ def _watch(
                 poll.unregister(fd)
         if output.size > head.output:
             return OUTPUT_LIMIT
+        frozen, looked = frozen_since(looked), time.monotonic()
+        began, end = began + frozen, end + frozen
         if _overrun(pids, head, began, end):
             return TIME_LIMIT
 

@@ -7,6 +7,9 @@ started with, and imports nothing.
 # Wall time is no measure of a program, only a bound on one that sleeps; time spent waiting for a
 # busy core does not count, up to the second factor. Both are of its processor time.
 WALL_FACTOR, STARVED_FACTOR = 3.0, 20.0
+# A program is looked at so often. A longer pause between two looks was no time of the program: its
+# container was frozen, as it is on a machine that sleeps.
+LOOK_MS, FROZEN_SECONDS = 500.0, 2.0
 # Of what a program says of its errors, the beginning is told and the rest is read and dropped.
 STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
 # Within this time a program is only awaited; most end, and have printed less than a pipe holds.

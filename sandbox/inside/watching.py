@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from sandbox.inside.frames import ENDED, OUTPUT_LIMIT, STOPPED, TIME_LIMIT, Head, stopped
 from sandbox.inside.limits import (
+    FROZEN_SECONDS,
+    LOOK_MS,
     QUICK_MS,
     STARVED_FACTOR,
     STDERR_KEPT,
@@ -45,8 +47,9 @@ def watch_longer(
     streams = {stream.fd: (stream, cap) for stream, cap in caps}
     for fd in (0, *streams):
         poll.register(fd, select.POLLIN)
+    looked = time.monotonic()
     while True:
-        for fd, _ in poll.poll(wait_for(child.pid, head, began)):
+        for fd, _ in poll.poll(min(LOOK_MS, wait_for(child.pid, head, began))):
             if fd == handle:
                 return ENDED
             if fd == 0:
@@ -56,8 +59,16 @@ def watch_longer(
                 poll.unregister(fd)
         if max(output.size, result.size) > head.output:
             return OUTPUT_LIMIT
+        began += frozen_since(looked)
+        looked = time.monotonic()
         if overrun(child.pid, head, began):
             return TIME_LIMIT
+
+
+def frozen_since(looked: float) -> float:
+    """Seconds since the last look in which nothing here ran; 0 while looks come as they should."""
+    passed = time.monotonic() - looked
+    return passed if passed > FROZEN_SECONDS else 0.0
 
 
 def wait_for(pid: int, head: Head, began: float) -> float:

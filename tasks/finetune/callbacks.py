@@ -49,6 +49,7 @@ class TrainingCallback(TrainerCallback):
         validate: Callable[[], float] | None,
         minutes: float,
         progress: Callable[[int, int], None] | None,
+        alive: Callable[[], None] | None = None,
     ) -> None:
         """TrainingCallback a training of `total` steps.
 
@@ -60,6 +61,7 @@ class TrainingCallback(TrainerCallback):
             validate: Measures the validation reward of the model as it is; None for never.
             minutes: Time between checkpoints where checks are further apart.
             progress: Told the steps done and `total`.
+            alive: Told after each forward pass.
         """
         self.trainer: QuietTrainer | None = None
         self.seconds = {"validation": 0.0, "checkpoints": 0.0}
@@ -71,10 +73,21 @@ class TrainingCallback(TrainerCallback):
         self._validate = validate
         self._minutes = minutes
         self._progress = progress
+        self._alive = alive
         self._every = max(1, total // LOSS_POINTS)
         self._checks = check_steps(settings.checks, total) if validate else set()
         self._saved = time.monotonic()
         self._save_began = 0.0
+
+    def on_substep_end(  # noqa: D102
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
+        if self._alive:
+            self._alive()
 
     def on_step_end(  # noqa: D102 - TrainerCallback's interface
         self,
@@ -178,6 +191,7 @@ def validator(
     validation: Json,
     ask: Callable[[Message], Message],
     whole: Callable[[], PreTrainedModel] | None = None,
+    alive: Callable[[], None] | None = None,
 ) -> Callable[[], float]:
     """A function that solves the validation prompts greedily and asks for the mean reward.
 
@@ -187,6 +201,7 @@ def validator(
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
         whole: Where each process has a part of the model: makes another of the same kind, into
             which the weights are gathered.
+        alive: Told while problems are solved.
 
     Returns:
         The function, which all processes must call: the first solves and asks, the others wait.
@@ -213,7 +228,13 @@ def validator(
         model.eval()
         requests = [(i, 0) for i in range(len(prompts))]
         completions = decode(
-            model, tokenizer, prompts, requests, sampling, batch_size=validation["batch_size"]
+            model,
+            tokenizer,
+            prompts,
+            requests,
+            sampling,
+            batch_size=validation["batch_size"],
+            progress=(lambda *_: alive()) if alive else None,
         )
         model.train()
         rewards = ask({"score": [completion.text for completion in completions]})["rewards"]

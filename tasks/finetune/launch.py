@@ -47,6 +47,8 @@ def handle(job: Message, parent: Wire) -> Message:
             while (message := wire.read()) is not None:
                 if "progress" in message:
                     parent.progress(*message["progress"])
+                elif "alive" in message:
+                    parent.alive()
                 elif "ask" in message:
                     wire.write({"answer": parent.ask(message["ask"])})
                 else:

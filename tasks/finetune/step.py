@@ -15,7 +15,7 @@ from tasks.decoding.thinking import answer_in
 from tasks.durable import make_folders
 from tasks.errors import StepError
 from tasks.finetune.results import TrainingFacts
-from tasks.processes.child import Child
+from tasks.processes.child import Child, Silent
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import PROBLEMS_FILE, ROWS_FILE, Json, Row, read_rows
 from tasks.settings import FinetuneSettings
@@ -23,6 +23,8 @@ from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
 TRAINER = "tasks.finetune.trainer:main"
+# Starts in a row in which a trainer hung before it came further than ever before.
+MAX_FRUITLESS_STARTS = 2
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -112,7 +114,11 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 
 def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
+    furthest = 0
+
     def progress(done: int, total: int) -> None:
+        nonlocal furthest
+        furthest = max(furthest, done)
         runtime.progress(label, done, total)
 
     several = job["resources"]["train_processes"] > 1
@@ -123,13 +129,30 @@ def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
     Path(job["work"]).mkdir(parents=True, exist_ok=True)
     log = runtime.logs / "finetune.log"
     python = Path(sys.executable)
-    with (
-        Child.script(python, LAUNCHER, log=log) if several else Child.module(TRAINER, log=log)
-    ) as child:
-        reply = child.call(job, on_progress=progress, on_ask=answer)  # type: ignore[arg-type]
-    if "steps" not in reply:
-        raise StepError(f"the trainer answered without results (log: {child.log})")
-    return reply
+    limit = runtime.resources.train_stall_seconds
+    fruitless = 0
+    while True:
+        before = furthest
+        with (
+            Child.script(python, LAUNCHER, log=log) if several else Child.module(TRAINER, log=log)
+        ) as child:
+            try:
+                reply = child.call(job, on_progress=progress, on_ask=answer, stall=limit)  # type: ignore[arg-type]
+            except Silent as silent:
+                fruitless = fruitless + 1 if furthest == before else 0
+                if fruitless == MAX_FRUITLESS_STARTS:
+                    raise StepError(
+                        f"the trainer hangs again and again ({silent}); if it is only slow, raise "
+                        "resources.train_stall_seconds"
+                    ) from None
+                runtime.say(
+                    f"{label}: the trainer is started again from its last checkpoint ({silent}: "
+                    "resources.train_stall_seconds)"
+                )
+                continue
+        if "steps" not in reply:
+            raise StepError(f"the trainer answered without results (log: {child.log})")
+        return reply
 
 
 def _validation(runtime: Runtime, call: Call) -> list[Row]:

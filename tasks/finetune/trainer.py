@@ -56,10 +56,15 @@ def main(wire: Wire) -> None:
     # TRL refuses to spread a model over GPUs by itself, and so do we.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     keep_freed_memory()
-    answer_requests(wire, lambda request, wire: train(request, wire.ask, wire.progress))
+    answer_requests(wire, lambda request, wire: train(request, wire.ask, wire.progress, wire.alive))
 
 
-def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = None) -> Message:
+def train(
+    job: Message,
+    ask: Ask,
+    progress: Callable[[int, int], None] | None = None,
+    alive: Callable[[], None] | None = None,
+) -> Message:
     """Fine-tune, or go on with a fine-tune that was killed.
 
     Args:
@@ -69,6 +74,7 @@ def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = 
             prompts are rendered chats: chat (true), and in validation ends (Sampling's).
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
         progress: Told the optimiser steps done and how many there are at most.
+        alive: Told after each forward pass, and while validation problems are solved.
 
     Returns:
         rows, dropped_long, sequences, tokens and targets (an epoch's, all and those with a loss),
@@ -125,7 +131,9 @@ def train(job: Message, ask: Ask, progress: Callable[[int, int], None] | None = 
     )
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
-        callback = _add_callback(trainer, tokenizer, job, course, checkpoints, total, ask, progress)
+        callback = _add_callback(
+            trainer, tokenizer, job, course, checkpoints, total, ask, progress, alive
+        )
         trainer.train(resume_from_checkpoint=str(folder) if folder else None)
         seconds |= callback.seconds
     seconds["training"] = time.monotonic() - began - seconds.get("validation", 0.0)
@@ -263,6 +271,7 @@ def _add_callback(
     total: int,
     ask: Ask,
     progress: Callable[[int, int], None] | None,
+    alive: Callable[[], None] | None,
 ) -> TrainingCallback:
     from tasks.finetune.callbacks import TrainingCallback, validator
 
@@ -274,9 +283,12 @@ def _add_callback(
         checkpoints,
         settings,
         total=total,
-        validate=validator(trainer, tokenizer, job["validation"], ask, whole) if checked else None,
+        validate=validator(trainer, tokenizer, job["validation"], ask, whole, alive)
+        if checked
+        else None,
         minutes=job["resources"]["checkpoint_minutes"],
         progress=progress,
+        alive=alive,
     )
     callback.trainer = trainer
     trainer.add_callback(callback)

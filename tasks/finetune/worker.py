@@ -44,8 +44,8 @@ def _train(ranks: Ranks, wire: Wire | None) -> Message | None:
     if job is None:
         return None
     ask = wire.ask if wire else _no_wire
-    progress = wire.progress if wire else None
-    reply = train(job, ask, progress)
+    progress, alive = (wire.progress, wire.alive) if wire else (None, None)
+    reply = train(job, ask, progress, alive)
     ranks.leave()
     return reply
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-import time
 from collections.abc import Callable
 
+from sandbox.awake import awake, silent_since
 from tasks.errors import StepError, UserError
 from tasks.processes.child import Child
 from tasks.processes.wire import Message
@@ -36,7 +36,7 @@ class Connection:
         """
         self.child, self._stall = child, stall
         self.spoke = False  # whether it ever said anything: then its model was loaded
-        self._heard = self._since = time.monotonic()
+        self._heard = self._since = awake()
         self.loading = 0.0  # seconds until it first spoke
         self._ids = itertools.count()
         self._boxes: dict[int, queue.SimpleQueue[Message | None]] = {}
@@ -68,7 +68,7 @@ class Connection:
                 if self._gone:
                     raise BrokenPipeError
                 if not self._boxes:
-                    self._heard = time.monotonic()
+                    self._heard = awake()
                 self._boxes[number] = box
                 self.child.busy = True
                 self.child.send({**request, "id": number})
@@ -94,11 +94,11 @@ class Connection:
 
     def _next(self, box: queue.SimpleQueue[Message | None]) -> Message | None:
         while True:
-            left = self._heard + self._stall - time.monotonic()
+            left = self._stall - silent_since(self._heard)
             try:
                 return box.get(timeout=max(left, 0.01))
             except queue.Empty:
-                if time.monotonic() - self._heard >= self._stall:
+                if silent_since(self._heard) >= self._stall:
                     self.child.close()
                     raise Died(
                         f"no sign of life for {self._stall:.0f} s; log: {self.child.log}"
@@ -107,7 +107,7 @@ class Connection:
     def _listen(self) -> None:
         try:
             while (message := self.child.receive()) is not None:
-                self._heard = time.monotonic()
+                self._heard = awake()
                 if not self.spoke:
                     self.spoke, self.loading = True, self._heard - self._since
                 if (box := self._boxes.get(message.get("id", -1))) is not None:

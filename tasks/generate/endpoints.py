@@ -2,8 +2,7 @@
 
 Two kinds of address are taken. `restem engine serve` starts vLLM with whatever policy of the shared
 store it is asked for (flows/machines/engine_server.py), so a whole run needs no hand. A plain
-server has one model, and must have been started with this very policy: `--served-model-name` its
-digest.
+server has one model and was started with this very policy: `--served-model-name` its digest.
 
 Every sample is a request with its own seed, and all of a shard are under way at once. The samples
 of a prompt go to one server, which computes the prompt once. A server that fails is left alone for
@@ -24,6 +23,7 @@ from collections.abc import Sequence
 
 import httpx
 
+from sandbox.awake import awake, silent_since
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
@@ -155,7 +155,7 @@ class _Shard:
         self._gates = {server.address: asyncio.Lock() for server in engine.servers}
         self._changed = asyncio.Event()
         self._refused = ""
-        self._heard = time.monotonic()
+        self._heard = awake()
         self._why = ""
 
     async def run(self) -> Completions:
@@ -188,7 +188,7 @@ class _Shard:
     async def _work(self, client: httpx.AsyncClient, server: Endpoint) -> None:
         """One request at a time, until all are done."""
         while len(self._done) < len(self._requests):
-            if time.monotonic() - self._heard > self._engine.stall:
+            if silent_since(self._heard) > self._engine.stall:
                 raise StepError(f"{FIELD}: none answers ({self._why})")
             request = self._next(server)
             if request is None:
@@ -202,7 +202,7 @@ class _Shard:
                             self._again.append(request)
                             continue
                         url = await self._engine.ready(client, server)
-                        self._heard = time.monotonic()
+                        self._heard = awake()
                 self._take(request, await self._ask(client, url, server.model, request))
             except NotStarted as error:
                 self._failed(server, request, f"{server.address}: {error}")
@@ -218,7 +218,7 @@ class _Shard:
 
     def _next(self, server: Endpoint) -> int | None:
         """The next request for a server: of the prompt it is at, else of a fresh one."""
-        if time.monotonic() < server.rests_until:
+        if awake() < server.rests_until:
             return None
         if self._again:
             return self._again.popleft()
@@ -260,7 +260,7 @@ class _Shard:
 
     def _take(self, request: int, completion: Completion) -> None:
         self._done[request] = completion
-        self._heard = time.monotonic()
+        self._heard = awake()
         if len(self._done) == len(self._requests):
             self._changed.set()
         if self._progress:
@@ -269,7 +269,7 @@ class _Shard:
     def _failed(self, server: Endpoint, request: int, why: str) -> None:
         """Let the server rest and give its request, and those it was to get, to others."""
         self._why = why
-        now = time.monotonic()
+        now = awake()
         if now >= server.rests_until:
             server.rests_until, server.url = now + REST_SECONDS, ""
         self._again.extend(self._at[server.address])

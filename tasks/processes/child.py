@@ -20,6 +20,7 @@ from tasks.errors import StepError, UserError
 from tasks.metering import CpuWatch, helping, meter
 from tasks.paths import GUARD, ROOT
 from tasks.processes.fork_server import ForkServer
+from tasks.processes.watchdog import Watchdog
 from tasks.processes.wire import Message, Wire
 
 # A child whose wire was closed gets so long to end by itself before its group is killed.
@@ -51,6 +52,10 @@ def close_fork_server() -> None:
         if _fork_server is not None:
             _fork_server.close()
         _fork_server = None
+
+
+class Silent(StepError):
+    """A child gave no sign of life and was killed; the message says for how long."""
 
 
 class Child:
@@ -127,6 +132,8 @@ class Child:
 
         def end() -> int:
             os.close(lifeline)  # the guard kills the script and all that it started
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)  # unless it was stopped, as they may be
             return process.wait()
 
         return cls(wire, process.pid, end, log)
@@ -137,33 +144,56 @@ class Child:
         *,
         on_progress: Callable[[int, int], None] | None = None,
         on_ask: Callable[[Message], Message] | None = None,
+        stall: float = 0.0,
     ) -> Message:
         """Send a request and wait for its answer, serving progress and questions on the way.
 
+        Args:
+            request: What is asked.
+            on_progress: Told how far it is.
+            on_ask: Answers what the child asks.
+            stall: Seconds without a sign of life after which it is killed; 0: never.
+
         Raises:
             UserError: the child found a mistake of the user's.
+            Silent: it was killed for its silence.
             StepError: the child reported an error or died; the message names its log.
         """
         with helping():
-            return self._converse(request, on_progress, on_ask)
+            if not stall:
+                return self._converse(request, on_progress, on_ask)
+            with Watchdog(self.pid, stall, self.close) as watch:
+                try:
+                    return self._converse(request, on_progress, on_ask, watch)
+                except (StepError, OSError, ValueError):  # its wire was closed as we read
+                    if not watch.bit:
+                        raise
+            raise Silent(f"no sign of life for {stall:g} s; log: {self.log}")
 
     def _converse(
         self,
         request: Message,
         on_progress: Callable[[int, int], None] | None,
         on_ask: Callable[[Message], Message] | None,
+        watch: Watchdog | None = None,
     ) -> Message:
         self.busy = True
         try:
             self._wire.write(request)
             while (message := self._wire.read()) is not None:
+                if watch:
+                    watch.hear()
                 if "progress" in message:
                     if on_progress:
                         on_progress(*message["progress"])
+                elif "alive" in message:
+                    continue
                 elif "ask" in message:
                     if on_ask is None:
                         raise StepError(f"the child process asked {message['ask']!r}, unexpected")
-                    self._wire.write({"answer": on_ask(message["ask"])})
+                    with watch.waited_for() if watch else contextlib.nullcontext():
+                        answer = on_ask(message["ask"])
+                    self._wire.write({"answer": answer})
                 elif message.get("mistake"):
                     raise UserError(message["error"])
                 elif "error" in message:

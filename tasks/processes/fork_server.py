@@ -89,12 +89,14 @@ class ForkServer:
         """
         request = json.dumps({"target": target, "env": env}).encode()
         with self._lock:
+            self._wake()
             socket.send_fds(self._socket, [request], fds)
             return self._reply()
 
     def wait(self, pid: int) -> int:
         """Exit code of a child that has ended (negative: the signal)."""
         with self._lock:
+            self._wake()
             self._socket.sendall(json.dumps({"wait": pid}).encode())
             return self._reply()
 
@@ -110,6 +112,11 @@ class ForkServer:
             os.close(self._lifeline)
             self._lifeline = -1
         self._guard.wait()
+
+    def _wake(self) -> None:
+        """Let it go on if somebody stopped it together with a child of its."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._guard.pid, signal.SIGCONT)
 
     def _reply(self) -> int:
         reply = self._socket.recv(_MESSAGE)

@@ -17,10 +17,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import TextIO
 
+from sandbox.awake import awake
 from tasks.metering import CpuWatch
 from tasks.paths import ROOT
 from tasks.rows import Json
@@ -66,7 +66,7 @@ class KillableProcess:
         """Whether the process lives; waits until it has imported what it needs."""
         if self._process.poll() is not None:
             return False
-        self._ready = self._ready or self._read(time.monotonic() + seconds) is not None
+        self._ready = self._ready or self._read(awake() + seconds) is not None
         return self._ready
 
     def ask(
@@ -85,7 +85,7 @@ class KillableProcess:
             on_slow: Told that it takes long.
         """
         self.jobs += 1
-        start = time.monotonic()
+        start = awake()
         try:
             self._requests.write(json.dumps(question).encode() + b"\n")
             self._requests.flush()
@@ -124,7 +124,10 @@ class KillableProcess:
         """Whether something is there to be read before the deadline, the end included."""
         poll = select.poll()  # select() cannot take descriptors over 1023
         poll.register(self._replies.fileno(), select.POLLIN | select.POLLHUP)
-        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+        while not (found := poll.poll(max(0.0, deadline - awake()) * 1000)):
+            if awake() >= deadline:  # else this process was stopped, and the other one with it
+                break
+        return bool(found)
 
     def _read(self, deadline: float) -> Json | None:
         while b"\n" not in self._buffer:

@@ -4,10 +4,10 @@ This file imports the standard library alone, because the vLLM engine runs it un
 environment's Python. A child serves one request after another; while it works on one it may report
 progress and may ask its parent something (the trainer asks for rewards of validation samples).
 
-Child to parent, one of: {"progress": [done, total]}, {"ask": {...}}, {"done": {...}},
-{"error": "text", "mistake": whether it is the user's}. Parent to child: a request, or
-{"answer": {...}} after an ask. Where a request has an "id", all that is said about it has it too,
-so that several may be under way (tasks/generate/connection.py).
+Child to parent, one of: {"progress": [done, total]}, {"alive": true}, {"ask": {...}},
+{"done": {...}}, {"error": "text", "mistake": whether it is the user's}. Parent to child: a request,
+or {"answer": {...}} after an ask. Where a request has an "id", all that is said about it has it
+too, so that several may be under way (tasks/generate/connection.py).
 Standard output and error of a child go to its log, so a chatty library cannot break the wire.
 """
 
@@ -15,12 +15,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 Message = dict[str, Any]
+
+# Signs of life that come faster are not sent.
+ALIVE_SECONDS = 1.0
 
 
 class Wire:
@@ -30,6 +35,7 @@ class Wire:
         self._reader = os.fdopen(read_fd, "r", encoding="utf-8", errors="surrogatepass")
         self._writer = os.fdopen(write_fd, "w", encoding="utf-8", errors="surrogatepass")
         self._about: Message = {}
+        self._told_alive = -math.inf
 
     def read(self) -> Message | None:
         """The next message, or None when the other end is gone."""
@@ -48,6 +54,12 @@ class Wire:
     def progress(self, done: int, total: int) -> None:
         """Tell the parent how far the current request is."""
         self.write({"progress": [done, total]})
+
+    def alive(self) -> None:
+        """Tell the parent that the work goes on; as often as one likes."""
+        if (now := time.monotonic()) - self._told_alive >= ALIVE_SECONDS:
+            self._told_alive = now
+            self.write({"alive": True})
 
     def ask(self, question: Message) -> Message:
         """Ask the parent and wait for its answer. Raises EOFError when the parent is gone."""

@@ -66,6 +66,13 @@ class Resources(Section):
         description="An engine that gives no sign of life for so long, in loading too, is started "
         "again.",
     )
+    train_stall_seconds: float = Field(
+        default=1800.0,
+        gt=0.0,
+        le=604_800.0,
+        description="A trainer that gives no sign of life for so long is started again from its "
+        "last checkpoint. Loading a model and saving a checkpoint are signs.",
+    )
     hosted_requests: int = Field(
         default=8,
         ge=1,

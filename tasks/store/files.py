@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
-import uuid
 from pathlib import Path
 
 from tasks.durable import sync_folder
+from tasks.store.draft_owner import draft_name as draft_name  # beside the others for its users
 from tasks.store.manifest import FileEntry, Manifest
 from tasks.store.untrusted import Damage, plain_files, see_folder, sha256_of_plain
 
@@ -44,11 +43,6 @@ def verify_files(
         found = sha256_of_plain(folder / file.name, file.bytes, f"{place}: {file.name}")
         if found != file.sha256:
             raise Damage(f"{place}: {file.name} does not match its manifest")
-
-
-def draft_name(what: str) -> str:
-    """A name that says whose draft it is, so that it can be swept when its process is gone."""
-    return f"{what}~{platform.node()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
 
 
 def sha256(path: Path) -> str:

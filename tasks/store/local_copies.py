@@ -11,7 +11,8 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from tasks.store.files import draft_name, put_in_place, verify_files
+from tasks.store.draft_owner import draft_name
+from tasks.store.files import put_in_place, verify_files
 from tasks.store.locks import alone
 from tasks.store.manifest import MANIFEST, Manifest
 from tasks.store.remote import PART, Remote

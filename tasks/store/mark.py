@@ -13,6 +13,7 @@ import time
 import uuid
 from pathlib import Path
 
+from sandbox.awake import awake
 from tasks.durable import make_folders, write_durably
 from tasks.errors import StepError, UserError
 from tasks.store.locks import LOCK_POLL_SECONDS
@@ -70,9 +71,9 @@ class StoreMark:
         Raises:
             StepError: it stays away.
         """
-        deadline = time.monotonic() + seconds
+        deadline = awake() + seconds
         while not self.is_there():
-            if time.monotonic() > deadline:
+            if awake() > deadline:
                 raise StepError(
                     f"the store {self._root} is gone since {seconds:.0f} s (is its disk "
                     "mounted?); the same command resumes the run when it is back"

@@ -27,6 +27,7 @@ from typing import Any, TypeVar, cast
 import fsspec  # pyright: ignore[reportMissingTypeStubs]
 from fsspec.implementations.local import LocalFileSystem  # pyright: ignore[reportMissingTypeStubs]
 
+from sandbox.awake import awake
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.store.manifest import FileEntry
@@ -228,7 +229,7 @@ class Remote:
 
     def _wait(self, ask: Callable[[], _T]) -> _T:
         """Ask the store, again and again while it is away."""
-        deadline = time.monotonic() + STORE_AWAY_SECONDS
+        deadline = awake() + STORE_AWAY_SECONDS
         while True:
             try:
                 return ask()
@@ -240,7 +241,7 @@ class Remote:
                         f"resources.store: {self.name}: refused ({_line(error)}); expected an "
                         "address and credentials with which one may read and write there"
                     ) from None
-                if time.monotonic() > deadline:
+                if awake() > deadline:
                     raise StepError(
                         f"the store {self.name} does not answer since {STORE_AWAY_SECONDS:.0f} s "
                         f"({_line(error)}); the same command resumes the run when it is back"

@@ -13,8 +13,6 @@ equal work gives equal digests. See tasks/dag/step.py for how Prefect's cache si
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -23,7 +21,8 @@ from pathlib import Path
 from tasks.durable import sync_folder, sync_tree
 from tasks.rows import Json
 from tasks.store.draft import Draft
-from tasks.store.files import describe_files, draft_name, put_in_place, verify_files
+from tasks.store.draft_owner import draft_name, is_abandoned
+from tasks.store.files import describe_files, put_in_place, verify_files
 from tasks.store.local_copies import LocalCopies
 from tasks.store.locks import alone, sweep_locks
 from tasks.store.manifest import (
@@ -257,8 +256,7 @@ class Store:
         """Remove drafts and locks whose process is gone (it was killed); how many drafts."""
         swept = 0
         for path in self._drafts.glob("*~*~*~*~*"):
-            _, _, host, pid, *_ = path.name.split("~")
-            if host == platform.node() and not _alive(int(pid)):
+            if is_abandoned(path):
                 shutil.rmtree(path, ignore_errors=True)
                 swept += 1
         with contextlib.suppress(OSError):  # a store that is only read
@@ -311,13 +309,3 @@ class Store:
             self._wait_for_root()
         else:
             self.prepare()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -21,7 +21,8 @@ from typing import ClassVar
 from tasks.durable import make_folders, sync_tree
 from tasks.errors import StepError, UserError
 from tasks.facts import FactsFile, WrongFacts
-from tasks.store.files import draft_name, put_in_place, sha256
+from tasks.store.draft_owner import draft_name
+from tasks.store.files import put_in_place, sha256
 from tasks.store.locks import alone
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -25,7 +25,8 @@ from tasks.generate.imported import Matches, import_folder, match
 from tasks.problems.source import ENDINGS, Record, read_json_lines
 from tasks.problems.step import load_splits, problems_call
 from tasks.rows import ROLLOUT, ROLLOUTS_FILE, Row, question_key, read_rows, write_rows
-from tasks.store.files import draft_name, put_in_place, sha256
+from tasks.store.draft_owner import draft_name
+from tasks.store.files import put_in_place, sha256
 from tasks.store.locks import alone
 
 PROBLEMS_LINES = "problems.jsonl"

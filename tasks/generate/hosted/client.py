@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
 from collections.abc import Mapping
 
 import httpx
 
+from sandbox.awake import awake, silent_since
 from tasks.errors import StepError, UserError
 from tasks.generate.hosted.chat import Answer, Ask, Malformed, read_answer
 from tasks.generate.hosted.patience import wait_seconds
@@ -82,7 +82,7 @@ class Client:
         self._without: set[str] = set()
         self._newer: set[str] = set()
         self._asking = 0
-        self._heard = self._told_busy = self._rests_until = time.monotonic()
+        self._heard = self._told_busy = self._rests_until = awake()
         self._waves = 0  # of 429, in a row
         self._answered = self._refused = 0
         self.refusal = ""  # the first one
@@ -98,7 +98,7 @@ class Client:
             StepError: it gave no answer for too long, or has no quota left.
         """
         if not self._asking:
-            self._heard = time.monotonic()
+            self._heard = awake()
         self._asking += 1
         try:
             return await self._answer(ask)
@@ -121,27 +121,27 @@ class Client:
         failures, since = 0, 0.0
         while True:
             async with self._places:
-                since = since or time.monotonic()
+                since = since or awake()
                 for _ in range(TRIES):
                     try:
                         found = await self._once(ask)
                     except (_Again, Malformed, httpx.HTTPError) as error:
                         failures += 1
                         if failures >= TRIES and self._heard > since:
-                            return None, time.monotonic() - since
+                            return None, awake() - since
                         why = str(error) or type(error).__name__
                         told = error.headers if isinstance(error, _Again) else None
                         await self._wait(wait_seconds(failures, told), why)
                         continue
-                    self._heard, self._waves = time.monotonic(), 0
+                    self._heard, self._waves = awake(), 0
                     return found, self._heard - since
 
     async def _once(self, ask: Ask) -> Answer | None:
         """Ask until the service is not busy and knows all fields."""
         while True:
-            if (rest := self._rests_until - time.monotonic()) > 0:
+            if (rest := self._rests_until - awake()) > 0:
                 await asyncio.sleep(rest + random.uniform(0, SPREAD_SECONDS))
-            sent = time.monotonic()
+            sent = awake()
             try:
                 return await self._post(ask)
             except _Otherwise:
@@ -149,7 +149,7 @@ class Client:
             except _Busy as busy:
                 if sent >= self._told_busy:  # else of the same wave as one that was told before
                     self._waves += 1
-                self._told_busy = time.monotonic()
+                self._told_busy = awake()
                 pause = wait_seconds(self._waves, busy.headers)
                 self._rests_until = max(self._rests_until, self._told_busy + pause)
                 self._see_patience(pause, str(busy))
@@ -160,7 +160,7 @@ class Client:
 
     def _see_patience(self, seconds: float, why: str) -> None:
         """See that the next try comes before the time to give up."""
-        silent = time.monotonic() - self._heard
+        silent = silent_since(self._heard)
         if silent + seconds > self._stall:
             raise StepError(
                 f"{ADDRESS}: {self._model.host}: no answer for {silent:.0f} s ({why}), and the "

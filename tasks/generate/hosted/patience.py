@@ -40,6 +40,15 @@ def _told(headers: Mapping[str, str]) -> float | None:
         except ValueError:
             pass
     try:
-        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+        until = parsedate_to_datetime(headers["retry-after"]).timestamp()
+        return max(0.0, until - _clock_of(headers))
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def _clock_of(headers: Mapping[str, str]) -> float:
+    """Unix time as the service has it; ours, which may be wrong, where it does not say."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return time.time()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from flows.runs.journal import Journal, StepLine, reached, read_head, read_journal, read_steps
+from sandbox.process_name import ProcessName
 from tasks.facts import WrongFacts
 from tasks.rows import Json
 
@@ -26,6 +28,8 @@ LINE = StepLine(
     digest="d",
     record="generate-k",
 )
+# No process of this machine has it (PID_MAX_LIMIT is 2^22).
+NO_PID = 2**22 + 7
 # As the first version wrote them.
 OLD_HEAD: Json = {"run": "old", "state": "failed", "pid": 1, "started": 5.0, "config": {}}
 OLD_LINE: Json = {
@@ -69,11 +73,35 @@ def test_what_is_written_is_read_again(home: Path) -> None:
     assert head.ended is not None and head.ended >= head.started
 
 
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+def test_a_clock_that_is_set_in_the_middle_changes_no_duration(
+    home: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    journal, clock = Journal("made", {}, "rest-em"), time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + jump)
+    journal.end("completed")
+    head, _ = read_journal("made")
+    assert head.ended is not None and 0 <= head.ended - head.started < 3600
+
+
+def test_a_run_of_another_machine_is_not_taken_for_dead(home: Path) -> None:
+    """A home may lie on a folder that machines or containers share."""
+    Journal("made", {}, "rest-em")
+    path = home / "runs" / "made" / "run.json"
+    head = json.loads(path.read_text())
+    assert not read_head(path.parent).is_gone
+    here = ProcessName.own()
+    for place, gone in ((here.place, True), ("0badc0de.0badc0de0000.4026531999", False)):
+        name = ProcessName(place, NO_PID, here.born)
+        path.write_text(json.dumps({**head, "pid": NO_PID, "process": str(name)}))
+        assert read_head(path.parent).is_gone is gone
+
+
 def test_a_run_at_work_says_no_end(home: Path) -> None:
     Journal("made", {}, "rest-em")
     written = json.loads((home / "runs" / "made" / "run.json").read_text())
     assert list(written) == [
-        *("run", "flow", "flow_run", "state", "pid", "started", "config", "warnings")
+        *("run", "flow", "flow_run", "state", "pid", "started", "config", "warnings", "process")
     ]
     assert read_journal("made")[0].state == "interrupted"  # nobody holds its lock
 

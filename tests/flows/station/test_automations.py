@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from bench.recovery._suspension import suspend
 from flows.server.access import authorization
 from flows.station.automations import NOTIFY_VARIABLE
 from tests.flows.station.conftest import ROOT, Station, until
@@ -130,5 +132,23 @@ def test_a_silent_run_is_marked(station: Station) -> None:
         emit(station, "prefect.flow-run.heartbeat", resource, {})
         state = station.wait_for(run, "CRASHED")
         assert "No sign of life" in state["message"]
+    finally:
+        _register(station, 120)
+
+
+def test_a_station_that_slept_takes_no_run_for_dead_before_it_could_beat(station: Station) -> None:
+    """Of another host, whose runs beat again when the network is back."""
+    silence = 10
+    _register(station, silence)
+    try:
+        flow = station.api.post("/flows/", {"name": "elsewhere"})["id"]
+        state = {"type": "RUNNING", "name": "Running"}
+        run = station.api.post("/flow_runs/", {"flow_id": flow, "state": state})["id"]
+        resource = {"prefect.resource.id": f"prefect.flow-run.{run}"}
+        emit(station, "prefect.flow-run.heartbeat", resource, {})
+        suspend(station.note()["guard"], seconds=silence + 10.0)
+        awake = time.time()
+        marked = station.wait_for(run, "CRASHED")
+        assert datetime.fromisoformat(marked["timestamp"]).timestamp() > awake + silence
     finally:
         _register(station, 120)

@@ -24,6 +24,8 @@ def main(wire: Wire) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             if text.startswith("hang"):
                 time.sleep(3600)
+            if text.startswith("slow"):
+                time.sleep(3)
             if text.startswith("once"):
                 mark = Path(text.split()[1])
                 if not mark.exists():

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from tasks.processes.wire import Message, Wire, answer_requests
@@ -27,10 +28,44 @@ def handle(request: Message, wire: Wire) -> Message:
     if what == "print":
         print("noise on standard output", flush=True)
         os.write(2, b"noise on standard error\n")
+    if what == "work slowly":
+        for _ in range(30):
+            time.sleep(0.1)
+        wire.alive()
+    if what == "beat":
+        for _ in range(request["beats"]):
+            time.sleep(0.2)
+            wire.alive()
+    if what == "hang":
+        wire.alive()
+        signal.pause()
+    if what == "move bytes":
+        _move_bytes(request["seconds"])
     if what == "sleep":
         time.sleep(600)
     return {}
 
 
+def _move_bytes(seconds: float) -> None:
+    """Write a file for so long, without a word, as a checkpoint is saved."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as file:
+        while time.monotonic() - began < seconds:
+            file.seek(0)
+            file.write(b"0" * 2**22)
+            time.sleep(0.05)
+
+
 def main(wire: Wire) -> None:
     answer_requests(wire, handle)
+
+
+def hang_early(wire: Wire) -> None:
+    """In the place of a trainer: it comes to its first step and no further."""
+
+    def begin(request: Message, wire: Wire) -> Message:
+        wire.progress(1, 9)
+        signal.pause()
+        return {}
+
+    answer_requests(wire, begin)
