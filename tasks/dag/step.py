@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from tasks.dag.runtime import Runtime
 from tasks.metering import metered
 from tasks.rows import Json
+from tasks.store.heal import make_room
 from tasks.store.manifest import ArtifactRef, Damage, Provenance
 from tasks.store.store import Draft, Store, step_key
 
@@ -63,13 +64,13 @@ def step(
 
 
 def find_artifact(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
-    """The artifact of a call if it is whole; damage is said and removed."""
+    """The artifact of a call if it is whole; damage is said and set aside."""
     try:
         return store.lookup(call.step.kind, call.key)
     except Damage as damage:
         say(f"{damage}; it is built again")
-        store.discard(call.step.kind, call.key)
-        return None
+        waits = partial(say, f"another run makes {call.label} now; waiting for it")
+        return make_room(store, call.step.kind, call.key, waits)
 
 
 class RemoteRuntime:

@@ -27,6 +27,7 @@ import fsspec  # pyright: ignore[reportMissingTypeStubs]
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.store.manifest import FileEntry
+from tasks.store.remote_many import ManyFiles
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
 # that comes back. More would only delay the word to the person.
@@ -90,11 +91,14 @@ class Remote:
         self._fs, self.root = fs, root
         self.name = fs.unstrip_protocol(root)
         self._buckets = protocol in _BUCKETS
+        self.many = ManyFiles(fs, root, self._wait)
         if self.read(STORE_MARK) is None:
             self.write(STORE_MARK, b"An artifact store of restem.\n")
 
     def read(self, name: str) -> bytes | None:
         """Content of a small file, or None where there is none."""
+        if (ahead := self.many.taken(name)) is not None:
+            return ahead
         with contextlib.suppress(FileNotFoundError):
             return self._wait(lambda: self._fs.cat_file(f"{self.root}/{name}"))
         return None

@@ -27,6 +27,7 @@ from tasks.store.files import describe_files, draft_name, put_in_place, sync, ve
 from tasks.store.local_copies import LocalCopies
 from tasks.store.locks import LOCK_POLL_SECONDS, alone, sweep_locks
 from tasks.store.manifest import MANIFEST, ArtifactRef, Damage, Manifest, Stats, digest_of
+from tasks.store.place import Place
 from tasks.store.remote import STORE_MARK, Remote, open_fs
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
@@ -72,6 +73,7 @@ class Store:
             address: Folder, or URL such as `s3://bucket/prefix`.
             cache: Local folder for drafts and copies of a store that is not local.
         """
+        self.address = address
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
@@ -174,15 +176,20 @@ class Store:
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
-        location = f"{kind}/{key}"
+        self.forget(f"{kind}/{key}")
+        self.place.remove(f"{kind}/{key}")
+
+    def forget(self, location: str) -> None:
+        """Look again when an artifact is asked for next, and download it again."""
         self._verified.pop(location, None)
         self._manifests.pop(location, None)
-        if self._remote is None or self._copies is None:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(Path(self._root) / location)
-        else:
-            self._remote.remove(location)
+        if self._copies is not None:
             self._copies.drop(location)
+
+    @property
+    def place(self) -> Place:
+        """Where the store lies, for cleaning it."""
+        return Place(Path(self._root), self._remote, self._drafts)
 
     def claim(
         self, kind: str, key: str, waits: Callable[[], None] = lambda: None
