@@ -25,10 +25,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tasks.errors import StepError, UserError
-from tasks.facts import Facts, WrongFacts
+from tasks.facts import Facts
 from tasks.store.locks import LOCK_POLL_SECONDS
 from tasks.store.side_files import SideFiles
 
@@ -52,6 +52,8 @@ class Lease(Facts):
         kernel: Changes with each boot; what has the same one shares `flock`.
         since: Unix time of that machine.
     """
+
+    STRICT: ClassVar[bool] = False
 
     what: Literal["run", "cleaning"]
     run: str
@@ -161,8 +163,7 @@ class Usage:
         times = self.files.times(LEASES)
         found: dict[str, tuple[Lease, float]] = {}
         for name, raw in self.files.read(LEASES).items():
-            with contextlib.suppress(ValueError, WrongFacts):
-                found[name] = Lease.from_json(json.loads(raw)), times.get(name, float("inf"))
+            found[name] = _parsed(raw, name), times.get(name, float("inf"))
         return found
 
     def _others(self, mine: str, lease: Lease, locked: bool) -> list[Lease]:
@@ -206,6 +207,14 @@ class Usage:
 
     def _write(self, name: str, lease: Lease) -> None:
         self.files.write(name, json.dumps(lease.to_json()).encode())
+
+
+def _parsed(raw: bytes, name: str) -> Lease:
+    """A lease; one of a form that this version does not know counts as a run's."""
+    try:
+        return Lease.from_json(json.loads(raw))
+    except (ValueError, RecursionError):
+        return Lease(what="run", run=name, home="", host="unknown", kernel="", pid=0, since=0.0)
 
 
 class _CannotNote(Exception):
