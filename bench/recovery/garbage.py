@@ -1,9 +1,9 @@
 """`restem bench garbage`: how long `restem store gc --delete` takes for many artifacts.
 
 A local store is filled with artifacts that no run needs, each of a manifest and two files, and
-cleaned by the command itself: lock, roots, ages, Prefect's records and all. The baseline of the same
-run is `shutil.rmtree` of the folders of an equal store, one by one, which knows of none of that. It
-removes a fiftieth of them, because disks that are told of each freed block take long for it.
+cleaned by the command itself: lock, roots, ages, Prefect's records and all. The baseline of the
+same run is `shutil.rmtree` of the folders of an equal store, one by one, which knows of none of
+that. It removes a fiftieth of them, because disks that are told of each freed block take long.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from flows.runs.journal import reached, read_head
@@ -49,6 +50,16 @@ def in_use(store: Store, run_id: str, say: Callable[[str], None]) -> Generator[N
         finally:
             with contextlib.suppress(OSError, UserError, StepError):
                 write()
+
+
+def held(store: Store, what: str) -> AbstractContextManager[None]:
+    """Hold a store against cleanings for something that is no run and leaves no roots.
+
+    Args:
+        what: As a cleaning names it.
+    """
+    lease = Lease.of_this_process("run", what, home_id(home()))
+    return store.place.usage.by_run(lease, lambda _: None, lambda: None)
 
 
 def forget_run(store: Store, run_id: str) -> None:
