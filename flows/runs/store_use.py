@@ -20,7 +20,7 @@ from tasks.settings import Resources
 from tasks.store.place import Place
 from tasks.store.roots import ROOTS, Roots, drop, home_id, keep, known_home_id, roots_of
 from tasks.store.store import Store
-from tasks.store.usage import Lease
+from tasks.store.usage import Lease, briefly
 
 
 @contextlib.contextmanager
@@ -48,8 +48,7 @@ def in_use(store: Store, run_id: str, say: Callable[[str], None]) -> Generator[N
         try:
             yield
         finally:
-            with contextlib.suppress(OSError, UserError, StepError):
-                write()
+            briefly(write)
 
 
 def held(store: Store, what: str) -> AbstractContextManager[None]:

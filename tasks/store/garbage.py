@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -169,7 +170,7 @@ def measured(path: Path) -> tuple[int, float]:
     except FileNotFoundError:
         return 0, 0.0
     size, modified = 0, about.st_mtime
-    if path.is_symlink() or not path.is_dir():
+    if not stat.S_ISDIR(about.st_mode):
         return about.st_size, modified
     waiting = [str(path)]
     while waiting:

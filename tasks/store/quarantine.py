@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import time
 import uuid
 from pathlib import Path
@@ -79,7 +80,7 @@ def refuse_link(root: Path, location: str) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a folder or a file; a link is removed, and not what it leads to."""
     with contextlib.suppress(FileNotFoundError):
-        if path.is_symlink() or not path.is_dir():
-            path.unlink()
-        else:
+        if stat.S_ISDIR(path.lstat().st_mode):
             shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -38,6 +38,7 @@ USE_LOCK = ".restem-use"
 # store for some minutes, and nobody wants to wait for hours after a power cut.
 RENEW_SECONDS, LEASE_SECONDS = 60.0, 300.0
 AGAIN_SECONDS = 1.0
+END_SECONDS = 10.0
 _KERNEL = Path("/proc/sys/kernel/random/boot_id")
 _NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -201,12 +202,27 @@ class Usage:
             yield name
         finally:
             ended.set()
-            thread.join()
-            with contextlib.suppress(OSError, UserError, StepError):
+
+            def end() -> None:
+                thread.join()  # it might write the lease once more
                 self.files.remove([name])
+
+            briefly(end)
 
     def _write(self, name: str, lease: Lease) -> None:
         self.files.write(name, json.dumps(lease.to_json()).encode())
+
+
+def briefly(work: Callable[[], None]) -> None:
+    """Try to tell the store something at the end; a person need not wait for one that is away."""
+
+    def tried() -> None:
+        with contextlib.suppress(OSError, UserError, StepError):
+            work()
+
+    thread = threading.Thread(target=tried, name="word to the store", daemon=True)
+    thread.start()
+    thread.join(END_SECONDS)
 
 
 def _parsed(raw: bytes, name: str) -> Lease:
