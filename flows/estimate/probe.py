@@ -24,6 +24,7 @@ from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.summary import report_call
 from flows.runs.journal import STEPS, StepLine, read_steps
+from flows.runs.store_use import forget_run
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import BASE_MODEL, DRAW, REPORT
 from tasks.errors import UserError
@@ -163,4 +164,5 @@ def _clean(folder: Path, store: Store) -> None:
     for line in read_steps(folder) if (folder / STEPS).exists() else ():
         if not line.cached and line.step not in KEPT:
             store.discard(*line.artifact.split("/"))
+    forget_run(store, folder.name)
     shutil.rmtree(folder, ignore_errors=True)

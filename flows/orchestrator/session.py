@@ -18,6 +18,7 @@ from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
 from flows.runs.journal import Journal, State, sole
 from flows.runs.lost_store import see_store, without_rebuild
+from flows.runs.store_use import in_use
 from flows.server.cancel import watch
 from tasks.dag.runtime import home, open_store, written_folders
 from tasks.errors import StepError, UserError
@@ -54,18 +55,20 @@ def session(
     logger = get_run_logger()
     with Console(run_id, brief=brief) as console:
 
-        def waits() -> None:
-            text = f"{run_id} is under way elsewhere; waiting for it, to take what it makes"
+        def said(text: str) -> None:
             console.say(text)
             logger.info(text)
+
+        def waits() -> None:
+            said(f"{run_id} is under way elsewhere; waiting for it, to take what it makes")
 
         with sole(run_id, waits):
             store = open_store(resources)
             see_store(run_id, store, resources)
             journal = Journal(run_id, without_rebuild(config), flow, str(flow_run.id or ""))
             try:
-                store.sweep_drafts()
                 with (
+                    in_use(store, run_id, said),
                     watch(flow_run.id),
                     ChildLogs(journal.logs, logger),
                     LocalMachine(
@@ -77,6 +80,7 @@ def session(
                         functions=functions,
                     ) as machine,
                 ):
+                    store.sweep_drafts()
                     if not resources.ray_address:
                         yield PrefectCaller(machine, journal, console)
                         return

@@ -1,15 +1,12 @@
-"""`restem store`: list, verify and clean the artifact store."""
+"""`restem store`: list and verify the artifact store; flows/runs/garbage.py cleans it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flows.runs.journal import at_work, find_run, reached
-from flows.runs.lost_store import removed
 from flows.runs.store_at import store_at
-from tasks.dag.runtime import home
-from tasks.errors import UserError
-from tasks.store.store import Damage, Store
+from tasks.store.garbage import Waste
+from tasks.store.store import Damage
 from tasks.store.untrusted import Refused, printable
 
 
@@ -80,73 +77,11 @@ def verify_store(address: str = "", *, content: bool = True) -> Verified:
     return found
 
 
-@dataclass(frozen=True)
-class Collected:
-    """What `restem store gc` removed, or would.
-
-    Attributes:
-        garbage: KIND/KEY of those that go.
-        copies: Copies on this machine of what a remote store has no more.
-    """
-
-    kept: int
-    garbage: list[str]
-    copies: list[str]
-    deleted: bool
-
-
-def collect(keep: list[str], delete: bool, address: str = "", *, others: bool = False) -> Collected:
-    """Remove artifacts that no kept run reaches, with Prefect's records of them.
+def in_quarantine(address: str = "") -> list[Waste]:
+    """Damaged artifacts that were set aside and are still there.
 
     Args:
-        keep: Runs to keep; empty keeps every run that has a journal.
-        delete: False only says what would go.
         address: Of the store; empty: RESTEM_HOME/store.
-        others: Delete from a store that machines share, though their runs are not known here.
-
-    Raises:
-        UserError: a run is under way, or other machines may need what would go.
     """
-    if delete and (busy := at_work()):
-        raise UserError(
-            f"--delete: {', '.join(busy)} is under way and its newest artifacts are not yet known; "
-            "expected no run at work"
-        )
-    store = store_at(address, trusting=True)  # what is not signed may still be needed
-    if delete and not store.local and not others:
-        raise UserError(
-            f"--delete: {address} may hold artifacts of other machines, whose runs are not known "
-            "here; --others deletes them too"
-        )
-    folders = [find_run(run) for run in keep] or list((home() / "runs").glob("*"))
-    roots = set()
-    for folder in folders:
-        roots |= set(reached(folder))
-    kept = _reachable(store, roots)
-    garbage = [(kind, key) for kind, key in store.entries() if f"{kind}/{key}" not in kept]
-    for kind, key in garbage if delete else ():
-        store.discard(kind, key)
-        for record in (home() / "results").glob(f"*-{key}"):
-            record.unlink()
-    gone = [f"{kind}/{key}" for kind, key in garbage]
-    if delete:
-        removed(set(gone))
-    return Collected(len(kept), gone, list(store.drop_copies(delete)), delete)
-
-
-def _reachable(store: Store, roots: set[str]) -> set[str]:
-    """The roots and, through the manifests, all that they were made from."""
-    seen: set[str] = set()
-    stack = list(roots)
-    while stack:
-        location = stack.pop()
-        if location in seen:
-            continue
-        seen.add(location)
-        try:
-            manifest = store.read_manifest(*location.split("/"))
-        except Damage:
-            continue
-        if made := manifest.stats.provenance:
-            stack += [ref.location for ref in (*made.inputs.values(), *made.context.values())]
-    return seen
+    ground = store_at(address, trusting=True).place.ground()
+    return [one for one in ground.waste(lambda _: True, {}) if one.what == "quarantine"]

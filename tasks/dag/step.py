@@ -18,7 +18,9 @@ from tasks.dag.runtime import Runtime
 from tasks.errors import UserError
 from tasks.metering import metered
 from tasks.rows import Json
+from tasks.store.heal import make_room
 from tasks.store.manifest import ArtifactRef, Damage, Provenance, Refused
+from tasks.store.read_only import needs_writing
 from tasks.store.store import Draft, Store, step_key
 
 
@@ -64,7 +66,7 @@ def step(
 
 
 def find_artifact(call: Call, store: Store, say: Callable[[str], None]) -> ArtifactRef | None:
-    """The artifact of a call if it is whole; damage is said and removed.
+    """The artifact of a call if it is whole; damage is said and set aside.
 
     Raises:
         UserError: it is there, may not be taken here, and is not ours to remove.
@@ -75,8 +77,9 @@ def find_artifact(call: Call, store: Store, say: Callable[[str], None]) -> Artif
         raise UserError(f"{refused}; no run takes or replaces it ({call.label})") from None
     except Damage as damage:
         say(f"{damage}; it is built again")
-        store.discard(call.step.kind, call.key)
-        return None
+        waits = partial(say, f"another run makes {call.label} now; waiting for it")
+        with needs_writing(store.root):
+            return make_room(store, call.step.kind, call.key, waits)
 
 
 class RemoteRuntime:

@@ -31,6 +31,7 @@ from sandbox.awake import awake
 from tasks.errors import StepError, UserError
 from tasks.rows import Json
 from tasks.store.manifest import FileEntry
+from tasks.store.remote_many import ManyFiles
 from tasks.store.untrusted import Damage
 
 # A store that does not answer is asked again for so long: a server that is started anew, a network
@@ -96,6 +97,7 @@ class Remote:
         self._fs, self.root = fs, root
         self.name = fs.unstrip_protocol(root)
         self._buckets = protocol in _BUCKETS
+        self.many = ManyFiles(fs, root, self._wait)
 
     def read(self, name: str, limit: int) -> bytes | None:
         """Content of a small file, or None where there is none.
@@ -110,7 +112,10 @@ class Remote:
         """
         path = f"{self.root}/{name}"
         try:
-            found: bytes = self._wait(lambda: self._first(path, limit + 1))
+            ahead = self.many.taken(name)
+            found: bytes = (
+                self._wait(lambda: self._first(path, limit + 1)) if ahead is None else ahead
+            )
         except FileNotFoundError:
             return None
         except IsADirectoryError:

@@ -35,11 +35,11 @@ from tasks.store.manifest import (
     digest_of_files,
 )
 from tasks.store.mark import StoreMark
+from tasks.store.place import Place
 from tasks.store.read_only import needs_writing, see_writable
 from tasks.store.reading import Manifests
 from tasks.store.remote import Remote, open_fs
 from tasks.store.signing import key_of_environment, signed
-from tasks.store.untrusted import remove_inside
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
 STORE_GONE_SECONDS = 60.0
@@ -70,6 +70,7 @@ class Store:
         Raises:
             UserError: the address, the credentials or the key are wrong.
         """
+        self.address = address
         fs, self._root = open_fs(address)
         self.local = "file" in fs.protocol
         self._drafts = Path(self._root) / ".drafts" if self.local else cache / "drafts"
@@ -194,15 +195,21 @@ class Store:
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an artifact, damaged or not."""
-        location = f"{kind}/{key}"
+        self.forget(f"{kind}/{key}")
+        with needs_writing(self.root):
+            self.place.remove(f"{kind}/{key}")
+
+    def forget(self, location: str) -> None:
+        """Look again when an artifact is asked for next, and download it again."""
         self._verified.pop(location, None)
         self._manifests.pop(location, None)
-        if self._remote is None or self._copies is None:
-            with needs_writing(self.root), contextlib.suppress(FileNotFoundError):
-                remove_inside(Path(self._root), kind, key)
-        else:
-            self._remote.remove(location)
+        if self._copies is not None:
             self._copies.drop(location)
+
+    @property
+    def place(self) -> Place:
+        """Where the store lies, for cleaning it."""
+        return Place(Path(self._root), self._remote, self._drafts)
 
     def claim(
         self, kind: str, key: str, waits: Callable[[], None] = lambda: None

@@ -16,6 +16,7 @@ from typing import ClassVar, NoReturn
 
 from flows.api.imports.forms import Form, Rollout, rollouts_of, score_field
 from flows.config.rest_em import RestEmConfig
+from flows.runs.store_use import held
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import perform
 from tasks.durable import make_folders, sync_tree
@@ -119,7 +120,8 @@ def check_import(name: str, config: RestEmConfig) -> Matches:
         grader=_none,
         progress=lambda *_: None,
     )
-    problems = load_splits(store.path(perform(problems_call(config.data), runtime)))["train"]
+    with held(store, "restem import"):
+        problems = load_splits(store.path(perform(problems_call(config.data), runtime)))["train"]
     return match(import_folder(name) / ROLLOUTS_FILE, problems, config.sampling.samples)
 
 

@@ -131,11 +131,21 @@ def test_store_gc_keeps_what_runs_reach(copied: Restem) -> None:
     before = set((copied.home / "store").glob("[!.]*/*/manifest.json"))
     stray = copied.home / "store" / "samples" / ("0" * 32)
     stray.mkdir()
-    assert f"would remove samples/{'0' * 32}" in copied("store", "gc")
+    assert "1 that no run needs are not old enough" in copied("store", "gc", "--delete")
+    assert f"would remove samples/{'0' * 32}" in copied("store", "gc", "--older-than", "0")
     assert stray.is_dir()
-    copied("store", "gc", "--delete")
+    copied("store", "gc", "--delete", "--older-than", "0s")
     assert not stray.exists()
     assert set((copied.home / "store").glob("[!.]*/*/manifest.json")) == before
+    assert "1 damaged artifacts lie in quarantine, 0 B" in copied("store", "list")
+    verified = json.loads(copied("store", "verify", "--json"))
+    assert [one["what"] for one in verified["quarantine"]] == ["quarantine"]
+
+
+@pytest.mark.parametrize("age", ["soon", "-1", "1y", "1.5h", "9999999999"])
+def test_store_gc_says_what_an_age_is(home: Path, finished: Restem, age: str) -> None:
+    text = Restem(home, finished.api)("store", "gc", f"--older-than={age}", code=2)
+    assert text == f"restem: --older-than {age}: expected a time such as 0, 90m, 24h or 7d\n"
 
 
 def test_store_list_counts_every_artifact(finished: Restem) -> None:

@@ -99,6 +99,8 @@ def test_the_housekeeping_knows_the_store(second: Machine, s3: S3) -> None:
     assert "other machines" in said and len(said.splitlines()) == 1
     second.run()
     said = second("store", "gc", "--store", ADDRESS, "--delete", "--others")
+    assert f"{len(rows)} kept, 0 removed" in said  # what was uploaded a moment ago stays
+    said = second("store", "gc", "--store", ADDRESS, "--delete", "--others", "--older-than", "0")
     assert said.splitlines()[0] == "removed samples/beef"
     assert f"{len(rows)} kept, 1 removed" in said
 
