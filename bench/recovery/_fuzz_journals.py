@@ -37,8 +37,12 @@ class Journals:
             one.end("completed", report="/x/report.html", policies=["model/a", "model/b"])
         place = home() / "runs" / _RUN
         review = {"decision": "stop", "samples": 8, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
-        (place / REVIEWS_FILE).write_text(json.dumps({"1": {**review, "note": "why"}}))
-        (place / journal.ESTIMATE).write_text(json.dumps({"seconds": 12.5, "stages": {"a": 1}}))
+        (place / REVIEWS_FILE).write_text(
+            json.dumps({"1": {**review, "note": "why"}}), encoding="utf-8"
+        )
+        (place / journal.ESTIMATE).write_text(
+            json.dumps({"seconds": 12.5, "stages": {"a": 1}}), encoding="utf-8"
+        )
         write_note(StationNote(address="http://127.0.0.1:1/api", pid=1, pages="http://127.0.0.1:2"))
         web.add_notice(json.dumps({"text": "a run failed", "link": "http://127.0.0.1:1/x"}))
         files = (path for path in home().rglob("*") if path.is_file())

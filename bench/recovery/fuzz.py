@@ -110,6 +110,7 @@ def fuzz(target: str, count: int, seed: int = 1, first: int = 0) -> Fuzzed:
     with tempfile.TemporaryDirectory() as made, _home(Path(made).resolve() / "own"):
         folder = Path(made).resolve()
         tried: Target = module.open_target(folder)
+        now = 0.0
         try:
             with Watch(folder / "own", connects=target in ("pages", "door")) as watch:
                 for number in range(first, first + count):
@@ -122,7 +123,7 @@ def fuzz(target: str, count: int, seed: int = 1, first: int = 0) -> Fuzzed:
             found.outside = watch.outside
         finally:
             tried.close()
-    found.memory = (start, now if count else 0.0, most)
+    found.memory = (start, now, most)
     found.seconds = time.perf_counter() - began
     return found
 

@@ -169,6 +169,7 @@ def _ours(job: dict[str, Any], place: Path) -> tuple[Way, Any]:
             total,
             lambda _: {},
             lambda *_: None,
+            None,
         )
         return trainer
 

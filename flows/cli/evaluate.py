@@ -75,5 +75,5 @@ def start_evaluation(settings: EvaluateConfig, as_json: bool, rebuild: bool = Fa
         except KeyboardInterrupt:
             raise StepError("interrupted; the same command resumes it") from None
     if as_json:
-        with open(outcome["results"]) as file:
+        with open(outcome["results"], encoding="utf-8") as file:
             typer.echo(json.dumps(outcome | json.load(file)))

@@ -265,12 +265,14 @@ def _passed() -> float:
 def reached(folder: Path) -> list[str]:
     """Artifacts that any attempt at the run of this folder came to."""
     try:
-        lines = whole_lines(folder / REACHED)
+        # Every whole line counts: what a power cut left between them, zeros above all, is no name.
+        text = (folder / REACHED).read_bytes().decode("utf-8", "replace")
+        lines = [line.strip("\0") for line in text.split("\n")[:-1]]
     except (FileNotFoundError, IsADirectoryError):
         # A run of an older version has its last attempt alone.
         has_steps = (folder / STEPS).exists()
         lines = [line.artifact for line in read_steps(folder)] if has_steps else []
-    return [line for line in lines if line.count("/") == 1]
+    return [line for line in lines if line.count("/") == 1 and line.isprintable()]
 
 
 def _mended(folder: Path) -> set[str]:

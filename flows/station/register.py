@@ -24,7 +24,7 @@ _SECONDS = 90.0
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One `up` or `down`, or start of a lean server, at a time."""
-    with (folder() / "start.lock").open("w") as lock:
+    with (folder() / "start.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

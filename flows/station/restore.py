@@ -86,7 +86,7 @@ def _nobody_at_work() -> Iterator[None]:
     """No station, no server and no run of this home, nor one that starts meanwhile."""
     with contextlib.ExitStack() as locks:
         for name in ("start.lock", "users.lock"):
-            file = locks.enter_context((prefect_folder() / name).open("w"))
+            file = locks.enter_context((prefect_folder() / name).open("w", encoding="utf-8"))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -209,7 +209,12 @@ def _systemctl(one: Service, *words: str) -> None:
 def _run(one: Service, *words: str) -> subprocess.CompletedProcess[str]:
     command = ["systemctl", *([] if one.user else ["--user"]), *words]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=_SECONDS + _START_SECONDS
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS + _START_SECONDS,
+        encoding="utf-8",
     )
 
 

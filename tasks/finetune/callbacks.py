@@ -234,7 +234,7 @@ def validator(
             requests,
             sampling,
             batch_size=validation["batch_size"],
-            progress=(lambda *_: alive()) if alive else None,
+            progress=(lambda *_, sign=alive: sign()) if alive else None,
         )
         model.train()
         rewards = ask({"score": [completion.text for completion in completions]})["rewards"]

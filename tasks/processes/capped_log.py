@@ -28,6 +28,7 @@ def cap_log(path: Path, most: int = MOST_BYTES) -> bool:
         most: Bytes.
     """
     first, last = min(_FIRST_BYTES, most // 4), min(_LAST_BYTES, most // 4)
+    size, end = 0, b""
     with contextlib.suppress(OSError), path.open("r+b") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= most:
@@ -35,6 +36,8 @@ def cap_log(path: Path, most: int = MOST_BYTES) -> bool:
         file.seek(size - last)
         end = file.read(last)
         file.truncate(first)
+    if not end:  # it cannot be read
+        return False
     with contextlib.suppress(OSError), path.open("ab") as file:
         dropped = f"{size - first - len(end):,} bytes of this log were dropped here"
         file.write(f"\n... {dropped}: it may have {most:,} ...\n".encode() + end)

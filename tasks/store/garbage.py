@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from tasks.store.manifest import MANIFEST
-from tasks.store.quarantine import QUARANTINE, refuse_link, remove_tree
+from tasks.store.quarantine import QUARANTINE, remove_tree, see_names, unlinked
 
 TRASH = ".trash"
 # A disk that is told of each freed block answers one such word at a time, but many at once:
@@ -147,12 +147,10 @@ class LocalGround:
 
 
 def remove_one(root: Path, location: str) -> None:
-    """Remove one artifact of a local store, while runs are at work there.
-
-    Raises:
-        StepError: it lies behind a link that leads out of the store.
-    """
-    refuse_link(root, location)
+    """Remove one artifact of a local store, while runs are at work there."""
+    see_names(location)
+    if unlinked(root, location):
+        return
     trash = root / TRASH
     trash.mkdir(exist_ok=True)
     gone = trash / f"{uuid.uuid4().hex[:8]}~{location.replace('/', '~')}"

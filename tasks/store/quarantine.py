@@ -16,7 +16,6 @@ import time
 import uuid
 from pathlib import Path
 
-from tasks.errors import StepError
 from tasks.store.remote import Remote
 from tasks.store.untrusted import MANIFEST_BYTES
 
@@ -29,13 +28,11 @@ def quarantine_name(location: str) -> str:
 
 
 def set_aside(root: Path, location: str) -> None:
-    """Move an artifact of a local store into its quarantine, or remove it where that cannot be.
-
-    Raises:
-        StepError: it lies behind a link that leads out of the store.
-    """
+    """Move an artifact of a local store into its quarantine, or remove it where that cannot be."""
     place = root / location
-    refuse_link(root, location)
+    see_names(location)
+    if unlinked(root, location):
+        return
     folder = root / QUARANTINE
     target = folder / quarantine_name(location)
     with contextlib.suppress(FileNotFoundError):
@@ -65,17 +62,26 @@ def set_aside_far(remote: Remote, location: str, manifest: str, seen: bytes) -> 
         remote.many.remove([name])
 
 
-def refuse_link(root: Path, location: str) -> None:
-    """See that an artifact's parent is a folder of the store.
+def see_names(location: str) -> None:
+    """See that KIND/KEY leads to a place in the store.
 
     Raises:
-        StepError: it is a link.
+        ValueError: it does not.
     """
+    kind, _, key = location.partition("/")
+    for name in (kind, key):
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise ValueError(f"{name!r} is no name in a store")
+
+
+def unlinked(root: Path, location: str) -> bool:
+    """Remove a link, or a file, that stands where a kind's folder should; whether one did."""
     kind = root / location.partition("/")[0]
-    if kind.is_symlink():
-        raise StepError(
-            f"the store's {kind} is a link, and nothing is removed behind it; expected a folder"
-        )
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISDIR(kind.lstat().st_mode):
+            kind.unlink()
+            return True
+    return False
 
 
 def remove_tree(path: Path) -> None:

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import fsspec  # pyright: ignore[reportMissingTypeStubs]
-from fsspec.implementations.local import LocalFileSystem  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox.awake import awake
 from tasks.errors import StepError, UserError
@@ -69,7 +68,7 @@ def open_fs(address: str) -> tuple[Any, str]:
         # One of its own: credentials and the endpoint are read anew from the environment.
         options = {"use_listings_cache": False, "skip_instance_cache": True}
         if address.startswith(("/", "~")) or "://" not in address:  # `::` in a folder is its name
-            fs = LocalFileSystem(**options)
+            fs = cast(Any, fsspec).filesystem("file", **options)
             return fs, str(fs._strip_protocol(address)).rstrip("/")
         fs, root = cast(Any, fsspec).core.url_to_fs(address, **options)
     except ImportError as error:

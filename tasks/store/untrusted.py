@@ -13,7 +13,6 @@ import json
 import math
 import os
 import re
-import shutil
 import stat
 from pathlib import Path
 
@@ -232,26 +231,6 @@ def sha256_of_plain(path: Path, size: int, name: str) -> str | None:
         raise Damage(f"{name} is missing") from None
     except OSError as error:
         raise unreadable(error, name) from None
-
-
-def remove_inside(root: Path, kind: str, key: str) -> None:
-    """Remove what stands at KIND/KEY, never what a link there leads to.
-
-    Raises:
-        OSError: the disk or our rights do not allow it.
-    """
-    for name in (kind, key):
-        if name in ("", ".", "..") or "/" in name or "\0" in name:
-            raise ValueError(f"{name!r} is no name in a store")
-    for place in (root / kind, root / kind / key):
-        try:
-            mode = os.lstat(place).st_mode
-        except FileNotFoundError:
-            return
-        if not stat.S_ISDIR(mode):
-            place.unlink(missing_ok=True)
-            return
-    shutil.rmtree(root / kind / key)
 
 
 def unreadable(error: OSError, name: str) -> Damage:

@@ -67,7 +67,7 @@ class Lease(Facts):
     @classmethod
     def of_this_process(cls, what: Literal["run", "cleaning"], run: str, home: str) -> Lease:
         """The lease of a run or a cleaning in this process."""
-        kernel = _KERNEL.read_text().strip() if _KERNEL.exists() else ""
+        kernel = _KERNEL.read_text(encoding="utf-8").strip() if _KERNEL.exists() else ""
         return cls(
             what=what,
             run=run,

@@ -56,7 +56,9 @@ def packages() -> list[Finding]:
         value = ", ".join([*(f"{name} is missing" for name in lacking), *wrong])
         return [Finding("packages", "fails", value, _SETUP)]
     pins = _pins()
-    there = {canonicalize_name(one.name): one.version for one in importlib.metadata.distributions()}
+    there: dict[str, str] = {
+        canonicalize_name(one.name): one.version for one in importlib.metadata.distributions()
+    }
     other = [
         f"{name} {there[name]} (tested: {pin})"
         for name, pin in sorted(pins.items())
@@ -87,6 +89,7 @@ def torch_and_gpu() -> list[Finding]:
         text=True,
         check=False,
         timeout=TORCH_SECONDS,
+        encoding="utf-8",
     )
     try:
         version, cuda, devices = json.loads(done.stdout)
@@ -114,6 +117,7 @@ def _driver() -> list[str]:
         text=True,
         check=False,
         timeout=TORCH_SECONDS,
+        encoding="utf-8",
     )
     lines = [line.split(", ") for line in done.stdout.splitlines()]
     return [

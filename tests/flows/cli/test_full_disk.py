@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.station.conftest import TINY, Station
+from tests.flows.station.conftest import Station
+from tests.small import TINY
 
 CHANGES = [part for one in TINY for part in ("--set", one)]
 

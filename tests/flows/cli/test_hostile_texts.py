@@ -16,7 +16,7 @@ from tasks.paths import ROOT
 
 # Clears the screen, names the window, writes from the right, and a C1 form of the first.
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202etxt\x9b2Jend\rover"
-SHOWN = "\\x1b[2J\\x1b]0;owned\\x07\\u202etxt\\x9b2Jend"
+SHOWN = "\\x1b]0;owned\\x07\\u202etxt\\x9b2Jend"
 
 
 def _restem(*arguments: str) -> tuple[int, str]:
@@ -40,11 +40,15 @@ def test_a_runs_error_and_warnings(home: Path) -> None:
 def test_questions_and_references_of_a_file(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "problems.jsonl"
     row = {"id": HOSTILE, "question": HOSTILE, "reference": HOSTILE, "split": "train"}
-    file.write_text(json.dumps(row) + "\n" + json.dumps(row | {"id": "b"}) + "\n", encoding="utf-8")
-    _, said = _restem("data", "check", str(file), "--domain", "text")
+    file.write_text(
+        json.dumps(row) + "\n" + json.dumps(row | {"id": "b", "question": HOSTILE + "?"}) + "\n",
+        encoding="utf-8",
+    )
+    _, said = _restem("data", "check", str(file), "--set", "data.test_share=0.5")
     assert "\\x1b" in said
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", ["\x1b[2J", "\u202etxt", "a\rb", "\udcff"])
 def test_names_of_files_in_an_error(home: Path, tmp_path: Path, name: str) -> None:
     code, said = _restem("run", str(tmp_path / name))

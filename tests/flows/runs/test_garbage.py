@@ -41,7 +41,9 @@ def shared(tmp_path: Path) -> str:
 
 
 def open_shared(address: str, name: str = "a") -> Store:
-    return Store(address, cache=Path(address).parent / f"cache-{name}")
+    store = Store(address, cache=Path(address).parent / f"cache-{name}")
+    store.prepare()
+    return store
 
 
 def locations(address: str) -> list[str]:

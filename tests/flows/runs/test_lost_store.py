@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.runs.garbage import collect
 from flows.runs.gone import read_gone
 from flows.runs.journal import Journal
 from flows.runs.known_stores import known_id
 from flows.runs.lost_store import REBUILD, find_loss, see_store, without_rebuild
 from flows.runs.sign_store import sign_store
-from flows.runs.store import collect, listing, verify_store
+from flows.runs.store import listing, verify_store
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError
 from tasks.settings import Resources
@@ -176,7 +177,7 @@ def test_a_run_that_came_to_little_is_not_asked_about(resources: Resources) -> N
 def test_what_gc_removed_is_not_missed(resources: Resources) -> None:
     run_once("a", resources)
     run_once("b", resources)
-    collect(["b"], True, resources.store, others=True)
+    collect(["b"], True, resources.store, others=True, older_than=0)
     assert len(read_gone(open_home() / "runs" / "a")) == MANY
     run_once("a", resources)
     assert read_gone(open_home() / "runs" / "a") == set()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.station.conftest import LONG, TINY, Station, free_port
+from tests.flows.station.conftest import LONG, Station, free_port
+from tests.small import TINY
 
 pytestmark = pytest.mark.station
 

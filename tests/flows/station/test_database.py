@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.server.database import FILE
-from tests.flows.station.conftest import TINY, Station, until
+from tests.flows.station.conftest import Station, until
+from tests.small import TINY
 
 
 def _damage(station: Station) -> Path:

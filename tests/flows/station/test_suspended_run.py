@@ -15,7 +15,8 @@ import pytest
 from bench.recovery._suspension import suspend
 from flows.server import after_sleep
 from sandbox.awake import AwakeClock
-from tests.flows.station.conftest import TINY, Station, until
+from tests.flows.station.conftest import Station, until
+from tests.small import TINY
 
 
 def test_it_goes_on_and_ends_well(station: Station) -> None:

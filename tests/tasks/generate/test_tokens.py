@@ -14,6 +14,7 @@ import pytest
 
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
+from tasks.generate.endpoint import EngineOptions
 from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine_token import TOKEN, token_file, token_for
 from tasks.generate.hosted.chat import Ask
@@ -78,7 +79,7 @@ def _server(host: str) -> tuple[ThreadingHTTPServer, Far]:
 
 def sample(address: str) -> None:
     """Ask an endpoint for one sample, for at most a second."""
-    engine = EndpointEngine([address], POLICY, {"dtype": "float32", "batch_size": 1}, stall=1.0)
+    engine = EndpointEngine([address], POLICY, EngineOptions("float32", 1), stall=1.0)
     engine.sample(["a"], [(0, 1)], Sampling(temperature=1.0, top_k=0, max_tokens=4, stop=()))
 
 

@@ -90,6 +90,7 @@ def test_what_a_power_cut_left_goes_after_the_reboot(store: Store, tmp_path: Pat
         (platform.node(), MINE.pid, 2 * OLD_DRAFT_SECONDS, False),
         ("elsewhere", NO_PID, 2 * OLD_DRAFT_SECONDS, False),
     ],
+    ids=["ours", "young", "alive", "elsewhere"],
 )
 def test_names_of_before(
     store: Store, tmp_path: Path, host: str, pid: int, age: float, goes: bool

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.runs.garbage import collect
 from flows.runs.sign_store import sign_store
-from flows.runs.store import collect, listing, verify_store
+from flows.runs.store import listing, verify_store
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, find_artifact, perform, step
 from tasks.errors import UserError

@@ -29,7 +29,7 @@ ELSEWHERE = replace(RUN, host="elsewhere", kernel="another kernel", pid=7)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Store(str(tmp_path / "store"), cache=tmp_path / "cache")
+    Store(str(tmp_path / "store"), cache=tmp_path / "cache").prepare()
     return tmp_path / "store"
 
 
@@ -225,7 +225,9 @@ def test_a_store_that_cannot_be_written_says_so_and_is_held_all_the_same() -> No
         parent = Path(tempfile.mkdtemp())  # where every user may go
         stack.callback(shutil.rmtree, parent)
         parent.chmod(0o755)
-        of = Store(str(parent / "store"), cache=parent / "cache").place.usage
+        store = Store(str(parent / "store"), cache=parent / "cache")
+        store.prepare()
+        of = store.place.usage
         with of.by_cleaning(CLEANING):
             pass
         told: list[str] = []
