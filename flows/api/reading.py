@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
-from flows.runs.journal import RunHead, State, StepLine, find_run, read_journal
+from flows.runs.journal import find_run, read_journal
+from flows.runs.journal_forms import RunHead, State, StepLine
 from flows.runs.policies import of_run, policy_of
 from flows.runs.status import measured, need_artifact
 from tasks.dag.runtime import open_store

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from flows.runs.journal import StepLine, read_journal
+from flows.runs.journal import read_journal
+from flows.runs.journal_forms import StepLine
 from tasks.dag.mixed import CHECKERS_KEY
 from tasks.dag.runtime import open_store
 from tasks.errors import UserError

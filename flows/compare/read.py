@@ -15,7 +15,8 @@ from flows.config.rest_em import RestEmConfig
 from flows.rest_em import inputs as kinds
 from flows.rest_em.inputs import RunInputs, parse_name
 from flows.rest_em.results import PolicyReport, RunReport
-from flows.runs.journal import StepLine, lookup, read_journal
+from flows.runs.journal import lookup, read_journal
+from flows.runs.journal_forms import StepLine
 from flows.runs.policies import of_run
 from tasks.dag.runtime import open_store
 from tasks.dag.step_names import DRAW, REPORT

@@ -30,7 +30,7 @@ from flows.evaluate.paired import (
 from flows.report.cost import costs
 from flows.report.values import change_cell, flat
 from flows.rest_em.inputs import TRANSFER
-from flows.runs.journal import StepLine
+from flows.runs.journal_forms import StepLine
 from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, line_name
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval, square_and_add

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts, single_name
 from flows.estimate.fit import least_squares, linear
 from flows.estimate.stages import is_greedy
-from flows.runs.journal import StepLine
+from flows.runs.journal_forms import StepLine
 from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, SCORE
 from tasks.finetune.results import TrainingFacts
 from tasks.generate.step import SAMPLES_FILE

@@ -23,7 +23,8 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop, LoopResult
 from flows.rest_em.summary import report_call
-from flows.runs.journal import STEPS, StepLine, read_steps
+from flows.runs.journal import STEPS, read_steps
+from flows.runs.journal_forms import StepLine
 from flows.runs.store_use import forget_run
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import BASE_MODEL, DRAW, REPORT

@@ -19,7 +19,8 @@ from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipelin
 from flows.orchestrator.review import Decision, Reviews
 from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
-from flows.runs.journal import Journal, StepLine
+from flows.runs.journal import Journal
+from flows.runs.journal_forms import StepLine
 from flows.runs.prefect_page import RunPage
 from tasks.dag.prefect_task import (
     FinishedTaskRun,

@@ -16,7 +16,8 @@ from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
 from flows.orchestrator.review import AwaitsReview
 from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
-from flows.runs.journal import Journal, State, sole
+from flows.runs.journal import Journal, sole
+from flows.runs.journal_forms import State
 from flows.runs.lost_store import see_store, without_rebuild
 from flows.runs.store_use import in_use
 from flows.server.cancel import watch

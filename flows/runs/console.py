@@ -17,7 +17,7 @@ from rich.console import Console as Rich
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from flows.runs.journal import StepLine
+from flows.runs.journal_forms import StepLine
 from flows.runs.progress import ProgressArtifacts
 from tasks.terminal import raw, visible
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.runs.journal import RunHead, read_journal
+from flows.runs.journal import read_journal
+from flows.runs.journal_forms import RunHead
 from tasks.dag.step_names import BASE_MODEL, FINETUNE
 from tasks.errors import UserError
 from tasks.store.store import ArtifactRef, Damage, Store

@@ -7,7 +7,8 @@ from typing import Any
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
-from flows.runs.journal import RunHead, StepLine, lookup, read_estimate, read_journal
+from flows.runs.journal import lookup, read_estimate, read_journal
+from flows.runs.journal_forms import RunHead, StepLine
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import MEASURE, SELECT
 from tasks.errors import UserError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.runs.journal import StepLine, read_journal
+from flows.runs.journal import read_journal
+from flows.runs.journal_forms import StepLine
 from flows.runs.status import need_artifact, store_of
 from tasks.dag.step_names import SELECT
 from tasks.errors import UserError

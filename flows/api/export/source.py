@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flows.config.rest_em import RestEmConfig
-from flows.runs.journal import RunHead, StepLine, lookup, read_journal
+from flows.runs.journal import lookup, read_journal
+from flows.runs.journal_forms import RunHead, StepLine
 from flows.runs.policies import of_run, policy_of
 from flows.runs.status import need_artifact, store_of
 from tasks.dag.step_names import FINETUNE, MEASURE, SELECT

@@ -11,7 +11,7 @@ from flows.api.export.source import Source
 from flows.config.rest_em import load_config
 from flows.orchestrator.direct_caller import DirectCaller
 from flows.rest_em.loop import Loop
-from flows.runs.journal import RunHead, StepLine
+from flows.runs.journal_forms import RunHead, StepLine
 from tasks.errors import UserError
 from tasks.paths import MODELS
 from tasks.store.store import ArtifactRef

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.runs.journal import Journal, StepLine
+from flows.runs.journal import Journal
+from flows.runs.journal_forms import StepLine
 from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, text_digest, write_rows
 from tasks.score.math.pool import GradePool
 from tasks.score.score import score_rows

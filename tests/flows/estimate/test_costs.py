@@ -16,7 +16,7 @@ from flows.estimate.fit import LinearCost, least_squares
 from flows.estimate.measure import stages_of_journal
 from flows.estimate.plan import PlannedCall
 from flows.estimate.stages import PlannedShard, PlannedStage, expected_rows, stages_of_plan
-from flows.runs.journal import StepLine
+from flows.runs.journal_forms import StepLine
 from tasks.dag.step import Call, Step
 from tasks.facts import WrongFacts
 from tasks.settings import FilterSettings, FinetuneSettings, Resources

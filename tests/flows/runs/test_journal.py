@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.runs.journal import Journal, StepLine, reached, read_head, read_journal, read_steps
+from flows.runs.journal import Journal, reached, read_head, read_journal, read_steps
+from flows.runs.journal_forms import StepLine
 from sandbox.process_name import ProcessName
 from tasks.facts import WrongFacts
 from tasks.rows import Json

@@ -13,7 +13,8 @@ RUN = "run-1"
 WRITE = f"""
 import os, sys
 os.environ["RESTEM_HOME"] = sys.argv[1] + "/home"
-from flows.runs.journal import Journal, StepLine, sole
+from flows.runs.journal import Journal, sole
+from flows.runs.journal_forms import StepLine
 
 def add(journal, number, state):
     journal.step(StepLine(
