@@ -24,6 +24,7 @@ from tasks.rows import Json
 from tasks.store.garbage import Ground, Waste, old_folders, remove_paths
 from tasks.store.heal import make_room
 from tasks.store.manifest import Damage
+from tasks.store.read_only import needs_writing, see_writable
 from tasks.store.roots import Roots, drop, home_id, kept, known_home_id, other_homes
 from tasks.store.store import Store
 from tasks.store.usage import Lease
@@ -126,6 +127,9 @@ def collect(
             f"--delete: {wanted.address} may hold artifacts of other machines, whose runs are not "
             "known here; --others deletes them too"
         )
+    if wanted.delete and store.local and store.id is not None:
+        with needs_writing(store.root):
+            see_writable(Path(store.root))
     if not wanted.delete:
         return _Cleaning(store, wanted, time.time()).done()
     lease = Lease.of_this_process("cleaning", "restem store gc", home_id(home()))

@@ -175,7 +175,7 @@ def reached(folder: Path) -> list[str]:
     try:
         # Every whole line counts: what a power cut left between them, zeros above all, is no name.
         text = (folder / REACHED).read_bytes().decode("utf-8", "replace")
-        lines = [line.strip("\0") for line in text.split("\n")[:-1]]
+        lines = text.split("\n")[:-1]
     except (FileNotFoundError, IsADirectoryError):
         # A run of an older version has its last attempt alone.
         has_steps = (folder / STEPS).exists()

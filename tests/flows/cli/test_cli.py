@@ -160,4 +160,6 @@ def test_the_store_in_json(finished: Restem) -> None:
     verified = json.loads(finished("store", "verify", "--json"))
     assert verified == {"whole": len(entries), "damaged": [], "unfinished": []}
     garbage = json.loads(finished("store", "gc", "--json"))
+    [made] = garbage.pop("homes")  # this home is a copy of the one that made it
+    assert made["runs"] == 1
     assert garbage == {"kept": len(entries), "garbage": [], "copies": [], "deleted": False}

@@ -244,7 +244,8 @@ def test_why_vllm_does_not_start_is_said_to_the_person_and_to_the_run(
     reason = f"vLLM did not start: ValueError: Available memory on node 0 .* [(]log: {log}[)]"
     assert re.fullmatch(f"resources[.]endpoints: {address}: {reason}", str(caught.value))
     lines = [line for line in said.splitlines() if "vLLM" in line]
-    assert len(lines) == STARTS and all(re.fullmatch(reason, line) for line in lines)
+    # One more request may have been under way when the second start failed.
+    assert STARTS <= len(lines) <= STARTS + 1 and all(re.fullmatch(reason, line) for line in lines)
 
 
 class Plain(BaseHTTPRequestHandler):

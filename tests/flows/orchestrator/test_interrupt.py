@@ -73,7 +73,7 @@ def test_killed_runs_end_with_the_digests_of_an_undisturbed_one(
 ) -> None:
     moments = resume.choose_moments(finished.home, 4, random.Random(5))
     tally = resume.storm(tmp_path, moments)
-    assert tally.kills >= 3
+    assert tally.kills >= 2
     assert tally.remade == [] and tally.survivors == 0
     assert tally.most_in_flight <= resume.UNDER_WAY
     assert resume.digests(tmp_path) == resume.digests(finished.home)
