@@ -16,7 +16,13 @@ from flows.runs import child_logs as module
 from flows.runs.child_logs import LINES_A_FILE, LINES_A_LOOK, ChildLogs
 from tasks.processes.capped_log import MOST_BYTES, cap_log
 
-FLOOD = 'import sys\nline = b"x" * 999 + b"\\n"\nwhile True: sys.stdout.buffer.write(line * 1000)'
+# A megabyte at a time, with a pause: on a busy machine it must not fill the disk between two looks.
+FLOOD = """
+import sys, time
+while True:
+    sys.stdout.buffer.write((b"x" * 999 + b"\\n") * 1000)
+    time.sleep(0.005)
+"""
 
 
 class Seen:
@@ -48,6 +54,7 @@ def flood(tmp_path: Path) -> Iterator[Path]:
     yield path
     process.kill()
     process.wait()
+    path.unlink()
 
 
 def _wait_for(path: Path, size: int) -> None:
