@@ -59,7 +59,7 @@ def run(count: str = "100000") -> float:
 
 def fill(store: Path, artifacts: int) -> None:
     """Make a store of so many artifacts that nobody needs."""
-    Store(str(store), cache=store.parent / "cache")
+    Store(str(store), cache=store.parent / "cache").prepare()
     for kind in KINDS:
         (store / kind).mkdir()
     manifest = b"{" + b" " * 2000 + b"}"
