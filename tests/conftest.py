@@ -8,7 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -16,6 +16,9 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.needs import Watch, group_of, lacking, needs_of, place_of
+
+if TYPE_CHECKING:
+    from tests.s3 import S3
 
 # A shell starts its background jobs with Ctrl-C ignored, and processes hand that on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -117,3 +120,20 @@ def chromium() -> str:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     return found or lacking("no chromium on the PATH (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    """A server that speaks S3, with one bucket."""
+    from tests.s3 import s3_server
+
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_named(s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """The same, which the environment names."""
+    for name, value in s3.variables.items():
+        monkeypatch.setenv(name, value)
+    return s3

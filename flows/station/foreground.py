@@ -13,7 +13,8 @@ import socket
 from collections.abc import Callable
 
 from flows.server.address import StationNote, folder, read_note, station
-from flows.station.station import alone, down, up
+from flows.station.register import alone
+from flows.station.station import down, up
 from tasks.errors import StepError, UserError
 
 _NOTIFY = "NOTIFY_SOCKET"

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 from tasks.durable import sync_folder
-from tasks.store.draft_owner import draft_name as draft_name  # beside the others for its users
 from tasks.store.manifest import FileEntry, Manifest
 from tasks.store.untrusted import Damage, plain_files, see_folder, sha256_of_plain
 

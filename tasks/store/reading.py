@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tasks.store.files import draft_name
+from tasks.store.draft_owner import draft_name
 from tasks.store.manifest import MANIFEST, Manifest, check_claims
 from tasks.store.read_only import needs_writing
 from tasks.store.remote import Remote

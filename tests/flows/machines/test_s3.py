@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from bench.recovery.resume import digests
 from tests.flows.conftest import Restem
-from tests.s3 import BUCKET, S3, filesystem, s3_server
+from tests.s3 import BUCKET, S3, filesystem
 from tests.small import SMALL
 
 ADDRESS = f"s3://{BUCKET}/shared/store"
@@ -33,12 +32,6 @@ class Machine:
 
     def steps(self) -> list[dict]:
         return json.loads(self("status", "latest", "--json"))["steps"]
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,22 +20,10 @@ from tasks.paths import ROOT
 from tasks.store.heal import make_room
 from tasks.store.store import Damage, Store
 from tests.flows.runs.store_parts import Homes, at_work, has_run, put
-from tests.s3 import BUCKET, S3, filesystem, s3_server
+from tests.s3 import BUCKET, S3, filesystem
 
 KEYS = [f"{number:032x}" for number in range(10)]
 PART = "0123456789ab"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def reached(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(params=["plain", "[a] b*"])
@@ -147,6 +134,8 @@ def test_damage_is_set_aside_and_goes_when_it_is_old(homes: Homes, address: str,
 _CLEAN = """
 import sys
 from flows.runs.garbage import collect
+
+pytestmark = pytest.mark.usefixtures("s3_named")
 print("begins", flush=True)
 collect([], True, sys.argv[1], others=True, older_than=0)
 """

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from tasks.finetune.checkpoints import CheckpointFolder
 from tests.recording import Recorded, record
 
-WORK = "home/work/key"
+WORK = "home/training"
 TRAIN = f"""
 import sys
 from pathlib import Path

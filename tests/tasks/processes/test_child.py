@@ -16,7 +16,9 @@ import pytest
 
 from tasks.errors import StepError
 from tasks.paths import ROOT
-from tasks.processes.child import Child, close_fork_server, preload
+from tasks.processes.child import Child
+
+pytestmark = pytest.mark.usefixtures("light")
 
 ECHO = "tests.tasks.processes.echo_child:main"
 
@@ -36,18 +38,6 @@ def _running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-@pytest.fixture(scope="module", autouse=True)
-def light() -> None:
-    """The children of these tests need no library, whatever the tests before had imported."""
-    close_fork_server()
-    preload([])
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "child.log"
 
 
 def test_progress_and_questions_reach_the_parent(log: Path) -> None:

@@ -10,22 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.processes.child import Child, Silent, close_fork_server, preload
+from tasks.processes.child import Child, Silent
 from tasks.processes.wire import Message
 from tests.tasks.processes.test_child import ECHO, gone
 
+pytestmark = pytest.mark.usefixtures("light")
+
 LIMIT = 1.5
-
-
-@pytest.fixture(scope="module", autouse=True)
-def light() -> None:
-    close_fork_server()
-    preload([])
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "child.log"
 
 
 def test_one_that_hangs_is_killed_and_named(log: Path) -> None:

@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,6 @@ from tests.s3 import BUCKET, S3, filesystem, s3_server
 
 KEY = "0123456789abcdef"
 MEGABYTES = 6
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def reached(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -221,6 +208,8 @@ _MAKE = """
 import sys
 from pathlib import Path
 from tasks.store.store import Store
+
+pytestmark = pytest.mark.usefixtures("s3_named")
 with Store(sys.argv[1], cache=Path(sys.argv[2])).draft("model", sys.argv[3]) as draft:
     (draft.path / "a.txt").write_text("from another machine")
 """

@@ -22,16 +22,8 @@ FALSE = [claim for claim in CLAIMS if claim.name in NAMES]
 READ = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
-
-
 @pytest.fixture
-def address(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
+def address(s3_named: S3) -> str:
     return f"s3://{BUCKET}/{uuid.uuid4().hex[:8]}"
 
 
