@@ -22,6 +22,8 @@ from tasks.store.store import Damage, Store
 from tests.flows.runs.store_parts import Homes, at_work, has_run, put
 from tests.s3 import BUCKET, S3, filesystem
 
+pytestmark = pytest.mark.usefixtures("s3_named")
+
 KEYS = [f"{number:032x}" for number in range(10)]
 PART = "0123456789ab"
 
@@ -134,8 +136,6 @@ def test_damage_is_set_aside_and_goes_when_it_is_old(homes: Homes, address: str,
 _CLEAN = """
 import sys
 from flows.runs.garbage import collect
-
-pytestmark = pytest.mark.usefixtures("s3_named")
 print("begins", flush=True)
 collect([], True, sys.argv[1], others=True, older_than=0)
 """

@@ -19,6 +19,8 @@ from tasks.paths import ROOT
 from tasks.store.store import MANIFEST, Damage, Store
 from tests.s3 import BUCKET, S3, filesystem, s3_server
 
+pytestmark = pytest.mark.usefixtures("s3_named")
+
 KEY = "0123456789abcdef"
 MEGABYTES = 6
 
@@ -208,8 +210,6 @@ _MAKE = """
 import sys
 from pathlib import Path
 from tasks.store.store import Store
-
-pytestmark = pytest.mark.usefixtures("s3_named")
 with Store(sys.argv[1], cache=Path(sys.argv[2])).draft("model", sys.argv[3]) as draft:
     (draft.path / "a.txt").write_text("from another machine")
 """
