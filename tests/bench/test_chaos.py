@@ -19,10 +19,10 @@ from bench.recovery._chaos_storm import ChaosTally
 
 @pytest.mark.station
 def test_disturbed_runs_end_like_undisturbed_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    chaos.run("2", "2", "3")  # ends with SystemExit on any violation
+    chaos.run("4", "3", "3")  # ends with SystemExit on any violation
     said = capsys.readouterr().out
     assert "violations: 0" in said
-    assert "over 2 runs" in said and int(said.split("faults: ")[1].split()[0]) >= 4
+    assert "over 3 runs" in said and int(said.split("faults: ")[1].split()[0]) >= 4
 
 
 def test_a_bench_goes_on_from_its_record(tmp_path: Path) -> None:
