@@ -93,12 +93,13 @@ def mend_database(seconds: float = _LOCK_SECONDS) -> str:
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether the database of a server that answers is damaged, or gone.
+    """Whether the database of a server that answers is damaged, gone, or one without a table.
 
-    The server may not notice for long: what it has read, it keeps in memory.
+    The server may not notice for long: what it has read, it keeps in memory, and a file that was
+    removed it keeps open. Its next connection makes an empty file in its place.
     """
     try:
-        if not path.exists():
+        if not path.exists() or path.stat().st_size == 0:
             return True
         if path.stat().st_size <= _SMALL_BYTES:
             check(path, _LOCK_SECONDS, lock=False)

@@ -102,6 +102,10 @@ def test_one_that_vanished_below_its_server_is_damaged(path: Path) -> None:
     assert not is_damaged(path)
     path.unlink()
     assert is_damaged(path)
+    # What the server's next connection makes of the name.
+    sqlite3.connect(path).execute("SELECT 1").connection.close()
+    assert path.stat().st_size == 0
+    assert is_damaged(path)
 
 
 @pytest.mark.parametrize("size", [None, 0])

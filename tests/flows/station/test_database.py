@@ -47,9 +47,11 @@ def test_damaged_under_a_living_server_it_is_made_anew(station: Station) -> None
 
 
 def test_removed_under_a_living_server_it_is_made_anew(station: Station) -> None:
+    restarts = station.note()["restarts"]["server"]
     for end in ("", "-wal", "-shm"):
         (station.home / "prefect" / (FILE + end)).unlink(missing_ok=True)
-    until((station.home / "prefect" / FILE).exists)
+    # Until then the old server answers, from the file that has no name any more.
+    until(lambda: station.note()["restarts"]["server"] > restarts)
     until(lambda: station.deployment("rest-em/math-demo"))
     station.wait_for(station.start(*TINY), "COMPLETED")
 
@@ -57,6 +59,7 @@ def test_removed_under_a_living_server_it_is_made_anew(station: Station) -> None
 def test_one_of_a_newer_prefect_is_left_and_up_says_what_to_do(station: Station) -> None:
     station.command("down")
     path = station.home / "prefect" / FILE
+    assert path.stat().st_size > 0
     with sqlite3.connect(path) as database:
         (old,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
         database.execute("UPDATE alembic_version SET version_num = 'fedcba987654'")
