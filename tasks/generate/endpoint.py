@@ -40,7 +40,7 @@ class Endpoint:
 
     Attributes:
         managed: It starts vLLM for us, and ends it when it is told to.
-        rests_until: It failed, and is left alone until then (monotonic clock).
+        rests_until: It failed, and is left alone until then (of `awake`).
         failures: How often in a row its engine did not start.
     """
 

@@ -198,7 +198,7 @@ class _Shard:
                 async with self._gates[server.address]:
                     # Read once: another shard, in another thread, may find the server gone.
                     if not (url := server.url):
-                        if time.monotonic() < server.rests_until:  # another has just asked in vain
+                        if awake() < server.rests_until:  # another has just asked in vain
                             self._again.append(request)
                             continue
                         url = await self._engine.ready(client, server)
