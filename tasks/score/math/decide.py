@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from tasks.dag.contracts import Grade
 from tasks.rows import Status
-from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number
+from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number, tree_of
 from tasks.score.math.compare.forms import same_forms
 from tasks.score.math.extract.answer import extract_answer, gold_answer
-from tasks.score.math.extract.choices import same_choice
+from tasks.score.math.extract.choices import same_choice, without_letter
 from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
 from tasks.score.math.parse.forms import read_form
 from tasks.score.math.parse.normalize import canonical, key
+from tasks.score.math.parse.values import real
+
+# What is called about equal differs by no more than this share.
+APPROXIMATE = 0.05
 
 
 def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grade | None:
@@ -106,11 +110,26 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
         return _same_about(gold, answer, symbolic)
     if same_choice(gold, answer):
         return True
+    for one, other in ((gold, answer), (answer, gold)):
+        if (choice := without_letter(one)) and not without_letter(other):
+            return same_answer(choice, other, symbolic)
     return same_forms(read_form(gold), read_form(answer), symbolic)
+
+
+def _contradicts(text: str) -> bool:
+    r"""Whether `a \approx b` names a decimal that the other side is nowhere near."""
+    sides = [side.strip(" ()=$") for side in text.split(r"\approx")]
+    trees = [tree for side in sides if side and (tree := tree_of(side)) is not None]
+    values = [value for tree in trees if (value := real(tree)) is not None]
+    if len(values) < 2:
+        return False
+    return max(values) - min(values) > APPROXIMATE * max(map(abs, values))
 
 
 def _same_about(gold: str, answer: str, symbolic: Symbolic | None) -> bool | None:
     r"""An exact value with its decimal, `a \approx b`, says either."""
+    if any(map(_contradicts, (gold, answer))):
+        return False
     pairs = [
         (one, other)
         for one in gold.split(r"\approx")

@@ -19,16 +19,24 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from tasks.score.math.extract.boxes import boxed
-from tasks.score.math.limits import MAX_DISPLAY_TAIL, MAX_LINE, MAX_SOLUTION, MAX_TAIL
+from tasks.score.math.extract.boxes import boxed, last_box
+from tasks.score.math.extract.languages import translated
+from tasks.score.math.extract.unfinished import finished
+from tasks.score.math.limits import (
+    MAX_BETWEEN,
+    MAX_BOXES,
+    MAX_DISPLAY_TAIL,
+    MAX_LINE,
+    MAX_SOLUTION,
+    MAX_TAIL,
+)
 from tasks.score.math.parse.normalize import calm, unconditional
+from tasks.score.math.parse.spoken import changed, changes
 
 # A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
 PROSE_WORDS = 4
 
 _ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
-# A model's thoughts are no part of what it says.
-_THOUGHTS = "</think>"
 _ANSWER_IS = re.compile(
     r"\b(?:choose|pick|select)(?: option| choice)?(?=\s+\(?[A-J]\b)"
     r"|\b(?:answer|correct (?:option|choice))(?:\**\s+is(?:\s+that)?|\**\s*[:=]|s\s+are"
@@ -36,6 +44,10 @@ _ANSWER_IS = re.compile(
     re.IGNORECASE,
 )
 # "#### Final answer" is a heading: the answer is below it.
+_VALUE = re.compile(r"\d|^\W*[A-J]\W*$|^\s*(?:\$|\\[(\[]|\\[a-z])")
+# Lines that end a proof and say nothing.
+_PROOF_ENDS = re.compile(r"(?:\s*\n\s*(?:[^\w\s$\\)\]}]{1,3}|\*{0,2}Q\.?E\.?D\.?\*{0,2}))+\s*$|\s*[□■∎]\s*$")
+_ROW = re.compile(r"^\|.*\|\s*([^|]*[^|\s][^|]*?)\s*\|$")
 _HEADING = re.compile(r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|solution)\W*$", re.IGNORECASE)
 # A formula of its own is one piece even where it is spread over lines.
 _DISPLAY = re.compile(r"\$\$([^$]{1,1000}?)\$\$|(?<!\\)\\\[((?:(?!\\\[).){1,1000}?)\\\]", re.DOTALL)
@@ -56,6 +68,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
+_NUMBERED = re.compile(r"^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=|⇒|\\Rightarrow)\s*(?=\S)")
 _REASON = re.compile(r",?\s+(?:since|because|as (?:required|desired|above|claimed|needed))\b", re.I)
 _NAME_AT_END = re.compile(
     r"\*\*([^*\n]{1,60})\*\*\W*$|\b(?:is|are|was)\s+((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
@@ -69,6 +82,7 @@ _STRAY = re.compile(
 _COUNTED = re.compile(r"^(-?\$?\d[\d.,/]*+(?: [A-Za-z]+){1,3}), (?!and\b|or\b)[a-z]{3,}\b")
 # "3 x 4 = 12 eggs": plain numbers that were computed with lead up to what came of them.
 _COMPUTED = re.compile(r"^[-+]?\d[\d.,]*+(?:\s*+[-+*/x×÷]\s*+\d[\d.,]*+)++\s*+=\s*+(?=[-$]?\d)")
+_JOINED = re.compile(r",?\s*(?:or|,)\s*")
 _BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 _FORMULA = re.compile(r"\$[^$\n]*\$")
 _SENTENCES = re.compile(
@@ -89,27 +103,26 @@ _LOOSE_NUMBER = re.compile(r"-?\d++(?:,\d{3})*+(?:\.\d++)?")
 _PROTECTED = re.compile(
     r"\\(?:text\w*|mbox|mathrm|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\\\\[[\w.]+\]"
 )
-_WORD = re.compile(r"[A-Za-z]{2,}")
+# In scripts without spaces two characters are about a word.
+_WORD = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}")
 
 
 def extract_answer(text: str) -> str:
     """The final answer of a prediction, or "" where there is none."""
-    text = calm(text[-MAX_SOLUTION:])
-    said = text.rpartition(_THOUGHTS)[2]
-    text = said if said.strip() else text
+    text = finished(translated(calm(text[-MAX_SOLUTION:])))
     marked = _marked(text)
     if marked is not None:
-        return marked
+        return _later_phrase(text) or _stated(marked)
     text = _flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:]))
-    return _after_phrase(text) or _final_line(text)
+    return _after_phrase(text) or _final_line(_without_marks(text))
 
 
 def gold_answer(text: str) -> str:
     """The final answer of a reference: a bare answer stands for itself, short prose included."""
-    text = calm(text[-MAX_SOLUTION:])
+    text = translated(calm(text[-MAX_SOLUTION:]))
     marked = _marked(text)
     if marked is not None:
-        return marked
+        return _stated(marked)
     bare = text.strip()
     flat = _flat(bare)
     long = _words(flat) >= SOLUTION_WORDS
@@ -121,9 +134,31 @@ def _after_phrase(text: str) -> str:
     return _phrase(text[last.end() :]) if last is not None else ""
 
 
+def _later_phrase(text: str) -> str:
+    """What is said to be the answer after the last box, where that is a value or a choice."""
+    end = last_box(text)
+    if end < 0:
+        return ""
+    said = _after_phrase(_flat(_TAIL.sub("", text[end:][-MAX_DISPLAY_TAIL:])))
+    return said if _VALUE.search(said) else ""
+
+
+def _stated(marked: str) -> str:
+    """What is in a mark, without the sentence around it: "The area is 5"."""
+    plain = marked.replace("\\ ", " ") if "\\ " in marked else marked
+    if _words(plain) < PROSE_WORDS or not _IS.search(plain):
+        return marked
+    return _said(plain) or marked
+
+
+def _without_marks(text: str) -> str:
+    """A text without what ends a proof: lines of signs alone, QED."""
+    return _PROOF_ENDS.sub("", text)
+
+
 def _flat(text: str) -> str:
     """Formulas of their own near the end, each on one line."""
-    if "\n" not in text or ("$$" not in text and "\\[" not in text):
+    if "$$" not in text and ("\n" not in text or "\\[" not in text):
         return text
     head, tail = text[:-MAX_DISPLAY_TAIL], text[-MAX_DISPLAY_TAIL:]
     return head + _DISPLAY.sub(_inline, tail)
@@ -145,7 +180,7 @@ def _marked(text: str) -> str | None:
         return _after_phrase(inner) or _final_line(inner)
     mark = text.rfind("####")
     if mark >= 0:
-        line = text[mark + 4 :].strip().split("\n", 1)[0].strip()
+        line = text[mark + 4 :].lstrip(": \n\t").split("\n", 1)[0].strip()
         return line if not _HEADING.match(line) else None
     return None
 
@@ -172,7 +207,7 @@ def _phrase(rest: str) -> str:
     if "=" in line:  # "the answer is 5 + 4 = 9 of the eggs": what was computed comes last
         line = line.rsplit("=", 1)[1].strip()
     number = NUMBER.search(line) or _LOOSE_NUMBER.search(line)
-    return number.group().strip() if number else line
+    return _as_said(number, line) if number else line
 
 
 def _formula(match: re.Match[str]) -> str:
@@ -182,6 +217,9 @@ def _formula(match: re.Match[str]) -> str:
 def _final_line(text: str) -> str:
     lines = text.strip().rsplit("\n", 1)
     line = _LABEL.sub("", lines[-1]).strip()
+    if cell := _ROW.match(line):
+        line = cell.group(1)
+    line = _NUMBERED.sub("", line)
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = _BOLD.sub(r"\1", line) if _words(line) else line
     if line and _words(line) < PROSE_WORDS and (len(lines) == 1 or _has_content(line)):
@@ -195,7 +233,7 @@ def _final_line(text: str) -> str:
 
 def _bare(line: str) -> str:
     """A short line without the words before its answer; of a short sentence its last number."""
-    line = _LEAD.sub("", line)
+    line = _led(line)
     if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
         return line
     if said := _said(line):
@@ -208,15 +246,35 @@ def _said(sentence: str) -> str:
     said = _last(_IS, sentence)
     rest = sentence[said.end() :].strip().strip("*").rstrip(".!").strip() if said else ""
     short = _words(_FORMULA.sub(" ", rest)) < PROSE_WORDS
-    return _LEAD.sub("", rest) if short and any(c.isdigit() for c in rest) else ""
+    return _led(rest) if short and any(c.isdigit() for c in rest) else ""
+
+
+def _led(line: str) -> str:
+    """A line without the words that lead up to its number; those that change it stay."""
+    lead = _LEAD.match(line)
+    return changed(lead.group()) + line[lead.end() :] if lead else line
+
+
+def _as_said(number: re.Match[str], text: str) -> str:
+    """A number in a text, with the words around it that make something else of it."""
+    before = changed(text[max(0, number.start() - MAX_BETWEEN) : number.start()])
+    after = text[number.end() : number.end() + MAX_BETWEEN].split("\n")[0]
+    return (before + number.group() + (after if changes(after) else "")).strip()
 
 
 def _last_value(sentence: str) -> str:
     """What a sentence says that something is, else its last formula, else its last number."""
     if said := _said(sentence):
         return said
-    formula = _last(_MATH, sentence)
-    return _formula(formula) if formula else _last_number(sentence)
+    formulas = [*deque(_MATH.finditer(sentence), maxlen=MAX_BOXES)]
+    if not formulas:
+        return _last_number(sentence)
+    row = [formulas[-1]]
+    for before in reversed(formulas[:-1]):  # "x = 2 or x = 3" are one answer
+        if not _JOINED.fullmatch(sentence[before.end() : row[0].start()]):
+            break
+        row.insert(0, before)
+    return " or ".join(map(_formula, row))
 
 
 def _last_name(line: str) -> str:
@@ -227,7 +285,7 @@ def _last_name(line: str) -> str:
 
 def _last_number(text: str) -> str:
     last = _last(NUMBER, text) or _last(_LOOSE_NUMBER, text)
-    return last.group().strip() if last else ""
+    return _as_said(last, text) if last else ""
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 
 from tasks.score.math.limits import MAX_BETWEEN, MAX_BOXES, MAX_BROKEN_TAIL, MAX_NESTED
 
-_TOKEN = re.compile(r"\\(?:begin)?(?:boxed|fbox)\s*\{|\\boxed\s+([^\s{}$]+)|\\.|[{}]", re.DOTALL)
+# Without braces a box holds what follows on its line, which is no word of a sentence.
+_TOKEN = re.compile(
+    r"\\(?:begin)?(?:boxed|fbox)\s*\{|\\boxed[ \t]+(?![A-Za-z]{2})([^\s{}$]+)|\\.|[{}]", re.DOTALL
+)
 _COMMAND = re.compile(r"\\(?:begin)?(?:boxed|fbox)")
 _LABEL = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w\}?)?)\s*=\s*$")
 _BETWEEN = re.compile(
@@ -28,6 +31,9 @@ _JOINT = re.compile(r"[,;]|\b(?:and|or)\b")
 # `\boxed{\frac{1}{2}$.`: the closing brace is missing although the text goes on.
 _UNCLOSED = re.compile(r"\\boxed\s*\{([^\n$]{1,200})(?=\$|\\\]|\\\)|\n)")
 
+# A box that the end of the text cut off, with nothing in it.
+_CUT_OFF = re.compile(r"\\(?:boxed|fbox)\s*\{\s*$")
+
 
 @dataclass(frozen=True)
 class _Box:
@@ -38,8 +44,14 @@ class _Box:
     inner: tuple[int, int]
 
 
+def last_box(text: str) -> int:
+    """Where the last box of a text ends, or -1."""
+    boxes = _boxes(text) if _COMMAND.search(text) else []
+    return boxes[-1].end if boxes else -1
+
+
 def boxed(text: str) -> str | None:
-    """The answer in boxes, or None where there is none."""
+    """The answer in boxes, "" where the last one was never finished, None where there is none."""
     if "boxed" not in text and "\\fbox" not in text:
         return None
     if r"\\boxed" in text and text.count(r"\\boxed") == text.count(r"\boxed"):
@@ -48,6 +60,8 @@ def boxed(text: str) -> str | None:
     if not boxes:
         broken = [*_UNCLOSED.finditer(text[-MAX_BROKEN_TAIL:])]
         return broken[-1].group(1).strip() if broken else None
+    if _CUT_OFF.search(text, boxes[-1].end):
+        return ""
     row = [boxes[-1]]
     for before in reversed(boxes[-MAX_BOXES:-1]):
         if before.end > row[0].start or not _joined(text[before.end : row[0].start]):

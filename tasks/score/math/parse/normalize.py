@@ -43,6 +43,40 @@ _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt|sc|normal)?|mbox|hbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*\{"
 )
+# Functions and constants that are set upright, or have other names in Russian and German schools.
+_NAMES = {
+    "tg": "tan", "ctg": "cot", "cotg": "cot", "arctg": "arctan", "arcsin": "arcsin",
+    "arccos": "arccos", "arctan": "arctan", "sh": "sinh", "ch": "cosh", "th": "tanh", "ln": "ln",
+    "lg": "log_{10}", "log": "log", "exp": "exp", "sin": "sin", "cos": "cos", "tan": "tan",
+    "cot": "cot", "sec": "sec", "csc": "csc", "cosec": "csc", "sinh": "sinh", "cosh": "cosh",
+    "tanh": "tanh", "e": "e", "i": "i", "d": "d",
+}  # fmt: skip
+_UPRIGHT = re.compile(
+    rf"\\(?:text|mathrm|operatorname|mathsf)\s*\{{\s*({'|'.join(_NAMES)})\s*\}}(?=\s*([({{\\^_A-Za-z0-9]?))"
+)
+_OTHER_NAMES = re.compile(r"\\(tg|ctg|cotg|arctg|lg|cosec)(?![A-Za-z])")
+_SETS = re.compile(r"\\(?:mathbf|mathrm|bf|rm|Bbb)\s*\{?\s*([ZNQRC])\s*\}?(?![A-Za-z])")
+# S_{\triangle ABC}, x_{\text{min}}, m_{\max}: an index is a name like any other.
+_INDEX = re.compile(
+    r"_\s*\{\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*([A-Za-z]{1,9})\s*\}"
+    r"|\\(max|min)|\\triangle\s*([A-Z]{3,4}))\s*\}|_\s*\\(max|min)(?![A-Za-z])"
+)
+# C_5^2 and its kin are 5 over 2, as Russian and Chinese schools write it.
+_COMBINATIONS = re.compile(
+    r"(?<![A-Za-z\\])(?:\\(?:mathrm|text)\s*\{\s*C\s*\}|C)\s*(?:_\s*\{?\s*(\d{1,4})\s*\}?\s*\^\s*\{?\s*(\d{1,4})\s*\}?"
+    r"|\^\s*\{?\s*(\d{1,4})\s*\}?\s*_\s*\{?\s*(\d{1,4})\s*\}?)"
+)
+_ONLY = re.compile(r"\\text\s*\{\s*(?:only|just|exactly)\s*\}\s*|^(?:only|just)\s+(?=\S+$)", re.IGNORECASE)
+# {1,2} inside other brackets: \left\{ {1,2} \right\}.
+_DOUBLED = re.compile(r"(\\\{|[(\[])\s*\{([^{}]*,[^{}]*)\}\s*(\\\}|[)\]])")
+_PLUS = re.compile(r"(?<=[,(\[])\s*\+\s*(?=\\infty)|^\+\s*(?=\\infty)")
+# 737/39 (about 18.9 cards), 1/2 (approximately 0.5): the same value a second time.
+_ABOUT = re.compile(
+    r"\s*(?:\\text\s*\{\s*)?\(\s*(?:\\text\s*\{)?\s*(?:approximately|approx\.?|about|roughly|\\approx)\s*\}?\s*"
+    r"(-?\$?[\d.,]+)\s*(?:\\text\s*\{\s*)?[A-Za-z ]{0,30}\)?\s*\}?\s*\)?$"
+)
+_SECONDS = re.compile(r"^(\d{1,2}:\d\d):00$")
+_REPEATED = re.compile(r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*)?\(?(?:repeating|recurring)\)?\}?")
 _DEGREE = re.compile(r"\^\s*+(?:\{\s*+)?\\circ\s*\}?|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])")
 _COMMANDS = {
     r"\leq": r"\le", r"\leqslant": r"\le", r"\geq": r"\ge", r"\geqslant": r"\ge", r"\neq": r"\ne",
@@ -73,7 +107,7 @@ _CONDITION = re.compile(
     r"[^=<>\d]{0,60}?(?:integers?|numbers?|reals?|constants?|\\mathbb\s*\{?[ZNQRC]\}?"
     r"|(?<![A-Za-z])[A-Za-z])[\s})$.]*$"
     r"|(?<=\S)\s*(?:[,;(]|\\q?quad|\s)\s*\$?[a-z](?:\s*,\s*[a-z])*\s*(?:\\in(?![A-Za-z])|∈)\s*"
-    r"(?:\\mathbb\s*\{?\s*[ZNQRC]\s*\}?|[ℤℕℚℝℂ])(?:\^?[+*])?[\s})$.]*$"
+    r"(?:\\math(?:bb|bf|rm)\s*\{?\s*[ZNQRC]\s*\}?|[ℤℕℚℝℂZNQR](?![A-Za-z]))(?:\^?[+*])?[\s})$.]*$"
 )
 _INSIDE_OUT = re.compile(r"(?<!\\)\$\s*,?\s*(and|or)\s*\$")
 _RUNS = re.compile(r"\s{2,}+")
@@ -111,11 +145,17 @@ def _canonical(text: str) -> str:
     text = unwrap(text.translate(_SIGNS))
     if "$" in text or "\\(" in text:
         text = _INLINE.sub(_inlined, _INSIDE_OUT.sub(r" \1 ", text))
+    if "C" in text and "^" in text:
+        text = _COMBINATIONS.sub(_combinations, text)
     if "\\" in text or "~" in text:
         text = _latex(text)
     if "=" in text or "**" in text:
         text = _TYPED.sub(lambda sign: _TYPED_SIGNS.get(sign.group().strip(), r"\ne "), text)
     text = text.replace("{,}", ",")
+    text = _SECONDS.sub(r"\1", _ABOUT.sub(r" \\approx \1", text))
+    if "repeating" in text or "recurring" in text:
+        text = _REPEATED.sub(r"\1\\overline{\2}", text)
+    text = _PLUS.sub("", _ONLY.sub("", text))
     return unwrap(" ".join(text.split()))
 
 
@@ -180,11 +220,28 @@ def _latex(text: str) -> str:
     text = _SPACING.sub(_space, text)
     text = _BOLD.sub("", _SIZES.sub("", _ROW_SPACE.sub("", text)))
     text = _FRACTION.sub(r"\\frac", text)
+    text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
+    text = _SETS.sub(r"\\mathbb{\1}", text)
+    text = _UPRIGHT.sub(_upright, _OTHER_NAMES.sub(lambda m: f"\\{_NAMES[m[1]]}", text))
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     text = _TEXT.sub(r"\\text{", text)
     text = _DEGREE.sub("°", text)
+    if "{" in text and "," in text:
+        text = _DOUBLED.sub(r"\1\2\3", text)
     text = text.replace(r"\%", "%").replace(r"\$", "$")
     return _COMMAND.sub(lambda match: _COMMANDS.get(match.group(), match.group()), text)
+
+
+def _upright(match: re.Match[str]) -> str:
+    name = _NAMES[match.group(1)]
+    if len(name) == 1:  # a constant; as one of several words it stays text
+        return name
+    return f"\\{name} "
+
+
+def _combinations(match: re.Match[str]) -> str:
+    n, k = (match[1], match[2]) if match[1] else (match[4], match[3])
+    return rf"\binom{{{n}}}{{{k}}}" if int(n) >= int(k) else match.group()
 
 
 def _space(match: re.Match[str]) -> str:

@@ -10,30 +10,18 @@ from fractions import Fraction
 
 from tasks.score.math.parse.normalize import is_words
 from tasks.score.math.parse.shapes import Form, Kind
+from tasks.score.math.parse.spoken import changes, spoken
 from tasks.score.math.parse.units import PER, UNITS
 
-_WORDS = {
-    word: str(number)
-    for number, word in [
-        *enumerate(
-            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-             "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
-             "eighteen", "nineteen", "twenty"]
-        ),
-        (30, "thirty"), (40, "forty"), (50, "fifty"), (60, "sixty"), (70, "seventy"),
-        (80, "eighty"), (90, "ninety"), (100, "hundred"),
-    ]
-}  # fmt: skip
-_WORDS.update(
-    {
-        f"{tens}{joint}{ones}": str(int(_WORDS[tens]) + int(_WORDS[ones]))
-        for tens in ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-        for ones in list(_WORDS)[1:10]
-        for joint in ("-", " ")
-    }
-)
+_BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
+          "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+          "sixteen": "16"}  # fmt: skip
 # A power of ten in words is part of the number, not its unit.
 _LARGE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_TEXT = re.compile(r"\\text\{([^{}]*)\}")
+_ORDINAL = re.compile(
+    r"^(\d{1,9})\s*(?:\^\s*\{?)?\s*(?:\\text\{\s*)?(?:st|nd|rd|th)(?![A-Za-z])\s*\}{0,2}(?!\s*root)"
+)
 _LARGE_WORD = re.compile(
     rf"(?<=\d)\s*(?:\\text\s*\{{)?\s*(?<![A-Za-z])({'|'.join(_LARGE)})s?(?![A-Za-z])", re.IGNORECASE
 )
@@ -60,7 +48,7 @@ _LATE_UNIT = re.compile(r"^(\S.*(?:\\pi|[})]))\s+([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^
 _MONEY = re.compile(r"^(-?)([$€£₹¥]|Rs\.?|USD(?= ?\d))\s*(?=\S)")
 # 3 (mod 7): the modulus is like a unit, which may be missing.
 _RESIDUE = re.compile(
-    r"^(.+?)\s*(?:\\p?mod(?![A-Za-z])"
+    r"^(.+?)\s*(?:\\p?mod(?![A-Za-z])|(?<=[\d ])modulo(?![A-Za-z])"
     r"|\\bmod(?![A-Za-z])|\(\s*(?:\\text\{\s*)?mod\s*\}?)\s*\{?\s*(\w{1,20})\s*\}?\)?$"
 )
 _CONGRUENT = re.compile(r"^[A-Za-z]\s*\\equiv(?![A-Za-z])\s*")
@@ -86,12 +74,10 @@ def quantity(text: str) -> Form:
     unit = ""
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
-    inner = text[6:-1] if text.startswith(r"\text{") and text.count("}") == 1 else text
-    first, _, rest = inner.strip().partition(" ")
-    if inner.strip().casefold() in _WORDS:
-        text = _WORDS[inner.strip().casefold()]
-    elif rest and first.casefold() in _WORDS:
-        text = f"{_WORDS[first.casefold()]} {rest}"
+    text = _ORDINAL.sub(r"\1 ", text, count=1).strip()
+    inner = _TEXT.sub(r" \1 ", text).strip() if r"\text{" in text else text
+    if (said := spoken(inner)) != inner:
+        text = said
     if residue := _RESIDUE.match(text):
         rest, modulus = residue.groups()
         return Form(Kind.QUANTITY, _plain(_CONGRUENT.sub("", rest.strip())), (), f"mod {modulus}")
@@ -125,7 +111,6 @@ def _plain(text: str) -> str:
     text = _SYNONYMS.get(text.casefold().rstrip("."), text)
     if is_words(text):
         text = _ARTICLE.sub("", text)
-    text = _WORDS.get(text.casefold(), text)
     if _SPACED_THOUSANDS.match(text):
         return text.replace(" ", "")
     if mixed := _MIXED.match(text):
@@ -154,7 +139,7 @@ def _repeating(match: re.Match[str]) -> str:
 def _base(match: re.Match[str]) -> str:
     """The base's index as digits, or "" where it is no base from 2 to 36."""
     index = match.group(2) or match.group(3)
-    index = _WORDS.get(index.casefold(), index)
+    index = _BASES.get(index.casefold(), index)
     digits = match.group(1)
     sound = digits[0].isdigit() or (len(digits) > 1 and digits.isupper())
     number = int(index) if index.isascii() and index.isdigit() and len(index) <= 2 else 0
@@ -164,6 +149,8 @@ def _base(match: re.Match[str]) -> str:
 def _is_unit(tail: re.Match[str]) -> bool:
     """Words after a number are its unit; one letter is, where it stands apart (5 m, not 5m)."""
     body, words = tail.group(1), tail.group(2).strip()
+    if changes(words):
+        return False
     if tail.re is _TEXT_UNIT:
         return not body.endswith(("=", "+", "-", "*", "/", "\\", ","))
     if tail.re is _LATE_UNIT:

@@ -1,0 +1,233 @@
+r"""Numbers in words, and the words around a number that change its value.
+
+`spoken` reads `negative three quarters` as `-\frac{3}{4}`, `twice 5` as `2*(5)`, `3 squared`, `half
+of 6`, `two hundred and five`, `five and a half`, `three point one four`, to trillions. What follows
+a number is dropped as its unit or its noun unless it `changes` the value: "5 or more", "3 dozen
+less", "5 times larger" are no 5. Nor is a number that a step, a page or a bound is named by: "at
+least 5", "step 5". Doubt keeps the words, and a text with words is no number.
+
+Not covered: other languages than English; ordinals in words ("the third").
+"""
+
+from __future__ import annotations
+
+import re
+
+_ONES = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen".split()
+    )
+}
+_TENS = {
+    word: 10 * value
+    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+}
+_SCALES = {
+    "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+}  # fmt: skip
+_PARTS = {
+    word: value
+    for value, word in [
+        (2, "half"), (3, "third"), (4, "quarter"), (4, "fourth"), (5, "fifth"), (6, "sixth"),
+        (7, "seventh"), (8, "eighth"), (9, "ninth"), (10, "tenth"), (11, "eleventh"),
+        (12, "twelfth"), (15, "fifteenth"), (16, "sixteenth"), (20, "twentieth"),
+        (100, "hundredth"), (1000, "thousandth"), (10**6, "millionth"),
+    ]
+}  # fmt: skip
+_PLURAL_PARTS = {"halves": 2, **{f"{word}s": value for word, value in _PARTS.items()}}
+_BEFORE = {
+    "negative": "-({})", "minus": "-({})", "twice": "2*({})", "double": "2*({})",
+    "thrice": "3*({})", "triple": "3*({})", "half": r"\frac{{1}}{{2}}*({})",
+    "square root": r"\sqrt{{{}}}", "cube root": r"\sqrt[3]{{{}}}", "square": "({})^2",
+    "cube": "({})^3", "reciprocal": r"\frac{{1}}{{{}}}", "factorial": "({})!",
+}  # fmt: skip
+_NEEDS_OF = ("square root", "cube root", "square", "cube", "reciprocal", "factorial")
+_AFTER = {"squared": "({})^2", "cubed": "({})^3", "factorial": "({})!", "dozen": "12*({})"}
+_TOKEN = re.compile(r"[A-Za-z]+|-?\d[\d,]*(?:\.\d+)?|\S")
+_NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
+# What may follow a number and is neither its unit nor its noun.
+_CHANGING_AFTER = re.compile(
+    r"^\W*(?:(?:or|and|at)\s+(?:more|less|fewer|above|below|over|under|greater|smaller|higher|lower"
+    r"|most|least|later|earlier|better|up)|plus|minus|more|less|fewer|times|fold|squared|cubed"
+    r"|factorial|dozens?|pairs?|couples?|scores?|gross|halves|half|thirds?|quarters?|fourths?"
+    r"|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|millionths?"
+    r"|hundreds|thousands|millions|billions|trillions"
+    r"|(?:is|are|was|were)\s+(?:im|not|in|wrong|false)|is not|not|wrong|incorrect|impossible|false"
+    r"|invalid|never|doesn|does\s+not|cannot|can't|isn|away|short|too)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+# What may stand before a number and makes another value of it, a bound, or a place in a text.
+_CHANGING_BEFORE = (
+    r"(?:at (?:least|most)|(?:no |not )?(?:more|less|fewer|greater|smaller|larger|bigger|higher"
+    r"|lower|other|rather) than(?: or equal to)?|(?<!all )(?<!left )over|under|above"
+    r"|below|beyond|exceeds|up to|not|never|except(?: for)?|excluding|besides|but not|instead of"
+    r"|about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice"
+    r"|double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)"
+    r"|(?:square|cube|fourth|root|roots|reciprocal|factorial|opposite|inverse|multiples?|powers?"
+    r"|factors?|divisors?) of|(?:divisible|multiplied|divided) by|(?:defined|undefined|continuous"
+    r"|discontinuous|differentiable) at|prime to|mod(?:ulo)?|step|steps|chapter|page|section|figure"
+    r"|fig\.?|equation|eq\.?|problem|question|exercise|example|theorem|lemma|part|case|line|item"
+    r"|note|table)"
+)
+CHANGED = re.compile(rf"(?<![A-Za-z\\])({_CHANGING_BEFORE})\s*:?\s*(?:the\s+)?$", re.IGNORECASE)
+_SHORT = 200
+
+
+def spoken(text: str) -> str:
+    """A text whose leading number is spelled in digits and signs; the text itself if none is.
+
+    Args:
+        text: Canonical, without LaTeX.
+    """
+    if len(text) > _SHORT or "\\" in text or not any(c.isalpha() for c in text):
+        return text
+    reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
+    value = reader.value()
+    if value is None or not reader.worded:
+        return text
+    return " ".join([value, *reader.rest]) if reader.rest else value
+
+
+def changes(words: str) -> bool:
+    """Whether words after a number make something else of it than a number of things."""
+    return bool(_CHANGING_AFTER.match(words))
+
+
+def changed(before: str) -> str:
+    """The words at the end of what stands before a number that make something else of it."""
+    match = CHANGED.search(before[-60:])
+    return match.group() if match else ""
+
+
+class _Reader:
+    """Reads the number at the start of words, from left to right."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens, self._at = tokens, 0
+        self.worded = False  # whether a word was part of the number
+
+    @property
+    def rest(self) -> list[str]:
+        return self._tokens[self._at :]
+
+    def _peek(self, ahead: int = 0) -> str:
+        at = self._at + ahead
+        return self._tokens[at].casefold() if at < len(self._tokens) else ""
+
+    def _skip(self, *words: str) -> None:
+        if self._peek() in words:
+            self._at += 1
+
+    def value(self) -> str | None:
+        """LaTeX of the number, or None where the words begin with none."""
+        start = self._at
+        self._skip("the")
+        two = f"{self._peek()} {self._peek(1)}"
+        word = two if two in _BEFORE else self._peek()
+        if word in _BEFORE:
+            self._at += len(word.split())
+            of = self._peek() == "of"
+            if of or word not in _NEEDS_OF:
+                self._skip("of")
+                inner = self.value()
+                if inner is not None:
+                    self.worded = True
+                    return _BEFORE[word].format(inner)
+            self._at = start
+            if word != "half":
+                return None
+            self._at += 1
+            self.worded = True
+            return r"\frac{1}{2}"
+        base = self._fraction()
+        if base is None:
+            self._at = start
+            return None
+        while self._peek() in _AFTER and self._peek(1) not in ("less", "more"):
+            self.worded = True
+            base = _AFTER[self._peek()].format(base)
+            self._at += 1
+        return base
+
+    def _fraction(self) -> str | None:
+        """A whole number, a fraction, or both: five and a half."""
+        whole = self._cardinal()
+        if whole is None:
+            return None
+        if part := self._part(plural=whole not in ("1", "one")):
+            return rf"\frac{{{whole}}}{{{part}}}"
+        if self._peek() == "and":
+            mark, worded = self._at, self.worded
+            self._at += 1
+            top = self._cardinal()
+            if top is not None and (part := self._part(plural=top != "1")):
+                return rf"({whole}+\frac{{{top}}}{{{part}}})"
+            self._at, self.worded = mark, worded
+        if self._peek() == "point":
+            digits, at = "", self._at + 1
+            while at < len(self._tokens) and self._tokens[at].casefold() in _ONES:
+                digits += str(_ONES[self._tokens[at].casefold()])
+                at += 1
+            if digits:
+                self._at, self.worded = at, True
+                return f"{whole}.{digits}"
+        return whole
+
+    def _part(self, *, plural: bool) -> int:
+        """The denominator that is named next, or 0."""
+        part = (_PLURAL_PARTS if plural else _PARTS).get(self._peek(), 0)
+        if not part and plural and self._peek() == "half":
+            part = 0
+        if part:
+            self._at += 1
+            self.worded = True
+        return part
+
+    def _cardinal(self) -> str | None:
+        """A whole number in digits or words."""
+        token = self._peek()
+        if _NUMERAL.match(token):
+            self._at += 1
+            return token
+        if token in ("a", "an") and (
+            self._peek(1) in _PARTS or self._peek(1) in ("dozen", "hundred", *_SCALES)
+        ):
+            self._at += 1
+            self.worded = True
+            if self._peek() in ("hundred", *_SCALES):
+                return self._words(1)
+            return "1"
+        return self._words(None)
+
+    def _words(self, begun: int | None) -> str | None:
+        total, group, seen = 0, begun, begun is not None
+        while True:
+            word = self._peek()
+            if word in _ONES and (
+                group is None or group % 100 == 0 or (group % 10 == 0 and _ONES[word] < 10)
+            ):
+                group = (group or 0) + _ONES[word]
+            elif word in _TENS and (group is None or group % 100 == 0):
+                group = (group or 0) + _TENS[word]
+            elif word == "hundred" and group is not None and 0 < group < 100:
+                group *= 100
+            elif word in _SCALES and group:
+                total, group = total + group * _SCALES[word], 0
+            elif word == "and" and seen and (group or total) and self._joins():
+                pass
+            else:
+                break
+            seen = True
+            self._at += 1
+        if not seen:
+            return None
+        self.worded = True
+        return str(total + (group or 0))
+
+    def _joins(self) -> bool:
+        """Whether "and" goes on with the number: two hundred and five."""
+        return self._tokens[self._at - 1].casefold() in ("hundred", *_SCALES) and (
+            self._peek(1) in _ONES or self._peek(1) in _TENS
+        )
