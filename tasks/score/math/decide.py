@@ -10,6 +10,8 @@ or out of time is `checker_error`: said and counted, never a silent wrong answer
 
 from __future__ import annotations
 
+import re
+
 from tasks.dag.contracts import Grade
 from tasks.rows import Status
 from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number, tree_of
@@ -21,6 +23,8 @@ from tasks.score.math.parse.forms import read_form
 from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
+# A sum, an integral, a limit or a derivative that is still to be worked out.
+_OPERATIONS = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}")
 # What is called about equal differs by no more than this share.
 APPROXIMATE = 0.05
 
@@ -108,12 +112,25 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
     gold, answer = decimal_comma(gold, answer), decimal_comma(answer, gold)
     if r"\approx" in gold + answer:
         return _same_about(gold, answer, symbolic)
+    if _handed_back(gold, answer) or _handed_back(answer, gold):
+        return False
     if same_choice(gold, answer):
         return True
     for one, other in ((gold, answer), (answer, gold)):
         if (choice := without_letter(one)) and not without_letter(other):
             return same_answer(choice, other, symbolic)
     return same_forms(read_form(gold), read_form(answer), symbolic)
+
+
+def _handed_back(resolved: str, answer: str) -> bool:
+    """Whether an answer still has the operation whose result the other one is.
+
+    Either order, so that the outcome does not depend on which side is the reference.
+    """
+    if _OPERATIONS.search(answer):
+        return _OPERATIONS.search(resolved) is None
+    number = plain_number(resolved) is not None
+    return number and answer.count("!") > 1
 
 
 def _contradicts(text: str) -> bool:

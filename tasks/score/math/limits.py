@@ -64,6 +64,11 @@ MAX_LATEX_POWERS = 6
 # Sizes that simplification still finishes on; found by trial.
 MAX_OPERATIONS = 200
 MAX_SYMBOLS = 8
+# Of more symbols, up to this, values at points decide alone.
+MAX_LETTERS = 24
+# Points at which two expressions are compared, and at how many they must be real and agree.
+POINTS = 12
+AGREEING = 4
 MAX_POLYNOMIAL_POWER = 64
 
 # Verdicts: characters that are kept of an answer; the longest target of BBH has 182.

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tasks.score.math.compare.amounts import Symbolic, same_quantity, tree_of
 from tasks.score.math.limits import MAX_MATCHES
 from tasks.score.math.parse.names import assigned, is_name, is_variable, letters, named, names
 from tasks.score.math.parse.normalize import key
+from tasks.score.math.parse.quantities import plain
 from tasks.score.math.parse.relations import interval_of, variable
 from tasks.score.math.parse.shapes import Form, Kind
 from tasks.score.math.parse.syntax import Refused
 
+_FUNCTION = re.compile(r"^([A-Za-z])\s*\(([a-z])\)$")
+# Letters that are variables: not those of commands, nor of words.
+_LETTERS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{1,3}(?![A-Za-z])")
+# Letters for whole numbers that a solution of an equation with angles runs through.
+_PARAMETERS = frozenset("klmn")
 _TWO_DIGITS = re.compile(r"^\d\d$")
 
 
@@ -23,6 +30,8 @@ def same_forms(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     """Whether two answers taken apart are the same; None where only symbolic work can tell."""
     if a == b:
         return True
+    if other := _same_parameter(a, b):
+        b = other
     if a.kind is Kind.RELATION or b.kind is Kind.RELATION:
         return _same_relation(a, b, symbolic)
     values = assigned(a), assigned(b)
@@ -167,6 +176,8 @@ def _same_equation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     if a.kind is not b.kind:
         equation, value = (a, b) if a.kind is Kind.EQUATION else (b, a)
         left, right = equation.parts
+        if _wrong(left, right):
+            return False
         if right.text == "0" and not is_variable(left) and left.kind is not Kind.GROUP:
             return False  # a+b = 0 is an equation, not an answer of 0
         if not letters(left) and letters(right) and not named(right):
@@ -175,12 +186,62 @@ def _same_equation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
         if outcome is False and named(right) and not named(left):  # 5 = x
             return same_forms(left, value, symbolic)
         return outcome
+    if renamed := _renamed(a, b):
+        return _same_equation(*renamed, symbolic)
     straight = _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
     if straight is True:
         return True
     if key(a.parts[0].text) == key(b.parts[0].text) and is_name(a.parts[0]):
         return straight
     return _same_sides(a, b, "=", straight, symbolic)
+
+
+def _wrong(left: Form, right: Form) -> bool:
+    """Whether two numbers are called equal that are not, as in 6 = 5: it says neither."""
+    numbers = plain(left.text), plain(right.text)
+    return None not in numbers and numbers[0] != numbers[1]
+
+
+def _renamed(a: Form, b: Form) -> tuple[Form, Form] | None:
+    """f(x) = x against f(z) = z: the second with the first's variable."""
+    if any(part.kind is not Kind.QUANTITY for part in (*a.parts, *b.parts)):
+        return None
+    one, other = _FUNCTION.match(a.parts[0].text), _FUNCTION.match(b.parts[0].text)
+    if not one or not other or one[1] != other[1] or one[2] == other[2]:
+        return None
+    if one[2] in _letters_of(b.parts[1].text):
+        return None  # it would catch another variable
+    right = _with_letter(b.parts[1].text, other[2], one[2])
+    return a, Form(Kind.EQUATION, b.text, (a.parts[0], replace(b.parts[1], text=right)))
+
+
+def _same_parameter(a: Form, b: Form) -> Form | None:
+    r"""The second of two answers of period pi with the first's parameter: k\pi against n\pi."""
+    texts = [[part.text for part in _leaves(form)] for form in (a, b)]
+    if not all(any(r"\pi" in text for text in one) for one in texts):
+        return None
+    one, other = ({c for text in some for c in _letters_of(text)} & _PARAMETERS for some in texts)
+    if len(one) != 1 or len(other) != 1 or one == other:
+        return None
+    return _replaced(b, next(iter(other)), next(iter(one)))
+
+
+def _leaves(form: Form) -> list[Form]:
+    return [leaf for part in form.parts for leaf in _leaves(part)] if form.parts else [form]
+
+
+def _replaced(form: Form, old: str, new: str) -> Form:
+    parts = tuple(_replaced(part, old, new) for part in form.parts)
+    text = form.text if parts else _with_letter(form.text, old, new)
+    return replace(form, text=text, parts=parts)
+
+
+def _letters_of(text: str) -> set[str]:
+    return {c for word in _LETTERS.findall(text) for c in word}
+
+
+def _with_letter(text: str, old: str, new: str) -> str:
+    return _LETTERS.sub(lambda word: word.group().replace(old, new), text)
 
 
 def _same_sides(

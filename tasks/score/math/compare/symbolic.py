@@ -14,17 +14,21 @@ Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, 
 from __future__ import annotations
 
 import re
+from random import Random
 
 import sympy
 
 from tasks.score.math.limits import (
+    AGREEING,
     MAX_LATEX,
     MAX_LATEX_DEPTH,
     MAX_LATEX_DIGITS,
     MAX_LATEX_POWERS,
+    MAX_LETTERS,
     MAX_OPERATIONS,
     MAX_POLYNOMIAL_POWER,
     MAX_SYMBOLS,
+    POINTS,
 )
 from tasks.score.math.parse.syntax import Refused, Tree, read
 from tasks.score.math.parse.values import exact, factorial, has_variables
@@ -32,6 +36,12 @@ from tasks.score.math.parse.values import exact, factorial, has_variables
 # Digits to which two constants that sympy cannot prove equal must agree.
 PRECISION = 60
 AGREEMENT = sympy.Rational(1, 10**45)
+# Those that agree so far are looked at once more: 2^(1/2^1000) is not 1.
+MANY_DIGITS = 1000
+FAR_AGREEMENT = sympy.Rational(1, 10**900)
+# At a point both sides are known to so many digits, and agree to fewer.
+POINT_DIGITS = 30
+POINT_AGREEMENT = sympy.Rational(1, 10**20)
 
 _DIGITS = re.compile(r"\d+")
 _LONG_EXPONENT = re.compile(r"\^\s*\{?\s*\(?-?\s*\d{4,}|\^[^+\-*/=]*\^")
@@ -115,8 +125,8 @@ def expression(text: str) -> sympy.Expr:
         built = _latex(text)
     if sympy.count_ops(built) > MAX_OPERATIONS:
         raise Refused(f"more than {MAX_OPERATIONS} operations")
-    if len(built.free_symbols) > MAX_SYMBOLS:
-        raise Refused(f"more than {MAX_SYMBOLS} variables")
+    if len(built.free_symbols) > MAX_LETTERS:
+        raise Refused(f"more than {MAX_LETTERS} variables")
     return built
 
 
@@ -188,6 +198,8 @@ def _latex(text: str) -> sympy.Expr:
     if not isinstance(built, sympy.Expr):
         raise Unreadable("not an expression")
     built = built.doit()
+    # The library's symbols have assumptions of their own; ours have none.
+    built = built.xreplace({one: sympy.Symbol(one.name) for one in built.free_symbols})
     return built if _SUM.search(text) else built.subs(sympy.Symbol("i"), sympy.I)
 
 
@@ -215,6 +227,8 @@ def _equal(a: sympy.Expr, b: sympy.Expr) -> bool:
     if a == b:
         return True
     if a.free_symbols != b.free_symbols:
+        if len(a.free_symbols | b.free_symbols) > MAX_SYMBOLS:
+            return False
         a, b = sympy.simplify(a), sympy.simplify(b)
         if a.free_symbols != b.free_symbols:
             return False
@@ -222,7 +236,7 @@ def _equal(a: sympy.Expr, b: sympy.Expr) -> bool:
         return a == b
     difference = a - b
     if difference.free_symbols:
-        return _zero_function(difference)
+        return _same_function(a, b, difference)
     return _zero_constant(difference, a)
 
 
@@ -235,10 +249,53 @@ def _zero_constant(difference: sympy.Expr, size: sympy.Expr) -> bool:
     if not (value.is_Float or value.is_Integer) or not (scale.is_Float or scale.is_Integer):
         return sympy.simplify(difference) == 0
     # Relative, so that 1/2004! and 1/2006! are told apart although both are nearly zero.
-    return bool(value <= AGREEMENT * scale) if scale != 0 else bool(value == 0)
+    if scale == 0 or value > AGREEMENT * scale:
+        return bool(scale == 0 and value == 0)
+    further = sympy.Abs(sympy.N(difference, MANY_DIGITS))
+    return not (further.is_Float or further.is_Integer) or bool(further <= FAR_AGREEMENT * scale)
 
 
-def _zero_function(difference: sympy.Expr) -> bool:
+def _same_function(a: sympy.Expr, b: sympy.Expr, difference: sympy.Expr) -> bool:
+    """By expansion, by values at points, which reject early, and by simplification."""
     if sympy.expand(difference) == 0:
         return True
-    return sympy.simplify(difference) == 0
+    seen = _same_at_points(a, b)
+    if seen is False:
+        return False
+    if len(difference.free_symbols) <= MAX_SYMBOLS and sympy.simplify(difference) == 0:
+        return True
+    return seen is True
+
+
+def _same_at_points(a: sympy.Expr, b: sympy.Expr) -> bool | None:
+    """Whether two expressions agree wherever both are real; None where that says too little.
+
+    Both must be real at the same points: ln(ab) is not ln a + ln b, which a negative a shows.
+    """
+    symbols = sorted(a.free_symbols | b.free_symbols, key=str)
+    agreed, everywhere = 0, True
+    for number in range(POINTS):
+        random = Random(number)
+        # Positive ones below 1 first, then any: angles and roots are real there.
+        low, high = ((0, 1), (0, 3), (-3, 3))[number * 3 // POINTS]
+        point = {one: sympy.Rational(random.randint(low * 997, high * 997), 997) for one in symbols}
+        left, right = _at(a, point), _at(b, point)
+        if left is None and right is None:
+            continue
+        if left is None or right is None:
+            everywhere = False
+            continue
+        if abs(left - right) > POINT_AGREEMENT * max(abs(left), abs(right)):
+            return False
+        agreed += 1
+    return True if everywhere and agreed >= AGREEING else None
+
+
+def _at(expression: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational]) -> sympy.Expr | None:
+    """The real value at a point, or None where it has none."""
+    value = sympy.N(expression.subs(point), POINT_DIGITS)
+    if value.is_Float or value.is_Integer or value.is_Rational:
+        return value if value.is_finite else None
+    real, imaginary = value.as_real_imag()
+    small = imaginary.is_number and abs(imaginary) <= POINT_AGREEMENT * abs(real)
+    return real if small and real.is_Float else None

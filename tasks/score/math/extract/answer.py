@@ -31,7 +31,7 @@ from tasks.score.math.limits import (
     MAX_TAIL,
 )
 from tasks.score.math.parse.normalize import calm, unconditional
-from tasks.score.math.parse.spoken import changed, changes
+from tasks.score.math.parse.spoken import changed, changes, last_spoken, spoken_whole
 
 # A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
 PROSE_WORDS = 4
@@ -61,13 +61,14 @@ _LABEL = re.compile(
 # Words that lead up to a number ("She has 18"); not a function's name, nor a date. Possessive, so
 # that a run of spaces is read once.
 _LEAD = re.compile(
-    r"^(?!(?:not|arc[a-z]+|gcd|lcm|exp|sin|cos|tan|log|ln|sqrt|pi|january|february|march|april|may"
+    r"^(?![A-Z][a-z]+(?: \d{1,2})?: )(?!(?:not|arc[a-z]+|gcd|lcm|exp|sin|cos|tan|log|ln|sqrt|pi|january|february|march|april|may"
     r"|june|july|august|september|october|november|december)\b)"
     r"(?=[A-Za-z' ]*[A-Za-z]{2})(?:[A-Za-z']++[,:]?\s++){1,3}"
     r"(?=[-+]?\s*+(?:\$\s*+)?[\d.]|\$|\\(?:[dt]?frac|sqrt|\$|\(|\{)|[(\[{]\s*-?[\d\\]|[A-Za-z]\s?=)",
     re.IGNORECASE,
 )
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
+_SO = re.compile(r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак),?\s*(?=\S)")
 _NUMBERED = re.compile(r"^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=|⇒|\\Rightarrow)\s*(?=\S)")
 _REASON = re.compile(r",?\s+(?:since|because|as (?:required|desired|above|claimed|needed))\b", re.I)
 _NAME_AT_END = re.compile(
@@ -82,6 +83,9 @@ _STRAY = re.compile(
 _COUNTED = re.compile(r"^(-?\$?\d[\d.,/]*+(?: [A-Za-z]+){1,3}), (?!and\b|or\b)[a-z]{3,}\b")
 # "3 x 4 = 12 eggs": plain numbers that were computed with lead up to what came of them.
 _COMPUTED = re.compile(r"^[-+]?\d[\d.,]*+(?:\s*+[-+*/x×÷]\s*+\d[\d.,]*+)++\s*+=\s*+(?=[-$]?\d)")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# "The answer is d."
+_CHOICE = re.compile(r"^\(?([a-j])\)?[.)]?$")
 _JOINED = re.compile(r",?\s*(?:or|,)\s*")
 _BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 _FORMULA = re.compile(r"\$[^$\n]*\$")
@@ -103,8 +107,8 @@ _LOOSE_NUMBER = re.compile(r"-?\d++(?:,\d{3})*+(?:\.\d++)?")
 _PROTECTED = re.compile(
     r"\\(?:text\w*|mbox|mathrm|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\\\\[[\w.]+\]"
 )
-# In scripts without spaces two characters are about a word.
-_WORD = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}")
+# In scripts without spaces a character is about a word.
+_WORD = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def extract_answer(text: str) -> str:
@@ -161,6 +165,8 @@ def _flat(text: str) -> str:
     if "$$" not in text and ("\n" not in text or "\\[" not in text):
         return text
     head, tail = text[:-MAX_DISPLAY_TAIL], text[-MAX_DISPLAY_TAIL:]
+    if tail.count("$$") % 2:  # cut off at the front: the first one closes
+        head, tail = head + tail.partition("$$")[0], tail.partition("$$")[2]
     return head + _DISPLAY.sub(_inline, tail)
 
 
@@ -193,12 +199,15 @@ def _phrase(rest: str) -> str:
     if end:
         line = line[: end.start()]
     line = line.strip().strip("*").lstrip("} ").strip()
+    line = line.replace("**", "", 1) if line.count("**") % 2 else line
     math = _MATH.match(line)
     if math and len(line) > len(math.group()) and _words(line[math.end() :]) >= 2:
         return _formula(math)
     line = _REASON.split(unconditional(line), maxsplit=1)[0]
     line = _BOLD.sub(r"\1", line)
-    if _words(line) < PROSE_WORDS:
+    if choice := _CHOICE.match(line):
+        return f"({choice[1]})"
+    if _words(line) < PROSE_WORDS or spoken_whole(line):
         if counted := _COUNTED.match(line):
             line = counted[1]
         return _bare(_COMPUTED.sub("", line))
@@ -219,15 +228,21 @@ def _final_line(text: str) -> str:
     line = _LABEL.sub("", lines[-1]).strip()
     if cell := _ROW.match(line):
         line = cell.group(1)
-    line = _NUMBERED.sub("", line)
+    line = _SO.sub("", _NUMBERED.sub("", line))
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = _BOLD.sub(r"\1", line) if _words(line) else line
-    if line and _words(line) < PROSE_WORDS and (len(lines) == 1 or _has_content(line)):
+    if spoken_whole(line):
+        return line
+    sentence = _FORMULA.search(line) and _UNSPACED.search(line)
+    bare = _words(line) < PROSE_WORDS and not sentence
+    if line and bare and (len(lines) == 1 or _has_content(line)):
         return _bare(line)
     sentences = _SENTENCES.split(line[-MAX_LINE:])
     for sentence in reversed(sentences):
         if found := _last_value(sentence):
             return found
+    if (said := last_spoken(line[-MAX_LINE:])) and not any(c.isdigit() for c in line):
+        return said
     return _last_name(line) or _last_number(text)
 
 

@@ -60,7 +60,7 @@ def named_choices(text: str) -> str:
         if style is _STYLES[2] and not named and not _only_letters(text, denied):
             return ""  # "A 5" and "E = mc^2" are no choices
         left = found - denied
-        return "".join(sorted(left or found))
+        return "".join(sorted(left))
     return ""
 
 

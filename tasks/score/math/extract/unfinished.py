@@ -37,4 +37,5 @@ def _said(text: str) -> str:
     after = text[ends[-1] :] if ends else text
     if opened := _OPEN.search(after):
         return after[: opened.start()]
-    return after if after.strip() or not ends else text
+    # All is between the marks: a model that puts its answer there.
+    return after if after.strip() or not ends else _OPEN.sub("", _CLOSE.sub("", text))

@@ -21,7 +21,7 @@ from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
-from tasks.score.math.parse.quantities import quantity
+from tasks.score.math.parse.quantities import plain, quantity
 from tasks.score.math.parse.relations import (
     REALS,
     SIGNS,
@@ -32,6 +32,7 @@ from tasks.score.math.parse.relations import (
     without,
 )
 from tasks.score.math.parse.shapes import Form, Kind
+from tasks.score.math.parse.spoken import spoken_whole
 from tasks.score.math.parse.syntax import Refused
 
 # Loosest first.
@@ -66,6 +67,8 @@ _SYSTEM = re.compile(
 _BUILDER = re.compile(
     r"^[A-Za-z]\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?)?\s*(?:\\mid(?![A-Za-z])|:|\|)\s*([^:|]+)$"
 )
+# {x | x = 2k pi, k in Z}: the values that an equation says.
+_BUILT = re.compile(r"^([A-Za-z])\s*(?:\\mid(?![A-Za-z])|:|\|)\s*(\1\s*=[^=:|]+)$")
 _POINT = re.compile(r"^[A-Z](?=\([^()]*,[^()]*\)$)")
 _OPENERS = ("(", "[", "{", r"\{")
 _CLOSERS = (")", "]", "}", r"\}")
@@ -73,6 +76,10 @@ _MEMBER = re.compile(
     r"^(?:[A-Za-z](?:_\{?\w\}?)?|\([A-Za-z](?:\s*,\s*[A-Za-z]){1,5}\))\s*\\in(?![A-Za-z])\s*"
 )
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+# "Minimum: 1, Maximum: 3" are the values; so are "7 goats and 4 helicopters".
+_LABELS = re.compile(r"(?:^|(?<=, )|(?<=and ))(?:\\text\{)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:\}?\s+(?=\S)")
+_NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}")
+_MISSING = re.compile(r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.{0,60})$")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -84,13 +91,21 @@ def read_form(text: str) -> Form:
     """
     if len(text) > MAX_FORM:
         raise Refused(f"longer than {MAX_FORM} characters")
-    return _form(unconditional(text), 0)
+    return _form(text, 0)
 
 
 def _form(text: str, depth: int) -> Form:
     if depth > MAX_DEPTH:
         raise Refused(f"nested deeper than {MAX_DEPTH}")
-    text = _MEMBER.sub("", text.strip())
+    text = unconditional(_MEMBER.sub("", text.strip()))
+    if ": " in text and not text.startswith(r"\{"):
+        text = _LABELS.sub("", text)
+    if r"\text" in text:
+        text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
+    if " and " in text and spoken_whole(text):
+        return quantity(text)
+    if excepted := _MISSING.match(text):
+        return without(_form(excepted.group(1), depth + 1))
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
@@ -125,6 +140,8 @@ def _form(text: str, depth: int) -> Form:
             if kind is Kind.LIST and (tuples := _tuples(pieces, depth)):
                 return tuples
             if kind is Kind.EQUATION and len(pieces) > 2:
+                if _contradictory(pieces):
+                    return Form(Kind.QUANTITY, text)
                 pieces = [pieces[0], pieces[-1]]
             return _joined(kind, separator, _parts(pieces, depth))
         if kind is Kind.UNION and SIGNS.search(text) and (form := _relation(text, depth)):
@@ -134,14 +151,20 @@ def _form(text: str, depth: int) -> Form:
         return _form(whole.group(1), depth + 1)
     if missing := _REALS_WITHOUT.match(text):
         return without(_form(missing.group(1), depth + 1))
-    bracketed = _bracketed(text, depth)
+    signs = _PLUS_MINUS.findall(text)
+    pair = len(signs) == 1 and text.startswith("(") and _closes_last(text) and "," in text
+    bracketed = None if pair else _bracketed(text, depth)  # (±1, 2) are two points
     if bracketed:
         return bracketed
-    signs = _PLUS_MINUS.findall(text)
     if len(signs) == 1:
         either = (text.replace(signs[0], "+"), text.replace(signs[0], "-"))
         return Form(Kind.LIST, ",", tuple(_form(one, depth + 1) for one in either))
     return quantity(text)
+
+
+def _contradictory(pieces: list[str]) -> bool:
+    """Whether a chain of equations names numbers that are not equal: x = 6 = 5."""
+    return len({number for piece in pieces if (number := plain(piece)) is not None}) > 1
 
 
 def _turned(match: re.Match[str]) -> str:
@@ -177,13 +200,15 @@ def _joined(kind: Kind, separator: str, parts: tuple[Form, ...]) -> Form:
         return Form(Kind.UNION, r"\cup", parts)
     if kind is Kind.UNION:
         return union(parts)
-    if kind is Kind.LIST:
-        inner = [
-            part.parts if part.kind is Kind.LIST and not assigned(part) else (part,)
-            for part in parts
-        ]
-        return Form(kind, separator, tuple(part for some in inner for part in some))
-    return Form(kind, separator, parts)
+    return Form(kind, separator, _flat(parts) if kind is Kind.LIST else parts)
+
+
+def _flat(parts: tuple[Form, ...]) -> tuple[Form, ...]:
+    """Parts, and the parts of lists among them: 3 ± 1 in a list or a set is two of its parts."""
+    inner = [
+        part.parts if part.kind is Kind.LIST and not assigned(part) else (part,) for part in parts
+    ]
+    return tuple(part for some in inner for part in some)
 
 
 def _relation(text: str, depth: int) -> Form | None:
@@ -233,7 +258,9 @@ def _bracketed(text: str, depth: int) -> Form | None:
         inner = text[2:-2].strip()
         if (condition := _BUILDER.match(inner)) and SIGNS.search(condition.group(1)):
             return _form(condition.group(1), depth + 1)
-        return Form(Kind.SET, "{}", _parts(split(inner, ","), depth) if inner else ())
+        if built := _BUILT.match(unconditional(inner)):
+            return _form(built.group(2), depth + 1)
+        return Form(Kind.SET, "{}", _flat(_parts(split(inner, ","), depth)) if inner else ())
     if text.startswith("{") and text.endswith("}") and _closes_last(text):
         return _form(rf"\{{{text[1:-1]}\}}" if "," in text else text[1:-1], depth + 1)
     if point := _POINT.match(text):

@@ -29,6 +29,7 @@ _FRACTION = re.compile(
 )
 _SUM = re.compile(rf"^(?:{_ONE})(?:[-+*]{_ONE}){{1,9}}$")
 _CURVE = re.compile(r"^[xyzr+\-*^{}\d\\theta]*$")
+_VALUE_OF = re.compile(r"^[A-Za-z]\([a-z]\)$")
 # f(2), P(A), \sin A, |AB|, [ABC]: values by their notation.
 _CALL = re.compile(
     r"^[fghpqFGHPQNSEVTA](?:_\w|\^\{-1\})?'*\([^()=]{1,20}\)$"
@@ -77,7 +78,10 @@ def letters(form: Form) -> bool:
 def names(form: Form) -> tuple[str, ...]:
     """The names in a tuple of different variables, else nothing."""
     texts = tuple(key(part.text) for part in form.parts)
-    letters = all(text.isalpha() or text.startswith("\\") or "_" in text for text in texts)
+    letters = all(
+        text.isalpha() or text.startswith("\\") or "_" in text or _VALUE_OF.match(text)
+        for text in texts
+    )
     return texts if letters and len(set(texts)) == len(texts) else ()
 
 

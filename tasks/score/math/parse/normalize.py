@@ -21,7 +21,7 @@ _SIGNS = str.maketrans(
         "√": r"\sqrt ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
         "²": "^2", "³": "^3", "¹": "^1", "º": "°", "˚": "°",
         "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-        "ℝ": r"\mathbb{R}", "；": ";", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
+        "ℝ": r"\mathbb{R}", "∀": r"\forall ", "∃": r"\exists ", "；": ";", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
         "，": ",", "（": "(", "）": ")", "％": "%", "＝": "=", "＋": "+",
         "“": '"', "”": '"', "’": "'", "‘": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
         "\u200b": "", "\ufeff": "",
@@ -52,7 +52,7 @@ _NAMES = {
     "tanh": "tanh", "e": "e", "i": "i", "d": "d",
 }  # fmt: skip
 _UPRIGHT = re.compile(
-    rf"\\(?:text|mathrm|operatorname|mathsf)\s*\{{\s*({'|'.join(_NAMES)})\s*\}}(?=\s*([({{\\^_A-Za-z0-9]?))"
+    rf"(?<!\^)(?<!\^\{{)\\(?:text|mathrm|operatorname|mathsf)\s*\{{\s*({'|'.join(_NAMES)})\s*\}}(?=\s*([({{\\^_A-Za-z0-9]?))"
 )
 _OTHER_NAMES = re.compile(r"\\(tg|ctg|cotg|arctg|lg|cosec)(?![A-Za-z])")
 _SETS = re.compile(r"\\(?:mathbf|mathrm|bf|rm|Bbb)\s*\{?\s*([ZNQRC])\s*\}?(?![A-Za-z])")
@@ -75,8 +75,12 @@ _ABOUT = re.compile(
     r"\s*(?:\\text\s*\{\s*)?\(\s*(?:\\text\s*\{)?\s*(?:approximately|approx\.?|about|roughly|\\approx)\s*\}?\s*"
     r"(-?\$?[\d.,]+)\s*(?:\\text\s*\{\s*)?[A-Za-z ]{0,30}\)?\s*\}?\s*\)?$"
 )
+# 1,20,000: thousands, and then pairs, as in India.
+_LAKHS = re.compile(r"(?<![\d,.(\[{])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
+# 1.234.567, as on the continent of Europe; 1.234 stays a decimal, and 1.234,5 no number.
+_DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,9}(?:,\d{1,9})?(?![\d.,])")
 _SECONDS = re.compile(r"^(\d{1,2}:\d\d):00$")
-_REPEATED = re.compile(r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*)?\(?(?:repeating|recurring)\)?\}?")
+_REPEATED = re.compile(r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*\(?(?:repeating|recurring)\)?\s*\}|\((?:repeating|recurring)\)|(?:repeating|recurring))")
 _DEGREE = re.compile(r"\^\s*+(?:\{\s*+)?\\circ\s*\}?|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])")
 _COMMANDS = {
     r"\leq": r"\le", r"\leqslant": r"\le", r"\geq": r"\ge", r"\geqslant": r"\ge", r"\neq": r"\ne",
@@ -155,6 +159,8 @@ def _canonical(text: str) -> str:
     text = _SECONDS.sub(r"\1", _ABOUT.sub(r" \\approx \1", text))
     if "repeating" in text or "recurring" in text:
         text = _REPEATED.sub(r"\1\\overline{\2}", text)
+    text = _LAKHS.sub(lambda m: m.group().replace(",", ""), text)
+    text = _DOTTED_THOUSANDS.sub(_undotted, text)
     text = _PLUS.sub("", _ONLY.sub("", text))
     return unwrap(" ".join(text.split()))
 
@@ -230,6 +236,11 @@ def _latex(text: str) -> str:
         text = _DOUBLED.sub(r"\1\2\3", text)
     text = text.replace(r"\%", "%").replace(r"\$", "$")
     return _COMMAND.sub(lambda match: _COMMANDS.get(match.group(), match.group()), text)
+
+
+def _undotted(match: re.Match[str]) -> str:
+    whole, _, part = match.group().partition(",")
+    return whole.replace(".", "") + (f".{part}" if part else "")
 
 
 def _upright(match: re.Match[str]) -> str:

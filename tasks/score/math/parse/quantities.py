@@ -18,12 +18,22 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
           "sixteen": "16"}  # fmt: skip
 # A power of ten in words is part of the number, not its unit.
 _LARGE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_OF_THEM = re.compile(r"(?<=\d) of (?:them|these|those|it|all)$")
+# 0.(3), 0.1(6): what repeats, in brackets.
+_IN_BRACKETS = re.compile(r"^(-?\d{0,40}\.\d{0,40})\((\d{1,40})\)$")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _ORDINAL = re.compile(
     r"^(\d{1,9})\s*(?:\^\s*\{?)?\s*(?:\\text\{\s*)?(?:st|nd|rd|th)(?![A-Za-z])\s*\}{0,2}(?!\s*root)"
 )
+_NUMERAL = re.compile(r"^-?[0-9]{1,40}(?:\.[0-9]{1,40})?$")
 _LARGE_WORD = re.compile(
     rf"(?<=\d)\s*(?:\\text\s*\{{)?\s*(?<![A-Za-z])({'|'.join(_LARGE)})s?(?![A-Za-z])", re.IGNORECASE
+)
+# 18 ドル, 3万人: a counter of a script without spaces, and its powers of ten; not 5以上, 5倍.
+_MYRIADS = {"百": 2, "千": 3, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8}
+_COUNTED = re.compile(
+    rf"^(-?\$?\d[\d.,/]*)\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|左右|이상|이하))"
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{0,8})$"
 )
 # \sin 30° has an angle inside; 30° alone has a unit.
 _FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
@@ -41,7 +51,7 @@ _BASE = re.compile(
 )
 _TEXT_UNIT = re.compile(r"^(.*[^\s])\s*\\text\{([^{}]*)\}(?:\^\{?\d\}?)?$", re.DOTALL)
 _BARE_UNIT = re.compile(
-    r"^(-?\$?\d[\d.,/]*+(?: \d+/\d+)?)\s*([A-Za-z][A-Za-z.'/ -]*)(?:\^\{?\d\}?)?$"
+    r"^(-?\$?\d[\d.,/]*+(?: \d+/\d+)?)\s*([A-Za-zÀ-ɏЀ-ӿ][A-Za-zÀ-ɏЀ-ӿ.'/ -]*)(?:\^\{?\d\}?)?$"
 )
 # After an expression that is no plain number only a known unit of several letters is one.
 _LATE_UNIT = re.compile(r"^(\S.*(?:\\pi|[})]))\s+([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$")
@@ -74,7 +84,8 @@ def quantity(text: str) -> Form:
     unit = ""
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
-    text = _ORDINAL.sub(r"\1 ", text, count=1).strip()
+    text = _OF_THEM.sub("", _ORDINAL.sub(r"\1 ", text, count=1).strip())
+    text = _IN_BRACKETS.sub(r"\1\\overline{\2}", text)
     inner = _TEXT.sub(r" \1 ", text).strip() if r"\text{" in text else text
     if (said := spoken(inner)) != inner:
         text = said
@@ -82,6 +93,9 @@ def quantity(text: str) -> Form:
         rest, modulus = residue.groups()
         return Form(Kind.QUANTITY, _plain(_CONGRUENT.sub("", rest.strip())), (), f"mod {modulus}")
     text = _TEMPERATURE.sub("°", _LARGE_WORD.sub(_large, text))
+    if counted := _COUNTED.match(text):
+        number, scale, _ = counted.groups()
+        text = f"{number}*10^{{{_MYRIADS[scale]}}}" if scale else number
     base = _BASE.match(text)
     tail = _TEXT_UNIT.match(text) or _BARE_UNIT.match(text) or _LATE_UNIT.match(text)
     if base and _base(base):
@@ -93,6 +107,12 @@ def quantity(text: str) -> Form:
     if unit == "percent" or (percent := text.endswith("%")):
         text, percent, unit = text.removesuffix("%").strip(), True, ""
     return Form(Kind.QUANTITY, _plain(text), (), unit, percent)
+
+
+def plain(text: str) -> Fraction | None:
+    """The value of a piece that is one number in digits."""
+    text = text.strip().replace(",", "")
+    return Fraction(text) if _NUMERAL.match(text) else None
 
 
 def _large(match: re.Match[str]) -> str:

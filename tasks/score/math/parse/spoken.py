@@ -54,7 +54,7 @@ _CHANGING_AFTER = re.compile(
     r"|factorial|dozens?|pairs?|couples?|scores?|gross|halves|half|thirds?|quarters?|fourths?"
     r"|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|millionths?"
     r"|hundreds|thousands|millions|billions|trillions"
-    r"|(?:is|are|was|were)\s+(?:im|not|in|wrong|false)|is not|not|wrong|incorrect|impossible|false"
+    r"|(?:is|are|was|were)\s+(?:impossible|not|incorrect|invalid|wrong|false)|not|wrong|incorrect|impossible|false"
     r"|invalid|never|doesn|does\s+not|cannot|can't|isn|away|short|too)(?![A-Za-z])",
     re.IGNORECASE,
 )
@@ -62,10 +62,10 @@ _CHANGING_AFTER = re.compile(
 _CHANGING_BEFORE = (
     r"(?:at (?:least|most)|(?:no |not )?(?:more|less|fewer|greater|smaller|larger|bigger|higher"
     r"|lower|other|rather) than(?: or equal to)?|(?<!all )(?<!left )over|under|above"
-    r"|below|beyond|exceeds|up to|not|never|except(?: for)?|excluding|besides|but not|instead of"
+    r"|below|beyond|exceeds|up to|not|never|(?:all (?:real )?numbers )?except(?: for)?|excluding|besides|but not|instead of"
     r"|about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice"
     r"|double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)"
-    r"|(?:square|cube|fourth|root|roots|reciprocal|factorial|opposite|inverse|multiples?|powers?"
+    r"|(?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite|inverse|multiples?|powers?"
     r"|factors?|divisors?) of|(?:divisible|multiplied|divided) by|(?:defined|undefined|continuous"
     r"|discontinuous|differentiable) at|prime to|mod(?:ulo)?|step|steps|chapter|page|section|figure"
     r"|fig\.?|equation|eq\.?|problem|question|exercise|example|theorem|lemma|part|case|line|item"
@@ -73,6 +73,9 @@ _CHANGING_BEFORE = (
 )
 CHANGED = re.compile(rf"(?<![A-Za-z\\])({_CHANGING_BEFORE})\s*:?\s*(?:the\s+)?$", re.IGNORECASE)
 _SHORT = 200
+_LAST_WORDS = 30
+# Letters that are no commands: what is left of a text that is more than a number.
+_LETTERS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
 
 
 def spoken(text: str) -> str:
@@ -88,6 +91,25 @@ def spoken(text: str) -> str:
     if value is None or not reader.worded:
         return text
     return " ".join([value, *reader.rest]) if reader.rest else value
+
+
+def spoken_whole(text: str) -> str:
+    """The number that a text in words is, or nothing where it is something else."""
+    said = spoken(text)
+    return said if said != text and not _LETTERS.search(said) else ""
+
+
+def last_spoken(text: str) -> str:
+    """The last number that prose says in words, with the noun after it, or nothing."""
+    words = text.split()[-_LAST_WORDS:]
+    found, taken = "", 0
+    for at in range(len(words)):
+        rest = " ".join(words[at:]).rstrip(".!")
+        if at < taken or (said := spoken(rest)) == rest or words[at].casefold() in ("one", "a", "an"):
+            continue
+        taken = at + len(words[at:]) - len(_TOKEN.findall(said)) + 1
+        found = changed(" ".join(words[:at]) + " ") + rest
+    return found
 
 
 def changes(words: str) -> bool:

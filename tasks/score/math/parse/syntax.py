@@ -34,6 +34,7 @@ _FUNCTIONS = frozenset(
     ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh",
      "tanh", "ln", "log", "exp")
 )  # fmt: skip
+_INVERSES = frozenset(("sin", "cos", "tan"))
 _CLOSERS = {"(": ")", "{": "}", "[": "]"}
 
 
@@ -70,6 +71,7 @@ class _Reader:
         self.tokens = tokens
         self.at = 0
         self.depth = 0
+        self.powered = -1  # where the last power ended
         self.unmixed: set[int] = set()  # where a fraction was tried and makes no mixed number
 
     def peek(self) -> str:
@@ -113,7 +115,9 @@ class _Reader:
                 token
                 and self.starts_atom(token)
                 and (
-                    not _is_number(token) or self.tokens[self.at - 1] == "!"  # 4!5! is a product
+                    not _is_number(token)
+                    or self.tokens[self.at - 1] == "!"  # 4!5! is a product
+                    or self.powered == self.at  # so is 2^6 3^5
                 )
             ):
                 tree = ("mul", tree, self.power())
@@ -133,6 +137,7 @@ class _Reader:
             self.take()
             exponent = self.argument()
             tree = ("pow", tree, exponent)
+            self.powered = self.at
             if self.peek() == "^":  # a^b^c is not LaTeX and is read in two ways
                 raise _Unknown
         return tree
@@ -283,7 +288,9 @@ class _Reader:
         if self.peek() == "^":
             self.take()
             power = self.argument()
-            if power[0] == "neg":  # sin^{-1}: an inverse or a reciprocal
+            if power == ("neg", ("num", Fraction(1))) and name in _INVERSES:
+                name, power = f"arc{name}", None  # sin^{-1} x is arcsin x
+            elif power[0] == "neg":
                 raise _Unknown
         inner = self.group() if self.peek() in ("(", "{") else self.factors()
         tree: Tree = ("log", base, inner) if base is not None else ("fn", name, inner)
