@@ -25,6 +25,7 @@ from tasks.score.math.parse.values import real
 
 # A sum, an integral, a limit or a derivative that is still to be worked out.
 _OPERATIONS = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}")
+_BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
 # What is called about equal differs by no more than this share.
 APPROXIMATE = 0.05
 
@@ -127,10 +128,17 @@ def _handed_back(resolved: str, answer: str) -> bool:
 
     Either order, so that the outcome does not depend on which side is the reference.
     """
-    if _OPERATIONS.search(answer):
-        return _OPERATIONS.search(resolved) is None
+    if _unresolved(answer):
+        return not _unresolved(resolved)
     number = plain_number(resolved) is not None
     return number and answer.count("!") > 1
+
+
+def _unresolved(text: str) -> bool:
+    r"""Whether what a text comes to has an operation in it: not `\lim f(x) = 3`."""
+    if "\\" not in text:
+        return False
+    return bool(_OPERATIONS.search(_BOUNDS.sub("", text).rpartition("=")[2]))
 
 
 def _contradicts(text: str) -> bool:

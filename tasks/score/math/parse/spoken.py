@@ -50,7 +50,7 @@ _NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
 # What may follow a number and is neither its unit nor its noun.
 _CHANGING_AFTER = re.compile(
     r"^\W*(?:(?:or|and|at)\s+(?:more|less|fewer|above|below|over|under|greater|smaller|higher|lower"
-    r"|most|least|later|earlier|better|up)|plus|minus|more|less|fewer|times|fold|squared|cubed"
+    r"|most|least|later|earlier|better|up)|plus|minus|(?:more|less|fewer) than|times|fold|squared|cubed"
     r"|factorial|dozens?|pairs?|couples?|scores?|gross|halves|half|thirds?|quarters?|fourths?"
     r"|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|millionths?"
     r"|hundreds|thousands|millions|billions|trillions"
