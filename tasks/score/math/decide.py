@@ -15,7 +15,7 @@ import re
 from tasks.dag.contracts import Grade
 from tasks.rows import Status
 from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number, tree_of
-from tasks.score.math.compare.forms import same_forms
+from tasks.score.math.compare.forms import same_forms, with_parameter
 from tasks.score.math.extract.answer import extract_answer, gold_answer
 from tasks.score.math.extract.choices import same_choice, without_letter
 from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
@@ -24,7 +24,9 @@ from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
 # A sum, an integral, a limit or a derivative that is still to be worked out.
-_OPERATIONS = re.compile(r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}")
+_OPERATIONS = re.compile(
+    r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}"
+)
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
 # What is called about equal differs by no more than this share.
 APPROXIMATE = 0.05
@@ -120,7 +122,10 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
     for one, other in ((gold, answer), (answer, gold)):
         if (choice := without_letter(one)) and not without_letter(other):
             return same_answer(choice, other, symbolic)
-    return same_forms(read_form(gold), read_form(answer), symbolic)
+    left, right = read_form(gold), read_form(answer)
+    if r"\pi" in gold and r"\pi" in answer:
+        right = with_parameter(left, right) or right
+    return same_forms(left, right, symbolic)
 
 
 def _handed_back(resolved: str, answer: str) -> bool:

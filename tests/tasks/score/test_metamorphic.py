@@ -156,7 +156,10 @@ def in_words(number: int) -> str:
 
 
 @often
-@given(st.integers(0, 9_999_999), st.sampled_from(["{}", "The answer is {}.", r"\boxed{{\text{{{}}}}}"]))
+@given(
+    st.integers(0, 9_999_999),
+    st.sampled_from(["{}", "The answer is {}.", r"\boxed{{\text{{{}}}}}"]),
+)
 def test_numbers_in_words_are_numbers(number, around):
     assert correct(str(number), around.format(in_words(number)))
     assert not correct(str(number + 1), around.format(in_words(number)))

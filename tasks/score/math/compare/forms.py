@@ -30,8 +30,6 @@ def same_forms(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     """Whether two answers taken apart are the same; None where only symbolic work can tell."""
     if a == b:
         return True
-    if other := _same_parameter(a, b):
-        b = other
     if a.kind is Kind.RELATION or b.kind is Kind.RELATION:
         return _same_relation(a, b, symbolic)
     values = assigned(a), assigned(b)
@@ -215,7 +213,7 @@ def _renamed(a: Form, b: Form) -> tuple[Form, Form] | None:
     return a, Form(Kind.EQUATION, b.text, (a.parts[0], replace(b.parts[1], text=right)))
 
 
-def _same_parameter(a: Form, b: Form) -> Form | None:
+def with_parameter(a: Form, b: Form) -> Form | None:
     r"""The second of two answers of period pi with the first's parameter: k\pi against n\pi."""
     texts = [[part.text for part in _leaves(form)] for form in (a, b)]
     if not all(any(r"\pi" in text for text in one) for one in texts):

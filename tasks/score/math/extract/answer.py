@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from tasks.score.math.extract.boxes import boxed, last_box
+from tasks.score.math.extract.boxes import boxed
 from tasks.score.math.extract.languages import translated
 from tasks.score.math.extract.unfinished import finished
 from tasks.score.math.limits import (
@@ -46,7 +46,9 @@ _ANSWER_IS = re.compile(
 # "#### Final answer" is a heading: the answer is below it.
 _VALUE = re.compile(r"\d|^\W*[A-J]\W*$|^\s*(?:\$|\\[(\[]|\\[a-z])")
 # Lines that end a proof and say nothing.
-_PROOF_ENDS = re.compile(r"(?:\s*\n\s*(?:[^\w\s$\\)\]}]{1,3}|\*{0,2}Q\.?E\.?D\.?\*{0,2}))+\s*$|\s*[□■∎]\s*$")
+_PROOF_ENDS = re.compile(
+    r"(?:\s*\n\s*(?:[^\w\s$\\)\]}]{1,3}|\*{0,2}Q\.?E\.?D\.?\*{0,2}))+\s*$|\s*[□■∎]\s*$"
+)
 _ROW = re.compile(r"^\|.*\|\s*([^|]*[^|\s][^|]*?)\s*\|$")
 _HEADING = re.compile(r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|solution)\W*$", re.IGNORECASE)
 # A formula of its own is one piece even where it is spread over lines.
@@ -107,16 +109,20 @@ _LOOSE_NUMBER = re.compile(r"-?\d++(?:,\d{3})*+(?:\.\d++)?")
 _PROTECTED = re.compile(
     r"\\(?:text\w*|mbox|mathrm|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\\\\[[\w.]+\]"
 )
-# "and" and "or" join what is no prose; in scripts without spaces a character is about a word.
-_WORD = re.compile(r"\b(?!(?:and|or)\b)[A-Za-zÀ-ɏЀ-ӿ]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+# In scripts without spaces a character is about a word.
+_OTHER_WORD = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_JOINTS = ("and", "or")
 
 
 def extract_answer(text: str) -> str:
     """The final answer of a prediction, or "" where there is none."""
     text = finished(translated(calm(text[-MAX_SOLUTION:])))
+    if box := boxed(text):
+        return _later_phrase(box[1]) or _stated(box[0])
     marked = _marked(text)
     if marked is not None:
-        return _later_phrase(text) or _stated(marked)
+        return _stated(marked)
     text = _flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:]))
     return _after_phrase(text) or _final_line(_without_marks(text))
 
@@ -124,7 +130,8 @@ def extract_answer(text: str) -> str:
 def gold_answer(text: str) -> str:
     """The final answer of a reference: a bare answer stands for itself, short prose included."""
     text = translated(calm(text[-MAX_SOLUTION:]))
-    marked = _marked(text)
+    box = boxed(text)
+    marked = box[0] if box else _marked(text)
     if marked is not None:
         return _stated(marked)
     bare = text.strip()
@@ -138,12 +145,11 @@ def _after_phrase(text: str) -> str:
     return _phrase(text[last.end() :]) if last is not None else ""
 
 
-def _later_phrase(text: str) -> str:
+def _later_phrase(after: str) -> str:
     """What is said to be the answer after the last box, where that is a value or a choice."""
-    end = last_box(text)
-    if end < 0:
+    if len(after) < 10 or "\\boxed" in after or not _ANSWER_IS.search(after):
         return ""
-    said = _after_phrase(_flat(_TAIL.sub("", text[end:][-MAX_DISPLAY_TAIL:])))
+    said = _after_phrase(_flat(_TAIL.sub("", after[-MAX_DISPLAY_TAIL:])))
     return said if _VALUE.search(said) else ""
 
 
@@ -157,7 +163,7 @@ def _stated(marked: str) -> str:
 
 def _without_marks(text: str) -> str:
     """A text without what ends a proof: lines of signs alone, QED."""
-    return _PROOF_ENDS.sub("", text)
+    return text[:-MAX_BETWEEN] + _PROOF_ENDS.sub("", text[-MAX_BETWEEN:])
 
 
 def _flat(text: str) -> str:
@@ -176,10 +182,7 @@ def _inline(match: re.Match[str]) -> str:
 
 
 def _marked(text: str) -> str | None:
-    """The answer after an explicit mark: a box, or ####."""
-    box = boxed(text)
-    if box is not None:
-        return box
+    """The answer after an explicit mark that is no box: a tag, or ####."""
     tag = _last(_ANSWER_TAG, text[-MAX_DISPLAY_TAIL:])
     if tag is not None:
         inner = tag.group(1)
@@ -228,7 +231,8 @@ def _final_line(text: str) -> str:
     line = _LABEL.sub("", lines[-1]).strip()
     if cell := _ROW.match(line):
         line = cell.group(1)
-    line = _SO.sub("", _NUMBERED.sub("", line))
+    line = _NUMBERED.sub("", line)
+    line = line if line.isascii() else _SO.sub("", line)
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = _BOLD.sub(r"\1", line) if _words(line) else line
     if spoken_whole(line):
@@ -310,7 +314,9 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 def _words(line: str) -> int:
     r"""How many words of prose a line has; LaTeX commands and \\text{} are not prose."""
-    return len(_WORD.findall(_PROTECTED.sub(" ", line[:2000])))
+    plain = _PROTECTED.sub(" ", line[:2000])
+    words = (_WORD if plain.isascii() else _OTHER_WORD).findall(plain)
+    return sum(word not in _JOINTS for word in words)
 
 
 def _has_content(line: str) -> bool:

@@ -44,14 +44,12 @@ class _Box:
     inner: tuple[int, int]
 
 
-def last_box(text: str) -> int:
-    """Where the last box of a text ends, or -1."""
-    boxes = _boxes(text) if _COMMAND.search(text) else []
-    return boxes[-1].end if boxes else -1
+def boxed(text: str) -> tuple[str, str] | None:
+    """The answer in boxes, and the text after the last one.
 
-
-def boxed(text: str) -> str | None:
-    """The answer in boxes, "" where the last one was never finished, None where there is none."""
+    Returns:
+        None where there is no box; an empty answer where the last one was never finished.
+    """
     if "boxed" not in text and "\\fbox" not in text:
         return None
     if r"\\boxed" in text and text.count(r"\\boxed") == text.count(r"\boxed"):
@@ -59,17 +57,18 @@ def boxed(text: str) -> str | None:
     boxes = _boxes(text)
     if not boxes:
         broken = [*_UNCLOSED.finditer(text[-MAX_BROKEN_TAIL:])]
-        return broken[-1].group(1).strip() if broken else None
-    if _CUT_OFF.search(text, boxes[-1].end):
-        return ""
+        return (broken[-1].group(1).strip(), "") if broken else None
+    after = text[boxes[-1].end :]
+    if _CUT_OFF.search(after):
+        return "", ""
     row = [boxes[-1]]
     for before in reversed(boxes[-MAX_BOXES:-1]):
         if before.end > row[0].start or not _joined(text[before.end : row[0].start]):
             break
         row.insert(0, before)
     if len(row) == 1:
-        return _content(text, row[0])
-    return _together(text, row)
+        return _content(text, row[0]), after
+    return _together(text, row), after
 
 
 def _joined(between: str) -> bool:

@@ -31,7 +31,9 @@ _DENIED = re.compile(
     r"|\(?\b([A-J])\b\)?\s*(?:(?:is|are|was)\s+(?:wrong|incorrect|false|not|impossible)|\?\s*no\b)",
     re.IGNORECASE,
 )
-_CONFIRMED = re.compile(r"\s+(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE)
+_CONFIRMED = re.compile(
+    r"\s+(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
+)
 _LED = re.compile(r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)")
 _LONGEST = 300
 
@@ -66,7 +68,7 @@ def named_choices(text: str) -> str:
 
 def without_letter(text: str) -> str:
     """The text of a choice whose letter leads it; empty where none does."""
-    match = _LED.match(text)
+    match = _LED.match(text) if text[:1] in ("(", "\\") else None
     return text[match.end() :] if match and len(named_choices(text)) == 1 else ""
 
 

@@ -34,8 +34,10 @@ _IS = (
     r"(?:[Ll]a )?[Rr]espuesta(?: es| final)?|(?:[AaLl]a? )?[Rr](?:esposta|isposta)(?: é| è)?"
 )
 _PHRASE = re.compile(rf"(?<![A-Za-zА-Яа-я])(?:{_IS})\s*[:：]?\s*(?=[\s$\\\d(\[{{*A-Za-z+-])")
-_OTHER = re.compile("[\u00c0-\u024f\u0400-\u04ff\u0660-\u06f9\u0966-\u096f\u2460-\u2468\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]")
-_LATIN = re.compile(r"[Aa]ntwort|[Rr]espuesta|[Rr][ei]sposta")
+_OTHER = re.compile(
+    "[\u00c0-\u024f\u0400-\u04ff\u0660-\u06f9\u0966-\u096f\u2460-\u2468\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]"
+)
+_LATIN = ("ntwort", "espuesta", "esposta", "isposta")
 # What ends a sentence in Japanese and Korean after its number says nothing.
 _ENDS = re.compile(r"(?<=[\d$)*}])\s*(?:です|でした|입니다|이다|だ)(?=\W|$)")
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
@@ -46,7 +48,8 @@ def translated(text: str) -> str:
     if "<su" in text:
         text = _MARKUP.sub(lambda m: ("^" if m[1] == "sup" else "_") + f"{{{m[2]}}}", text)
     if text.isascii():
-        return _PHRASE.sub(" The answer is ", text) if _LATIN.search(text) else text
+        latin = any(word in text for word in _LATIN)
+        return _PHRASE.sub(" The answer is ", text) if latin else text
     if not _OTHER.search(text):
         return text
     text = _CIRCLED.sub(lambda m: ", ".join(str(ord(c) - 0x245F) for c in m.group()), text)

@@ -27,7 +27,7 @@ def finished(text: str) -> str:
         text = _said(text)
         text = _BOX.sub(lambda box: f"\\boxed{{{box[1].strip()}}}", text)
         text = _MARKS.sub(" ", text)
-    marked = _MARKED.search(text)
+    marked = _MARKED.search(text) if "\n" in text else None
     following = _NEXT.search(text, marked.end()) if marked else None
     return text[: following.start()] if following else text
 

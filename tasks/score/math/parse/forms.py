@@ -77,9 +77,13 @@ _MEMBER = re.compile(
 )
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 # "Minimum: 1, Maximum: 3" are the values; so are "7 goats and 4 helicopters".
-_LABELS = re.compile(r"(?:^|(?<=, )|(?<=and ))(?:\\text\{)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:\}?\s+(?=\S)")
+_LABELS = re.compile(
+    r"(?:^|(?<=, )|(?<=and ))(?:\\text\{)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:\}?\s+(?=\S)"
+)
 _NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}")
-_MISSING = re.compile(r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.{0,60})$")
+_MISSING = re.compile(
+    r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.{0,60})$"
+)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -104,7 +108,7 @@ def _form(text: str, depth: int) -> Form:
         text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
     if " and " in text and spoken_whole(text):
         return quantity(text)
-    if excepted := _MISSING.match(text):
+    if "all " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()

@@ -66,7 +66,9 @@ _COMBINATIONS = re.compile(
     r"(?<![A-Za-z\\])(?:\\(?:mathrm|text)\s*\{\s*C\s*\}|C)\s*(?:_\s*\{?\s*(\d{1,4})\s*\}?\s*\^\s*\{?\s*(\d{1,4})\s*\}?"
     r"|\^\s*\{?\s*(\d{1,4})\s*\}?\s*_\s*\{?\s*(\d{1,4})\s*\}?)"
 )
-_ONLY = re.compile(r"\\text\s*\{\s*(?:only|just|exactly)\s*\}\s*|^(?:only|just)\s+(?=\S+$)", re.IGNORECASE)
+_ONLY = re.compile(
+    r"\\text\s*\{\s*(?:only|just|exactly)\s*\}\s*|^(?:only|just)\s+(?=\S+$)", re.IGNORECASE
+)
 # {1,2} inside other brackets: \left\{ {1,2} \right\}.
 _DOUBLED = re.compile(r"(\\\{|[(\[])\s*\{([^{}]*,[^{}]*)\}\s*(\\\}|[)\]])")
 _PLUS = re.compile(r"(?<=[,(\[])\s*\+\s*(?=\\infty)|^\+\s*(?=\\infty)")
@@ -80,7 +82,9 @@ _LAKHS = re.compile(r"(?<![\d,.(\[{])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 # 1.234.567, as on the continent of Europe; 1.234 stays a decimal, and 1.234,5 no number.
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,9}(?:,\d{1,9})?(?![\d.,])")
 _SECONDS = re.compile(r"^(\d{1,2}:\d\d):00$")
-_REPEATED = re.compile(r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*\(?(?:repeating|recurring)\)?\s*\}|\((?:repeating|recurring)\)|(?:repeating|recurring))")
+_REPEATED = re.compile(
+    r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*\(?(?:repeating|recurring)\)?\s*\}|\((?:repeating|recurring)\)|(?:repeating|recurring))"
+)
 _DEGREE = re.compile(r"\^\s*+(?:\{\s*+)?\\circ\s*\}?|\\degree(?![A-Za-z])|\\textdegree(?![A-Za-z])")
 _COMMANDS = {
     r"\leq": r"\le", r"\leqslant": r"\le", r"\geq": r"\ge", r"\geqslant": r"\ge", r"\neq": r"\ne",
@@ -156,12 +160,7 @@ def _canonical(text: str) -> str:
     if "=" in text or "**" in text:
         text = _TYPED.sub(lambda sign: _TYPED_SIGNS.get(sign.group().strip(), r"\ne "), text)
     text = text.replace("{,}", ",")
-    text = _SECONDS.sub(r"\1", _ABOUT.sub(r" \\approx \1", text))
-    if "repeating" in text or "recurring" in text:
-        text = _REPEATED.sub(r"\1\\overline{\2}", text)
-    text = _LAKHS.sub(lambda m: m.group().replace(",", ""), text)
-    text = _DOTTED_THOUSANDS.sub(_undotted, text)
-    text = _PLUS.sub("", _ONLY.sub("", text))
+    text = _numbers(text)
     return unwrap(" ".join(text.split()))
 
 
@@ -212,6 +211,8 @@ def unwrap(text: str) -> str:
 
 def unconditional(text: str) -> str:
     """An answer without the words after it that only say what its letters stand for."""
+    if not any(word in text for word in ("for ", "where", r"\in", "∈")):
+        return text
     match = _CONDITION.search(text) if len(text) <= MAX_ANSWER else None
     rest = text[: match.start()].rstrip(" ,;") if match else ""
     return rest + "$" * (rest.count("$") % 2 and not rest.startswith("$" * 2)) if rest else text
@@ -226,9 +227,12 @@ def _latex(text: str) -> str:
     text = _SPACING.sub(_space, text)
     text = _BOLD.sub("", _SIZES.sub("", _ROW_SPACE.sub("", text)))
     text = _FRACTION.sub(r"\\frac", text)
-    text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
-    text = _SETS.sub(r"\\mathbb{\1}", text)
-    text = _UPRIGHT.sub(_upright, _OTHER_NAMES.sub(lambda m: f"\\{_NAMES[m[1]]}", text))
+    if "_" in text:
+        text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
+    if any(command in text for command in (r"\text", r"\math", r"\op", r"\bf", r"\rm", r"\Bbb")):
+        text = _UPRIGHT.sub(_upright, _SETS.sub(r"\\mathbb{\1}", text))
+    if any(name in text for name in ("tg", r"\lg", "cosec")):
+        text = _OTHER_NAMES.sub(lambda m: f"\\{_NAMES[m[1]]}", text)
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     text = _TEXT.sub(r"\\text{", text)
     text = _DEGREE.sub("°", text)
@@ -236,6 +240,28 @@ def _latex(text: str) -> str:
         text = _DOUBLED.sub(r"\1\2\3", text)
     text = text.replace(r"\%", "%").replace(r"\$", "$")
     return _COMMAND.sub(lambda match: _COMMANDS.get(match.group(), match.group()), text)
+
+
+def _numbers(text: str) -> str:
+    """Numbers that are written in other ways, and what is said of them beside.
+
+    Each rule looks for a sign of its own first: most answers have none.
+    """
+    if text.endswith(":00"):
+        text = _SECONDS.sub(r"\1", text)
+    if "(" in text and any(word in text for word in ("approx", "about", "roughly")):
+        text = _ABOUT.sub(r" \\approx \1", text)
+    if "repeating" in text or "recurring" in text:
+        text = _REPEATED.sub(r"\1\\overline{\2}", text)
+    if "," in text:
+        text = _LAKHS.sub(lambda m: m.group().replace(",", ""), text)
+    if text.count(".") > 1:
+        text = _DOTTED_THOUSANDS.sub(_undotted, text)
+    if "+" in text and r"\infty" in text:
+        text = _PLUS.sub("", text)
+    if any(word in text for word in ("only", "just", "exactly", "Only")):
+        text = _ONLY.sub("", text)
+    return text
 
 
 def _undotted(match: re.Match[str]) -> str:

@@ -84,8 +84,11 @@ def quantity(text: str) -> Form:
     unit = ""
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
-    text = _OF_THEM.sub("", _ORDINAL.sub(r"\1 ", text, count=1).strip())
-    text = _IN_BRACKETS.sub(r"\1\\overline{\2}", text)
+    if text[:1].isdigit():
+        if any(ending in text for ending in ("st", "nd", "rd", "th")):
+            text = _ORDINAL.sub(r"\1 ", text, count=1).strip()
+        text = _OF_THEM.sub("", text) if " of " in text else text
+        text = _IN_BRACKETS.sub(r"\1\\overline{\2}", text) if text[-1] == ")" else text
     inner = _TEXT.sub(r" \1 ", text).strip() if r"\text{" in text else text
     if (said := spoken(inner)) != inner:
         text = said
@@ -93,7 +96,7 @@ def quantity(text: str) -> Form:
         rest, modulus = residue.groups()
         return Form(Kind.QUANTITY, _plain(_CONGRUENT.sub("", rest.strip())), (), f"mod {modulus}")
     text = _TEMPERATURE.sub("°", _LARGE_WORD.sub(_large, text))
-    if counted := _COUNTED.match(text):
+    if not text.isascii() and (counted := _COUNTED.match(text)):
         number, scale, _ = counted.groups()
         text = f"{number}*10^{{{_MYRIADS[scale]}}}" if scale else number
     base = _BASE.match(text)

@@ -72,6 +72,18 @@ _CHANGING_BEFORE = (
     r"|note|table)"
 )
 CHANGED = re.compile(rf"(?<![A-Za-z\\])({_CHANGING_BEFORE})\s*:?\s*(?:the\s+)?$", re.IGNORECASE)
+# The words that phrases of CHANGED end with: looked up before the pattern is tried.
+_LAST_OF_CHANGING = frozenset(
+    "least most than to over under above below beyond exceeds not never except for excluding "
+    "besides of about approximately around roughly nearly almost negative minus twice thrice "
+    "double triple half by at mod modulo step steps chapter page section figure fig equation eq "
+    "problem question exercise example theorem lemma part case line item note table".split()
+)
+_WORDED = re.compile(
+    rf"(?:the\s+)?(?:{'|'.join([*_ONES, *_TENS, *_BEFORE, 'a', 'an'])})\b"
+    rf"|-?\d[\d,.]*+[\s-]+(?:{'|'.join([*_PARTS, *_PLURAL_PARTS, *_AFTER, *_SCALES])}|hundred|and)\b",
+    re.IGNORECASE,
+)
 _SHORT = 200
 _LAST_WORDS = 30
 # Letters that are no commands: what is left of a text that is more than a number.
@@ -84,7 +96,7 @@ def spoken(text: str) -> str:
     Args:
         text: Canonical, without LaTeX.
     """
-    if len(text) > _SHORT or "\\" in text or not any(c.isalpha() for c in text):
+    if len(text) > _SHORT or "\\" in text or not _WORDED.match(text):
         return text
     reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
     value = reader.value()
@@ -105,7 +117,11 @@ def last_spoken(text: str) -> str:
     found, taken = "", 0
     for at in range(len(words)):
         rest = " ".join(words[at:]).rstrip(".!")
-        if at < taken or (said := spoken(rest)) == rest or words[at].casefold() in ("one", "a", "an"):
+        if (
+            at < taken
+            or (said := spoken(rest)) == rest
+            or words[at].casefold() in ("one", "a", "an")
+        ):
             continue
         taken = at + len(words[at:]) - len(_TOKEN.findall(said)) + 1
         found = changed(" ".join(words[:at]) + " ") + rest
@@ -119,6 +135,11 @@ def changes(words: str) -> bool:
 
 def changed(before: str) -> str:
     """The words at the end of what stands before a number that make something else of it."""
+    last = before.rstrip(" :").rpartition(" ")[2].casefold()
+    if last == "the":
+        last = before.split()[-2].casefold() if before.count(" ") > 1 else ""
+    if last.rstrip(".") not in _LAST_OF_CHANGING:
+        return ""
     match = CHANGED.search(before[-60:])
     return match.group() if match else ""
 
