@@ -153,8 +153,17 @@ class Container:
         try:
             made = self._api.create_container(
                 image,
-                # -I: no environment, no user site; -S would lose numpy.
-                ["python3", "-I", "-c", LOADER, str(first_uid()), " ".join(INSIDE_MODULES), *texts],
+                # No user site, no working folder; the environment is VARIABLES, with the seed of
+                # hashes, so that a set has one order everywhere. -S would lose numpy.
+                [
+                    "python3",
+                    "-sP",
+                    "-c",
+                    LOADER,
+                    str(first_uid()),
+                    " ".join(INSIDE_MODULES),
+                    *texts,
+                ],
                 stdin_open=True,
                 environment=VARIABLES,
                 hostname="sandbox",

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import zip_longest
 from typing import TypedDict, cast
 
 # A float is right within this relative or absolute error, as in most programming contests; only
 # where the expected token is itself written as a float.
 FLOAT_ERROR = 1e-6
+# Digits of a whole number that Python reads as one.
+MAX_DIGITS = 4300
+# Tokens are apart by these; any other white space, such as a no-break space, is part of one.
+_SPACE = " \t\f\v"
+_TOKEN = re.compile(rf"[^{_SPACE}]+")
+# What is written as a float, and so compared as one: 1.5, 1e-05. 12e3 may be a name.
+_FLOAT = re.compile(
+    r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|[+-]?[0-9]+[eE][+-][0-9]{1,4}"
+)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 Items = Sequence[object]
 
@@ -45,7 +57,7 @@ class Limits:
     memory: int = 256 * 2**20
     output: int = 8 * 2**20
     file: int = 16 * 2**20
-    processes: int = 32
+    processes: int = 64
 
 
 @dataclass(frozen=True)
@@ -134,7 +146,10 @@ def judge_test(test: Test, report: Report, *, call: bool) -> ProgramStatus:
     if report["status"] != "ok":
         return ProgramStatus(report["status"])
     output = report["output"]
-    good = same_value(output, test.value) if call else same_output(output, test.expected)
+    try:
+        good = same_value(output, test.value) if call else same_output(output, test.expected)
+    except Exception:  # whatever a program printed: one verdict, never the end of a file or a run
+        return ProgramStatus.SANDBOX_ERROR
     return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
 
 
@@ -144,17 +159,21 @@ def same_output(printed: str, wanted: str) -> bool:
     White space at the ends of lines and empty lines at the end do not count; the order and the
     number of lines and tokens do.
     """
-    got, expected = _lines(printed), _lines(wanted)
-    if len(got) != len(expected):
-        return False
-    return all(_same_line(a, b) for a, b in zip(got, expected, strict=True))
+    pairs = zip_longest(_lines(printed), _lines(wanted))
+    return all(a is not None and b is not None and _same_line(a, b) for a, b in pairs)
 
 
-def _lines(text: str) -> list[list[str]]:
-    lines = [line.split() for line in text.replace("\r\n", "\n").split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+def _lines(text: str) -> Iterator[list[str]]:
+    """The tokens of each line, one line at a time: a program may print millions."""
+    text = text.rstrip(_SPACE + "\r\n")
+    at = 0
+    while text:
+        end = text.find("\n", at)
+        line = text[at:] if end < 0 else text[at:end]
+        yield _TOKEN.findall(line.removesuffix("\r"))
+        if end < 0:
+            return
+        at = end + 1
 
 
 def _same_line(got: list[str], expected: list[str]) -> bool:
@@ -165,28 +184,34 @@ def same_token(got: str, expected: str) -> bool:
     """Equal text, or numbers within FLOAT_ERROR where the expected one is written as a float."""
     if got == expected:
         return True
-    if not any(sign in expected for sign in ".eE"):
+    if not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(got):
         return False
-    try:
-        return _close(float(got), float(expected))
-    except ValueError:
-        return False
+    value = float(expected)  # 1e999 is no number that a float tells from another
+    return math.isfinite(value) and _close(float(got), value)
 
 
 def same_value(text: str, expected: object) -> bool:
     """Whether a call returned the expected value; the text is JSON from the container."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError):
         return False
     return _equal(value, expected)
+
+
+def _integer(digits: str) -> object:
+    """A whole number; one of more digits than Python reads equals nothing that is expected."""
+    return int(digits) if len(digits) <= MAX_DIGITS else (digits,)
 
 
 def _equal(got: object, expected: object) -> bool:
     if isinstance(expected, bool) or isinstance(got, bool):
         return got is expected
     if isinstance(expected, float) and isinstance(got, int | float):
-        return _close(float(got), expected)
+        try:
+            return _close(float(got), expected)
+        except OverflowError:  # 10**400
+            return False
     if isinstance(expected, list | tuple):
         return isinstance(got, list) and _equal_items(cast(Items, got), cast(Items, expected))
     if isinstance(expected, dict):

@@ -12,6 +12,7 @@ from sandbox.inside.frames import (
     FAILED,
     HEAD,
     NO_CHECK,
+    NO_MEMORY,
     OFFSET,
     OUTPUT_LIMIT,
     PASSED,
@@ -80,7 +81,7 @@ def _classify(status: int, errors: bytes, cpu: float, limit: float) -> str:
     """What the end of a program that overran nothing means."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number == signal.SIGXCPU or cpu > limit:
+        if cpu > limit or (number == signal.SIGXCPU and cpu > limit - 1):
             return "time_limit"
         if number == signal.SIGXFSZ:
             return "output_limit"
@@ -88,5 +89,4 @@ def _classify(status: int, errors: bytes, cpu: float, limit: float) -> str:
         return "memory_limit" if number == signal.SIGKILL else "runtime_error"
     if os.WEXITSTATUS(status) == 0:
         return "ok"
-    last = errors.rstrip().rsplit(b"\n", 1)[-1]
-    return "memory_limit" if last.startswith(b"MemoryError") else "runtime_error"
+    return "memory_limit" if os.WEXITSTATUS(status) == NO_MEMORY else "runtime_error"

@@ -11,7 +11,7 @@ import os
 import struct
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Names
 from sandbox.inside.limits import ANSWER_BYTES
@@ -44,12 +44,13 @@ class _Candidate:
 
     def __init__(self, asks: int, answers: int) -> None:
         self._asks, self._answers = asks, answers
-        self.stopped = 0
+        self.stopped = self.calls = 0
 
-    def __call__(self, *arguments: object) -> Any:
+    def __call__(self, *arguments: object, **named: object) -> Any:
         if self.stopped:
             raise _Stop
-        question = write_plain(arguments)
+        self.calls += 1
+        question = write_plain([arguments, named])
         try:
             write_all(self._asks, struct.pack(">I", len(question)) + question)
         except BrokenPipeError:
@@ -62,6 +63,9 @@ class _Candidate:
             answer = self._read(size)
             value = read_plain(answer[1:])
             if answer[:1] == b"v":
+                value, after = value
+                for given, changed in zip(arguments, after, strict=False):
+                    _change(given, changed)
                 return value
             name, text = value
         except ValueError:
@@ -77,6 +81,17 @@ class _Candidate:
     def _stop(self, why: int) -> NoReturn:
         self.stopped = why
         raise _Stop
+
+
+def _change(given: object, changed: object) -> None:
+    """Give a list, set or dictionary the content that the program's copy of it has now."""
+    if given == changed or type(given) is not type(changed):
+        return
+    if isinstance(given, list):
+        given[:] = cast(list[Any], changed)
+    elif isinstance(given, set | dict):
+        given.clear()
+        given.update(cast(Any, changed))
 
 
 def _program_error(name: str, text: str) -> ProgramError:
@@ -106,7 +121,8 @@ def run_check(source: str, entry: str) -> None:
         return _tell(NO_CHECK, f"the check cannot be run: {_last(error)}")
     try:
         check(candidate)
-        word = PASSED
+        # Who never asks finds no fault.
+        word, detail = (PASSED, "") if candidate.calls else (WRONG, "the check called nothing")
     except ProgramError:
         word = FAILED
     except BaseException as error:  # of an assert, or because the value is of another type
@@ -127,9 +143,12 @@ def _tell(word: int, detail: str) -> None:
 def answer_calls(function: Callable[..., object], questions: int, answers: int) -> None:
     """Answer calls until the check ends."""
     while len(head := _read(questions, 4)) == 4:
-        arguments = read_plain(_read(questions, struct.unpack(">I", head)[0]))
+        arguments, named = read_plain(_read(questions, struct.unpack(">I", head)[0]))
         try:
-            answer = b"v" + write_plain(function(*arguments))
+            value = function(*arguments, **named)
+            # Arguments go back: a function may be there to change them.
+            kept = [one if isinstance(one, list | set | dict) else None for one in arguments]
+            answer = b"v" + write_plain([value, kept])
         except MemoryError:
             raise  # the end of the program, which is how the runner knows
         except Exception as error:

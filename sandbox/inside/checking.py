@@ -49,7 +49,14 @@ from sandbox.inside.limits import (
 )
 from sandbox.inside.moving import NULL, Stream, move, unread
 from sandbox.inside.program import Mine, inside, lower, mapped
-from sandbox.inside.watching import WatchedProcess, frozen_since, program_cpu, reap, starved
+from sandbox.inside.watching import (
+    WatchedProcess,
+    frozen_since,
+    program_cpu,
+    programs,
+    reap,
+    starved,
+)
 
 # Above all uids that a container gives to programs.
 CHECK_UIDS = 1 << 15
@@ -159,7 +166,7 @@ def _overrun(pids: tuple[int, int], head: Head, began: float, end: float) -> boo
     if any(program_cpu(pid) > head.cpu for pid in pids):
         return True
     now = time.monotonic()
-    waited = sum(starved(pid) for pid in pids)
+    waited = starved(programs())
     return now > end or now - began - waited > head.cpu * WALL_FACTOR
 
 

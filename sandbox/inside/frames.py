@@ -23,6 +23,8 @@ ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
 PASSED, WRONG, FAILED, NO_CHECK = range(6, 10)
 # Exit code of a program that cannot be compiled.
 NO_COMPILE = 97
+# Exit code of a program that a MemoryError ended.
+NO_MEMORY = 98
 
 Names = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """Plain data as text, for what crosses between a check and the program that it calls.
 
-JSON, and beyond it tuples, sets, bytes, complex numbers and dictionaries with any keys: each is an
+JSON, and beyond it tuples, sets, dates, fractions, decimals, bytes, complex numbers and dictionaries with any keys: each is an
 object of one field that names its type. Reading makes objects of exactly these built-in types, so
 no code of the one side ever runs in the other. Whole numbers have at most the 4300 digits that
 Python reads.
@@ -10,8 +10,29 @@ Python reads.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import datetime
+import decimal
+import fractions
 import json
+from collections.abc import Callable
 from typing import Any
+
+
+_WRITTEN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction)
+_READ: dict[str, Callable[[Any], object]] = {
+    "datetime": datetime.datetime.fromisoformat,
+    "date": datetime.date.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "timedelta": lambda held: datetime.timedelta(*held),
+    "Decimal": decimal.Decimal,
+    "Fraction": fractions.Fraction,
+}
+
+
+def _written(value: Any) -> object:
+    if isinstance(value, datetime.timedelta):
+        return [value.days, value.seconds, value.microseconds]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def write_plain(value: object) -> bytes:
@@ -46,11 +67,13 @@ def _pack(value: Any) -> object:
         return {"bytes": value.hex()}
     if isinstance(value, complex):
         return {"complex": [value.real, value.imag]}
+    if isinstance(value, _WRITTEN):
+        return {type(value).__name__: _written(value)}
     for kind in (tuple, set, frozenset):
         if isinstance(value, kind):
             return {kind.__name__: [_pack(one) for one in value]}
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return _pack(value.item())  # a number, as numpy's functions return them
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return _pack(value.tolist())  # as lists, which is what checks compare with
     raise TypeError(f"{type(value).__name__} is not plain data")
 
 
@@ -68,6 +91,8 @@ def _unpack(data: Any) -> Any:
         return complex(*held)
     if name == "dict":
         return {_unpack(key): _unpack(one) for key, one in held}
+    if name in _READ:
+        return _READ[name](held)
     kinds: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
     if name not in kinds or not isinstance(held, list):
         raise ValueError("an object of no known type")

@@ -15,11 +15,22 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from sandbox.inside.frames import HEAD, NO_COMPILE, OFFSET, PARTS_BEFORE_TESTS, Head, Names, part_of
+from sandbox.inside.frames import (
+    HEAD,
+    NO_COMPILE,
+    NO_MEMORY,
+    OFFSET,
+    PARTS_BEFORE_TESTS,
+    Head,
+    Names,
+    part_of,
+)
 from sandbox.inside.moving import memory_file, write_all
 
+# Text first: what it holds goes into the bytes below it.
+_WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 SCRATCH = "/tmp"
 # A program's own folder. It has one name for all, as there is one program at a time.
 HOME = f"{SCRATCH}/home"
@@ -47,6 +58,8 @@ def become(uid: int, output: int, errors: int) -> None:
     os.setsid()
     os.dup2(output, 1)
     os.dup2(errors, 2)
+    for fd in (1, 2):
+        os.fchmod(fd, 0o622)  # so that a program may open /dev/stdout
     adjust = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     os.write(adjust, b"1000")  # rather this one than process 1
     os.close(adjust)
@@ -72,6 +85,8 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     if head.call:
         os.dup2(mine.result, RESULT)
         arguments, given = json.loads(given), b""
+        if head.wrap:
+            arguments = [_numbered(one) for one in arguments]
     if head.checked:
         os.dup2(mine.go, QUESTIONS)
     os.dup2(memory_file(given), 0)
@@ -83,6 +98,16 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     lower(resource.RLIMIT_STACK, head.memory)
     lower(resource.RLIMIT_NPROC, head.processes)
     return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
+
+
+def _numbered(value: Any) -> Any:
+    """An argument with whole numbers as keys where JSON made texts of them all.
+
+    APPS was written so; `wrap` says that a job is of APPS.
+    """
+    if isinstance(value, dict) and value and all(key.lstrip("-").isdigit() for key in value):
+        return {int(key): one for key, one in value.items()}
+    return value
 
 
 def text_streams(stdin: int, stdout: int, stderr: int) -> tuple[io.TextIOWrapper, ...]:
@@ -116,9 +141,11 @@ def run_program(mine: Mine) -> None:
         code = marshal.loads(compiled)
     os.closerange(RESULT + head.call + head.checked, 256)
     lower(resource.RLIMIT_FSIZE, head.file)
-    module = types.ModuleType("__main__")
+    # A function is imported, so what stands behind `if __name__ == "__main__"` is not run.
+    module = types.ModuleType("main" if head.call else "__main__")
     module.__dict__.update(__builtins__=builtins, __file__="main.py")
-    sys.modules["__main__"] = module
+    sys.modules["__main__"] = sys.modules[module.__name__] = module
+    _as_a_script(source)
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and head.checked:
         from sandbox.inside.calls import answer_calls as answer_calls
@@ -129,6 +156,23 @@ def run_program(mine: Mine) -> None:
     elif status == 0 and head.call:
         status = _guarded(lambda: _call(module.__dict__, entry, arguments))
     _end(status)
+
+
+def _as_a_script(source: str) -> None:
+    """What a script finds beside it: modules that it writes, its own text, limits it may set."""
+    sys.path.insert(0, HOME)
+    if "__file__" in source or "main.py" in source:
+        with open("main.py", "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(source)
+    if "setrlimit" in source:
+        resource.setrlimit = _set_limit  # type: ignore[assignment]
+
+
+def _set_limit(what: int, limits: tuple[int, int], set_limit: Any = resource.setrlimit) -> None:
+    """A limit as far as it may be set: programs ask for more stack than there is."""
+    hard = resource.getrlimit(what)[1]
+    known = hard != resource.RLIM_INFINITY
+    set_limit(what, tuple(hard if known and (one < 0 or one > hard) else one for one in limits))
 
 
 def compile_program(source: str, wrap: bool) -> types.CodeType:
@@ -155,6 +199,10 @@ def _guarded(work: Callable[[], object]) -> int:
             return (end.code or 0) & 0xFF
         print(end.code, file=sys.stderr)
         return 1
+    except MemoryError:
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+        return NO_MEMORY
     except BaseException:
         with contextlib.suppress(BaseException):
             traceback.print_exc()
@@ -165,6 +213,8 @@ def _guarded(work: Callable[[], object]) -> int:
 def _function(names: Names, entry: str) -> Callable[..., object]:
     """A function, or the method of a class Solution."""
     function = names.get(entry)
+    if function is not None and function is names.get("__prelude__", {}).get(entry):
+        function = None  # of the prelude, and none that the program defines
     if function is None and "Solution" in names:
         function = getattr(names["Solution"](), entry, None)
     if function is None:
@@ -175,9 +225,20 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
     value = _function(names, entry)(*arguments)
-    text = json.dumps(value, allow_nan=True)
+    text = json.dumps(value, allow_nan=True, default=_plain)
     write_all(RESULT, text.encode())
     os.close(RESULT)
+
+
+def _plain(value: Any) -> object:
+    """What numpy's numbers and arrays hold.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if type(value).__module__ == "numpy":
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _end(status: int) -> NoReturn:
@@ -190,11 +251,18 @@ def _end(status: int) -> NoReturn:
         atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     except BaseException:
         pass
-    for stream in (sys.stdout, sys.stderr):
+    # As at Python's end: the program's objects go, and what has a buffer writes it.
+    names = sys.modules["__main__"].__dict__
+    for name in [name for name, one in names.items() if hasattr(type(one), "__del__")]:
+        with contextlib.suppress(BaseException):
+            del names[name]  # its __del__ finds the other names as they were
+    writers = [one for kind in _WRITERS for one in gc.get_objects() if isinstance(one, kind)]
+    for stream in (sys.stdout, *writers, sys.__stdout__, sys.__stderr__, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
         except BaseException:
-            status = status or 120
+            status = status or 120 if stream in (sys.stdout, sys.stderr) else status
     os._exit(status)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sandbox.inside.frames import ENDED, OUTPUT_LIMIT, STOPPED, TIME_LIMIT, Head, stopped
@@ -73,18 +74,18 @@ def frozen_since(looked: float) -> float:
 
 def wait_for(pid: int, head: Head, began: float) -> float:
     """Milliseconds for which no limit can be overrun."""
-    left = head.cpu - program_cpu(pid)
+    left = head.cpu - program_cpu(pid) - children_cpu(pid)
     return max(5.0, 1000.0 * min(left, head.cpu * WALL_FACTOR - (time.monotonic() - began)))
 
 
 def overrun(pid: int, head: Head, began: float) -> bool:
     """Whether a running program has overrun its time."""
-    if program_cpu(pid) > head.cpu:
+    if program_cpu(pid) + children_cpu(pid) > head.cpu:
         return True
     wall = time.monotonic() - began
     if wall <= head.cpu * WALL_FACTOR:
         return False
-    return wall > head.cpu * STARVED_FACTOR or wall - starved(pid) > head.cpu * WALL_FACTOR
+    return wall > head.cpu * STARVED_FACTOR or wall - starved(programs()) > head.cpu * WALL_FACTOR
 
 
 def program_cpu(pid: int) -> float:
@@ -94,11 +95,33 @@ def program_cpu(pid: int) -> float:
     return 0.0
 
 
-def starved(pid: int) -> float:
-    """Seconds that a process was ready to run while others had the cores."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat") as f:
-        return int(f.read().split()[1]) / 1e9
-    return 0.0
+def starved(pids: Sequence[int]) -> float:
+    """Seconds that the threads of processes were ready to run while others had the cores."""
+    waited = 0.0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                    waited += int(file.read().split()[1]) / 1e9
+    return waited
+
+
+def children_cpu(pid: int) -> float:
+    """Processor time of the processes that a program has started, those that ended included.
+
+    In ticks of the kernel's clock, a hundredth of a second each.
+    """
+    ticks = 0
+    for one in programs():
+        with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{one}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[13:15] if one == pid else fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def programs() -> list[int]:
+    """All processes in the container but ours: a program and those that it has started."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
 def reap() -> None:

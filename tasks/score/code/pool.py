@@ -30,7 +30,10 @@ _WINDOW = 64
 PRELUDE = (
     "import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, "
     "string, sys; from collections import *; from functools import *; from heapq import *; "
-    "from itertools import *; from math import *; from typing import *\n"
+    "from itertools import *; from math import *; from typing import *; "
+    # None of these hides a builtin (pow of math), and none is taken for the program's own.
+    "[globals().pop(name, None) for name in dir(__import__('builtins')) if name[:2] != '__']; "
+    "__prelude__ = {**globals()}\n"
 )
 # APPS was written for Python 3.7 or older: names that were moved or removed since, as they were.
 # Its own imports are undone, so that a program which forgot one still fails.
@@ -41,8 +44,25 @@ OLD_NAMES = (
     "fractions.gcd = lambda a, b, gcd=math.gcd: -gcd(a, b) if (b or a) < 0 else gcd(a, b); "
     "del collections, fractions, math, time\n"
 )
+# Names of old modules that few programs use, each put back where one does.
+RARE_NAMES = {
+    "isAlive": (
+        "import threading; threading.Thread.isAlive = threading.Thread.is_alive; del threading\n"
+    ),
+    "getargspec": (
+        "import collections, inspect; inspect.getargspec = lambda f, "
+        "spec=collections.namedtuple('ArgSpec', 'args varargs keywords defaults'): "
+        "spec(*inspect.getfullargspec(f)[:4]); del collections, inspect\n"
+    ),
+    "factorial": (
+        "import math; math.factorial = lambda n, f=math.factorial: f(int(n) if n == int(n) else n); "
+        "del math\n"
+    ),
+}
 # What must stand before everything else in a program.
-_FUTURE = re.compile(r"^from __future__ import [^\n(]*\n", re.MULTILINE)
+_FUTURE = re.compile(
+    r"^from __future__ import (?:\([^)]*\)|[^\n(]*)[ \t]*(?:#[^\n]*)?(?:\n|\Z)", re.MULTILINE
+)
 
 
 def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = False) -> Job:
@@ -62,7 +82,8 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
             check = f"{head}\n{check}"
         return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
-    before = OLD_NAMES + PRELUDE if entry else OLD_NAMES
+    rare = "".join(line for name, line in RARE_NAMES.items() if name in program)
+    before = OLD_NAMES + rare + (PRELUDE if entry else "")
     return Job(
         _precede(before, program), cases, entry, limits, stop_at_failure=not all_tests, wrap=True
     )
@@ -70,7 +91,8 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
 
 def _precede(before: str, program: str) -> str:
     place = max((match.end() for match in _FUTURE.finditer(program)), default=0)
-    return program[:place] + before + program[place:]
+    ended = "\n" if place and program[place - 1] != "\n" else ""
+    return program[:place] + ended + before + program[place:]
 
 
 def find_program(reference: str, text: str) -> str:
