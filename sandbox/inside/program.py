@@ -169,7 +169,9 @@ def _as_a_script(source: str) -> None:
 
 
 def _set_limit(what: int, limits: tuple[int, int], set_limit: Any = resource.setrlimit) -> None:
-    """A limit as far as it may be set: programs ask for more stack than there is."""
+    """A limit; of the stack, for which programs ask without end, as much as there may be."""
+    if what != resource.RLIMIT_STACK:
+        return set_limit(what, limits)
     hard = resource.getrlimit(what)[1]
     known = hard != resource.RLIM_INFINITY
     set_limit(what, tuple(hard if known and (one < 0 or one > hard) else one for one in limits))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tasks.score.rewards import Rewards
 
 # Raised with every change of how programs are found in texts or judged: they are scored again.
-CODE_RULES = 2
+CODE_RULES = 3
 # Domain of problems -> how their samples are checked. Those of math and code have no entry.
 CHECKERS = {"text": "exact", "choice": "choice", "hand": "hand"}
 # Inputs: the shard, and the further shards of its problems where a reward asks for their samples.
@@ -119,7 +119,7 @@ def score_call(
 
 
 # Raise the version with every change of the checker: samples are scored again, not drawn again.
-@step(SCORE, "verdicts", version=3)
+@step(SCORE, "verdicts", version=4)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
     from tasks.score.reward_samples import Rewarded

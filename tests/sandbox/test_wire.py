@@ -56,9 +56,10 @@ def test_a_call_crosses_with_its_arguments_alone():
     [
         (frames.ENDED, 0, 0.1, b"", "ok"),
         (frames.ENDED, 0, 0.1, b"MemoryError", "ok"),
-        (frames.ENDED, 1 << 8, 0.1, b"Traceback\nMemoryError\n", "memory_limit"),
+        (frames.ENDED, 1 << 8, 0.1, b"Traceback\nMemoryError\n", "runtime_error"),
         (frames.ENDED, 1 << 8, 0.1, b"MemoryError\nValueError: 3\n", "runtime_error"),
         (frames.ENDED, frames.NO_COMPILE << 8, 0.1, b"", "runtime_error"),
+        (frames.ENDED, frames.NO_MEMORY << 8, 0.1, b"", "memory_limit"),
         (frames.ENDED, signal.SIGKILL, 0.1, b"", "memory_limit"),
         (frames.ENDED, signal.SIGXCPU, 0.9, b"", "time_limit"),
         (frames.ENDED, signal.SIGKILL, 1.1, b"", "time_limit"),
