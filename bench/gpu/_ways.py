@@ -34,7 +34,7 @@ def put(trainer: Any, way: Way, longest: int) -> None:
         trainer.data_collator = Collator(weighted=False)
     elif way == "by row":
         model.set_attn_implementation(ROW_ATTENTION)
-        trainer.data_collator = Collator(weighted=False, flat=True)
+        trainer.data_collator = Collator(weighted=False, flat="layout")
     else:
         _register(longest)
         model.set_attn_implementation(VARLEN)
@@ -47,7 +47,7 @@ def _bounds(examples: list[Any]) -> dict[str, Any]:
 
     from tasks.finetune.supervised import Collator
 
-    batch = Collator(weighted=False, flat=True)(examples)
+    batch = Collator(weighted=False, flat="layout")(examples)
     lengths = torch.tensor([0, *(int(n) for one in examples for n in one["lengths"])])
     batch["rows_shapes"] = lengths.cumsum(0).to(torch.int32)
     return batch
