@@ -152,11 +152,15 @@ class _Cases:
             tokens_a_second=speed.rate,
             step_seconds=speed.seconds / self.load.timed,
             flops_share=speed.rate * self._flops_a_token() / self.rate,
-            peak_gb=speed.peak,
+            peak_gb=None if speed.peak is None else speed.peak - self._kept(),
             loss=speed.loss,
             tokens=speed.tokens,
             **more,
         )
+
+    def _kept(self) -> float:
+        """Gigabytes of the model that copies are made of, which no trainer has."""
+        return sum(one.numel() * one.element_size() for one in self.model.parameters()) / 1e9
 
     def _flops_a_token(self) -> float:
         """Of the model, forward and backward, as if nothing were computed twice or left out."""

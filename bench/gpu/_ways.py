@@ -2,8 +2,8 @@
 
 - `mask`: transformers' sdpa with a block-diagonal mask, padded batches.
 - `by row`: tasks/finetune/row_attention.py.
-- `varlen`: PyTorch's own kernel for sequences of different lengths (torch.nn.attention.varlen; CUDA,
-  bfloat16), which no trainer of ours uses yet.
+- `varlen`: PyTorch's own kernel for sequences of different lengths (torch.nn.attention.varlen;
+  CUDA, bfloat16), which no trainer of ours uses yet.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def _register(longest: int) -> None:
                 k, v = (one.repeat_interleave(times, 1) for one in (k, v))
         if "scale" in known:
             more["scale"] = scaling
-        return varlen_attn(q, k, v, bounds, bounds, longest, longest, **more)[None], None
+        found: Any = varlen_attn(q, k, v, bounds, bounds, longest, longest, **more)
+        return found[None], None
 
     AttentionInterface.register(VARLEN, attend)
     AttentionMaskInterface.register(VARLEN, sdpa_mask)

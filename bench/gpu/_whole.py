@@ -43,6 +43,8 @@ def validation(bench: Bench) -> None:
     def answer(question: Message) -> Message:
         peaks.append(peak_gigabytes())
         asked.append(len(question["score"]))
+        since = time.perf_counter() - began
+        bench.line(f"check {len(asked)}", seconds_since_start=since, peak_gb=peaks[-1])
         return {"rewards": [float(len(text) % 2) for text in question["score"]]}
 
     reset_peak()

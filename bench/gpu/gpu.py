@@ -20,8 +20,8 @@ def run(*options: str) -> bool:
     """Run the steps and print the lines of the result.
 
     Args:
-        options: The file to write, then names of steps (none: all), `seconds=N`, and `cpu-small` for
-            shapes that two cores can do.
+        options: The file to write, then names of steps (none: all), `seconds=N`, and `cpu-small`
+            for shapes that two cores can do.
 
     Returns:
         Whether no step failed.
