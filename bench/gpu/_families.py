@@ -44,7 +44,7 @@ def families(bench: Bench) -> None:
 def _folder(bench: Bench, kind: str) -> Path:
     folder = bench.place / kind.replace(" ", "-")
     if not (folder / "config.json").exists():
-        save(tiny(kind, not bench.small), folder, bench.device)
+        save(tiny(kind, not bench.small), folder, "cpu")
     return folder
 
 
@@ -98,7 +98,8 @@ def _sampled(bench: Bench, kind: str) -> None:
     from tasks.decoding.decode import decode
     from tasks.decoding.request import Sampling
 
-    model: Any = make(tiny(kind, not bench.small), bench.device)
+    model: Any = make(tiny(kind, not bench.small), "cpu")
+    model = model.to(bench.device)
     prompts, reader = texts(4, 30), tokenizer()
     sampling = Sampling(temperature=0.0, max_tokens=8)
     found = decode(model, reader, prompts, [(i, 0) for i in range(4)], sampling, batch_size=4)

@@ -64,7 +64,7 @@ class Load:
 FULL = (Load(130, 1024, 16), Load(1150, 4096, 4))
 SMALL = (Load(40, 128, 2, timed=1), Load(100, 256, 1, timed=1))
 SHAPES, SMALL_SHAPES = (HALF, ONE_AND_HALF), (TINY_HALF, TINY_ONE_AND_HALF)
-WAYS: tuple[Way, ...] = ("mask", "by row", "varlen")
+WAYS: tuple[Way, ...] = ("mask", "by row", "by row, no waits", "varlen")
 
 
 def finetune(bench: Bench) -> None:

@@ -29,6 +29,7 @@ def syncs(bench: Bench) -> None:
     ways: list[tuple[str, Way, bool]] = [
         ("packed, mask", "mask", True),
         ("packed, by row", "by row", True),
+        ("packed, by row, no waits", "by row, no waits", True),
         ("packed, varlen", "varlen", True),
         ("unpacked", "mask", False),
     ]
@@ -43,7 +44,7 @@ def syncs(bench: Bench) -> None:
             bench,
             start,
             rows(STEPS * 2 * longest // tokens + 8, tokens),
-            name.replace(" ", "-"),
+            name.replace(", ", "-").replace(" ", "-"),
             max_length=longest,
             batch_size=size,
             packing=packing,

@@ -2,6 +2,8 @@
 
 - `mask`: transformers' sdpa with a block-diagonal mask, padded batches.
 - `by row`: tasks/finetune/row_attention.py.
+- `by row, no waits`: the same with the sizes of its small batches kept on the CPU, so that no layer
+  waits for the card to read them.
 - `varlen`: PyTorch's own kernel for sequences of different lengths (torch.nn.attention.varlen;
   CUDA, bfloat16), which no trainer of ours uses yet.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-Way = Literal["mask", "by row", "varlen"]
+Way = Literal["mask", "by row", "by row, no waits", "varlen"]
 VARLEN = "bench_varlen"
 
 
@@ -35,10 +37,22 @@ def put(trainer: Any, way: Way, longest: int) -> None:
     elif way == "by row":
         model.set_attn_implementation(ROW_ATTENTION)
         trainer.data_collator = Collator(weighted=False, flat=True)
+    elif way == "by row, no waits":
+        model.set_attn_implementation(ROW_ATTENTION)
+        trainer.data_collator = _sizes
     else:
         _register(longest)
         model.set_attn_implementation(VARLEN)
         trainer.data_collator = _bounds
+
+
+def _sizes(examples: list[Any]) -> dict[str, Any]:
+    """A flat batch with the sizes as plain numbers, which nobody moves to the card."""
+    from tasks.finetune.supervised import Collator
+
+    batch: dict[str, Any] = Collator(weighted=False, flat=True)(examples)
+    batch["rows_shapes"] = batch["rows_shapes"].tolist()
+    return batch
 
 
 def _bounds(examples: list[Any]) -> dict[str, Any]:
