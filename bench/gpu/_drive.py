@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class Asked:
         steps: Names.
         small: Shapes for two cores in place of a GPU.
         seconds: For everything.
+        told: Called after each step, when its lines are written.
     """
 
     out: Path
     steps: Sequence[str]
     small: bool
     seconds: float
+    told: Callable[[], None]
 
 
 def measure(asked: Asked) -> bool:
@@ -54,14 +56,18 @@ def measure(asked: Asked) -> bool:
     preload(PRELOAD)
     whole, forked = True, True
     with _scratch() as scratch:
-        base = Bench("", str(asked.out), scratch, asked.small, began, began + asked.seconds)
+        base = Bench("start", str(asked.out), scratch, asked.small, began, began + asked.seconds)
         try:
+            with contextlib.suppress(StepError, OSError), _child(True, log):
+                pass  # which waits for the imports, so that no step's limit counts them
+            base.line("", import_seconds=time.time() - began)
             for step in asked.steps:
                 left = began + asked.seconds - time.time()
                 if left < LEAST_SECONDS:
                     base = replace(base, step=step)
                     base.line("", error="not run: the time is over")
                     whole = False
+                    asked.told()
                     continue
                 until = time.time() + min(left, STEPS[step].seconds)
                 done = _run(replace(base, step=step, until=until), forked, log)
@@ -69,9 +75,11 @@ def measure(asked: Asked) -> bool:
                     forked = False
                     done = _run(replace(base, step=step, until=until), forked, log)
                 whole = whole and done
+                asked.told()
         finally:
             close_fork_server()
     Bench("end", str(asked.out), "", asked.small, began, 0).line("", whole=whole, forked=forked)
+    asked.told()
     return whole
 
 

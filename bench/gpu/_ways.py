@@ -4,6 +4,8 @@
 - `by row`: tasks/finetune/row_attention.py.
 - `by row, no waits`: the same with the sizes of its small batches kept on the CPU, so that no layer
   waits for the card to read them.
+- `by row, no waits, no cuDNN`: the same without cuDNN's attention, which makes a plan for each new
+  shape; the next kernel in PyTorch's order takes its place.
 - `varlen`: PyTorch's own kernel for sequences of different lengths (torch.nn.attention.varlen;
   CUDA, bfloat16), which no trainer of ours uses yet.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-Way = Literal["mask", "by row", "by row, no waits", "varlen"]
+Way = Literal["mask", "by row", "by row, no waits", "by row, no waits, no cuDNN", "varlen"]
 VARLEN = "bench_varlen"
 
 
@@ -27,9 +29,12 @@ def put(trainer: Any, way: Way, longest: int) -> None:
     Raises:
         ImportError: this PyTorch has no such kernel.
     """
+    import torch
+
     from tasks.finetune.row_attention import ROW_ATTENTION
     from tasks.finetune.supervised import Collator
 
+    torch.backends.cuda.enable_cudnn_sdp(way != "by row, no waits, no cuDNN")
     model = trainer.plain_model
     if way == "mask":
         model.set_attn_implementation("sdpa")
@@ -37,7 +42,7 @@ def put(trainer: Any, way: Way, longest: int) -> None:
     elif way == "by row":
         model.set_attn_implementation(ROW_ATTENTION)
         trainer.data_collator = Collator(weighted=False, flat=True)
-    elif way == "by row, no waits":
+    elif way != "varlen":
         model.set_attn_implementation(ROW_ATTENTION)
         trainer.data_collator = _sizes
     else:

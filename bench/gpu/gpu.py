@@ -7,6 +7,7 @@ network. docs/gpu.md says what each line of the result means.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from tasks.errors import UserError
@@ -48,14 +49,16 @@ def run(*options: str) -> bool:
     path = Path(out).absolute()
     if not path.parent.is_dir():
         raise UserError(f"OUT {out}: expected a file in a folder that is there")
-    before = path.stat().st_size if path.exists() else 0
     small = len(words) + len(limits) < len(options)
-    whole = measure(Asked(path, steps or list(STEPS), small, seconds))
+    path.touch()
     with path.open("rb") as lines:
-        lines.seek(before)
-        for line in lines:
-            print(_readable(json.loads(line)))
-    return whole
+        lines.seek(0, os.SEEK_END)
+
+        def told() -> None:
+            for line in lines:
+                print(_readable(json.loads(line)), flush=True)
+
+        return measure(Asked(path, steps or list(STEPS), small, seconds, told))
 
 
 def _readable(line: dict[str, object]) -> str:
