@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("out", help="file of JSON lines to write")
     parser.add_argument("steps", nargs="*", help="some of the steps; default: all")
     parser.add_argument("--cpu-small", action="store_true", help="small shapes, on the CPU")
-    parser.add_argument("--seconds", type=float, help="for everything; default: 400")
+    parser.add_argument("--seconds", type=float, help="for everything; default: 420")
     parser.add_argument("--wheels", type=Path, help="folder of wheels of what is missing here")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="restem-site-") as site:

@@ -1,31 +1,29 @@
 """Runs the steps, each in a process of its own with a limit of its own.
 
-Processes are forked from one that has imported torch, transformers and TRL, as engines and trainers
-are (tasks/processes/fork_server.py): so each has a fresh card, none imports anew, and one that hangs
-is ended. Should the first one fail, the others are started without a fork.
+Processes are forked from one that has imported torch, transformers and TRL, as engines and
+trainers are (tasks/processes/fork_server.py): so none imports anew, each takes hold of the card by
+itself, and one that hangs is ended. If the first one fails, the others are started without a fork.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.gpu._limits import ended_at
 from bench.gpu._record import TRACE_LINES, Bench
 from bench.gpu._steps import STEPS, run
 from tasks.errors import StepError
 from tasks.processes.child import Child, close_fork_server, preload
 
 PRELOAD = ["flows.machines.preload"]
-# What is kept of them is a few gigabytes; memory is quicker than a disk, which is not measured here.
+# Models and checkpoints are some gigabytes; memory is quicker than a disk, which is not measured.
 SHARED_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 30e9
 # A step with less time than this is not begun.
@@ -41,12 +39,14 @@ class Asked:
         steps: Names.
         small: Shapes for two cores in place of a GPU.
         seconds: For everything.
+        told: Called after each step, when its lines are written.
     """
 
     out: Path
     steps: Sequence[str]
     small: bool
     seconds: float
+    told: Callable[[], None]
 
 
 def measure(asked: Asked) -> bool:
@@ -56,14 +56,18 @@ def measure(asked: Asked) -> bool:
     preload(PRELOAD)
     whole, forked = True, True
     with _scratch() as scratch:
-        base = Bench("", str(asked.out), scratch, asked.small, began, began + asked.seconds)
+        base = Bench("start", str(asked.out), scratch, asked.small, began, began + asked.seconds)
         try:
+            with contextlib.suppress(StepError, OSError), _child(True, log):
+                pass  # which waits for the imports, so that no step's limit counts them
+            base.line("", import_seconds=time.time() - began)
             for step in asked.steps:
                 left = began + asked.seconds - time.time()
                 if left < LEAST_SECONDS:
                     base = replace(base, step=step)
                     base.line("", error="not run: the time is over")
                     whole = False
+                    asked.told()
                     continue
                 until = time.time() + min(left, STEPS[step].seconds)
                 done = _run(replace(base, step=step, until=until), forked, log)
@@ -71,9 +75,11 @@ def measure(asked: Asked) -> bool:
                     forked = False
                     done = _run(replace(base, step=step, until=until), forked, log)
                 whole = whole and done
+                asked.told()
         finally:
             close_fork_server()
     Bench("end", str(asked.out), "", asked.small, began, 0).line("", whole=whole, forked=forked)
+    asked.told()
     return whole
 
 
@@ -93,24 +99,6 @@ def _child(forked: bool, log: Path) -> Child:
     if forked:
         return Child.module("bench.gpu._steps:serve", log=log)
     return Child.script(Path(sys.executable), Path(__file__).with_name("_steps.py"), log=log)
-
-
-@contextlib.contextmanager
-def ended_at(child: Child, until: float) -> Iterator[None]:
-    """Kill a child, with all that it started, should it not be done in time (seconds since 1970)."""
-
-    def kill() -> None:
-        for end in (os.kill, os.killpg):
-            with contextlib.suppress(ProcessLookupError):
-                end(child.pid, signal.SIGKILL)
-
-    timer = threading.Timer(max(0.0, until - time.time()), kill)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextlib.contextmanager

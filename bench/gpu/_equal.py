@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.gpu._models import VOCABULARY, make, texts, tiny, tokenizer
 from bench.gpu._record import Bench
@@ -17,7 +17,7 @@ BATCHES = (1, 7, 256)
 
 
 def equal(bench: Bench) -> None:
-    """Greedy texts of the card and of the CPU in float32; bfloat16 against float32, teacher-forced."""
+    """Greedy texts of card and CPU in float32; bfloat16 against it, teacher-forced."""
     for kind in KINDS:
         try:
             _equal(bench, kind)
@@ -31,8 +31,8 @@ def _equal(bench: Bench, kind: str) -> None:
     from tasks.decoding.decode import decode
     from tasks.decoding.request import Sampling
 
-    at_cpu = make(tiny(kind, not bench.small), "cpu")
-    at_card = copy.deepcopy(at_cpu).to(bench.device)
+    at_cpu: Any = make(tiny(kind, not bench.small), "cpu")
+    at_card: Any = copy.deepcopy(at_cpu).to(bench.device)
     prompts = texts(8 if bench.small else 32, 60)
     requests = [(i, 0) for i in range(len(prompts))]
     sampling = Sampling(temperature=0.0, max_tokens=16 if bench.small else 64)

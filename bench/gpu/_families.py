@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from bench.gpu._models import make, save, texts, tiny
+from bench.gpu._models import make, save, texts, tiny, tokenizer
 from bench.gpu._record import Bench
 from bench.gpu._training import against_rows, job, ours, pairs, rows
+from bench.gpu._ways import chosen
 from tasks.errors import UserError
 from tasks.processes.wire import Message
 
@@ -43,7 +45,7 @@ def families(bench: Bench) -> None:
 def _folder(bench: Bench, kind: str) -> Path:
     folder = bench.place / kind.replace(" ", "-")
     if not (folder / "config.json").exists():
-        save(tiny(kind, not bench.small), folder, bench.device)
+        save(tiny(kind, not bench.small), folder, "cpu")
     return folder
 
 
@@ -63,16 +65,21 @@ def _step(bench: Bench, case: str, kind: str, packing: bool, quiet: bool) -> Non
         made = ours(of, None, 1)
     examples = [made.trainer.train_dataset[i] for i in range(min(size, made.sequences))]
     made.trainer.plain_model.to(bench.device)
-    found = against_rows(made.trainer, examples, half=False)
+    figures: dict[str, Any] = {"attention": chosen(made.trainer)}
+    try:
+        found = against_rows(made.trainer, examples, half=False)
+        figures |= {
+            "loss_difference_float32": found.loss,
+            "token_difference_float32": found.token,
+            "rows_apart": found.token <= LIMIT,
+        }
+    except Exception as error:  # kernels of experts may take bfloat16 alone
+        figures["float32_error"] = str(error)[:200]
+    if bench.device == "cuda":
+        half = against_rows(made.trainer, examples, half=True)
+        figures["token_difference_bfloat16"] = half.token
     made.trainer.train()
-    bench.line(
-        case,
-        trained_steps=made.trainer.state.global_step,
-        loss_difference_float32=found.loss,
-        token_difference_float32=found.token,
-        rows_apart=found.token <= LIMIT,
-        flat="rows_there" in made.trainer.data_collator(examples),
-    )
+    bench.line(case, trained_steps=made.trainer.state.global_step, **figures)
 
 
 @contextlib.contextmanager
@@ -89,17 +96,16 @@ def _no_router_loss() -> Iterator[None]:
 
 
 def _sampled(bench: Bench, kind: str) -> None:
-    from bench.gpu._models import tokenizer
     from tasks.decoding.decode import decode
     from tasks.decoding.request import Sampling
 
-    model = make(tiny(kind, not bench.small), bench.device)
-    prompts = texts(4, 30)
+    model: Any = make(tiny(kind, not bench.small), "cpu")
+    model = model.to(bench.device)
+    prompts, reader = texts(4, 30), tokenizer()
     sampling = Sampling(temperature=0.0, max_tokens=8)
-    ours_, reader = [], tokenizer()
-    ours_ = decode(model, reader, prompts, [(i, 0) for i in range(4)], sampling, batch_size=4)
+    found = decode(model, reader, prompts, [(i, 0) for i in range(4)], sampling, batch_size=4)
     same = 0
-    for prompt, one in zip(prompts, ours_, strict=True):
+    for prompt, one in zip(prompts, found, strict=True):
         given = reader(prompt, return_tensors="pt")["input_ids"].to(model.device)
         made = model.generate(given, do_sample=False, max_new_tokens=8, pad_token_id=0)
         drawn = [token for token in made[0, given.shape[1] :].tolist() if token != 2]

@@ -30,7 +30,7 @@ from bench.gpu._training import (
     rows,
     timed,
 )
-from bench.gpu._ways import Way, put
+from bench.gpu._ways import Way, chosen, put
 from tasks.rows import Row
 
 
@@ -64,7 +64,7 @@ class Load:
 FULL = (Load(130, 1024, 16), Load(1150, 4096, 4))
 SMALL = (Load(40, 128, 2, timed=1), Load(100, 256, 1, timed=1))
 SHAPES, SMALL_SHAPES = (HALF, ONE_AND_HALF), (TINY_HALF, TINY_ONE_AND_HALF)
-WAYS: tuple[Way, ...] = ("mask", "by row", "varlen")
+WAYS: tuple[Way, ...] = ("as made", "mask", "by row")
 
 
 def finetune(bench: Bench) -> None:
@@ -75,9 +75,15 @@ def finetune(bench: Bench) -> None:
         start = bench.place / shape.name
         tokenizer().save_pretrained(start)
         shape.config().save_pretrained(start)
-        for load in SMALL if bench.small else FULL:
-            _Cases(bench, shape, load, model, start, rate).run()
-        del model
+        cases = [
+            _Cases(bench, shape, load, model, start, rate)
+            for load in (SMALL if bench.small else FULL)
+        ]
+        for one in cases:
+            one.run_ours()
+        for one in cases:
+            one.run_others()
+        del model, cases
 
 
 @dataclass(frozen=True)
@@ -89,15 +95,24 @@ class _Cases:
     start: Path
     rate: float  # operations a second at most
 
-    def run(self) -> None:
-        given = rows(self.load.steps * self.load.rows_a_step + 8, self.load.tokens)
-        for way in WAYS:
-            if way == "varlen" and self.bench.device == "cpu":
-                self.bench.line(self._name("ours, varlen"), error="not run: needs CUDA")
-                continue
+    @property
+    def _half(self) -> bool:
+        return self.shape in (HALF, TINY_HALF)
+
+    def _rows(self) -> list[Row]:
+        return rows(self.load.steps * self.load.rows_a_step + 8, self.load.tokens)
+
+    def run_ours(self) -> None:
+        """Our packing; of the smaller model in every way."""
+        given = self._rows()
+        for way in WAYS if self._half else WAYS[:-1]:
             self._guarded(f"ours, {way}", lambda name, way=way: self._ours(name, given, way, True))
+
+    def run_others(self) -> None:
+        """TRL's packing, and ours without."""
+        given = self._rows()
         self._guarded("TRL, packed", lambda name: self._trl(name, given, self.load.sequences))
-        if self.shape in (HALF, TINY_HALF):
+        if self._half:
             # Its one flat sequence costs the square of its length in attention.
             self._guarded("TRL, packed, one a pass", lambda name: self._trl(name, given, 1))
             self._guarded("ours, unpacked", lambda name: self._ours(name, given, "mask", False))
@@ -125,14 +140,16 @@ class _Cases:
             packing=packing,
             micro=size,
         )
+        from tasks.finetune.varlen_attention import VARLEN_ATTENTION
+
         made = ours(of, self.model, self.load.steps)
-        put(made.trainer, way, self.load.longest)
+        put(made.trainer, way)
         differences: dict[str, float] = {}
         examples = [made.trainer.train_dataset[i] for i in range(min(2, made.sequences))]
-        if packing and self.shape in (HALF, TINY_HALF):
+        if packing and self._half:
             # In memory of the card, where training moves it to; the kernel takes no float32.
             made.trainer.plain_model.to(self.bench.device)
-            for half in (False, True) if way != "varlen" else (True,):
+            for half in (False, True) if chosen(made.trainer) != VARLEN_ATTENTION else (True,):
                 found = against_rows(made.trainer, examples, half)
                 kind = "bfloat16" if half else "float32"
                 differences[f"loss_difference_{kind}"] = found.loss
@@ -150,13 +167,17 @@ class _Cases:
         self.bench.line(
             name,
             tokens_a_second=speed.rate,
-            step_seconds=speed.seconds / self.load.timed,
+            step_seconds=list(speed.steps),
             flops_share=speed.rate * self._flops_a_token() / self.rate,
-            peak_gb=speed.peak,
+            peak_gb=None if speed.peak is None else speed.peak - self._kept(),
             loss=speed.loss,
             tokens=speed.tokens,
             **more,
         )
+
+    def _kept(self) -> float:
+        """Gigabytes of the model that copies are made of, which no trainer has."""
+        return sum(one.numel() * one.element_size() for one in self.model.parameters()) / 1e9
 
     def _flops_a_token(self) -> float:
         """Of the model, forward and backward, as if nothing were computed twice or left out."""

@@ -52,8 +52,9 @@ HALF = Shape("0.5B", 896, 4864, 24, 14, 151936)
 ONE_AND_HALF = Shape("1.5B", 1536, 8960, 28, 12, 151936)
 TINY_HALF = Shape("tiny", 64, 128, 2, 4, 1000)
 TINY_ONE_AND_HALF = Shape("tiny, deeper", 64, 128, 3, 4, 1000)
-# As many layers as a 1.5B has, each cheap: for what is counted a layer, and for the whole trainer.
+# As many layers as a 1.5B has, each cheap, for what is counted a layer; and what trains in moments.
 DEEP = Shape("28 thin layers", 256, 512, 28, 4, 4096)
+SMALLER = Shape("8 thin layers", 256, 512, 8, 4, 4096)
 TINY_DEEP = Shape("4 thin layers", 32, 64, 4, 4, 300)
 
 
@@ -76,7 +77,7 @@ def save(config: PreTrainedConfig, folder: Path, device: Device, dtype: str = "f
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte. Each token is one character of a text, so that equal texts are equal tokens."""
+    """One token a byte, and one character a token, so that equal texts are equal tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.gpu._models import DEEP, SEED, TINY_DEEP, texts
+from bench.gpu._limits import ended_at
+from bench.gpu._models import SEED, SMALLER, TINY_DEEP, texts
 from bench.gpu._record import Bench
 from bench.gpu._training import job, rows
 from tasks.decoding.request import Sampling
@@ -34,7 +35,7 @@ def saver(wire: Any) -> None:
 
     def handle(request: Message, wire: Any) -> Message:
         bench = Bench(**request["bench"])
-        shape = TINY_DEEP if bench.small else DEEP
+        shape = TINY_DEEP if bench.small else SMALLER
         save(shape.config(), Path(request["folder"]), bench.device)
         return {}
 
@@ -49,8 +50,6 @@ def _start(bench: Bench) -> Path:
 
 
 def _call(bench: Bench, target: str, request: Message, **more: Any) -> Message:
-    from bench.gpu._drive import ended_at
-
     with _child(bench, target) as child, ended_at(child, bench.until):
         return child.call(request, **more)
 
@@ -61,20 +60,26 @@ def _child(bench: Bench, target: str) -> Child:
 
 def _job(bench: Bench, start: Path, name: str) -> Message:
     tokens, longest, size = (40, 128, 2) if bench.small else (130, 1024, 4)
-    steps = 12 if bench.small else 40
+    steps = 12 if bench.small else 30
     given = rows(steps * size * longest // tokens, tokens)
     return job(
-        bench, start, given, name, max_length=longest, batch_size=size, micro=size, minutes=0.002
+        bench,
+        start,
+        given,
+        name,
+        max_length=longest,
+        batch_size=size,
+        micro=size,
+        minutes=0.002 if bench.small else 0.01,
     )
 
 
 def resume(bench: Bench) -> None:
     """SIGKILL in the middle of training; the losses and the weights against those undisturbed."""
     start = _start(bench)
-    calm = _job(bench, start, "calm")
-    undisturbed = _call(bench, TRAINER, calm)
-    again = _job(bench, start, "again")
-    repeated = _call(bench, TRAINER, again)
+    calm, again = _job(bench, start, "calm"), _job(bench, start, "again")
+    with ThreadPoolExecutor(2) as threads:
+        undisturbed, repeated = threads.map(lambda of: _call(bench, TRAINER, of), (calm, again))
     killed = _job(bench, start, "killed")
     middle = undisturbed["steps"] // 2
     reached = _killed(bench, killed, middle)
@@ -96,8 +101,6 @@ def resume(bench: Bench) -> None:
 
 def _killed(bench: Bench, of: Message, middle: int) -> int:
     """Train until a step is reached, then kill; the step."""
-    from bench.gpu._drive import ended_at
-
     reached = 0
     with _child(bench, TRAINER) as child, ended_at(child, bench.until):
 

@@ -15,7 +15,7 @@ from typing import Literal
 from tasks.errors import UserError
 from tasks.rows import Json
 
-Figure = str | float | int | bool | None | list[str] | Mapping[str, float | int | str]
+Figure = str | float | int | bool | None | list[str] | list[float] | Mapping[str, float | int | str]
 Device = Literal["cpu", "cuda"]
 # Of a traceback so many lines are kept, the last ones.
 TRACE_LINES = 8
@@ -96,6 +96,8 @@ def _plain(value: Figure) -> Figure:
     if isinstance(value, float):
         # JSON has no such numbers.
         return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else str(value)
+    if isinstance(value, list):
+        return [_plain(one) for one in value]  # type: ignore[return-value]
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}  # type: ignore[misc]
     return value

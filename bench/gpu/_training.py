@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -165,13 +166,13 @@ class Speed:
     """Of a training.
 
     Attributes:
-        seconds: Of the steps that count.
+        steps: Seconds of each step that counts.
         tokens: Of these steps, without padding.
         loss: Of the last of them.
         peak: Gigabytes of the card; None on a CPU.
     """
 
-    seconds: float
+    steps: tuple[float, ...]
     tokens: int
     loss: float
     peak: float | None
@@ -179,7 +180,7 @@ class Speed:
     @property
     def rate(self) -> float:
         """Tokens a second."""
-        return self.tokens / self.seconds
+        return self.tokens / sum(self.steps)
 
 
 def timed(bench: Bench, trainer: Any, count: Callable[[dict[str, Any]], int]) -> Speed:
@@ -202,7 +203,7 @@ def timed(bench: Bench, trainer: Any, count: Callable[[dict[str, Any]], int]) ->
             wait_for(bench.device)
             marks.append(time.perf_counter())
 
-    def counted(examples: list[dict[str, Any]]) -> dict[str, Any]:
+    def collated(examples: list[dict[str, Any]]) -> dict[str, Any]:
         batch = collate(examples)
         batches.append(count(batch))
         return batch
@@ -217,13 +218,14 @@ def timed(bench: Bench, trainer: Any, count: Callable[[dict[str, Any]], int]) ->
         return loss
 
     batches: list[int] = []
-    trainer.data_collator, trainer.training_step = counted, stepped
+    trainer.data_collator, trainer.training_step = collated, stepped
     trainer.add_callback(Clock())
     reset_peak()
     trainer.train()
-    seconds = marks[-1] - marks[WARM_STEPS - 1]
+    counted = marks[WARM_STEPS - 1 :]
+    steps = tuple(after - before for before, after in itertools.pairwise(counted))
     last = sum(float(loss) for at, loss in losses if at == len(marks) - 1)
-    return Speed(seconds, tokens, last, peak_gigabytes())
+    return Speed(steps, tokens, last, peak_gigabytes())
 
 
 def count_ours(batch: dict[str, Any]) -> int:

@@ -43,6 +43,13 @@ def validation(bench: Bench) -> None:
     def answer(question: Message) -> Message:
         peaks.append(peak_gigabytes())
         asked.append(len(question["score"]))
+        since = time.perf_counter() - began
+        bench.line(
+            f"check {len(asked)}",
+            seconds_since_start=since,
+            peak_gb=peaks[-1],
+            reserved_gb=_reserved_gigabytes(),
+        )
         return {"rewards": [float(len(text) % 2) for text in question["score"]]}
 
     reset_peak()
@@ -61,6 +68,13 @@ def validation(bench: Bench) -> None:
         peak_gb_of_training=peaks[0],
         peak_gb=peak_gigabytes(),
     )
+
+
+def _reserved_gigabytes() -> float | None:
+    """Memory that PyTorch has taken of the card, used or not; None on a CPU."""
+    import torch
+
+    return torch.cuda.memory_reserved() / 1e9 if torch.cuda.is_available() else None
 
 
 def _note(peaks: list[float | None], done: int) -> None:
