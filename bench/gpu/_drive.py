@@ -8,6 +8,7 @@ itself, and one that hangs is ended. If the first one fails, the others are star
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -53,6 +54,8 @@ def measure(asked: Asked) -> bool:
     """Run the steps; whether none failed."""
     began = time.time()
     log = asked.out.with_suffix(".log")
+    # With several cards in sight, transformers' trainer would spread a model over them.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     preload(PRELOAD)
     whole, forked = True, True
     with _scratch() as scratch:

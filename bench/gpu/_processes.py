@@ -25,6 +25,8 @@ from tasks.processes.wire import Message
 
 TRAINER = "tasks.finetune.trainer:main"
 ENGINE = "tasks.generate.transformers_engine:main"
+# What CUDA opens when it begins.
+CUDA_FILE = "nvidia-uvm"
 SAVER = "bench.gpu._processes:saver"
 
 
@@ -164,25 +166,26 @@ def fork(bench: Bench) -> None:
         trained_steps=replies[2]["steps"],
         engine_seconds=replies[0]["engine_seconds"],
         threads_of_the_bench=threading.active_count(),
-        # Of the process that forks; it must hold none.
-        card_files_held=held,
+        # Of the process that forks. To ask how many cards there are opens some; CUDA another.
+        card_files_held=len(held),
+        cuda_held=any(CUDA_FILE in one for one in held),
     )
-    if held:
-        raise AssertionError("the process that forks holds files of the card")
+    if any(CUDA_FILE in one for one in held):
+        raise AssertionError("the process that forks has begun with CUDA, which forks cannot use")
 
 
-def _held(guard: int, over: list[Any]) -> int:
-    """Most files of the card that the process which forks had open while its children worked."""
+def _held(guard: int, over: list[Any]) -> set[str]:
+    """Files of the card that the process which forks had open while its children worked."""
     import psutil
 
     servers = psutil.Process(guard).children()
-    most = 0
+    found: set[str] = set()
     while not all(done() for done in over):
         for server in servers:
             links = list(Path(f"/proc/{server.pid}/fd").glob("*"))
-            most = max(most, sum("nvidia" in _target(link) for link in links))
+            found |= {target for link in links if "nvidia" in (target := _target(link))}
         time.sleep(0.1)
-    return most
+    return found
 
 
 def _target(link: Path) -> str:

@@ -101,6 +101,12 @@ def test_a_killed_training_goes_on_with_the_same_losses(lines: list[Json]) -> No
 
 
 @pytest.mark.engine
+def test_what_is_forked_from_has_not_begun_with_cuda(lines: list[Json]) -> None:
+    [line] = of(lines, "fork")
+    assert (line["cuda_held"], line["trained_steps"] > 0) == (False, True)
+
+
+@pytest.mark.engine
 def test_dpo_begins_at_ln_2(lines: list[Json]) -> None:
     assert [line["loss"] for line in of(lines, "dpo")] == pytest.approx([math.log(2)] * 2, rel=1e-4)
 
