@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,11 @@ def families(bench: Bench) -> None:
         for packing in (True, False):
             case = f"{kind}, {'packed' if packing else 'unpacked'}"
             try:
-                _step(bench, case, kind, packing, quiet=False)
+                _step(bench, case, kind, packing)
             except UserError as error:
                 bench.line(case, refused=str(error))
             except Exception as error:
                 bench.failed(case, error)
-                if kind in EXPERTS:
-                    with contextlib.suppress(Exception):
-                        _step(bench, f"{case}, router_aux_loss_coef 0", kind, packing, quiet=True)
         try:
             _sampled(bench, kind)
         except UserError as error:
@@ -49,7 +44,7 @@ def _folder(bench: Bench, kind: str) -> Path:
     return folder
 
 
-def _step(bench: Bench, case: str, kind: str, packing: bool, quiet: bool) -> None:
+def _step(bench: Bench, case: str, kind: str, packing: bool) -> None:
     size = BATCH if packing else BATCH * LONGEST // TOKENS
     of: Message = job(
         bench,
@@ -61,8 +56,7 @@ def _step(bench: Bench, case: str, kind: str, packing: bool, quiet: bool) -> Non
         packing=packing,
         micro=size,
     )
-    with _no_router_loss() if quiet else contextlib.nullcontext():
-        made = ours(of, None, 1)
+    made = ours(of, None, 1)
     examples = [made.trainer.train_dataset[i] for i in range(min(size, made.sequences))]
     made.trainer.plain_model.to(bench.device)
     figures: dict[str, Any] = {"attention": chosen(made.trainer)}
@@ -80,19 +74,6 @@ def _step(bench: Bench, case: str, kind: str, packing: bool, quiet: bool) -> Non
         figures["token_difference_bfloat16"] = half.token
     made.trainer.train()
     bench.line(case, trained_steps=made.trainer.state.global_step, **figures)
-
-
-@contextlib.contextmanager
-def _no_router_loss() -> Iterator[None]:
-    """Trainers made meanwhile leave out the loss that balances experts."""
-    from tasks.finetune import common
-
-    before = common.arguments
-    common.arguments = lambda *args: {**before(*args), "router_aux_loss_coef": 0.0}
-    try:
-        yield
-    finally:
-        common.arguments = before
 
 
 def _sampled(bench: Bench, kind: str) -> None:
