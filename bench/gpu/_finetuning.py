@@ -99,7 +99,7 @@ class _Cases:
                 self.bench.line(self._name("ours, varlen"), error="not run: needs CUDA")
                 continue
             self._guarded(f"ours, {way}", lambda name, way=way: self._ours(name, given, way, True))
-        # A flat sequence costs the square of its length in attention, a short one leaves a card idle.
+        # A flat sequence costs the square of its length in attention, a short one idles the card.
         quarter = max(1, self.load.sequences // 4)
         self._guarded("TRL, packed, a quarter a pass", lambda name: self._trl(name, given, quarter))
         if half:
