@@ -41,7 +41,7 @@ STEPS = {
     "equal": Step("_equal:equal", 50),
     "batches": Step("_equal:batches", 80),
     "sample": Step("_sampling:sample", 70),
-    "finetune": Step("_finetuning:finetune", 170),
+    "finetune": Step("_finetuning:finetune", 200),
     "syncs": Step("_syncs:syncs", 40),
     "validation": Step("_whole:validation", 60),
     "resume": Step("_processes:resume", 110, starts=True),
