@@ -67,6 +67,8 @@ class StoreFaults:
         """An empty folder in the store's place: a start asks, and nothing is made in it."""
         if self.config is None or not list(self._station.store.glob("[!.]*/*/manifest.json")):
             return False
+        if not (self._station.home / "runs" / self.config.run_id / "steps.jsonl").is_file():
+            return False  # the run has not begun: it misses nothing yet
         with self._moved_away():
             self._station.store.mkdir()
             done = self._station.command("resume", self.config.run_id)

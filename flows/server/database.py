@@ -99,10 +99,10 @@ def is_damaged(path: Path) -> bool:
     removed it keeps open. Its next connection makes an empty file in its place.
     """
     try:
-        if not path.exists() or path.stat().st_size == 0:
+        if not path.exists():
             return True
         if path.stat().st_size <= _SMALL_BYTES:
-            check(path, _LOCK_SECONDS, lock=False)
+            check(path, _LOCK_SECONDS, serving=True)
         elif path.is_file():
             with path.open("rb") as file:
                 return file.read(len(_MAGIC)) != _MAGIC
@@ -113,13 +113,14 @@ def is_damaged(path: Path) -> bool:
     return False
 
 
-def check(path: Path, seconds: float = _LOCK_SECONDS, *, lock: bool = True) -> None:
+def check(path: Path, seconds: float = _LOCK_SECONDS, *, serving: bool = False) -> None:
     """Look at a database, whether or not a server runs on it.
 
     Args:
         path: Of the file.
         seconds: How long to wait for another process.
-        lock: Whether to see that one could write.
+        serving: A server answers from it, so it has tables. Else it may be new, and one must be
+            able to write.
 
     Raises:
         Damaged: it is none.
@@ -135,7 +136,7 @@ def check(path: Path, seconds: float = _LOCK_SECONDS, *, lock: bool = True) -> N
         raise Damaged("a folder" if stat.S_ISDIR(kind) else "no file")
     try:
         with contextlib.closing(_open(path, seconds)) as database:
-            revisions = _read(database, lock)
+            revisions = _read(database, serving)
     except sqlite3.OperationalError as error:
         _refuse(path, error)
     except sqlite3.DatabaseError as error:
@@ -154,14 +155,16 @@ def _open(path: Path, seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=seconds, isolation_level=None)
 
 
-def _read(database: sqlite3.Connection, lock: bool) -> list[str]:
+def _read(database: sqlite3.Connection, serving: bool) -> list[str]:
     """The revisions of the schema, none in a new file; raises `Damaged` or sqlite3's errors."""
     deadline = time.monotonic() + _LOOK_SECONDS
-    if lock:  # as a writer takes; the server would wait for it in vain
+    if not serving:  # as a writer takes; the server would wait for it in vain
         database.execute("BEGIN IMMEDIATE")
         database.execute("ROLLBACK")
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     if not tables:
+        if serving:
+            raise Damaged("without a table")
         return []
     if "alembic_version" not in tables:
         raise Damaged("not Prefect's")

@@ -109,6 +109,9 @@ def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) ->
         "seed": seed,
         "use_cpu": device == "cpu",
         "bf16": device == "cuda",
+        # The loss is the objective's alone, without one that balances experts; TRL's counts a mask
+        # of padded batches, which flat ones do not have.
+        "router_aux_loss_coef": 0.0,
         # Rows come tokenised and within the limit.
         "max_length": None,
         "remove_unused_columns": False,

@@ -11,7 +11,7 @@ Does not cover the fast kernels for variable lengths of flash attention, which i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -66,14 +66,18 @@ def layout(lengths: Sequence[int]) -> Layout:
     return Layout(*(torch.from_numpy(part) for part in parts))
 
 
-def inputs(rows: Layout) -> dict[str, torch.Tensor | Layout]:
-    """What a model's forward pass needs beside tokens and positions.
+def inputs(rows: Layout) -> dict[str, Any]:
+    """What a model's forward pass needs beside tokens and positions."""
+    return {"attention_mask": unread_mask(rows.there.device), "packed_rows": rows}
 
-    The mask of four dimensions keeps the model from making one of its own. It is never read; an
-    attention that reads it all the same gives no number, rather than mixing the rows unseen.
+
+def unread_mask(device: torch.device) -> torch.Tensor:
+    """A mask of four dimensions, which keeps the model from making one of its own.
+
+    It is never read; an attention that reads it all the same gives no number, rather than mixing
+    the rows unseen.
     """
-    nothing = torch.full((1, 1, 1, 1), torch.nan, device=rows.there.device)
-    return {"attention_mask": nothing, "packed_rows": rows}
+    return torch.full((1, 1, 1, 1), torch.nan, device=device)
 
 
 def fits(model: PreTrainedModel, longest: int) -> bool:
@@ -82,6 +86,30 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
     Args:
         model: With transformers' default attention.
         longest: Tokens of the longest row to come.
+    """
+
+    def rows(sizes: Sequence[int]) -> dict[str, Any]:
+        return inputs(Layout(*(part.to(model.device) for part in layout(sizes))))
+
+    return agrees(model, longest, ROW_ATTENTION, rows, tolerance=1e-4)
+
+
+def agrees(
+    model: PreTrainedModel,
+    longest: int,
+    attention: str,
+    apart: Callable[[Sequence[int]], dict[str, Any]],
+    *,
+    tolerance: float,
+) -> bool:
+    """Whether an attention gives what a mask gives; if so, the model uses it from now on.
+
+    Args:
+        model: With transformers' default attention.
+        longest: Tokens of the longest row to come.
+        attention: Its name in transformers' attention interface.
+        apart: From the lengths of a flat batch's rows what the model needs to keep them apart.
+        tolerance: Largest difference of two logits, as a share of the largest logit, or of 1.
     """
     if getattr(model.config, "_attn_implementation", None) != "sdpa":
         return False
@@ -95,16 +123,15 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
     ids = (torch.arange(sum(sizes), device=model.device) * 7 % min(text.vocab_size, 1000))[None]
     positions = torch.cat([torch.arange(size, device=model.device) for size in sizes])[None]
     given = {"input_ids": ids, "position_ids": positions, "use_cache": False}
-    rows = Layout(*(part.to(model.device) for part in layout(sizes)))
     with torch.no_grad():
         masked = model(**given).logits
         try:
-            model.set_attn_implementation(ROW_ATTENTION)
-            by_row = model(**given, **inputs(rows)).logits
+            model.set_attn_implementation(attention)
+            by_row = model(**given, **apart(sizes)).logits
         except (TypeError, ValueError, RuntimeError):
             by_row = None
     model.train(was_training)
-    limit = 1e-4 * max(1.0, float(masked.abs().max()))
+    limit = tolerance * max(1.0, float(masked.abs().max()))
     if by_row is None or not float((masked - by_row).abs().max()) <= limit:
         model.set_attn_implementation("sdpa")
         return False

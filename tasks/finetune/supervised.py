@@ -5,7 +5,8 @@ E[r(x, y) log p(y | x)], over the solution's tokens: the sum of weight times tok
 the number of solution tokens of the optimiser step (so a batch of weights 1 is plain fine-tuning).
 
 Rows of a packed sequence are told apart by their position ids, which start again at 0. Where the
-model fits, a batch is one flat sequence and attention goes row by row (row_attention.py). Else from
+model fits, a batch is one flat sequence and attention goes row by row (row_attention.py; on a GPU
+varlen_attention.py). Else from
 the position ids transformers builds a block-diagonal mask (sdpa, eager) or sequence bounds (flash
 attention), for a padded batch: TRL's own collator flattens it, which then costs the square of the
 batch size in attention. `check_separation` finds models that ignore the boundaries.
@@ -13,7 +14,7 @@ batch size in attention. `check_separation` finds models that ignore the boundar
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 import numpy as np
@@ -24,12 +25,13 @@ from trl import SFTTrainer  # type: ignore[attr-defined]
 from trl.trainer.utils import add_fused_lm_head
 
 from tasks.errors import UserError
+from tasks.finetune import row_attention, varlen_attention
 from tasks.finetune.common import QuietTrainer
-from tasks.finetune.row_attention import Layout, layout
-from tasks.finetune.row_attention import inputs as by_row
 from tasks.rows import Row
 
 IGNORED = -100
+# How a flat batch says which row a token is of; "" for a padded batch.
+Flat = Literal["", "layout", "bounds"]
 
 
 class Collator:
@@ -39,12 +41,13 @@ class Collator:
     other token sees and that sees no other.
     """
 
-    def __init__(self, *, weighted: bool, flat: bool = False) -> None:
+    def __init__(self, *, weighted: bool, flat: Flat = "") -> None:
         """What batches look like.
 
         Args:
             weighted: They carry a weight for each token.
-            flat: They are one sequence with the layout of its rows, for row attention.
+            flat: They are one sequence, with the layout of its rows for row_attention.py, or with
+                their bounds for varlen_attention.py.
         """
         self._weighted = weighted
         self._flat = flat
@@ -74,8 +77,10 @@ class Collator:
         batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
         if self._weighted:
             batch["weights"] = weights
-        if self._flat:
-            rows = layout(examples[0]["lengths"])._asdict()
+        if self._flat == "bounds":
+            batch["row_bounds"] = varlen_attention.bounds(examples[0]["lengths"])
+        elif self._flat:
+            rows = row_attention.layout(examples[0]["lengths"])._asdict()
             batch |= {f"rows_{name}": part.numpy() for name, part in rows.items()}
         return {name: torch.from_numpy(values) for name, values in batch.items()}
 
@@ -128,14 +133,13 @@ class Supervised(QuietTrainer, SFTTrainer):
             kept[0, 0] = True
         targets = inputs["input_ids"][:, 1:][kept]  # what the labels are where they are kept
         self._kept = kept
-        rows = _rows_of(inputs)
         try:
             outputs = model(
                 input_ids=inputs["input_ids"],
                 position_ids=inputs["position_ids"],
                 shift_labels=targets[None],
                 fused_lm_head=True,
-                **(by_row(rows) if rows else {}),
+                **_apart(inputs),
             )
         finally:
             self._kept = None
@@ -164,19 +168,31 @@ class Supervised(QuietTrainer, SFTTrainer):
         return output
 
 
-def _rows_of(inputs: dict[str, torch.Tensor]) -> Layout | None:
-    """The layout of a flat batch."""
+def _apart(inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """What keeps the rows of a flat batch apart; nothing for a padded one."""
+    if "row_bounds" in inputs:
+        return varlen_attention.inputs(inputs["row_bounds"])
     if "rows_there" not in inputs:
-        return None
-    return Layout(*(inputs[f"rows_{name}"] for name in Layout._fields))
+        return {}
+    names = row_attention.Layout._fields
+    return row_attention.inputs(row_attention.Layout(*(inputs[f"rows_{name}"] for name in names)))
 
 
 def check_separation(model: PreTrainedModel) -> None:
-    """See that a row's logits do not depend on the row packed before it.
+    """See that packed rows stay apart.
 
     Raises:
-        UserError: they do (recurrent layers, or attention that ignores position ids).
+        UserError: they do not (recurrent layers, or attention that ignores position ids).
     """
+    if not separates(model):
+        kind = getattr(model.config, "model_type", "this")
+        raise UserError(
+            f"finetune.packing: {kind} models mix the rows of a packed sequence; expected false"
+        )
+
+
+def separates(model: PreTrainedModel) -> bool:
+    """Whether a row's logits do not depend on the row packed before it."""
     size = model.config.get_text_config().vocab_size
     second = [1 % size, 2 % size, 3 % size]
     positions = torch.tensor([[0, 1, 2, 0, 1, 2]], device=model.device)
@@ -190,8 +206,4 @@ def check_separation(model: PreTrainedModel) -> None:
             outputs.append(logits[0, len(first) :])
     model.train(was_training)
     limit = 1e-5 * max(1.0, float(outputs[0].abs().max()))
-    if float((outputs[0] - outputs[1]).abs().max()) > limit:
-        kind = getattr(model.config, "model_type", "this")
-        raise UserError(
-            f"finetune.packing: {kind} models mix the rows of a packed sequence; expected false"
-        )
+    return float((outputs[0] - outputs[1]).abs().max()) <= limit

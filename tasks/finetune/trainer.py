@@ -35,11 +35,12 @@ from tasks.settings import FinetuneSettings, Resources
 
 if TYPE_CHECKING:
     import datasets
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from tasks.finetune.callbacks import TrainingCallback
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.common import QuietTrainer
+    from tasks.finetune.supervised import Flat
 
 Ask = Callable[[Message], Message]
 
@@ -219,8 +220,7 @@ def _trainer(
     from trl import SFTConfig  # type: ignore[attr-defined]
 
     from tasks.finetune.common import arguments
-    from tasks.finetune.row_attention import fits
-    from tasks.finetune.supervised import Collator, check_separation, filled
+    from tasks.finetune.supervised import Collator, check_separation, filled, separates
 
     ranks = Ranks()
     own, rest = divmod(settings.batch_size, ranks.count)
@@ -232,8 +232,9 @@ def _trainer(
     model = load_plain(job["model"])
     if settings.packing:
         check_separation(model)
-    # On a GPU the many small products cost more than the mask saves (docs/decisions/0005).
-    flat = device != "cuda" and fits(model, settings.max_length)
+    # Rows of a flat batch meet as packed ones do, whatever `packing` says.
+    apart = settings.packing or separates(model)
+    flat = _flat(model, job, device, settings.max_length) if apart else ""
     micro = micro_batch(own, resources.train_batch_size)
     config = SFTConfig(
         output_dir=str(checkpoints.folder),
@@ -260,6 +261,20 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _flat(model: PreTrainedModel, job: Message, device: str, longest: int) -> Flat:
+    """How flat batches keep their rows apart; "" where padded ones and a mask do it."""
+    from tasks.finetune import row_attention, varlen_attention
+
+    if device != "cuda":
+        return "layout" if row_attention.fits(model, longest) else ""
+    # There many small products cost more than the mask saves (docs/decisions/0005). A model that
+    # will be split may not fit on one GPU.
+    if is_split(job["resources"]):
+        return ""
+    model.to(device)  # pyright: ignore[reportArgumentType]
+    return "bounds" if varlen_attention.fits(model, longest) else ""
 
 
 def _add_callback(

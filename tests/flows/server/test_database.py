@@ -102,10 +102,17 @@ def test_one_that_vanished_below_its_server_is_damaged(path: Path) -> None:
     assert not is_damaged(path)
     path.unlink()
     assert is_damaged(path)
-    # What the server's next connection makes of the name.
-    sqlite3.connect(path).execute("SELECT 1").connection.close()
-    assert path.stat().st_size == 0
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_one_that_a_server_made_empty_in_its_place_is_damaged(path: Path, mode: str) -> None:
+    path.unlink()
+    made = sqlite3.connect(path)
+    made.execute(f"PRAGMA journal_mode = {mode}")
     assert is_damaged(path)
+    made.close()
+    assert is_damaged(path)
+    assert mend_database() == ""
 
 
 @pytest.mark.parametrize("size", [None, 0])

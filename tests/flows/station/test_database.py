@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ import pytest
 from flows.server.database import FILE
 from tests.flows.station.conftest import Station, until
 from tests.small import TINY
+
+
+@pytest.fixture(autouse=True)
+def up_again(station: Station) -> Iterator[None]:
+    """A test that failed on its way takes no other file's tests with it."""
+    yield
+    if not station.processes():
+        station.up()
 
 
 def _damage(station: Station) -> Path:

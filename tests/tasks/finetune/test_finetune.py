@@ -99,7 +99,9 @@ def test_packed_rows_train_exactly_as_rows_of_their_own(start, tmp_path, attenti
         trainer = trainer_of(make_job(start, path, work, packing=packing), work)
         assert trainer.plain_model.config._attn_implementation == ROW_ATTENTION
         trainer.plain_model.set_attn_implementation(attention)
-        trainer.data_collator = Collator(weighted=True, flat=attention == ROW_ATTENTION)
+        trainer.data_collator = Collator(
+            weighted=True, flat="layout" if attention == ROW_ATTENTION else ""
+        )
         measured.append(loss_and_gradient(trainer))
     (packed, packed_gradient), (single, single_gradient) = measured
     assert packed == pytest.approx(single, abs=1e-5)
@@ -111,7 +113,7 @@ def test_weights_of_one_give_the_plain_loss(start, tmp_path):
     path = write(tmp_path / "rows.parquet", make_rows(30))
     trainer = trainer_of(make_job(start, path, tmp_path), tmp_path)
     plain = loss_and_gradient(trainer)
-    trainer.data_collator = Collator(weighted=True, flat=True)
+    trainer.data_collator = Collator(weighted=True, flat="layout")
     weighted = loss_and_gradient(trainer)
     assert weighted[0] == plain[0]
     assert torch.equal(weighted[1], plain[1])

@@ -1,0 +1,155 @@
+"""Models with random weights, a byte-level tokenizer and rows, all made on the spot."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.gpu._record import Device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+SEED = 20240414
+SPECIAL = ["<pad>", "<s>", "</s>"]
+VOCABULARY = len(SPECIAL) + 256
+MARKS: dict[str, Any] = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a Qwen2 model; weights are tied."""
+
+    name: str
+    hidden: int
+    inner: int
+    layers: int
+    heads: int
+    vocabulary: int
+    shared: int = 2  # heads of keys and values
+
+    def config(self) -> PreTrainedConfig:
+        """As transformers has it."""
+        from transformers import Qwen2Config
+
+        return Qwen2Config(
+            vocab_size=self.vocabulary,
+            hidden_size=self.hidden,
+            intermediate_size=self.inner,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.shared,
+            max_position_embeddings=32768,
+            tie_word_embeddings=True,
+            **MARKS,
+        )
+
+
+# Qwen2.5-0.5B and 1.5B; and what two cores can do in their place.
+HALF = Shape("0.5B", 896, 4864, 24, 14, 151936)
+ONE_AND_HALF = Shape("1.5B", 1536, 8960, 28, 12, 151936)
+TINY_HALF = Shape("tiny", 64, 128, 2, 4, 1000)
+TINY_ONE_AND_HALF = Shape("tiny, deeper", 64, 128, 3, 4, 1000)
+# As many layers as a 1.5B has, each cheap, for what is counted a layer; and what trains in moments.
+DEEP = Shape("28 thin layers", 256, 512, 28, 4, 4096)
+SMALLER = Shape("8 thin layers", 256, 512, 8, 4, 4096)
+TINY_DEEP = Shape("4 thin layers", 32, 64, 4, 4, 300)
+
+
+def make(config: PreTrainedConfig, device: Device, dtype: str = "float32") -> PreTrainedModel:
+    """A model with random weights, made where it is to be."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(SEED)
+    with torch.device(device):
+        model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+    return model.to(device).eval()
+
+
+def save(config: PreTrainedConfig, folder: Path, device: Device, dtype: str = "float32") -> Path:
+    """The folder of such a model with its tokenizer."""
+    make(config, device, dtype).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One token a byte, and one character a token, so that equal texts are equal tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    known = {token: number for number, token in enumerate([*SPECIAL, *letters])}
+    core = Tokenizer(models.BPE(known, []))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    core.decoder = decoders.Fuse()
+    pad, begin, end = SPECIAL
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token=pad, bos_token=begin, eos_token=end
+    )
+
+
+def texts(count: int, tokens: int, seed: int = SEED) -> list[str]:
+    """Texts of no sense, of about so many tokens (three quarters to five quarters)."""
+    draw = random.Random(seed)
+    found = []
+    for _ in range(count):
+        length = draw.randint(round(0.75 * tokens), round(1.25 * tokens))
+        words = " ".join(f"w{draw.randrange(1000)}" for _ in range(length // 3 + 1))
+        found.append(words[:length])
+    return found
+
+
+def tiny(kind: str, large: bool) -> PreTrainedConfig:
+    """A small model of a real architecture, whose next tokens are far from equally likely."""
+    import transformers as hf
+
+    size = 256 if large else 32
+    # Layers alternate in some of these, so they come in fours.
+    common: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": size,
+        "intermediate_size": 2 * size,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "initializer_range": 0.1,
+        **MARKS,
+    }
+    head = {"head_dim": size // 4}
+    experts = {"num_experts_per_tok": 2, "router_aux_loss_coef": 0.01}
+    mamba = {
+        "mamba_d_ssm": 2 * size,
+        "mamba_n_heads": 8,
+        "mamba_d_head": size // 4,
+        "mamba_d_state": 16,
+        "mamba_n_groups": 1,
+    }
+    linear = {
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+        "linear_key_head_dim": size // 4,
+        "linear_value_head_dim": size // 4,
+    }
+    makers: dict[str, tuple[str, dict[str, Any]]] = {
+        "Qwen2": ("Qwen2Config", {}),
+        "Llama": ("LlamaConfig", {}),
+        "Gemma 3": ("Gemma3TextConfig", {**head, "sliding_window": 64, "layer_types": _LAYERS}),
+        "Mixtral": ("MixtralConfig", {**experts, "num_local_experts": 4}),
+        "Qwen3-MoE": (
+            "Qwen3MoeConfig",
+            {**experts, **head, "num_experts": 4, "moe_intermediate_size": size},
+        ),
+        "Qwen3.5": ("Qwen3_5TextConfig", {**head, **linear}),
+        "LFM2": ("Lfm2Config", {"layer_types": ["conv", "full_attention"] * 2}),
+        "Falcon-H1": ("FalconH1Config", {**head, **mamba}),
+    }
+    name, more = makers[kind]
+    return getattr(hf, name)(**{**common, **more})
+
+
+_LAYERS = ["sliding_attention", "full_attention"] * 2
