@@ -220,6 +220,7 @@ def _tokenizer(config: RestEmConfig) -> tuple[Path | None, str]:
 def _try(config: RestEmConfig, rows: list[Row], places: dict[str, str], facts: DataFacts) -> None:
     """Give each reference to its own checker."""
     from flows.machines.local import LocalMachine
+    from tasks.checkers.known import judged_reference
     from tasks.dag.mixed import grade_mixed
     from tasks.dag.runtime import home, open_store
     from tasks.score.step import checker_name, sandbox_settings
@@ -233,7 +234,7 @@ def _try(config: RestEmConfig, rows: list[Row], places: dict[str, str], facts: D
         try:
             grades = grade_mixed(
                 machine.runtime.grader,
-                [(row["reference"], text) for row, text in tries],
+                [(judged_reference(row), text) for row, text in tries],
                 [checker_name(row["domain"]) for row, _ in tries],
                 sandbox_settings(config.execution),
             )

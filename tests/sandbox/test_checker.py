@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, ProgramStatus, Test, Verdict
+from sandbox.verdict import Job, Limits, ProgramStatus, Verdict
+from sandbox.verdict import Test as Case
 
 # Any two numbers whose sum is the input.
 AS_A_PROGRAM = """
@@ -32,7 +33,7 @@ def check_output(given, expected, printed):
 FORMS = pytest.mark.parametrize(
     "checker", [AS_A_PROGRAM, AS_A_FUNCTION], ids=["program", "function"]
 )
-TESTS = tuple(Test(f"{n}\n", f"0 {n}") for n in (5, 7, 1, 12))
+TESTS = tuple(Case(f"{n}\n", f"0 {n}") for n in (5, 7, 1, 12))
 LIMITS = Limits(cpu=1.0)
 
 
@@ -124,7 +125,7 @@ def test_a_value_of_a_call_is_judged_as_json(pool: SandboxPool) -> None:
         "    (numbers,), value = json.loads(given), json.loads(printed)\n"
         "    return value in numbers\n"
     )
-    tests = (Test(args=([4, 6],), value=4), Test(args=([1, 2],), value=1))
+    tests = (Case(args=([4, 6],), value=4), Case(args=([1, 2],), value=1))
     for program, status in (("max", "correct"), ("sum", "wrong_answer"), ("min", "correct")):
         job = Job(f"def f(x): return {program}(x)", tests, "f", LIMITS, checker=checker)
         assert pool.submit(job).result().status.value == status
