@@ -11,9 +11,8 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import TypedDict, cast
 
-# A float is right within this relative or absolute error, as in most programming contests; only
-# where the expected token is itself written as a float.
-FLOAT_ERROR = 1e-6
+from sandbox.rule import EXACT, Rule, float_error
+
 # Digits of a whole number that Python reads as one.
 MAX_DIGITS = 4300
 # Tokens are apart by these; any other white space, such as a no-break space, is part of one.
@@ -62,25 +61,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How an output is compared with the expected one.
-
-    Attributes:
-        float_error: A number is right within this relative or absolute error, where the expected
-            one is written as a float.
-        any_case: Whether words may be written in capitals or not.
-        blank_lines: Whether lines of white space alone count.
-    """
-
-    float_error: float = FLOAT_ERROR
-    any_case: bool = False
-    blank_lines: bool = True
-
-
-EXACT = Rule()
-
-
-@dataclass(frozen=True)
 class Test:
     """One test: standard input and output, or arguments and the expected value."""
 
@@ -105,9 +85,10 @@ class Job:
             programs so, and some of its reference solutions need it.
         check: Source of a function `check(candidate)` that calls what `entry` names and raises if a
             value is wrong; see `checked_job`.
-        checker: Source of a checker, which says whether an output is one of several right ones
-            (checker.py).
+        checker: Source of a checker, which says whether an output is one of several right ones;
+            see checker.py.
         rule: How outputs are compared.
+        in_place: Which argument of a call is its result, counted from 0; None: the value.
     """
 
     program: str
@@ -119,6 +100,7 @@ class Job:
     check: str | None = None
     checker: str | None = None
     rule: Rule = EXACT
+    in_place: int | None = None
 
 
 def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
@@ -172,27 +154,24 @@ def judge_test(test: Test, report: Report, *, call: bool, rule: Rule = EXACT) ->
         return ProgramStatus(report["status"])
     output = report["output"]
     try:
-        if call:
-            good = same_value(output, test.value, rule.float_error)
-        else:
-            good = same_output(output, test.expected, rule)
+        with rule.applied():
+            if call:
+                good = same_value(output, test.value)
+            else:
+                good = same_output(rule.text(output), rule.text(test.expected))
     except Exception:  # whatever a program printed: one verdict, never the end of a file or a run
         return ProgramStatus.SANDBOX_ERROR
     return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
 
 
-def same_output(printed: str, wanted: str, rule: Rule = EXACT) -> bool:
+def same_output(printed: str, wanted: str) -> bool:
     """Whether the printed lines are the expected ones, token by token.
 
     White space at the ends of lines and empty lines at the end do not count; the order and the
     number of lines and tokens do.
     """
-    lines = [_lines(printed), _lines(wanted)]
-    if not rule.blank_lines:
-        lines = [filter(None, one) for one in lines]
-    return all(
-        a is not None and b is not None and _same_line(a, b, rule) for a, b in zip_longest(*lines)
-    )
+    pairs = zip_longest(_lines(printed), _lines(wanted))
+    return all(a is not None and b is not None and _same_line(a, b) for a, b in pairs)
 
 
 def _lines(text: str) -> Iterator[list[str]]:
@@ -208,29 +187,27 @@ def _lines(text: str) -> Iterator[list[str]]:
         at = end + 1
 
 
-def _same_line(got: list[str], expected: list[str], rule: Rule) -> bool:
-    return len(got) == len(expected) and all(
-        same_token(a, b, rule) for a, b in zip(got, expected, strict=True)
-    )
+def _same_line(got: list[str], expected: list[str]) -> bool:
+    return len(got) == len(expected) and all(map(same_token, got, expected))
 
 
-def same_token(got: str, expected: str, rule: Rule = EXACT) -> bool:
-    """Equal text, or close numbers where the expected one is written as a float."""
-    if got == expected or (rule.any_case and got.casefold() == expected.casefold()):
+def same_token(got: str, expected: str) -> bool:
+    """Equal text, or numbers within the error where the expected one is written as a float."""
+    if got == expected:
         return True
     if not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(got):
         return False
     value = float(expected)  # 1e999 is no number that a float tells from another
-    return math.isfinite(value) and _close(float(got), value, rule.float_error)
+    return math.isfinite(value) and _close(float(got), value)
 
 
-def same_value(text: str, expected: object, error: float = FLOAT_ERROR) -> bool:
+def same_value(text: str, expected: object) -> bool:
     """Whether a call returned the expected value; the text is JSON from the container."""
     try:
         value = json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError):
         return False
-    return _equal(value, expected, error)
+    return _equal(value, expected)
 
 
 def _integer(digits: str) -> object:
@@ -238,36 +215,33 @@ def _integer(digits: str) -> object:
     return int(digits) if len(digits) <= MAX_DIGITS else (digits,)
 
 
-def _equal(got: object, expected: object, error: float) -> bool:
+def _equal(got: object, expected: object) -> bool:
     if isinstance(expected, bool) or isinstance(got, bool):
         return got is expected
     if isinstance(expected, float) and isinstance(got, int | float):
         try:
-            return _close(float(got), expected, error)
+            return _close(float(got), expected)
         except OverflowError:  # 10**400
             return False
     if isinstance(expected, list | tuple):
-        return isinstance(got, list) and _equal_items(
-            cast(Items, got), cast(Items, expected), error
-        )
+        return isinstance(got, list) and _equal_items(cast(Items, got), cast(Items, expected))
     if isinstance(expected, dict):
         if not isinstance(got, dict):
             return False
         found = cast(dict[object, object], got)
         wanted = {str(key): one for key, one in cast(dict[object, object], expected).items()}
         return found.keys() == wanted.keys() and _equal_items(
-            [found[key] for key in wanted], list(wanted.values()), error
+            [found[key] for key in wanted], list(wanted.values())
         )
     return type(got) is type(expected) and got == expected
 
 
-def _equal_items(got: Items, expected: Items, error: float) -> bool:
-    return len(got) == len(expected) and all(
-        _equal(a, b, error) for a, b in zip(got, expected, strict=True)
-    )
+def _equal_items(got: Items, expected: Items) -> bool:
+    return len(got) == len(expected) and all(map(_equal, got, expected))
 
 
-def _close(got: float, expected: float, error: float) -> bool:
+def _close(got: float, expected: float) -> bool:
     if math.isnan(expected):
         return math.isnan(got)
+    error = float_error()
     return math.isclose(got, expected, rel_tol=error, abs_tol=error)

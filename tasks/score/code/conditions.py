@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sandbox.verdict import EXACT, Limits, Rule
+from sandbox.rule import EXACT, Rule
+from sandbox.verdict import Limits
 from tasks.rows import Json
 
 # Fields of a reference, beside its tests.
-CHECKER, TIME_LIMIT, MEMORY_MB, FLOAT_ERROR = "checker", "time_limit", "memory_mb", "float_error"
+CHECKER, IN_PLACE = "checker", "in_place"
+TIME_LIMIT, MEMORY_MB, FLOAT_ERROR = "time_limit", "memory_mb", "float_error"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Status
-from tasks.score.code.conditions import CHECKER, Conditions
+from tasks.score.code.conditions import CHECKER, IN_PLACE, Conditions
 from tasks.score.code.program import complete_function, extract_program
 from tasks.score.code.tests import read_tests
 
@@ -103,6 +103,7 @@ def code_job(
         wrap=True,
         checker=tests.get(CHECKER),
         rule=asked.rule,
+        in_place=tests.get(IN_PLACE),
     )
 
 
