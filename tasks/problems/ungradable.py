@@ -1,10 +1,11 @@
 """What a code data set holds that cannot be graded well: counted, so that nobody has to guess.
 
 Programs are compared with the one answer that the data set has, where it has no checker and we
-have none for it (tasks/checkers). Where a problem has several right answers that calls right programs wrong, never wrong ones right: such problems cost samples and
-understate a policy, but do not teach it anything false. They are kept, and counted from what their
-statements say. The phrases are chosen so as to miss some rather than to count problems with one
-answer; a statement that says nothing (apps/train/0033) is missed.
+have none for it (tasks/checkers). Where a problem has several right answers that calls right
+programs wrong, never wrong ones right: such problems cost samples and understate a policy, but do
+not teach it anything false. They are kept, and counted from what their statements say. The phrases
+are chosen so as to miss some rather than to count problems with one answer; a statement that says
+nothing (apps/train/0033) is missed.
 """
 
 from __future__ import annotations

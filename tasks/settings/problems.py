@@ -66,6 +66,11 @@ def domain_of(name: str, own: Domain = "math") -> str:
 class ColumnSettings(Section):
     """Which column holds what; an empty name: the usual names are looked for."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"checker", "time_limit", "memory_limit", "float_error", "in_place"}
+    )
+    LATEST: ClassVar[frozenset[str]] = LATER
+
     question: str = Field(default="", description="The text of the problem.")
     reference: str = Field(
         default="", description="The right answer; of a choice its letter, text or number from 0."
@@ -74,6 +79,25 @@ class ColumnSettings(Section):
     tests: str = Field(default="", description="Tests of a program.")
     entry_point: str = Field(default="", description="The function that the tests call.")
     starter_code: str = Field(default="", description="Code that a program has to begin with.")
+    checker: str = Field(
+        default="",
+        description="Of programs: the source of a checker, where several outputs are right.",
+    )
+    time_limit: str = Field(
+        default="", description="Of programs: processor time for each test, in seconds."
+    )
+    memory_limit: str = Field(
+        default="",
+        description="Of programs: memory for each test in megabytes, or in bytes where the name "
+        "of the column ends in bytes; no more than execution.memory_mb.",
+    )
+    float_error: str = Field(
+        default="", description="Of programs: the error within which a printed float is right."
+    )
+    in_place: str = Field(
+        default="",
+        description="Of functions: which argument, from 0, is the result, as the call changes it.",
+    )
     options: str = Field(
         default="",
         description="Of a choice: a column with a list of its options, or several columns with "
