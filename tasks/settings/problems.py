@@ -149,7 +149,7 @@ class DataSettings(Section):
     LATER: ClassVar[frozenset[str]] = frozenset(
         {
             *("domain", "config", "revision", "train_split", "validation_split", "test_split"),
-            *("test_share", "repeated", "columns", "more"),
+            *("test_share", "repeated", "columns", "more", "max_tests"),
         }
     )
     LATEST: ClassVar[frozenset[str]] = LATER
@@ -240,6 +240,11 @@ class DataSettings(Section):
         description="Of problems of your own, where a question comes twice: refuse the data, or "
         "use the first row and count the others as left out (of test and train, the test's).",
     )
+    max_tests: int = Field(
+        default=0,
+        ge=0,
+        description="Of problems of code: so many tests of each are kept, the longest; 0: all.",
+    )
     more: list[MoreData] = Field(
         default=[],
         max_length=20,
@@ -253,12 +258,15 @@ class DataSettings(Section):
         if self.test == OWN and self.train != OWN:
             _needs_source("test_source", self.test, self.test_source)
         if OWN not in (self.train, self.test):
-            for name in sorted(self.LATER - {"more"}):
+            for name in sorted(self.LATER - {"more", "max_tests"}):
                 if not self.is_default(name):
                     raise ValueError(
                         f"{name}: it is for problems of your own; expected data.train = {OWN}, or "
                         f"no {name}"
                     )
+        named = self.train in TRAIN.names and self.test in TEST.names
+        if self.max_tests and named and "code" not in self.domains:
+            raise ValueError("max_tests: it is for problems of code; expected 0")
         return self
 
     @property
