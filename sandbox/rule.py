@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Rule:
         return text.casefold() if self.any_case else text
 
     @contextlib.contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> Generator[None]:
         """While it is, `float_error()` is that of this rule."""
         token = _error.set(self.float_error)
         try:

@@ -49,7 +49,7 @@ def sum_is_product(given: Words, expected: Words, printed: Words) -> bool:
     d = given.number()
     exists = expected.yes("Y", "N")
     if exists:
-        expected.word(), expected.word()
+        _ = expected.word(), expected.word()
     if printed.yes("Y", "N") != exists:
         return False
     if not exists:

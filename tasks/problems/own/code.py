@@ -64,7 +64,7 @@ def _entry(record: Record, columns: Columns) -> str:
     if "entry_point" not in columns:
         return ""
     column = columns.name("entry_point")
-    if columns.form is LIVECODEBENCH and column in columns.form.more["entry_point"]:
+    if columns.form is LIVECODEBENCH and column in LIVECODEBENCH.more["entry_point"]:
         return function_name(record, column)
     entry = text_of(record, column, MAX_NAME, needed=False)
     if entry and not entry.isidentifier():

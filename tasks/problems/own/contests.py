@@ -220,10 +220,12 @@ def python_solution(record: Record, column: str) -> str:
     if isinstance(given, list) and all(isinstance(one, dict) for one in given):
         pairs = [(one.get("language"), one.get("solution")) for one in given]
     elif isinstance(given, dict):
-        both = [given.get("language"), given.get("solution")]
-        if not all(isinstance(one, list) for one in both) or len(both[0]) != len(both[1]):
+        languages, texts = given.get("language"), given.get("solution")
+        if not isinstance(languages, list) or not isinstance(texts, list):
             record.fail(column, _SOLUTIONS)
-        pairs = list(zip(*both, strict=True))
+        if len(languages) != len(texts):
+            record.fail(column, _SOLUTIONS)
+        pairs = list(zip(languages, texts, strict=True))
     else:
         record.fail(column, _SOLUTIONS)
     found = next((text for language, text in pairs if language in PYTHON3), "")
