@@ -48,13 +48,9 @@ print("\\n", float(names[{name!r}](*json.load(sys.stdin))), sep="")
 """
 
 
-def see_checker(source: str) -> str | None:
-    """What is wrong with a checker's source that can be seen without running it, or None."""
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "Python"
-    return None
+def is_checker(source: str) -> bool:
+    """Whether a source can be a checker, as far as is seen without running it."""
+    return _parsed(source) is not None
 
 
 def checker_program(source: str) -> str:
@@ -64,16 +60,20 @@ def checker_program(source: str) -> str:
 
 
 def _has_function(source: str) -> bool:
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False  # what it is will be said when it runs
-    return any(
+    tree = _parsed(source)
+    return tree is not None and any(
         isinstance(one, ast.FunctionDef)
         and one.name == FUNCTION
         and len(one.args.args) == PARAMETERS
         for one in tree.body
     )
+
+
+def _parsed(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def run_checked(run: Run, job: Job) -> list[Judged]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from sandbox.checker import see_checker
+from sandbox.checker import is_checker
 from tasks.problems.own.columns import Columns
 from tasks.problems.own.values import MAX_QUESTION, see_text
 from tasks.problems.source import Record
@@ -55,7 +55,7 @@ def _checker(record: Record, columns: Columns) -> str | None:
     source = _value(record, columns, "checker")
     if source is None:
         return None
-    if not isinstance(source, str) or see_checker(source):
+    if not isinstance(source, str) or not is_checker(source):
         record.fail(columns.name("checker"), "the source of a checker in Python")
     return see_text(record, columns.name("checker"), source, MAX_QUESTION)
 

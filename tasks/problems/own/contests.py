@@ -37,7 +37,7 @@ class Unusable(Exception):
     """A row that cannot be graded; the message is the reason, the same for all such rows."""
 
 
-NO_TESTS, FILES = Unusable("no tests"), Unusable("programs that read or write named files")
+NO_TESTS, FILES = "no tests", "programs that read or write named files"
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ def contest_tests(record: Record, form: Form, names: Sequence[str], entry: str) 
         UserError: Naming the row and the column.
     """
     if form is CODECONTESTS and any(record.data.get(one) for one in ("input_file", "output_file")):
-        raise FILES
+        raise Unusable(FILES)
     read = _lists if form is CODECONTESTS else _cases
     found = [(name, case) for name in names for case in read(record, name)]
     if not found:
-        raise NO_TESTS
+        raise Unusable(NO_TESTS)
     kinds = {case.get("testtype", "functional" if entry else "stdin") for _, case in found}
     if kinds == {"functional"}:
         if not entry:
