@@ -22,6 +22,7 @@ import docker
 import docker.errors
 
 from sandbox.awake import awake
+from sandbox.checker import run_checked
 from sandbox.container import Container, NoContainer, SandboxFault
 from sandbox.inside.limits import (
     CONTAINER_ATTEMPTS,
@@ -197,12 +198,16 @@ class SandboxPool:
         def seen(number: int, report: Report) -> bool:
             if number != len(reports) or number >= len(job.tests):
                 raise SandboxFault("reports out of order")
-            status = judge_test(job.tests[number], report, call=job.entry is not None)
+            call = job.entry is not None
+            status = judge_test(job.tests[number], report, call=call, rule=job.rule)
             reports.append((status, report))
             return status is ProgramStatus.CORRECT or not job.stop_at_failure
 
         started = time.perf_counter()
-        container.run(job, seen)
+        if job.checker is None:
+            container.run(job, seen)
+        else:
+            reports += run_checked(container.run, job)
         busy = time.perf_counter() - started
         failures = [
             i for i, (status, _) in enumerate(reports) if status is not ProgramStatus.CORRECT

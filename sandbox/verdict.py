@@ -11,9 +11,8 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import TypedDict, cast
 
-# A float is right within this relative or absolute error, as in most programming contests; only
-# where the expected token is itself written as a float.
-FLOAT_ERROR = 1e-6
+from sandbox.rule import EXACT, Rule, float_error
+
 # Digits of a whole number that Python reads as one.
 MAX_DIGITS = 4300
 # Tokens are apart by these; any other white space, such as a no-break space, is part of one.
@@ -38,6 +37,7 @@ class ProgramStatus(StrEnum):
     MEMORY_LIMIT = "memory_limit"
     OUTPUT_LIMIT = "output_limit"
     COMPILE_ERROR = "compile_error"
+    CHECKER_ERROR = "checker_error"
     SANDBOX_ERROR = "sandbox_error"
 
 
@@ -85,6 +85,10 @@ class Job:
             programs so, and some of its reference solutions need it.
         check: Source of a function `check(candidate)` that calls what `entry` names and raises if a
             value is wrong; see `checked_job`.
+        checker: Source of a checker, which says whether an output is one of several right ones;
+            see checker.py.
+        rule: How outputs are compared.
+        in_place: Which argument of a call is its result, counted from 0; None: the value.
     """
 
     program: str
@@ -94,6 +98,9 @@ class Job:
     stop_at_failure: bool = True
     wrap: bool = False
     check: str | None = None
+    checker: str | None = None
+    rule: Rule = EXACT
+    in_place: int | None = None
 
 
 def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
@@ -141,13 +148,17 @@ class Report(TypedDict):
     cpu: float
 
 
-def judge_test(test: Test, report: Report, *, call: bool) -> ProgramStatus:
+def judge_test(test: Test, report: Report, *, call: bool, rule: Rule = EXACT) -> ProgramStatus:
     """The status of one test from what the runner reports."""
     if report["status"] != "ok":
         return ProgramStatus(report["status"])
     output = report["output"]
     try:
-        good = same_value(output, test.value) if call else same_output(output, test.expected)
+        with rule.applied():
+            if call:
+                good = same_value(output, test.value)
+            else:
+                good = same_output(rule.text(output), rule.text(test.expected))
     except Exception:  # whatever a program printed: one verdict, never the end of a file or a run
         return ProgramStatus.SANDBOX_ERROR
     return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
@@ -181,7 +192,7 @@ def _same_line(got: list[str], expected: list[str]) -> bool:
 
 
 def same_token(got: str, expected: str) -> bool:
-    """Equal text, or numbers within FLOAT_ERROR where the expected one is written as a float."""
+    """Equal text, or numbers within the error where the expected one is written as a float."""
     if got == expected:
         return True
     if not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(got):
@@ -232,4 +243,5 @@ def _equal_items(got: Items, expected: Items) -> bool:
 def _close(got: float, expected: float) -> bool:
     if math.isnan(expected):
         return math.isnan(got)
-    return math.isclose(got, expected, rel_tol=FLOAT_ERROR, abs_tol=FLOAT_ERROR)
+    error = float_error()
+    return math.isclose(got, expected, rel_tol=error, abs_tol=error)

@@ -11,6 +11,7 @@ from sandbox.inside.frames import (
     ENDED,
     FAILED,
     HEAD,
+    IN_PLACE,
     NO_CHECK,
     NO_MEMORY,
     OFFSET,
@@ -36,7 +37,7 @@ REASONS = {
 def pack_job(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
-    parts = [job.program.encode("utf-8", "surrogatepass"), (job.entry or "").encode()]
+    parts = [job.program.encode("utf-8", "surrogatepass"), entry_of(job).encode()]
     for test in job.tests:
         given = json.dumps(test.args) if call else test.stdin
         parts.append(given.encode("utf-8", "surrogateescape"))
@@ -54,6 +55,11 @@ def pack_job(job: Job, number: int) -> bytes:
     check = [] if job.check is None else [job.check.encode("utf-8", "surrogatepass")]
     after = [data for one in check for data in (OFFSET.pack(len(one)), one)]
     return b"".join((head, *map(OFFSET.pack, offsets), *parts, *after))
+
+
+def entry_of(job: Job) -> str:
+    """What is called, and after a mark which argument is the result, if one is."""
+    return (job.entry or "") + ("" if job.in_place is None else f"{IN_PLACE}{job.in_place}")
 
 
 def pack_stop(number: int) -> bytes:

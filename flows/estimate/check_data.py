@@ -18,6 +18,7 @@ from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import CONFIGS
 from tasks.problems.loading import prepare_splits
+from tasks.problems.longest import keep_longest
 from tasks.problems.own.load import Found, OwnProblems
 from tasks.problems.own.tries import reference_try
 from tasks.problems.own_loader import own_loaders
@@ -146,12 +147,15 @@ def check_data(config: RestEmConfig, shown: int) -> DataFacts:
     functions = {name: one.to_json() for name, one in config.data.functions.items()}
     loaders = own_loaders(functions, config.data.model_dump(), home() / "logs")
     splits = prepare_splits(config.data, left_out, own, loaders)
+    splits, cut = keep_longest(splits, config.data.max_tests)
     rows = [*splits["train"], *splits["validation"], *splits["test"]]
     longest = max(rows, key=lambda row: len(row["question"]))
     (prompt, asked_longest), why = _prompts(config, [rows[0], longest])
     facts = DataFacts(
         {split: len(found) for split, found in splits.items()},
-        "; ".join(filter(None, [describe(left_out, {}), *(n for one in own for n in one.notes)])),
+        "; ".join(
+            filter(None, [describe(left_out, {}), cut, *(n for one in own for n in one.notes)])
+        ),
         [_place(one) for source in own for one in source.found],
         rows[:shown],
         prompt,
@@ -220,6 +224,7 @@ def _tokenizer(config: RestEmConfig) -> tuple[Path | None, str]:
 def _try(config: RestEmConfig, rows: list[Row], places: dict[str, str], facts: DataFacts) -> None:
     """Give each reference to its own checker."""
     from flows.machines.local import LocalMachine
+    from tasks.checkers.known import judged_reference
     from tasks.dag.mixed import grade_mixed
     from tasks.dag.runtime import home, open_store
     from tasks.score.step import checker_name, sandbox_settings
@@ -233,7 +238,7 @@ def _try(config: RestEmConfig, rows: list[Row], places: dict[str, str], facts: D
         try:
             grades = grade_mixed(
                 machine.runtime.grader,
-                [(row["reference"], text) for row, text in tries],
+                [(judged_reference(row), text) for row, text in tries],
                 [checker_name(row["domain"]) for row, _ in tries],
                 sandbox_settings(config.execution),
             )

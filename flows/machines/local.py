@@ -161,11 +161,12 @@ class LocalMachine:
         with self._lock:
             workers = self._resources.score_workers or os.cpu_count() or 1
             if sandbox is not None:
-                from tasks.score.code.pool import CodePool, limits_of
+                from tasks.score.code.conditions import Conditions
+                from tasks.score.code.pool import CodePool
 
-                limits = limits_of(sandbox)
-                pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
-                return CodePool(pool, limits, score)
+                asked = Conditions.of(sandbox)
+                pool = self._get_sandbox(sandbox["image"], workers, asked.limits.memory)
+                return CodePool(pool, asked.limits, score, asked)
             if self._pool is None:
                 from tasks.score.math.limits import GRADE_SECONDS
                 from tasks.score.math.pool import GradePool

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 HEAD = struct.Struct("!IIQ???dQQQI")
 OFFSET, OFFSETS = struct.Struct("!Q"), struct.Struct("!QQ")
 PARTS_BEFORE_TESTS = 2  # before the tests: program, entry
+# Between the name to be called and the number of the argument that is the result.
+IN_PLACE = "@"
 ANSWER = struct.Struct("!IIBiddQQ")
 ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
 # What a check function says of the program that it called.

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from sandbox.inside.frames import (
     HEAD,
+    IN_PLACE,
     NO_COMPILE,
     NO_MEMORY,
     OFFSET,
@@ -226,7 +227,10 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
+    entry, _, place = entry.partition(IN_PLACE)
     value = _function(names, entry)(*arguments)
+    if place:
+        value = arguments[int(place)]
     text = json.dumps(value, allow_nan=True, default=_plain)
     write_all(RESULT, text.encode())
     os.close(RESULT)

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tasks.checkers.known import judged_reference
 from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, grade_mixed
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
@@ -92,7 +93,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
         texts = question["score"]
         if chat:
             texts = [answer_in(*pair) for pair in zip(prompts, texts, strict=True)]
-        references = [p["reference"] for p in problems]
+        references = [judged_reference(p) for p in problems]
         pairs = list(zip(references, texts, strict=True))
         one = PROGRAMS if "sandbox" in validation else validation.get("checker", "")
         checkers = validation.get(CHECKERS_KEY, [one] * len(pairs))

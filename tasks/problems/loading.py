@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tasks.errors import UserError
-from tasks.problems.own.load import TWICE, OwnProblems, Seen, read_own
+from tasks.problems.own.load import OwnProblems, Seen, read_own
 from tasks.problems.own.places import SplitNames, Where
 from tasks.problems.own_loader import OwnLoader
 from tasks.problems.ungradable import LeftOut
@@ -232,8 +232,8 @@ def _more(
 
 
 def _count(found: OwnProblems, left_out: LeftOut) -> None:
-    for split, number in found.left_out.items():
-        left_out.setdefault(split, Counter())[TWICE] += number
+    for (split, reason), number in found.left_out.items():
+        left_out.setdefault(split, Counter())[reason] += number
 
 
 def prepare_test(

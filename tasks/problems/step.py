@@ -55,6 +55,7 @@ def problems_call(settings: DataSettings) -> Call:
 def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fill a draft with the problems; `hints` is a DataSettings."""
     from tasks.problems.loading import prepare_splits
+    from tasks.problems.longest import keep_longest
     from tasks.problems.own.load import OwnProblems, said
     from tasks.problems.own_loader import own_loaders
     from tasks.problems.ungradable import LeftOut, count_several, describe
@@ -64,13 +65,15 @@ def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     functions = hints.pop("functions", {})
     loaders = own_loaders(functions, hints, runtime.logs) if functions else {}
     own: list[OwnProblems] = []
-    splits = prepare_splits(DataSettings(**hints), left_out, own, loaders)
+    settings = DataSettings(**hints)
+    splits = prepare_splits(settings, left_out, own, loaders)
+    splits, cut = keep_longest(splits, settings.max_tests)
     several = {split: count_several(rows) for split, rows in splits.items()}
     draft.stats = Stats(
         problems={split: len(rows) for split, rows in splits.items()},
         left_out={split: dict(reasons) for split, reasons in left_out.items()},
         several_answers=several,
-        note=". ".join(filter(None, [describe(left_out, several), *said(own)])) or None,
+        note=". ".join(filter(None, [describe(left_out, several), cut, *said(own)])) or None,
     )
     draft.rows = write_rows(
         draft.path / PROBLEMS_FILE, PROBLEM, (row for rows in splits.values() for row in rows)

@@ -1,10 +1,11 @@
 """What a code data set holds that cannot be graded well: counted, so that nobody has to guess.
 
-Programs are compared with the one answer that the data set has. Where a problem has several right
-answers that calls right programs wrong, never wrong ones right: such problems cost samples and
-understate a policy, but do not teach it anything false. They are kept, and counted from what their
-statements say. The phrases are chosen so as to miss some rather than to count problems with one
-answer; a statement that says nothing (apps/train/0033) is missed.
+Programs are compared with the one answer that the data set has, where it has no checker and we
+have none for it (tasks/checkers). Where a problem has several right answers that calls right
+programs wrong, never wrong ones right: such problems cost samples and understate a policy, but do
+not teach it anything false. They are kept, and counted from what their statements say. The phrases
+are chosen so as to miss some rather than to count problems with one answer; a statement that says
+nothing (apps/train/0033) is missed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from tasks.checkers.known import has_checker
 from tasks.rows import Row
 
 # By split, how many rows were left out and why.
@@ -54,7 +56,7 @@ def several_answers(question: str) -> bool:
 def count_several(rows: Iterable[Row]) -> int:
     """How many problems say so, of those that are compared with one answer."""
     compared = (r for r in rows if r["domain"] == "code" and not r["id"].startswith(_ONE_ANSWER))
-    return sum(several_answers(row["question"]) for row in compared)
+    return sum(several_answers(row["question"]) and not has_checker(row) for row in compared)
 
 
 def describe(left_out: LeftOut, several: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox import TAG
+from tasks.checkers.known import judged_reference
 from tasks.dag.contracts import Grader, OpenGrader, ProgramGrader
 from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, by_checker, open_named
 from tasks.dag.runtime import Runtime
@@ -49,7 +50,7 @@ _TELL_EVERY = 64
 
 def sandbox_settings(execution: ExecutionSettings) -> Json:
     """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
-    return {**execution.model_dump(), "image": TAG, "rules": CODE_RULES}
+    return {**execution.recipe(), "image": TAG, "rules": CODE_RULES}
 
 
 def checker_name(domain: str) -> str:
@@ -129,7 +130,7 @@ def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     stored = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
     split = [row for row in read_rows(stored) if row["split"] == hints["split"]]
     problems = {row["id"]: row for row in split[hints["start"] : hints["stop"]]}
-    references = {name: row["reference"] for name, row in problems.items()}
+    references = {name: judged_reference(row) for name, row in problems.items()}
     shard = runtime.store.path(call.inputs[SAMPLES]) / SAMPLES_FILE
     total = call.inputs[SAMPLES].rows
     rewards = Rewards.from_json(hints["rewards"]) if "rewards" in hints else None

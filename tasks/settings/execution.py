@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from tasks.settings.section import Section
@@ -9,6 +11,11 @@ from tasks.settings.section import Section
 
 class ExecutionSettings(Section):
     """How the programs of code problems are tested; read for no other problems."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"time_factor", "float_error", "any_case", "blank_lines"}
+    )
+    LATEST: ClassVar[frozenset[str]] = LATER
 
     time_limit: float = Field(
         default=4.0,
@@ -23,4 +30,25 @@ class ExecutionSettings(Section):
         le=65_536,
         description="Megabytes of memory for each test, beside the interpreter's own. Not in the "
         "paper.",
+    )
+    time_factor: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=100.0,
+        description="What a problem's own time limit is multiplied by, as it is mostly one of a "
+        "faster language; time_limit is for problems that have none.",
+    )
+    float_error: float = Field(
+        default=1e-6,
+        ge=0.0,
+        lt=1.0,
+        description="A number is right within this relative or absolute error where the expected "
+        "one is written as a float; a problem's own tolerance goes before.",
+    )
+    any_case: bool = Field(
+        default=False, description="Whether a word may be printed in capitals or not (YES for Yes)."
+    )
+    blank_lines: bool = Field(
+        default=True,
+        description="Whether lines without a word count; those at the end never do.",
     )

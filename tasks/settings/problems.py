@@ -66,6 +66,11 @@ def domain_of(name: str, own: Domain = "math") -> str:
 class ColumnSettings(Section):
     """Which column holds what; an empty name: the usual names are looked for."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"checker", "time_limit", "memory_limit", "float_error", "in_place"}
+    )
+    LATEST: ClassVar[frozenset[str]] = LATER
+
     question: str = Field(default="", description="The text of the problem.")
     reference: str = Field(
         default="", description="The right answer; of a choice its letter, text or number from 0."
@@ -74,6 +79,25 @@ class ColumnSettings(Section):
     tests: str = Field(default="", description="Tests of a program.")
     entry_point: str = Field(default="", description="The function that the tests call.")
     starter_code: str = Field(default="", description="Code that a program has to begin with.")
+    checker: str = Field(
+        default="",
+        description="Of programs: the source of a checker, where several outputs are right.",
+    )
+    time_limit: str = Field(
+        default="", description="Of programs: processor time for each test, in seconds."
+    )
+    memory_limit: str = Field(
+        default="",
+        description="Of programs: memory for each test in megabytes, or in bytes where the name "
+        "of the column ends in bytes; no more than execution.memory_mb.",
+    )
+    float_error: str = Field(
+        default="", description="Of programs: the error within which a printed float is right."
+    )
+    in_place: str = Field(
+        default="",
+        description="Of functions: which argument, from 0, is the result, as the call changes it.",
+    )
     options: str = Field(
         default="",
         description="Of a choice: a column with a list of its options, or several columns with "
@@ -125,7 +149,7 @@ class DataSettings(Section):
     LATER: ClassVar[frozenset[str]] = frozenset(
         {
             *("domain", "config", "revision", "train_split", "validation_split", "test_split"),
-            *("test_share", "repeated", "columns", "more"),
+            *("test_share", "repeated", "columns", "more", "max_tests"),
         }
     )
     LATEST: ClassVar[frozenset[str]] = LATER
@@ -216,6 +240,11 @@ class DataSettings(Section):
         description="Of problems of your own, where a question comes twice: refuse the data, or "
         "use the first row and count the others as left out (of test and train, the test's).",
     )
+    max_tests: int = Field(
+        default=0,
+        ge=0,
+        description="Of problems of code: so many tests of each are kept, the longest; 0: all.",
+    )
     more: list[MoreData] = Field(
         default=[],
         max_length=20,
@@ -229,12 +258,15 @@ class DataSettings(Section):
         if self.test == OWN and self.train != OWN:
             _needs_source("test_source", self.test, self.test_source)
         if OWN not in (self.train, self.test):
-            for name in sorted(self.LATER - {"more"}):
+            for name in sorted(self.LATER - {"more", "max_tests"}):
                 if not self.is_default(name):
                     raise ValueError(
                         f"{name}: it is for problems of your own; expected data.train = {OWN}, or "
                         f"no {name}"
                     )
+        named = self.train in TRAIN.names and self.test in TEST.names
+        if self.max_tests and named and "code" not in self.domains:
+            raise ValueError("max_tests: it is for problems of code; expected 0")
         return self
 
     @property

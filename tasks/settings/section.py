@@ -59,6 +59,8 @@ class Section(BaseModel):
 
     def _without_defaults(self, names: frozenset[str]) -> dict[str, Any]:
         data = self.model_dump()
+        for name in data:
+            data[name] = _nested(getattr(self, name), data[name])
         for name in names:
             if self.is_default(name):
                 data.pop(name, None)
@@ -68,3 +70,12 @@ class Section(BaseModel):
         """Whether a field is as it is where nothing is said of it."""
         field = type(self).model_fields[name]
         return getattr(self, name) == field.get_default(call_default_factory=True)
+
+
+def _nested(value: object, data: Any) -> Any:
+    """What a section inside a section, or a list of them, is in a key."""
+    if isinstance(value, Section):
+        return value._without_defaults(value.LATER)  # pyright: ignore[reportPrivateUsage]
+    if isinstance(value, list):
+        return [_nested(one, part) for one, part in zip(value, data, strict=True)]
+    return data

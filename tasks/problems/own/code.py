@@ -6,7 +6,8 @@
 - HumanEval: source of a function `check(candidate)`, with the entry point. Where the question is
   the head of that function, completions go on from there.
 
-Each may be JSON or the text of it.
+Each may be JSON or the text of it. Tests of public sets of contest problems are in contests.py, and
+what a problem says of its limits, tolerance and checker in conditions.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ import textwrap
 
 from tasks.problems.apps import call_tests, statement, stream_tests
 from tasks.problems.own.columns import IN_AND_OUT, Columns
+from tasks.problems.own.conditions import conditions
+from tasks.problems.own.contests import (
+    CODECONTESTS,
+    LIVECODEBENCH,
+    contest_tests,
+    function_name,
+    python_solution,
+)
 from tasks.problems.own.parts import Parts
 from tasks.problems.own.values import MAX_NAME, MAX_QUESTION, see_text, text_of
 from tasks.problems.source import Record
@@ -31,20 +40,15 @@ _FORMS = "inputs and outputs, a list of asserts, or source of check(candidate)"
 def code_parts(record: Record, columns: Columns) -> Parts:
     """A statement with its tests, and a program that passes them where the row has one."""
     question = text_of(record, columns.name("question"), MAX_QUESTION)
-    entry = starter = ""
-    if "entry_point" in columns:
-        entry = text_of(record, columns.name("entry_point"), MAX_NAME, needed=False)
-        if entry and not entry.isidentifier():
-            record.fail(columns.name("entry_point"), "the name of a function")
+    entry, starter = _entry(record, columns), ""
     if "starter_code" in columns:
         starter = text_of(record, columns.name("starter_code"), MAX_QUESTION, needed=False)
     field, value = columns.name("tests"), record.data.get(columns.name("tests"))
-    if len(names := columns.names["tests"]) > 1:
-        if len(names) > 2:
-            record.fail(field, "one column of tests, or one of inputs and one of outputs")
-        both = (_read(record.data.get(name)) for name in names)
-        value = dict(zip(IN_AND_OUT, both, strict=True))
-    reference = _reference(record, field, value, entry, question)
+    if columns.form:
+        reference = contest_tests(record, columns.form, columns.names["tests"], entry)
+    else:
+        reference = _own_reference(record, columns, field, value, entry, question)
+    reference |= conditions(record, columns, reference)
     name = reference.get("entry_point", "")
     shown = question if "head" in reference else statement(question, starter, name)
     try:
@@ -53,6 +57,30 @@ def code_parts(record: Record, columns: Columns) -> Parts:
         record.fail(columns.name("tests"), _FORMS)
     see_text(record, columns.name("tests"), packed, _MAX_TESTS)
     return Parts(shown, packed, _solution(record, columns))
+
+
+def _entry(record: Record, columns: Columns) -> str:
+    """The function that tests call, or ""."""
+    if "entry_point" not in columns:
+        return ""
+    column = columns.name("entry_point")
+    if columns.form is LIVECODEBENCH and column in LIVECODEBENCH.more["entry_point"]:
+        return function_name(record, column)
+    entry = text_of(record, column, MAX_NAME, needed=False)
+    if entry and not entry.isidentifier():
+        record.fail(column, "the name of a function")
+    return entry
+
+
+def _own_reference(
+    record: Record, columns: Columns, field: str, value: object, entry: str, question: str
+) -> Json:
+    if len(names := columns.names["tests"]) > 1:
+        if len(names) > 2:
+            record.fail(field, "one column of tests, or one of inputs and one of outputs")
+        both = (_read(record.data.get(name)) for name in names)
+        value = dict(zip(IN_AND_OUT, both, strict=True))
+    return _reference(record, field, value, entry, question)
 
 
 def _read(value: object) -> object:
@@ -141,6 +169,8 @@ def _solution(record: Record, columns: Columns) -> str:
         return ""
     field = columns.name("solution")
     value = record.data.get(field)
+    if columns.form is CODECONTESTS:
+        value = python_solution(record, field)
     if isinstance(value, str) and value.lstrip().startswith("["):
         with contextlib.suppress(ValueError, RecursionError):  # a program may begin so
             value = json.loads(value)

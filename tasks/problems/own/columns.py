@@ -14,6 +14,7 @@ from itertools import chain, islice
 from typing import Literal, NoReturn
 
 from tasks.errors import UserError
+from tasks.problems.own.contests import Form, columns_of_tests, form_of
 from tasks.problems.source import Record
 from tasks.settings import ColumnSettings
 
@@ -24,6 +25,11 @@ Role = Literal[
     "tests",
     "entry_point",
     "starter_code",
+    "checker",
+    "time_limit",
+    "memory_limit",
+    "float_error",
+    "in_place",
     "options",
     "level",
     "subject",
@@ -34,7 +40,10 @@ Role = Literal[
 _LOOKED_AT = 100
 
 USUAL_NAMES: dict[Role, tuple[str, ...]] = {
-    "question": ("question", "problem", "prompt", "instruction", "query", "input", "text", "task"),
+    "question": (
+        *("question", "problem", "prompt", "instruction", "query", "input", "text", "task"),
+        *("question_content", "description"),
+    ),
     "reference": (
         *("final_answer", "reference", "reference_answer", "gold", "gold_answer", "ground_truth"),
         *("expected_answer", "correct_answer", "answer", "answerkey", "answer_key", "label"),
@@ -47,6 +56,12 @@ USUAL_NAMES: dict[Role, tuple[str, ...]] = {
     "tests": ("tests", "test", "test_cases", "input_output", "test_list", "unit_tests"),
     "entry_point": ("entry_point", "fn_name", "function_name", "function"),
     "starter_code": ("starter_code", "starter"),
+    # Of sets of contest problems alone (contests.py); else they are named.
+    "checker": (),
+    "time_limit": (),
+    "memory_limit": (),
+    "float_error": (),
+    "in_place": (),
     "options": ("options", "choices"),
     "level": ("level", "difficulty"),
     "subject": ("subject", "category", "topic"),
@@ -61,7 +76,10 @@ _OF_DOMAIN: dict[str, tuple[Role, ...]] = {
     "math": ("reference", "solution"),
     "text": ("reference", "solution"),
     "choice": ("reference", "solution", "options"),
-    "code": ("tests", "solution", "entry_point", "starter_code"),
+    "code": (
+        *("tests", "solution", "entry_point", "starter_code", "checker", "time_limit"),
+        *("memory_limit", "float_error", "in_place"),
+    ),
 }
 
 
@@ -72,10 +90,12 @@ class Columns:
     Attributes:
         names: By role what the column is called; of options and tests there may be several.
         others: What else the file has.
+        form: Of the tests, where the file is of a public set of contest problems.
     """
 
     names: dict[Role, tuple[str, ...]]
     others: tuple[str, ...] = ()
+    form: Form | None = None
 
     def __contains__(self, role: Role) -> bool:
         return role in self.names
@@ -109,13 +129,20 @@ def find_columns(
     there = list(dict.fromkeys(name for record in first for name in record.data if name))
     roles: tuple[Role, ...] = ("question", *_OF_DOMAIN[domain], "level", "subject", "id", "split")
     names: dict[Role, tuple[str, ...]] = {}
+    form: Form | None = None
     for role in roles:
         if given := getattr(settings, role).strip():
             names[role] = _named(role, given, there, file)
+            if role == "tests" and len(names[role]) > 1:
+                form = form_of(names[role])
         elif found := _usual(role, there, {one for kept in names.values() for one in kept}):
             names[role] = (found,)
         elif role == "tests" and set(IN_AND_OUT) <= set(there):
             names[role] = IN_AND_OUT
+        elif role == "tests" and (found := columns_of_tests(there)):
+            names[role], form = found, form_of(found)
+        elif form and (found := _first(form.more.get(role, ()), there)):
+            names[role] = (found,)
     for role in set(USUAL_NAMES) - set(roles):
         if getattr(settings, role):
             raise UserError(
@@ -125,7 +152,7 @@ def find_columns(
         _see_all_needed(names, domain, there, file)
     used = {one for kept in names.values() for one in kept}
     others = tuple(name for name in there if name not in used)
-    return Columns(names, others), chain(first, records)
+    return Columns(names, others, form), chain(first, records)
 
 
 def _named(role: Role, given: str, there: Sequence[str], file: str) -> tuple[str, ...]:
@@ -141,6 +168,10 @@ def _named(role: Role, given: str, there: Sequence[str], file: str) -> tuple[str
 def _usual(role: Role, there: Sequence[str], taken: set[str]) -> str:
     by_name = {_plain(name): name for name in reversed(there) if name not in taken}
     return next((by_name[name] for name in USUAL_NAMES[role] if name in by_name), "")
+
+
+def _first(names: Iterable[str], there: Sequence[str]) -> str:
+    return next((name for name in names if name in there), "")
 
 
 def _plain(name: str) -> str:

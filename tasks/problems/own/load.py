@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tasks.errors import UserError
 from tasks.problems.own.columns import Columns, find_columns
+from tasks.problems.own.contests import Unusable
 from tasks.problems.own.places import SPLITS, Part, Where
 from tasks.problems.own.rows import RowMaker
 from tasks.problems.own.values import MAX_NAME, text_of
@@ -83,14 +84,14 @@ class OwnProblems:
     Attributes:
         splits: By split; all three are there.
         found: How its places were read.
-        left_out: Rows that `repeated` leaves out, by split.
+        left_out: Rows that are left out, by split and reason.
         places: File and row of each problem, by its id.
         notes: What else there is to say.
     """
 
     splits: dict[str, list[Row]]
     found: list[Found] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     places: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -144,9 +145,13 @@ def _read_part(
         counts[split] += 1
         if split not in only:
             continue
-        row = maker.row(record, split)
+        try:
+            row = maker.row(record, split)
+        except Unusable as reason:
+            made.left_out[split, str(reason)] += 1
+            continue
         if seen.again(row, record, columns):
-            made.left_out[split] += 1
+            made.left_out[split, TWICE] += 1
             continue
         made.splits[split].append(row)
         made.places[row["id"]] = record.place

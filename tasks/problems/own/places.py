@@ -16,6 +16,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.problems.hub import see_own_files
+from tasks.problems.own.hub_lines import hub_lines
 from tasks.problems.own.records import kind_of, read_records
 from tasks.problems.source import HUB_ID, Record
 from tasks.rows import Json
@@ -177,6 +178,9 @@ class Where:
         except UserError as error:
             raise UserError(f"{self.field}: {str(error).removeprefix(f'{self.field}: ')}") from None
         except Exception as error:
+            if isinstance(error, RuntimeError) and "scripts are no longer" in str(error):
+                yield from self._lines_of_hub()
+                return
             reason = str(error).strip().split("\n")[0][:160]
             raise UserError(
                 f"{self.field}: {self.source} is no file here and could not be read from the Hub "
@@ -186,6 +190,21 @@ class Where:
             if split in tables:
                 place = f"{self.source} ({config or 'default'}, {known[split]})"
                 yield Part(split, place, _rows(tables[split], place))
+
+    def _lines_of_hub(self) -> Iterator[Part]:
+        """The files of a data set that would be read by a script; test2.jsonl is of test."""
+        try:
+            for name, place, records in hub_lines(self.source, self.revision, self.config):
+                split = self.names.split_of(name.partition(".")[0].rstrip("0123456789"))
+                yield Part(split, place, records)
+        except UserError as error:
+            raise UserError(f"{self.field}: {error}") from None
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0][:160]
+            raise UserError(
+                f"{self.field}: {self.source} could not be read from the Hub "
+                f"({type(error).__name__}: {reason})"
+            ) from None
 
 
 def _hidden(path: Path) -> bool:

@@ -2,7 +2,8 @@
 
 References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
 "expected"}]}, or {"entry_point", "check"}, where the source of `check(candidate)` asserts. With a
-`head` the completion goes on from the head of that function (tasks/problems).
+`head` the completion goes on from the head of that function (tasks/problems). Beside the tests a
+reference may have a checker and what conditions.py lists.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 
 from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
-from tasks.rows import Json, Status
+from tasks.rows import Status
+from tasks.score.code.conditions import CHECKER, IN_PLACE, Conditions
 from tasks.score.code.program import complete_function, extract_program
 from tasks.score.code.tests import read_tests
 
@@ -65,14 +68,24 @@ _FUTURE = re.compile(
 )
 
 
-def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = False) -> Job:
+def code_job(
+    reference: str,
+    program: str,
+    limits: Limits,
+    *,
+    all_tests: bool = False,
+    asked: Conditions | None = None,
+) -> Job:
     """The job that tests a program.
 
     Args:
-        limits: For each test.
+        limits: For each test, where the problem has none of its own.
         all_tests: Whether the tests after the first failure run too.
+        asked: How outputs are compared, where the problem does not say it; None: as usual.
     """
     tests = json.loads(reference)
+    asked = replace(asked or Conditions(limits), limits=limits).of_problem(tests)
+    limits = asked.limits
     if "check" in tests:
         # Some checks call helpers of the head. No prelude: what a program must import itself is
         # part of the task, so that figures compare with published ones.
@@ -85,7 +98,12 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
     rare = "".join(line for name, line in RARE_NAMES.items() if name in program)
     before = OLD_NAMES + rare + (PRELUDE if entry else "")
     return Job(
-        _precede(before, program), cases, entry, limits, stop_at_failure=not all_tests, wrap=True
+        *(_precede(before, program), cases, entry, limits),
+        stop_at_failure=not all_tests,
+        wrap=True,
+        checker=tests.get(CHECKER),
+        rule=asked.rule,
+        in_place=tests.get(IN_PLACE),
     )
 
 
@@ -103,24 +121,27 @@ def find_program(reference: str, text: str) -> str:
     return extract_program(text)
 
 
-def limits_of(settings: Json) -> Limits:
-    """The limits in what `sandbox_settings` (step.py) made."""
-    return Limits(cpu=settings["time_limit"], memory=settings["memory_mb"] * 2**20)
-
-
 class CodePool:
     """Grades completions by running the programs in them; what GradePool is for math."""
 
-    def __init__(self, sandbox: SandboxPool, limits: Limits, score: str = "correct") -> None:
+    def __init__(
+        self,
+        sandbox: SandboxPool,
+        limits: Limits,
+        score: str = "correct",
+        asked: Conditions | None = None,
+    ) -> None:
         """Grade in a sandbox that the caller closes.
 
         Args:
-            limits: For each test.
+            limits: For each test, where a problem has none of its own.
             score: The reward, as in FilterSettings. `tests`, the share of tests passed, costs more
                 time for a wrong program, because no test is left out; a reference with a `check`
                 is one test.
+            asked: How outputs are compared; None: as usual.
         """
         self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
+        self._asked = asked
         self.image = sandbox.image
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
@@ -134,7 +155,9 @@ class CodePool:
             program = find_program(reference, text)
             job = None
             if program.strip():
-                job = code_job(reference, program, self._limits, all_tests=self._share)
+                job = code_job(
+                    *(reference, program, self._limits), all_tests=self._share, asked=self._asked
+                )
             waiting.append((program, self._sandbox.submit(job) if job else None))
             while waiting and (len(waiting) >= _WINDOW or _ready(waiting[0][1])):
                 yield _grade(*waiting.popleft(), self._share)
@@ -156,7 +179,7 @@ def _grade(program: str, future: Future[Verdict] | None, share: bool) -> Timed:
     spend(SANDBOX, verdict.busy)
     status = Status(verdict.status.value)
     reward = 1.0 if status is Status.CORRECT else 0.0
-    if share and status not in (Status.CORRECT, Status.SANDBOX_ERROR):
+    if share and status not in (Status.CORRECT, Status.SANDBOX_ERROR, Status.CHECKER_ERROR):
         reward = verdict.passed / verdict.total
     failed = -1 if verdict.first_failure is None else verdict.first_failure
     return Grade(reward, status, program, failed), verdict.seconds

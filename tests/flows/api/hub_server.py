@@ -99,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
                     for name, data in files.items()
                 ]
             )
+        name = path.removeprefix("/api/").partition("/revision/")[0]
+        if (files := self.state.repositories.get(name)) is not None:
+            about = {"id": name.partition("/")[2], "sha": COMMIT, "tags": [], "private": False}
+            return self._json({**about, "siblings": [{"rfilename": one} for one in files]})
         return self._json({"error": path}, 404)
 
     do_HEAD = do_GET

@@ -10,6 +10,7 @@ import pytest
 
 from flows.rest_em.inputs import RunInputs
 from flows.rest_em.summary import _gaps
+from tasks.checkers.known import has_checker
 from tasks.dag.runtime import Runtime
 from tasks.problems.apps import load_split
 from tasks.problems.step import prepare_problems, problems_call
@@ -70,7 +71,10 @@ def test_the_statements_of_real_problems(data: Path) -> None:
     rows = list(load_split("train", source=str(data)))
     found = {row["id"][-4:] for row in rows if several_answers(row["question"])}
     assert found == SAY_SO
-    assert count_several(rows) == 33
+    # Those that a checker judges are compared with no one answer; of the others each has but one.
+    left = {row["id"][-4:] for row in rows if row["id"][-4:] in found and not has_checker(row)}
+    assert left == {"2038", "2406"}
+    assert count_several(rows) == 2
 
 
 def test_the_counts_are_said_in_a_line() -> None:

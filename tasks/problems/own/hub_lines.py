@@ -1,0 +1,48 @@
+"""JSON lines of a data set on the Hub whose own loading script is not run, as LiveCodeBench's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.problems.own.records import read_records
+from tasks.problems.source import Record
+
+
+def hub_lines(hub: str, revision: str, config: str) -> Iterator[tuple[str, str, Iterator[Record]]]:
+    """Yield (name of the file, place for messages, rows) of each file at the top of a repository.
+
+    Args:
+        hub: Id of the data set.
+        revision: Branch, tag or commit; "": main.
+        config: As the user names it; only the script would know what is in it.
+
+    Raises:
+        UserError: It has no such file.
+    """
+    import huggingface_hub
+
+    what = {"repo_type": "dataset", "revision": revision or None}
+    names = sorted(huggingface_hub.HfApi().list_repo_files(hub, **what))
+    names = [name for name in names if name.endswith(".jsonl") and "/" not in name]
+    if not names:
+        raise UserError(
+            f"{hub} has a loading script, which is not run, and no file of JSON lines; expected "
+            "its rows in a file here"
+        )
+    if config:
+        raise UserError(
+            f"{hub} has a loading script, which is not run; expected no data.config, or a file "
+            "here with the rows that are wanted"
+        )
+    for name in names:
+        path = Path(huggingface_hub.hf_hub_download(hub, name, **what))
+        yield (
+            name,
+            f"{hub}/{name}",
+            (
+                Record(one.data, f"{hub}/{name}", one.line, one.unit, one.column)
+                for one in read_records(path)
+            ),
+        )
