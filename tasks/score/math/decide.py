@@ -117,8 +117,8 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
         return _same_about(gold, answer, symbolic)
     if _handed_back(gold, answer) or _handed_back(answer, gold):
         return False
-    if same_choice(gold, answer):
-        return True
+    if (chosen := same_choice(gold, answer)) is not None:
+        return chosen
     for one, other in ((gold, answer), (answer, gold)):
         if (choice := without_letter(one)) and not without_letter(other):
             return same_answer(choice, other, symbolic)

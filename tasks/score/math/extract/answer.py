@@ -62,7 +62,9 @@ _ANSWER_IS = re.compile(
 _VALUE = re.compile(r"\d|^\W*[A-J]\W*$|^\s*(?:\$|\\[(\[]|\\[a-z])")
 # Lines that end a proof and say nothing.
 _PROOF_ENDS = re.compile(
-    r"(?:\s*\n\s*(?:[^\w\s$\\)\]}]{1,3}|\*{0,2}Q\.?E\.?D\.?\*{0,2}))+\s*$|\s*[□■∎]\s*$"
+    r"(?:\s*\n\s*(?:[^\w\s$\\)\]}]{1,3}|\*{0,2}Q\.?E\.?D\.?\*{0,2}"
+    r"|\$?\\(?:blacksquare|square|qed|Box)\$?))+\s*$"
+    r"|\s*(?:[□■∎]|\$?\\(?:blacksquare|square|qed|Box)\$?)\s*$"
 )
 _ROW = re.compile(r"^\|.*\|\s*([^|]*[^|\s][^|]*?)\s*\|$")
 _HEADING = re.compile(r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|solution)\W*$", re.IGNORECASE)
@@ -75,9 +77,43 @@ _LABEL = re.compile(
     r"|^[^\w$\\(\[{|-]*(?:the|so|thus|hence|therefore|then|and),?\s+(?=\S{1,20} ?= ?\S)",
     re.IGNORECASE,
 )
+# "C", and below it why; "\\text{Answer: } 6".
+_CHOSEN_FIRST = re.compile(r"\s*\**\(?([A-J])[).]?\**\s*\n(?!.*\banswer\b)", re.DOTALL | re.I)
+_ANSWER_LABEL = re.compile(
+    r"^\s*\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*\}\s*(?=\S)", re.I
+)
+# "the minimum is 2 and the maximum is 9" are both.
+_TWO_CLAUSES = re.compile(
+    r"^(?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*\$?)[a-z ]{0,20},? and"
+    r" (?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*?\$?)(?: [a-z]{1,12})?\.?$",
+    re.IGNORECASE,
+)
+# "Length: 12 cm, Width: 15 cm": labels, and no sentence.
+_LABELLED = re.compile(
+    r"^(?:[A-Z][A-Za-z ]{1,25}\d{0,2}: -?\$?\d[^,:]{0,25}(?:, (?:and )?|$)){2,9}$"
+)
+_NO_SOLUTION = re.compile(
+    r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))", re.IGNORECASE
+)
+_LETTER_ALONE = re.compile(r"^\(?([A-Ja-j])\)$|^([A-J]),$")
+# "C is the correct answer"; "Eliminating A and B leaves C".
+_CHOICE_IS = re.compile(
+    r"^\W*(?:option |choice )?\(?([A-J])\)?\W* (?:is|must be) (?:the )?(?:best |only )?"
+    r"(?:correct|right|best|answer)\b(?! if| only)",
+    re.IGNORECASE,
+)
+_CHOICE_LAST = re.compile(
+    r"\b(?:so|thus|hence|therefore|leaves?|pick|choose|select|with|definitely|clearly"
+    r"|(?:think|believe|say) (?:that )?(?:it's|it is))\W+"
+    r"(?:(?:it is|it's|it must be|only|with|option|choice)\s+)*\(?([A-J])\)?\W*$",
+    re.IGNORECASE,
+)
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
 _SO = re.compile(r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак),?\s*(?=\S)")
-_NUMBERED = re.compile(r"^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=|⇒|\\Rightarrow)\s*(?=\S)")
+_NUMBERED = re.compile(
+    r"^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
+    r"|^(?=.*=.*=).*(?:\\Rightarrow|\\implies|⇒|⟹|=>)\s*(?=[^=]*=[^=]+$)"
+)
 # "10 apples, each 2 dollars": what follows the counted thing tells more about it.
 _COUNTED = re.compile(r"^(-?\$?\d[\d.,/]*+(?: [A-Za-z]+){1,3}), (?!and\b|or\b)[a-z]{3,}\b")
 # "3 x 4 = 12 eggs": plain numbers that were computed with lead up to what came of them.
@@ -103,7 +139,9 @@ def extract_answer(text: str) -> str:
         return _later_phrase(box[1]) or _stated(box[0])
     marked = _marked(text)
     if marked is not None:
-        return _stated(marked)
+        return _stated(_after_phrase(marked) or marked)
+    if chosen := _CHOSEN_FIRST.match(text):
+        return f"({chosen[1]})"
     text = _flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:]))
     return _after_phrase(text) or _final_line(_without_marks(text))
 
@@ -136,6 +174,8 @@ def _later_phrase(after: str) -> str:
 
 def _stated(marked: str) -> str:
     """What is in a mark, without the sentence around it: "The area is 5"."""
+    if "nswer" in marked:
+        marked = _ANSWER_LABEL.sub("", marked)
     plain = marked.replace("\\ ", " ") if "\\ " in marked else marked
     if prose_words(plain) < PROSE_WORDS or not IS.search(plain):
         return marked
@@ -212,8 +252,16 @@ def _final_line(text: str) -> str:
     line = line if line.isascii() else _SO.sub("", line)
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
-    if spoken_whole(line):
+    if "since" in line or "as " in line or "because" in line:
+        line = REASON.split(line, maxsplit=1)[0]
+    if spoken_whole(line) or _LABELLED.match(line):
         return line
+    if both := _TWO_CLAUSES.match(line):
+        return f"{both[1]}, {both[2]}"
+    if len(line) < 4 and (chosen := _LETTER_ALONE.match(line)):
+        return f"({chosen[1].upper()})"
+    if chosen := _CHOICE_IS.match(line) or _CHOICE_LAST.search(line):
+        return f"({chosen[1].upper()})"
     sentence = FORMULA.search(line) and _UNSPACED.search(line)
     bare = prose_words(line) < PROSE_WORDS and not sentence
     if line and bare and (len(lines) == 1 or has_content(line)):
@@ -224,4 +272,6 @@ def _final_line(text: str) -> str:
             return found
     if (said := last_spoken(line[-MAX_LINE:])) and not any(c.isdigit() for c in line):
         return said
+    if none := _NO_SOLUTION.search(line):
+        return none.group()
     return last_name(line) or last_number(text)

@@ -19,7 +19,9 @@ _LEAD = re.compile(
     r"(?=[-+]?\s*+(?:\$\s*+)?[\d.]|\$|\\(?:[dt]?frac|sqrt|\$|\(|\{)|[(\[{]\s*-?[\d\\]|[A-Za-z]\s?=)",
     re.IGNORECASE,
 )
-REASON = re.compile(r",?\s+(?:since|because|as (?:required|desired|above|claimed|needed))\b", re.I)
+REASON = re.compile(
+    r",?\s+\(?(?:since|because|as (?:required|desired|above|claimed|needed|expected))\b", re.I
+)
 _NAME_AT_END = re.compile(
     r"\*\*([^*\n]{1,60})\*\*\W*$|\b(?:is|are|was)\s+((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
 )
