@@ -20,13 +20,10 @@ from tasks.score.math.extract.answer import extract_answer, gold_answer
 from tasks.score.math.extract.choices import same_choice, without_letter
 from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
 from tasks.score.math.parse.forms import read_form
+from tasks.score.math.parse.names import OPERATIONS
 from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
-# A sum, an integral, a limit or a derivative that is still to be worked out.
-_OPERATIONS = re.compile(
-    r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}"
-)
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
 # What is called about equal differs by no more than this share.
 APPROXIMATE = 0.05
@@ -143,7 +140,7 @@ def _unresolved(text: str) -> bool:
     r"""Whether what a text comes to has an operation in it: not `\lim f(x) = 3`."""
     if "\\" not in text:
         return False
-    return bool(_OPERATIONS.search(_BOUNDS.sub("", text).rpartition("=")[2]))
+    return bool(OPERATIONS.search(_BOUNDS.sub("", text).rpartition("=")[2]))
 
 
 def _contradicts(text: str) -> bool:

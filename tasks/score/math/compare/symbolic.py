@@ -270,7 +270,8 @@ def _same_function(a: sympy.Expr, b: sympy.Expr, difference: sympy.Expr) -> bool
 def _same_at_points(a: sympy.Expr, b: sympy.Expr) -> bool | None:
     """Whether two expressions agree wherever both are real; None where that says too little.
 
-    Both must be real at the same points: ln(ab) is not ln a + ln b, which a negative a shows.
+    In one variable both must be real at the same points: ln(x^2) is not 2 ln x. Several letters are
+    lengths, masses and the like, so that ln(ab) is ln a + ln b.
     """
     symbols = sorted(a.free_symbols | b.free_symbols, key=str)
     agreed, everywhere = 0, True
@@ -279,11 +280,18 @@ def _same_at_points(a: sympy.Expr, b: sympy.Expr) -> bool | None:
         # Positive ones below 1 first, then any: angles and roots are real there.
         low, high = ((0, 1), (0, 3), (-3, 3))[number * 3 // POINTS]
         point = {one: sympy.Rational(random.randint(low * 997, high * 997), 997) for one in symbols}
+        if number == POINTS - 1:  # floors and remainders differ at whole numbers
+            point = {one: sympy.Integer(at + 2) for at, one in enumerate(symbols)}
+        elif number >= POINTS - 3:  # all negative, then every other one
+            point = {
+                one: -abs(value) if number == POINTS - 3 or at % 2 else abs(value)
+                for at, (one, value) in enumerate(point.items())
+            }
         left, right = _at(a, point), _at(b, point)
         if left is None and right is None:
             continue
         if left is None or right is None:
-            everywhere = False
+            everywhere = everywhere and len(symbols) > 1
             continue
         if abs(left - right) > POINT_AGREEMENT * max(abs(left), abs(right)):
             return False

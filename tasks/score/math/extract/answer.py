@@ -108,6 +108,9 @@ _CHOICE_LAST = re.compile(
     r"(?:(?:it is|it's|it must be|only|with|option|choice)\s+)*\(?([A-J])\)?\W*$",
     re.IGNORECASE,
 )
+# "9, not 8"; "8, or 9 if you count the first".
+_DENIAL = re.compile(r"(?<=\d),? (?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*$")
+_HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
 _SO = re.compile(r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак),?\s*(?=\S)")
 _NUMBERED = re.compile(
@@ -232,6 +235,7 @@ def _phrase(rest: str) -> str:
     if choice := _CHOICE.match(line):
         return f"({choice[1]})"
     if prose_words(line) < PROSE_WORDS or spoken_whole(line):
+        line = _DENIAL.sub("", line)
         if counted := _COUNTED.match(line):
             line = counted[1]
         return short_answer(_COMPUTED.sub("", line))
@@ -240,7 +244,9 @@ def _phrase(rest: str) -> str:
     if "=" in line:  # "the answer is 5 + 4 = 9 of the eggs": what was computed comes last
         line = line.rsplit("=", 1)[1].strip()
     number = NUMBER.search(line) or LOOSE_NUMBER.search(line)
-    return as_said(number, line) if number else line
+    if number is None or _HEDGE.match(line, number.end()):
+        return line
+    return as_said(number, line)
 
 
 def _final_line(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections import deque
 
 from tasks.score.math.limits import MAX_BETWEEN, MAX_BOXES, MAX_LINE
-from tasks.score.math.parse.spoken import changed, changes
+from tasks.score.math.parse.changing import changed, changes
 
 # A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
 PROSE_WORDS = 4

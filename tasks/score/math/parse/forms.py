@@ -29,6 +29,7 @@ from tasks.score.math.parse.relations import (
     intersection,
     relation,
     union,
+    variable,
     without,
 )
 from tasks.score.math.parse.shapes import Form, Kind
@@ -78,11 +79,21 @@ _MEMBER = re.compile(
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 # "Minimum: 1, Maximum: 3" are the values; so are "7 goats and 4 helicopters".
 _LABELS = re.compile(
-    r"(?:^|(?<=, )|(?<=and ))(?:\\text\{)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:\}?\s+(?=\S)"
+    r"(?:^|(?<=, )|(?<=and ))(?:\\text\{\s*)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:"
+    r"(?:\s*\}\s*|\s+)(?=\S)"
 )
+# "a: 3, b: 4" names the values too; a : b = 3 : 4 is a ratio.
+_LETTER_LABELS = re.compile(r"(?:^|(?<=, ))([a-z]): (?=-?\d)")
 _NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}")
 _MISSING = re.compile(
-    r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.{0,60})$"
+    r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?"
+    r"\s*(?:x\s*=\s*)?(\S.{0,60})$"
+)
+# "all real numbers greater than 4", "x is at least 4".
+_BOUNDED = re.compile(
+    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is )(?:that are )?"
+    r"(at least|at most|no (?:less|more) than|(?:greater|more|larger|less|smaller) than(?: or equal to)?)"
+    r" (-?[\d.]+)$"
 )
 
 
@@ -104,12 +115,16 @@ def _form(text: str, depth: int) -> Form:
     text = unconditional(_MEMBER.sub("", text.strip()))
     if ": " in text and not text.startswith(r"\{"):
         text = _LABELS.sub("", text)
+        if ", " in text:
+            text = _LETTER_LABELS.sub(r"\1 = ", text)
     if r"\text" in text:
         text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
     if " and " in text and spoken_whole(text):
         return quantity(text)
     if "all " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
+    if (" than " in text or "at " in text) and (bounded := _BOUNDED.match(text)):
+        return _form(f"x {_bound(bounded[1])} {bounded[2]}", depth + 1)
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
@@ -166,6 +181,13 @@ def _form(text: str, depth: int) -> Form:
     return quantity(text)
 
 
+def _bound(words: str) -> str:
+    """The sign that words for a bound stand for."""
+    lower = words.startswith(("at least", "no less", "greater", "more", "larger"))
+    closed = words.startswith(("at ", "no ")) or words.endswith("equal to")
+    return (r"\ge" if closed else ">") if lower else (r"\le" if closed else "<")
+
+
 def _contradictory(pieces: list[str]) -> bool:
     """Whether a chain of equations names numbers that are not equal: x = 6 = 5."""
     return len({number for piece in pieces if (number := plain(piece)) is not None}) > 1
@@ -199,12 +221,28 @@ def _tuples(pieces: list[str], depth: int) -> Form | None:
 
 
 def _joined(kind: Kind, separator: str, parts: tuple[Form, ...]) -> Form:
-    """A list of inequalities is their union; `3 ± 1` in a list is two of its parts."""
+    """A list of inequalities is their union; `3 ± 1` in a list is two of its parts.
+
+    `x < 0 or x = 5` is the union of the one and {5}.
+    """
+    if kind is Kind.LIST and any(part.kind is Kind.RELATION for part in parts):
+        parts = tuple(_point(part, parts) for part in parts)
+        if all(part.kind in (Kind.RELATION, Kind.SET) for part in parts):
+            return Form(Kind.UNION, r"\cup", parts)
     if kind is Kind.LIST and all(part.kind is Kind.RELATION for part in parts):
         return Form(Kind.UNION, r"\cup", parts)
     if kind is Kind.UNION:
         return union(parts)
     return Form(kind, separator, _flat(parts) if kind is Kind.LIST else parts)
+
+
+def _point(part: Form, parts: tuple[Form, ...]) -> Form:
+    """`x = 5` beside inequalities for x as {5}."""
+    if part.kind is not Kind.EQUATION:
+        return part
+    letter = part.parts[0].text
+    others = {variable(one) for one in parts if one.kind is Kind.RELATION}
+    return Form(Kind.SET, "{}", (part.parts[1],)) if others == {letter} else part
 
 
 def _flat(parts: tuple[Form, ...]) -> tuple[Form, ...]:

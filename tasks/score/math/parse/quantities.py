@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from tasks.score.math.parse.changing import changes
 from tasks.score.math.parse.normalize import is_words
 from tasks.score.math.parse.shapes import Form, Kind
-from tasks.score.math.parse.spoken import changes, spoken
+from tasks.score.math.parse.spoken import spoken, spoken_things
 from tasks.score.math.parse.units import PER, UNITS
 
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
@@ -44,6 +45,12 @@ _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\^)")
 _REPEATING = re.compile(r"(?<![\d.])(\d{0,40})\.(\d{0,40})\\(?:overline|bar)\s*\{?(\d{1,40})\}?")
 # 0.1\dot{6}, 0.\dot{1}4285\dot{7}; 0.333... where the same digits come three times.
 _DOTTED = re.compile(r"(\d{0,40}\.\d{0,40})\\dot\s*\{?(\d)\}?(?:(\d{0,40})\\dot\s*\{?(\d)\}?)?$")
+# 45° 30' and 1 in 4 chances.
+_MINUTES = re.compile(
+    r"^(\d{1,4})°\s*(\d{1,2}(?:\.\d+)?)\s*(?:'|\^\s*\{?\\prime\}?)(?:\s*(\d{1,2}(?:\.\d+)?)\s*(?:''|\"))?$"
+)
+_ONE_IN = re.compile(r"^(\d{1,9}) in (\d{1,9})$")
+_TWICE_AND_SO_ON = re.compile(r"^(\d{0,40}\.)((\d{2,6}?)\3)(?:\.\.\.|\\[lc]?dots|…)$")
 _AND_SO_ON = re.compile(r"(\d{1,40}\.\d{0,20}?)((\d{1,6}?)\3{2,12})(?:\.\.\.|\\[lc]?dots|…)$")
 _BASE = re.compile(
     r"^\(?([0-9A-Za-z]{1,60})\)?(?:_\{?(?:\\text\{)?\s*(\w{1,9})\s*\}{0,2}"
@@ -91,7 +98,14 @@ def quantity(text: str) -> Form:
         text = _IN_BRACKETS.sub(r"\1\\overline{\2}", text) if text[-1] == ")" else text
     inner = _TEXT.sub(r" \1 ", text).strip() if r"\text{" in text else text
     if (said := spoken(inner)) != inner:
+        number, noun = spoken_things(inner)
+        if number:
+            return Form(Kind.QUANTITY, _plain(number), (), unit or _unit(noun, noun))
         text = said
+    if "°" in text and (angle := _MINUTES.match(text)):
+        text = f"({angle[1]}+{angle[2]}/60+{angle[3] or 0}/3600)°"
+    elif " in " in text and (chance := _ONE_IN.match(text)):
+        text = rf"\frac{{{chance[1]}}}{{{chance[2]}}}"
     if residue := _RESIDUE.match(text):
         rest, modulus = residue.groups()
         return Form(Kind.QUANTITY, _plain(_CONGRUENT.sub("", rest.strip())), (), f"mod {modulus}")
@@ -142,6 +156,7 @@ def _plain(text: str) -> str:
     if power := _SCIENTIFIC.match(text):
         return f"{power.group(1)}*10^{{{power.group(2).removeprefix('+')}}}"
     if text.endswith(("...", "dots", "…")):
+        text = _TWICE_AND_SO_ON.sub(r"\1\\overline{\3}", text)
         text = _AND_SO_ON.sub(r"\1\\overline{\3}", text)
     if "\\" in text:
         text = _DOTTED.sub(
