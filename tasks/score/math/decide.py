@@ -24,6 +24,8 @@ from tasks.score.math.parse.names import OPERATIONS
 from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
+_OPPOSITES = frozenset(("yes", "no", "true", "false"))
+_VERDICT = re.compile(r"\b(yes|no|true|false)\b(?! (?:solution|real|integer|such))", re.IGNORECASE)
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
 # What is called about equal differs by no more than this share.
 APPROXIMATE = 0.05
@@ -112,6 +114,8 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
     gold, answer = decimal_comma(gold, answer), decimal_comma(answer, gold)
     if r"\approx" in gold + answer:
         return _same_about(gold, answer, symbolic)
+    if (verdict := _same_verdict(gold, answer)) is not None:
+        return verdict
     if _handed_back(gold, answer) or _handed_back(answer, gold):
         return False
     if (chosen := same_choice(gold, answer)) is not None:
@@ -123,6 +127,17 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
     if r"\pi" in gold and r"\pi" in answer:
         right = with_parameter(left, right) or right
     return same_forms(left, right, symbolic)
+
+
+def _same_verdict(gold: str, answer: str) -> bool | None:
+    """Yes against "No, it is not": by the word that leads; None where neither is such a word."""
+    if len(gold) > len(answer):
+        gold, answer = answer, gold
+    word = gold.casefold()
+    if word not in _OPPOSITES or key(gold) == key(answer):
+        return None
+    said = {found.casefold() for found in _VERDICT.findall(answer)}
+    return said == {word} and answer.casefold().startswith(word) if said else None
 
 
 def _handed_back(resolved: str, answer: str) -> bool:

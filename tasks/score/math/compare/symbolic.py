@@ -271,22 +271,21 @@ def _same_at_points(a: sympy.Expr, b: sympy.Expr) -> bool | None:
     """Whether two expressions agree wherever both are real; None where that says too little.
 
     In one variable both must be real at the same points: ln(x^2) is not 2 ln x. Several letters are
-    lengths, masses and the like, so that ln(ab) is ln a + ln b.
+    lengths, masses and the like, and positive, so that ln(ab) is ln a + ln b; but the square root
+    of a square is not what was squared.
     """
     symbols = sorted(a.free_symbols | b.free_symbols, key=str)
+    signed = len(symbols) == 1 or _minds_signs(a) or _minds_signs(b)
     agreed, everywhere = 0, True
     for number in range(POINTS):
         random = Random(number)
         # Positive ones below 1 first, then any: angles and roots are real there.
-        low, high = ((0, 1), (0, 3), (-3, 3))[number * 3 // POINTS]
+        low, high = ((0, 1), (0, 3), (-3 if signed else 0, 3))[number * 3 // POINTS]
         point = {one: sympy.Rational(random.randint(low * 997, high * 997), 997) for one in symbols}
         if number == POINTS - 1:  # floors and remainders differ at whole numbers
             point = {one: sympy.Integer(at + 2) for at, one in enumerate(symbols)}
-        elif number >= POINTS - 3:  # all negative, then every other one
-            point = {
-                one: -abs(value) if number == POINTS - 3 or at % 2 else abs(value)
-                for at, (one, value) in enumerate(point.items())
-            }
+        elif signed and number == POINTS - 2:
+            point = {one: -abs(value) for one, value in point.items()}
         left, right = _at(a, point), _at(b, point)
         if left is None and right is None:
             continue
@@ -297,6 +296,24 @@ def _same_at_points(a: sympy.Expr, b: sympy.Expr) -> bool | None:
             return False
         agreed += 1
     return True if everywhere and agreed >= AGREEING else None
+
+
+def _minds_signs(expression: sympy.Expr) -> bool:
+    """Whether it has a modulus, or a root of an even power: both are what they are for signs."""
+    if expression.has(sympy.Abs):
+        return True
+    return any(
+        one.exp.is_Rational
+        and one.exp.q % 2 == 0
+        and any(
+            factor.is_Pow
+            and factor.exp.is_Integer
+            and factor.exp % 2 == 0
+            and factor.base.is_Symbol
+            for factor in sympy.Mul.make_args(one.base)
+        )
+        for one in expression.atoms(sympy.Pow)
+    )
 
 
 def _at(expression: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational]) -> sympy.Expr | None:

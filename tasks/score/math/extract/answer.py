@@ -48,6 +48,7 @@ from tasks.score.math.limits import (
     MAX_SOLUTION,
     MAX_TAIL,
 )
+from tasks.score.math.parse.changing import BOUNDED
 from tasks.score.math.parse.normalize import calm, unconditional
 from tasks.score.math.parse.spoken import last_spoken, spoken_whole
 
@@ -260,7 +261,7 @@ def _final_line(text: str) -> str:
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
-    if spoken_whole(line) or _LABELLED.match(line):
+    if spoken_whole(line) or _LABELLED.match(line) or BOUNDED.match(line):
         return line
     if both := _TWO_CLAUSES.match(line):
         return f"{both[1]}, {both[2]}"

@@ -45,21 +45,28 @@ _CHANGING_AFTER = re.compile(
 )
 # What may stand before a number and makes another value of it, a bound, or a place in a text.
 _CHANGING_BEFORE = _either("""
-    at (?:least|most)|(?:no |not )?(?:more|less|fewer|greater|smaller|larger|bigger|higher|lower|other|rather) than(?: or equal to)?
+    at (?:least|most)|(?:no |not )?(?:more|less|fewer|greater|smaller) than(?: or equal to)?
+    (?:larger|bigger|higher|lower|other|rather) than
     (?<!all )(?<!left )over|under|above|below|beyond|exceeds|up to|not|never
-    (?:all (?:real )?numbers )?except(?: for)?|(?:all|every\\w*|any\\w*|no\\w*) but|excluding|besides|but not|instead of
+    (?:all (?:real )?numbers )?except(?: for)?|(?:all|every\\w*|any\\w*|no\\w*) but|excluding
+    besides|but not|instead of
     about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice
     double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)
-    (?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite|inverse|multiples?|powers?|factors?|divisors?) of
+    (?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite) of
+    (?:inverse|multiples?|powers?|factors?|divisors?) of
     (?:divisible|multiplied|divided) by|prime to|mod(?:ulo)?
     (?:defined|undefined|continuous|discontinuous|differentiable) at
     step|steps|chapter|page|section|figure|fig\\.?|equation|eq\\.?|problem|question|exercise
     example|theorem|lemma|part|case|line|item|note|table|base
-    mindestens|höchstens|etwa|ungefähr|rund|circa|fast|knapp|(?:mehr|weniger|größer|kleiner) als|bis zu
+    mindestens|höchstens|etwa|ungefähr|rund|circa|fast|knapp
+    (?:mehr|weniger|größer|kleiner) als|bis zu
     au (?:moins|plus)|environ|(?:plus|moins|près) de|presque|jusqu'à
-    al menos|a lo sumo|como (?:mínimo|máximo)|aproximadamente|alrededor de|(?:más|menos|mayor|menor) (?:de|que)|casi|hasta
-    pelo menos|no (?:mínimo|máximo)|cerca de|(?:mais|menos) de|almeno|al massimo|(?:più|meno) di|quasi|moins|menos
-    не (?:менее|более|меньше|больше)|около|примерно|приблизительно|почти|минус|(?:более|менее|больше|меньше)(?: чем)?|хотя бы
+    al menos|a lo sumo|como (?:mínimo|máximo)|aproximadamente|alrededor de|casi|hasta
+    (?:más|menos|mayor|menor) (?:de|que)
+    pelo menos|no (?:mínimo|máximo)|cerca de|(?:mais|menos) de|almeno|al massimo|(?:più|meno) di
+    quasi|moins|menos
+    не (?:менее|более|меньше|больше)|около|примерно|приблизительно|почти|минус|хотя бы
+    (?:более|менее|больше|меньше)(?: чем)?
 """)
 CHANGED = re.compile(
     rf"(?<![A-Za-zÀ-ɏЀ-ӿ\\])({_CHANGING_BEFORE})\s*:?\s*(?:the\s+)?$", re.IGNORECASE
@@ -77,6 +84,12 @@ _LAST_OF_CHANGING = frozenset(
     """)
 )
 _REACH = 60
+# "all real numbers greater than 4", "x is at least 4".
+BOUNDED = re.compile(
+    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is )(?:that are )?"
+    r"(at least|at most|no (?:less|more) than"
+    r"|(?:greater|more|larger|less|smaller) than(?: or equal to)?) (-?[\d.]+)$"
+)
 
 
 def changes(words: str) -> bool:

@@ -18,6 +18,7 @@ import functools
 import re
 
 from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
+from tasks.score.math.parse.changing import BOUNDED
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
@@ -33,7 +34,7 @@ from tasks.score.math.parse.relations import (
     without,
 )
 from tasks.score.math.parse.shapes import Form, Kind
-from tasks.score.math.parse.spoken import spoken_whole
+from tasks.score.math.parse.spoken import spoken_things, spoken_whole
 from tasks.score.math.parse.syntax import Refused
 
 # Loosest first.
@@ -89,12 +90,6 @@ _MISSING = re.compile(
     r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?"
     r"\s*(?:x\s*=\s*)?(\S.{0,60})$"
 )
-# "all real numbers greater than 4", "x is at least 4".
-_BOUNDED = re.compile(
-    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is )(?:that are )?"
-    r"(at least|at most|no (?:less|more) than|(?:greater|more|larger|less|smaller) than(?: or equal to)?)"
-    r" (-?[\d.]+)$"
-)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -119,11 +114,11 @@ def _form(text: str, depth: int) -> Form:
             text = _LETTER_LABELS.sub(r"\1 = ", text)
     if r"\text" in text:
         text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
-    if " and " in text and spoken_whole(text):
+    if " and " in text and (spoken_whole(text) or spoken_things(text)[0]):
         return quantity(text)
     if "all " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
-    if (" than " in text or "at " in text) and (bounded := _BOUNDED.match(text)):
+    if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
         return _form(f"x {_bound(bounded[1])} {bounded[2]}", depth + 1)
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()

@@ -66,7 +66,7 @@ _NOUN = re.compile(
     r"(?:of (?:the|an?|all|his|her|their|its) |an? )?([A-Za-z]{3,}(?: [a-z]{2,}){0,3})$"
 )
 _NO_NOUN = re.compile(
-    r"\b(?:more|less|fewer|than|not|and|or|but|times|except|plus|minus|percent|of|is|are|if)\b",
+    r"\b(?:more|less|fewer|than|not|and|or|but|times|except|plus|minus|percent|is|are|if)\b",
     re.I,
 )
 _SHORT = 200
