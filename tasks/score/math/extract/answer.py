@@ -113,7 +113,9 @@ _CHOICE_LAST = re.compile(
 _DENIAL = re.compile(r"(?<=\d),? (?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*$")
 _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
-_SO = re.compile(r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак),?\s*(?=\S)")
+_SO = re.compile(
+    r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак|Итого|Всего|Следовательно),?\s*(?=\S)"
+)
 _NUMBERED = re.compile(
     r"^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
     r"|^(?=.*=.*=).*(?:\\Rightarrow|\\implies|⇒|⟹|=>)\s*(?=[^=]*=[^=]+$)"

@@ -44,7 +44,7 @@ _SEPARATORS = (
 _PIECE = re.compile(r"\\(?:begin|end)\s*\{[a-z]*\*?\}|\\[{}]|\\[A-Za-z]+|\\\\|.", re.DOTALL)
 _JOIN = re.compile(
     r",?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+|\s*\\(?:lor|vee)(?![A-Za-z])\s*"
-    r"|(?<=[)\]}\d])\s*(?:and|or)\s*(?=[(\[\\\dA-Z-]|[a-z](?:\(|=))"
+    r"|(?<=[)\]}\d])\s+(?:et|und|y|ou|oder|o)\s+(?=[(\\\d-])|(?<=[)\]}\d])\s*(?:and|or)\s*(?=[(\[\\\dA-Z-]|[a-z](?:\(|=))"
 )
 # `x=1,y=2; x=3,y=4`: between cases, where each says several things.
 _CASES = re.compile(_JOIN.pattern + r"|\s*;\s*")

@@ -62,9 +62,7 @@ _WORDED = re.compile(
     re.IGNORECASE,
 )
 # "hours", "an hour", "of the cake"; not "more than", "or two".
-_NOUN = re.compile(
-    r"(?:of (?:the|an?|all|his|her|their|its) |an? )?([A-Za-z]{3,}(?: [a-z]{2,}){0,3})$"
-)
+_NOUN = re.compile(r"(?:of (?:the|an?|all|his|her|its) |an? )?([A-Za-z]{3,}(?: [a-z]{2,}){0,3})$")
 _NO_NOUN = re.compile(
     r"\b(?:more|less|fewer|than|not|and|or|but|times|except|plus|minus|percent|is|are|if)\b",
     re.I,
