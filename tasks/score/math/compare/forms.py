@@ -55,7 +55,25 @@ def same_forms(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     left, right = _ratio(a), _ratio(b)
     if left and right and not all(_TWO_DIGITS.match(one.parts[1].text) for one in (a, b)):
         return same_quantity(left, right, symbolic)  # other than times of day
+    if a.text == ":" and len(a.parts) > 2:
+        return _same_ratio(a, b, symbolic)
     return _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
+
+
+def _same_ratio(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
+    """2 : 3 : 4 is 4 : 6 : 8: by the products of each with the other's first."""
+    if any(
+        part.kind is not Kind.QUANTITY or part.unit or part.percent for part in a.parts + b.parts
+    ):
+        return False
+    return _all(
+        same_quantity(
+            Form(Kind.QUANTITY, f"({x.text})*({b.parts[0].text})"),
+            Form(Kind.QUANTITY, f"({y.text})*({a.parts[0].text})"),
+            symbolic,
+        )
+        for x, y in zip(a.parts, b.parts, strict=True)
+    )
 
 
 def _same_unlike(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:

@@ -51,14 +51,18 @@ from tasks.score.math.limits import (
 from tasks.score.math.parse.changing import BOUNDED
 from tasks.score.math.parse.normalize import calm, unconditional
 from tasks.score.math.parse.spoken import last_spoken, spoken_whole
+from tasks.score.math.parse.units import UNITS
 
 _ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _ANSWER_IS = re.compile(
     r"\b(?:choose|pick|select)(?: option| choice)?(?=\s+\(?[A-J]\b)"
-    r"|\b(?:answer|correct (?:option|choice))(?:\**\s+is(?:\s+that)?|\**\s*[:=]|s\s+are"
+    r"|\b(?:answer|correct (?:option|choice))"
+    r"(?:\**\s+(?:is|(?:must|would|should|will|has to) be)(?:\s+that)?|\**\s*[:=]|s\s+are"
     r"|\s*(?=\$|\\\(|\\\[))\s*:?\**",
     re.IGNORECASE,
 )
+# {"answer": "11"}
+_FIELD = re.compile(r'nswer"\s*:\s*("[^"\n]{1,300}"|[^",}\n]{1,300}?)\s*[,}\n]')
 # "#### Final answer" is a heading: the answer is below it.
 _VALUE = re.compile(r"\d|^\W*[A-J]\W*$|^\s*(?:\$|\\[(\[]|\\[a-z])")
 # Lines that end a proof and say nothing.
@@ -74,7 +78,8 @@ _DISPLAY = re.compile(r"\$\$([^$]{1,1000}?)\$\$|(?<!\\)\\\[((?:(?!\\\[).){1,1000
 # A reference with so many words is a solution, of which the answer is a part.
 SOLUTION_WORDS = 12
 _LABEL = re.compile(
-    r"^[^\w$\\(\[{|-]*(?:the\s+)?(?:final\s+)?(?:answer|result|solution)\**\s*[:=]\**\s*"
+    r"^[^\w$\\(\[{|-]*(?:the\s+)?(?:final\s+)?(?:answer|ans|result|solution)\**"
+    r"(?:\s*[:=.](?!\d)|\s+[-–—]\s)\**\s*"
     r"|^[^\w$\\(\[{|-]*(?:the|so|thus|hence|therefore|then|and),?\s+(?=\S{1,20} ?= ?\S)",
     re.IGNORECASE,
 )
@@ -96,28 +101,40 @@ _LABELLED = re.compile(
 _NO_SOLUTION = re.compile(
     r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))", re.IGNORECASE
 )
+# "b) 4"; "D. All of the above".
+_LED_BY_LETTER = re.compile(
+    r"^\(?([a-e])[).] (\S.{0,100})$|^\(?([A-E])[).] ([A-Z][A-Za-z ]{3,60})\.?$"
+)
+# "4 red marbles and 7 blue ones".
+_TWO_THINGS = re.compile(
+    r"^(?:(?:length|width|height|base) )?(-?\$?\d[\d.,]*+)((?: [A-Za-z]+){1,3}),? and"
+    r" (?:(?:length|width|height|base) )?(-?\$?\d[\d.,]*+)((?: [A-Za-z]+){0,3})\.?$"
+)
 _LETTER_ALONE = re.compile(r"^\(?([A-Ja-j])\)$|^([A-J]),$")
 # "C is the correct answer"; "Eliminating A and B leaves C".
 _CHOICE_IS = re.compile(
-    r"^\W*(?:option |choice )?\(?([A-J])\)?\W* (?:is|must be) (?:the )?(?:best |only )?"
-    r"(?:correct|right|best|answer)\b(?! if| only)",
+    r"^\W*(?:(?:thus|so|hence|therefore|then),? )?(?:option |choice )?\(?([A-J])\)?\W*"
+    r" (?:is|must be) (?:the )?(?:best |only )?(?:correct|right|best|answer)\b(?! if| only)",
     re.IGNORECASE,
 )
 _CHOICE_LAST = re.compile(
-    r"\b(?:so|thus|hence|therefore|leaves?|pick|choose|select|with|definitely|clearly"
+    r"\b(?:so|thus|hence|therefore|leaves?|pick|choose|select|with|definitely|clearly|likely"
     r"|(?:think|believe|say) (?:that )?(?:it's|it is))\W+"
     r"(?:(?:it is|it's|it must be|only|with|option|choice)\s+)*\(?([A-J])\)?\W*$",
     re.IGNORECASE,
 )
 # "9, not 8"; "8, or 9 if you count the first".
-_DENIAL = re.compile(r"(?<=\d),? (?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*$")
+_DENIAL = re.compile(
+    r"(?<=\d),? \(?(?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*\)?$"
+    r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
+)
 _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
 _SO = re.compile(
     r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак|Итого|Всего|Следовательно),?\s*(?=\S)"
 )
 _NUMBERED = re.compile(
-    r"^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
+    r"^(?:\d{1,2}\.|[-*•])\s+(?=[A-Za-z$\\])|^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
     r"|^(?=.*=.*=).*(?:\\Rightarrow|\\implies|⇒|⟹|=>)\s*(?=[^=]*=[^=]+$)"
 )
 # "10 apples, each 2 dollars": what follows the counted thing tells more about it.
@@ -148,8 +165,8 @@ def extract_answer(text: str) -> str:
         return _stated(_after_phrase(marked) or marked)
     if chosen := _CHOSEN_FIRST.match(text):
         return f"({chosen[1]})"
-    text = _flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:]))
-    return _after_phrase(text) or _final_line(_without_marks(text))
+    text = _without_marks(_flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
+    return _after_phrase(text) or _final_line(text)
 
 
 def gold_answer(text: str) -> str:
@@ -214,6 +231,8 @@ def _marked(text: str) -> str | None:
     if tag is not None:
         inner = tag.group(1)
         return _after_phrase(inner) or _final_line(inner)
+    if 'nswer"' in text and (field := last_match(_FIELD, text[-MAX_DISPLAY_TAIL:])):
+        return field[1].strip('"')
     mark = text.rfind("####")
     if mark >= 0:
         line = text[mark + 4 :].lstrip(": \n\t").split("\n", 1)[0].strip()
@@ -267,6 +286,13 @@ def _final_line(text: str) -> str:
         return line
     if both := _TWO_CLAUSES.match(line):
         return f"{both[1]}, {both[2]}"
+    if led := _LED_BY_LETTER.match(line):
+        letter, rest = (led[1], led[2]) if led[1] else (led[3], led[4])
+        return f"({letter.upper()}) {rest}"
+    if two := _TWO_THINGS.match(line):
+        nouns = [noun.strip().casefold() for noun in (two[2], two[4])]
+        if not any(noun in UNITS for noun in nouns):
+            return f"{two[1]}, {two[3]}"
     if len(line) < 4 and (chosen := _LETTER_ALONE.match(line)):
         return f"({chosen[1].upper()})"
     if chosen := _CHOICE_IS.match(line) or _CHOICE_LAST.search(line):

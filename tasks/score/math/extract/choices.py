@@ -22,7 +22,7 @@ _STYLES = (
 )
 _NAMED = re.compile(
     r"^(?:(?:it is|it's|is|must be|i (?:think|choose|pick|select|say)|my|the|best|final|correct"
-    r"|right|thus|so|therefore|hence|option|choice|answer|letter|it|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
+    r"|right|thus|so|therefore|hence|option|choice|answer|letter|it|both|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -32,7 +32,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
-    r"\s+(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
+    r"\s+(?:is|are|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
 )
 _LED = re.compile(
     r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)|^(?:\\text\{\s*)?([A-E])[.):]\s+\}?\s*(?=\S)"

@@ -34,10 +34,10 @@ _OR = re.compile(r"\s*(?:或者?|または|もしくは|또는|혹은|или)\s*
 _AND = re.compile(r"(?<=[$)\d])\s*(?:和|与|及|以及|と|와|과|и)\s*(?=[$(\\\d])")
 _IS = "|".join(
     (
-        r"(?:正确|最终|标准)?答案(?:选|是|为|应?为)?",
-        "(?:故|应|本题|因此|所以)选(?!择|项)|选(?=[A-J(])",
+        r"(?:正确|最终|标准)?答案(?:选|是|为|应?为)?(?:选?项)?",
+        "(?:故|应|本题|因此|所以)选(?!择|项)|选(?:项|择)?(?=[A-J(])",
         "正确选项(?:是|为)?|正确的(?:选项|答案)?是",
-        "(?:最終的な)?答え?(?:は|:)|正解(?:は|:)|解答:?|答:",
+        "(?:最終的な)?答え?(?:は|:| )|正解(?:は|:)|解答:?|答:",
         "(?:최종 )?(?:정답|답)(?:은|는|:)",
         r"(?:[Пп]равильный |[Оо]кончательный )?[Оо]твет(?:\s*[—–-]|\s+равен)?",
         "(?:الإجابة|الجواب|الناتج)(?: النهائية| النهائي| الصحيحة)?(?: هي| هو)?",
@@ -47,7 +47,7 @@ _IS = "|".join(
         r"(?:[Ll]a )?[Rr]éponse(?: finale)?",
         "(?:[Ll]a )?(?:[Rr]espuesta|[Ss]olución)(?: final| correcta)?(?: es)?",
         "(?:[Ee]l )?[Rr]esultado(?: final)?(?: es)?",
-        "(?:[AaLl]a? )?[Rr](?:esposta|isposta)(?: final)?(?: é| è)?",
+        "(?:[AaLl]a? )?[Rr](?:esposta|isposta)(?: finale?)?(?: é| è)?",
         "Đáp (?:án|số)(?: là)?|Odpowiedź(?: to)?|Cevap|Jawaban(?:nya)?(?: adalah)?|उत्तर",
         "(?:[Hh]et )?[Aa]ntwoord(?: is)?|[Ss]var(?:et)?(?: är)?|Odpověď(?: je)?",
     )
@@ -65,7 +65,8 @@ _ASCII = (
 )  # fmt: skip
 # What ends a sentence in Japanese and Korean after its number says nothing.
 _ENDS = re.compile(
-    r"(?<=[\dA-J$)*}])\s*(?:です|でした|である|となる|になります|だ|입니다|이다|이므로|가 된다)(?=\W|$)"
+    r"(?<=[\dA-J$)*}])\s*(?:です|でした|である|となる|になります|だ"
+    r"|입니다|이다|이므로|가 된다)(?=\W|$)"
 )
 # Words before a number in Chinese, Japanese and Korean that make another value of it, or none.
 _BOUNDS = tuple(
@@ -82,7 +83,7 @@ _BOUNDS = tuple(
 )
 # "选项A正确"
 _RIGHT = re.compile(
-    r"^选?项?\s*([A-J])\s*(?:正确|是正确的|为正确答案|が正しい|が正解)\s*[.。]?\s*$"
+    r"^选?项?\s*([A-J])(?:选?项)?\s*(?:正确|是正确的|为正确答案|が正しい|が正解)\s*[.。]?\s*$"
 )
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
 

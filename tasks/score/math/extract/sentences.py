@@ -25,10 +25,15 @@ REASON = re.compile(
 _NAME_AT_END = re.compile(
     r"\*\*([^*\n]{1,60})\*\*\W*$|\b(?:is|are|was)\s+((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
 )
-IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for)")
+IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
 # Words between two numbers that make no list, ratio or condition of them: "3 crates, then 42".
 _STRAY = re.compile(
     r"(?<![A-Za-z\\])(?:then|times|minus|plus|is|are|equals|gives|leaves|so|makes)(?![A-Za-z]).*\d"
+)
+# "11 when x = 3": where a value is reached, after it.
+_ATTAINED = re.compile(
+    r"(?<=[\d$}\w]),? \(?(?:attained |achieved |reached |obtained )?(?:at|when|for|if|where) "
+    r"\$?[a-z] ?= ?[^=,]{1,30}$"
 )
 _JOINED = re.compile(r",?\s*(?:or|,)\s*")
 BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
@@ -55,7 +60,7 @@ def inner_formula(match: re.Match[str]) -> str:
 
 def short_answer(line: str) -> str:
     """A short line without the words before its answer; of a short sentence its last number."""
-    line = led(line)
+    line = led(_ATTAINED.sub("", line))
     if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
         return line
     if said := what_is(line):
@@ -66,7 +71,15 @@ def short_answer(line: str) -> str:
 def what_is(sentence: str) -> str:
     """What a sentence says that something is, where that is short and has a number in it."""
     said = last_match(IS, sentence)
-    rest = sentence[said.end() :].strip().strip("*").rstrip(".!").strip() if said else ""
+    rest = (
+        _ATTAINED.sub("", sentence[said.end() :].rstrip(".") if said else "")
+        .strip()
+        .strip("*")
+        .rstrip(".!")
+        .strip()
+        if said
+        else ""
+    )
     short = prose_words(FORMULA.sub(" ", rest)) < PROSE_WORDS
     return led(rest) if short and any(c.isdigit() for c in rest) else ""
 

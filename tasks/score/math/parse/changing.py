@@ -35,7 +35,7 @@ _PARTS_AND_SCALES = _either("""
 _DENIED = _either("""
     (?:is|are|was|were)\\s+(?:impossible|not|incorrect|invalid|wrong|false)|not|wrong|incorrect
     impossible|false|invalid|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
-    approximately|approx|roughly|about|ish|(?:at\\s+)?(?:the\\s+)?(?:maximum|minimum)
+    fois|veces|vezes|volte|раза?|approximately|approx|roughly|about|ish|(?:at\\s+)?(?:the\\s+)?(?:maximum|minimum)
     oder\\s+(?:mehr|weniger)|ou\\s+(?:plus|moins)|o\\s+(?:más|menos)|или\\s+(?:более|больше|менее|меньше)
 """)
 # What may follow a number and is neither its unit nor its noun.
@@ -45,7 +45,8 @@ _CHANGING_AFTER = re.compile(
 )
 # What may stand before a number and makes another value of it, a bound, or a place in a text.
 _CHANGING_BEFORE = _either("""
-    at (?:least|most)|(?:no |not )?(?:more|less|fewer|greater|smaller) than(?: or equal to)?
+    at (?:the )?(?:least|most)|(?:cannot|can't|not|never) be|within
+    (?:no |not )?(?:more|less|fewer|greater|smaller) than(?: or equal to)?
     (?:larger|bigger|higher|lower|other|rather) than
     (?<!all )(?<!left )over|under|above|below|beyond|exceeds|up to|not|never
     (?:all (?:real )?numbers )?except(?: for)?|(?:all|every\\w*|any\\w*|no\\w*) but|excluding
@@ -74,8 +75,9 @@ CHANGED = re.compile(
 # The words that phrases of CHANGED end with: looked up before the pattern is tried.
 _LAST_OF_CHANGING = frozenset(
     words_of("""
-        least most than to over under above below beyond exceeds not never except for excluding
-        besides of about approximately around roughly nearly almost negative minus twice thrice
+        least most than to be within
+        over under above below beyond exceeds not never except for
+        excluding besides of about approximately around roughly nearly almost negative minus twice thrice
         double triple half by at mod modulo step steps chapter page section figure fig equation eq
         problem question exercise example theorem lemma part case line item note table base but
         mindestens höchstens etwa ungefähr rund circa fast knapp als zu moins plus environ de

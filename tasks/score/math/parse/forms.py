@@ -27,6 +27,7 @@ from tasks.score.math.parse.relations import (
     REALS,
     SIGNS,
     both,
+    holes_of,
     intersection,
     relation,
     union,
@@ -36,6 +37,7 @@ from tasks.score.math.parse.relations import (
 from tasks.score.math.parse.shapes import Form, Kind
 from tasks.score.math.parse.spoken import spoken_things, spoken_whole
 from tasks.score.math.parse.syntax import Refused
+from tasks.score.math.parse.units import UNITS, convert
 
 # Loosest first.
 _SEPARATORS = (
@@ -48,12 +50,14 @@ _JOIN = re.compile(
 )
 # `x=1,y=2; x=3,y=4`: between cases, where each says several things.
 _CASES = re.compile(_JOIN.pattern + r"|\s*;\s*")
+# "9 dollars and 50 cents", "3 hours 20 minutes".
+_TWO_UNITS = re.compile(r"^(\d{1,9}) ([a-z]{1,8}),?(?: and)? (\d{1,9}) ([a-z]{1,8})$")
 _WHOLE_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
 _REALS = re.compile(
     r"^(?:\\mathbb\s*\{?\s*R\s*\}?|\\R|\\Reals|ℝ|\\?(?:text\{)?all real numbers\}?)$", re.IGNORECASE
 )
 _REALS_WITHOUT = re.compile(
-    r"^(?:\\mathbb\s*\{?R\}?|ℝ)\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{},]+)\\\}$"
+    r"^(?:\\mathbb\s*\{?R\}?|ℝ)\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{}]+)\\\}$"
 )
 _AND = re.compile(r"\s*\\text\{\s*,?\s*and\s*\}\s*|,?\s+and\s+|\s*\\(?:land|wedge)(?![A-Za-z])\s*")
 _RATIO = re.compile(r"^([\w.]{1,40})(?:\s*\\text\{ ?to ?\}\s*| to )([\w.]{1,40})$")
@@ -77,6 +81,7 @@ _CLOSERS = (")", "]", "}", r"\}")
 _MEMBER = re.compile(
     r"^(?:[A-Za-z](?:_\{?\w\}?)?|\([A-Za-z](?:\s*,\s*[A-Za-z]){1,5}\))\s*\\in(?![A-Za-z])\s*"
 )
+_AMPERSAND = re.compile(r"\s*\\?&\s*")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 # "Minimum: 1, Maximum: 3" are the values; so are "7 goats and 4 helicopters".
 _LABELS = re.compile(
@@ -116,6 +121,8 @@ def _form(text: str, depth: int) -> Form:
         text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
     if " and " in text and (spoken_whole(text) or spoken_things(text)[0]):
         return quantity(text)
+    if text[:1].isdigit() and (mixed := _TWO_UNITS.match(text)):
+        return _in_one_unit(mixed) or quantity(text)
     if "all " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
     if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
@@ -130,6 +137,8 @@ def _form(text: str, depth: int) -> Form:
         text = _FRENCH.sub(_turned, text)
     if cases := _cases(text, depth):
         return cases
+    if "&" in text and "\\begin" not in text:
+        text = _AMPERSAND.sub(", ", text)
     text = _THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
     text = _RATIO.sub(r"\1:\2", _UNION_LETTER.sub(r"\\cup ", text.replace(";", ",")))
     if _REALS.match(text):
@@ -140,7 +149,7 @@ def _form(text: str, depth: int) -> Form:
         ends = _AND.split(text)
         if len(ends) == 2 and (chain := both(*(_form(end, depth + 1) for end in ends))):
             return chain
-    if r"\cap" in text:
+    if r"\cap" in text and "=" not in text:
         pieces = split(text, r"\cap")
         if len(pieces) == 2 and (shared := intersection(*_parts(pieces, depth))):
             return shared
@@ -164,7 +173,7 @@ def _form(text: str, depth: int) -> Form:
     if whole and (any(c.isdigit() or c == "," for c in whole.group(1)) or _JOIN.search(text)):
         return _form(whole.group(1), depth + 1)
     if missing := _REALS_WITHOUT.match(text):
-        return without(_form(missing.group(1), depth + 1))
+        return without(*_parts(split(missing.group(1), ","), depth))
     signs = _PLUS_MINUS.findall(text)
     pair = len(signs) == 1 and text.startswith("(") and _closes_last(text) and "," in text
     bracketed = None if pair else _bracketed(text, depth)  # (±1, 2) are two points
@@ -174,6 +183,16 @@ def _form(text: str, depth: int) -> Form:
         either = (text.replace(signs[0], "+"), text.replace(signs[0], "-"))
         return Form(Kind.LIST, ",", tuple(_form(one, depth + 1) for one in either))
     return quantity(text)
+
+
+def _in_one_unit(match: re.Match[str]) -> Form | None:
+    """Two amounts of units that convert, in the first one."""
+    one, other = (UNITS.get(match[at], "") for at in (2, 4))
+    scale = convert(other, one) if one and other and one != other else None
+    if scale is None or scale >= 1:
+        return None
+    text = rf"{match[1]}+\frac{{{int(match[3]) * scale.numerator}}}{{{scale.denominator}}}"
+    return Form(Kind.QUANTITY, text, (), one)
 
 
 def _bound(words: str) -> str:
@@ -221,6 +240,8 @@ def _joined(kind: Kind, separator: str, parts: tuple[Form, ...]) -> Form:
     `x < 0 or x = 5` is the union of the one and {5}.
     """
     if kind is Kind.LIST and any(part.kind is Kind.RELATION for part in parts):
+        if holes := holes_of(parts):
+            return without(*holes)
         parts = tuple(_point(part, parts) for part in parts)
         if all(part.kind in (Kind.RELATION, Kind.SET) for part in parts):
             return Form(Kind.UNION, r"\cup", parts)

@@ -33,7 +33,7 @@ _VALUE_OF = re.compile(r"^[A-Za-z]\([a-z]\)$")
 # f(2), P(A), \sin A, |AB|, [ABC]: values by their notation.
 _CALL = re.compile(
     r"^[fghpqFGHPQNSEVTA](?:_\w|\^\{-1\})?'*\([^()=]{1,20}\)$|^P\([^()]{1,30}\)$"
-    r"|^\\(?:max|min)\s?[a-z]$"
+    r"|^\\(?:max|min)\s?[a-z]$|^[A-Z]\\cap ?[A-Z]$"
     r"|^\\?(?:sin|cos|tan|cot|sec|csc|gcd|max|min|deg|lim|sum|det)(?:_\{[^{}]*\})?\s*"
     r"(?:\{?(?:[A-Z]{1,3}|\\?angle\s*[A-Z]{1,3}|\\[a-z]{4,7})\}?|\([^()=]{1,30}\))$"
     r"|^\\lim_\{[^{}]*\}[\w()]{1,20}$|^\\frac\{?d[a-z]?\}?\{?d[a-z]\}?(?:[a-z]|[a-z]\([a-z]\))?$"

@@ -60,6 +60,8 @@ _SETS = re.compile(
     r"\\(?:mathbf|bf|Bbb)\s*\{?\s*([ZNQR])\s*\}?(?![A-Za-z])"
     r"|(?<=\\in)\s*\\(?:mathbf|mathrm|bf|rm)\s*\{?\s*([ZNQRC])\s*\}?(?![A-Za-z])"
 )
+_LEADING = re.compile(r"^\\(?:therefore|Rightarrow|implies)(?![A-Za-z])\s*")
+_ROMAN = re.compile(r"\\(?:mathrm|rm) ?([eid])(?![A-Za-z])")
 _IDENTICALLY = re.compile(r"^([fgh])(?:\([a-z]\))?\s*\\equiv(?![A-Za-z])\s*(?!.*mod)")
 # S_{\triangle ABC}, x_{\text{min}}, m_{\max}: an index is a name like any other.
 _INDEX = re.compile(
@@ -237,11 +239,14 @@ def _latex(text: str) -> str:
     if "_" in text:
         text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
     if any(command in text for command in (r"\text", r"\math", r"\op", r"\bf", r"\rm", r"\Bbb")):
+        text = _ROMAN.sub(r"\1", text)
         text = _UPRIGHT.sub(_upright, _SETS.sub(r"\\mathbb{\1\2}", text))
     if any(name in text for name in ("tg", r"\lg", "cosec")):
         text = _OTHER_NAMES.sub(lambda m: f"\\{_NAMES[m[1]]}", text)
     if r"\equiv" in text:
         text = _IDENTICALLY.sub(r"\1(x)=", text)
+    if text.startswith((r"\therefore", r"\Rightarrow", r"\implies")):
+        text = _LEADING.sub("", text)
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     text = _TEXT.sub(r"\\text{", text)
     text = _DEGREE.sub("°", text)

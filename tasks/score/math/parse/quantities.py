@@ -33,7 +33,7 @@ _LARGE_WORD = re.compile(
 # 18 ドル, 3万人: a counter of a script without spaces, and its powers of ten; not 5以上, 5倍.
 _MYRIADS = {"百": 2, "千": 3, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8}
 _COUNTED = re.compile(
-    rf"^(-?\$?\d[\d.,/]*)\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|左右|이상|이하))"
+    rf"^(-?\$?\d[\d.,/]*)\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|배|左右|이상|이하))"
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{0,8})$"
 )
 # \sin 30° has an angle inside; 30° alone has a unit.
@@ -80,7 +80,8 @@ _SYNONYMS = {
     "dne": "does not exist", "doesn't exist": "does not exist", "no solutions": r"\emptyset",
     "no solution": r"\emptyset", "empty set": r"\emptyset", "the empty set": r"\emptyset",
     "no real solution": "no real solutions", "infinitely many solutions": "infinitely many",
-    "infinitely many": "infinitely many", "infinity": r"\infty",
+    "infinitely many": "infinitely many", "infinity": r"\infty", "positive infinity": r"\infty",
+    "negative infinity": r"-\infty", "minus infinity": r"-\infty",
 }  # fmt: skip
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[a-z]{3})", re.IGNORECASE)
 _POWER_WORD = re.compile(r"^(?:square|sq|cubic|cu)\.?\s+")

@@ -57,7 +57,8 @@ _TOKEN = re.compile(r"[A-Za-z]+|-?\d[\d,]*(?:\.\d+)?|\S")
 _NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
 _WORDED = re.compile(
     rf"(?:the\s+)?(?:{'|'.join([*_ONES, *_TENS, *_BEFORE, 'a', 'an'])})\b"
-    rf"|-?\d[\d,.]*+[\s-]+(?:{'|'.join([*_PARTS, *_PLURAL_PARTS, *_AFTER, *_SCALES])}|hundred|and)\b"
+    rf"|-?\d[\d,.]*+[\s-]+(?:{'|'.join([*_PARTS, *_PLURAL_PARTS, *_AFTER, *_SCALES])}"
+    r"|hundred|and)\b"
     r"|-?\d[\d,.]*+ (?:out of|less than|more than) \d",
     re.IGNORECASE,
 )
@@ -156,6 +157,10 @@ class _Reader:
         two = f"{self._peek()} {self._peek(1)}"
         word = two if two in _BEFORE else self._peek()
         if word in _BEFORE:
+            if word == "half" and self._peek(1) in ("dozen", *_SCALES):
+                scale = {"dozen": 12, **_SCALES}[self._peek(1)]
+                self._at, self.worded = self._at + 2, True
+                return str(scale // 2)
             self._at += len(word.split())
             of = self._peek() == "of"
             if of or word not in _NEEDS_OF:

@@ -235,6 +235,11 @@ class _Reader:
             return ("binom", top, self.digit())
         if name == "pi":
             return ("const", "pi")
+        if name == "text" and self.peek() == "{":  # a vector that is set bold
+            letter = "".join(self.tokens[self.at + 1 : self.at + 3])
+            if len(letter) == 2 and letter[0].isalpha() and letter[1] == "}":
+                self.at += 3
+                return ("sym", f"vec_{letter[0]}")
         if name == "infty":
             return ("const", "oo")
         if name in _FUNCTIONS:
@@ -306,7 +311,7 @@ class _Reader:
         return tree
 
 
-_ATOM_COMMANDS = frozenset((r"\frac", r"\sqrt", r"\pi", r"\binom", r"\infty"))
+_ATOM_COMMANDS = frozenset((r"\text", r"\frac", r"\sqrt", r"\pi", r"\binom", r"\infty"))
 
 
 def _is_number(token: str) -> bool:

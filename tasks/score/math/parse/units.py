@@ -30,6 +30,11 @@ UNITS: dict[str, str] = {
     }.items()
     for alias in aliases.split()
 }  # fmt: skip
+UNITS |= {
+    "ruble": "ruble", "rubles": "ruble", "руб": "ruble", "руб.": "ruble", "рублей": "ruble",
+    "мм": "mm", "см": "cm", "м": "m", "км": "km", "км/ч": "km/h", "м/с": "m/s", "кг": "kg",
+    "г": "gram", "ч": "hour", "мин": "minute",
+}  # fmt: skip
 PER = {
     "mile per hour": "mph", "km per hour": "km/h", "m per second": "m/s", "foot per second": "ft/s",
 }  # fmt: skip
