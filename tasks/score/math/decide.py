@@ -25,6 +25,7 @@ from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
 _TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
+_LONGEST_VERDICT = len(r"\text{False.}")
 _OPPOSITES = frozenset(("yes", "no", "true", "false"))
 _VERDICT = re.compile(r"\b(yes|no|true|false)\b(?! (?:solution|real|integer|such))", re.IGNORECASE)
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
@@ -132,11 +133,15 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
 
 def _same_verdict(gold: str, answer: str) -> bool | None:
     """Yes against "No, it is not": by the word that leads; None where neither is such a word."""
-    gold, answer = (_TEXT.sub(r"\1", text) for text in (gold, answer))
+    if min(len(gold), len(answer)) > _LONGEST_VERDICT:
+        return None
+    gold, answer = (
+        _TEXT.sub(r"\1", text) if text[:1] == "\\" else text for text in (gold, answer)
+    )
     if len(gold) > len(answer):
         gold, answer = answer, gold
     word = gold.casefold().rstrip(".")
-    if word not in _OPPOSITES or key(gold) == key(answer):
+    if word not in _OPPOSITES:
         return None
     said = {found.casefold() for found in _VERDICT.findall(answer)}
     return said == {word} and answer.casefold().startswith(word) if said else None

@@ -20,6 +20,7 @@ import re
 
 from tasks.score.math.extract.boxes import boxed
 from tasks.score.math.extract.languages import translated
+from tasks.score.math.extract.lines import stated_by_shape
 from tasks.score.math.extract.sentences import (
     BOLD,
     FORMULA,
@@ -48,10 +49,8 @@ from tasks.score.math.limits import (
     MAX_SOLUTION,
     MAX_TAIL,
 )
-from tasks.score.math.parse.changing import BOUNDED
 from tasks.score.math.parse.normalize import calm, unconditional
 from tasks.score.math.parse.spoken import last_spoken, spoken_whole
-from tasks.score.math.parse.units import UNITS
 
 _ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _ANSWER_IS = re.compile(
@@ -88,40 +87,8 @@ _CHOSEN_FIRST = re.compile(r"\s*\**\(?([A-J])[).]?\**\s*\n(?!.*\banswer\b)", re.
 _ANSWER_LABEL = re.compile(
     r"^\s*\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*\}\s*(?=\S)", re.I
 )
-# "the minimum is 2 and the maximum is 9" are both.
-_TWO_CLAUSES = re.compile(
-    r"^(?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*\$?)[a-z ]{0,20},? and"
-    r" (?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*?\$?)(?: [a-z]{1,12})?\.?$",
-    re.IGNORECASE,
-)
-# "Length: 12 cm, Width: 15 cm": labels, and no sentence.
-_LABELLED = re.compile(
-    r"^(?:[A-Z][A-Za-z ]{1,25}\d{0,2}: -?\$?\d[^,:]{0,25}(?:, (?:and )?|$)){2,9}$"
-)
 _NO_SOLUTION = re.compile(
     r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))", re.IGNORECASE
-)
-# "b) 4"; "D. All of the above".
-_LED_BY_LETTER = re.compile(
-    r"^\(?([a-e])[).] (\S.{0,100})$|^\(?([A-E])[).] ([A-Z][A-Za-z ]{3,60})\.?$"
-)
-# "4 red marbles and 7 blue ones".
-_TWO_THINGS = re.compile(
-    r"^(?:(?:length|width|height|base) )?(-?\$?\d[\d.,]*+)((?: [A-Za-z]+){1,3}),? and"
-    r" (?:(?:length|width|height|base) )?(-?\$?\d[\d.,]*+)((?: [A-Za-z]+){0,3})\.?$"
-)
-_LETTER_ALONE = re.compile(r"^\(?([A-Ja-j])\)$|^([A-J]),$")
-# "C is the correct answer"; "Eliminating A and B leaves C".
-_CHOICE_IS = re.compile(
-    r"^\W*(?:(?:thus|so|hence|therefore|then),? )?(?:option |choice )?\(?([A-J])\)?\W*"
-    r" (?:is|must be) (?:the )?(?:best |only )?(?:correct|right|best|answer)\b(?! if| only)",
-    re.IGNORECASE,
-)
-_CHOICE_LAST = re.compile(
-    r"\b(?:so|thus|hence|therefore|leaves?|pick|choose|select|with|definitely|clearly|likely"
-    r"|(?:think|believe|say) (?:that )?(?:it's|it is))\W+"
-    r"(?:(?:it is|it's|it must be|only|with|option|choice)\s+)*\(?([A-J])\)?\W*$",
-    re.IGNORECASE,
 )
 # "9, not 8"; "8, or 9 if you count the first".
 _DENIAL = re.compile(
@@ -282,21 +249,8 @@ def _final_line(text: str) -> str:
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
-    if spoken_whole(line) or _LABELLED.match(line) or BOUNDED.match(line):
-        return line
-    if both := _TWO_CLAUSES.match(line):
-        return f"{both[1]}, {both[2]}"
-    if led := _LED_BY_LETTER.match(line):
-        letter, rest = (led[1], led[2]) if led[1] else (led[3], led[4])
-        return f"({letter.upper()}) {rest}"
-    if two := _TWO_THINGS.match(line):
-        nouns = [noun.strip().casefold() for noun in (two[2], two[4])]
-        if not any(noun in UNITS for noun in nouns):
-            return f"{two[1]}, {two[3]}"
-    if len(line) < 4 and (chosen := _LETTER_ALONE.match(line)):
-        return f"({chosen[1].upper()})"
-    if chosen := _CHOICE_IS.match(line) or _CHOICE_LAST.search(line):
-        return f"({chosen[1].upper()})"
+    if shaped := stated_by_shape(line):
+        return shaped
     sentence = FORMULA.search(line) and _UNSPACED.search(line)
     bare = prose_words(line) < PROSE_WORDS and not sentence
     if line and bare and (len(lines) == 1 or has_content(line)):

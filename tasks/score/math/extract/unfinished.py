@@ -21,6 +21,10 @@ _NEXT = re.compile(
     rf"{_TURN_ENDS}|\n\s*(?:(?:\*\*|#+\s*)?(?:Question|Problem|Exercise|Q|Human|User|Instruction)"
     r"(?:\s*\d{1,4})?\s*(?:\*\*)?:(?!\S)|#+ *(?:Question|Problem|Exercise)(?: *\d{1,4})? *\n)"
 )
+# What a next question has in it: most texts have none of these.
+_NEXT_SIGNS = (
+    "uestion", "roblem", "xercise", "\nQ", "uman:", "ser:", "nstruction", "|>", " Q", "*Q", "#Q",
+)  # fmt: skip
 
 
 def finished(text: str) -> str:
@@ -28,7 +32,7 @@ def finished(text: str) -> str:
     if "<" in text or "◁" in text:
         text = _said(text)
         text = _BOX.sub(lambda box: f"\\boxed{{{box[1].strip()}}}", text)
-    marked = _MARKED.search(text) if "\n" in text or "|>" in text else None
+    marked = _MARKED.search(text) if any(sign in text for sign in _NEXT_SIGNS) else None
     following = _NEXT.search(text, marked.end()) if marked else None
     text = text[: following.start()] if following else text
     return _MARKS.sub(" ", text) if "<" in text else text

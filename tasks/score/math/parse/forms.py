@@ -22,6 +22,8 @@ from tasks.score.math.parse.changing import BOUNDED
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
+from tasks.score.math.parse.phrases import TWO_UNITS, in_one_unit, sign_of
+from tasks.score.math.parse.pieces import CLOSERS, OPENERS, PIECE, closes_last, split
 from tasks.score.math.parse.quantities import plain, quantity
 from tasks.score.math.parse.relations import (
     REALS,
@@ -37,21 +39,17 @@ from tasks.score.math.parse.relations import (
 from tasks.score.math.parse.shapes import Form, Kind
 from tasks.score.math.parse.spoken import spoken_things, spoken_whole
 from tasks.score.math.parse.syntax import Refused
-from tasks.score.math.parse.units import UNITS, convert
 
 # Loosest first.
 _SEPARATORS = (
     (",", Kind.LIST), (r"\cup", Kind.UNION), ("=", Kind.EQUATION), (":", Kind.GROUP),
 )  # fmt: skip
-_PIECE = re.compile(r"\\(?:begin|end)\s*\{[a-z]*\*?\}|\\[{}]|\\[A-Za-z]+|\\\\|.", re.DOTALL)
 _JOIN = re.compile(
     r",?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+|\s*\\(?:lor|vee)(?![A-Za-z])\s*"
     r"|(?<=[)\]}\d])\s+(?:et|und|y|ou|oder|o)\s+(?=[(\\\d-])|(?<=[)\]}\d])\s*(?:and|or)\s*(?=[(\[\\\dA-Z-]|[a-z](?:\(|=))"
 )
 # `x=1,y=2; x=3,y=4`: between cases, where each says several things.
 _CASES = re.compile(_JOIN.pattern + r"|\s*;\s*")
-# "9 dollars and 50 cents", "3 hours 20 minutes".
-_TWO_UNITS = re.compile(r"^(\d{1,9}) ([a-z]{1,8}),?(?: and)? (\d{1,9}) ([a-z]{1,8})$")
 _WHOLE_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
 _REALS = re.compile(
     r"^(?:\\mathbb\s*\{?\s*R\s*\}?|\\R|\\Reals|ℝ|\\?(?:text\{)?all real numbers\}?)$", re.IGNORECASE
@@ -76,8 +74,6 @@ _BUILDER = re.compile(
 # {x | x = 2k pi, k in Z}: the values that an equation says.
 _BUILT = re.compile(r"^([A-Za-z])\s*(?:\\mid(?![A-Za-z])|:|\|)\s*(\1\s*=[^=:|]+)$")
 _POINT = re.compile(r"^[A-Z](?=\([^()]*,[^()]*\)$)")
-_OPENERS = ("(", "[", "{", r"\{")
-_CLOSERS = (")", "]", "}", r"\}")
 _MEMBER = re.compile(
     r"^(?:[A-Za-z](?:_\{?\w\}?)?|\([A-Za-z](?:\s*,\s*[A-Za-z]){1,5}\))\s*\\in(?![A-Za-z])\s*"
 )
@@ -121,12 +117,13 @@ def _form(text: str, depth: int) -> Form:
         text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
     if " and " in text and (spoken_whole(text) or spoken_things(text)[0]):
         return quantity(text)
-    if text[:1].isdigit() and (mixed := _TWO_UNITS.match(text)):
-        return _in_one_unit(mixed) or quantity(text)
+    mixed = TWO_UNITS.match(text) if text[:1].isdigit() else None
+    if mixed and (amount := in_one_unit(mixed)):
+        return amount
     if "all " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
     if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
-        return _form(f"x {_bound(bounded[1])} {bounded[2]}", depth + 1)
+        return _form(f"x {sign_of(bounded[1])} {bounded[2]}", depth + 1)
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
@@ -175,7 +172,7 @@ def _form(text: str, depth: int) -> Form:
     if missing := _REALS_WITHOUT.match(text):
         return without(*_parts(split(missing.group(1), ","), depth))
     signs = _PLUS_MINUS.findall(text)
-    pair = len(signs) == 1 and text.startswith("(") and _closes_last(text) and "," in text
+    pair = len(signs) == 1 and text.startswith("(") and closes_last(text) and "," in text
     bracketed = None if pair else _bracketed(text, depth)  # (±1, 2) are two points
     if bracketed:
         return bracketed
@@ -183,23 +180,6 @@ def _form(text: str, depth: int) -> Form:
         either = (text.replace(signs[0], "+"), text.replace(signs[0], "-"))
         return Form(Kind.LIST, ",", tuple(_form(one, depth + 1) for one in either))
     return quantity(text)
-
-
-def _in_one_unit(match: re.Match[str]) -> Form | None:
-    """Two amounts of units that convert, in the first one."""
-    one, other = (UNITS.get(match[at], "") for at in (2, 4))
-    scale = convert(other, one) if one and other and one != other else None
-    if scale is None or scale >= 1:
-        return None
-    text = rf"{match[1]}+\frac{{{int(match[3]) * scale.numerator}}}{{{scale.denominator}}}"
-    return Form(Kind.QUANTITY, text, (), one)
-
-
-def _bound(words: str) -> str:
-    """The sign that words for a bound stand for."""
-    lower = words.startswith(("at least", "no less", "greater", "more", "larger"))
-    closed = words.startswith(("at ", "no ")) or words.endswith("equal to")
-    return (r"\ge" if closed else ">") if lower else (r"\le" if closed else "<")
 
 
 def _contradictory(pieces: list[str]) -> bool:
@@ -273,8 +253,8 @@ def _relation(text: str, depth: int) -> Form | None:
     sides: list[str] = [""]
     signs: list[str] = []
     level = 0
-    for token in _PIECE.findall(text):
-        level += (token in _OPENERS) - (token in _CLOSERS)
+    for token in PIECE.findall(text):
+        level += (token in OPENERS) - (token in CLOSERS)
         if level == 0 and SIGNS.fullmatch(token):
             signs.append(token)
             sides.append("")
@@ -285,25 +265,6 @@ def _relation(text: str, depth: int) -> Form | None:
     return relation(signs, _parts(sides, depth))
 
 
-def split(text: str, separator: str) -> list[str]:
-    """Split at a separator outside all brackets; half-open intervals count as brackets."""
-    pieces: list[str] = []
-    piece: list[str] = []
-    level = 0
-    for token in _PIECE.findall(text):
-        if token == separator and level <= 0:
-            pieces.append("".join(piece).strip())
-            piece = []
-            continue
-        if token in _OPENERS or token.startswith(r"\begin"):
-            level += 1
-        elif token in _CLOSERS or token.startswith(r"\end"):
-            level -= 1
-        piece.append(token)
-    pieces.append("".join(piece).strip())
-    return pieces
-
-
 def _parts(pieces: list[str], depth: int) -> tuple[Form, ...]:
     if len(pieces) > MAX_PARTS:
         raise Refused(f"more than {MAX_PARTS} parts")
@@ -312,18 +273,18 @@ def _parts(pieces: list[str], depth: int) -> tuple[Form, ...]:
 
 def _bracketed(text: str, depth: int) -> Form | None:
     """A set, tuple or interval; redundant brackets around one thing are dropped."""
-    if text.startswith(r"\{") and text.endswith(r"\}") and _closes_last(text):
+    if text.startswith(r"\{") and text.endswith(r"\}") and closes_last(text):
         inner = text[2:-2].strip()
         if (condition := _BUILDER.match(inner)) and SIGNS.search(condition.group(1)):
             return _form(condition.group(1), depth + 1)
         if built := _BUILT.match(unconditional(inner)):
             return _form(built.group(2), depth + 1)
         return Form(Kind.SET, "{}", _flat(_parts(split(inner, ","), depth)) if inner else ())
-    if text.startswith("{") and text.endswith("}") and _closes_last(text):
+    if text.startswith("{") and text.endswith("}") and closes_last(text):
         return _form(rf"\{{{text[1:-1]}\}}" if "," in text else text[1:-1], depth + 1)
     if point := _POINT.match(text):
         text = text[point.end() :]
-    if len(text) > 2 and text[0] in "([" and text[-1] in ")]" and _closes_last(text):
+    if len(text) > 2 and text[0] in "([" and text[-1] in ")]" and closes_last(text):
         pieces = split(text[1:-1], ",")
         if len(pieces) > 1 and text.startswith("[["):
             listed = _listed_matrix(_parts(pieces, depth))
@@ -338,20 +299,6 @@ def _bracketed(text: str, depth: int) -> Form | None:
     if text.startswith(r"\text{(") and text.endswith(")}"):
         return _form(text[7:-2], depth + 1)
     return None
-
-
-def _closes_last(text: str) -> bool:
-    """Whether the bracket that opens a text is the one that its last character closes."""
-    level = 0
-    tokens = _PIECE.findall(text)
-    for position, token in enumerate(tokens):
-        if token in _OPENERS:
-            level += 1
-        elif token in _CLOSERS:
-            level -= 1
-            if level == 0:
-                return position == len(tokens) - 1
-    return False
 
 
 def _matrix(rows: Rows, depth: int) -> Form:

@@ -80,7 +80,7 @@ def spoken(text: str) -> str:
     Args:
         text: Canonical, without LaTeX.
     """
-    if len(text) > _SHORT or "\\" in text or not _WORDED.match(text):
+    if not _may_be_spoken(text):
         return text
     reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
     value = reader.value()
@@ -89,13 +89,19 @@ def spoken(text: str) -> str:
     return " ".join([value, *reader.rest]) if reader.rest else value
 
 
+def _may_be_spoken(text: str) -> bool:
+    if text.isdecimal() or len(text) > _SHORT or "\\" in text:
+        return False
+    return (text[:1].isalpha() or " " in text or "-" in text) and bool(_WORDED.match(text))
+
+
 def spoken_things(text: str) -> tuple[str, str]:
     """The number at the start of words, and the unit or noun after it; "" twice for anything else.
 
     Args:
         text: Canonical, without LaTeX: "one and a half hours", "4 dozen eggs".
     """
-    if len(text) > _SHORT or "\\" in text or not _WORDED.match(text):
+    if not _may_be_spoken(text):
         return "", ""
     reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
     value = reader.value()

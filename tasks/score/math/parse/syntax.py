@@ -34,6 +34,7 @@ _FUNCTIONS = frozenset(
     ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh",
      "tanh", "ln", "log", "exp")
 )  # fmt: skip
+_DIFFERENTIALS = (["{", "dx"], ["{", "dt"])
 _INVERSES = frozenset(("sin", "cos", "tan"))
 _CLOSERS = {"(": ")", "{": "}", "[": "]"}
 
@@ -222,10 +223,7 @@ class _Reader:
     def command(self, name: str) -> Tree:
         if name == "frac":
             top = self.digit()
-            if top == ("sym", "d") and self.tokens[self.at : self.at + 2] in (
-                ["{", "dx"],
-                ["{", "dt"],
-            ):
+            if top == ("sym", "d") and self.tokens[self.at : self.at + 2] in _DIFFERENTIALS:
                 raise _Unknown  # a derivative
             return ("div", top, self.digit())
         if name == "sqrt":
@@ -235,11 +233,6 @@ class _Reader:
             return ("binom", top, self.digit())
         if name == "pi":
             return ("const", "pi")
-        if name == "text" and self.peek() == "{":  # a vector that is set bold
-            letter = "".join(self.tokens[self.at + 1 : self.at + 3])
-            if len(letter) == 2 and letter[0].isalpha() and letter[1] == "}":
-                self.at += 3
-                return ("sym", f"vec_{letter[0]}")
         if name == "infty":
             return ("const", "oo")
         if name in _FUNCTIONS:
@@ -311,7 +304,7 @@ class _Reader:
         return tree
 
 
-_ATOM_COMMANDS = frozenset((r"\text", r"\frac", r"\sqrt", r"\pi", r"\binom", r"\infty"))
+_ATOM_COMMANDS = frozenset((r"\frac", r"\sqrt", r"\pi", r"\binom", r"\infty"))
 
 
 def _is_number(token: str) -> bool:
