@@ -25,6 +25,8 @@ from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
 _TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
+# A text with one of these is no bare answer.
+_MARKS = ("\n", "boxed", "####")
 _LONGEST_VERDICT = len(r"\text{False.}")
 _OPPOSITES = frozenset(("yes", "no", "true", "false"))
 _VERDICT = re.compile(r"\b(yes|no|true|false)\b(?! (?:solution|real|integer|such))", re.IGNORECASE)
@@ -50,12 +52,7 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
         same = same_answer(reference, answer, symbolic)
         whole = prediction.strip()
         # A bare answer in words ("all real numbers above 3") must not lose to extraction.
-        if (
-            same is not True
-            and answer != whole
-            and len(whole) <= MAX_LENGTH
-            and key(canonical(whole)) in (key(canonical(reference)), key(canonical(gold)))
-        ):
+        if same is not True and answer != whole and _same_whole(gold, reference, whole):
             return _graded(True, whole)
     except Exception:
         # Refused, or RecursionError where the caller's stack is deep already. A mistake of ours
@@ -64,6 +61,15 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
     if same is None:
         return None if symbolic is None else Grade(0.0, Status.CHECKER_ERROR, answer)
     return _graded(same, answer)
+
+
+def _same_whole(gold: str, reference: str, whole: str) -> bool:
+    """Whether a prediction without marks is the reference as it stands."""
+    if whole == gold.strip():
+        return True
+    if len(whole) > MAX_LENGTH or any(mark in whole for mark in _MARKS):
+        return False
+    return key(canonical(whole)) in (key(canonical(reference)), key(canonical(gold)))
 
 
 def bare(gold: str, prediction: str) -> tuple[str, str]:
@@ -135,9 +141,7 @@ def _same_verdict(gold: str, answer: str) -> bool | None:
     """Yes against "No, it is not": by the word that leads; None where neither is such a word."""
     if min(len(gold), len(answer)) > _LONGEST_VERDICT:
         return None
-    gold, answer = (
-        _TEXT.sub(r"\1", text) if text[:1] == "\\" else text for text in (gold, answer)
-    )
+    gold, answer = (_TEXT.sub(r"\1", text) if text[:1] == "\\" else text for text in (gold, answer))
     if len(gold) > len(answer):
         gold, answer = answer, gold
     word = gold.casefold().rstrip(".")

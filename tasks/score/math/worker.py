@@ -18,6 +18,9 @@ from tasks.processes.killable import Question, serve
 from tasks.rows import Json
 from tasks.score.math.limits import MEMORY_BYTES, RECURSION, WORN_BYTES
 
+# Read by the LaTeX library, and compared by simplification.
+WARM = (r"\int_0^1 \sin(2x)\,dx", r"\int_0^1 2\sin(x)\cos(x)\,dx")
+
 
 def main() -> None:
     """Serve until the parent is gone."""
@@ -35,6 +38,8 @@ def _prepare() -> Callable[[Question], Json]:
     from tasks.score.math.compare.symbolic import same
     from tasks.score.math.decide import settle
 
+    # The first use of the LaTeX reader and of simplification takes a while: not a pair's time.
+    same(*WARM)
     process = psutil.Process()
 
     def answer(question: Question) -> Json:

@@ -16,6 +16,7 @@ Not covered: answers given only in words in the middle of prose.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from tasks.score.math.extract.boxes import boxed
@@ -45,6 +46,7 @@ from tasks.score.math.extract.unfinished import finished
 from tasks.score.math.limits import (
     MAX_BETWEEN,
     MAX_DISPLAY_TAIL,
+    MAX_KEPT,
     MAX_LINE,
     MAX_SOLUTION,
     MAX_TAIL,
@@ -138,6 +140,12 @@ def extract_answer(text: str) -> str:
 
 def gold_answer(text: str) -> str:
     """The final answer of a reference: a bare answer stands for itself, short prose included."""
+    return _gold_answer(text) if len(text) <= MAX_KEPT else _gold_answer.__wrapped__(text)
+
+
+# A reference is compared with many samples.
+@functools.lru_cache(maxsize=1 << 14)
+def _gold_answer(text: str) -> str:
     text = translated(calm(text[-MAX_SOLUTION:]))
     box = boxed(text)
     marked = box[0] if box else _marked(text)

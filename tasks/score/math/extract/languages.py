@@ -93,8 +93,10 @@ def translated(text: str) -> str:
     if "<su" in text:
         text = _MARKUP.sub(lambda m: ("^" if m[1] == "sup" else "_") + f"{{{m[2]}}}", text)
     if text.isascii():
-        latin = any(word in text for word in _ASCII)
-        return _PHRASE.sub(" The answer is ", text) if latin else text
+        for word in _ASCII:
+            if word in text:
+                return _PHRASE.sub(" The answer is ", text)
+        return text
     if not _OTHER.search(text):
         return text
     text = _CIRCLED.sub(lambda m: ", ".join(str(ord(c) - 0x245F) for c in m.group()), text)

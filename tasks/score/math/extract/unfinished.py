@@ -32,10 +32,17 @@ def finished(text: str) -> str:
     if "<" in text or "◁" in text:
         text = _said(text)
         text = _BOX.sub(lambda box: f"\\boxed{{{box[1].strip()}}}", text)
-    marked = _MARKED.search(text) if any(sign in text for sign in _NEXT_SIGNS) else None
-    following = _NEXT.search(text, marked.end()) if marked else None
-    text = text[: following.start()] if following else text
+    for sign in _NEXT_SIGNS:
+        if sign in text:
+            text = _without_next(text)
+            break
     return _MARKS.sub(" ", text) if "<" in text else text
+
+
+def _without_next(text: str) -> str:
+    marked = _MARKED.search(text)
+    following = _NEXT.search(text, marked.end()) if marked else None
+    return text[: following.start()] if following else text
 
 
 def _said(text: str) -> str:

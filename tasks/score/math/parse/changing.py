@@ -79,7 +79,8 @@ _LAST_OF_CHANGING = frozenset(
         over under above below beyond exceeds not never except for
         excluding besides of about approximately around roughly nearly almost negative minus
         twice thrice double triple half by at mod modulo step steps chapter page section figure
-        fig equation eq problem question exercise example theorem lemma part case line item note table base but
+        fig equation eq problem question exercise example theorem lemma part case line item note
+        table base but
         mindestens höchstens etwa ungefähr rund circa fast knapp als zu moins plus environ de
         presque jusqu'à menos sumo mínimo máximo aproximadamente que casi hasta almeno massimo di
         quasi менее более меньше больше около примерно приблизительно почти минус чем бы
