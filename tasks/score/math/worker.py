@@ -35,6 +35,7 @@ def _prepare() -> Callable[[Question], Json]:
     sys.setrecursionlimit(RECURSION)
     import psutil
 
+    from tasks.score.math.blocks import SECONDS_OF_A_PAIR, outcomes_json
     from tasks.score.math.compare.symbolic import same
     from tasks.score.math.decide import settle
 
@@ -43,12 +44,17 @@ def _prepare() -> Callable[[Question], Json]:
     process = psutil.Process()
 
     def answer(question: Question) -> Json:
-        signal.setitimer(signal.ITIMER_PROF, limit)
-        assert isinstance(question, list)
-        grade = settle(question[0], question[1], same)
+        if isinstance(question, dict):
+            pairs = question["pairs"]
+            signal.setitimer(signal.ITIMER_PROF, limit + SECONDS_OF_A_PAIR * len(pairs))
+            reply: Json = {"outcomes": outcomes_json(pairs)}
+        else:
+            signal.setitimer(signal.ITIMER_PROF, limit)
+            grade = settle(question[0], question[1], same)
+            reply = {"grade": [grade.reward, grade.status.value, grade.extracted]}
         signal.setitimer(signal.ITIMER_PROF, 0)
-        worn = process.memory_info().rss > WORN_BYTES
-        return {"grade": [grade.reward, grade.status.value, grade.extracted], "worn": worn}
+        reply["worn"] = process.memory_info().rss > WORN_BYTES
+        return reply
 
     return answer
 
