@@ -92,11 +92,7 @@ _ANSWER_LABEL = re.compile(
 _NO_SOLUTION = re.compile(
     r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))", re.IGNORECASE
 )
-# "9, not 8"; "8, or 9 if you count the first".
-_DENIAL = re.compile(
-    r"(?<=\d),? \(?(?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*\)?$"
-    r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
-)
+# "8, or 9 if you count the first".
 _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
 _SO = re.compile(
@@ -232,7 +228,6 @@ def _phrase(rest: str) -> str:
     if choice := _CHOICE.match(line):
         return f"({choice[1]})"
     if prose_words(line) < PROSE_WORDS or spoken_whole(line):
-        line = _DENIAL.sub("", line)
         if counted := _COUNTED.match(line):
             line = counted[1]
         return short_answer(_COMPUTED.sub("", line))

@@ -30,6 +30,11 @@ IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
 _STRAY = re.compile(
     r"(?<![A-Za-z\\])(?:then|times|minus|plus|is|are|equals|gives|leaves|so|makes)(?![A-Za-z]).*\d"
 )
+# "9, not 8".
+_DENIAL = re.compile(
+    r"(?<=\d),? \(?(?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*\)?$"
+    r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
+)
 # "11 when x = 3": where a value is reached, after it.
 _ATTAINED = re.compile(
     r"(?<=[\d$}\w]),? \(?(?:attained |achieved |reached |obtained )?(?:at|when|for|if|where) "
@@ -60,7 +65,7 @@ def inner_formula(match: re.Match[str]) -> str:
 
 def short_answer(line: str) -> str:
     """A short line without the words before its answer; of a short sentence its last number."""
-    line = led(_ATTAINED.sub("", line))
+    line = led(_ATTAINED.sub("", _DENIAL.sub("", line)))
     if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
         return line
     if said := what_is(line):
@@ -81,6 +86,8 @@ def what_is(sentence: str) -> str:
         else ""
     )
     short = prose_words(FORMULA.sub(" ", rest)) < PROSE_WORDS
+    if short and said and (words := changed(sentence[: said.end()])):
+        return words + rest  # "it cannot be 5"
     return led(rest) if short and any(c.isdigit() for c in rest) else ""
 
 
