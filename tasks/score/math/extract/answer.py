@@ -85,7 +85,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 # "C", and below it why; "\\text{Answer: } 6".
-_CHOSEN_FIRST = re.compile(r"\s*\**\(?([A-J])[).]?\**\s*\n(?!.*\banswer\b)", re.DOTALL | re.I)
+_CHOSEN_FIRST = re.compile(
+    r"\s*\**\(?([A-J])[).]?\**\s*\n(?=.*[a-z]{3})(?!.*\banswer\b)", re.DOTALL | re.I
+)
 _ANSWER_LABEL = re.compile(
     r"^\s*\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*\}\s*(?=\S)", re.I
 )
@@ -266,4 +268,6 @@ def _final_line(text: str) -> str:
         return said
     if none := _NO_SOLUTION.search(line):
         return none.group()
+    if len(lines) == 1 and len(line) <= MAX_BETWEEN and _UNSPACED.match(line):
+        return line  # a word or two in a script without spaces
     return last_name(line) or last_number(text)

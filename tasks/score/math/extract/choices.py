@@ -22,7 +22,7 @@ _STYLES = (
 )
 _NAMED = re.compile(
     r"^(?:(?:it is|it's|is|must be|i (?:think|choose|pick|select|say)|my|the|best|final|correct"
-    r"|right|thus|so|therefore|hence|option|choice|answer|letter|it|both|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
+    r"|right|thus|so|therefore|hence|options?|choices?|answer|letter|it|both|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(

@@ -43,6 +43,11 @@ _CHOICE_LAST = re.compile(
     r"(?:(?:it is|it's|it must be|only|with|option|choice)\s+)*\(?([A-J])\)?\W*$",
     re.IGNORECASE,
 )
+# "5 is the answer"; "Yes, it is possible."
+_IS_THE_ANSWER = re.compile(
+    r"^(\S{1,40}) is (?:the|my) (?:final |correct |only )?(?:answer|solution)\.?$"
+)
+_VERDICT = re.compile(r"^(?:yes|no|true|false)[,.;:] .{1,100}$", re.IGNORECASE)
 _LETTERS = frozenset("ABCDEFGHIJ")
 
 
@@ -60,6 +65,10 @@ def stated_by_shape(line: str) -> str:
         return f"({letter.upper()}) {rest}"
     if len(line) < 4 and (alone := _LETTER_ALONE.match(line)):
         return f"({next(filter(None, alone.groups())).upper()})"
+    if is_answer := _IS_THE_ANSWER.match(line):
+        return is_answer[1]
+    if line[:1] in "YyNnTtFf" and _VERDICT.match(line):
+        return line
     return _choice(line)
 
 

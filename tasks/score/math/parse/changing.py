@@ -30,10 +30,10 @@ _PARTS_AND_SCALES = _either("""
     plus|minus|(?:more|less|fewer) than|times|fold|squared|cubed
     factorial|dozens?|pairs?|couples?|scores?|gross|halves|half|thirds?|quarters?|fourths?
     fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|millionths?
-    hundreds|thousands|millions|billions|trillions
+    hundreds|thousands|millions|billions|trillions|tens|ones
 """)
 _DENIED = _either("""
-    (?:is|are|was|were)\\s+(?:impossible|not|incorrect|invalid|wrong|false)|not|wrong|incorrect
+    (?:is|are|was|were)\\s+(?:impossible|not|incorrect|invalid|(?:the\\s+)?wrong|false)|not|wrong|incorrect
     impossible|false|invalid|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
     fois|veces|vezes|volte|раза?|approximately|approx|roughly|about|ish|(?:at\\s+)?(?:the\\s+)?(?:maximum|minimum)
     以上|以下|以内|未満|未满|不到|左右|余|倍|이상|이하|미만|배
@@ -51,7 +51,8 @@ _CHANGING_BEFORE = _either("""
     (?:larger|bigger|higher|lower|other|rather) than
     (?<!all )(?<!left )over|under|above|below|beyond|exceeds|up to|not|never
     (?:all (?:real )?numbers )?except(?: for)?|(?:all|every\\w*|any\\w*|no\\w*) but|excluding
-    besides|but not|instead of
+    besides|but not|instead of|without
+    first|last|next|previous|(?:an?|at) (?:minimum|maximum)(?: of)?
     about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice
     double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)
     (?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite) of
@@ -81,7 +82,7 @@ _LAST_OF_CHANGING = frozenset(
         excluding besides of about approximately around roughly nearly almost negative minus
         twice thrice double triple half by at mod modulo step steps chapter page section figure
         fig equation eq problem question exercise example theorem lemma part case line item note
-        table base but
+        table base but without first last next previous minimum maximum
         mindestens höchstens etwa ungefähr rund circa fast knapp als zu moins plus environ de
         presque jusqu'à menos sumo mínimo máximo aproximadamente que casi hasta almeno massimo di
         quasi менее более меньше больше около примерно приблизительно почти минус чем бы

@@ -19,6 +19,7 @@ import re
 
 from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
 from tasks.score.math.parse.changing import BOUNDED
+from tasks.score.math.parse.lists import flat
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
@@ -29,11 +30,8 @@ from tasks.score.math.parse.relations import (
     REALS,
     SIGNS,
     both,
-    holes_of,
     intersection,
     relation,
-    union,
-    variable,
     without,
 )
 from tasks.score.math.parse.shapes import Form, Kind
@@ -54,6 +52,7 @@ _WHOLE_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
 _REALS = re.compile(
     r"^(?:\\mathbb\s*\{?\s*R\s*\}?|\\R|\\Reals|ℝ|\\?(?:text\{)?all real numbers\}?)$", re.IGNORECASE
 )
+_POSITIVE = re.compile(r"^\\mathbb\s*\{?R\}?\s*(?:\^\{?\+\}?|_\{?\+\}?|_\{> ?0\})$")
 _REALS_WITHOUT = re.compile(
     r"^(?:\\mathbb\s*\{?R\}?|ℝ)\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{}]+)\\\}$"
 )
@@ -127,9 +126,10 @@ def _form(text: str, depth: int) -> Form:
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
-        text = re.sub(r"\s*\\\\\s*", ", ", system.group(2).strip().removesuffix("\\\\"))
-    if r"\begin" in text and (rows := matrix(text)):
-        return _matrix(rows, depth)
+        rows = system.group(2).strip().removesuffix("\\\\").rstrip(" .,;")
+        text = re.sub(r"[,;]?\s*\\\\\s*", ", ", rows)
+    if r"\begin" in text and (cells := matrix(text)):
+        return _matrix(cells, depth)
     if "]" in text or "[" in text:
         text = _FRENCH.sub(_turned, text)
     if cases := _cases(text, depth):
@@ -140,6 +140,8 @@ def _form(text: str, depth: int) -> Form:
     text = _RATIO.sub(r"\1:\2", _UNION_LETTER.sub(r"\\cup ", text.replace(";", ",")))
     if _REALS.match(text):
         return REALS
+    if _POSITIVE.match(text):
+        return _form(r"(0,\infty)", depth + 1)
     if text == r"\emptyset" or (len(text) < 30 and quantity(text).text == r"\emptyset"):
         return Form(Kind.SET, "{}")
     if SIGNS.search(text):
@@ -163,7 +165,7 @@ def _form(text: str, depth: int) -> Form:
                 if _contradictory(pieces):
                     return Form(Kind.QUANTITY, text)
                 pieces = [pieces[0], pieces[-1]]
-            return _joined(kind, separator, _parts(pieces, depth))
+            return joined(kind, separator, _parts(pieces, depth))
         if kind is Kind.UNION and SIGNS.search(text) and (form := _relation(text, depth)):
             return form
     whole = _WHOLE_TEXT.match(text)
@@ -214,41 +216,6 @@ def _tuples(pieces: list[str], depth: int) -> Form | None:
     return Form(Kind.LIST, ",", forms) if same_kind and is_name(_form(name, depth + 1)) else None
 
 
-def _joined(kind: Kind, separator: str, parts: tuple[Form, ...]) -> Form:
-    """A list of inequalities is their union; `3 ± 1` in a list is two of its parts.
-
-    `x < 0 or x = 5` is the union of the one and {5}.
-    """
-    if kind is Kind.LIST and any(part.kind is Kind.RELATION for part in parts):
-        if holes := holes_of(parts):
-            return without(*holes)
-        parts = tuple(_point(part, parts) for part in parts)
-        if all(part.kind in (Kind.RELATION, Kind.SET) for part in parts):
-            return Form(Kind.UNION, r"\cup", parts)
-    if kind is Kind.LIST and all(part.kind is Kind.RELATION for part in parts):
-        return Form(Kind.UNION, r"\cup", parts)
-    if kind is Kind.UNION:
-        return union(parts)
-    return Form(kind, separator, _flat(parts) if kind is Kind.LIST else parts)
-
-
-def _point(part: Form, parts: tuple[Form, ...]) -> Form:
-    """`x = 5` beside inequalities for x as {5}."""
-    if part.kind is not Kind.EQUATION:
-        return part
-    letter = part.parts[0].text
-    others = {variable(one) for one in parts if one.kind is Kind.RELATION}
-    return Form(Kind.SET, "{}", (part.parts[1],)) if others == {letter} else part
-
-
-def _flat(parts: tuple[Form, ...]) -> tuple[Form, ...]:
-    """Parts, and the parts of lists among them: 3 ± 1 in a list or a set is two of its parts."""
-    inner = [
-        part.parts if part.kind is Kind.LIST and not assigned(part) else (part,) for part in parts
-    ]
-    return tuple(part for some in inner for part in some)
-
-
 def _relation(text: str, depth: int) -> Form | None:
     sides: list[str] = [""]
     signs: list[str] = []
@@ -279,7 +246,7 @@ def _bracketed(text: str, depth: int) -> Form | None:
             return _form(condition.group(1), depth + 1)
         if built := _BUILT.match(unconditional(inner)):
             return _form(built.group(2), depth + 1)
-        return Form(Kind.SET, "{}", _flat(_parts(split(inner, ","), depth)) if inner else ())
+        return Form(Kind.SET, "{}", flat(_parts(split(inner, ","), depth)) if inner else ())
     if text.startswith("{") and text.endswith("}") and closes_last(text):
         return _form(rf"\{{{text[1:-1]}\}}" if "," in text else text[1:-1], depth + 1)
     if point := _POINT.match(text):

@@ -33,7 +33,7 @@ _LARGE_WORD = re.compile(
 # 18 ドル, 3万人: a counter of a script without spaces, and its powers of ten; not 5以上, 5倍.
 _MYRIADS = {"百": 2, "千": 3, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8}
 _COUNTED = re.compile(
-    rf"^(-?\$?\d[\d.,/]*)\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|배|左右|이상|이하))"
+    rf"^(-?\$?\d[\d.,/]*|[^\u3040-\uffff]*\}})\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|배|左右|이상|이하))"
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{0,8})$"
 )
 # \sin 30° has an angle inside; 30° alone has a unit.
@@ -61,7 +61,9 @@ _BARE_UNIT = re.compile(
     r"^(-?\$?\d[\d.,/]*+(?: \d+/\d+)?)\s*([A-Za-zÀ-ɏЀ-ӿ][A-Za-zÀ-ɏЀ-ӿ.'/ -]*)(?:\^\{?\d\}?)?$"
 )
 # After an expression that is no plain number only a known unit of several letters is one.
-_LATE_UNIT = re.compile(r"^(\S.*(?:\\pi|[})]))\s+([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$")
+_LATE_UNIT = re.compile(
+    r"^(\S.*(?:\\pi|[})]))(?:\s+|(?<=\})(?=[ckm]m|kg))([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$"
+)
 _MONEY = re.compile(r"^(-?)([$€£₹¥]|Rs\.?|USD(?= ?\d))\s*(?=\S)")
 # 3 (mod 7): the modulus is like a unit, which may be missing.
 _RESIDUE = re.compile(

@@ -45,13 +45,26 @@ _PLURAL_PARTS = {"halves": 2, **{f"{word}s": value for word, value in _PARTS.ite
 _BEFORE = {
     "negative": "-({})", "minus": "-({})", "twice": "2*({})", "double": "2*({})",
     "thrice": "3*({})", "triple": "3*({})", "half": r"\frac{{1}}{{2}}*({})",
+    "absolute value": "|{}|", "root": r"\sqrt{{{}}}",
     "square root": r"\sqrt{{{}}}", "cube root": r"\sqrt[3]{{{}}}", "square": "({})^2",
     "cube": "({})^3", "reciprocal": r"\frac{{1}}{{{}}}", "factorial": "({})!",
 }  # fmt: skip
-_NEEDS_OF = ("square root", "cube root", "square", "cube", "reciprocal", "factorial")
+_NEEDS_OF = (
+    "square root",
+    "cube root",
+    "square",
+    "cube",
+    "reciprocal",
+    "factorial",
+    "absolute value",
+)
 _JOINED_BY = {
     "out of": r"\frac{{{0}}}{{{1}}}", "less than": "{1}-({0})", "more than": "{1}+({0})",
+    "divided by": r"\frac{{{0}}}{{{1}}}", "multiplied by": "({0})*({1})", "times": "({0})*({1})",
+    "plus": "({0})+({1})", "minus": "({0})-({1})", "over": r"\frac{{{0}}}{{{1}}}",
+    "choose": r"\binom{{{0}}}{{{1}}}", "to the power of": "({0})^{{{1}}}",
 }  # fmt: skip
+_JOINTS = "|".join(_JOINED_BY)
 _AFTER = {"squared": "({})^2", "cubed": "({})^3", "factorial": "({})!", "dozen": "12*({})"}
 _TOKEN = re.compile(r"[A-Za-z]+|-?\d[\d,]*(?:\.\d+)?|\S")
 _NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
@@ -59,7 +72,7 @@ _WORDED = re.compile(
     rf"(?:the\s+)?(?:{'|'.join([*_ONES, *_TENS, *_BEFORE, 'a', 'an'])})\b"
     rf"|-?\d[\d,.]*+[\s-]+(?:{'|'.join([*_PARTS, *_PLURAL_PARTS, *_AFTER, *_SCALES])}"
     r"|hundred|and)\b"
-    r"|-?\d[\d,.]*+ (?:out of|less than|more than) \d",
+    rf"|-?\d[\d,.]*+ (?:{_JOINTS}) [\dA-Za-z]",
     re.IGNORECASE,
 )
 # "hours", "an hour", "of the cake"; not "more than", "or two".
@@ -198,17 +211,19 @@ class _Reader:
 
     def _joined(self, base: str) -> str:
         """What `4 out of 5` or `4 less than 10` make of their first number, or nothing."""
-        two = f"{self._peek()} {self._peek(1)}"
-        if two not in _JOINED_BY:
+        words = [self._peek(ahead) for ahead in range(4)]
+        joints = (" ".join(words[:count]) for count in (4, 2, 1))
+        joint = next((one for one in joints if one in _JOINED_BY), "")
+        if not joint:
             return ""
         mark, worded = self._at, self.worded
-        self._at += 2
+        self._at += len(joint.split())
         other = self._fraction()
         if other is None:
             self._at, self.worded = mark, worded
             return ""
         self.worded = True
-        return _JOINED_BY[two].format(base, other)
+        return _JOINED_BY[joint].format(base, other)
 
     def _fraction(self) -> str | None:
         """A whole number, a fraction, or both: five and a half."""
@@ -223,6 +238,10 @@ class _Reader:
             top = self._cardinal()
             if top is not None and (part := self._part(plural=top != "1")):
                 return rf"({whole}+\frac{{{top}}}{{{part}}})"
+            if top is not None and self._peek() == "/" and _NUMERAL.match(self._peek(1)):
+                self.worded = True
+                self._at += 2
+                return rf"({whole}+\frac{{{top}}}{{{self._tokens[self._at - 1]}}})"
             self._at, self.worded = mark, worded
         if self._peek() == "point":
             digits, at = "", self._at + 1
