@@ -154,8 +154,8 @@ def _form(text: str, depth: int) -> Form:
             return shared
     for separator, kind in _SEPARATORS:
         if separator == ",":
-            joined = _JOIN.sub(",", text)
-            pieces = split(joined, ",") if "," in joined else [text]
+            commas = _JOIN.sub(",", text)
+            pieces = split(commas, ",") if "," in commas else [text]
         else:
             pieces = split(text, separator) if separator in text else [text]
         if len(pieces) > 1:
