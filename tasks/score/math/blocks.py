@@ -55,13 +55,14 @@ def outcomes_json(pairs: list[list[str]]) -> list[Json]:
 
 def outcomes_of(reply: list[Json]) -> list[Outcome]:
     """The outcomes in a worker's reply."""
-    return [_outcome(*one) for one in reply]
+    return [(_grade(*one["grade"]) if one["grade"] else None, one["seconds"]) for one in reply]
 
 
 def _json(outcome: Outcome) -> Json:
     grade, seconds = outcome
-    return [seconds] if grade is None else [seconds, grade.reward, grade.status, grade.extracted]
+    fields = [grade.reward, grade.status, grade.extracted] if grade else []
+    return {"grade": fields, "seconds": seconds}
 
 
-def _outcome(seconds: float, reward: float = 0.0, status: str = "", extracted: str = "") -> Outcome:
-    return (Grade(reward, Status(status), extracted) if status else None), seconds
+def _grade(reward: float, status: str, extracted: str) -> Grade:
+    return Grade(reward, Status(status), extracted)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
-_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")}
-_DIGITS |= {"〇": 0, "两": 2, "兩": 2}
+_DIGITS = {
+    **{character: value for value, character in enumerate("零一二三四五六七八九")},
+    "〇": 0, "两": 2, "兩": 2,
+}  # fmt: skip
 _TENS = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 _NUMERAL = "[零〇一二两兩三四五六七八九十百千万萬亿億]{1,20}"

@@ -19,7 +19,7 @@ import re
 
 from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
 from tasks.score.math.parse.changing import BOUNDED
-from tasks.score.math.parse.lists import flat
+from tasks.score.math.parse.lists import flat, joined
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
