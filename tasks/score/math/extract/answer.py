@@ -248,7 +248,7 @@ def _final_line(text: str) -> str:
     line = _LABEL.sub("", lines[-1]).strip()
     if cell := _ROW.match(line):
         line = cell.group(1)
-    line = _NUMBERED.sub("", line)
+    line = _NUMBERED.sub("", line) if len(line) <= MAX_LINE else line
     line = line if line.isascii() else _SO.sub("", line)
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = BOLD.sub(r"\1", line) if prose_words(line) else line

@@ -48,6 +48,8 @@ _IS_THE_ANSWER = re.compile(
     r"^(\S{1,40}) is (?:the|my) (?:final |correct |only )?(?:answer|solution)\.?$"
 )
 _VERDICT = re.compile(r"^(?:yes|no|true|false)[,.;:] .{1,100}$", re.IGNORECASE)
+# A choice that a sentence ends with is named in its last words.
+_NEAR_END = 100
 _LETTERS = frozenset("ABCDEFGHIJ")
 
 
@@ -86,5 +88,5 @@ def _choice(line: str) -> str:
     if any(word in line for word in ("correct", "right", "best", "answer")):
         chosen = _CHOICE_IS.match(line)
     if chosen is None and line.rstrip(" .)*!$")[-1:] in _LETTERS:
-        chosen = _CHOICE_LAST.search(line)
+        chosen = _CHOICE_LAST.search(line[-_NEAR_END:])
     return f"({chosen[1].upper()})" if chosen else ""
