@@ -41,6 +41,7 @@ from tasks.score.math.extract.sentences import (
     prose_words,
     short_answer,
     what_is,
+    without_aside,
 )
 from tasks.score.math.extract.unfinished import finished
 from tasks.score.math.limits import (
@@ -254,6 +255,7 @@ def _final_line(text: str) -> str:
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
+    line = without_aside(line)
     if shaped := stated_by_shape(line):
         return shaped
     sentence = FORMULA.search(line) and _UNSPACED.search(line)

@@ -40,6 +40,18 @@ _ATTAINED = re.compile(
     r"(?<=[\d$}\w]),? \(?(?:attained |achieved |reached |obtained )?(?:at|when|for|if|where) "
     r"\$?[a-z] ?= ?[^=,]{1,30}$"
 )
+# "18 (eighteen)", "1.5 hours (90 minutes)": what is in brackets says it once more.
+_ASIDE = re.compile(
+    r"(?<=[\d$}])((?: [A-Za-z]{3,12}){0,3}) \((?![^()]*\b(?:or|if|maybe|perhaps|possibly|not|but|mod"
+    r"|base|about|approx\w*|where|for|with|remainder)\b)[^()\\]*[A-Za-z]{3,}[^()\\]*\)\.?$",
+    re.IGNORECASE,
+)
+# "16 - 7 = 9 eggs, 9 * $2 = $18": what the last sum comes to.
+_SEVERAL_SUMS = re.compile(
+    r"^[-$\d\s+*/×()][-$\d\s+*/×().]*=\s*\$?\d[^=]{0,40}[,;]"
+    r"\s*[-$\d\s()]+[-+*/×][-$\d\s+*/×().]*=\s*"
+    r"(?=-?\$?\d[^=]*$)"
+)
 _JOINED = re.compile(r",?\s*(?:or|,)\s*")
 BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 FORMULA = re.compile(r"\$[^$\n]*\$")
@@ -65,12 +77,18 @@ def inner_formula(match: re.Match[str]) -> str:
 
 def short_answer(line: str) -> str:
     """A short line without the words before its answer; of a short sentence its last number."""
+    line = led(without_aside(_SEVERAL_SUMS.sub("", line)))
     line = led(_ATTAINED.sub("", _DENIAL.sub("", line)))
     if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
         return line
     if said := what_is(line):
         return said
     return last_number(line.rpartition("=")[2]) or line
+
+
+def without_aside(line: str) -> str:
+    """A line without the brackets at its end that say its number once more."""
+    return _ASIDE.sub(r"\1", line) if line.endswith((")", ").")) and len(line) < MAX_LINE else line
 
 
 def what_is(sentence: str) -> str:

@@ -28,6 +28,7 @@ _FRACTION = re.compile(
     rf"^\\frac\{{?(?:{_ONE})\}}?\{{?(?:{_ONE})\}}?$|^[A-Z]{{1,3}}(?:_\{{?\w+\}}?)?/[A-Z]{{1,3}}(?:_\{{?\w+\}}?)?$"
 )
 _SUM = re.compile(rf"^(?:{_ONE})(?:[-+*]{_ONE}){{1,9}}$")
+_CALLS = re.compile(r"^[a-zA-Z]\([-\w./]{1,9}\)(?:[-+*]?[a-zA-Z]\([-\w./]{1,9}\)){1,9}$")
 _CURVE = re.compile(r"^[xyzr+\-*^{}\d\\theta]*$")
 _VALUE_OF = re.compile(r"^[A-Za-z]\([a-z]\)$")
 # f(2), P(A), \sin A, |AB|, [ABC]: values by their notation.
@@ -61,7 +62,7 @@ def is_name(form: Form) -> bool:
     bare = key(text)
     if is_variable(form) or not letters(form):
         return True
-    if _FRACTION.match(bare):
+    if _FRACTION.match(bare) or (_CALLS.match(bare) and any(c.isdigit() for c in bare)):
         return True
     return bool(_SUM.match(bare)) and not _CURVE.match(bare)
 

@@ -86,6 +86,11 @@ _SYNONYMS = {
     "negative infinity": r"-\infty", "minus infinity": r"-\infty",
 }  # fmt: skip
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[a-z]{3})", re.IGNORECASE)
+# "3 bolts of fabric", "8 hours to finish".
+_FILLERS = frozenset(("of", "to", "in", "a", "an", "at", "on", "by"))
+_NO_FILLER = re.compile(r"\b(?:more|less|fewer|or|not|than|if|per)\b", re.IGNORECASE)
+_RATE = re.compile(r"^(-?\$?\d[\d.,]*+) [a-z]{3,15}/[a-z]{3,10}$")
+_PERCENT_OF = re.compile(r"^(-?\d[\d.,]*+ ?%) (?!of\b|or\b|to\b)[a-z]{3,12}(?: [a-z]{3,12}){0,2}$")
 _POWER_WORD = re.compile(r"^(?:square|sq|cubic|cu)\.?\s+")
 
 
@@ -95,6 +100,10 @@ def quantity(text: str) -> Form:
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
     if text[:1].isdigit():
+        if "/" in text and (rate := _RATE.match(text)) and text.split(" ")[1] not in UNITS:
+            text = rate[1]
+        if "%" in text and (share := _PERCENT_OF.match(text)) and not changes(text[share.end(1) :]):
+            text = share[1]
         if any(ending in text for ending in ("st", "nd", "rd", "th")):
             text = _ORDINAL.sub(r"\1 ", text, count=1).strip()
         text = _OF_THEM.sub("", text) if " of " in text else text
@@ -199,6 +208,9 @@ def _is_unit(tail: re.Match[str]) -> bool:
     apart = tail.group(0)[len(body) :].startswith(" ")
     if len(words) == 1:
         return apart and words in UNITS
+    first, *others = words.casefold().split()
+    if others and apart and len(first) >= 3 and not _NO_FILLER.search(words):
+        words = " ".join([first, *(word for word in others if word not in _FILLERS)])
     return all(
         word in UNITS or (len(word.strip(".-'/")) >= (3 if apart else 4) and "/" not in word)
         for word in _POWER_WORD.sub("", words.casefold()).split()
