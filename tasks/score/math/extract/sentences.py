@@ -42,8 +42,8 @@ _ATTAINED = re.compile(
 )
 # "18 (eighteen)", "1.5 hours (90 minutes)": what is in brackets says it once more.
 _ASIDE = re.compile(
-    r"(?<=[\d$}])((?: [A-Za-z]{3,12}){0,3}) \((?![^()]*\b(?:or|if|maybe|perhaps|possibly|not|but|mod"
-    r"|base|about|approx\w*|where|for|with|remainder)\b)[^()\\]*[A-Za-z]{3,}[^()\\]*\)\.?$",
+    r"(?<=[\d$}])((?: [A-Za-z]{3,12}){0,3}) \((?![^()]*\b(?:or|if|maybe|perhaps|possibly|not|but"
+    r"|mod|base|about|approx\w*|where|for|with|remainder)\b)[^()\\]*[A-Za-z]{3,}[^()\\]*\)\.?$",
     re.IGNORECASE,
 )
 # "16 - 7 = 9 eggs, 9 * $2 = $18": what the last sum comes to.
