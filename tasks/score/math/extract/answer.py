@@ -63,6 +63,8 @@ _ANSWER_IS = re.compile(
     r"|\s*(?=\$|\\\(|\\\[))\s*:?\**",
     re.IGNORECASE,
 )
+# "The answer is not \\boxed{15}."
+_DENIED_BOX = re.compile(r"\b(?:not|isn't|never)\s*(?:\$|\\\(|\\\[)*\s*\\boxed[^}]*\}[^}]*$")
 # {"answer": "11"}
 _FIELD = re.compile(r'nswer"\s*:\s*("[^"\n]{1,300}"|[^",}\n]{1,300}?)\s*[,}\n]')
 # "#### Final answer" is a heading: the answer is below it.
@@ -127,7 +129,8 @@ def extract_answer(text: str) -> str:
     """The final answer of a prediction, or "" where there is none."""
     text = finished(translated(calm(text[-MAX_SOLUTION:])))
     if box := boxed(text):
-        return _later_phrase(box[1]) or _stated(box[0])
+        denied = _DENIED_BOX.search(text, max(0, text.rfind("boxed") - MAX_BETWEEN))
+        return _later_phrase(box[1]) or ("not " if denied else "") + _stated(box[0])
     marked = _marked(text)
     if marked is not None:
         return _stated(_after_phrase(marked) or marked)

@@ -55,7 +55,7 @@ _SEVERAL_SUMS = re.compile(
 _JOINED = re.compile(r",?\s*(?:or|,)\s*")
 BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 FORMULA = re.compile(r"\$[^$\n]*\$")
-MATH = re.compile(r"\$([^$\n]+)\$|\\\(([^\n]+?)\\\)|(?<!\\)\\\[([^\n]+?)\\\]")
+MATH = re.compile(r"\$([^$\n]+)\$(?!\d)|\\\(([^\n]+?)\\\)|(?<!\\)\\\[([^\n]+?)\\\]")
 # Possessive, so that a megabyte of digits is one pass.
 NUMBER = re.compile(
     r"(?<![\w.,])-?\$?\s?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++(?:\.\d++)?)?%?|-?\.\d++"

@@ -27,7 +27,7 @@ _COMPARED = _either("""
     most|least|later|earlier|better|up|so|beyond
 """)
 _PARTS_AND_SCALES = _either("""
-    plus|minus|(?:more|less|fewer) than|times|fold|squared|cubed
+    plus|minus|(?:more|less|fewer) than|times(?! (?:an?|per|each|every) )|fold|squared|cubed
     factorial|dozens?|pairs?|couples?|scores?|gross|halves|half|thirds?|quarters?|fourths?
     fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|millionths?
     hundreds|thousands|millions|billions|trillions|tens|ones
@@ -47,6 +47,7 @@ _CHANGING_AFTER = re.compile(
 # What may stand before a number and makes another value of it, a bound, or a place in a text.
 _CHANGING_BEFORE = _either("""
     at (?:the )?(?:least|most)|(?:cannot|can't|not|never) be|within
+    (?:cannot|can't|impossible to|never) (?:have|get|equal|reach|make|obtain)
     (?:no |not )?(?:more|less|fewer|greater|smaller) than(?: or equal to)?
     (?:larger|bigger|higher|lower|other|rather) than
     (?<!all )(?<!left )over|under|above|below|beyond|exceeds|up to|not|never
@@ -77,7 +78,7 @@ CHANGED = re.compile(
 # The words that phrases of CHANGED end with: looked up before the pattern is tried.
 _LAST_OF_CHANGING = frozenset(
     words_of("""
-        least most than to be within
+        least most than to be within have get equal reach make obtain
         over under above below beyond exceeds not never except for
         excluding besides of about approximately around roughly nearly almost negative minus
         twice thrice double triple half by at mod modulo step steps chapter page section figure

@@ -19,7 +19,9 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
           "sixteen": "16"}  # fmt: skip
 # A power of ten in words is part of the number, not its unit.
 _LARGE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_OF_THEM = re.compile(r"(?<=\d) of (?:them|these|those|it|all)$")
+_OF_THEM = re.compile(
+    r"(?<=\d) of (?:them|these|those|it|all)$|(?<=\}) of (?:the|all|his|her) [a-z ]{3,30}$"
+)
 # 0.(3), 0.1(6): what repeats, in brackets.
 _IN_BRACKETS = re.compile(r"^(-?\d{0,40}\.\d{0,40})\((\d{1,40})\)$")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
@@ -99,6 +101,8 @@ def quantity(text: str) -> Form:
     unit = ""
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
+    if " of " in text:
+        text = _OF_THEM.sub("", text)
     if text[:1].isdigit():
         if "/" in text and (rate := _RATE.match(text)) and text.split(" ")[1] not in UNITS:
             text = rate[1]
@@ -106,7 +110,6 @@ def quantity(text: str) -> Form:
             text = share[1]
         if any(ending in text for ending in ("st", "nd", "rd", "th")):
             text = _ORDINAL.sub(r"\1 ", text, count=1).strip()
-        text = _OF_THEM.sub("", text) if " of " in text else text
         text = _IN_BRACKETS.sub(r"\1\\overline{\2}", text) if text[-1] == ")" else text
     inner = _TEXT.sub(r" \1 ", text).strip() if r"\text{" in text else text
     if (said := spoken(inner)) != inner:
