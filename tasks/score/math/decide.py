@@ -26,7 +26,7 @@ from tasks.score.math.parse.values import real
 
 _TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
 # A text with one of these is no bare answer.
-_MARKS = ("\n", "boxed", "####")
+_MARKS = ("boxed", "####")
 _LONGEST_VERDICT = len(r"\text{False.}")
 _OPPOSITES = frozenset(("yes", "no", "true", "false"))
 _VERDICT = re.compile(r"\b(yes|no|true|false)\b(?! (?:solution|real|integer|such))", re.IGNORECASE)
@@ -67,7 +67,8 @@ def _same_whole(gold: str, reference: str, whole: str) -> bool:
     """Whether a prediction without marks is the reference as it stands."""
     if whole == gold.strip():
         return True
-    if len(whole) > MAX_LENGTH or any(mark in whole for mark in _MARKS):
+    lines = whole.count("\n") + 1
+    if len(whole) > MAX_LENGTH or lines > 2 or any(mark in whole for mark in _MARKS):
         return False
     return key(canonical(whole)) in (key(canonical(reference)), key(canonical(gold)))
 
