@@ -107,12 +107,17 @@ class GradePool(KillablePool):
             block = [] if ended else next_block(pairs)
             ended = not block
             if block and flying < self._workers - 1 and worth_sending(block):
-                blocks.append((block, self._threads.submit(self._block, block, meter())))
+                blocks.append((block, self._send(block)))
             elif block:
                 blocks.append((block, [*map(by_rules, block)]))
             while blocks and (ended or len(blocks) > 2 * self._workers or _ready(blocks[0][1])):
                 block, found = blocks.popleft()
                 yield from zip(block, _outcomes(block, found), strict=True)
+
+    def _send(self, block: list[Pair]) -> Future[list[Outcome] | None]:
+        with self._lock:
+            self._refuse_closed()
+            return self._threads.submit(self._block, block, meter())
 
     def _block(self, block: list[Pair], asker: Meter | None) -> list[Outcome] | None:
         """Have a worker decide a block by the cheap rules; None where it gave no reply."""
