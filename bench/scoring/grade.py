@@ -31,8 +31,11 @@ Timed = tuple[Grade, float]
 # Pairs in a series; each is made before its clock starts, so that making them is not measured.
 SERIES = (15_000, 60_000, 240_000)
 BLOCK = 15_000
-# Needs sympy: starts the workers before the clock does.
-WARM = (r"\frac{1}{\sqrt{2}}", r"\frac{\sqrt{2}}{2}")
+
+
+# These need sympy, each another pair: all workers are started before the clock is.
+def _warm(count: int) -> list[Pair]:
+    return [(rf"\frac{{{n}}}{{\sqrt{{2}}}}", rf"\frac{{{n}\sqrt{{2}}}}{{2}}") for n in range(count)]
 
 
 def run(baseline_pairs: str = "1500", rounds: str = "3", largest: str = str(SERIES[-1])) -> float:
@@ -55,7 +58,7 @@ def run(baseline_pairs: str = "1500", rounds: str = "3", largest: str = str(SERI
         flush=True,
     )
     with GradePool(workers, GRADE_SECONDS) as pool:
-        list(pool.grade([WARM] * 2 * workers))
+        list(pool.grade(_warm(16 * workers)))
         ratio = _compare(pool, given, part, workers, int(rounds))
         _growth(pool, given, int(largest))
     print(f"grade ratio={ratio:.3f}")

@@ -78,8 +78,8 @@ def _grade(reference: str, text: str) -> Grade:
 def chosen_letters(text: str) -> list[str]:
     """The letters that a completion settles on: one, several of a hedge, or none."""
     text = text.rpartition(_THOUGHTS)[2].strip()
-    if (inner := boxed(text)) is not None:
-        return _letters(inner)
+    if (box := boxed(text)) is not None:
+        return _letters(box[0])
     text = text[-_END:]
     if tags := _TAG.findall(text):
         return _letters(tags[-1])

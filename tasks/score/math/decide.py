@@ -20,13 +20,16 @@ from tasks.score.math.extract.answer import extract_answer, gold_answer
 from tasks.score.math.extract.choices import same_choice, without_letter
 from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
 from tasks.score.math.parse.forms import read_form
+from tasks.score.math.parse.names import OPERATIONS
 from tasks.score.math.parse.normalize import canonical, key
 from tasks.score.math.parse.values import real
 
-# A sum, an integral, a limit or a derivative that is still to be worked out.
-_OPERATIONS = re.compile(
-    r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}"
-)
+_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
+# A text with one of these is no bare answer.
+_MARKS = ("boxed", "####")
+_LONGEST_VERDICT = len(r"\text{False.}")
+_OPPOSITES = frozenset(("yes", "no", "true", "false"))
+_VERDICT = re.compile(r"\b(yes|no|true|false)\b(?! (?:solution|real|integer|such))", re.IGNORECASE)
 _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
 # What is called about equal differs by no more than this share.
 APPROXIMATE = 0.05
@@ -49,12 +52,7 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
         same = same_answer(reference, answer, symbolic)
         whole = prediction.strip()
         # A bare answer in words ("all real numbers above 3") must not lose to extraction.
-        if (
-            same is not True
-            and answer != whole
-            and len(whole) <= MAX_LENGTH
-            and key(canonical(whole)) in (key(canonical(reference)), key(canonical(gold)))
-        ):
+        if same is not True and answer != whole and _same_whole(gold, reference, whole):
             return _graded(True, whole)
     except Exception:
         # Refused, or RecursionError where the caller's stack is deep already. A mistake of ours
@@ -63,6 +61,16 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
     if same is None:
         return None if symbolic is None else Grade(0.0, Status.CHECKER_ERROR, answer)
     return _graded(same, answer)
+
+
+def _same_whole(gold: str, reference: str, whole: str) -> bool:
+    """Whether a prediction without marks is the reference as it stands."""
+    if whole == gold.strip():
+        return True
+    lines = whole.count("\n") + 1
+    if len(whole) > MAX_LENGTH or lines > 2 or any(mark in whole for mark in _MARKS):
+        return False
+    return key(canonical(whole)) in (key(canonical(reference)), key(canonical(gold)))
 
 
 def bare(gold: str, prediction: str) -> tuple[str, str]:
@@ -115,10 +123,12 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
     gold, answer = decimal_comma(gold, answer), decimal_comma(answer, gold)
     if r"\approx" in gold + answer:
         return _same_about(gold, answer, symbolic)
+    if (verdict := _same_verdict(gold, answer)) is not None:
+        return verdict
     if _handed_back(gold, answer) or _handed_back(answer, gold):
         return False
-    if same_choice(gold, answer):
-        return True
+    if (chosen := same_choice(gold, answer)) is not None:
+        return chosen
     for one, other in ((gold, answer), (answer, gold)):
         if (choice := without_letter(one)) and not without_letter(other):
             return same_answer(choice, other, symbolic)
@@ -126,6 +136,20 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
     if r"\pi" in gold and r"\pi" in answer:
         right = with_parameter(left, right) or right
     return same_forms(left, right, symbolic)
+
+
+def _same_verdict(gold: str, answer: str) -> bool | None:
+    """Yes against "No, it is not": by the word that leads; None where neither is such a word."""
+    if min(len(gold), len(answer)) > _LONGEST_VERDICT:
+        return None
+    gold, answer = (_TEXT.sub(r"\1", text) if text[:1] == "\\" else text for text in (gold, answer))
+    if len(gold) > len(answer):
+        gold, answer = answer, gold
+    word = gold.casefold().rstrip(".")
+    if word not in _OPPOSITES:
+        return None
+    said = {found.casefold() for found in _VERDICT.findall(answer)}
+    return said == {word} and answer.casefold().startswith(word) if said else None
 
 
 def _handed_back(resolved: str, answer: str) -> bool:
@@ -143,7 +167,7 @@ def _unresolved(text: str) -> bool:
     r"""Whether what a text comes to has an operation in it: not `\lim f(x) = 3`."""
     if "\\" not in text:
         return False
-    return bool(_OPERATIONS.search(_BOUNDS.sub("", text).rpartition("=")[2]))
+    return bool(OPERATIONS.search(_BOUNDS.sub("", text).rpartition("=")[2]))
 
 
 def _contradicts(text: str) -> bool:

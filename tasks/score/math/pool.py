@@ -1,4 +1,4 @@
-"""Grades many pairs: cheap rules here, symbolic work in processes that can be killed.
+"""Grades many pairs: cheap rules here and in blocks, symbolic work in processes that can be killed.
 
 No signal, alarm or fork of this process is used, so it works from any thread. A worker process is
 started when the first pair needs it; most data sets never start one. Workers end at end of file
@@ -11,6 +11,7 @@ remembered, so that a slow answer which a policy gives in many samples costs its
 
 from __future__ import annotations
 
+import itertools
 import signal
 import time
 from collections import OrderedDict, deque
@@ -22,7 +23,17 @@ from tasks.errors import StepError
 from tasks.metering import Meter, meter
 from tasks.processes.killable_pool import ATTEMPTS, KillablePool
 from tasks.rows import Status
-from tasks.score.math.decide import bare, decide, refused
+from tasks.score.math.blocks import (
+    ALONE,
+    SECONDS_OF_A_PAIR,
+    Outcome,
+    Pair,
+    by_rules,
+    next_block,
+    outcomes_of,
+    worth_sending,
+)
+from tasks.score.math.decide import bare, refused
 
 _MODULE = "tasks.score.math.worker"
 # The CPU limit is the worker's own; wall time is only for one that sleeps or is starved.
@@ -68,16 +79,14 @@ class GradePool(KillablePool):
         waiting: deque[Timed | Future[Timed]] = deque()
         sizes: deque[int] = deque()
         held = 0
-        for gold, prediction in pairs:
-            start = time.perf_counter()
-            grade = decide(gold, prediction)
+        for (gold, prediction), (grade, seconds) in self._decided(iter(pairs)):
             if grade is not None and not waiting:
-                yield grade, time.perf_counter() - start
+                yield grade, seconds
                 continue
             if grade is None:
                 waiting.append(self._ask(*bare(gold, prediction)))
             else:
-                waiting.append((grade, time.perf_counter() - start))
+                waiting.append((grade, seconds))
             sizes.append(len(gold) + len(prediction))
             held += sizes[-1]
             while waiting and (len(waiting) >= _WINDOW or held > HELD or _ready(waiting[0])):
@@ -85,6 +94,40 @@ class GradePool(KillablePool):
                 yield _result(waiting.popleft())
         while waiting:
             yield _result(waiting.popleft())
+
+    def _decided(self, pairs: Iterator[Pair]) -> Iterator[tuple[Pair, Outcome]]:
+        """Each pair in order, and what the rules say; of a long series workers decide some."""
+        alone = pairs if self._workers < 2 else itertools.islice(pairs, ALONE)
+        for pair in alone:
+            yield pair, by_rules(pair)
+        blocks: deque[tuple[list[Pair], list[Outcome] | Future[list[Outcome] | None]]] = deque()
+        ended = self._workers < 2
+        while blocks or not ended:
+            flying = sum(isinstance(found, Future) and not found.done() for _, found in blocks)
+            block = [] if ended else next_block(pairs)
+            ended = not block
+            if block and flying < self._workers - 1 and worth_sending(block):
+                blocks.append((block, self._send(block)))
+            elif block:
+                blocks.append((block, [*map(by_rules, block)]))
+            while blocks and (ended or len(blocks) > 2 * self._workers or _ready(blocks[0][1])):
+                block, found = blocks.popleft()
+                yield from zip(block, _outcomes(block, found), strict=True)
+
+    def _send(self, block: list[Pair]) -> Future[list[Outcome] | None]:
+        with self._lock:
+            self._refuse_closed()
+            return self._threads.submit(self._block, block, meter())
+
+    def _block(self, block: list[Pair], asker: Meter | None) -> list[Outcome] | None:
+        """Have a worker decide a block by the cheap rules; None where it gave no reply."""
+        worker = self._take()
+        seconds = self._limit + SECONDS_OF_A_PAIR * len(block)
+        reply = worker.ask({"pairs": block}, seconds * WALL_FACTOR + 1.0)
+        worker.cpu.read(asker)
+        self._put_back(worker, fit=reply is not None and not reply["worn"])
+        self._refuse_closed()
+        return None if reply is None else outcomes_of(reply["outcomes"])
 
     def _ask(self, reference: str, answer: str) -> Timed | Future[Timed]:
         """The verdict on two bare answers, now or later; what was asked before costs nothing."""
@@ -144,7 +187,16 @@ class GradePool(KillablePool):
                 self._idle.append(self._start())
 
 
-def _ready(item: Timed | Future[Timed]) -> bool:
+def _outcomes(
+    block: list[Pair], found: list[Outcome] | Future[list[Outcome] | None]
+) -> list[Outcome]:
+    """A block's outcomes; decided here where its worker is gone, or still has other work."""
+    if isinstance(found, Future):
+        found = (None if found.cancel() else found.result()) or [*map(by_rules, block)]
+    return found
+
+
+def _ready(item: object) -> bool:
     return not isinstance(item, Future) or item.done()
 
 

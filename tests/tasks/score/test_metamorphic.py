@@ -32,7 +32,11 @@ wrappers = st.sampled_from(
 )  # fmt: skip
 phrases = st.sampled_from(
     [
-        "The answer is ${}$.", "Final answer: ${}$", "答案是 ${}$。", "答案：${}$", "答えは ${}$ です。",
+        "The answer is ${}$.", "Final answer: ${}$", "答案是 ${}$。", "答案：${}$",
+        "答えは ${}$ です。", "最终答案：${}$", "따라서 답은 ${}$입니다.",
+        "Правильный ответ — ${}$.",
+        "Die Lösung ist ${}$.", "Das Ergebnis ist ${}$.", "La respuesta final es ${}$.",
+        "الإجابة النهائية هي ${}$", "Cevap: ${}$", "Odpowiedź: ${}$", "Đáp án: ${}$",
         "정답: ${}$", "Ответ: ${}$.", "Die Antwort ist ${}$.", "La réponse est ${}$.",
         "La respuesta es ${}$.", "A resposta é ${}$.", "La risposta è ${}$.", "【答案】${}$",
     ]
@@ -102,6 +106,52 @@ def test_a_choice_that_is_denied_is_not_chosen(letter, other):
         assert not correct(letter, f"({letter}) is wrong, so ({other})")
 
 
+respellings = st.sampled_from(
+    [
+        (r"\frac", r"\dfrac"), (r"\frac", r"\tfrac"), (r"\sqrt", r"\sqrt "), ("(", r"\left("),
+        (", ", ","), (", ", r",\;"), ("-", "\u2212"), (", \\infty", ", +\\infty"), ("{", "{ "),
+        (r"\infty)", r"\infty\right)"), (r"\sqrt{2}", r"\sqrt2"),
+    ]
+)  # fmt: skip
+
+
+@often
+@given(values, respellings, respellings)
+def test_respelling_changes_nothing(value, one, other):
+    assert correct(value, value.replace(*one).replace(*other))
+    assert correct(value.replace(*one), value.replace(*other))
+
+
+@often
+@given(
+    st.lists(st.integers(-99, 99), min_size=4, max_size=4, unique=True).map(sorted),
+    st.booleans(),
+)
+def test_the_order_of_a_union_changes_nothing(ends, points):
+    a, b, c, d = ends
+    parts = [f"({a},{b})", rf"\{{{d}\}}" if points else f"[{c},{d}]"]
+    assert correct(r"\cup".join(parts), r"$" + r" \cup ".join(reversed(parts)) + "$")
+    assert not correct(r"\cup".join(parts), parts[0])
+
+
+@often
+@given(
+    integers,
+    integers,
+    st.sampled_from(
+        [
+            "{} or {}", "either {} or {}", "{}, or {} if zero counts", "{} (or maybe {})",
+            "between {} and {}", "{} and {}", "{}; {}", "not {} but {}", "{} = {}",
+            "{} oder {}", "{} ou {}", "{}或{}", "{} или {}", "{} または {}",
+        ]
+    ),
+    st.sampled_from(["{}", "The answer is {}.", r"\boxed{{{}}}", "答案是{}", "Ответ: {}"]),
+)  # fmt: skip
+def test_a_contradicting_option_always_makes_it_wrong(number, other, words, around):
+    if number != other:
+        assert not correct(str(number), around.format(words.format(number, other)))
+
+
 @often
 @given(values, values, st.sampled_from([" or ", ", or ", r" \text{ or } "]))
 def test_a_second_answer_beside_the_right_one_is_wrong(value, other, joint):
@@ -119,6 +169,10 @@ def test_a_second_answer_beside_the_right_one_is_wrong(value, other, joint):
             "negative {}", "minus {}", "{} or more", "{} squared", "{} dozen", "{} quarters",
             "{} times larger", "divisible by {}", "step {}", "the square root of {}",
             "all real numbers except {}", "{} hundredths", "no more than {}", "{} is impossible",
+            "at the most {}", "greater than or equal to {}", "within {}", "cannot be {}",
+            "everything but {}", "mindestens {}", "höchstens {}", "etwa {}", "au moins {}",
+            "environ {}", "al menos {}", "como máximo {}", "не менее {}", "около {}", "至少{}",
+            "约{}", "不超过{}", "{}以上", "少なくとも{}", "최소 {}", "{}倍",
         ]
     ),
     st.sampled_from(["{}", "The answer is {}.", r"\boxed{{\text{{{}}}}}", "So we get {}."]),
@@ -137,9 +191,12 @@ def test_units_nouns_and_fillers_do_not(number, words, around):
     assert correct(str(number), around.format(words.format(number)))
 
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen \
-fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+]  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
 def in_words(number: int) -> str:

@@ -23,6 +23,7 @@ _FUNCTION = re.compile(r"^([A-Za-z])\s*\(([a-z])\)$")
 _LETTERS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{1,3}(?![A-Za-z])")
 # Letters for whole numbers that a solution of an equation with angles runs through.
 _PARAMETERS = frozenset("klmn")
+_NUMBERED_NAME = re.compile(r"_\{?[1-4]\}?$")
 _TWO_DIGITS = re.compile(r"^\d\d$")
 
 
@@ -55,7 +56,25 @@ def same_forms(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     left, right = _ratio(a), _ratio(b)
     if left and right and not all(_TWO_DIGITS.match(one.parts[1].text) for one in (a, b)):
         return same_quantity(left, right, symbolic)  # other than times of day
+    if a.text == ":" and len(a.parts) > 2:
+        return _same_ratio(a, b, symbolic)
     return _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
+
+
+def _same_ratio(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
+    """2 : 3 : 4 is 4 : 6 : 8: by the products of each with the other's first."""
+    if any(
+        part.kind is not Kind.QUANTITY or part.unit or part.percent for part in a.parts + b.parts
+    ):
+        return False
+    return _all(
+        same_quantity(
+            Form(Kind.QUANTITY, f"({x.text})*({b.parts[0].text})"),
+            Form(Kind.QUANTITY, f"({y.text})*({a.parts[0].text})"),
+            symbolic,
+        )
+        for x, y in zip(a.parts, b.parts, strict=True)
+    )
 
 
 def _same_unlike(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
@@ -189,9 +208,21 @@ def _same_equation(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     straight = _all(same_forms(x, y, symbolic) for x, y in zip(a.parts, b.parts, strict=True))
     if straight is True:
         return True
+    if _same_root(a, b):
+        return same_forms(a.parts[1], b.parts[1], symbolic)
+    swapped = zip(a.parts, reversed(b.parts), strict=True)
+    if is_name(a.parts[1]) and _all(same_forms(x, y, None) for x, y in swapped):
+        return True
     if key(a.parts[0].text) == key(b.parts[0].text) and is_name(a.parts[0]):
         return straight
     return _same_sides(a, b, "=", straight, symbolic)
+
+
+def _same_root(a: Form, b: Form) -> bool:
+    """Whether one equation is for x and the other for x_1 or x_2: roots that are numbered."""
+    names_of = [key(one.parts[0].text) for one in (a, b)]
+    bare = [_NUMBERED_NAME.sub("", name) for name in names_of]
+    return bare[0] == bare[1] and bare[0].isalpha() and bare[0] in names_of and bare != names_of
 
 
 def _wrong(left: Form, right: Form) -> bool:

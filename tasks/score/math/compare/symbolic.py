@@ -14,12 +14,11 @@ Not covered: branch cuts and domains (sqrt(x^2) is not x), piecewise functions, 
 from __future__ import annotations
 
 import re
-from random import Random
 
 import sympy
 
+from tasks.score.math.compare.points import same_at_points
 from tasks.score.math.limits import (
-    AGREEING,
     MAX_LATEX,
     MAX_LATEX_DEPTH,
     MAX_LATEX_DIGITS,
@@ -28,7 +27,6 @@ from tasks.score.math.limits import (
     MAX_OPERATIONS,
     MAX_POLYNOMIAL_POWER,
     MAX_SYMBOLS,
-    POINTS,
 )
 from tasks.score.math.parse.syntax import Refused, Tree, read
 from tasks.score.math.parse.values import exact, factorial, has_variables
@@ -39,9 +37,6 @@ AGREEMENT = sympy.Rational(1, 10**45)
 # Those that agree so far are looked at once more: 2^(1/2^1000) is not 1.
 MANY_DIGITS = 1000
 FAR_AGREEMENT = sympy.Rational(1, 10**900)
-# At a point both sides are known to so many digits, and agree to fewer.
-POINT_DIGITS = 30
-POINT_AGREEMENT = sympy.Rational(1, 10**20)
 
 _DIGITS = re.compile(r"\d+")
 _LONG_EXPONENT = re.compile(r"\^\s*\{?\s*\(?-?\s*\d{4,}|\^[^+\-*/=]*\^")
@@ -259,43 +254,9 @@ def _same_function(a: sympy.Expr, b: sympy.Expr, difference: sympy.Expr) -> bool
     """By expansion, by values at points, which reject early, and by simplification."""
     if sympy.expand(difference) == 0:
         return True
-    seen = _same_at_points(a, b)
+    seen = same_at_points(a, b)
     if seen is False:
         return False
     if len(difference.free_symbols) <= MAX_SYMBOLS and sympy.simplify(difference) == 0:
         return True
     return seen is True
-
-
-def _same_at_points(a: sympy.Expr, b: sympy.Expr) -> bool | None:
-    """Whether two expressions agree wherever both are real; None where that says too little.
-
-    Both must be real at the same points: ln(ab) is not ln a + ln b, which a negative a shows.
-    """
-    symbols = sorted(a.free_symbols | b.free_symbols, key=str)
-    agreed, everywhere = 0, True
-    for number in range(POINTS):
-        random = Random(number)
-        # Positive ones below 1 first, then any: angles and roots are real there.
-        low, high = ((0, 1), (0, 3), (-3, 3))[number * 3 // POINTS]
-        point = {one: sympy.Rational(random.randint(low * 997, high * 997), 997) for one in symbols}
-        left, right = _at(a, point), _at(b, point)
-        if left is None and right is None:
-            continue
-        if left is None or right is None:
-            everywhere = False
-            continue
-        if abs(left - right) > POINT_AGREEMENT * max(abs(left), abs(right)):
-            return False
-        agreed += 1
-    return True if everywhere and agreed >= AGREEING else None
-
-
-def _at(expression: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational]) -> sympy.Expr | None:
-    """The real value at a point, or None where it has none."""
-    value = sympy.N(expression.subs(point), POINT_DIGITS)
-    if value.is_Float or value.is_Integer or value.is_Rational:
-        return value if value.is_finite else None
-    real, imaginary = value.as_real_imag()
-    small = imaginary.is_number and abs(imaginary) <= POINT_AGREEMENT * abs(real)
-    return real if small and real.is_Float else None

@@ -22,7 +22,7 @@ _STYLES = (
 )
 _NAMED = re.compile(
     r"^(?:(?:it is|it's|is|must be|i (?:think|choose|pick|select|say)|my|the|best|final|correct"
-    r"|right|thus|so|therefore|hence|option|choice|answer|letter|it|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
+    r"|right|thus|so|therefore|hence|options?|choices?|answer|letter|it|both|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -32,18 +32,25 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
-    r"\s+(?:is|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
+    r"\s+(?:is|are|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
 )
-_LED = re.compile(r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)")
+_LED = re.compile(
+    r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)|^(?:\\text\{\s*)?([A-E])[.):]\s+\}?\s*(?=\S)"
+)
 _LONGEST = 300
 
 
-def same_choice(a: str, b: str) -> bool:
-    """Whether one canonical answer is a choice's letters and the other names the same ones."""
+def same_choice(a: str, b: str) -> bool | None:
+    """Whether one canonical answer is a choice's letters and the other names the same ones.
+
+    Returns:
+        None where neither is a choice's letters, or the other names no choice.
+    """
     for one, other in ((a, b), (b, a)):
         if letters := _letters(one):
-            return letters == _letters(other) or letters == named_choices(other)
-    return False
+            named = _letters(other) or named_choices(other)
+            return letters == named if named else None
+    return None
 
 
 def named_choices(text: str) -> str:
@@ -68,7 +75,7 @@ def named_choices(text: str) -> str:
 
 def without_letter(text: str) -> str:
     """The text of a choice whose letter leads it; empty where none does."""
-    match = _LED.match(text) if text[:1] in ("(", "\\") else None
+    match = _LED.match(text) if text[:1] in "(\\ABCDE" else None
     return text[match.end() :] if match and len(named_choices(text)) == 1 else ""
 
 

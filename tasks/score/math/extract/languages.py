@@ -1,45 +1,90 @@
 """Answers in other scripts and languages, brought to the signs and words that the rules know.
 
 Chinese, Japanese and Korean punctuation, full-width letters, circled digits, Arabic digits; the
-phrases that name an answer in Chinese, Japanese, Korean, Russian, German, French, Spanish,
-Portuguese and Italian. Text in Latin letters alone passes through untouched but for these phrases.
+phrases that name an answer, and the words for bounds, in Chinese, Japanese, Korean, Russian,
+German, French, Spanish and other languages. Text in Latin letters alone passes through untouched
+but for these phrases. What bounds a number in Latin letters is in parse/changing.py.
 
-Not covered: numbers in the words of these languages.
+Not covered: numbers in the words of these languages, but for Chinese (numerals.py).
 """
 
 from __future__ import annotations
 
 import re
 
+from tasks.score.math.extract.numerals import in_digits
+
 _SIGNS = str.maketrans(
     {
         "。": ". ", "．": ".", "、": ", ", "：": ": ", "；": "; ", "！": "! ", "？": "? ",
         "＞": ">", "＜": "<", "＄": "$", "【": " ", "】": ": ", "「": " ", "」": " ", "《": " ",
         "》": " ", "〈": "(", "〉": ")", "［": "[", "］": "]", "｛": "{", "｝": "}", "／": "/",
-        "＊": "*", "｜": "|", "～": "~", "　": " ", "，": ", ",
+        "＊": "*", "｜": "|", "～": "~", "　": " ", "，": ", ", "（": "(", "）": ")", "％": "%",
+        "∴": " ", "٫": ".", "٬": ",",
     }
 )  # fmt: skip
 _SIGNS.update({0xFF21 + i: chr(ord("A") + i) for i in range(26)})
 _SIGNS.update({0xFF41 + i: chr(ord("a") + i) for i in range(26)})
 for _zero in (0x0660, 0x06F0, 0x0966, 0xFF10):  # Arabic, Persian, Devanagari, full width
     _SIGNS.update({_zero + i: str(i) for i in range(10)})
+_POINT = re.compile(r"(?<=[０-９])．(?=[０-９])")
 _CIRCLED = re.compile("[\u2460-\u2468]+")
 # A number of its own or a formula before and after it makes these a list.
-_OR = re.compile(r"\s*(?:或者?|または|또는|или)\s*")
-_AND = re.compile(r"(?<=[$)\d])\s*(?:和|与|及|以及|と|и)\s*(?=[$(\\\d])")
-_IS = (
-    r"(?:正确)?答案(?:是|为|应?为)?|(?:故|应|本题|因此)选(?!择)|正确选项(?:是|为)?|答え?(?:は|:)|正解は|解答:?|"
-    r"정답(?:은|는)?|답(?:은|:)|[Оо]твет|"
-    r"(?:[Dd]ie )?(?:richtige )?[Aa]ntwort(?: ist| lautet)?|(?:[Ll]a )?[Rr]éponse(?: est| finale)?|"
-    r"(?:[Ll]a )?[Rr]espuesta(?: es| final)?|(?:[AaLl]a? )?[Rr](?:esposta|isposta)(?: é| è)?"
+_OR = re.compile(r"\s*(?:或者?|または|もしくは|또는|혹은|или)\s*")
+_AND = re.compile(r"(?<=[$)\d])\s*(?:和|与|及|以及|と|와|과|и)\s*(?=[$(\\\d])")
+_IS = "|".join(
+    (
+        r"(?:正确|最终|标准)?答案(?:选|是|为|应?为)?(?:选?项)?",
+        "(?:故|应|本题|因此|所以)选(?!择|项)|选(?:项|择)?(?=[A-J(])",
+        "正确选项(?:是|为)?|正确的(?:选项|答案)?是",
+        "(?:最終的な)?答え?(?:は|:| )|正解(?:は|:)|解答:?|答:",
+        "(?:최종 )?(?:정답|답)(?:은|는|:)",
+        r"(?:[Пп]равильный |[Оо]кончательный )?[Оо]твет(?:\s*[—–-]|\s+равен)?",
+        "(?:الإجابة|الجواب|الناتج)(?: النهائية| النهائي| الصحيحة)?(?: هي| هو)?",
+        "(?:[Dd]ie )?(?:richtige |endgültige )?(?:[Aa]ntwort|[Ll]ösung)(?: ist| lautet)?",
+        "(?:[Dd]as )?[Ee]rgebnis(?: ist| lautet)?",
+        "(?:[Ll]a )?(?:[Rr]éponse|[Ss]olution)(?: finale)?(?: est)",
+        r"(?:[Ll]a )?[Rr]éponse(?: finale)?",
+        "(?:[Ll]a )?(?:[Rr]espuesta|[Ss]olución)(?: final| correcta)?(?: es)?",
+        "(?:[Ee]l )?[Rr]esultado(?: final)?(?: es)?",
+        "(?:[AaLl]a? )?[Rr](?:esposta|isposta)(?: finale?)?(?: é| è)?",
+        "Đáp (?:án|số)(?: là)?|Odpowiedź(?: to)?|Cevap|Jawaban(?:nya)?(?: adalah)?|उत्तर",
+        "(?:[Hh]et )?[Aa]ntwoord(?: is)?|[Ss]var(?:et)?(?: är)?|Odpověď(?: je)?",
+    )
 )
-_PHRASE = re.compile(rf"(?<![A-Za-zА-Яа-я])(?:{_IS})\s*[:：]?\s*(?=[\s$\\\d(\[{{*A-Za-z+-])")
+_PHRASE = re.compile(
+    rf"(?<![A-Za-zÀ-ɏА-я\u0600-\u06ff])(?:{_IS})\s*[:：]?\s*(?=[\s$\\\d(\[{{*A-Za-z+-])"
+)
 _OTHER = re.compile(
-    "[\u00c0-\u024f\u0400-\u04ff\u0660-\u06f9\u0966-\u096f\u2460-\u2468\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]"
+    "[\u00c0-\u024f\u0400-\u04ff\u0600-\u06ff\u0900-\u097f\u1e00-\u1eff\u2234\u2460-\u2468"
+    "\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]"
 )
-_LATIN = ("ntwort", "espuesta", "esposta", "isposta")
+_EAST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_ASCII = (
+    "ntwort", "espuesta", "esposta", "isposta", "rgebnis", "esultado", "evap", "awaban", "ntwoord",
+)  # fmt: skip
 # What ends a sentence in Japanese and Korean after its number says nothing.
-_ENDS = re.compile(r"(?<=[\d$)*}])\s*(?:です|でした|입니다|이다|だ)(?=\W|$)")
+_ENDS = re.compile(
+    r"(?<=[\dA-J$)*}])\s*(?:です|でした|である|となる|になります|だ"
+    r"|입니다|이다|이므로|가 된다)(?=\W|$)"
+)
+# Words before a number in Chinese, Japanese and Korean that make another value of it, or none.
+_BOUNDS = tuple(
+    (re.compile(rf"(?:{words})(?:有|是|为)?\s*(?=[$\d])"), sign)
+    for words, sign in (
+        ("至少|不少于|不低于|少なくとも|最低でも|최소한?|적어도", " at least "),
+        ("至多|最多|不超过|不多于|多くとも|最大でも|많아야|최대", " at most "),
+        ("大于|超过|多于", " more than "),
+        ("小于|少于|不到|不足|未满", " less than "),
+        ("大?约为?|大概|近似(?:为|于)?|将近|約|およそ|약|대략", " about "),
+        ("负|負|マイナス", "-"),
+        ("(?m:^)\\s*(?:一?共|总共|合计|總共|合計|총|모두)(?:计)?", ""),
+    )
+)
+# "选项A正确"
+_RIGHT = re.compile(
+    r"^选?项?\s*([A-J])(?:选?项)?\s*(?:正确|是正确的|为正确答案|が正しい|が正解)\s*[.。]?\s*$"
+)
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
 
 
@@ -48,11 +93,17 @@ def translated(text: str) -> str:
     if "<su" in text:
         text = _MARKUP.sub(lambda m: ("^" if m[1] == "sup" else "_") + f"{{{m[2]}}}", text)
     if text.isascii():
-        latin = any(word in text for word in _LATIN)
-        return _PHRASE.sub(" The answer is ", text) if latin else text
+        for word in _ASCII:
+            if word in text:
+                return _PHRASE.sub(" The answer is ", text)
+        return text
     if not _OTHER.search(text):
         return text
     text = _CIRCLED.sub(lambda m: ", ".join(str(ord(c) - 0x245F) for c in m.group()), text)
-    text = _ENDS.sub("", text.translate(_SIGNS))
+    text = _POINT.sub(".", text).translate(_SIGNS)
+    if _EAST.search(text):
+        text = in_digits(_RIGHT.sub(r"(\1)", _ENDS.sub("", text)).strip())
+        for words, sign in _BOUNDS:
+            text = words.sub(sign, text)
     text = _AND.sub(", ", _OR.sub(" or ", text))
     return _PHRASE.sub(" The answer is ", text)

@@ -18,9 +18,13 @@ import functools
 import re
 
 from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
+from tasks.score.math.parse.changing import BOUNDED
+from tasks.score.math.parse.lists import flat, joined
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
+from tasks.score.math.parse.phrases import TWO_UNITS, in_one_unit, sign_of
+from tasks.score.math.parse.pieces import CLOSERS, OPENERS, PIECE, closes_last, split
 from tasks.score.math.parse.quantities import plain, quantity
 from tasks.score.math.parse.relations import (
     REALS,
@@ -28,21 +32,19 @@ from tasks.score.math.parse.relations import (
     both,
     intersection,
     relation,
-    union,
     without,
 )
 from tasks.score.math.parse.shapes import Form, Kind
-from tasks.score.math.parse.spoken import spoken_whole
+from tasks.score.math.parse.spoken import spoken_things, spoken_whole
 from tasks.score.math.parse.syntax import Refused
 
 # Loosest first.
 _SEPARATORS = (
     (",", Kind.LIST), (r"\cup", Kind.UNION), ("=", Kind.EQUATION), (":", Kind.GROUP),
 )  # fmt: skip
-_PIECE = re.compile(r"\\(?:begin|end)\s*\{[a-z]*\*?\}|\\[{}]|\\[A-Za-z]+|\\\\|.", re.DOTALL)
 _JOIN = re.compile(
     r",?\s*\\text\{\s*,?\s*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+|\s*\\(?:lor|vee)(?![A-Za-z])\s*"
-    r"|(?<=[)\]}\d])\s*(?:and|or)\s*(?=[(\[\\\dA-Z-]|[a-z](?:\(|=))"
+    r"|(?<=[)\]}\d])\s+(?:et|und|y|ou|oder|o)\s+(?=[(\\\d-])|(?<=[)\]}\d])\s*(?:and|or)\s*(?=[(\[\\\dA-Z-]|[a-z](?:\(|=))"
 )
 # `x=1,y=2; x=3,y=4`: between cases, where each says several things.
 _CASES = re.compile(_JOIN.pattern + r"|\s*;\s*")
@@ -50,8 +52,9 @@ _WHOLE_TEXT = re.compile(r"^\\text\{([^{}]*)\}$")
 _REALS = re.compile(
     r"^(?:\\mathbb\s*\{?\s*R\s*\}?|\\R|\\Reals|ℝ|\\?(?:text\{)?all real numbers\}?)$", re.IGNORECASE
 )
+_POSITIVE = re.compile(r"^\\mathbb\s*\{?R\}?\s*(?:\^\{?\+\}?|_\{?\+\}?|_\{> ?0\})$")
 _REALS_WITHOUT = re.compile(
-    r"^(?:\\mathbb\s*\{?R\}?|ℝ)\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{},]+)\\\}$"
+    r"^(?:\\mathbb\s*\{?R\}?|ℝ)\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{}]+)\\\}$"
 )
 _AND = re.compile(r"\s*\\text\{\s*,?\s*and\s*\}\s*|,?\s+and\s+|\s*\\(?:land|wedge)(?![A-Za-z])\s*")
 _RATIO = re.compile(r"^([\w.]{1,40})(?:\s*\\text\{ ?to ?\}\s*| to )([\w.]{1,40})$")
@@ -70,19 +73,22 @@ _BUILDER = re.compile(
 # {x | x = 2k pi, k in Z}: the values that an equation says.
 _BUILT = re.compile(r"^([A-Za-z])\s*(?:\\mid(?![A-Za-z])|:|\|)\s*(\1\s*=[^=:|]+)$")
 _POINT = re.compile(r"^[A-Z](?=\([^()]*,[^()]*\)$)")
-_OPENERS = ("(", "[", "{", r"\{")
-_CLOSERS = (")", "]", "}", r"\}")
 _MEMBER = re.compile(
     r"^(?:[A-Za-z](?:_\{?\w\}?)?|\([A-Za-z](?:\s*,\s*[A-Za-z]){1,5}\))\s*\\in(?![A-Za-z])\s*"
 )
+_AMPERSAND = re.compile(r"\s*\\?&\s*")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 # "Minimum: 1, Maximum: 3" are the values; so are "7 goats and 4 helicopters".
 _LABELS = re.compile(
-    r"(?:^|(?<=, )|(?<=and ))(?:\\text\{)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:\}?\s+(?=\S)"
+    r"(?:^|(?<=, )|(?<=and ))(?:\\text\{\s*)?[A-Z][a-z]{2,20}(?: [a-z]{2,12})?(?: \d{1,2})?:"
+    r"(?:\s*\}\s*|\s+)(?=\S)"
 )
+# "a: 3, b: 4" names the values too; a : b = 3 : 4 is a ratio.
+_LETTER_LABELS = re.compile(r"(?:^|(?<=, ))([a-z]): (?=-?\d)")
 _NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}")
 _MISSING = re.compile(
-    r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.{0,60})$"
+    r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?"
+    r"\s*(?:x\s*=\s*)?(\S.{0,60})$"
 )
 
 
@@ -104,40 +110,52 @@ def _form(text: str, depth: int) -> Form:
     text = unconditional(_MEMBER.sub("", text.strip()))
     if ": " in text and not text.startswith(r"\{"):
         text = _LABELS.sub("", text)
+        if ", " in text:
+            text = _LETTER_LABELS.sub(r"\1 = ", text)
     if r"\text" in text:
         text = _NOUN_AND.sub(r"\\text{ \1}, ", text)
-    if " and " in text and spoken_whole(text):
+    if " and " in text and (spoken_whole(text) or spoken_things(text)[0]):
         return quantity(text)
+    mixed = TWO_UNITS.match(text) if text[:1].isdigit() else None
+    if mixed and (amount := in_one_unit(mixed)):
+        return amount
     if "all " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
+    if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
+        return _form(f"x {sign_of(bounded[1])} {bounded[2]}", depth + 1)
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
-        text = re.sub(r"\s*\\\\\s*", ", ", system.group(2).strip().removesuffix("\\\\"))
-    if r"\begin" in text and (rows := matrix(text)):
-        return _matrix(rows, depth)
+        rows = system.group(2).strip().removesuffix("\\\\").rstrip(" .,;")
+        text = re.sub(r"[,;]?\s*\\\\\s*", ", ", rows)
+    if r"\begin" in text and (cells := matrix(text)):
+        return _matrix(cells, depth)
     if "]" in text or "[" in text:
         text = _FRENCH.sub(_turned, text)
     if cases := _cases(text, depth):
         return cases
+    if "&" in text and "\\begin" not in text:
+        text = _AMPERSAND.sub(", ", text)
     text = _THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
     text = _RATIO.sub(r"\1:\2", _UNION_LETTER.sub(r"\\cup ", text.replace(";", ",")))
     if _REALS.match(text):
         return REALS
+    if _POSITIVE.match(text):
+        return _form(r"(0,\infty)", depth + 1)
     if text == r"\emptyset" or (len(text) < 30 and quantity(text).text == r"\emptyset"):
         return Form(Kind.SET, "{}")
     if SIGNS.search(text):
         ends = _AND.split(text)
         if len(ends) == 2 and (chain := both(*(_form(end, depth + 1) for end in ends))):
             return chain
-    if r"\cap" in text:
+    if r"\cap" in text and "=" not in text:
         pieces = split(text, r"\cap")
         if len(pieces) == 2 and (shared := intersection(*_parts(pieces, depth))):
             return shared
     for separator, kind in _SEPARATORS:
         if separator == ",":
-            joined = _JOIN.sub(",", text)
-            pieces = split(joined, ",") if "," in joined else [text]
+            commas = _JOIN.sub(",", text)
+            pieces = split(commas, ",") if "," in commas else [text]
         else:
             pieces = split(text, separator) if separator in text else [text]
         if len(pieces) > 1:
@@ -147,16 +165,16 @@ def _form(text: str, depth: int) -> Form:
                 if _contradictory(pieces):
                     return Form(Kind.QUANTITY, text)
                 pieces = [pieces[0], pieces[-1]]
-            return _joined(kind, separator, _parts(pieces, depth))
+            return joined(kind, separator, _parts(pieces, depth))
         if kind is Kind.UNION and SIGNS.search(text) and (form := _relation(text, depth)):
             return form
     whole = _WHOLE_TEXT.match(text)
     if whole and (any(c.isdigit() or c == "," for c in whole.group(1)) or _JOIN.search(text)):
         return _form(whole.group(1), depth + 1)
     if missing := _REALS_WITHOUT.match(text):
-        return without(_form(missing.group(1), depth + 1))
+        return without(*_parts(split(missing.group(1), ","), depth))
     signs = _PLUS_MINUS.findall(text)
-    pair = len(signs) == 1 and text.startswith("(") and _closes_last(text) and "," in text
+    pair = len(signs) == 1 and text.startswith("(") and closes_last(text) and "," in text
     bracketed = None if pair else _bracketed(text, depth)  # (±1, 2) are two points
     if bracketed:
         return bracketed
@@ -198,29 +216,12 @@ def _tuples(pieces: list[str], depth: int) -> Form | None:
     return Form(Kind.LIST, ",", forms) if same_kind and is_name(_form(name, depth + 1)) else None
 
 
-def _joined(kind: Kind, separator: str, parts: tuple[Form, ...]) -> Form:
-    """A list of inequalities is their union; `3 ± 1` in a list is two of its parts."""
-    if kind is Kind.LIST and all(part.kind is Kind.RELATION for part in parts):
-        return Form(Kind.UNION, r"\cup", parts)
-    if kind is Kind.UNION:
-        return union(parts)
-    return Form(kind, separator, _flat(parts) if kind is Kind.LIST else parts)
-
-
-def _flat(parts: tuple[Form, ...]) -> tuple[Form, ...]:
-    """Parts, and the parts of lists among them: 3 ± 1 in a list or a set is two of its parts."""
-    inner = [
-        part.parts if part.kind is Kind.LIST and not assigned(part) else (part,) for part in parts
-    ]
-    return tuple(part for some in inner for part in some)
-
-
 def _relation(text: str, depth: int) -> Form | None:
     sides: list[str] = [""]
     signs: list[str] = []
     level = 0
-    for token in _PIECE.findall(text):
-        level += (token in _OPENERS) - (token in _CLOSERS)
+    for token in PIECE.findall(text):
+        level += (token in OPENERS) - (token in CLOSERS)
         if level == 0 and SIGNS.fullmatch(token):
             signs.append(token)
             sides.append("")
@@ -231,25 +232,6 @@ def _relation(text: str, depth: int) -> Form | None:
     return relation(signs, _parts(sides, depth))
 
 
-def split(text: str, separator: str) -> list[str]:
-    """Split at a separator outside all brackets; half-open intervals count as brackets."""
-    pieces: list[str] = []
-    piece: list[str] = []
-    level = 0
-    for token in _PIECE.findall(text):
-        if token == separator and level <= 0:
-            pieces.append("".join(piece).strip())
-            piece = []
-            continue
-        if token in _OPENERS or token.startswith(r"\begin"):
-            level += 1
-        elif token in _CLOSERS or token.startswith(r"\end"):
-            level -= 1
-        piece.append(token)
-    pieces.append("".join(piece).strip())
-    return pieces
-
-
 def _parts(pieces: list[str], depth: int) -> tuple[Form, ...]:
     if len(pieces) > MAX_PARTS:
         raise Refused(f"more than {MAX_PARTS} parts")
@@ -258,18 +240,18 @@ def _parts(pieces: list[str], depth: int) -> tuple[Form, ...]:
 
 def _bracketed(text: str, depth: int) -> Form | None:
     """A set, tuple or interval; redundant brackets around one thing are dropped."""
-    if text.startswith(r"\{") and text.endswith(r"\}") and _closes_last(text):
+    if text.startswith(r"\{") and text.endswith(r"\}") and closes_last(text):
         inner = text[2:-2].strip()
         if (condition := _BUILDER.match(inner)) and SIGNS.search(condition.group(1)):
             return _form(condition.group(1), depth + 1)
         if built := _BUILT.match(unconditional(inner)):
             return _form(built.group(2), depth + 1)
-        return Form(Kind.SET, "{}", _flat(_parts(split(inner, ","), depth)) if inner else ())
-    if text.startswith("{") and text.endswith("}") and _closes_last(text):
+        return Form(Kind.SET, "{}", flat(_parts(split(inner, ","), depth)) if inner else ())
+    if text.startswith("{") and text.endswith("}") and closes_last(text):
         return _form(rf"\{{{text[1:-1]}\}}" if "," in text else text[1:-1], depth + 1)
     if point := _POINT.match(text):
         text = text[point.end() :]
-    if len(text) > 2 and text[0] in "([" and text[-1] in ")]" and _closes_last(text):
+    if len(text) > 2 and text[0] in "([" and text[-1] in ")]" and closes_last(text):
         pieces = split(text[1:-1], ",")
         if len(pieces) > 1 and text.startswith("[["):
             listed = _listed_matrix(_parts(pieces, depth))
@@ -284,20 +266,6 @@ def _bracketed(text: str, depth: int) -> Form | None:
     if text.startswith(r"\text{(") and text.endswith(")}"):
         return _form(text[7:-2], depth + 1)
     return None
-
-
-def _closes_last(text: str) -> bool:
-    """Whether the bracket that opens a text is the one that its last character closes."""
-    level = 0
-    tokens = _PIECE.findall(text)
-    for position, token in enumerate(tokens):
-        if token in _OPENERS:
-            level += 1
-        elif token in _CLOSERS:
-            level -= 1
-            if level == 0:
-                return position == len(tokens) - 1
-    return False
 
 
 def _matrix(rows: Rows, depth: int) -> Form:

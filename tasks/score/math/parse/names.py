@@ -28,11 +28,13 @@ _FRACTION = re.compile(
     rf"^\\frac\{{?(?:{_ONE})\}}?\{{?(?:{_ONE})\}}?$|^[A-Z]{{1,3}}(?:_\{{?\w+\}}?)?/[A-Z]{{1,3}}(?:_\{{?\w+\}}?)?$"
 )
 _SUM = re.compile(rf"^(?:{_ONE})(?:[-+*]{_ONE}){{1,9}}$")
+_CALLS = re.compile(r"^[a-zA-Z]\([-\w./]{1,9}\)(?:[-+*]?[a-zA-Z]\([-\w./]{1,9}\)){1,9}$")
 _CURVE = re.compile(r"^[xyzr+\-*^{}\d\\theta]*$")
 _VALUE_OF = re.compile(r"^[A-Za-z]\([a-z]\)$")
 # f(2), P(A), \sin A, |AB|, [ABC]: values by their notation.
 _CALL = re.compile(
-    r"^[fghpqFGHPQNSEVTA](?:_\w|\^\{-1\})?'*\([^()=]{1,20}\)$"
+    r"^[fghpqFGHPQNSEVTA](?:_\w|\^\{-1\})?'*\([^()=]{1,20}\)$|^P\([^()]{1,30}\)$"
+    r"|^\\(?:max|min)\s?[a-z]$|^[A-Z]\\cap ?[A-Z]$"
     r"|^\\?(?:sin|cos|tan|cot|sec|csc|gcd|max|min|deg|lim|sum|det)(?:_\{[^{}]*\})?\s*"
     r"(?:\{?(?:[A-Z]{1,3}|\\?angle\s*[A-Z]{1,3}|\\[a-z]{4,7})\}?|\([^()=]{1,30}\))$"
     r"|^\\lim_\{[^{}]*\}[\w()]{1,20}$|^\\frac\{?d[a-z]?\}?\{?d[a-z]\}?(?:[a-z]|[a-z]\([a-z]\))?$"
@@ -40,9 +42,17 @@ _CALL = re.compile(
 )
 
 
+# A sum, an integral, a limit or a derivative that is still to be worked out.
+OPERATIONS = re.compile(
+    r"\\(?:i{0,3}int|oint|sum|prod|lim)(?![A-Za-z])|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}"
+)
+
+
 def is_name(form: Form) -> bool:
     """Whether an equation's left side only names its right side (x, f(x), AB, (x, y))."""
     text = form.text
+    if OPERATIONS.search(text):
+        return True  # the sum that was worked out
     if form.kind is Kind.GROUP:
         if text == ":":
             return letters(form) and all(part.text and is_name(part) for part in form.parts)
@@ -52,7 +62,7 @@ def is_name(form: Form) -> bool:
     bare = key(text)
     if is_variable(form) or not letters(form):
         return True
-    if _FRACTION.match(bare):
+    if _FRACTION.match(bare) or (_CALLS.match(bare) and any(c.isdigit() for c in bare)):
         return True
     return bool(_SUM.match(bare)) and not _CURVE.match(bare)
 

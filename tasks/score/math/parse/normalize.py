@@ -21,7 +21,8 @@ _SIGNS = str.maketrans(
         "√": r"\sqrt ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
         "²": "^2", "³": "^3", "¹": "^1", "º": "°", "˚": "°",
         "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-        "ℝ": r"\mathbb{R}", "∀": r"\forall ", "∃": r"\exists ", "；": ";", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
+        "ℝ": r"\mathbb{R}", "∀": r"\forall ", "∃": r"\exists ", "；": ";", "∶": ":",
+        "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
         "，": ",", "（": "(", "）": ")", "％": "%", "＝": "=", "＋": "+",
         "“": '"', "”": '"', "’": "'", "‘": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
         "\u200b": "", "\ufeff": "",
@@ -55,7 +56,13 @@ _UPRIGHT = re.compile(
     rf"(?<!\^)(?<!\^\{{)\\(?:text|mathrm|operatorname|mathsf)\s*\{{\s*({'|'.join(_NAMES)})\s*\}}(?=\s*([({{\\^_A-Za-z0-9]?))"
 )
 _OTHER_NAMES = re.compile(r"\\(tg|ctg|cotg|arctg|lg|cosec)(?![A-Za-z])")
-_SETS = re.compile(r"\\(?:mathbf|mathrm|bf|rm|Bbb)\s*\{?\s*([ZNQRC])\s*\}?(?![A-Za-z])")
+_SETS = re.compile(
+    r"\\(?:mathbf|bf|Bbb)\s*\{?\s*([ZNQR])\s*\}?(?![A-Za-z])"
+    r"|(?<=\\in)\s*\\(?:mathbf|mathrm|bf|rm)\s*\{?\s*([ZNQRC])\s*\}?(?![A-Za-z])"
+)
+_LEADING = re.compile(r"^\\(?:therefore|Rightarrow|implies)(?![A-Za-z])\s*")
+_ROMAN = re.compile(r"\\(?:mathrm|rm) ?([eid])(?![A-Za-z])")
+_IDENTICALLY = re.compile(r"^([fgh])(?:\([a-z]\))?\s*\\equiv(?![A-Za-z])\s*(?!.*mod)")
 # S_{\triangle ABC}, x_{\text{min}}, m_{\max}: an index is a name like any other.
 _INDEX = re.compile(
     r"_\s*\{\s*(?:\\(?:text|mathrm|operatorname)\s*\{\s*([A-Za-z]{1,9})\s*\}"
@@ -114,8 +121,10 @@ _CONDITION = re.compile(
     r"(?<=\S)\s*[,;]?\s*(?:\\text\s*\{\s*)?[,(]?\s*\b(?:for (?:all|any|every|each|some)|where)\b"
     r"[^=<>\d]{0,60}?(?:integers?|numbers?|reals?|constants?|\\mathbb\s*\{?[ZNQRC]\}?"
     r"|(?<![A-Za-z])[A-Za-z])[\s})$.]*$"
+    r"|(?<=\S)\s*[,;(]?\s*(?:\\text\s*\{\s*)?(?:for (?:all|any|every)\s*\}?|\\forall(?![A-Za-z]))"
+    r"\s*\$?[a-z]\s*(?:(?:\\(?:ge|geq|geqslant)|≥|>)\s*[01]|\\in\s*\\mathbb\s*\{?[ZNQR]\}?[^=\s]{0,12})[\s})$.]*$"
     r"|(?<=\S)\s*(?:[,;(]|\\q?quad|\s)\s*\$?[a-z](?:\s*,\s*[a-z])*\s*(?:\\in(?![A-Za-z])|∈)\s*"
-    r"(?:\\math(?:bb|bf|rm)\s*\{?\s*[ZNQRC]\s*\}?|[ℤℕℚℝℂZNQR](?![A-Za-z]))(?:\^?[+*])?[\s})$.]*$"
+    r"(?:\\math(?:bb|bf|rm)\s*\{?\s*[ZNQRC]\s*\}?|[ℤℕℚℝℂZNQR](?![A-Za-z]))(?:\^?\{?[+*]\}?)?[\s})$.]*$"
 )
 _INSIDE_OUT = re.compile(r"(?<!\\)\$\s*,?\s*(and|or)\s*\$")
 _RUNS = re.compile(r"\s{2,}+")
@@ -211,7 +220,7 @@ def unwrap(text: str) -> str:
 
 def unconditional(text: str) -> str:
     """An answer without the words after it that only say what its letters stand for."""
-    if not any(word in text for word in ("for ", "where", r"\in", "∈")):
+    if not any(word in text for word in ("for ", "where", r"\in", "∈", r"\forall")):
         return text
     match = _CONDITION.search(text) if len(text) <= MAX_ANSWER else None
     rest = text[: match.start()].rstrip(" ,;") if match else ""
@@ -230,9 +239,14 @@ def _latex(text: str) -> str:
     if "_" in text:
         text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
     if any(command in text for command in (r"\text", r"\math", r"\op", r"\bf", r"\rm", r"\Bbb")):
-        text = _UPRIGHT.sub(_upright, _SETS.sub(r"\\mathbb{\1}", text))
+        text = _ROMAN.sub(r"\1", text)
+        text = _UPRIGHT.sub(_upright, _SETS.sub(r"\\mathbb{\1\2}", text))
     if any(name in text for name in ("tg", r"\lg", "cosec")):
         text = _OTHER_NAMES.sub(lambda m: f"\\{_NAMES[m[1]]}", text)
+    if r"\equiv" in text:
+        text = _IDENTICALLY.sub(r"\1(x)=", text)
+    if text.startswith((r"\therefore", r"\Rightarrow", r"\implies")):
+        text = _LEADING.sub("", text)
     text = _CHOOSE.sub(r"\\binom{\1}{\2}", text)
     text = _TEXT.sub(r"\\text{", text)
     text = _DEGREE.sub("°", text)
@@ -271,6 +285,8 @@ def _undotted(match: re.Match[str]) -> str:
 
 def _upright(match: re.Match[str]) -> str:
     name = _NAMES[match.group(1)]
+    if match.group(1) == "th" and match.string[: match.start()].rstrip()[-1:].isdigit():
+        return match.group()  # 7th
     if len(name) == 1:  # a constant; as one of several words it stays text
         return name
     return f"\\{name} "

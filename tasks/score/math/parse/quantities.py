@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from tasks.score.math.parse.changing import changes
 from tasks.score.math.parse.normalize import is_words
 from tasks.score.math.parse.shapes import Form, Kind
-from tasks.score.math.parse.spoken import changes, spoken
+from tasks.score.math.parse.spoken import spoken, spoken_things
 from tasks.score.math.parse.units import PER, UNITS
 
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
@@ -18,7 +19,9 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
           "sixteen": "16"}  # fmt: skip
 # A power of ten in words is part of the number, not its unit.
 _LARGE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_OF_THEM = re.compile(r"(?<=\d) of (?:them|these|those|it|all)$")
+_OF_THEM = re.compile(
+    r"(?<=\d) of (?:them|these|those|it|all)$|(?<=\}) of (?:the|all|his|her) [a-z ]{3,30}$"
+)
 # 0.(3), 0.1(6): what repeats, in brackets.
 _IN_BRACKETS = re.compile(r"^(-?\d{0,40}\.\d{0,40})\((\d{1,40})\)$")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
@@ -32,7 +35,7 @@ _LARGE_WORD = re.compile(
 # 18 ドル, 3万人: a counter of a script without spaces, and its powers of ten; not 5以上, 5倍.
 _MYRIADS = {"百": 2, "千": 3, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8}
 _COUNTED = re.compile(
-    rf"^(-?\$?\d[\d.,/]*)\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|左右|이상|이하))"
+    rf"^(-?\$?\d[\d.,/]*|[^\u3040-\uffff]*\}})\s*([{''.join(_MYRIADS)}]?)((?![^\x00-\x7f]*(?:以上|以下|以内|未満|未满|不到|多|余|倍|배|左右|이상|이하))"
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{0,8})$"
 )
 # \sin 30° has an angle inside; 30° alone has a unit.
@@ -44,6 +47,12 @@ _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\^)")
 _REPEATING = re.compile(r"(?<![\d.])(\d{0,40})\.(\d{0,40})\\(?:overline|bar)\s*\{?(\d{1,40})\}?")
 # 0.1\dot{6}, 0.\dot{1}4285\dot{7}; 0.333... where the same digits come three times.
 _DOTTED = re.compile(r"(\d{0,40}\.\d{0,40})\\dot\s*\{?(\d)\}?(?:(\d{0,40})\\dot\s*\{?(\d)\}?)?$")
+# 45° 30' and 1 in 4 chances.
+_MINUTES = re.compile(
+    r"^(\d{1,4})°\s*(\d{1,2}(?:\.\d+)?)\s*(?:'|\^\s*\{?\\prime\}?)(?:\s*(\d{1,2}(?:\.\d+)?)\s*(?:''|\"))?$"
+)
+_ONE_IN = re.compile(r"^(\d{1,9}) in (\d{1,9})$")
+_TWICE_AND_SO_ON = re.compile(r"^(\d{0,40}\.)((\d{2,6}?)\3)(?:\.\.\.|\\[lc]?dots|…)$")
 _AND_SO_ON = re.compile(r"(\d{1,40}\.\d{0,20}?)((\d{1,6}?)\3{2,12})(?:\.\.\.|\\[lc]?dots|…)$")
 _BASE = re.compile(
     r"^\(?([0-9A-Za-z]{1,60})\)?(?:_\{?(?:\\text\{)?\s*(\w{1,9})\s*\}{0,2}"
@@ -54,7 +63,9 @@ _BARE_UNIT = re.compile(
     r"^(-?\$?\d[\d.,/]*+(?: \d+/\d+)?)\s*([A-Za-zÀ-ɏЀ-ӿ][A-Za-zÀ-ɏЀ-ӿ.'/ -]*)(?:\^\{?\d\}?)?$"
 )
 # After an expression that is no plain number only a known unit of several letters is one.
-_LATE_UNIT = re.compile(r"^(\S.*(?:\\pi|[})]))\s+([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$")
+_LATE_UNIT = re.compile(
+    r"^(\S.*(?:\\pi|[})]))(?:\s+|(?<=\})(?=[ckm]m|kg))([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$"
+)
 _MONEY = re.compile(r"^(-?)([$€£₹¥]|Rs\.?|USD(?= ?\d))\s*(?=\S)")
 # 3 (mod 7): the modulus is like a unit, which may be missing.
 _RESIDUE = re.compile(
@@ -73,9 +84,15 @@ _SYNONYMS = {
     "dne": "does not exist", "doesn't exist": "does not exist", "no solutions": r"\emptyset",
     "no solution": r"\emptyset", "empty set": r"\emptyset", "the empty set": r"\emptyset",
     "no real solution": "no real solutions", "infinitely many solutions": "infinitely many",
-    "infinitely many": "infinitely many", "infinity": r"\infty",
+    "infinitely many": "infinitely many", "infinity": r"\infty", "positive infinity": r"\infty",
+    "negative infinity": r"-\infty", "minus infinity": r"-\infty",
 }  # fmt: skip
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[a-z]{3})", re.IGNORECASE)
+# "3 bolts of fabric", "8 hours to finish".
+_FILLERS = frozenset(("of", "to", "in", "a", "an", "at", "on", "by"))
+_NO_FILLER = re.compile(r"\b(?:more|less|fewer|or|not|than|if|per)\b", re.IGNORECASE)
+_RATE = re.compile(r"^(-?\$?\d[\d.,]*+) [a-z]{3,15}/[a-z]{3,10}$")
+_PERCENT_OF = re.compile(r"^(-?\d[\d.,]*+ ?%) (?!of\b|or\b|to\b)[a-z]{3,12}(?: [a-z]{3,12}){0,2}$")
 _POWER_WORD = re.compile(r"^(?:square|sq|cubic|cu)\.?\s+")
 
 
@@ -84,14 +101,26 @@ def quantity(text: str) -> Form:
     unit = ""
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
+    if " of " in text:
+        text = _OF_THEM.sub("", text)
     if text[:1].isdigit():
+        if "/" in text and (rate := _RATE.match(text)) and text.split(" ")[1] not in UNITS:
+            text = rate[1]
+        if "%" in text and (share := _PERCENT_OF.match(text)) and not changes(text[share.end(1) :]):
+            text = share[1]
         if any(ending in text for ending in ("st", "nd", "rd", "th")):
             text = _ORDINAL.sub(r"\1 ", text, count=1).strip()
-        text = _OF_THEM.sub("", text) if " of " in text else text
         text = _IN_BRACKETS.sub(r"\1\\overline{\2}", text) if text[-1] == ")" else text
     inner = _TEXT.sub(r" \1 ", text).strip() if r"\text{" in text else text
     if (said := spoken(inner)) != inner:
+        number, noun = spoken_things(inner)
+        if number:
+            return Form(Kind.QUANTITY, _plain(number), (), unit or _unit(noun, noun))
         text = said
+    if "°" in text and (angle := _MINUTES.match(text)):
+        text = f"({angle[1]}+{angle[2]}/60+{angle[3] or 0}/3600)°"
+    elif " in " in text and (chance := _ONE_IN.match(text)):
+        text = rf"\frac{{{chance[1]}}}{{{chance[2]}}}"
     if residue := _RESIDUE.match(text):
         rest, modulus = residue.groups()
         return Form(Kind.QUANTITY, _plain(_CONGRUENT.sub("", rest.strip())), (), f"mod {modulus}")
@@ -142,6 +171,7 @@ def _plain(text: str) -> str:
     if power := _SCIENTIFIC.match(text):
         return f"{power.group(1)}*10^{{{power.group(2).removeprefix('+')}}}"
     if text.endswith(("...", "dots", "…")):
+        text = _TWICE_AND_SO_ON.sub(r"\1\\overline{\3}", text)
         text = _AND_SO_ON.sub(r"\1\\overline{\3}", text)
     if "\\" in text:
         text = _DOTTED.sub(
@@ -181,6 +211,9 @@ def _is_unit(tail: re.Match[str]) -> bool:
     apart = tail.group(0)[len(body) :].startswith(" ")
     if len(words) == 1:
         return apart and words in UNITS
+    first, *others = words.casefold().split()
+    if others and apart and len(first) >= 3 and not _NO_FILLER.search(words):
+        words = " ".join([first, *(word for word in others if word not in _FILLERS)])
     return all(
         word in UNITS or (len(word.strip(".-'/")) >= (3 if apart else 4) and "/" not in word)
         for word in _POWER_WORD.sub("", words.casefold()).split()

@@ -8,6 +8,7 @@ Not covered: chains whose signs point both ways, intersections of more than two 
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 
@@ -85,9 +86,28 @@ def interval_of(form: Form) -> Form | None:
     return Form(Kind.GROUP, "[)" if signs[0] == "<=" else "()", (sides[0], INFINITY))
 
 
-def without(hole: Form) -> Form:
-    """All real numbers but one."""
-    sides = ((MINUS_INFINITY, hole), (hole, INFINITY))
+def holes_of(parts: tuple[Form, ...]) -> tuple[Form, ...]:
+    r"""The numbers that `x \ne 0, 1` or `x \ne 0 and x \ne 1` leave out, else nothing."""
+    first = parts[0]
+    if first.text != "!=" or not variable(first) or not _is_variable(first, 0):
+        return ()
+    holes = [first.parts[1]]
+    for part in parts[1:]:
+        if part.kind is Kind.QUANTITY and _number(part.text) is not None:
+            holes.append(part)
+        elif part.text == "!=" and part.parts[0].text == first.parts[0].text:
+            holes.append(part.parts[1])
+        else:
+            return ()
+    return tuple(holes)
+
+
+def without(*holes: Form) -> Form:
+    """All real numbers but some."""
+    if len(holes) > 1 and all(_number(hole.text) is not None for hole in holes):
+        holes = tuple(sorted(holes, key=lambda hole: _number(hole.text) or 0.0))
+    ends = (MINUS_INFINITY, *holes, INFINITY)
+    sides = tuple(itertools.pairwise(ends))
     return Form(Kind.UNION, r"\cup", tuple(Form(Kind.GROUP, "()", side) for side in sides))
 
 

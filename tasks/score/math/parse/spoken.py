@@ -1,10 +1,9 @@
-r"""Numbers in words, and the words around a number that change its value.
+r"""Numbers in words, and what words around a number make of it.
 
 `spoken` reads `negative three quarters` as `-\frac{3}{4}`, `twice 5` as `2*(5)`, `3 squared`, `half
-of 6`, `two hundred and five`, `five and a half`, `three point one four`, to trillions. What follows
-a number is dropped as its unit or its noun unless it `changes` the value: "5 or more", "3 dozen
-less", "5 times larger" are no 5. Nor is a number that a step, a page or a bound is named by: "at
-least 5", "step 5". Doubt keeps the words, and a text with words is no number.
+of 6`, `two hundred and five`, `five and a half`, `three point one four`, `4 out of 5`, `4 less than
+10`, to trillions. What follows is its unit or noun (changing.py). Doubt keeps the words, and a text
+with words is no number.
 
 Not covered: other languages than English; ordinals in words ("the third").
 """
@@ -13,16 +12,22 @@ from __future__ import annotations
 
 import re
 
+from tasks.score.math.parse.changing import changed, changes, words_of
+
 _ONES = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
+        words_of("""
+            zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
+            fifteen sixteen seventeen eighteen nineteen
+        """)
     )
 }
 _TENS = {
     word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    for value, word in enumerate(
+        words_of("twenty thirty forty fifty sixty seventy eighty ninety"), 2
+    )
 }
 _SCALES = {
     "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -40,49 +45,41 @@ _PLURAL_PARTS = {"halves": 2, **{f"{word}s": value for word, value in _PARTS.ite
 _BEFORE = {
     "negative": "-({})", "minus": "-({})", "twice": "2*({})", "double": "2*({})",
     "thrice": "3*({})", "triple": "3*({})", "half": r"\frac{{1}}{{2}}*({})",
+    "absolute value": "|{}|", "root": r"\sqrt{{{}}}",
     "square root": r"\sqrt{{{}}}", "cube root": r"\sqrt[3]{{{}}}", "square": "({})^2",
     "cube": "({})^3", "reciprocal": r"\frac{{1}}{{{}}}", "factorial": "({})!",
 }  # fmt: skip
-_NEEDS_OF = ("square root", "cube root", "square", "cube", "reciprocal", "factorial")
+_NEEDS_OF = (
+    "square root",
+    "cube root",
+    "square",
+    "cube",
+    "reciprocal",
+    "factorial",
+    "absolute value",
+)
+_JOINED_BY = {
+    "out of": r"\frac{{{0}}}{{{1}}}", "less than": "{1}-({0})", "more than": "{1}+({0})",
+    "divided by": r"\frac{{{0}}}{{{1}}}", "multiplied by": "({0})*({1})", "times": "({0})*({1})",
+    "plus": "({0})+({1})", "minus": "({0})-({1})", "over": r"\frac{{{0}}}{{{1}}}",
+    "choose": r"\binom{{{0}}}{{{1}}}", "to the power of": "({0})^{{{1}}}",
+}  # fmt: skip
+_JOINTS = "|".join(_JOINED_BY)
 _AFTER = {"squared": "({})^2", "cubed": "({})^3", "factorial": "({})!", "dozen": "12*({})"}
 _TOKEN = re.compile(r"[A-Za-z]+|-?\d[\d,]*(?:\.\d+)?|\S")
 _NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
-# What may follow a number and is neither its unit nor its noun.
-_CHANGING_AFTER = re.compile(
-    r"^\W*(?:(?:or|and|at)\s+(?:more|less|fewer|above|below|over|under|greater|smaller|higher|lower"
-    r"|most|least|later|earlier|better|up)|plus|minus|(?:more|less|fewer) than|times|fold|squared|cubed"
-    r"|factorial|dozens?|pairs?|couples?|scores?|gross|halves|half|thirds?|quarters?|fourths?"
-    r"|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|hundredths?|thousandths?|millionths?"
-    r"|hundreds|thousands|millions|billions|trillions"
-    r"|(?:is|are|was|were)\s+(?:impossible|not|incorrect|invalid|wrong|false)|not|wrong|incorrect|impossible|false"
-    r"|invalid|never|doesn|does\s+not|cannot|can't|isn|away|short|too)(?![A-Za-z])",
-    re.IGNORECASE,
-)
-# What may stand before a number and makes another value of it, a bound, or a place in a text.
-_CHANGING_BEFORE = (
-    r"(?:at (?:least|most)|(?:no |not )?(?:more|less|fewer|greater|smaller|larger|bigger|higher"
-    r"|lower|other|rather) than(?: or equal to)?|(?<!all )(?<!left )over|under|above"
-    r"|below|beyond|exceeds|up to|not|never|(?:all (?:real )?numbers )?except(?: for)?|excluding|besides|but not|instead of"
-    r"|about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice"
-    r"|double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)"
-    r"|(?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite|inverse|multiples?|powers?"
-    r"|factors?|divisors?) of|(?:divisible|multiplied|divided) by|(?:defined|undefined|continuous"
-    r"|discontinuous|differentiable) at|prime to|mod(?:ulo)?|step|steps|chapter|page|section|figure"
-    r"|fig\.?|equation|eq\.?|problem|question|exercise|example|theorem|lemma|part|case|line|item"
-    r"|note|table)"
-)
-CHANGED = re.compile(rf"(?<![A-Za-z\\])({_CHANGING_BEFORE})\s*:?\s*(?:the\s+)?$", re.IGNORECASE)
-# The words that phrases of CHANGED end with: looked up before the pattern is tried.
-_LAST_OF_CHANGING = frozenset(
-    "least most than to over under above below beyond exceeds not never except for excluding "
-    "besides of about approximately around roughly nearly almost negative minus twice thrice "
-    "double triple half by at mod modulo step steps chapter page section figure fig equation eq "
-    "problem question exercise example theorem lemma part case line item note table".split()
-)
 _WORDED = re.compile(
     rf"(?:the\s+)?(?:{'|'.join([*_ONES, *_TENS, *_BEFORE, 'a', 'an'])})\b"
-    rf"|-?\d[\d,.]*+[\s-]+(?:{'|'.join([*_PARTS, *_PLURAL_PARTS, *_AFTER, *_SCALES])}|hundred|and)\b",
+    rf"|-?\d[\d,.]*+[\s-]+(?:{'|'.join([*_PARTS, *_PLURAL_PARTS, *_AFTER, *_SCALES])}"
+    r"|hundred|and)\b"
+    rf"|-?\d[\d,.]*+ (?:{_JOINTS}) [\dA-Za-z]",
     re.IGNORECASE,
+)
+# "hours", "an hour", "of the cake"; not "more than", "or two".
+_NOUN = re.compile(r"(?:of (?:the|an?|all|his|her|its) |an? )?([A-Za-z]{3,}(?: [a-z]{2,}){0,3})$")
+_NO_NOUN = re.compile(
+    r"\b(?:more|less|fewer|than|not|and|or|but|times|except|plus|minus|percent|is|are|if)\b",
+    re.I,
 )
 _SHORT = 200
 _LAST_WORDS = 30
@@ -96,13 +93,38 @@ def spoken(text: str) -> str:
     Args:
         text: Canonical, without LaTeX.
     """
-    if len(text) > _SHORT or "\\" in text or not _WORDED.match(text):
+    if not _may_be_spoken(text):
         return text
     reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
     value = reader.value()
     if value is None or not reader.worded:
         return text
     return " ".join([value, *reader.rest]) if reader.rest else value
+
+
+def _may_be_spoken(text: str) -> bool:
+    if text.isdecimal() or len(text) > _SHORT or "\\" in text:
+        return False
+    return (text[:1].isalpha() or " " in text or "-" in text) and bool(_WORDED.match(text))
+
+
+def spoken_things(text: str) -> tuple[str, str]:
+    """The number at the start of words, and the unit or noun after it; "" twice for anything else.
+
+    Args:
+        text: Canonical, without LaTeX: "one and a half hours", "4 dozen eggs".
+    """
+    if not _may_be_spoken(text):
+        return "", ""
+    reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
+    value = reader.value()
+    if value is None or not reader.worded or not reader.rest:
+        return "", ""
+    rest = " ".join(reader.rest)
+    noun = _NOUN.match(rest)
+    if noun is None or changes(rest) or _NO_NOUN.search(rest):
+        return "", ""
+    return value, noun.group(1)
 
 
 def spoken_whole(text: str) -> str:
@@ -126,22 +148,6 @@ def last_spoken(text: str) -> str:
         taken = at + len(words[at:]) - len(_TOKEN.findall(said)) + 1
         found = changed(" ".join(words[:at]) + " ") + rest
     return found
-
-
-def changes(words: str) -> bool:
-    """Whether words after a number make something else of it than a number of things."""
-    return bool(_CHANGING_AFTER.match(words))
-
-
-def changed(before: str) -> str:
-    """The words at the end of what stands before a number that make something else of it."""
-    last = before.rstrip(" :").rpartition(" ")[2].casefold()
-    if last == "the":
-        last = before.split()[-2].casefold() if before.count(" ") > 1 else ""
-    if last.rstrip(".") not in _LAST_OF_CHANGING:
-        return ""
-    match = CHANGED.search(before[-60:])
-    return match.group() if match else ""
 
 
 class _Reader:
@@ -170,6 +176,10 @@ class _Reader:
         two = f"{self._peek()} {self._peek(1)}"
         word = two if two in _BEFORE else self._peek()
         if word in _BEFORE:
+            if word == "half" and self._peek(1) in ("dozen", *_SCALES):
+                scale = {"dozen": 12, **_SCALES}[self._peek(1)]
+                self._at, self.worded = self._at + 2, True
+                return str(scale // 2)
             self._at += len(word.split())
             of = self._peek() == "of"
             if of or word not in _NEEDS_OF:
@@ -188,11 +198,32 @@ class _Reader:
         if base is None:
             self._at = start
             return None
+        if self._peek() in _SCALES and self.worded:  # two and a half million
+            base = f"({base})*{_SCALES[self._peek()]}"
+            self._at += 1
+        if joined := self._joined(base):
+            return joined
         while self._peek() in _AFTER and self._peek(1) not in ("less", "more"):
             self.worded = True
             base = _AFTER[self._peek()].format(base)
             self._at += 1
         return base
+
+    def _joined(self, base: str) -> str:
+        """What `4 out of 5` or `4 less than 10` make of their first number, or nothing."""
+        words = [self._peek(ahead) for ahead in range(4)]
+        joints = (" ".join(words[:count]) for count in (4, 2, 1))
+        joint = next((one for one in joints if one in _JOINED_BY), "")
+        if not joint:
+            return ""
+        mark, worded = self._at, self.worded
+        self._at += len(joint.split())
+        other = self._fraction()
+        if other is None:
+            self._at, self.worded = mark, worded
+            return ""
+        self.worded = True
+        return _JOINED_BY[joint].format(base, other)
 
     def _fraction(self) -> str | None:
         """A whole number, a fraction, or both: five and a half."""
@@ -207,6 +238,10 @@ class _Reader:
             top = self._cardinal()
             if top is not None and (part := self._part(plural=top != "1")):
                 return rf"({whole}+\frac{{{top}}}{{{part}}})"
+            if top is not None and self._peek() == "/" and _NUMERAL.match(self._peek(1)):
+                self.worded = True
+                self._at += 2
+                return rf"({whole}+\frac{{{top}}}{{{self._tokens[self._at - 1]}}})"
             self._at, self.worded = mark, worded
         if self._peek() == "point":
             digits, at = "", self._at + 1

@@ -28,12 +28,13 @@ def parts_of(tree: Tree) -> list[Tree]:
 _TOKEN = re.compile(r"\s+|\d+(?:\.\d+)?|\.\d+|\\[A-Za-z]+|[A-Za-z]+|.", re.DOTALL)
 _GREEK = frozenset(
     ("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "rho", "sigma", "tau",
-     "phi", "varphi", "psi", "omega")
+     "phi", "varphi", "psi", "omega", "Delta", "Theta", "Lambda", "Phi", "Psi", "Omega")
 )  # fmt: skip
 _FUNCTIONS = frozenset(
     ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh",
      "tanh", "ln", "log", "exp")
 )  # fmt: skip
+_DIFFERENTIALS = (["{", "dx"], ["{", "dt"])
 _INVERSES = frozenset(("sin", "cos", "tan"))
 _CLOSERS = {"(": ")", "{": "}", "[": "]"}
 
@@ -185,7 +186,7 @@ class _Reader:
     def starts_atom(self, token: str) -> bool:
         if token[0] == "\\":
             return token[1:] in _GREEK or token[1:] in _FUNCTIONS or token in _ATOM_COMMANDS
-        return token in ("(", "{") or token.isalpha() or _is_number(token)
+        return token in ("(", "{") or (token.isascii() and token.isalpha()) or _is_number(token)
 
     def atom(self) -> Tree:
         token = self.peek()
@@ -201,7 +202,7 @@ class _Reader:
             return ("fn", "abs", tree)
         if token.startswith("\\"):
             return self.command(token[1:])
-        if token.isalpha():
+        if token.isascii() and token.isalpha():  # words of other scripts are no products
             return self.word(token)
         raise _Unknown
 
@@ -222,10 +223,7 @@ class _Reader:
     def command(self, name: str) -> Tree:
         if name == "frac":
             top = self.digit()
-            if top == ("sym", "d") and self.tokens[self.at : self.at + 2] in (
-                ["{", "dx"],
-                ["{", "dt"],
-            ):
+            if top == ("sym", "d") and self.tokens[self.at : self.at + 2] in _DIFFERENTIALS:
                 raise _Unknown  # a derivative
             return ("div", top, self.digit())
         if name == "sqrt":

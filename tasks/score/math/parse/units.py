@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-UNITS: dict[str, str] = {
+_RUSSIAN = {
+    "ruble": "ruble", "rubles": "ruble", "руб": "ruble", "руб.": "ruble", "рублей": "ruble",
+    "мм": "mm", "см": "cm", "м": "m", "км": "km", "км/ч": "km/h", "м/с": "m/s", "кг": "kg",
+    "г": "gram", "ч": "hour", "мин": "minute",
+}  # fmt: skip
+UNITS: dict[str, str] = _RUSSIAN | {
     alias: name
     for name, aliases in {
         "cent": "cent cents ¢", "dollar": "dollar dollars usd $", "euro": "euro euros €",

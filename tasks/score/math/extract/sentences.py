@@ -1,0 +1,167 @@
+"""What a line or a sentence says the answer is: its value, its last formula, number or name."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from tasks.score.math.limits import MAX_BETWEEN, MAX_BOXES, MAX_LINE
+from tasks.score.math.parse.changing import changed, changes
+
+# A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
+PROSE_WORDS = 4
+# Words that lead up to a number ("She has 18"); not a function's name, nor a date. Possessive, so
+# that a run of spaces is read once.
+_LEAD = re.compile(
+    r"^(?![A-Z][a-z]+(?: \d{1,2})?: )(?!(?:not|arc[a-z]+|gcd|lcm|exp|sin|cos|tan|log|ln|sqrt|pi"
+    r"|all|any|every|january|february|march|april|may|june|july|august|september|october|november|december)\b)"
+    r"(?=[A-Za-z' ]*[A-Za-z]{2})(?:[A-Za-z']++[,:]?\s++){1,3}"
+    r"(?=[-+]?\s*+(?:\$\s*+)?[\d.]|\$|\\(?:[dt]?frac|sqrt|\$|\(|\{)|[(\[{]\s*-?[\d\\]|[A-Za-z]\s?=)",
+    re.IGNORECASE,
+)
+REASON = re.compile(
+    r",?\s+\(?(?:since|because|as (?:required|desired|above|claimed|needed|expected))\b", re.I
+)
+_NAME_AT_END = re.compile(
+    r"\*\*([^*\n]{1,60})\*\*\W*$|\b(?:is|are|was)\s+((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
+)
+IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
+# Words between two numbers that make no list, ratio or condition of them: "3 crates, then 42".
+_STRAY = re.compile(
+    r"(?<![A-Za-z\\])(?:then|times|minus|plus|is|are|equals|gives|leaves|so|makes)(?![A-Za-z]).*\d"
+)
+# "9, not 8".
+_DENIAL = re.compile(
+    r"(?<=\d),? \(?(?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*\)?$"
+    r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
+)
+# "11 when x = 3": where a value is reached, after it.
+_ATTAINED = re.compile(
+    r"(?<=[\d$}\w]),? \(?(?:attained |achieved |reached |obtained )?(?:at|when|for|if|where) "
+    r"\$?[a-z] ?= ?[^=,]{1,30}$"
+)
+# "18 (eighteen)", "1.5 hours (90 minutes)": what is in brackets says it once more.
+_ASIDE = re.compile(
+    r"(?<=[\d$}])((?: [A-Za-z]{3,12}){0,3}) \((?![^()]*\b(?:or|if|maybe|perhaps|possibly|not|but"
+    r"|mod|base|about|approx\w*|where|for|with|remainder)\b)[^()\\]*[A-Za-z]{3,}[^()\\]*\)\.?$",
+    re.IGNORECASE,
+)
+# "16 - 7 = 9 eggs, 9 * $2 = $18": what the last sum comes to.
+_SEVERAL_SUMS = re.compile(
+    r"^[-$\d\s+*/×()][-$\d\s+*/×().]*=\s*\$?\d[^=]{0,40}[,;]"
+    r"\s*[-$\d\s()]+[-+*/×][-$\d\s+*/×().]*=\s*"
+    r"(?=-?\$?\d[^=]*$)"
+)
+_JOINED = re.compile(r",?\s*(?:or|,)\s*")
+BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
+FORMULA = re.compile(r"\$[^$\n]*\$")
+MATH = re.compile(r"\$([^$\n]+)\$(?!\d)|\\\(([^\n]+?)\\\)|(?<!\\)\\\[([^\n]+?)\\\]")
+# Possessive, so that a megabyte of digits is one pass.
+NUMBER = re.compile(
+    r"(?<![\w.,])-?\$?\s?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++(?:\.\d++)?)?%?|-?\.\d++"
+)
+LOOSE_NUMBER = re.compile(r"-?\d++(?:,\d{3})*+(?:\.\d++)?")
+_PROTECTED = re.compile(
+    r"\\(?:text\w*|mbox|mathrm|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\\\\[[\w.]+\]"
+)
+_WORD = re.compile(r"[A-Za-z]{2,}")
+# In scripts without spaces a character is about a word.
+_OTHER_WORD = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_JOINTS = ("and", "or")
+
+
+def inner_formula(match: re.Match[str]) -> str:
+    """What is between the marks of a formula."""
+    return next(group for group in match.groups() if group is not None).strip()
+
+
+def short_answer(line: str) -> str:
+    """A short line without the words before its answer; of a short sentence its last number."""
+    line = led(without_aside(_SEVERAL_SUMS.sub("", line)))
+    line = led(_ATTAINED.sub("", _DENIAL.sub("", line)))
+    if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
+        return line
+    if said := what_is(line):
+        return said
+    return last_number(line.rpartition("=")[2]) or line
+
+
+def without_aside(line: str) -> str:
+    """A line without the brackets at its end that say its number once more."""
+    return _ASIDE.sub(r"\1", line) if line.endswith((")", ").")) and len(line) < MAX_LINE else line
+
+
+def what_is(sentence: str) -> str:
+    """What a sentence says that something is, where that is short and has a number in it."""
+    said = last_match(IS, sentence)
+    rest = (
+        _ATTAINED.sub("", sentence[said.end() :].rstrip(".") if said else "")
+        .strip()
+        .strip("*")
+        .rstrip(".!")
+        .strip()
+        if said
+        else ""
+    )
+    short = prose_words(FORMULA.sub(" ", rest)) < PROSE_WORDS
+    if short and said and (words := changed(sentence[: said.end()])):
+        return words + rest  # "it cannot be 5"
+    return led(rest) if short and any(c.isdigit() for c in rest) else ""
+
+
+def led(line: str) -> str:
+    """A line without the words that lead up to its number; those that change it stay."""
+    lead = _LEAD.match(line)
+    return changed(lead.group()) + line[lead.end() :] if lead else line
+
+
+def as_said(number: re.Match[str], text: str) -> str:
+    """A number in a text, with the words around it that make something else of it."""
+    before = changed(text[max(0, number.start() - MAX_BETWEEN) : number.start()])
+    after = text[number.end() : number.end() + MAX_BETWEEN].split("\n")[0]
+    return (before + number.group() + (after if changes(after) else "")).strip()
+
+
+def last_value(sentence: str) -> str:
+    """What a sentence says that something is, else its last formula, else its last number."""
+    if said := what_is(sentence):
+        return said
+    formulas = [*deque(MATH.finditer(sentence), maxlen=MAX_BOXES)]
+    if not formulas:
+        return last_number(sentence)
+    row = [formulas[-1]]
+    for before in reversed(formulas[:-1]):  # "x = 2 or x = 3" are one answer
+        if not _JOINED.fullmatch(sentence[before.end() : row[0].start()]):
+            break
+        row.insert(0, before)
+    return " or ".join(map(inner_formula, row))
+
+
+def last_name(line: str) -> str:
+    """What a sentence without numbers ends with, where it is set apart or a name."""
+    name = _NAME_AT_END.search(line[-MAX_LINE:])
+    return next((group for group in name.groups() if group), "") if name else ""
+
+
+def last_number(text: str) -> str:
+    """The last number, with the words around it that make something else of it, or nothing."""
+    last = last_match(NUMBER, text) or last_match(LOOSE_NUMBER, text)
+    return as_said(last, text) if last else ""
+
+
+def last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The last place where a pattern is found."""
+    found = deque(pattern.finditer(text), maxlen=1)
+    return found[0] if found else None
+
+
+def prose_words(line: str) -> int:
+    r"""How many words of prose a line has; LaTeX commands and \\text{} are not prose."""
+    plain = _PROTECTED.sub(" ", line[:2000])
+    words = (_WORD if plain.isascii() else _OTHER_WORD).findall(plain)
+    return sum(word not in _JOINTS for word in words)
+
+
+def has_content(line: str) -> bool:
+    """Whether a line has a letter or a digit."""
+    return any(character.isalnum() for character in line)
