@@ -23,7 +23,9 @@ import docker.errors
 
 from sandbox.awake import awake
 from sandbox.container import Container, NoContainer, SandboxFault
+from sandbox.images import build_command, languages_of
 from sandbox.inside.limits import (
+    COMPILE_RESIDENT,
     CONTAINER_ATTEMPTS,
     ENGINE_PATIENCE_SECONDS,
     ENGINE_PAUSE_SECONDS,
@@ -86,9 +88,12 @@ class SandboxPool:
         try:
             self.image = str(self._client.images.get(image).id)
         except docker.errors.ImageNotFound:
-            raise NoEngine(f"image {image} is missing; run `restem sandbox build`") from None
+            raise NoEngine(f"image {image} is missing; run `{build_command(image)}`") from None
         self.workers = workers or os.cpu_count() or 1
-        self._memory, self._runtime = memory, runtime
+        # Of an image with a compiler a job may need what that needs.
+        compiles = "cpp" in languages_of(image)
+        self._memory = max(memory, COMPILE_RESIDENT) if compiles else memory
+        self._runtime = runtime
         self._free: queue.SimpleQueue[Container | None] = queue.SimpleQueue()
         for _ in range(self.workers):
             self._free.put(None)
@@ -197,7 +202,7 @@ class SandboxPool:
         def seen(number: int, report: Report) -> bool:
             if number != len(reports) or number >= len(job.tests):
                 raise SandboxFault("reports out of order")
-            status = judge_test(job.tests[number], report, call=job.entry is not None)
+            status = judge_test(job.tests[number], report, call=(job.entry or job.judge) is not None)
             reports.append((status, report))
             return status is ProgramStatus.CORRECT or not job.stop_at_failure
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
-from typing import TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 # A float is right within this relative or absolute error, as in most programming contests; only
 # where the expected token is itself written as a float.
@@ -85,6 +85,8 @@ class Job:
             programs so, and some of its reference solutions need it.
         check: Source of a function `check(candidate)` that calls what `entry` names and raises if a
             value is wrong; see `checked_job`.
+        language: Of the program; C++ reads standard input.
+        judge: Source of the program that talks to this one; see `interactive_job`.
     """
 
     program: str
@@ -94,6 +96,8 @@ class Job:
     stop_at_failure: bool = True
     wrap: bool = False
     check: str | None = None
+    language: Literal["python", "cpp"] = "python"
+    judge: str | None = None
 
 
 def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
@@ -106,6 +110,24 @@ def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
     """
     # One test: that the check returns, which the runner reports as `true`.
     return Job(program, (Test(value=True),), entry, limits, check=check)
+
+
+def interactive_job(
+    program: str,
+    judge: str,
+    inputs: Sequence[str],
+    limits: Limits,
+    language: Literal["python", "cpp"] = "python",
+) -> Job:
+    """The job that tests a program by a judge which it talks to: sandbox/inside/interactive.py.
+
+    Args:
+        judge: Python; trusted, of the data set. The path of the input is its first argument.
+        inputs: For the judge, one a test. The program sees nothing of them.
+        limits: For program and judge each, in each test.
+    """
+    tests = tuple(Test(stdin=one, value=True) for one in inputs)
+    return Job(program, tests, limits=limits, language=language, judge=judge)
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,7 @@ class EvaluateConfig(BaseModel):
     def run_id(self) -> str:
         """Name plus a hash of the recipe; grades that come later do not make another run."""
         recipe = self.model_dump(exclude={"resources", "name", "grades"})
+        recipe["execution"] = self.execution.recipe()
         return f"{self.name}-{digest_of(recipe)[:8]}"
 
 

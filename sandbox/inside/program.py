@@ -79,17 +79,25 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
         os._exit(4)
     (test,) = OFFSET.unpack_from(told)
     head = Head(*HEAD.unpack_from(told, OFFSET.size))
+    if head.compiled:
+        from sandbox.inside.compiling import run_compiled as run_compiled
+
+        run_compiled(head, test, mine)
     source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
-    given = part_of(mine.job, PARTS_BEFORE_TESTS + test)
+    given = b"" if head.interactive else part_of(mine.job, PARTS_BEFORE_TESTS + test)
     arguments: list[object] = []
     if head.call:
         os.dup2(mine.result, RESULT)
         arguments, given = json.loads(given), b""
         if head.wrap:
             arguments = [_numbered(one) for one in arguments]
-    if head.checked:
+    if head.checked and head.call:
         os.dup2(mine.go, QUESTIONS)
-    os.dup2(memory_file(given), 0)
+    if head.interactive:
+        os.dup2(mine.go, 0)  # the judge has the input
+        head = head._replace(checked=False)
+    else:
+        os.dup2(memory_file(given), 0)
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox import TAG
+from sandbox.images import IMAGES
 from tasks.dag.contracts import Grader, OpenGrader, ProgramGrader
 from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, by_checker, open_named
 from tasks.dag.runtime import Runtime
@@ -49,7 +49,8 @@ _TELL_EVERY = 64
 
 def sandbox_settings(execution: ExecutionSettings) -> Json:
     """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
-    return {**execution.model_dump(), "image": TAG, "rules": CODE_RULES}
+    tag = IMAGES[execution.image].tag
+    return {**execution.recipe(), "image": tag, "rules": CODE_RULES}
 
 
 def checker_name(domain: str) -> str:
