@@ -48,6 +48,7 @@ INSIDE_MODULES = (
         "plain",
         "calls",
         "checking",
+        "nodes",
         "compiling",
         "judging",
         "interactive",

@@ -78,9 +78,7 @@ def _from_base(
         arguments = {"PACKAGES": " ".join(image.packages)}
         if base or image.base:
             arguments["BASE"] = base or image.base
-        made, _ = client.images.build(
-            path=str(_HERE), tag=image.tag, rm=True, buildargs=arguments
-        )
+        made, _ = client.images.build(path=str(_HERE), tag=image.tag, rm=True, buildargs=arguments)
         return str(made.id)
     except (docker.errors.APIError, docker.errors.BuildError) as error:
         reason = str(error).splitlines()[0][:200]

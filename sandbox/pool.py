@@ -202,7 +202,9 @@ class SandboxPool:
         def seen(number: int, report: Report) -> bool:
             if number != len(reports) or number >= len(job.tests):
                 raise SandboxFault("reports out of order")
-            status = judge_test(job.tests[number], report, call=(job.entry or job.judge) is not None)
+            status = judge_test(
+                job.tests[number], report, call=(job.entry or job.judge) is not None
+            )
             reports.append((status, report))
             return status is ProgramStatus.CORRECT or not job.stop_at_failure
 

@@ -118,6 +118,8 @@ def interactive_job(
     inputs: Sequence[str],
     limits: Limits,
     language: Literal["python", "cpp"] = "python",
+    *,
+    stop_at_failure: bool = True,
 ) -> Job:
     """The job that tests a program by a judge which it talks to: sandbox/inside/interactive.py.
 
@@ -125,9 +127,17 @@ def interactive_job(
         judge: Python; trusted, of the data set. The path of the input is its first argument.
         inputs: For the judge, one a test. The program sees nothing of them.
         limits: For program and judge each, in each test.
+        stop_at_failure: As in Job.
     """
     tests = tuple(Test(stdin=one, value=True) for one in inputs)
-    return Job(program, tests, limits=limits, language=language, judge=judge)
+    return Job(
+        program,
+        tests,
+        limits=limits,
+        language=language,
+        judge=judge,
+        stop_at_failure=stop_at_failure,
+    )
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ class LocalMachine:
 
                 limits = limits_of(sandbox)
                 pool = self._get_sandbox(sandbox["image"], workers, limits.memory)
-                return CodePool(pool, limits, score)
+                return CodePool(pool, limits, score, sandbox.get("language", "python"))
             if self._pool is None:
                 from tasks.score.math.limits import GRADE_SECONDS
                 from tasks.score.math.pool import GradePool

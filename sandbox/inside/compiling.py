@@ -1,9 +1,9 @@
 """Programs in C++: compiled once in a job, by a process like any program, then run for each test.
 
 The compiler runs under the job's uid, with limits of its own (limits.py), and everything that it
-started is killed when it ends. What it made goes into a file in memory that every test executes: the
-scratch folder can hold nothing that runs. Process 1 makes that file read-only before the first test,
-so that no test can leave anything in it for another.
+started is killed when it ends. What it made goes into a file in memory that every test executes;
+the scratch folder can hold nothing that runs. Process 1 makes that file read-only before the first
+test, so that no test can leave anything in it for another.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A job is HEAD and as many bytes as that says: an OFFSET for each part and for th
 the name to be called; and for each test what the program reads or, as JSON, the arguments of the
 call. The answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
 HEAD with no tests stops the job of that number; a last ANSWER says so. After a job of which a check
-function is the test come an OFFSET, its length, and the check (checking.py); so does the judge of an
-interactive problem (interactive.py).
+function is the test come an OFFSET, its length, and the check (checking.py). So does the judge of
+an interactive problem (interactive.py).
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ from sandbox.inside.calls import GONE, TOLD
 from sandbox.inside.checking import CHECK_UIDS
 from sandbox.inside.frames import (
     ANSWER,
+    COMPILE_ERROR,
     ENDED,
     HEAD,
+    NO_COMPILE,
     OFFSET,
     PARTS_BEFORE_TESTS,
     PASSED,
@@ -75,13 +77,13 @@ def receive_judge() -> int:
 
 
 def attempt_interactive(
-    child: WatchedProcess, head: Head, test: int, files: tuple[int, int], uid: int
+    child: WatchedProcess, head: Head, test: int, files: tuple[int, int, int], uid: int
 ) -> bool:
     """Let a judge talk to a program, and report; whether the job goes on.
 
     Args:
         child: The program's process, which has been forked and waits.
-        files: Of the job, and of its judge.
+        files: Of the job, of what its program is compiled to, and of its judge.
         uid: The program's.
     """
     began = time.monotonic()
@@ -90,7 +92,7 @@ def attempt_interactive(
     told = os.pipe()
     judge = os.fork()
     if judge == 0:
-        _judge(head, test, files, (output.fd, child.go, told[1]), uid + CHECK_UIDS)
+        _judge(head, test, (files[0], files[2]), (output.fd, child.go, told[1]), uid + CHECK_UIDS)
     for fd in (child.go, told[1]):
         os.close(fd)
     output.close()  # else the program would not learn that the judge has ended
@@ -113,6 +115,8 @@ def attempt_interactive(
         reason = ENDED
     if reason == GONE:
         reason = ENDED if status else WRONG
+    if reason == ENDED and status == NO_COMPILE << 8 and not os.fstat(files[1]).st_size:
+        reason = COMPILE_ERROR
     size = min(errors.kept(), STDERR_BYTES)
     if reason != STOPPED:
         sizes = (0, size + len(detail) + more)
@@ -124,7 +128,7 @@ def attempt_interactive(
         os.close(fd)
     errors.close()
     result.close()
-    return reason != STOPPED
+    return reason not in (STOPPED, COMPILE_ERROR)
 
 
 def _watch(
@@ -151,7 +155,8 @@ def _watch(
                 if fd == judge:
                     judged = os.read(told, 1)[0] if unread(told) else WRONG
                     if judged == GONE and program in alive:
-                        select.select([program], [], [], END_GRACE_SECONDS)
+                        ended = select.select([program], [], [], END_GRACE_SECONDS)[0]
+                        judged = GONE if ended else WRONG  # it has closed its pipes, and runs
                     if judged != PASSED:
                         return ENDED, judged
         if not alive:

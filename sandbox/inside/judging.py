@@ -48,6 +48,8 @@ def run_judge(source: str) -> None:
             word, detail = NO_CHECK, "the judge failed"
     except BaseException as error:  # of an assert, or of what the program said
         word, detail = WRONG, _last(error)
+        if isinstance(error, BrokenPipeError):
+            word = GONE
     if word == WRONG and _hung_up():
         word = GONE  # what the program ended by may say more
     _tell(word, detail)

@@ -153,6 +153,10 @@ def run_program(mine: Mine) -> None:
     module = types.ModuleType("main" if head.call else "__main__")
     module.__dict__.update(__builtins__=builtins, __file__="main.py")
     sys.modules["__main__"] = sys.modules[module.__name__] = module
+    if head.call and not head.checked and ("ListNode" in source or "TreeNode" in source):
+        from sandbox.inside.nodes import definitions as definitions
+
+        module.__dict__.update(definitions(source))
     _as_a_script(source)
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and head.checked:
@@ -234,7 +238,13 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
-    value = _function(names, entry)(*arguments)
+    function = _function(names, entry)
+    if "ListNode" in names or "TreeNode" in names:
+        from sandbox.inside.nodes import call_with_nodes as call_with_nodes
+
+        value = call_with_nodes(function, arguments, names, entry)
+    else:
+        value = function(*arguments)
     text = json.dumps(value, allow_nan=True, default=_plain)
     write_all(RESULT, text.encode())
     os.close(RESULT)

@@ -80,7 +80,7 @@ def run_job(uid: int) -> Mine | None:
             if isinstance(child, Mine):
                 return child
         if head.interactive:
-            going = attempt_interactive(child, head, test, (job, judge), uid)
+            going = attempt_interactive(child, head, test, (job, code, judge), uid)
         elif head.checked:
             from sandbox.inside.checking import attempt_check as attempt_check
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from sandbox.images import Language
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Verdict
+from sandbox.verdict import Job, ProgramStatus, Verdict
 from tasks.errors import UserError
 from tasks.rows import Json
+from tasks.score.code.languages import LANGUAGES
 from tasks.score.execute_row import MEMORY_MB, name_of, read_job
 
 __all__ = ["MALFORMED", "MEMORY_MB", "execute_lines", "read_job"]
@@ -26,12 +28,18 @@ class _Line:
     number: int
     name: object
     mistake: str = ""
+    language: Language = "python"
 
     def malformed(self) -> Json:
         return {"id": self.name, "status": MALFORMED, "line": self.number, "error": self.mistake}
 
 
-def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) -> int:
+def execute_lines(
+    lines: Iterable[str | bytes],
+    pool: SandboxPool,
+    out: TextIO,
+    languages: Sequence[Language] = LANGUAGES,
+) -> int:
     """Run each line's program on its tests and write its verdict, in the order of the input.
 
     What a line may be says execute_row.py. Empty lines are skipped. A malformed line has a line of
@@ -51,12 +59,12 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
             if not line.strip():
                 continue
             try:
-                name, job = read_job(line)
+                name, job = read_job(line, languages)
             except UserError as error:
                 mistakes.append(_Line(number, name_of(line), str(error)))
                 waiting.append(mistakes[-1])
                 continue
-            waiting.append(_Line(number, name))
+            waiting.append(_Line(number, name, language=job.language))
             yield job
 
     def write(row: Json) -> None:
@@ -70,7 +78,7 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
     count = 0
     for verdict in pool.run(jobs()):
         write_malformed()
-        write(_judged(waiting.popleft().name, verdict))
+        write(_judged(waiting.popleft(), verdict))
         count += 1
     write_malformed()
     if mistakes:
@@ -79,12 +87,15 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
     return count
 
 
-def _judged(name: object, verdict: Verdict) -> Json:
+def _judged(line: _Line, verdict: Verdict) -> Json:
+    compiled = line.language != "python"
+    no_program = compiled and verdict.status is ProgramStatus.COMPILE_ERROR
     return {
-        "id": name,
+        "id": line.name,
         "status": verdict.status.value,
         "passed": verdict.passed,
         "total": verdict.total,
         "first_failure": verdict.first_failure,
         "seconds": verdict.seconds,
+        **({"error": verdict.detail} if no_program else {}),
     }

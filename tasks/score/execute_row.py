@@ -4,9 +4,13 @@
 
 The last two are optional. `tests` is one of
 - a list of {"input", "output"}: what the program reads and prints;
-- {"entry_point", "cases": [{"args", "expected"}]}: calls of a function;
+- {"entry_point", "cases": [{"args", "expected"}]}: calls of a function; with a `signature`, where
+  it takes lists or trees and programs need not say so;
 - {"entry_point", "check"}: the source of `check(candidate)`, whose asserts hold the values. With a
-  `head`, the names that it defines are the check's too.
+  `head`, the names that it defines are the check's too;
+- {"judge", "inputs"}: a trusted Python program that talks to this one, and what it is told.
+
+`language` is python or cpp; C++ is for tests of the first form and of the last.
 
 In the place of `program` and `tests` a line may have HumanEval's fields: `prompt`, `entry_point`,
 `test`, and the model's `completion`; `task_id` is as good as `id`.
@@ -15,11 +19,14 @@ In the place of `program` and `tests` a line may have HumanEval's fields: `promp
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+from sandbox.images import Language
 from sandbox.verdict import Job, Limits, checked_job
 from tasks.errors import UserError
 from tasks.facts import is_object
 from tasks.rows import Json
+from tasks.score.code.languages import LANGUAGES, job_by_language, language_of, with_signature
 from tasks.score.code.program import complete_function
 from tasks.score.code.tests import read_tests
 
@@ -29,8 +36,12 @@ _WANTED = 'an object with "id", "program" and "tests"'
 _HUMANEVAL = ("prompt", "entry_point", "test")
 
 
-def read_job(line: str | bytes) -> tuple[object, Job]:
+def read_job(line: str | bytes, languages: Sequence[Language] = LANGUAGES) -> tuple[object, Job]:
     """The id and the job of a line.
+
+    Args:
+        line: Of the file.
+        languages: What the image at hand can run.
 
     Raises:
         UserError: the line is malformed.
@@ -46,10 +57,21 @@ def read_job(line: str | bytes) -> tuple[object, Job]:
     if "tests" not in row and "test" in row:
         return name, _humaneval(row, limits)
     program, tests = _text(row, "program"), row.get("tests")
+    language = language_of(row)
+    if language not in languages:
+        raise UserError(f'"language": {language} needs another image; expected --image cpp')
+    if is_object(tests) and ("judge" in tests or language != "python"):
+        other = job_by_language(tests, program, limits, False, language)
+        if other is not None:
+            return name, other
     if is_object(tests) and "check" in tests:
         return name, _checked(program, tests, limits)
     entry, cases = read_tests(tests)
-    return name, Job(program, cases, entry, limits)
+    if entry is not None and language != "python":
+        raise UserError(f'"language": a function cannot be called in {language}')
+    if is_object(tests):
+        program = with_signature(program, tests)
+    return name, Job(program, cases, entry, limits, language=language)
 
 
 def name_of(line: str | bytes) -> object:

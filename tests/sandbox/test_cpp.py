@@ -7,14 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, Verdict
+from sandbox.verdict import Job, Limits, Verdict, interactive_job
 from sandbox.verdict import Test as Case
 from tests.sandbox.images import image_of
+from tests.sandbox.test_interactive import INPUTS, JUDGE
 
 pytestmark = pytest.mark.docker
 LIMITS = Limits(cpu=1.0, memory=128 * 2**20, file=2**20)
 CASES = (Case("20 22\n", "42\n"), Case("1 1\n", "2\n"))
-HEAD = "#include <bits/stdc++.h>\n#include <unistd.h>\n#include <fcntl.h>\nusing namespace std;\n"
+AFTER = Job("print(sum(map(int, input().split())))", CASES)
+# What is needed of bits/stdc++.h, which takes some seconds to compile.
+HEAD = "#include <fstream>\n#include <iostream>\n#include <vector>\n#include <csignal>\n#include <unistd.h>\n#include <fcntl.h>\nusing namespace std;\n"
 READ = "long long a, b; cin >> a >> b; "
 ANSWER = "cout << a + b << endl;"
 
@@ -64,8 +67,9 @@ PROGRAMS = {
         2,
     ),
     "descriptors": (
-        in_main("int n = 0; for (int i = 3; i < 256; i++) n += fcntl(i, F_GETFD) != -1; a += n;")
-        .removesuffix("}")
+        in_main(
+            "int n = 0; for (int i = 3; i < 256; i++) n += fcntl(i, F_GETFD) != -1; a += n;"
+        ).removesuffix("}")
         + ANSWER
         + "}",
         "correct",
@@ -81,14 +85,15 @@ PROGRAMS = {
     ),
     "network": (
         HEAD + "#include <sys/socket.h>\n"
-        f"int main() {{ {READ} if (socket(AF_INET, SOCK_STREAM, 0) < 0 || system(\"getent hosts a.b\"))"
+        f'int main() {{ {READ} if (socket(AF_INET, SOCK_STREAM, 0) < 0 || system("getent hosts a.b"))'
         f"{ANSWER} }}",
         "correct",
         2,
     ),
     "process 1": (
-        in_main('a += kill(1, 9) == 0; a += open("/proc/1/mem", O_RDONLY) >= 0; a += setuid(0) == 0;')
-        .removesuffix("}")
+        in_main(
+            'a += kill(1, 9) == 0; a += open("/proc/1/mem", O_RDONLY) >= 0; a += setuid(0) == 0;'
+        ).removesuffix("}")
         + ANSWER
         + "}",
         "correct",
@@ -97,12 +102,16 @@ PROGRAMS = {
     "a program of its own": (
         in_main(
             'ofstream("x") << "#!/bin/sh\\nexit 0"; system("chmod +x x"); '
-            "if (system(\"./x 2>/dev/null\")) " + ANSWER
+            'if (system("./x 2>/dev/null")) ' + ANSWER
         ),
         "correct",
         2,
     ),
-    "a daemon": (in_main("if (!fork()) { setsid(); if (!fork()) for (;;) pause(); _exit(0); }" + ANSWER), "correct", 2),
+    "a daemon": (
+        in_main("if (!fork()) { setsid(); if (!fork()) for (;;) pause(); _exit(0); }" + ANSWER),
+        "correct",
+        2,
+    ),
 }
 # What compiles for ever, takes all memory, or writes without end: name, source, what is said.
 BOMBS = {
@@ -136,7 +145,7 @@ def test_a_program_gets_its_verdict_and_the_next_is_alone(pool: SandboxPool, nam
     program, status, passed = PROGRAMS[name]
     found = judge(pool, program)
     assert (found.status.value, found.passed) == (status, passed), found.detail
-    assert judge(pool, HONEST).status.value == "correct"
+    assert pool.submit(AFTER).result().status.value == "correct"
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -145,21 +154,35 @@ def test_a_compiler_is_limited_like_a_program(pool: SandboxPool, name: str):
     found = judge(pool, program)
     assert said in found.detail and found.detail.count("\n") == 0
     assert found.status.value == ("compile_error" if said else "wrong_answer")
-    assert judge(pool, HONEST).status.value == "correct"
+    assert pool.submit(AFTER).result().status.value == "correct"
 
 
 def test_the_first_error_of_the_compiler_is_told(pool: SandboxPool):
-    found = judge(pool, "int main() {\n  int x = \"a\";\n  return y;\n}\n")
+    found = judge(pool, 'int main() {\n  int x = "a";\n  return y;\n}\n')
     assert found.detail.startswith("main.cpp:2:11: error: invalid conversion"), found.detail
 
 
-def test_python_runs_beside_it(pool: SandboxPool):
-    job = Job("print(sum(map(int, input().split())))", CASES)
-    assert pool.submit(job).result().status.value == "correct"
+GUESS = (
+    HEAD
+    + """int main() { int low = 1, high; string s; cin >> high;
+while (low < high) { int middle = (low + high + 1) / 2; cout << "? " << middle << endl; cin >> s;
+if (s == "<") high = middle - 1; else low = middle; } cout << "! " << low << endl; }"""
+)
+
+
+def test_a_judge_talks_to_it(pool: SandboxPool):
+    right = interactive_job(GUESS, JUDGE, INPUTS, LIMITS, "cpp")
+    wrong = interactive_job(GUESS.replace("<< low <<", "<< 37 <<"), JUDGE, INPUTS, LIMITS, "cpp")
+    found = [pool.submit(job).result() for job in (right, wrong)]
+    assert [(one.status.value, one.passed) for one in found] == [
+        ("correct", 3),
+        ("wrong_answer", 1),
+    ]
 
 
 def test_no_memory_but_the_compilers_is_needed(pool: SandboxPool):
-    job = Job(HONEST, CASES, limits=Limits(cpu=1.0, memory=16 * 2**20), language="cpp")
+    program = "#include <bits/stdc++.h>\n" + HONEST
+    job = Job(program, CASES, limits=Limits(cpu=1.0, memory=16 * 2**20), language="cpp")
     assert pool.submit(job).result().status.value == "correct"
 
 

@@ -95,6 +95,24 @@ def test_checks_are_taken_as_the_sandbox_and_as_humaneval_has_them(image: str, t
     ]
 
 
+JUDGE = "print(6)\nassert int(input()) == 12"
+
+
+def test_judges_talk_to_programs(image: str, tmp_path: Path):
+    rows = [
+        {"id": 1, "program": "print(int(input()) * 2)", "tests": {"judge": JUDGE, "inputs": [""]}},
+        {"id": 2, "program": "print(int(input()) * 3)", "tests": {"judge": JUDGE, "inputs": [""]}},
+        {"id": 3, "program": "int main() {}", "tests": GOOD["tests"], "language": "cpp"},
+    ]
+    file = tmp_path / "jobs.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    done = execute(file)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["status"] for row in found] == ["correct", "wrong_answer", "malformed"]
+    assert found[2]["error"] == '"language": cpp needs another image; expected --image cpp'
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -109,6 +127,10 @@ def test_checks_are_taken_as_the_sandbox_and_as_humaneval_has_them(image: str, t
         (json.dumps({**GOOD, "tests": {**CHECKED, "check": 1}}), '"check"'),
         (json.dumps({**GOOD, "tests": {**CHECKED, "entry_point": "f("}}), '"entry_point"'),
         (json.dumps(HUMANEVAL), '"completion"'),
+        (json.dumps({**GOOD, "language": "c"}), '"language"'),
+        (json.dumps({**GOOD, "language": "cpp", "tests": CHECKED}), "called in C"),
+        (json.dumps({**GOOD, "tests": {"judge": "", "inputs": [""]}}), '"judge"'),
+        (json.dumps({**GOOD, "tests": {"judge": "input()", "inputs": [3]}}), '"inputs"'),
         (json.dumps({**GOOD, "time_limit": -1}), '"time_limit"'),
         (json.dumps({**GOOD, "memory_mb": 1e9}), '"memory_mb"'),
     ],

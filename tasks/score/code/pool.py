@@ -2,7 +2,9 @@
 
 References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
 "expected"}]}, or {"entry_point", "check"}, where the source of `check(candidate)` asserts. With a
-`head` the completion goes on from the head of that function (tasks/problems).
+`head` the completion goes on from the head of that function (tasks/problems). {"judge", "inputs"} is
+an interactive problem: languages.py. `language` says what the program is written in, if it is not
+what the configuration says; `signature` what a function takes, where programs need not say it.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
+from sandbox.images import Language
 from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Json, Status
+from tasks.score.code.languages import job_by_language, language_of, with_signature
 from tasks.score.code.program import complete_function, extract_program
 from tasks.score.code.tests import read_tests
 
@@ -65,14 +69,24 @@ _FUTURE = re.compile(
 )
 
 
-def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = False) -> Job:
+def code_job(
+    reference: str,
+    program: str,
+    limits: Limits,
+    *,
+    all_tests: bool = False,
+    language: Language = "python",
+) -> Job:
     """The job that tests a program.
 
     Args:
         limits: For each test.
         all_tests: Whether the tests after the first failure run too.
+        language: Of the program, where the reference says none.
     """
     tests = json.loads(reference)
+    if other := job_by_language(tests, program, limits, all_tests, language):
+        return other
     if "check" in tests:
         # Some checks call helpers of the head. No prelude: what a program must import itself is
         # part of the task, so that figures compare with published ones.
@@ -85,7 +99,12 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
     rare = "".join(line for name, line in RARE_NAMES.items() if name in program)
     before = OLD_NAMES + rare + (PRELUDE if entry else "")
     return Job(
-        _precede(before, program), cases, entry, limits, stop_at_failure=not all_tests, wrap=True
+        _precede(before, with_signature(program, tests)),
+        cases,
+        entry,
+        limits,
+        stop_at_failure=not all_tests,
+        wrap=True,
     )
 
 
@@ -95,12 +114,13 @@ def _precede(before: str, program: str) -> str:
     return program[:place] + ended + before + program[place:]
 
 
-def find_program(reference: str, text: str) -> str:
+def find_program(reference: str, text: str, language: Language = "python") -> str:
     """The program that a completion makes, or "" where there is none."""
     tests = json.loads(reference)
+    language = language_of(tests, language)
     if "head" in tests:
         return complete_function(tests["head"], text, tests["entry_point"])
-    return extract_program(text)
+    return extract_program(text, language=language)
 
 
 def limits_of(settings: Json) -> Limits:
@@ -111,17 +131,24 @@ def limits_of(settings: Json) -> Limits:
 class CodePool:
     """Grades completions by running the programs in them; what GradePool is for math."""
 
-    def __init__(self, sandbox: SandboxPool, limits: Limits, score: str = "correct") -> None:
+    def __init__(
+        self,
+        sandbox: SandboxPool,
+        limits: Limits,
+        score: str = "correct",
+        language: Language = "python",
+    ) -> None:
         """Grade in a sandbox that the caller closes.
 
         Args:
             limits: For each test.
+            language: Of the programs, but where a reference says another.
             score: The reward, as in FilterSettings. `tests`, the share of tests passed, costs more
                 time for a wrong program, because no test is left out; a reference with a `check`
                 is one test.
         """
         self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
-        self.image = sandbox.image
+        self.image, self._language = sandbox.image, language
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order.
@@ -131,10 +158,14 @@ class CodePool:
         """
         waiting: deque[tuple[str, Future[Verdict] | None]] = deque()
         for reference, text in pairs:
-            program = find_program(reference, text)
+            program = find_program(reference, text, self._language)
             job = None
             if program.strip():
-                job = code_job(reference, program, self._limits, all_tests=self._share)
+                job = code_job(
+                    *(reference, program, self._limits),
+                    all_tests=self._share,
+                    language=self._language,
+                )
             waiting.append((program, self._sandbox.submit(job) if job else None))
             while waiting and (len(waiting) >= _WINDOW or _ready(waiting[0][1])):
                 yield _grade(*waiting.popleft(), self._share)
