@@ -17,7 +17,8 @@ LIMITS = Limits(cpu=1.0, memory=128 * 2**20, file=2**20)
 CASES = (Case("20 22\n", "42\n"), Case("1 1\n", "2\n"))
 AFTER = Job("print(sum(map(int, input().split())))", CASES)
 # What is needed of bits/stdc++.h, which takes some seconds to compile.
-HEAD = "#include <fstream>\n#include <iostream>\n#include <vector>\n#include <csignal>\n#include <unistd.h>\n#include <fcntl.h>\nusing namespace std;\n"
+HEADERS = ("fstream", "iostream", "vector", "csignal", "unistd.h", "fcntl.h")
+HEAD = "".join(f"#include <{name}>\n" for name in HEADERS) + "using namespace std;\n"
 READ = "long long a, b; cin >> a >> b; "
 ANSWER = "cout << a + b << endl;"
 
@@ -59,9 +60,8 @@ PROGRAMS = {
     # What it writes, opens and reads of where it runs.
     "itself": (
         in_main(
-            'int f = open("/proc/self/exe", O_RDWR); if (f < 0) f = open("/proc/self/exe", O_WRONLY);'
-            + "if (f < 0) "
-            + ANSWER
+            'const char *me = "/proc/self/exe"; '
+            "if (open(me, O_RDWR) < 0 && open(me, O_WRONLY) < 0) " + ANSWER
         ),
         "correct",
         2,
@@ -85,8 +85,8 @@ PROGRAMS = {
     ),
     "network": (
         HEAD + "#include <sys/socket.h>\n"
-        f'int main() {{ {READ} if (socket(AF_INET, SOCK_STREAM, 0) < 0 || system("getent hosts a.b"))'
-        f"{ANSWER} }}",
+        f"int main() {{ {READ} if (socket(AF_INET, SOCK_STREAM, 0) < 0 || "
+        f'system("getent hosts a.b")) {ANSWER} }}',
         "correct",
         2,
     ),
