@@ -64,7 +64,7 @@ def build_image(
         # Under a name of its own, so that one without its packages is never taken for it.
         plain = replace(image, tag=image.tag.replace(":", "-base:"))
         made = _with_wheels(client, image, _from_base(client, plain, say, base))
-        client.images.remove(plain.tag, noprune=True)
+        engine_api(client).remove_image(plain.tag, noprune=True)
         return made
     finally:
         client.close()

@@ -75,7 +75,7 @@ def call_with_nodes(
     if value is None and kind is not None and kind.depth == 0 and not single:
         return []
     if single and isinstance(value, _nodes(classes)):
-        return value.val
+        return getattr(value, "val", None)
     return _written(value, classes)
 
 
@@ -174,7 +174,8 @@ def _written(value: Any, classes: dict[str, Any]) -> Any:
         ValueError: nodes in a cycle.
     """
     if isinstance(value, list | tuple):
-        return [_written(one, classes) for one in value]
+        several: list[Any] = [*value]
+        return [_written(one, classes) for one in several]
     linked, tree = classes["ListNode"], classes["TreeNode"]
     found: list[Any] = []
     if isinstance(linked, type) and isinstance(value, linked):

@@ -148,7 +148,8 @@ class CodePool:
                 is one test.
         """
         self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
-        self.image, self._language = sandbox.image, language
+        self.image = sandbox.image
+        self._language: Language = language
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order.
