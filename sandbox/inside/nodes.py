@@ -8,15 +8,16 @@ annotated so, has changed its first node, which is then what it returns.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import inspect
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sandbox.inside.frames import Names
+
+if TYPE_CHECKING:
+    import ast
 
 # More is no list but a cycle.
 MOST_NODES = 1_000_000
@@ -81,6 +82,9 @@ def call_with_nodes(
 
 def _signature(function: Callable[..., Any], names: Names, entry: str) -> tuple[list[str], str]:
     """The annotations of the parameters, in order, and of what is returned, as text."""
+    import ast  # here, as these would make the fork of every program larger
+    import inspect
+
     said = names.get("__signature__")
     if isinstance(said, str):
         tree: ast.AST = ast.Module([], [])
@@ -96,10 +100,14 @@ def _signature(function: Callable[..., Any], names: Names, entry: str) -> tuple[
 
 
 def _source(node: ast.expr | None) -> str:
+    import ast
+
     return "" if node is None else ast.unparse(node)
 
 
 def _text(annotation: Any) -> str:
+    import inspect
+
     if annotation is inspect.Signature.empty:
         return ""
     if annotation is None or isinstance(annotation, str):

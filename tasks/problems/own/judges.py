@@ -1,4 +1,4 @@
-"""What the tests of one's own problems may say beside inputs and outputs: judge, language, nodes."""
+"""What tests of one's own problems may say beside inputs and outputs: judge, language, nodes."""
 
 from __future__ import annotations
 
