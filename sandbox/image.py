@@ -6,6 +6,7 @@ which run nothing, and laid into the image.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -63,9 +64,11 @@ def build_image(
             return _from_base(client, image, say, base)
         # Under a name of its own, so that one without its packages is never taken for it.
         plain = replace(image, tag=image.tag.replace(":", "-base:"))
-        made = _with_wheels(client, image, _from_base(client, plain, say, base))
-        engine_api(client).remove_image(plain.tag, noprune=True)
-        return made
+        try:
+            return _with_wheels(client, image, _from_base(client, plain, say, base))
+        finally:
+            with contextlib.suppress(docker.errors.APIError):
+                engine_api(client).remove_image(plain.tag, noprune=True)
     finally:
         client.close()
 
@@ -139,7 +142,9 @@ def _with_wheels(client: docker.DockerClient, image: Image, made: str) -> str:
         steps = (f"FROM {made}", f"COPY site {_SITE}", f"RUN python3 -m compileall -q {_SITE}")
         (Path(scratch) / "Dockerfile").write_text("\n".join(steps) + "\n", encoding="utf-8")
         try:
-            with_them, _ = client.images.build(path=scratch, tag=image.tag, rm=True)
+            with_them, _ = client.images.build(
+                path=scratch, tag=image.tag, rm=True, forcerm=True, network_mode="none"
+            )
         except (docker.errors.APIError, docker.errors.BuildError) as error:
             raise NoEngine(f"no sandbox image: {str(error).splitlines()[0][:200]}") from None
     return str(with_them.id)
