@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.rows import Json
 from tasks.score.code.pool import CodePool
 from tasks.score.code.program import extract_program
-from tasks.score.step import sandbox_settings
+from tasks.score.step import CODE_RULES, sandbox_settings
 from tasks.settings import ExecutionSettings
 from tests.sandbox.images import image_of
 from tests.tasks.problems.test_file_rows import row_of
@@ -50,7 +50,7 @@ def test_a_block_of_python_comes_first_where_python_is_asked_for():
 
 def test_settings_stand_in_no_key_at_their_default():
     assert sandbox_settings(ExecutionSettings()) == {
-        **{"time_limit": 4.0, "memory_mb": 512, "rules": 3},
+        **{"time_limit": 4.0, "memory_mb": 512, "rules": CODE_RULES},
         "image": IMAGES["standard"].tag,
     }
     chosen = sandbox_settings(ExecutionSettings(language="cpp", image="cpp"))
