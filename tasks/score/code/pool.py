@@ -3,8 +3,8 @@
 References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
 "expected"}]}, or {"entry_point", "check"}, where the source of `check(candidate)` asserts. With a
 `head` the completion goes on from the head of that function (tasks/problems). {"judge", "inputs"}
-is an interactive problem: languages.py. `language` says what the program is written in, if it is not
-what the configuration says; `signature` what a function takes, where programs need not say it.
+is an interactive problem: languages.py. `language` says what the program is written in, if it is
+not what the configuration says; `signature` what a function takes, where programs need not say it.
 """
 
 from __future__ import annotations
