@@ -12,7 +12,8 @@ What is not covered:
 - a hole in the kernel or in the Docker engine: another runtime (resources.sandbox_runtime = runsc)
   puts a second kernel between;
 - side channels: programs share caches, cores and clocks with their neighbours;
-- other languages than Python, and programs that need a network or packages beside numpy.
+- other languages than Python and C++, and programs that need a network or packages that no image
+  has (images.py).
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ import docker
 import docker.errors
 
 from sandbox import wire
-from sandbox.inside.frames import ANSWER, COMPILE_ERROR, READY, STOPPED, Answer
+from sandbox.inside.frames import ANSWER, COMPILE_ERROR, NO_CHECK, READY, STOPPED, Answer
 from sandbox.inside.limits import (
+    COMPILE_SECONDS,
     CONTAINER_PROCESSES,
     CONTAINER_START_SECONDS,
     MEMORY_BESIDE,
@@ -47,6 +48,10 @@ INSIDE_MODULES = (
         "plain",
         "calls",
         "checking",
+        "nodes",
+        "compiling",
+        "judging",
+        "interactive",
     ),
     "runner",
 )
@@ -192,7 +197,8 @@ class Container:
             SandboxFault: the container is of no use any more; the job was not judged.
         """
         self.jobs += 1
-        self._timeout(job.limits.cpu * STARVED_FACTOR + SLACK_SECONDS)
+        longest = max(job.limits.cpu, COMPILE_SECONDS if job.language == "cpp" else 0.0)
+        self._timeout(longest * STARVED_FACTOR + SLACK_SECONDS)
         try:
             # Before anything is sent: the runner may be at an answer to the job that was stopped.
             while self._stopping and self._answer()[0].reason != STOPPED:
@@ -204,7 +210,7 @@ class Container:
                 if (answer.job, answer.test) != (self.jobs, test):
                     raise SandboxFault("an answer to another job")
                 going = seen(test, wire.test_report(answer, output, errors, job))
-                if answer.reason == COMPILE_ERROR:
+                if answer.reason in (COMPILE_ERROR, NO_CHECK):
                     return
                 if not going:
                     if test + 1 < len(job.tests):

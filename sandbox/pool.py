@@ -24,7 +24,9 @@ import docker.errors
 from sandbox.awake import awake
 from sandbox.checker import run_checked
 from sandbox.container import Container, NoContainer, SandboxFault
+from sandbox.images import build_command, languages_of
 from sandbox.inside.limits import (
+    COMPILE_RESIDENT,
     CONTAINER_ATTEMPTS,
     ENGINE_PATIENCE_SECONDS,
     ENGINE_PAUSE_SECONDS,
@@ -87,9 +89,12 @@ class SandboxPool:
         try:
             self.image = str(self._client.images.get(image).id)
         except docker.errors.ImageNotFound:
-            raise NoEngine(f"image {image} is missing; run `restem sandbox build`") from None
+            raise NoEngine(f"image {image} is missing; run `{build_command(image)}`") from None
         self.workers = workers or os.cpu_count() or 1
-        self._memory, self._runtime = memory, runtime
+        # Of an image with a compiler a job may need what that needs.
+        compiles = "cpp" in languages_of(image)
+        self._memory = max(memory, COMPILE_RESIDENT) if compiles else memory
+        self._runtime = runtime
         self._free: queue.SimpleQueue[Container | None] = queue.SimpleQueue()
         for _ in range(self.workers):
             self._free.put(None)
@@ -198,7 +203,7 @@ class SandboxPool:
         def seen(number: int, report: Report) -> bool:
             if number != len(reports) or number >= len(job.tests):
                 raise SandboxFault("reports out of order")
-            call = job.entry is not None
+            call = (job.entry or job.judge) is not None
             status = judge_test(job.tests[number], report, call=call, rule=job.rule)
             reports.append((status, report))
             return status is ProgramStatus.CORRECT or not job.stop_at_failure

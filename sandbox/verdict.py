@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
-from typing import TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 from sandbox.rule import EXACT, Rule, float_error
 
@@ -89,6 +89,8 @@ class Job:
             see checker.py.
         rule: How outputs are compared.
         in_place: Which argument of a call is its result, counted from 0; None: the value.
+        language: Of the program; C++ reads standard input.
+        judge: Source of the program that talks to this one; see `interactive_job`.
     """
 
     program: str
@@ -101,6 +103,8 @@ class Job:
     checker: str | None = None
     rule: Rule = EXACT
     in_place: int | None = None
+    language: Literal["python", "cpp"] = "python"
+    judge: str | None = None
 
 
 def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
@@ -113,6 +117,34 @@ def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:
     """
     # One test: that the check returns, which the runner reports as `true`.
     return Job(program, (Test(value=True),), entry, limits, check=check)
+
+
+def interactive_job(
+    program: str,
+    judge: str,
+    inputs: Sequence[str],
+    limits: Limits,
+    language: Literal["python", "cpp"] = "python",
+    *,
+    stop_at_failure: bool = True,
+) -> Job:
+    """The job that tests a program by a judge which it talks to: sandbox/inside/interactive.py.
+
+    Args:
+        judge: Python; trusted, of the data set. The path of the input is its first argument.
+        inputs: For the judge, one a test. The program sees nothing of them.
+        limits: For program and judge each, in each test.
+        stop_at_failure: As in Job.
+    """
+    tests = tuple(Test(stdin=one, value=True) for one in inputs)
+    return Job(
+        program,
+        tests,
+        limits=limits,
+        language=language,
+        judge=judge,
+        stop_at_failure=stop_at_failure,
+    )
 
 
 @dataclass(frozen=True)

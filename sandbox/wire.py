@@ -6,6 +6,7 @@ import json
 import os
 import signal
 
+from sandbox.cpp import cpp_errors, cpp_status
 from sandbox.inside.frames import (
     COMPILE_ERROR,
     ENDED,
@@ -47,13 +48,15 @@ def pack_job(job: Job, number: int) -> bytes:
         offset += len(part)
         offsets.append(offset)
     limits = job.limits
+    # The check is apart, so that it never is in a memory that the program gets.
+    check = job.check if job.judge is None else job.judge
     head = HEAD.pack(
-        *(number, len(job.tests), offset, call, job.check is not None, job.wrap),
+        *(number, len(job.tests), offset, call, check is not None, job.wrap),
+        job.language == "cpp",
         *(limits.cpu, limits.memory, limits.output, limits.file, limits.processes),
     )
-    # The check is apart, so that it never is in a memory that the program gets.
-    check = [] if job.check is None else [job.check.encode("utf-8", "surrogatepass")]
-    after = [data for one in check for data in (OFFSET.pack(len(one)), one)]
+    apart = [] if check is None else [check.encode("utf-8", "surrogatepass")]
+    after = [data for one in apart for data in (OFFSET.pack(len(one)), one)]
     return b"".join((head, *map(OFFSET.pack, offsets), *parts, *after))
 
 
@@ -64,13 +67,15 @@ def entry_of(job: Job) -> str:
 
 def pack_stop(number: int) -> bytes:
     """Ends a job."""
-    return HEAD.pack(number, 0, 0, False, False, False, 0.0, 0, 0, 0, 0)
+    return HEAD.pack(number, 0, 0, False, False, False, False, 0.0, 0, 0, 0, 0)
 
 
 def test_report(answer: Answer, output: bytes, errors: bytes, job: Job) -> Report:
     """What became of a test, in words."""
     status = answer.status
     found = REASONS.get(answer.reason) or _classify(status, errors, answer.cpu, job.limits.cpu)
+    if job.language == "cpp":
+        found, errors = cpp_status(found, status, errors), cpp_errors(found, errors)
     if job.check is not None and answer.reason == ENDED and found == "ok":
         found = "wrong_answer"  # a program that ended before its check did
     if answer.reason == PASSED:

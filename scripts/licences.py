@@ -27,11 +27,18 @@ WHERE = {
     "trackers": "trackers that a user may add",
     "torch": "torch and, with its CUDA build on Linux, NVIDIA's libraries",
     "sbom": "the tool of make sbom",
+    "contest": "what programs may import in the sandbox's image contest",
 }
+# Locks for another Python than the one that runs this.
+PYTHON = {"contest": "3.13"}
 # Licences that ask for something of who hands the software on in changed or combined form.
 COPYLEFT = ("GPL", "MPL", "EPL", "CDDL", "EUPL", "Mozilla", "GNU")
 PROPRIETARY = ("NVIDIA", "Proprietary")
-KNOWN = {"async-timeout": "Apache-2.0", "cuda-toolkit": "NVIDIA CUDA EULA"}
+KNOWN = {
+    "async-timeout": "Apache-2.0",
+    "cuda-toolkit": "NVIDIA CUDA EULA",
+    "scipy": "BSD-3-Clause",
+}
 _CLASSIFIER = "License :: "
 _LABELS = ("source", "source code", "repository", "code", "github", "homepage", "home")
 # A licence's whole text, where only its name is meant.
@@ -61,6 +68,8 @@ def packages(lock: str) -> list[Package]:
         *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
         *("--no-deps", "--require-hashes", "--report", "-", "-r", f"locks/{lock}.txt"),
     ]
+    if lock in PYTHON:
+        command += ["--only-binary", ":all:", "--python-version", PYTHON[lock], "--target", "."]
     # A machine's own copies have other metadata, and other hashes.
     env = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k == "PIP_CERT"}
     env["PIP_CONFIG_FILE"] = os.devnull

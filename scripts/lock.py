@@ -31,8 +31,9 @@ class Lock:
         what: For its first line.
         extras: Of pyproject.toml.
         on: The lock that this one goes on from; it holds the rest alone.
-        tool: A tool for an environment of its own, which has nothing of pyproject.toml.
+        tool: Packages of an environment of its own, which has nothing of pyproject.toml.
         torch: Whether it holds torch and the CUDA libraries that come with it, and nothing else.
+        python: The oldest Python that it is for.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Lock:
     on: str = ""
     tool: str = ""
     torch: bool = False
+    python: str = "3.11"
 
 
 LOCKS = (
@@ -48,6 +50,12 @@ LOCKS = (
     Lock("dev", "what make setup installs", ("compose", "dev"), on="base"),
     Lock("trackers", "all trackers", ("compose", "dev", "trackers"), on="dev"),
     Lock("sbom", "what make sbom writes with", tool="cyclonedx-bom"),
+    Lock(
+        "contest",
+        "what programs may import in the sandbox's image contest",
+        tool="numpy scipy sympy sortedcontainers",
+        python="3.13",
+    ),
     Lock("torch", "torch of the public index with its CUDA libraries", torch=True),
 )
 # Torch is built for many processors and served from many places, so its hash is not one. What comes
@@ -91,7 +99,7 @@ def resolve(lock: Lock) -> list[str]:
     what = [] if lock.tool else ["pyproject.toml", *extras]
     command = [
         *("uv", "pip", "compile", "-", *what, "-c", str(CONSTRAINTS)),
-        *("--universal", "--python-version", "3.11", "--generate-hashes"),
+        *("--universal", "--python-version", lock.python, "--generate-hashes"),
         *("--quiet", "--no-header", "--no-annotate"),
     ]
     # What builds the package itself is locked too.
@@ -100,7 +108,7 @@ def resolve(lock: Lock) -> list[str]:
         cwd=ROOT,
         check=True,
         text=True,
-        input=f"{lock.tool or 'setuptools'}\n",
+        input="\n".join((lock.tool or "setuptools").split()) + "\n",
         stdout=subprocess.PIPE,
     )
     return [block for block in blocks(done.stdout) if _wanted(block, lock)]

@@ -12,26 +12,32 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import AsJson
+from sandbox.images import IMAGES, ImageName
 from tasks.errors import UserError
 
+ImageOption = Annotated[
+    ImageName,
+    typer.Option("--image", help="standard: Python. cpp: g++ too. contest: more to import."),
+]
 sandbox_app = typer.Typer(help="The sandbox that programs run in.", no_args_is_help=True)
 
 
 def execute(
     file: Annotated[Path, typer.Argument(help="JSON lines of programs and tests; - for input.")],
     workers: Annotated[int, typer.Option(help="Containers; 0: one a core.", min=0)] = 0,
+    image: ImageOption = "standard",
 ) -> None:
     """Run programs on their tests in the sandbox: one line for each with its verdict."""
-    from sandbox.image import TAG
     from sandbox.pool import NoEngine, SandboxPool
     from tasks.score.execute_file import MEMORY_MB, execute_lines
 
     if str(file) != "-" and not file.is_file():
         raise UserError(f"{file}: no such file; expected JSON lines with id, program and tests")
+    tag = IMAGES[image].tag
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     try:
-        with stream, SandboxPool(TAG, workers=workers, memory=MEMORY_MB * 2**20) as pool:
-            execute_lines(stream, pool, sys.stdout)
+        with stream, SandboxPool(tag, workers=workers, memory=MEMORY_MB * 2**20) as pool:
+            execute_lines(stream, pool, sys.stdout, IMAGES[image].languages)
     except NoEngine as error:
         raise UserError(str(error)) from None
 
@@ -50,13 +56,15 @@ def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> b
     from sandbox import image
     from sandbox.pool import NoEngine, connect
 
-    if is_completed(load_config(config, changes).run_id):  # likely all cached
+    settings = load_config(config, changes)
+    if is_completed(settings.run_id):  # likely all cached
         return True
+    name = settings.execution.image
     try:
         with contextlib.closing(connect()) as client:
-            if image.find_image(client) is None:
+            if image.find_image(client, IMAGES[name].tag) is None:
                 typer.echo("making the sandbox image, once; this takes about two minutes")
-                image.build_image(typer.echo)
+                image.build_image(typer.echo, name=name)
         return True
     except NoEngine as error:
         if not forgiving:
@@ -70,27 +78,27 @@ def sandbox_build(
     base: Annotated[
         str, typer.Option(help="Base image, such as debian@sha256:...; empty: the shipped one.")
     ] = "",
+    image: ImageOption = "standard",
 ) -> None:
-    """Make the image, from a registry's base image or from Debian's packages."""
-    from sandbox import image
+    """Make an image, from a registry's base image or from Debian's packages."""
+    from sandbox.image import build_image
     from sandbox.pool import NoEngine
 
     try:
-        typer.echo(image.build_image(typer.echo, base))
+        typer.echo(build_image(typer.echo, base, image))
     except NoEngine as error:
         raise UserError(str(error)) from None
 
 
 @sandbox_app.command("check")
-def sandbox_check(as_json: AsJson = False) -> None:
+def sandbox_check(as_json: AsJson = False, image: ImageOption = "standard") -> None:
     """Attack the sandbox on this machine; exit 1 if anything gets through."""
     from sandbox.check import run_attacks as attack
-    from sandbox.image import TAG
     from sandbox.pool import NoEngine, SandboxPool
 
     found: list[dict[str, object]] = []
     try:
-        with SandboxPool(TAG, workers=1) as pool:
+        with SandboxPool(IMAGES[image].tag, workers=1) as pool:
             for one in attack(pool):
                 found.append({"attack": one.name, "status": one.status.value, "held": one.held})
                 if not as_json:

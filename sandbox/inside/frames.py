@@ -4,7 +4,8 @@ A job is HEAD and as many bytes as that says: an OFFSET for each part and for th
 the name to be called; and for each test what the program reads or, as JSON, the arguments of the
 call. The answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
 HEAD with no tests stops the job of that number; a last ANSWER says so. After a job of which a check
-function is the test come an OFFSET, its length, and the check (checking.py).
+function is the test come an OFFSET, its length, and the check (checking.py). So does the judge of
+an interactive problem (interactive.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import select
 import struct
 from typing import Any, NamedTuple
 
-HEAD = struct.Struct("!IIQ???dQQQI")
+HEAD = struct.Struct("!IIQ????dQQQI")
 OFFSET, OFFSETS = struct.Struct("!Q"), struct.Struct("!QQ")
 PARTS_BEFORE_TESTS = 2  # before the tests: program, entry
 # Between the name to be called and the number of the argument that is the result.
@@ -40,11 +41,17 @@ class Head(NamedTuple):
     call: bool
     checked: bool
     wrap: bool
+    compiled: bool  # C++
     cpu: float
     memory: int
     output: int
     file: int
     processes: int
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a judge talks to the program (interactive.py)."""
+        return self.checked and not self.call
 
 
 class Answer(NamedTuple):

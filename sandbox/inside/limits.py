@@ -23,6 +23,13 @@ END_GRACE_SECONDS = 1.0
 # The largest answer that is put together before it is sent, and the pipe that it is put into.
 SMALL_ANSWER_BYTES, BOX_BYTES = 1 << 12, 1 << 18
 
+# Of a compiler: seconds of processor time, address space of each of its processes, what all of them
+# may hold at once, and the program that it makes.
+COMPILE_SECONDS, COMPILE_MEMORY, COMPILE_RESIDENT = 20.0, 2**30, 512 * 2**20
+COMPILED_BYTES = 16 * 2**20
+# Address space that a C++ program has before it asks for any: its libraries.
+CPP_MAPPED = 16 * 2**20
+
 # Of a container: processes and threads of the runner, its programs and their checks.
 CONTAINER_PROCESSES = 128
 # The interpreter itself, and what the kernel counts for pipes and the scratch folder.

@@ -80,17 +80,25 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
         os._exit(4)
     (test,) = OFFSET.unpack_from(told)
     head = Head(*HEAD.unpack_from(told, OFFSET.size))
+    if head.compiled:
+        from sandbox.inside.compiling import run_compiled as run_compiled
+
+        run_compiled(head, test, mine)
     source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
-    given = part_of(mine.job, PARTS_BEFORE_TESTS + test)
+    given = b"" if head.interactive else part_of(mine.job, PARTS_BEFORE_TESTS + test)
     arguments: list[object] = []
     if head.call:
         os.dup2(mine.result, RESULT)
         arguments, given = json.loads(given), b""
         if head.wrap:
             arguments = [_numbered(one) for one in arguments]
-    if head.checked:
+    if head.checked and head.call:
         os.dup2(mine.go, QUESTIONS)
-    os.dup2(memory_file(given), 0)
+    if head.interactive:
+        os.dup2(mine.go, 0)  # the judge has the input
+        head = head._replace(checked=False)
+    else:
+        os.dup2(memory_file(given), 0)
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
@@ -146,6 +154,10 @@ def run_program(mine: Mine) -> None:
     module = types.ModuleType("main" if head.call else "__main__")
     module.__dict__.update(__builtins__=builtins, __file__="main.py")
     sys.modules["__main__"] = sys.modules[module.__name__] = module
+    if head.call and not head.checked and ("ListNode" in source or "TreeNode" in source):
+        from sandbox.inside.nodes import definitions as definitions
+
+        module.__dict__.update(definitions(source))
     _as_a_script(source)
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and head.checked:
@@ -228,7 +240,13 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
     entry, _, place = entry.partition(IN_PLACE)
-    value = _function(names, entry)(*arguments)
+    function = _function(names, entry)
+    if "ListNode" in names or "TreeNode" in names:
+        from sandbox.inside.nodes import call_with_nodes as call_with_nodes
+
+        value = call_with_nodes(function, arguments, names, entry)
+    else:
+        value = function(*arguments)
     if place:
         value = arguments[int(place)]
     text = json.dumps(value, allow_nan=True, default=_plain)

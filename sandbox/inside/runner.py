@@ -25,6 +25,7 @@ import sys
 import time
 
 from sandbox.inside.cleaning import remove_files
+from sandbox.inside.compiling import compile_job
 from sandbox.inside.frames import (
     ANSWER,
     COMPILE_ERROR,
@@ -39,6 +40,7 @@ from sandbox.inside.frames import (
     receive,
     stopped,
 )
+from sandbox.inside.interactive import attempt_interactive, receive_judge
 from sandbox.inside.limits import SMALL_ANSWER_BYTES, STDERR_BYTES
 from sandbox.inside.moving import Stream, move
 from sandbox.inside.prepare import BOX_IN, BOX_OUT, prepare_interpreter
@@ -66,14 +68,20 @@ def run_job(uid: int) -> Mine | None:
     while not head.tests:  # a stop of a job that has ended since
         head = receive()
     move(0, job, head.size)
-    for test in range(head.tests):
-        if test:
+    judge = receive_judge() if head.interactive else -1
+    compiled = head.compiled and compile_job(child, head, code)
+    if head.compiled and not remove_files(uid):
+        os._exit(3)
+    for test in range(head.tests if compiled or not head.compiled else 0):
+        if test or compiled:
             if stopped(head.number):
                 break
             child = spawn(uid, job, code)
             if isinstance(child, Mine):
                 return child
-        if head.checked:
+        if head.interactive:
+            going = attempt_interactive(child, head, test, (job, code, judge), uid)
+        elif head.checked:
             from sandbox.inside.checking import attempt_check as attempt_check
 
             going = attempt_check(child, head, Mine(child.go, job, code, -1), uid)
@@ -83,8 +91,8 @@ def run_job(uid: int) -> Mine | None:
             os._exit(3)  # not to be trusted any more; the pool replaces the container
         if not going:
             break
-    os.close(job)
-    os.close(code)
+    for fd in (job, code, *([judge] if judge >= 0 else [])):
+        os.close(fd)
     return None
 
 

@@ -4,92 +4,98 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TextIO
 
+from sandbox.images import Language
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits
+from sandbox.verdict import Job, ProgramStatus, Verdict
 from tasks.errors import UserError
-from tasks.facts import is_object
 from tasks.rows import Json
-from tasks.score.code.tests import read_tests
+from tasks.score.code.languages import LANGUAGES
+from tasks.score.execute_row import MEMORY_MB, name_of, read_job
 
-# Of the containers; a job may ask for less.
-MEMORY_MB = 1024
-_WANTED = 'an object with "id", "program" and "tests"'
+__all__ = ["MALFORMED", "MEMORY_MB", "execute_lines", "read_job"]
+# In the place of a verdict's status, for a line that is no job.
+MALFORMED = "malformed"
 
 
-def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) -> int:
+@dataclass(frozen=True)
+class _Line:
+    """A line that waits for its turn; with a mistake it has no verdict to wait for."""
+
+    number: int
+    name: object
+    mistake: str = ""
+    language: Language = "python"
+
+    def malformed(self) -> Json:
+        return {"id": self.name, "status": MALFORMED, "line": self.number, "error": self.mistake}
+
+
+def execute_lines(
+    lines: Iterable[str | bytes],
+    pool: SandboxPool,
+    out: TextIO,
+    languages: Sequence[Language] = LANGUAGES,
+) -> int:
     """Run each line's program on its tests and write its verdict, in the order of the input.
 
-    A line is {"id", "program", "tests", "time_limit", "memory_mb"}, the last two optional: seconds
-    of processor time and megabytes for each test. Tests are a list of {"input", "output"}, or
-    {"entry_point", "cases": [{"args", "expected"}]}. Empty lines are skipped. The verdicts of the
-    lines before a malformed one are written before the error is raised.
+    What a line may be says execute_row.py. Empty lines are skipped. A malformed line has a line of
+    its own in the output that says what is wrong with it, and the rest is judged.
 
     Returns:
         How many programs were run.
 
     Raises:
-        UserError: a line is not such an object; it names the line and the field.
+        UserError: at the end, where lines were malformed; it names the first one and the field.
     """
-    names: deque[object] = deque()
-    mistakes: list[UserError] = []
+    waiting: deque[_Line] = deque()
+    mistakes: list[_Line] = []
 
     def jobs() -> Iterator[Job]:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                name, job = read_job(line)
+                name, job = read_job(line, languages)
             except UserError as error:
-                mistakes.append(UserError(f"line {number}: {error}"))
-                return
-            names.append(name)
+                mistakes.append(_Line(number, name_of(line), str(error)))
+                waiting.append(mistakes[-1])
+                continue
+            waiting.append(_Line(number, name, language=job.language))
             yield job
+
+    def write(row: Json) -> None:
+        out.write(json.dumps(row) + "\n")
+        out.flush()
+
+    def write_malformed() -> None:
+        while waiting and waiting[0].mistake:
+            write(waiting.popleft().malformed())
 
     count = 0
     for verdict in pool.run(jobs()):
-        row = {
-            "id": names.popleft(),
-            "status": verdict.status.value,
-            "passed": verdict.passed,
-            "total": verdict.total,
-            "first_failure": verdict.first_failure,
-            "seconds": verdict.seconds,
-        }
-        out.write(json.dumps(row) + "\n")
-        out.flush()
+        write_malformed()
+        write(_judged(waiting.popleft(), verdict))
         count += 1
+    write_malformed()
     if mistakes:
-        raise mistakes[0]
+        more = f" (and {len(mistakes) - 1} more such lines)" if len(mistakes) > 1 else ""
+        raise UserError(f"line {mistakes[0].number}: {mistakes[0].mistake}{more}")
     return count
 
 
-def read_job(line: str | bytes) -> tuple[object, Job]:
-    """The id and the job of a line.
-
-    Raises:
-        UserError: the line is malformed.
-    """
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        raise UserError(f"not JSON; expected {_WANTED}") from None
-    if not is_object(row) or "id" not in row:
-        raise UserError(f"expected {_WANTED}")
-    if not isinstance(row.get("program"), str):
-        raise UserError('expected a text in "program"')
-    limits = Limits(
-        cpu=_number(row, "time_limit", Limits.cpu, 3600.0),
-        memory=int(_number(row, "memory_mb", Limits.memory / 2**20, MEMORY_MB) * 2**20),
-    )
-    entry, tests = read_tests(row.get("tests"))
-    return row["id"], Job(row["program"], tests, entry, limits)
-
-
-def _number(row: Json, field: str, default: float, most: float) -> float:
-    value = row.get(field, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise UserError(f'"{field}": expected a number above 0 and at most {most:g}')
-    return float(value)
+def _judged(line: _Line, verdict: Verdict) -> Json:
+    compiled = line.language != "python"
+    no_program = compiled and verdict.status is ProgramStatus.COMPILE_ERROR
+    return {
+        "id": line.name,
+        "status": verdict.status.value,
+        "passed": verdict.passed,
+        "total": verdict.total,
+        "first_failure": verdict.first_failure,
+        "seconds": verdict.seconds,
+        **({"error": verdict.detail} if no_program else {}),
+    }

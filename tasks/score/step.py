@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sandbox import TAG
+from sandbox.images import IMAGES
 from tasks.checkers.known import judged_reference
 from tasks.dag.contracts import Grader, OpenGrader, ProgramGrader
 from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, by_checker, open_named
@@ -50,7 +50,8 @@ _TELL_EVERY = 64
 
 def sandbox_settings(execution: ExecutionSettings) -> Json:
     """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
-    return {**execution.recipe(), "image": TAG, "rules": CODE_RULES}
+    tag = IMAGES[execution.image].tag
+    return {**execution.recipe(), "image": tag, "rules": CODE_RULES}
 
 
 def checker_name(domain: str) -> str:

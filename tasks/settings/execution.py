@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.settings.section import Section
 
@@ -13,7 +13,7 @@ class ExecutionSettings(Section):
     """How the programs of code problems are tested; read for no other problems."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"time_factor", "float_error", "any_case", "blank_lines"}
+        {"time_factor", "float_error", "any_case", "blank_lines", "language", "image"}
     )
     LATEST: ClassVar[frozenset[str]] = LATER
 
@@ -52,3 +52,22 @@ class ExecutionSettings(Section):
         default=True,
         description="Whether lines without a word count; those at the end never do.",
     )
+    language: Literal["python", "cpp"] = Field(
+        default="python",
+        description="What programs are written in: the code block of it is taken from a sample. "
+        "`cpp`: C++20, compiled in the sandbox; for problems that read input and print output.",
+    )
+    image: Literal["standard", "cpp", "contest"] = Field(
+        default="standard",
+        description="The sandbox's image. `standard`: Python 3.11 and numpy. `cpp`: g++ too. "
+        "`contest`: Python 3.13, numpy, scipy, sympy, sortedcontainers, and g++. Made by "
+        "`restem sandbox build --image NAME`.",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_compiler(self) -> ExecutionSettings:
+        if self.language == "cpp" and self.image == "standard":
+            raise ValueError(
+                "image: standard has no C++ compiler; expected cpp or contest for language = cpp"
+            )
+        return self

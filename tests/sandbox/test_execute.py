@@ -53,14 +53,64 @@ def test_every_line_gets_its_verdict_in_order(image: str, tmp_path: Path):
     assert all(row["seconds"] >= 0 for row in found)
 
 
-def test_what_was_run_before_a_bad_line_is_kept(image: str, tmp_path: Path):
+def test_a_malformed_line_says_so_itself_and_the_rest_is_judged(image: str, tmp_path: Path):
     file = tmp_path / "jobs.jsonl"
-    file.write_text(json.dumps(GOOD) + "\n{}\n")
+    bad = {**GOOD, "id": "bad", "tests": [{"input": 3}]}
+    file.write_text("\n".join([json.dumps(GOOD), "{}", json.dumps(bad), json.dumps(GOOD), "{"]))
     done = execute(file)
     assert done.returncode == 2
-    assert json.loads(done.stdout)["status"] == "correct"
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["id"], row["status"]) for row in found] == [
+        *((1, "correct"), (None, "malformed"), ("bad", "malformed")),
+        *((1, "correct"), (None, "malformed")),
+    ]
+    assert found[2]["line"] == 3 and '"output"' in found[2]["error"]
     assert done.stderr.startswith("restem: line 2: expected an object with")
     assert len(done.stderr.splitlines()) == 1
+
+
+HEAD = 'def twice(x):\n    return x * 2\n\n\ndef f(x):\n    """Four times x."""\n'
+CHECK = "def check(candidate):\n    assert candidate(3) == twice(6)\n"
+CHECKED = {"entry_point": "f", "check": "def check(candidate):\n    assert candidate(3) == 12\n"}
+HUMANEVAL = {"task_id": "H/1", "prompt": HEAD, "entry_point": "f", "test": CHECK}
+
+
+def test_checks_are_taken_as_the_sandbox_and_as_humaneval_has_them(image: str, tmp_path: Path):
+    rows = [
+        {"id": 1, "program": "def f(x): return 4 * x", "tests": CHECKED},
+        {"id": 2, "program": "def f(x): return 5 * x", "tests": CHECKED},
+        {"id": 3, "program": HEAD + "    return 4 * x", "tests": {**CHECKED, "head": HEAD}},
+        {**HUMANEVAL, "completion": "    return twice(twice(x))\n"},
+        {**HUMANEVAL, "id": "own", "completion": "```python\ndef f(x):\n    return x\n```"},
+        {"id": 4, "program": "def f(x): return x", "tests": {**CHECKED, "check": "check = 1 +"}},
+    ]
+    file = tmp_path / "jobs.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    done = execute(file)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["id"], row["status"]) for row in found] == [
+        *((1, "correct"), (2, "wrong_answer"), (3, "correct"), ("H/1", "correct")),
+        *(("own", "wrong_answer"), (4, "sandbox_error")),
+    ]
+
+
+JUDGE = "print(6)\nassert int(input()) == 12"
+
+
+def test_judges_talk_to_programs(image: str, tmp_path: Path):
+    rows = [
+        {"id": 1, "program": "print(int(input()) * 2)", "tests": {"judge": JUDGE, "inputs": [""]}},
+        {"id": 2, "program": "print(int(input()) * 3)", "tests": {"judge": JUDGE, "inputs": [""]}},
+        {"id": 3, "program": "int main() {}", "tests": GOOD["tests"], "language": "cpp"},
+    ]
+    file = tmp_path / "jobs.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    done = execute(file)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["status"] for row in found] == ["correct", "wrong_answer", "malformed"]
+    assert found[2]["error"] == '"language": cpp needs another image; expected --image cpp'
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -74,6 +124,13 @@ def test_what_was_run_before_a_bad_line_is_kept(image: str, tmp_path: Path):
         (json.dumps({**GOOD, "tests": [{"input": "1"}]}), '"output"'),
         (json.dumps({**GOOD, "tests": {"entry_point": "f"}}), '"cases"'),
         (json.dumps({**GOOD, "tests": {"entry_point": "f", "cases": [{"args": 1}]}}), '"args"'),
+        (json.dumps({**GOOD, "tests": {**CHECKED, "check": 1}}), '"check"'),
+        (json.dumps({**GOOD, "tests": {**CHECKED, "entry_point": "f("}}), '"entry_point"'),
+        (json.dumps(HUMANEVAL), '"completion"'),
+        (json.dumps({**GOOD, "language": "c"}), '"language"'),
+        (json.dumps({**GOOD, "language": "cpp", "tests": CHECKED}), "called in C"),
+        (json.dumps({**GOOD, "tests": {"judge": "", "inputs": [""]}}), '"judge"'),
+        (json.dumps({**GOOD, "tests": {"judge": "input()", "inputs": [3]}}), '"inputs"'),
         (json.dumps({**GOOD, "time_limit": -1}), '"time_limit"'),
         (json.dumps({**GOOD, "memory_mb": 1e9}), '"memory_mb"'),
     ],

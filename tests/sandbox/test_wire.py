@@ -12,7 +12,7 @@ import pytest
 from sandbox import wire
 from sandbox.inside import frames, moving
 from sandbox.inside.frames import ANSWER, HEAD, PARTS_BEFORE_TESTS, Answer, Head
-from sandbox.verdict import Job, Limits, checked_job
+from sandbox.verdict import Job, Limits, checked_job, interactive_job
 from sandbox.verdict import Test as Case
 
 SECRET = "7340952816"
@@ -36,12 +36,39 @@ def test_a_job_crosses_whole_and_without_what_is_expected():
     tests = (Case("eins\n", SECRET), Case("", SECRET), Case("ä\udcff", SECRET))
     head, parts = parts_of(Job("print('ö')\ud800", tests, limits=LIMITS, wrap=True))
     assert head == Head(
-        *(7, 3, head.size, False, False, True),
+        *(7, 3, head.size, False, False, True, False),
         *(1.5, LIMITS.memory, LIMITS.output, LIMITS.file, LIMITS.processes),
     )
     assert parts[0].decode("utf-8", "surrogatepass") == "print('ö')\ud800"
     assert parts[1:] == [b"", b"eins\n", b"", "ä".encode() + b"\xff"]
     assert SECRET.encode() not in wire.pack_job(Job("", tests), 1)
+
+
+def test_a_judge_crosses_behind_the_job():
+    judge = f"print({SECRET})"
+    data = wire.pack_job(interactive_job("int main() {}", judge, ("1", "2"), LIMITS, "cpp"), 7)
+    head = Head(*HEAD.unpack_from(data))
+    assert head.interactive and head.compiled and not head.call
+    assert SECRET.encode() not in data[: HEAD.size + head.size]
+    assert data[HEAD.size + head.size :] == frames.OFFSET.pack(len(judge)) + judge.encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "errors", "found"),
+    [
+        (0, b"std::bad_alloc", "ok"),
+        (signal.SIGABRT, b"terminate called ... 'std::bad_alloc'", "memory_limit"),
+        (signal.SIGABRT, b"terminate called ... 'std::out_of_range'", "runtime_error"),
+        (signal.SIGSEGV, b"", "runtime_error"),
+        (signal.SIGKILL, b"", "memory_limit"),
+        (frames.NO_MEMORY << 8, b"", "runtime_error"),
+        (1 << 8, b"std::bad_alloc", "runtime_error"),
+    ],
+)
+def test_how_a_program_in_cpp_ended(status: int, errors: bytes, found: str):
+    answer = Answer(1, 0, frames.ENDED, int(status), 0.1, 0.1, 0, len(errors))
+    job = Job("", (Case(),), limits=LIMITS, language="cpp")
+    assert wire.test_report(answer, b"", errors, job)["status"] == found
 
 
 def test_a_call_crosses_with_its_arguments_alone():

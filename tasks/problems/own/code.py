@@ -3,6 +3,7 @@
 - APPS: {"inputs": [...], "outputs": [...]}, with "fn_name" or an entry point where a function is
   called; the two lists in a column each; or a list of {"input", "output"}.
 - asserts: a list of `assert f(1) == 2`, or a text of them (as in MBPP).
+- {"judge": source, "inputs": [...]}: a Python program that talks to the solution.
 - HumanEval: source of a function `check(candidate)`, with the entry point. Where the question is
   the head of that function, completions go on from there.
 
@@ -27,6 +28,7 @@ from tasks.problems.own.contests import (
     function_name,
     python_solution,
 )
+from tasks.problems.own.judges import has_nodes, judge_of, language_beside
 from tasks.problems.own.parts import Parts
 from tasks.problems.own.values import MAX_NAME, MAX_QUESTION, see_text, text_of
 from tasks.problems.source import Record
@@ -50,6 +52,8 @@ def code_parts(record: Record, columns: Columns) -> Parts:
         reference = _own_reference(record, columns, field, value, entry, question)
     reference |= conditions(record, columns, reference)
     name = reference.get("entry_point", "")
+    if name and has_nodes(starter):
+        reference["signature"] = starter
     shown = question if "head" in reference else statement(question, starter, name)
     try:
         packed = json.dumps(reference)
@@ -111,7 +115,10 @@ def _reference(record: Record, field: str, value: object, entry: str, question: 
 
 
 def _inputs(record: Record, field: str, value: Json, entry: str) -> Json:
-    """Tests of the form of APPS."""
+    """Tests of the form of APPS, or a judge."""
+    beside = language_beside(record, field, value)
+    if "judge" in value:
+        return {**judge_of(record, field, value), **beside}
     name = value.get("fn_name") or entry
     if not isinstance(name, str) or (name and not name.isidentifier()):
         record.fail(field, "the name of a function in 'fn_name'")
@@ -120,7 +127,7 @@ def _inputs(record: Record, field: str, value: Json, entry: str) -> Json:
         record.fail(field, f"{_FORMS}, at least one")
     inside = _Inside(value, f"{record.place}: {record.column} {field!r}", record.line)
     try:
-        return call_tests(inside, name) if name else stream_tests(inside)
+        return {**(call_tests(inside, name) if name else stream_tests(inside)), **beside}
     except RecursionError:
         record.fail(field, "lists in lists of no such depth")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sandbox.images import Language
 from sandbox.rule import EXACT, Rule
 from sandbox.verdict import Limits
 from tasks.rows import Json
@@ -25,11 +26,13 @@ class Conditions:
         limits: For each test.
         rule: How outputs are compared.
         time_factor: What a problem's own time limit is multiplied by.
+        language: Of the programs, where a problem names none.
     """
 
     limits: Limits
     rule: Rule = EXACT
     time_factor: float = 1.0
+    language: Language = "python"
 
     @classmethod
     def of(cls, settings: Json) -> Conditions:
@@ -42,6 +45,7 @@ class Conditions:
                 blank_lines=settings.get("blank_lines", EXACT.blank_lines),
             ),
             settings.get("time_factor", 1.0),
+            settings.get("language", "python"),
         )
 
     def of_problem(self, reference: Json) -> Conditions:

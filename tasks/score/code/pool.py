@@ -2,8 +2,9 @@
 
 References are JSON: {"tests": [{"input", "output"}]}, {"entry_point", "cases": [{"args",
 "expected"}]}, or {"entry_point", "check"}, where the source of `check(candidate)` asserts. With a
-`head` the completion goes on from the head of that function (tasks/problems). Beside the tests a
-reference may have a checker and what conditions.py lists.
+`head` the completion goes on from the head of that function (tasks/problems). {"judge", "inputs"}
+is an interactive problem: languages.py. `signature` is what a function takes, where programs need
+not say it. Beside the tests a reference may have a checker and what conditions.py lists.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 
+from sandbox.images import Language
 from sandbox.pool import NoEngine, SandboxPool
 from sandbox.verdict import Job, Limits, Verdict, checked_job
 from tasks.dag.contracts import Grade, Timed
@@ -22,6 +24,7 @@ from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Status
 from tasks.score.code.conditions import CHECKER, IN_PLACE, Conditions
+from tasks.score.code.languages import job_by_language, language_of, with_signature
 from tasks.score.code.program import complete_function, extract_program
 from tasks.score.code.tests import read_tests
 
@@ -81,11 +84,14 @@ def code_job(
     Args:
         limits: For each test, where the problem has none of its own.
         all_tests: Whether the tests after the first failure run too.
-        asked: How outputs are compared, where the problem does not say it; None: as usual.
+        asked: The language, and how outputs are compared, where the problem does not say it; None:
+            as usual.
     """
     tests = json.loads(reference)
     asked = replace(asked or Conditions(limits), limits=limits).of_problem(tests)
     limits = asked.limits
+    if other := job_by_language(tests, program, asked, all_tests):
+        return other
     if "check" in tests:
         # Some checks call helpers of the head. No prelude: what a program must import itself is
         # part of the task, so that figures compare with published ones.
@@ -98,7 +104,7 @@ def code_job(
     rare = "".join(line for name, line in RARE_NAMES.items() if name in program)
     before = OLD_NAMES + rare + (PRELUDE if entry else "")
     return Job(
-        *(_precede(before, program), cases, entry, limits),
+        *(_precede(before, with_signature(program, tests)), cases, entry, limits),
         stop_at_failure=not all_tests,
         wrap=True,
         checker=tests.get(CHECKER),
@@ -113,12 +119,13 @@ def _precede(before: str, program: str) -> str:
     return program[:place] + ended + before + program[place:]
 
 
-def find_program(reference: str, text: str) -> str:
+def find_program(reference: str, text: str, language: Language = "python") -> str:
     """The program that a completion makes, or "" where there is none."""
     tests = json.loads(reference)
+    language = language_of(tests, language)
     if "head" in tests:
         return complete_function(tests["head"], text, tests["entry_point"])
-    return extract_program(text)
+    return extract_program(text, language=language)
 
 
 class CodePool:
@@ -138,11 +145,12 @@ class CodePool:
             score: The reward, as in FilterSettings. `tests`, the share of tests passed, costs more
                 time for a wrong program, because no test is left out; a reference with a `check`
                 is one test.
-            asked: How outputs are compared; None: as usual.
+            asked: The language, and how outputs are compared; None: as usual.
         """
         self._sandbox, self._limits, self._share = sandbox, limits, score == "tests"
         self._asked = asked
         self.image = sandbox.image
+        self._language: Language = asked.language if asked else "python"
 
     def grade(self, pairs: Iterable[tuple[str, str]]) -> Iterator[Timed]:
         """Yield each pair's grade and the seconds it took, in order.
@@ -152,7 +160,7 @@ class CodePool:
         """
         waiting: deque[tuple[str, Future[Verdict] | None]] = deque()
         for reference, text in pairs:
-            program = find_program(reference, text)
+            program = find_program(reference, text, self._language)
             job = None
             if program.strip():
                 job = code_job(
