@@ -1,9 +1,8 @@
 """Plain data as text, for what crosses between a check and the program that it calls.
 
-JSON, and beyond it tuples, sets, dates, fractions, decimals, bytes, complex numbers and dictionaries with any keys: each is an
-object of one field that names its type. Reading makes objects of exactly these built-in types, so
-no code of the one side ever runs in the other. Whole numbers have at most the 4300 digits that
-Python reads.
+JSON, and beyond it tuples, sets, dates, fractions, decimals, bytes, complex numbers and
+dictionaries with any keys: each is an object of one field that names its type. Reading makes
+objects of exactly these built-in types, so no code of the one side ever runs in the other.
 """
 
 # What is narrowed from any value is a list or dict of unknown things.
@@ -16,7 +15,6 @@ import fractions
 import json
 from collections.abc import Callable
 from typing import Any
-
 
 _WRITTEN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction)
 _READ: dict[str, Callable[[Any], object]] = {
