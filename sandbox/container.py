@@ -42,6 +42,7 @@ INSIDE_MODULES = (
         "moving",
         "program",
         "prepare",
+        "meters",
         "watching",
         "cleaning",
         "plain",

@@ -11,6 +11,7 @@ from sandbox.inside.frames import (
     ENDED,
     FAILED,
     HEAD,
+    MEMORY_LIMIT,
     NO_CHECK,
     NO_MEMORY,
     OFFSET,
@@ -26,6 +27,7 @@ REASONS = {
     TIME_LIMIT: "time_limit",
     OUTPUT_LIMIT: "output_limit",
     COMPILE_ERROR: "compile_error",
+    MEMORY_LIMIT: "memory_limit",
     PASSED: "ok",
     WRONG: "wrong_answer",
     FAILED: "runtime_error",
@@ -81,12 +83,10 @@ def _classify(status: int, errors: bytes, cpu: float, limit: float) -> str:
     """What the end of a program that overran nothing means."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if cpu > limit or (number == signal.SIGXCPU and cpu > limit - 1):
+        # The kernel's own SIGXCPU comes a second after the limit at the latest.
+        if cpu > limit:
             return "time_limit"
-        if number == signal.SIGXFSZ:
-            return "output_limit"
-        # Nobody else sends SIGKILL: the kernel did, for want of memory.
-        return "memory_limit" if number == signal.SIGKILL else "runtime_error"
+        return "output_limit" if number == signal.SIGXFSZ else "runtime_error"
     if os.WEXITSTATUS(status) == 0:
         return "ok"
     return "memory_limit" if os.WEXITSTATUS(status) == NO_MEMORY else "runtime_error"

@@ -21,6 +21,8 @@ ANSWER = struct.Struct("!IIBiddQQ")
 ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
 # What a check function says of the program that it called.
 PASSED, WRONG, FAILED, NO_CHECK = range(6, 10)
+# The kernel ended the program for want of memory, or it had more than it may.
+MEMORY_LIMIT = 10
 # Exit code of a program that cannot be compiled.
 NO_COMPILE = 97
 # Exit code of a program that a MemoryError ended.

@@ -14,6 +14,9 @@ LOOK_MS, FROZEN_SECONDS = 500.0, 2.0
 STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
 # Within this time a program is only awaited; most end, and have printed less than a pipe holds.
 QUICK_MS = 5
+# Address space beyond `Limits.memory` for the stacks of threads: 8 MB each unless a program says
+# otherwise, and many say 512 MB for the one that they recurse in.
+STACKS_BYTES = 1536 * 2**20
 # One value that a function returns, as text.
 ANSWER_BYTES = 1 << 20
 # What a check says of the value that it refused.

@@ -10,6 +10,7 @@ import io
 import json
 import marshal
 import os
+import re
 import resource
 import sys
 import traceback
@@ -27,10 +28,13 @@ from sandbox.inside.frames import (
     Names,
     part_of,
 )
+from sandbox.inside.limits import STACKS_BYTES
 from sandbox.inside.moving import memory_file, write_all
 
 # Text first: what it holds goes into the bytes below it.
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+# What starts threads says one of these.
+_THREADS = re.compile(rb"thread|concurrent|multiprocessing", re.IGNORECASE)
 SCRATCH = "/tmp"
 # A program's own folder. It has one name for all, as there is one program at a time.
 HOME = f"{SCRATCH}/home"
@@ -94,7 +98,9 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
     lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
-    lower(resource.RLIMIT_AS, head.memory + mapped[0])
+    # Of the stack of a thread little is ever memory; what is, is seen at the end (meters.py).
+    stacks = STACKS_BYTES if _THREADS.search(source) else 0
+    lower(resource.RLIMIT_AS, head.memory + mapped[0] + stacks)
     lower(resource.RLIMIT_STACK, head.memory)
     lower(resource.RLIMIT_NPROC, head.processes)
     return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
@@ -198,7 +204,8 @@ def _guarded(work: Callable[[], object]) -> int:
         work()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
-            return (end.code or 0) & 0xFF
+            code = (end.code or 0) & 0xFF
+            return 1 if code == NO_MEMORY else code
         print(end.code, file=sys.stderr)
         return 1
     except MemoryError:
