@@ -46,6 +46,8 @@ INSIDE_MODULES = (
         "watching",
         "cleaning",
         "plain",
+        "lending",
+        "stand_ins",
         "calls",
         "checking",
     ),
