@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 
 from sandbox.inside.frames import (
     COMPILE_ERROR,
@@ -21,7 +23,8 @@ from sandbox.inside.frames import (
     WRONG,
     Answer,
 )
-from sandbox.verdict import Job, Report
+from sandbox.inside.limits import INPUTS_BYTES
+from sandbox.verdict import Job, Report, Test
 
 REASONS = {
     TIME_LIMIT: "time_limit",
@@ -35,13 +38,31 @@ REASONS = {
 }
 
 
+def parts_of(job: Job) -> Iterator[Job]:
+    """The job in parts, each with as many tests as a container holds the inputs of at once."""
+    tests: list[Test] = []
+    size = 0
+    for test in job.tests:
+        more = len(_given(test, job))
+        if tests and size + more > INPUTS_BYTES:
+            yield replace(job, tests=tuple(tests))
+            tests, size = [], 0
+        tests.append(test)
+        size += more
+    yield job if len(tests) == len(job.tests) else replace(job, tests=tuple(tests))
+
+
+def _given(test: Test, job: Job) -> str:
+    """What the program is given, as text."""
+    return test.stdin if job.entry is None else json.dumps(test.args)
+
+
 def pack_job(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
     parts = [job.program.encode("utf-8", "surrogatepass"), (job.entry or "").encode()]
     for test in job.tests:
-        given = json.dumps(test.args) if call else test.stdin
-        parts.append(given.encode("utf-8", "surrogateescape"))
+        parts.append(_given(test, job).encode("utf-8", "surrogateescape"))
     offset = OFFSET.size * (len(parts) + 1)
     offsets = [offset]
     for part in parts:

@@ -36,6 +36,9 @@ CONTAINER_START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
 
+# Of the inputs of a job so many are sent at once: they lie in the container's memory.
+INPUTS_BYTES = 16 * 2**20
+
 # Of a pool: so many containers may fail with a job before that is said of it.
 CONTAINER_ATTEMPTS = 3
 # How long jobs wait for an engine that starts no container, and for how long between two tries.

@@ -26,10 +26,11 @@ from sandbox.inside.frames import (
     PARTS_BEFORE_TESTS,
     Head,
     Names,
+    copy_part,
     part_of,
 )
 from sandbox.inside.limits import STACKS_BYTES
-from sandbox.inside.moving import memory_file, write_all
+from sandbox.inside.moving import write_all
 
 # Text first: what it holds goes into the bytes below it.
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
@@ -84,16 +85,18 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     (test,) = OFFSET.unpack_from(told)
     head = Head(*HEAD.unpack_from(told, OFFSET.size))
     source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
-    given = part_of(mine.job, PARTS_BEFORE_TESTS + test)
     arguments: list[object] = []
+    stdin = os.memfd_create("stdin")
     if head.call:
         os.dup2(mine.result, RESULT)
-        arguments, given = json.loads(given), b""
+        arguments = json.loads(part_of(mine.job, PARTS_BEFORE_TESTS + test))
         if head.wrap:
             arguments = [_numbered(one) for one in arguments]
+    else:
+        copy_part(mine.job, PARTS_BEFORE_TESTS + test, stdin)
     if head.checked:
         os.dup2(mine.go, QUESTIONS)
-    os.dup2(memory_file(given), 0)
+    os.dup2(stdin, 0)
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
@@ -222,8 +225,6 @@ def _guarded(work: Callable[[], object]) -> int:
 def _function(names: Names, entry: str) -> Callable[..., object]:
     """A function, or the method of a class Solution."""
     function = names.get(entry)
-    if function is not None and function is names.get("__prelude__", {}).get(entry):
-        function = None  # of the prelude, and none that the program defines
     if function is None and "Solution" in names:
         function = getattr(names["Solution"](), entry, None)
     if function is None:
@@ -234,7 +235,10 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
     value = _function(names, entry)(*arguments)
-    text = json.dumps(value, allow_nan=True, default=_plain)
+    try:
+        text = json.dumps(value, default=_plain)
+    except TypeError:  # numpy's numbers as keys
+        text = json.dumps(_plain_keys(value), default=_plain)
     write_all(RESULT, text.encode())
     os.close(RESULT)
 
@@ -248,6 +252,13 @@ def _plain(value: Any) -> object:
     if type(value).__module__ == "numpy":
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _plain_keys(value: Any) -> object:
+    if isinstance(value, dict):
+        pairs = value.items()
+        return {getattr(key, "item", lambda key=key: key)(): _plain_keys(one) for key, one in pairs}
+    return [_plain_keys(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _end(status: int) -> NoReturn:
