@@ -57,12 +57,20 @@ def _given(test: Test, job: Job) -> str:
     return test.stdin if job.entry is None else json.dumps(test.args)
 
 
+def _bytes(text: str) -> bytes:
+    """An input; of bytes that were no text, as Python reads them, these."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def pack_job(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
-    parts = [job.program.encode("utf-8", "surrogatepass"), (job.entry or "").encode()]
+    parts = [text.encode("utf-8", "surrogatepass") for text in (job.program, job.entry or "")]
     for test in job.tests:
-        parts.append(_given(test, job).encode("utf-8", "surrogateescape"))
+        parts.append(_bytes(_given(test, job)))
     offset = OFFSET.size * (len(parts) + 1)
     offsets = [offset]
     for part in parts:

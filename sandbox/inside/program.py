@@ -106,7 +106,8 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     lower(resource.RLIMIT_AS, head.memory + mapped[0] + stacks)
     lower(resource.RLIMIT_STACK, head.memory)
     lower(resource.RLIMIT_NPROC, head.processes)
-    return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
+    text, name = source.decode("utf-8", "surrogatepass"), entry.decode("utf-8", "surrogatepass")
+    return head, text, name, arguments, compiled
 
 
 def _numbered(value: Any) -> Any:

@@ -24,16 +24,18 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
 
     A line is {"id", "program", "tests", "time_limit", "memory_mb"}, the last two optional: seconds
     of processor time and megabytes for each test. Tests are a list of {"input", "output"}, or
-    {"entry_point", "cases": [{"args", "expected"}]}. Empty lines are skipped. The verdicts of the
-    lines before a malformed one are written before the error is raised.
+    {"entry_point", "cases": [{"args", "expected"}]}. Empty lines are skipped. In the place of the
+    verdict of a malformed line stands {"id", "status": "malformed", "error"}; the rest is judged.
 
     Returns:
         How many programs were run.
 
     Raises:
-        UserError: a line is not such an object; it names the line and the field.
+        UserError: a line is not such an object, once all others have their verdicts; it names the
+            first such line, the field, and how many more there are.
     """
-    names: deque[object] = deque()
+    # In the order of the input: the id of a program that runs, or what is said of its line.
+    waiting: deque[tuple[object, UserError | None]] = deque()
     mistakes: list[UserError] = []
 
     def jobs() -> Iterator[Job]:
@@ -44,26 +46,51 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
                 name, job = read_job(line)
             except UserError as error:
                 mistakes.append(UserError(f"line {number}: {error}"))
-                return
-            names.append(name)
+                waiting.append((_name(line), mistakes[-1]))
+                continue
+            waiting.append((name, None))
             yield job
+
+    def write(row: Json) -> None:
+        out.write(json.dumps(row) + "\n")
+        out.flush()
+
+    def write_mistakes() -> None:
+        """Of the lines that come before the next verdict."""
+        while waiting and waiting[0][1] is not None:
+            name, mistake = waiting.popleft()
+            write({"id": name, "status": "malformed", "error": str(mistake)})
 
     count = 0
     for verdict in pool.run(jobs()):
-        row = {
-            "id": names.popleft(),
-            "status": verdict.status.value,
-            "passed": verdict.passed,
-            "total": verdict.total,
-            "first_failure": verdict.first_failure,
-            "seconds": verdict.seconds,
-        }
-        out.write(json.dumps(row) + "\n")
-        out.flush()
+        write_mistakes()
+        name, _ = waiting.popleft()
+        write(
+            {
+                "id": name,
+                "status": verdict.status.value,
+                "passed": verdict.passed,
+                "total": verdict.total,
+                "first_failure": verdict.first_failure,
+                "seconds": verdict.seconds,
+            }
+        )
         count += 1
+    write_mistakes()
     if mistakes:
-        raise mistakes[0]
+        more = len(mistakes) - 1
+        also = f"; {more} more of the lines are malformed" if more else ""
+        raise UserError(f"{mistakes[0]}{also}")
     return count
+
+
+def _name(line: str | bytes) -> object:
+    """The id of a malformed line, if it has one."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row.get("id") if is_object(row) else None
 
 
 def read_job(line: str | bytes) -> tuple[object, Job]:

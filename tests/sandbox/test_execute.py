@@ -53,13 +53,24 @@ def test_every_line_gets_its_verdict_in_order(image: str, tmp_path: Path):
     assert all(row["seconds"] >= 0 for row in found)
 
 
-def test_what_was_run_before_a_bad_line_is_kept(image: str, tmp_path: Path):
+def test_a_malformed_line_ends_nothing_but_itself(image: str, tmp_path: Path):
     file = tmp_path / "jobs.jsonl"
-    file.write_text(json.dumps(GOOD) + "\n{}\n")
+    bad = json.dumps({**GOOD, "id": "b", "tests": 3})
+    file.write_text("\n".join(["{}", json.dumps(GOOD), bad, "{", json.dumps(GOOD), "[" * 99999]))
     done = execute(file)
     assert done.returncode == 2
-    assert json.loads(done.stdout)["status"] == "correct"
-    assert done.stderr.startswith("restem: line 2: expected an object with")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["id"], row["status"]) for row in rows] == [
+        (None, "malformed"),
+        (1, "correct"),
+        ("b", "malformed"),
+        (None, "malformed"),
+        (1, "correct"),
+        (None, "malformed"),
+    ]
+    assert rows[2]["error"].startswith('line 3: "tests": expected')
+    assert done.stderr.startswith("restem: line 1: expected an object with")
+    assert done.stderr.endswith("; 3 more of the lines are malformed\n")
     assert len(done.stderr.splitlines()) == 1
 
 
