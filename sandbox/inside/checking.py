@@ -84,6 +84,8 @@ def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bo
     _, status, usage = os.wait4(child.pid, 0)
     _, checked = os.waitpid(check, 0)
     reap()
+    if reason == TIME_LIMIT:
+        reason = ended(head, reason, kills, status, usage.ru_maxrss)
     detail, more = b"", 0  # of the check: ours, and what its process told
     if reason == ENDED and output.total() > head.output:
         reason = OUTPUT_LIMIT
@@ -94,7 +96,7 @@ def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bo
             reason = os.read(told[0], 1)[0]
             more = min(unread(told[0]), DETAIL_BYTES)
     if reason == GONE:
-        reason = ended(head, kills, status, usage.ru_maxrss) if gone else WRONG
+        reason = ended(head, ENDED, kills, status, usage.ru_maxrss) if gone else WRONG
         if gone and status == NO_COMPILE << 8 and not os.fstat(mine.code).st_size:
             reason = COMPILE_ERROR
     size = min(errors.kept(), STDERR_BYTES)

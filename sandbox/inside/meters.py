@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from sandbox.inside.frames import ENDED, MEMORY_LIMIT, Head
+from sandbox.inside.frames import ENDED, MEMORY_LIMIT, TIME_LIMIT, Head
 from sandbox.inside.program import mapped
 
 _GROUPS = Path("/sys/fs/cgroup")
@@ -32,20 +32,25 @@ def memory_kills() -> int | None:
     return int(words[words.index(b"oom_kill") + 1]) if b"oom_kill" in words else None
 
 
-def ended(head: Head, kills: int | None, status: int, most: int) -> int:
-    """How a program ended that overran nothing while it was watched.
+def ended(head: Head, reason: int, kills: int | None, status: int, most: int) -> int:
+    """How a program ended that was ended by itself or for its time: or for its memory.
 
     Args:
+        reason: ENDED, or what it had overrun while it was watched.
         kills: `memory_kills` before it.
         status: Of wait(2).
         most: Kilobytes that it, or a child that it waited for, had in memory at once.
     """
+    if reason not in (ENDED, TIME_LIMIT):
+        return reason
+    # Address space for the stacks of threads is no memory (program.py), so it may have been more.
+    if most * 1024 > head.memory + mapped[0]:
+        return MEMORY_LIMIT
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     # Who kills himself is no case of memory; where the kernel does not tell, it did the killing.
-    if killed and (kills is None or memory_kills() != kills):
+    if reason == ENDED and killed and (kills is None or memory_kills() != kills):
         return MEMORY_LIMIT
-    # Address space for the stacks of threads is no memory: see program.py.
-    return MEMORY_LIMIT if most * 1024 > head.memory + mapped[0] else ENDED
+    return reason
 
 
 def _read(places: tuple[Path, Path]) -> list[bytes]:

@@ -112,8 +112,7 @@ def attempt(child: WatchedProcess, head: Head, test: int, code: int) -> bool:
     reap()
     wall = time.monotonic() - began
     output, errors, result = child.streams
-    if reason == ENDED:
-        reason = ended(head, kills, status, usage.ru_maxrss)
+    reason = ended(head, reason, kills, status, usage.ru_maxrss)
     if reason == ENDED and max(output.total(), result.total()) > head.output:
         reason = OUTPUT_LIMIT
     if reason == ENDED and status == NO_COMPILE << 8 and not os.fstat(code).st_size:
