@@ -40,6 +40,7 @@ INSIDE_MODULES = (
         "limits",
         "frames",
         "moving",
+        "values",
         "program",
         "prepare",
         "meters",

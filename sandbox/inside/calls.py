@@ -41,14 +41,21 @@ class _Stop(BaseException):
     """The program gives no answer any more, so the check cannot go on."""
 
 
+def of_class(entry: str) -> bool:
+    """Whether the entry is a class by its name: the check's author means the methods he calls.
+
+    Not the program, which might deceive, says so.
+    """
+    return entry[:1].isupper()
+
+
 class _CheckLine(Line):
     """The check's side."""
 
     def __init__(self, entry: str) -> None:
         super().__init__(CHECK, 0, ASKS, ANSWER_BYTES)
         self.calls = self.stopped = 0
-        # By its name the check's author calls a class, and means the methods that he calls.
-        self.of_class = entry[:1].isupper()
+        self._of_class = of_class(entry)
 
     def describe(self, value: Any) -> tuple[str, tuple[str, ...]]:
         if not callable(value) and type(value).__module__ != _CHECK_MODULE:
@@ -62,7 +69,7 @@ class _CheckLine(Line):
         return not (own and what in (GET, SET))
 
     def stand_in(self, one: Numbered) -> object:
-        return stand_in(self, one, int(self.of_class))
+        return stand_in(self, one, int(self._of_class))
 
     def ask(self, what: str, number: int, name: str, arguments: Any = (), named: Any = None) -> Any:
         if self.stopped:
@@ -90,11 +97,10 @@ class _Candidate(StandIn):
     """Stands for the function, or the class, that the entry names."""
 
     __slots__ = ()
-    _line: _CheckLine
 
     def __call__(self, *arguments: object, **named: object) -> Any:
         value = self._line.ask(CALL, 0, "", arguments, named)
-        if isinstance(value, StandIn) and self._line.of_class:
+        if isinstance(value, StandIn) and of_class(self._one.kind):
             object.__setattr__(value, "_trusted", 2)
         return value
 

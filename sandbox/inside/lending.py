@@ -12,6 +12,9 @@ The check lends its functions, which can be called, and the objects of its own c
 names without an underscore can be asked for: so nothing leads from them to what the check knows.
 """
 
+# What is narrowed from any value is a list or dict of unknown things.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import builtins
@@ -100,19 +103,16 @@ class Line:
         self._send(b"q" + write_plain(question, self.lend))
         kind, held = self.serve()
         try:
-            if kind == b"e":
-                names, text = held
-                names, text = [*map(str, names)], str(text)
-            else:
-                value, after = held
-                after = [*after]
+            first, second = held
+            second = str(second) if kind == b"e" else [*second]
+            names = [*map(str, first)] if kind == b"e" else []
         except (TypeError, ValueError):
             raise BadFrameError from None
-        if kind == b"e":
-            raise self.failed(names, text)
-        for given, changed in zip([*arguments, *(named or {}).values()], after, strict=False):
+        if isinstance(second, str):
+            raise self.failed(names, second)
+        for given, changed in zip([*arguments, *(named or {}).values()], second, strict=False):
             _change(given, changed)
-        return value
+        return first
 
     def serve(self) -> tuple[bytes, Any]:
         """Answer questions until an answer comes."""

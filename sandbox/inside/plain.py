@@ -8,6 +8,7 @@ data has a number, by which the one side asks the other for it: see lending.py.
 
 # What is narrowed from any value is a list or dict of unknown things.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUntypedNamedTuple=false
 from __future__ import annotations
 
 import collections
@@ -102,8 +103,9 @@ def _pack(value: Any, lend: Callable[[Any], Numbered] | None) -> object:
         return {"range": [value.start, value.stop, value.step]}
     if isinstance(value, slice):
         return {"slice": [_pack(one, lend) for one in (value.start, value.stop, value.step)]}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        names = [*map(str, value._fields)]
+    fields: Any = getattr(value, "_fields", None)
+    if isinstance(value, tuple) and isinstance(fields, tuple):
+        names = [*map(str, fields)]
         return {"named": [type(value).__name__, names, [_pack(one, lend) for one in value]]}
     if isinstance(value, _VIEWS):
         return [_pack(one, lend) for one in value]

@@ -31,8 +31,10 @@ from sandbox.inside.frames import (
 )
 from sandbox.inside.limits import STACKS_BYTES
 from sandbox.inside.moving import write_all
+from sandbox.inside.values import json_text, numbered
 
-# Text first: what it holds goes into the bytes below it.
+# What makes a writer beside the two that every program has says one of these.
+_OPENS = re.compile(r"open|Wrapper|Writer|FileIO|writer")
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 # What starts threads says one of these.
 _THREADS = re.compile(rb"thread|concurrent|multiprocessing", re.IGNORECASE)
@@ -91,7 +93,7 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
         os.dup2(mine.result, RESULT)
         arguments = json.loads(part_of(mine.job, PARTS_BEFORE_TESTS + test))
         if head.wrap:
-            arguments = [_numbered(one) for one in arguments]
+            arguments = [numbered(one) for one in arguments]
     else:
         copy_part(mine.job, PARTS_BEFORE_TESTS + test, stdin)
     if head.checked:
@@ -108,16 +110,6 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     lower(resource.RLIMIT_NPROC, head.processes)
     text, name = source.decode("utf-8", "surrogatepass"), entry.decode("utf-8", "surrogatepass")
     return head, text, name, arguments, compiled
-
-
-def _numbered(value: Any) -> Any:
-    """An argument with whole numbers as keys where JSON made texts of them all.
-
-    APPS was written so; `wrap` says that a job is of APPS.
-    """
-    if isinstance(value, dict) and value and all(key.lstrip("-").isdigit() for key in value):
-        return {int(key): one for key, one in value.items()}
-    return value
 
 
 def text_streams(stdin: int, stdout: int, stderr: int) -> tuple[io.TextIOWrapper, ...]:
@@ -146,7 +138,7 @@ def run_program(mine: Mine) -> None:
             write_all(mine.code, marshal.dumps(code) if head.tests > 1 else b"1")
         except BaseException:
             traceback.print_exc(limit=0)
-            _end(NO_COMPILE)
+            _end(NO_COMPILE, source)
     else:
         code = marshal.loads(compiled)
     os.closerange(RESULT + head.call + head.checked, 256)
@@ -165,7 +157,7 @@ def run_program(mine: Mine) -> None:
         )
     elif status == 0 and head.call:
         status = _guarded(lambda: _call(module.__dict__, entry, arguments))
-    _end(status)
+    _end(status, source)
 
 
 def _as_a_script(source: str) -> None:
@@ -236,33 +228,33 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
     value = _function(names, entry)(*arguments)
-    try:
-        text = json.dumps(value, default=_plain)
-    except TypeError:  # numpy's numbers as keys
-        text = json.dumps(_plain_keys(value), default=_plain)
-    write_all(RESULT, text.encode())
+    write_all(RESULT, json_text(value))
     os.close(RESULT)
 
 
-def _plain(value: Any) -> object:
-    """What numpy's numbers and arrays hold.
-
-    Raises:
-        TypeError: it is something else.
-    """
-    if type(value).__module__ == "numpy":
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+def _remove_objects(names: Names) -> None:
+    """Remove what has something to do at its end, which finds the other names as they were."""
+    for name in [name for name, one in names.items() if _ends_itself(one)]:
+        with contextlib.suppress(BaseException):
+            del names[name]
 
 
-def _plain_keys(value: Any) -> object:
-    if isinstance(value, dict):
-        pairs = value.items()
-        return {getattr(key, "item", lambda key=key: key)(): _plain_keys(one) for key, one in pairs}
-    return [_plain_keys(one) for one in value] if isinstance(value, list | tuple) else value
+def _ends_itself(one: object) -> bool:
+    return hasattr(type(one), "__del__")
 
 
-def _end(status: int) -> NoReturn:
+def _writers() -> list[io.IOBase]:
+    """All that holds text or bytes that are not written yet, text first."""
+    # By the type, as __class__ may be anything; that of millions of objects takes a while.
+    found = [one for one in gc.get_objects() if issubclass(type(one), _WRITERS)]
+    return sorted(found, key=_is_text, reverse=True)
+
+
+def _is_text(one: object) -> bool:
+    return isinstance(one, io.TextIOBase)
+
+
+def _end(status: int, source: str) -> NoReturn:
     """What Python does at its end: threads, exit handlers, buffers."""
     import threading
 
@@ -272,12 +264,11 @@ def _end(status: int) -> NoReturn:
         atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     except BaseException:
         pass
+    writers: list[io.IOBase] = []
     # As at Python's end: the program's objects go, and what has a buffer writes it.
-    names = sys.modules["__main__"].__dict__
-    for name in [name for name, one in names.items() if hasattr(type(one), "__del__")]:
-        with contextlib.suppress(BaseException):
-            del names[name]  # its __del__ finds the other names as they were
-    writers = [one for kind in _WRITERS for one in gc.get_objects() if isinstance(one, kind)]
+    with contextlib.suppress(BaseException):
+        _remove_objects(sys.modules["__main__"].__dict__)
+        writers = _writers() if _OPENS.search(source) else []
     for stream in (sys.stdout, *writers, sys.__stdout__, sys.__stderr__, sys.stderr):
         try:
             if stream is not None and not getattr(stream, "closed", False):

@@ -35,6 +35,9 @@ class StandIn:
     """
 
     __slots__ = ("_line", "_one", "_trusted")
+    _line: Line
+    _one: Numbered
+    _trusted: int
 
     def __init__(self, line: Line, one: Numbered, trusted: int) -> None:
         """Stand for something.
@@ -59,6 +62,26 @@ class StandIn:
         if isinstance(value, StandIn) and name in refused and self._trusted < 2:
             raise AttributeError(name)
         return value
+
+    def ask_special(
+        self, name: str, guarded: bool, arguments: tuple[object, ...], named: dict[str, object]
+    ) -> object:
+        """Ask for what a special method returns.
+
+        Args:
+            guarded: Whether an argument may be the value that is expected.
+        """
+        lent = all(isinstance(one, StandIn) for one in arguments)
+        # Only what the check has made itself, of a class, is trusted with a value.
+        trusted = self._trusted == 2 and name not in _LONE
+        if guarded and not trusted and (not lent or not self._trusted):
+            return _unequal(name)
+        if name == "__exit__":
+            arguments = (None, None, None)
+        asked = "" if name == "__call__" else name
+        value = self._line.ask(CALL, self._one.number, asked, arguments, named)
+        # What the check has asserted is not swallowed.
+        return False if name == "__exit__" else value
 
     def __setattr__(self, name: str, value: object) -> None:
         self._line.ask(SET, self._one.number, name, (value,))
@@ -93,17 +116,7 @@ def _special(name: str) -> Callable[..., object]:
     guarded = name[2:-2] in _COMPARED
 
     def ask(self: StandIn, *arguments: object, **named: object) -> object:
-        lent = all(isinstance(one, StandIn) for one in arguments)
-        # Only what the check has made itself, of a class, is trusted with a value.
-        trusted = self._trusted == 2 and name not in _LONE
-        if guarded and not trusted and (not lent or not self._trusted):
-            return _unequal(name)
-        if name == "__exit__":
-            arguments = (None, None, None)
-        asked = "" if name == "__call__" else name
-        value = self._line.ask(CALL, self._one.number, asked, arguments, named)
-        # Not what the check has asserted is swallowed.
-        return False if name == "__exit__" else value
+        return self.ask_special(name, guarded, arguments, named)
 
     return ask
 

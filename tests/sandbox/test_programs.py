@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 import pytest
 
@@ -31,7 +31,7 @@ ARGUED = {
 }
 
 
-class Row(TypedDict, total=False):
+class Row(TypedDict):
     """A program, its tests, and the statuses that are right."""
 
     id: str
@@ -39,8 +39,8 @@ class Row(TypedDict, total=False):
     program: str
     tests: object
     expect: list[str]
-    time_limit: float
-    memory_mb: int
+    time_limit: NotRequired[float]
+    memory_mb: NotRequired[int]
 
 
 def read(path: Path) -> list[Row]:
