@@ -49,6 +49,8 @@ hard: dict[int, int] = {}
 mapped: list[int] = []
 hooks: list[Callable[[], None]] = []
 inside: list[bool] = []
+# Given back where a program has none left, so that what it ended by can be told.
+_spare = [bytearray(1 << 20)]
 
 
 class Mine(NamedTuple):
@@ -205,6 +207,7 @@ def _guarded(work: Callable[[], object]) -> int:
         print(end.code, file=sys.stderr)
         return 1
     except MemoryError:
+        _spare.clear()
         with contextlib.suppress(BaseException):
             traceback.print_exc()
         return NO_MEMORY
