@@ -88,6 +88,7 @@ class Job:
             programs so, and some of its reference solutions need it.
         check: Source of a function `check(candidate)` that calls what `entry` names and raises if a
             value is wrong; see `checked_job`.
+        in_place: Number of the argument that holds the result of a call that returns None.
     """
 
     program: str
@@ -97,6 +98,7 @@ class Job:
     stop_at_failure: bool = True
     wrap: bool = False
     check: str | None = None
+    in_place: int | None = None
 
 
 def checked_job(program: str, entry: str, check: str, limits: Limits) -> Job:

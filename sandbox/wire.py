@@ -68,7 +68,10 @@ def _bytes(text: str) -> bytes:
 def pack_job(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
-    parts = [text.encode("utf-8", "surrogatepass") for text in (job.program, job.entry or "")]
+    entry = job.entry or ""
+    if job.in_place is not None:
+        entry += f"\n{job.in_place}"
+    parts = [text.encode("utf-8", "surrogatepass") for text in (job.program, entry)]
     for test in job.tests:
         parts.append(_bytes(_given(test, job)))
     offset = OFFSET.size * (len(parts) + 1)

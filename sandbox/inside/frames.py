@@ -1,7 +1,8 @@
 """What crosses between the pool and the runner, as bytes, and how the runner reads it.
 
 A job is HEAD and as many bytes as that says: an OFFSET for each part and for the end; the program;
-the name to be called; and for each test what the program reads or, as JSON, the arguments of the
+the name to be called, and in a second line the number of the argument that holds the result of a
+call that returns None; and for each test what the program reads or, as JSON, the arguments of the
 call. The answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
 HEAD with no tests stops the job of that number; a last ANSWER says so. After a job of which a check
 function is the test come an OFFSET, its length, and the check (checking.py).

@@ -230,7 +230,10 @@ def _function(names: Names, entry: str) -> Callable[..., object]:
 
 def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
+    entry, _, place = entry.partition("\n")
     value = _function(names, entry)(*arguments)
+    if value is None and place:
+        value = arguments[int(place)]
     write_all(RESULT, json_text(value))
     os.close(RESULT)
 

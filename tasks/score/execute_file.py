@@ -12,7 +12,7 @@ from sandbox.verdict import Job, Limits
 from tasks.errors import UserError
 from tasks.facts import is_object
 from tasks.rows import Json
-from tasks.score.code.tests import read_tests
+from tasks.score.code.tests import read_in_place, read_tests
 
 # Of the containers; a job may ask for less.
 MEMORY_MB = 1024
@@ -24,8 +24,10 @@ def execute_lines(lines: Iterable[str | bytes], pool: SandboxPool, out: TextIO) 
 
     A line is {"id", "program", "tests", "time_limit", "memory_mb"}, the last two optional: seconds
     of processor time and megabytes for each test. Tests are a list of {"input", "output"}, or
-    {"entry_point", "cases": [{"args", "expected"}]}. Empty lines are skipped. In the place of the
-    verdict of a malformed line stands {"id", "status": "malformed", "error"}; the rest is judged.
+    {"entry_point", "cases": [{"args", "expected"}]}, with "in_place" the number of the argument
+    that holds the result where the function returns nothing. Empty lines are skipped. In the place
+    of the verdict of a malformed line stands {"id", "status": "malformed", "error"}; the rest is
+    judged.
 
     Returns:
         How many programs were run.
@@ -112,7 +114,8 @@ def read_job(line: str | bytes) -> tuple[object, Job]:
         memory=int(_number(row, "memory_mb", Limits.memory / 2**20, MEMORY_MB) * 2**20),
     )
     entry, tests = read_tests(row.get("tests"))
-    return row["id"], Job(row["program"], tests, entry, limits)
+    in_place = read_in_place(row.get("tests"))
+    return row["id"], Job(row["program"], tests, entry, limits, in_place=in_place)
 
 
 def _number(row: Json, field: str, default: float, most: float) -> float:

@@ -19,6 +19,7 @@ GOOD = {
     "program": "print(int(input()) * 2)",
     "tests": [{"input": "3", "output": "6"}, {"input": "4", "output": "8\n"}],
 }
+CALLS = {"entry_point": "f", "cases": [{"args": [[3, 1]], "expected": [1, 3]}]}
 
 
 def execute(file: Path) -> subprocess.CompletedProcess[str]:
@@ -85,6 +86,8 @@ def test_a_malformed_line_ends_nothing_but_itself(image: str, tmp_path: Path):
         (json.dumps({**GOOD, "tests": [{"input": "1"}]}), '"output"'),
         (json.dumps({**GOOD, "tests": {"entry_point": "f"}}), '"cases"'),
         (json.dumps({**GOOD, "tests": {"entry_point": "f", "cases": [{"args": 1}]}}), '"args"'),
+        (json.dumps({**GOOD, "tests": {**CALLS, "in_place": 1}}), '"in_place"'),
+        (json.dumps({**GOOD, "tests": {**CALLS, "in_place": True}}), '"in_place"'),
         (json.dumps({**GOOD, "time_limit": -1}), '"time_limit"'),
         (json.dumps({**GOOD, "memory_mb": 1e9}), '"memory_mb"'),
     ],

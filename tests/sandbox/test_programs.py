@@ -14,7 +14,7 @@ from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, checked_job
 from sandbox.verdict import Test as Case
 from tasks.score.code.pool import code_job
-from tasks.score.code.tests import read_tests
+from tasks.score.code.tests import read_in_place, read_tests
 from tests.needs import lacking
 
 # Rows of the public table where we judge otherwise, each with its reason in docs/sandbox.md. Rows
@@ -60,7 +60,7 @@ def job_of(row: Row) -> Job:
         reference = tests if isinstance(tests, dict) else {"tests": tests}
         return code_job(json.dumps(reference), row["program"], limits)
     entry, cases = read_tests(tests)
-    return Job(row["program"], cases, entry, limits)
+    return Job(row["program"], cases, entry, limits, in_place=read_in_place(tests))
 
 
 def wrong(pool: SandboxPool, rows: list[Row]) -> dict[str, str]:

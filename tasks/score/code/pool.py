@@ -20,7 +20,7 @@ from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Json, Status
 from tasks.score.code.program import complete_function, extract_program
-from tasks.score.code.tests import read_tests
+from tasks.score.code.tests import read_in_place, read_tests
 
 # Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
 _WINDOW = 64
@@ -110,7 +110,13 @@ def code_job(reference: str, program: str, limits: Limits, *, all_tests: bool = 
     if entry and _NUMPY.search(program) and "numpy" not in program:
         before += _NUMPY_LINE
     return Job(
-        _precede(before, program), cases, entry, limits, stop_at_failure=not all_tests, wrap=True
+        _precede(before, program),
+        cases,
+        entry,
+        limits,
+        stop_at_failure=not all_tests,
+        wrap=True,
+        in_place=read_in_place(tests),
     )
 
 
