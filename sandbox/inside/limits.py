@@ -10,6 +10,8 @@ WALL_FACTOR, STARVED_FACTOR = 3.0, 20.0
 # A program is looked at so often. A longer pause between two looks was no time of the program: its
 # container was frozen, as it is on a machine that sleeps.
 LOOK_MS, FROZEN_SECONDS = 500.0, 2.0
+# Not again so soon, however often the program prints.
+SOON_SECONDS = 0.01
 # Of what a program says of its errors, the beginning is told and the rest is read and dropped.
 STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
 # Within this time a program is only awaited; most end, and have printed less than a pipe holds.

@@ -13,6 +13,7 @@ from sandbox.inside.limits import (
     FROZEN_SECONDS,
     LOOK_MS,
     QUICK_MS,
+    SOON_SECONDS,
     STARVED_FACTOR,
     STDERR_KEPT,
     WALL_FACTOR,
@@ -88,7 +89,10 @@ class Use:
     def look(self) -> float:
         """See what was used since the last look; seconds that nothing here ran since then."""
         now = time.monotonic()
-        passed, self._looked = now - self._looked, now
+        passed = now - self._looked
+        if passed < SOON_SECONDS:
+            return 0.0
+        self._looked = now
         before, self.spent = self.spent, max(self.spent, self._spent())
         known, active = self._waits_of_tasks()
         if passed > FROZEN_SECONDS:
