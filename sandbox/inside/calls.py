@@ -58,15 +58,17 @@ class _CheckLine(Line):
         self._of_class = of_class(entry)
 
     def describe(self, value: Any) -> tuple[str, tuple[str, ...]]:
-        if not callable(value) and type(value).__module__ != _CHECK_MODULE:
+        if type(value).__module__ == _CHECK_MODULE:
+            return type(value).__name__, special_methods(value)
+        if not callable(value):
             raise TypeError(f"{type(value).__name__} is not plain data")
-        return type(value).__name__, ("__call__",) if callable(value) else ()
+        return type(value).__name__, ("__call__",)
 
     def refused(self, target: Any, what: str, name: str) -> bool:
+        own = type(target).__module__ == _CHECK_MODULE
         if what == CALL:
-            return bool(name)
-        own = type(target).__module__ == _CHECK_MODULE and not name.startswith("_")
-        return not (own and what in (GET, SET))
+            return bool(name) and not (own and name in special_methods(target))
+        return not (own and what in (GET, SET) and not name.startswith("_"))
 
     def stand_in(self, one: Numbered) -> object:
         return stand_in(self, one, int(self._of_class))
