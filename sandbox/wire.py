@@ -115,7 +115,7 @@ def _classify(status: int, errors: bytes, cpu: float, limit: float) -> str:
     """What the end of a program that overran nothing means."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        # The kernel's own SIGXCPU comes a second after the limit at the latest.
+        # The kernel's own SIGXCPU comes long after the limit.
         if cpu > limit:
             return "time_limit"
         return "output_limit" if number == signal.SIGXFSZ else "runtime_error"

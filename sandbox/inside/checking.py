@@ -46,7 +46,7 @@ from sandbox.inside.limits import (
 )
 from sandbox.inside.meters import ended, memory_kills
 from sandbox.inside.moving import NULL, Stream, move, unread
-from sandbox.inside.program import Mine, inside, lower, mapped
+from sandbox.inside.program import Mine, inside, lower, mapped, processor_limit
 from sandbox.inside.watching import Use, WatchedProcess, program_cpu, reap
 
 # Above all uids that a container gives to programs.
@@ -161,7 +161,7 @@ def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: 
         os.closerange(ASKS + 1, 256)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
+        lower(resource.RLIMIT_CPU, processor_limit(head))
         lower(resource.RLIMIT_AS, head.memory + mapped[0])
         lower(resource.RLIMIT_STACK, head.memory)
         lower(resource.RLIMIT_NPROC, head.processes)

@@ -104,7 +104,7 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
-    lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
+    lower(resource.RLIMIT_CPU, processor_limit(head))
     # Of the stack of a thread little is ever memory; what is, is seen at the end (meters.py).
     stacks = STACKS_BYTES if _THREADS.search(source) else 0
     lower(resource.RLIMIT_AS, head.memory + mapped[0] + stacks)
@@ -282,6 +282,14 @@ def _end(status: int, source: str) -> NoReturn:
         except BaseException:
             status = status or 120 if stream in (sys.stdout, sys.stderr) else status
     os._exit(status)
+
+
+def processor_limit(head: Head) -> int:
+    """The kernel's own limit of seconds, for the case that process 1 is late.
+
+    It counts ticks of its clock, on a busy machine a fifth too many, so it is far above the limit.
+    """
+    return 2 * int(head.cpu) + 2
 
 
 def lower(what: int, most: int) -> None:
