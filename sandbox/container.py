@@ -41,11 +41,15 @@ INSIDE_MODULES = (
         "limits",
         "frames",
         "moving",
+        "values",
         "program",
         "prepare",
+        "meters",
         "watching",
         "cleaning",
         "plain",
+        "lending",
+        "stand_ins",
         "calls",
         "checking",
         "nodes",
@@ -196,6 +200,14 @@ class Container:
         Raises:
             SandboxFault: the container is of no use any more; the job was not judged.
         """
+        first = 0
+        for part in wire.parts_of(job):
+            if not self._run_part(part, lambda test, report, at=first: seen(at + test, report)):
+                return
+            first += len(part.tests)
+
+    def _run_part(self, job: Job, seen: Callable[[int, Report], bool]) -> bool:
+        """Run a job whose inputs the container can hold; whether the job goes on."""
         self.jobs += 1
         longest = max(job.limits.cpu, COMPILE_SECONDS if job.language == "cpp" else 0.0)
         self._timeout(longest * STARVED_FACTOR + SLACK_SECONDS)
@@ -211,12 +223,13 @@ class Container:
                     raise SandboxFault("an answer to another job")
                 going = seen(test, wire.test_report(answer, output, errors, job))
                 if answer.reason in (COMPILE_ERROR, NO_CHECK):
-                    return
+                    return False
                 if not going:
                     if test + 1 < len(job.tests):
                         self._send(wire.pack_stop(self.jobs))
                         self._stopping = True
-                    return
+                    return False
+            return True
         except (OSError, ValueError, KeyError) as error:
             raise SandboxFault(f"{type(error).__name__}: {error}") from None
 

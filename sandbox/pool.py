@@ -172,6 +172,12 @@ class SandboxPool:
                 if container is not None:
                     container.close()
                 container = None
+            except Exception as error:  # whatever a job holds: its own verdict, and no other's
+                fault = f"{type(error).__name__}: {error}"
+                faults = CONTAINER_ATTEMPTS
+                if container is not None:
+                    container.close()
+                container = None
             finally:
                 self._free.put(container)
         total = len(job.tests)

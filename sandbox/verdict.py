@@ -18,6 +18,9 @@ MAX_DIGITS = 4300
 # Tokens are apart by these; any other white space, such as a no-break space, is part of one.
 _SPACE = " \t\f\v"
 _TOKEN = re.compile(rf"[^{_SPACE}]+")
+_BLANK = _SPACE + "\r"
+# Characters of an output that are taken apart into lines at once.
+_BLOCK = 1 << 16
 # What is written as a float, and so compared as one: 1.5, 1e-05. 12e3 may be a name.
 _FLOAT = re.compile(
     r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|[+-]?[0-9]+[eE][+-][0-9]{1,4}"
@@ -199,28 +202,41 @@ def judge_test(test: Test, report: Report, *, call: bool, rule: Rule = EXACT) ->
 def same_output(printed: str, wanted: str) -> bool:
     """Whether the printed lines are the expected ones, token by token.
 
-    White space at the ends of lines and empty lines at the end do not count; the order and the
-    number of lines and tokens do.
+    White space at the ends of lines and empty lines at the end do not count, nor do empty lines at
+    the beginning where none is expected; the order and the number of lines and tokens do.
     """
-    pairs = zip_longest(_lines(printed), _lines(wanted))
-    return all(a is not None and b is not None and _same_line(a, b) for a, b in pairs)
+    if printed == wanted:
+        return True
+    got, expected = _lines(printed), _lines(wanted)
+    first, want = next(got, None), next(expected, None)
+    while first is not None and not first.strip(_BLANK) and want and want.strip(_BLANK):
+        first = next(got, None)
+    if not _same_line(first, want):
+        return False
+    return all(a == b or _same_line(a, b) for a, b in zip_longest(got, expected))
 
 
-def _lines(text: str) -> Iterator[list[str]]:
-    """The tokens of each line, one line at a time: a program may print millions."""
-    text = text.rstrip(_SPACE + "\r\n")
+def _lines(text: str) -> Iterator[str]:
+    """The lines up to the last that holds something; some at a time, as there may be millions."""
+    end = len(text)
+    while end and text[end - 1] in _BLANK + "\n":
+        end -= 1
     at = 0
-    while text:
-        end = text.find("\n", at)
-        line = text[at:] if end < 0 else text[at:end]
-        yield _TOKEN.findall(line.removesuffix("\r"))
-        if end < 0:
-            return
-        at = end + 1
+    while at < end:
+        stop = min(at + _BLOCK, end)
+        stop = end if stop == end or (cut := text.find("\n", stop, end)) < 0 else cut
+        yield from text[at:stop].split("\n")
+        at = stop + 1
 
 
-def _same_line(got: list[str], expected: list[str]) -> bool:
-    return len(got) == len(expected) and all(map(same_token, got, expected))
+def _same_line(got: str | None, expected: str | None) -> bool:
+    if got is None or expected is None:
+        return got is expected
+    got, expected = got.rstrip(_BLANK), expected.rstrip(_BLANK)
+    if got == expected:
+        return True
+    pairs = zip_longest(_TOKEN.finditer(got), _TOKEN.finditer(expected))
+    return all(a is not None and b is not None and same_token(a[0], b[0]) for a, b in pairs)
 
 
 def same_token(got: str, expected: str) -> bool:
@@ -248,9 +264,10 @@ def _integer(digits: str) -> object:
 
 
 def _equal(got: object, expected: object) -> bool:
-    if isinstance(expected, bool) or isinstance(got, bool):
-        return got is expected
-    if isinstance(expected, float) and isinstance(got, int | float):
+    """Equality of Python, by which 5.0 is 5 and True is 1, and a tuple here a list."""
+    if isinstance(got, int | float) and isinstance(expected, int | float):
+        if not isinstance(expected, float):
+            return got == expected
         try:
             return _close(float(got), expected)
         except OverflowError:  # 10**400

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
+from dataclasses import replace
 
 from sandbox.cpp import cpp_errors, cpp_status
 from sandbox.inside.frames import (
@@ -13,6 +15,7 @@ from sandbox.inside.frames import (
     FAILED,
     HEAD,
     IN_PLACE,
+    MEMORY_LIMIT,
     NO_CHECK,
     NO_MEMORY,
     OFFSET,
@@ -22,12 +25,14 @@ from sandbox.inside.frames import (
     WRONG,
     Answer,
 )
-from sandbox.verdict import Job, Report
+from sandbox.inside.limits import INPUTS_BYTES
+from sandbox.verdict import Job, Report, Test
 
 REASONS = {
     TIME_LIMIT: "time_limit",
     OUTPUT_LIMIT: "output_limit",
     COMPILE_ERROR: "compile_error",
+    MEMORY_LIMIT: "memory_limit",
     PASSED: "ok",
     WRONG: "wrong_answer",
     FAILED: "runtime_error",
@@ -35,13 +40,39 @@ REASONS = {
 }
 
 
+def parts_of(job: Job) -> Iterator[Job]:
+    """The job in parts, each with as many tests as a container holds the inputs of at once."""
+    tests: list[Test] = []
+    size = 0
+    for test in job.tests:
+        more = len(_given(test, job))
+        if tests and size + more > INPUTS_BYTES:
+            yield replace(job, tests=tuple(tests))
+            tests, size = [], 0
+        tests.append(test)
+        size += more
+    yield job if len(tests) == len(job.tests) else replace(job, tests=tuple(tests))
+
+
+def _given(test: Test, job: Job) -> str:
+    """What the program is given, as text."""
+    return test.stdin if job.entry is None else json.dumps(test.args)
+
+
+def _bytes(text: str) -> bytes:
+    """An input; of bytes that were no text, as Python reads them, these."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def pack_job(job: Job, number: int) -> bytes:
     """A job as the runner reads it; the expected outputs are left out."""
     call = job.entry is not None
-    parts = [job.program.encode("utf-8", "surrogatepass"), entry_of(job).encode()]
+    parts = [text.encode("utf-8", "surrogatepass") for text in (job.program, entry_of(job))]
     for test in job.tests:
-        given = json.dumps(test.args) if call else test.stdin
-        parts.append(given.encode("utf-8", "surrogateescape"))
+        parts.append(_bytes(_given(test, job)))
     offset = OFFSET.size * (len(parts) + 1)
     offsets = [offset]
     for part in parts:
@@ -92,12 +123,10 @@ def _classify(status: int, errors: bytes, cpu: float, limit: float) -> str:
     """What the end of a program that overran nothing means."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if cpu > limit or (number == signal.SIGXCPU and cpu > limit - 1):
+        # The kernel's own SIGXCPU comes long after the limit.
+        if cpu > limit:
             return "time_limit"
-        if number == signal.SIGXFSZ:
-            return "output_limit"
-        # Nobody else sends SIGKILL: the kernel did, for want of memory.
-        return "memory_limit" if number == signal.SIGKILL else "runtime_error"
+        return "output_limit" if number == signal.SIGXFSZ else "runtime_error"
     if os.WEXITSTATUS(status) == 0:
         return "ok"
     return "memory_limit" if os.WEXITSTATUS(status) == NO_MEMORY else "runtime_error"

@@ -1,104 +1,110 @@
-"""Both ends of the calls by which a check tests a program: see checking.py.
-
-A question is a frame of four bytes of length (big endian) and the arguments; an answer is one of
-`v` and a value, or `e` and the name and text of an exception.
-"""
+"""Both ends of the calls by which a check tests a program: see checking.py and lending.py."""
 
 from __future__ import annotations
 
 import gc
-import os
-import struct
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Names
+from sandbox.inside.lending import (
+    CALL,
+    CHECK,
+    GET,
+    PROGRAM,
+    SET,
+    BadFrameError,
+    GoneError,
+    Line,
+    TooLongError,
+)
 from sandbox.inside.limits import ANSWER_BYTES
 from sandbox.inside.moving import write_all
-from sandbox.inside.plain import read_plain, write_plain
+from sandbox.inside.plain import Numbered
+from sandbox.inside.stand_ins import StandIn, exceptions, special_methods, stand_in
 
 # Descriptors of the check's process; the answers are its standard input.
 TOLD, ASKS = 3, 4
 # Told where the program gives no answer any more; what it ended by says why.
 GONE = 255
-# What a check may have been written to expect of a program.
-EXPECTED = (
-    *(ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, LookupError),
-    *(NameError, NotImplementedError, OverflowError, RecursionError, RuntimeError),
-    *(StopIteration, TypeError, ValueError, ZeroDivisionError),
-)
+# What a module of the check says of itself.
+_CHECK_MODULE = "check"
 
 
 # ---- in the check's process ----
 class ProgramError(Exception):
-    """The program raised an exception; also an instance of the EXPECTED one of its name."""
+    """The program raised an exception; also an instance of the built-in one that that was."""
 
 
 class _Stop(BaseException):
     """The program gives no answer any more, so the check cannot go on."""
 
 
-class _Candidate:
-    """Stands for the program's function."""
+def of_class(entry: str) -> bool:
+    """Whether the entry is a class by its name: the check's author means the methods he calls.
 
-    def __init__(self, asks: int, answers: int) -> None:
-        self._asks, self._answers = asks, answers
-        self.stopped = self.calls = 0
+    Not the program, which might deceive, says so.
+    """
+    return entry[:1].isupper()
 
-    def __call__(self, *arguments: object, **named: object) -> Any:
+
+class _CheckLine(Line):
+    """The check's side."""
+
+    def __init__(self, entry: str) -> None:
+        super().__init__(CHECK, 0, ASKS, ANSWER_BYTES)
+        self.calls = self.stopped = 0
+        self._of_class = of_class(entry)
+
+    def describe(self, value: Any) -> tuple[str, tuple[str, ...]]:
+        if type(value).__module__ == _CHECK_MODULE:
+            return type(value).__name__, special_methods(value)
+        if not callable(value):
+            raise TypeError(f"{type(value).__name__} is not plain data")
+        return type(value).__name__, ("__call__",)
+
+    def refused(self, target: Any, what: str, name: str) -> bool:
+        own = type(target).__module__ == _CHECK_MODULE
+        if what == CALL:
+            return bool(name) and not (own and name in special_methods(target))
+        return not (own and what in (GET, SET) and not name.startswith("_"))
+
+    def stand_in(self, one: Numbered) -> object:
+        return stand_in(self, one, int(self._of_class))
+
+    def ask(self, what: str, number: int, name: str, arguments: Any = (), named: Any = None) -> Any:
         if self.stopped:
             raise _Stop
-        self.calls += 1
-        question = write_plain([arguments, named])
+        self.calls += what == CALL
         try:
-            write_all(self._asks, struct.pack(">I", len(question)) + question)
-        except BrokenPipeError:
-            self._stop(GONE)
-        head = self._read(4)
-        size = struct.unpack(">I", head)[0]
-        if size > ANSWER_BYTES:
-            self._stop(OUTPUT_LIMIT)
-        try:
-            answer = self._read(size)
-            value = read_plain(answer[1:])
-            if answer[:1] == b"v":
-                value, after = value
-                for given, changed in zip(arguments, after, strict=False):
-                    _change(given, changed)
-                return value
-            name, text = value
-        except ValueError:
-            self._stop(WRONG)
-        raise _program_error(str(name), str(text))
-
-    def _read(self, count: int) -> bytes:
-        data = _read(self._answers, count)
-        if len(data) < count:
-            self._stop(GONE)
-        return data
-
-    def _stop(self, why: int) -> NoReturn:
-        self.stopped = why
+            return super().ask(what, number, name, arguments, named)
+        except GoneError:
+            self.stopped = GONE
+        except TooLongError:
+            self.stopped = OUTPUT_LIMIT
+        except BadFrameError:
+            self.stopped = WRONG
         raise _Stop
 
-
-def _change(given: object, changed: object) -> None:
-    """Give a list, set or dictionary the content that the program's copy of it has now."""
-    if given == changed or type(given) is not type(changed):
-        return
-    if isinstance(given, list):
-        given[:] = cast(list[Any], changed)
-    elif isinstance(given, set | dict):
-        given.clear()
-        given.update(cast(Any, changed))
+    def failed(self, names: list[str], text: str) -> BaseException:
+        known = exceptions()
+        for name in names:
+            if name in known and known[name] is not Exception:
+                return type(names[0], (ProgramError, known[name]), {})(text)
+        return ProgramError(f"{names[0]}: {text}" if names else text)
 
 
-def _program_error(name: str, text: str) -> ProgramError:
-    for kind in EXPECTED:
-        if kind.__name__ == name:
-            return type(name, (ProgramError, kind), {})(text)
-    return ProgramError(f"{name}: {text}")
+class _Candidate(StandIn):
+    """Stands for the function, or the class, that the entry names."""
+
+    __slots__ = ()
+
+    def __call__(self, *arguments: object, **named: object) -> Any:
+        value = self._line.ask(CALL, 0, "", arguments, named)
+        if isinstance(value, StandIn) and of_class(self._one.kind):
+            object.__setattr__(value, "_trusted", 2)
+        return value
 
 
 def run_check(source: str, entry: str) -> None:
@@ -106,14 +112,15 @@ def run_check(source: str, entry: str) -> None:
     import random
 
     gc.enable()
-    candidate = _Candidate(ASKS, 0)
+    line = _CheckLine(entry)
+    candidate = _Candidate(line, Numbered(PROGRAM, 0, entry), 2)
     detail = ""
     try:
         # The program's process is a fork of the same interpreter and would draw the same numbers,
         # and some checks make expected values of them. Of the source, so that a verdict can be
         # repeated.
         random.seed(source)
-        names: Names = {"__name__": "check"}
+        names: Names = {"__name__": _CHECK_MODULE}
         exec(compile(source, "check.py", "exec", dont_inherit=True), names)
         names[entry] = candidate
         check = names["check"]
@@ -122,13 +129,13 @@ def run_check(source: str, entry: str) -> None:
     try:
         check(candidate)
         # Who never asks finds no fault.
-        word, detail = (PASSED, "") if candidate.calls else (WRONG, "the check called nothing")
+        word, detail = (PASSED, "") if line.calls else (WRONG, "the check called nothing")
     except ProgramError:
         word = FAILED
     except BaseException as error:  # of an assert, or because the value is of another type
         word, detail = WRONG, _last(error)
     # A check that catches everything does not make an answer of none.
-    _tell(candidate.stopped or word, "" if candidate.stopped else detail)
+    _tell(line.stopped or word, "" if line.stopped else detail)
 
 
 def _last(error: BaseException) -> str:
@@ -140,25 +147,29 @@ def _tell(word: int, detail: str) -> None:
 
 
 # ---- in the program's process ----
+class _ProgramLine(Line):
+    """The program's side."""
+
+    def describe(self, value: Any) -> tuple[str, tuple[str, ...]]:
+        return type(value).__name__, special_methods(value)
+
+    def refused(self, target: Any, what: str, name: str) -> bool:
+        return False
+
+    def stand_in(self, one: Numbered) -> object:
+        return stand_in(self, one, 2)
+
+    def failed(self, names: list[str], text: str) -> BaseException:
+        known = exceptions()
+        kind = next((known[name] for name in names if name in known), RuntimeError)
+        return kind(text)
+
+
 def answer_calls(function: Callable[..., object], questions: int, answers: int) -> None:
     """Answer calls until the check ends."""
-    while len(head := _read(questions, 4)) == 4:
-        arguments, named = read_plain(_read(questions, struct.unpack(">I", head)[0]))
-        try:
-            value = function(*arguments, **named)
-            # Arguments go back: a function may be there to change them.
-            kept = [one if isinstance(one, list | set | dict) else None for one in arguments]
-            answer = b"v" + write_plain([value, kept])
-        except MemoryError:
-            raise  # the end of the program, which is how the runner knows
-        except Exception as error:
-            traceback.print_exc()
-            answer = b"e" + write_plain([type(error).__name__, str(error)[:500]])
-        write_all(answers, struct.pack(">I", len(answer)) + answer)
-
-
-def _read(fd: int, count: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < count and (part := os.read(fd, count - len(parts))):
-        parts += part
-    return bytes(parts)
+    line = _ProgramLine(PROGRAM, questions, answers)
+    line.lend(function)  # the object of number 0
+    try:
+        line.serve()
+    except GoneError:
+        return

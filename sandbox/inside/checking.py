@@ -41,22 +41,13 @@ from sandbox.inside.frames import (
 from sandbox.inside.limits import (
     DETAIL_BYTES,
     END_GRACE_SECONDS,
-    LOOK_MS,
-    STARVED_FACTOR,
     STDERR_BYTES,
     STDERR_KEPT,
-    WALL_FACTOR,
 )
+from sandbox.inside.meters import ended, memory_kills
 from sandbox.inside.moving import NULL, Stream, move, unread
-from sandbox.inside.program import Mine, inside, lower, mapped
-from sandbox.inside.watching import (
-    WatchedProcess,
-    frozen_since,
-    program_cpu,
-    programs,
-    reap,
-    starved,
-)
+from sandbox.inside.program import Mine, inside, lower, mapped, processor_limit
+from sandbox.inside.watching import Use, WatchedProcess, program_cpu, reap
 
 # Above all uids that a container gives to programs.
 CHECK_UIDS = 1 << 15
@@ -72,6 +63,7 @@ def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bo
         uid: The program's.
     """
     began = time.monotonic()
+    kills = memory_kills()
     os.write(child.go, OFFSET.pack(0) + HEAD.pack(*head))
     source, told = os.memfd_create("check"), os.pipe()
     move(0, source, OFFSET.unpack(exactly(OFFSET.size))[0])
@@ -92,6 +84,8 @@ def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bo
     _, status, usage = os.wait4(child.pid, 0)
     _, checked = os.waitpid(check, 0)
     reap()
+    if reason == TIME_LIMIT:
+        reason = ended(head, reason, kills, status, usage.ru_maxrss)
     detail, more = b"", 0  # of the check: ours, and what its process told
     if reason == ENDED and output.total() > head.output:
         reason = OUTPUT_LIMIT
@@ -102,7 +96,7 @@ def attempt_check(child: WatchedProcess, head: Head, mine: Mine, uid: int) -> bo
             reason = os.read(told[0], 1)[0]
             more = min(unread(told[0]), DETAIL_BYTES)
     if reason == GONE:
-        reason = ENDED if gone else WRONG
+        reason = ended(head, ENDED, kills, status, usage.ru_maxrss) if gone else WRONG
         if gone and status == NO_COMPILE << 8 and not os.fstat(mine.code).st_size:
             reason = COMPILE_ERROR
     size = min(errors.kept(), STDERR_BYTES)
@@ -134,15 +128,15 @@ def _watch(
     poll = select.poll()
     for fd in (0, *handles, *caps):
         poll.register(fd, select.POLLIN)
-    end = began + head.cpu * STARVED_FACTOR
-    looked = time.monotonic()
+    use, end = Use(pids[0], began, pids[1]), float("inf")
     while True:
-        for fd, _ in poll.poll(min(LOOK_MS, _wait_for(pids, head, end))):
+        wait = min(use.wait_for(head), max(5.0, 1000.0 * (end - time.monotonic())))
+        for fd, _ in poll.poll(wait):
             if fd == check:
                 return ENDED
             if fd == program:
                 poll.unregister(fd)  # the check finds its pipe closed, unless a child holds it
-                end = min(end, time.monotonic() + END_GRACE_SECONDS)
+                end = time.monotonic() + END_GRACE_SECONDS
             elif fd == 0:
                 if stopped(head.number):
                     return STOPPED
@@ -150,24 +144,10 @@ def _watch(
                 poll.unregister(fd)
         if output.size > head.output:
             return OUTPUT_LIMIT
-        frozen, looked = frozen_since(looked), time.monotonic()
-        began, end = began + frozen, end + frozen
-        if _overrun(pids, head, began, end):
+        end += use.look()
+        late = time.monotonic() > end or program_cpu(pids[1]) > head.cpu
+        if late or use.overrun(head):
             return TIME_LIMIT
-
-
-def _wait_for(pids: tuple[int, int], head: Head, end: float) -> float:
-    """Milliseconds for which no limit can be overrun."""
-    left = head.cpu - max(program_cpu(pid) for pid in pids)
-    return max(5.0, 1000.0 * min(left, end - time.monotonic()))
-
-
-def _overrun(pids: tuple[int, int], head: Head, began: float, end: float) -> bool:
-    if any(program_cpu(pid) > head.cpu for pid in pids):
-        return True
-    now = time.monotonic()
-    waited = starved(programs())
-    return now > end or now - began - waited > head.cpu * WALL_FACTOR
 
 
 def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: int) -> NoReturn:
@@ -181,7 +161,7 @@ def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: 
         os.closerange(ASKS + 1, 256)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
+        lower(resource.RLIMIT_CPU, processor_limit(head))
         lower(resource.RLIMIT_AS, head.memory + mapped[0])
         lower(resource.RLIMIT_STACK, head.memory)
         lower(resource.RLIMIT_NPROC, head.processes)

@@ -1,7 +1,8 @@
 """What crosses between the pool and the runner, as bytes, and how the runner reads it.
 
 A job is HEAD and as many bytes as that says: an OFFSET for each part and for the end; the program;
-the name to be called; and for each test what the program reads or, as JSON, the arguments of the
+the name to be called, and in a second line the number of the argument that holds the result of a
+call that returns None; and for each test what the program reads or, as JSON, the arguments of the
 call. The answer to each test is ANSWER, what was printed (or returned), and the end of the errors.
 HEAD with no tests stops the job of that number; a last ANSWER says so. After a job of which a check
 function is the test come an OFFSET, its length, and the check (checking.py). So does the judge of
@@ -24,6 +25,8 @@ ANSWER = struct.Struct("!IIBiddQQ")
 ENDED, TIME_LIMIT, OUTPUT_LIMIT, COMPILE_ERROR, STOPPED, READY = range(6)
 # What a check function says of the program that it called.
 PASSED, WRONG, FAILED, NO_CHECK = range(6, 10)
+# The kernel ended the program for want of memory, or it had more than it may.
+MEMORY_LIMIT = 10
 # Exit code of a program that cannot be compiled.
 NO_COMPILE = 97
 # Exit code of a program that a MemoryError ended.
@@ -104,3 +107,11 @@ def part_of(job: int, number: int) -> bytes:
     """A part of the job."""
     low, high = OFFSETS.unpack(os.pread(job, OFFSETS.size, OFFSET.size * number))
     return os.pread(job, high - low, low)
+
+
+def copy_part(job: int, number: int, target: int) -> None:
+    """Copy a part of the job into a file, which is then at its beginning; past our own memory."""
+    at, high = OFFSETS.unpack(os.pread(job, OFFSETS.size, OFFSET.size * number))
+    while at < high:
+        at += os.sendfile(target, job, at, high - at)
+    os.lseek(target, 0, os.SEEK_SET)

@@ -10,10 +10,15 @@ WALL_FACTOR, STARVED_FACTOR = 3.0, 20.0
 # A program is looked at so often. A longer pause between two looks was no time of the program: its
 # container was frozen, as it is on a machine that sleeps.
 LOOK_MS, FROZEN_SECONDS = 500.0, 2.0
+# Not again so soon, however often the program prints.
+SOON_SECONDS = 0.01
 # Of what a program says of its errors, the beginning is told and the rest is read and dropped.
 STDERR_BYTES, STDERR_KEPT = 16384, 1 << 16
 # Within this time a program is only awaited; most end, and have printed less than a pipe holds.
 QUICK_MS = 5
+# Address space beyond `Limits.memory` for the stacks of threads: 8 MB each unless a program says
+# otherwise, and many say 512 MB for the one that they recurse in.
+STACKS_BYTES = 1536 * 2**20
 # One value that a function returns, as text.
 ANSWER_BYTES = 1 << 20
 # What a check says of the value that it refused.
@@ -39,6 +44,9 @@ SCRATCH_OPTIONS = "rw,nosuid,nodev,noexec,size=32m,nr_inodes=1024,mode=1777"
 CONTAINER_START_SECONDS = 60.0
 # Answers come at the latest after the runner's own bound on a starved program.
 SLACK_SECONDS = 30.0
+
+# Of the inputs of a job so many are sent at once: they lie in the container's memory.
+INPUTS_BYTES = 16 * 2**20
 
 # Of a pool: so many containers may fail with a job before that is said of it.
 CONTAINER_ATTEMPTS = 3

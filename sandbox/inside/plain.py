@@ -1,22 +1,23 @@
 """Plain data as text, for what crosses between a check and the program that it calls.
 
-JSON, and beyond it tuples, sets, dates, fractions, decimals, bytes, complex numbers and dictionaries with any keys: each is an
-object of one field that names its type. Reading makes objects of exactly these built-in types, so
-no code of the one side ever runs in the other. Whole numbers have at most the 4300 digits that
-Python reads.
+JSON, and beyond it tuples, sets, dates, fractions, decimals, bytes, complex numbers, ranges, queues
+and dictionaries with any keys: each is an object of one field that names its type. Reading makes
+objects of exactly these types, so no code of the one side ever runs in the other. What is no plain
+data has a number, by which the one side asks the other for it: see lending.py.
 """
 
 # What is narrowed from any value is a list or dict of unknown things.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUntypedNamedTuple=false
 from __future__ import annotations
 
+import collections
 import datetime
 import decimal
 import fractions
 import json
 from collections.abc import Callable
-from typing import Any
-
+from typing import Any, NamedTuple
 
 _WRITTEN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction)
 _READ: dict[str, Callable[[Any], object]] = {
@@ -26,7 +27,19 @@ _READ: dict[str, Callable[[Any], object]] = {
     "timedelta": lambda held: datetime.timedelta(*held),
     "Decimal": decimal.Decimal,
     "Fraction": fractions.Fraction,
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "complex": lambda held: complex(*held),
+    "range": lambda held: range(*held),
+    "slice": lambda held: slice(*held),
 }
+_KINDS: dict[str, Callable[[Any], object]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "deque": collections.deque,
+}
+_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def _written(value: Any) -> object:
@@ -35,65 +48,96 @@ def _written(value: Any) -> object:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def write_plain(value: object) -> bytes:
+class Numbered(NamedTuple):
+    """What is no plain data: whose it is, its number there, and what may be asked of it."""
+
+    whose: str
+    number: int
+    kind: str = ""
+    methods: tuple[str, ...] = ()
+
+
+def write_plain(value: object, lend: Callable[[Any], Numbered] | None = None) -> bytes:
     """The text of a value; instances of subclasses become what they hold.
 
+    Args:
+        lend: Gives a number to what is no plain data.
+
     Raises:
-        TypeError: it is, or holds, something that is not plain data.
+        TypeError: it is, or holds, something that is not plain data, and nobody lends.
     """
-    return json.dumps(_pack(value)).encode()
+    return json.dumps(_pack(value, lend)).encode()
 
 
-def read_plain(text: bytes) -> Any:
+def read_plain(text: bytes, find: Callable[[Numbered], object] | None = None) -> Any:
     """The value of a text.
 
+    Args:
+        find: What stands for something that has a number.
+
     Raises:
-        ValueError: the text is not one that `dump` writes.
+        ValueError: the text is not one that `write_plain` writes.
     """
     try:
-        return _unpack(json.loads(text))
-    except (TypeError, RecursionError) as error:  # a list as a key; nesting beyond reason
-        raise ValueError(str(error)) from None
+        return _unpack(json.loads(text), find)
+    except (TypeError, RecursionError, ArithmeticError, LookupError) as error:
+        raise ValueError(str(error)) from None  # a list as a key; nesting beyond reason
 
 
-def _pack(value: Any) -> object:
+def _pack(value: Any, lend: Callable[[Any], Numbered] | None) -> object:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
-        return [_pack(one) for one in value]
+        return [_pack(one, lend) for one in value]
     if isinstance(value, dict):
-        return {"dict": [[_pack(key), _pack(one)] for key, one in value.items()]}
+        return {"dict": [[_pack(key, lend), _pack(one, lend)] for key, one in value.items()]}
     if isinstance(value, bytes | bytearray):
-        return {"bytes": value.hex()}
+        return {"bytes" if isinstance(value, bytes) else "bytearray": value.hex()}
     if isinstance(value, complex):
         return {"complex": [value.real, value.imag]}
     if isinstance(value, _WRITTEN):
-        return {type(value).__name__: _written(value)}
-    for kind in (tuple, set, frozenset):
+        # Of a class of the program's own: as what it holds, under the name of that.
+        kind = next(one for one in type(value).__mro__ if one.__name__ in _READ)
+        return {kind.__name__: _written(value)}
+    if isinstance(value, range):
+        return {"range": [value.start, value.stop, value.step]}
+    if isinstance(value, slice):
+        return {"slice": [_pack(one, lend) for one in (value.start, value.stop, value.step)]}
+    fields: Any = getattr(value, "_fields", None)
+    if isinstance(value, tuple) and isinstance(fields, tuple):
+        names = [*map(str, fields)]
+        return {"named": [type(value).__name__, names, [_pack(one, lend) for one in value]]}
+    if isinstance(value, _VIEWS):
+        return [_pack(one, lend) for one in value]
+    for kind in (tuple, set, frozenset, collections.deque):
         if isinstance(value, kind):
-            return {kind.__name__: [_pack(one) for one in value]}
+            return {kind.__name__: [_pack(one, lend) for one in value]}
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return _pack(value.tolist())  # as lists, which is what checks compare with
-    raise TypeError(f"{type(value).__name__} is not plain data")
+        return _pack(value.tolist(), lend)  # as lists, which is what checks compare with
+    if lend is None:
+        raise TypeError(f"{type(value).__name__} is not plain data")
+    return {"numbered": [*lend(value)]}
 
 
-def _unpack(data: Any) -> Any:
+def _unpack(data: Any, find: Callable[[Numbered], object] | None) -> Any:
     if isinstance(data, list):
-        return [_unpack(one) for one in data]
+        return [_unpack(one, find) for one in data]
     if not isinstance(data, dict):
         return data
     if len(data) != 1:
         raise ValueError("an object with other than one field")
     ((name, held),) = data.items()
-    if name == "bytes":
-        return bytes.fromhex(held)
-    if name == "complex":
-        return complex(*held)
     if name == "dict":
-        return {_unpack(key): _unpack(one) for key, one in held}
+        return {_unpack(key, find): _unpack(one, find) for key, one in held}
     if name in _READ:
         return _READ[name](held)
-    kinds: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
-    if name not in kinds or not isinstance(held, list):
+    if name == "numbered" and find is not None:
+        whose, number, kind, methods = held
+        return find(Numbered(str(whose), int(number), str(kind), tuple(map(str, methods))))
+    if name == "named":
+        kind, fields, values = held
+        made: Any = collections.namedtuple(str(kind), fields, rename=True)
+        return made(*(_unpack(one, find) for one in values))
+    if name not in _KINDS or not isinstance(held, list):
         raise ValueError("an object of no known type")
-    return kinds[name](_unpack(one) for one in held)
+    return _KINDS[name](_unpack(one, find) for one in held)

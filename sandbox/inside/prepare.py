@@ -102,6 +102,8 @@ def prepare_interpreter() -> None:
         hard[what] = resource.getrlimit(what)[1]
     for what, most in FIXED:
         lower(what, most)
+    with contextlib.suppress(OSError):  # where semaphores are; goes with the program's folder
+        os.symlink(HOME, "/dev/shm")
     os.setgroups([])
     os.environ.clear()
     os.environ.update(HOME=HOME, PATH="/usr/bin:/bin", LANG="C.UTF-8", PYTHONHASHSEED="0")

@@ -10,6 +10,7 @@ import io
 import json
 import marshal
 import os
+import re
 import resource
 import sys
 import traceback
@@ -26,12 +27,18 @@ from sandbox.inside.frames import (
     PARTS_BEFORE_TESTS,
     Head,
     Names,
+    copy_part,
     part_of,
 )
-from sandbox.inside.moving import memory_file, write_all
+from sandbox.inside.limits import STACKS_BYTES
+from sandbox.inside.moving import write_all
+from sandbox.inside.values import json_text, numbered
 
-# Text first: what it holds goes into the bytes below it.
+# What makes a writer beside the two that every program has says one of these.
+_OPENS = re.compile(r"open|Wrapper|Writer|FileIO|writer")
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+# What starts threads says one of these.
+_THREADS = re.compile(rb"thread|concurrent|multiprocessing", re.IGNORECASE)
 SCRATCH = "/tmp"
 # A program's own folder. It has one name for all, as there is one program at a time.
 HOME = f"{SCRATCH}/home"
@@ -43,6 +50,8 @@ hard: dict[int, int] = {}
 mapped: list[int] = []
 hooks: list[Callable[[], None]] = []
 inside: list[bool] = []
+# Given back where a program has none left, so that what it ended by can be told.
+_spare = [bytearray(1 << 20)]
 
 
 class Mine(NamedTuple):
@@ -85,38 +94,33 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
 
         run_compiled(head, test, mine)
     source, entry = part_of(mine.job, 0), part_of(mine.job, 1)
-    given = b"" if head.interactive else part_of(mine.job, PARTS_BEFORE_TESTS + test)
     arguments: list[object] = []
+    stdin = os.memfd_create("stdin")
     if head.call:
         os.dup2(mine.result, RESULT)
-        arguments, given = json.loads(given), b""
+        arguments = json.loads(part_of(mine.job, PARTS_BEFORE_TESTS + test))
         if head.wrap:
-            arguments = [_numbered(one) for one in arguments]
+            arguments = [numbered(one) for one in arguments]
+    elif not head.interactive:
+        copy_part(mine.job, PARTS_BEFORE_TESTS + test, stdin)
     if head.checked and head.call:
         os.dup2(mine.go, QUESTIONS)
     if head.interactive:
         os.dup2(mine.go, 0)  # the judge has the input
         head = head._replace(checked=False)
     else:
-        os.dup2(memory_file(given), 0)
+        os.dup2(stdin, 0)
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
-    lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
-    lower(resource.RLIMIT_AS, head.memory + mapped[0])
+    lower(resource.RLIMIT_CPU, processor_limit(head))
+    # Of the stack of a thread little is ever memory; what is, is seen at the end (meters.py).
+    stacks = STACKS_BYTES if _THREADS.search(source) else 0
+    lower(resource.RLIMIT_AS, head.memory + mapped[0] + stacks)
     lower(resource.RLIMIT_STACK, head.memory)
     lower(resource.RLIMIT_NPROC, head.processes)
-    return head, source.decode("utf-8", "surrogatepass"), entry.decode(), arguments, compiled
-
-
-def _numbered(value: Any) -> Any:
-    """An argument with whole numbers as keys where JSON made texts of them all.
-
-    APPS was written so; `wrap` says that a job is of APPS.
-    """
-    if isinstance(value, dict) and value and all(key.lstrip("-").isdigit() for key in value):
-        return {int(key): one for key, one in value.items()}
-    return value
+    text, name = source.decode("utf-8", "surrogatepass"), entry.decode("utf-8", "surrogatepass")
+    return head, text, name, arguments, compiled
 
 
 def text_streams(stdin: int, stdout: int, stderr: int) -> tuple[io.TextIOWrapper, ...]:
@@ -145,7 +149,7 @@ def run_program(mine: Mine) -> None:
             write_all(mine.code, marshal.dumps(code) if head.tests > 1 else b"1")
         except BaseException:
             traceback.print_exc(limit=0)
-            _end(NO_COMPILE)
+            _end(NO_COMPILE, source)
     else:
         code = marshal.loads(compiled)
     os.closerange(RESULT + head.call + head.checked, 256)
@@ -168,7 +172,7 @@ def run_program(mine: Mine) -> None:
         )
     elif status == 0 and head.call:
         status = _guarded(lambda: _call(module.__dict__, entry, arguments))
-    _end(status)
+    _end(status, source)
 
 
 def _as_a_script(source: str) -> None:
@@ -211,10 +215,12 @@ def _guarded(work: Callable[[], object]) -> int:
         work()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
-            return (end.code or 0) & 0xFF
+            code = (end.code or 0) & 0xFF
+            return 1 if code == NO_MEMORY else code
         print(end.code, file=sys.stderr)
         return 1
     except MemoryError:
+        _spare.clear()
         with contextlib.suppress(BaseException):
             traceback.print_exc()
         return NO_MEMORY
@@ -228,8 +234,6 @@ def _guarded(work: Callable[[], object]) -> int:
 def _function(names: Names, entry: str) -> Callable[..., object]:
     """A function, or the method of a class Solution."""
     function = names.get(entry)
-    if function is not None and function is names.get("__prelude__", {}).get(entry):
-        function = None  # of the prelude, and none that the program defines
     if function is None and "Solution" in names:
         function = getattr(names["Solution"](), entry, None)
     if function is None:
@@ -249,23 +253,33 @@ def _call(names: Names, entry: str, arguments: list[object]) -> None:
         value = function(*arguments)
     if place:
         value = arguments[int(place)]
-    text = json.dumps(value, allow_nan=True, default=_plain)
-    write_all(RESULT, text.encode())
+    write_all(RESULT, json_text(value))
     os.close(RESULT)
 
 
-def _plain(value: Any) -> object:
-    """What numpy's numbers and arrays hold.
-
-    Raises:
-        TypeError: it is something else.
-    """
-    if type(value).__module__ == "numpy":
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+def _remove_objects(names: Names) -> None:
+    """Remove what has something to do at its end, which finds the other names as they were."""
+    for name in [name for name, one in names.items() if _ends_itself(one)]:
+        with contextlib.suppress(BaseException):
+            del names[name]
 
 
-def _end(status: int) -> NoReturn:
+def _ends_itself(one: object) -> bool:
+    return hasattr(type(one), "__del__")
+
+
+def _writers() -> list[io.IOBase]:
+    """All that holds text or bytes that are not written yet, text first."""
+    # By the type, as __class__ may be anything; that of millions of objects takes a while.
+    found = [one for one in gc.get_objects() if issubclass(type(one), _WRITERS)]
+    return sorted(found, key=_is_text, reverse=True)
+
+
+def _is_text(one: object) -> bool:
+    return isinstance(one, io.TextIOBase)
+
+
+def _end(status: int, source: str) -> NoReturn:
     """What Python does at its end: threads, exit handlers, buffers."""
     import threading
 
@@ -275,12 +289,11 @@ def _end(status: int) -> NoReturn:
         atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     except BaseException:
         pass
+    writers: list[io.IOBase] = []
     # As at Python's end: the program's objects go, and what has a buffer writes it.
-    names = sys.modules["__main__"].__dict__
-    for name in [name for name, one in names.items() if hasattr(type(one), "__del__")]:
-        with contextlib.suppress(BaseException):
-            del names[name]  # its __del__ finds the other names as they were
-    writers = [one for kind in _WRITERS for one in gc.get_objects() if isinstance(one, kind)]
+    with contextlib.suppress(BaseException):
+        _remove_objects(sys.modules["__main__"].__dict__)
+        writers = _writers() if _OPENS.search(source) else []
     for stream in (sys.stdout, *writers, sys.__stdout__, sys.__stderr__, sys.stderr):
         try:
             if stream is not None and not getattr(stream, "closed", False):
@@ -288,6 +301,14 @@ def _end(status: int) -> NoReturn:
         except BaseException:
             status = status or 120 if stream in (sys.stdout, sys.stderr) else status
     os._exit(status)
+
+
+def processor_limit(head: Head) -> int:
+    """The kernel's own limit of seconds, for the case that process 1 is late.
+
+    It counts ticks of its clock, on a busy machine a fifth too many, so it is far above the limit.
+    """
+    return 2 * int(head.cpu) + 2
 
 
 def lower(what: int, most: int) -> None:

@@ -42,6 +42,7 @@ from sandbox.inside.frames import (
 )
 from sandbox.inside.interactive import attempt_interactive, receive_judge
 from sandbox.inside.limits import SMALL_ANSWER_BYTES, STDERR_BYTES
+from sandbox.inside.meters import ended, memory_kills
 from sandbox.inside.moving import Stream, move
 from sandbox.inside.prepare import BOX_IN, BOX_OUT, prepare_interpreter
 from sandbox.inside.program import Mine, become, run_program
@@ -110,7 +111,7 @@ def spawn(uid: int, job: int, code: int) -> WatchedProcess | Mine:
 
 def attempt(child: WatchedProcess, head: Head, test: int, code: int) -> bool:
     """Let a program do its test, and report; whether the job goes on."""
-    began = time.monotonic()
+    began, kills = time.monotonic(), memory_kills()
     os.write(child.go, OFFSET.pack(test) + HEAD.pack(*head))
     os.close(child.go)
     reason = watch_program(child, head, began)
@@ -119,6 +120,7 @@ def attempt(child: WatchedProcess, head: Head, test: int, code: int) -> bool:
     reap()
     wall = time.monotonic() - began
     output, errors, result = child.streams
+    reason = ended(head, reason, kills, status, usage.ru_maxrss)
     if reason == ENDED and max(output.total(), result.total()) > head.output:
         reason = OUTPUT_LIMIT
     if reason == ENDED and status == NO_COMPILE << 8 and not os.fstat(code).st_size:

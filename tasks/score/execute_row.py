@@ -5,7 +5,8 @@
 The last two are optional. `tests` is one of
 - a list of {"input", "output"}: what the program reads and prints;
 - {"entry_point", "cases": [{"args", "expected"}]}: calls of a function; with a `signature`, where
-  it takes lists or trees and programs need not say so;
+  it takes lists or trees and programs need not say so, and with `in_place`, the number of the
+  argument that holds the result;
 - {"entry_point", "check"}: the source of `check(candidate)`, whose asserts hold the values. With a
   `head`, the names that it defines are the check's too;
 - {"judge", "inputs"}: a trusted Python program that talks to this one, and what it is told.
@@ -26,9 +27,10 @@ from sandbox.verdict import Job, Limits, checked_job
 from tasks.errors import UserError
 from tasks.facts import is_object
 from tasks.rows import Json
+from tasks.score.code.conditions import Conditions
 from tasks.score.code.languages import LANGUAGES, job_by_language, language_of, with_signature
 from tasks.score.code.program import complete_function
-from tasks.score.code.tests import read_tests
+from tasks.score.code.tests import read_in_place, read_tests
 
 # Of the containers; a job may ask for less.
 MEMORY_MB = 1024
@@ -61,7 +63,7 @@ def read_job(line: str | bytes, languages: Sequence[Language] = LANGUAGES) -> tu
     if language not in languages:
         raise UserError(f'"language": {language} needs another image; expected --image cpp')
     if is_object(tests) and ("judge" in tests or language != "python"):
-        other = job_by_language(tests, program, limits, False, language)
+        other = job_by_language(tests, program, Conditions(limits, language=language), False)
         if other is not None:
             return name, other
     if is_object(tests) and "check" in tests:
@@ -71,7 +73,8 @@ def read_job(line: str | bytes, languages: Sequence[Language] = LANGUAGES) -> tu
         raise UserError(f'"language": a function cannot be called in {language}')
     if is_object(tests):
         program = with_signature(program, tests)
-    return name, Job(program, cases, entry, limits, language=language)
+    place = read_in_place(tests)
+    return name, Job(program, cases, entry, limits, language=language, in_place=place)
 
 
 def name_of(line: str | bytes) -> object:

@@ -19,6 +19,7 @@ GOOD = {
     "program": "print(int(input()) * 2)",
     "tests": [{"input": "3", "output": "6"}, {"input": "4", "output": "8\n"}],
 }
+CALLS = {"entry_point": "f", "cases": [{"args": [[3, 1]], "expected": [1, 3]}]}
 
 
 def execute(file: Path) -> subprocess.CompletedProcess[str]:
@@ -56,16 +57,18 @@ def test_every_line_gets_its_verdict_in_order(image: str, tmp_path: Path):
 def test_a_malformed_line_says_so_itself_and_the_rest_is_judged(image: str, tmp_path: Path):
     file = tmp_path / "jobs.jsonl"
     bad = {**GOOD, "id": "bad", "tests": [{"input": 3}]}
-    file.write_text("\n".join([json.dumps(GOOD), "{}", json.dumps(bad), json.dumps(GOOD), "{"]))
+    lines = ["{}", json.dumps(GOOD), json.dumps(bad), json.dumps(GOOD), "{", "[" * 99999]
+    file.write_text("\n".join(lines))
     done = execute(file)
     assert done.returncode == 2
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["id"], row["status"]) for row in found] == [
-        *((1, "correct"), (None, "malformed"), ("bad", "malformed")),
-        *((1, "correct"), (None, "malformed")),
+        *((None, "malformed"), (1, "correct"), ("bad", "malformed")),
+        *((1, "correct"), (None, "malformed"), (None, "malformed")),
     ]
     assert found[2]["line"] == 3 and '"output"' in found[2]["error"]
-    assert done.stderr.startswith("restem: line 2: expected an object with")
+    assert done.stderr.startswith("restem: line 1: expected an object with")
+    assert done.stderr.endswith(" (and 3 more such lines)\n")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -131,6 +134,8 @@ def test_judges_talk_to_programs(image: str, tmp_path: Path):
         (json.dumps({**GOOD, "language": "cpp", "tests": CHECKED}), "called in C"),
         (json.dumps({**GOOD, "tests": {"judge": "", "inputs": [""]}}), '"judge"'),
         (json.dumps({**GOOD, "tests": {"judge": "input()", "inputs": [3]}}), '"inputs"'),
+        (json.dumps({**GOOD, "tests": {**CALLS, "in_place": 1}}), '"in_place"'),
+        (json.dumps({**GOOD, "tests": {**CALLS, "in_place": True}}), '"in_place"'),
         (json.dumps({**GOOD, "time_limit": -1}), '"time_limit"'),
         (json.dumps({**GOOD, "memory_mb": 1e9}), '"memory_mb"'),
     ],

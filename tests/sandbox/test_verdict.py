@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -33,7 +34,16 @@ def test_tokens(got: str, expected: str, same: bool):
     [
         ("a b\n", "a b", True),
         ("a  b \r\n\r\n", "a b", True),
-        ("\na b", "a b", False),
+        ("\na b", "a b", True),
+        ("\n\n a\nb", "a\nb", True),
+        ("a b", "\na b", False),
+        ("\n\na b", "\na b", False),
+        ("\n", "a", False),
+        ("\n", "", True),
+        ("a\rb", "a b", False),
+        ("a\n\nb", "a\nb", False),
+        ("1\n" * 50000 + "2", "1 \n" * 50000 + "2.0\n", True),
+        ("1\n" * 50000 + "2", "1 \n" * 50000 + "3.0\n", False),
         ("a\nb", "a b", False),
         ("a b\nc", "a b", False),
         ("a", "a b", False),
@@ -49,10 +59,16 @@ def test_outputs(got: str, expected: str, same: bool):
     ("text", "expected", "same"),
     [
         ("3", 3, True),
-        ("3.0", 3, False),
+        ("3.0", 3, True),
         ("3", 3.0, True),
-        ("true", 1, False),
-        ("1", True, False),
+        ("true", 1, True),
+        ("1", True, True),
+        ("3.0000001", 3, False),
+        ("0", None, False),
+        ("[]", False, False),
+        ("9007199254740993", 9007199254740992.0, True),
+        ("1" + "0" * 400, 0.5, False),
+        ("1" + "0" * 5000, 7, False),
         ("[1, 2]", (1, 2), True),
         ("[2, 1]", [1, 2], False),
         ("[1, 2, 3]", [1, 2], False),
@@ -75,3 +91,13 @@ def test_values(text: str, expected: object, same: bool):
 def test_a_value_equals_itself_after_the_crossing():
     value = {"a": [1, 2.5, None, True, "x"], "b": {}}
     assert same_value(json.dumps(value), value)
+
+
+def test_comparing_many_lines_takes_little_memory():
+    many = "1\n" * 1_000_000
+    tracemalloc.start()
+    try:
+        assert same_output(many, many.replace("\n", " \n"))
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(many)
+    finally:
+        tracemalloc.stop()

@@ -12,6 +12,7 @@ import pytest
 from sandbox import wire
 from sandbox.inside import frames, moving
 from sandbox.inside.frames import ANSWER, HEAD, PARTS_BEFORE_TESTS, Answer, Head
+from sandbox.inside.limits import INPUTS_BYTES
 from sandbox.verdict import Job, Limits, checked_job, interactive_job
 from sandbox.verdict import Test as Case
 
@@ -71,6 +72,16 @@ def test_how_a_program_in_cpp_ended(status: int, errors: bytes, found: str):
     assert wire.test_report(answer, b"", errors, job)["status"] == found
 
 
+def test_inputs_are_sent_as_a_container_can_hold_them():
+    large = "x" * (INPUTS_BYTES // 2)
+    tests = (*(Case(large),) * 5, *(Case("1"),) * 3, Case(large * 3))
+    parts = list(wire.parts_of(Job("", tests)))
+    assert tuple(test for part in parts for test in part.tests) == tests
+    assert [len(part.tests) for part in parts] == [2, 2, 4, 1]
+    whole = Job("", tests[5:8])
+    assert list(wire.parts_of(whole)) == [whole]
+
+
 def test_a_call_crosses_with_its_arguments_alone():
     head, parts = parts_of(Job("def f(): 0", (Case(args=(1, "x"), value=SECRET),), entry="f"))
     assert head.call
@@ -87,8 +98,10 @@ def test_a_call_crosses_with_its_arguments_alone():
         (frames.ENDED, 1 << 8, 0.1, b"MemoryError\nValueError: 3\n", "runtime_error"),
         (frames.ENDED, frames.NO_COMPILE << 8, 0.1, b"", "runtime_error"),
         (frames.ENDED, frames.NO_MEMORY << 8, 0.1, b"", "memory_limit"),
-        (frames.ENDED, signal.SIGKILL, 0.1, b"", "memory_limit"),
-        (frames.ENDED, signal.SIGXCPU, 0.9, b"", "time_limit"),
+        (frames.ENDED, signal.SIGKILL, 0.1, b"", "runtime_error"),
+        (frames.MEMORY_LIMIT, signal.SIGKILL, 0.1, b"", "memory_limit"),
+        (frames.ENDED, signal.SIGXCPU, 0.9, b"", "runtime_error"),
+        (frames.ENDED, signal.SIGXCPU, 1.9, b"", "time_limit"),
         (frames.ENDED, signal.SIGKILL, 1.1, b"", "time_limit"),
         (frames.ENDED, signal.SIGXFSZ, 0.1, b"", "output_limit"),
         (frames.ENDED, signal.SIGSEGV, 0.1, b"", "runtime_error"),

@@ -23,24 +23,28 @@ from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
 from tasks.metering import SANDBOX, spend
 from tasks.rows import Status
-from tasks.score.code.conditions import CHECKER, IN_PLACE, Conditions
+from tasks.score.code.conditions import CHECKER, Conditions
 from tasks.score.code.languages import job_by_language, language_of, with_signature
 from tasks.score.code.program import complete_function, extract_program
-from tasks.score.code.tests import read_tests
+from tasks.score.code.tests import read_in_place, read_tests
 
 # Programs handed to the sandbox ahead of the verdict that is awaited; bounds memory.
 _WINDOW = 64
 
 # Who writes a function for a site that calls it counts on these; the authors of APPS put them
-# before every program too. One line, so that the line numbers of messages are off by little.
+# before every program too. They stand behind the builtins, so that none hides one of these (pow of
+# math) or a name of the program's own, and none is taken for a function that the program defines.
+# One line, so that the line numbers of messages are off by little.
 PRELUDE = (
     "import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, "
     "string, sys; from collections import *; from functools import *; from heapq import *; "
     "from itertools import *; from math import *; from typing import *; "
-    # None of these hides a builtin (pow of math), and none is taken for the program's own.
-    "[globals().pop(name, None) for name in dir(__import__('builtins')) if name[:2] != '__']; "
-    "__prelude__ = {**globals()}\n"
+    "[vars(__import__('builtins')).setdefault(name, globals().pop(name)) "
+    "for name in [*globals()] if name[:2] != '__']\n"
 )
+# They count on numpy too, which takes a while to import.
+_NUMPY = re.compile(r"\bnp\.")
+_NUMPY_LINE = "import builtins, numpy; builtins.np = numpy; del builtins, numpy\n"
 # APPS was written for Python 3.7 or older: names that were moved or removed since, as they were.
 # Its own imports are undone, so that a program which forgot one still fails.
 OLD_NAMES = (
@@ -61,10 +65,27 @@ RARE_NAMES = {
         "spec(*inspect.getfullargspec(f)[:4]); del collections, inspect\n"
     ),
     "factorial": (
-        "import math; math.factorial = lambda n, f=math.factorial: f(int(n) if n == int(n) else n); "
-        "del math\n"
+        "import math; math.factorial = lambda n, f=math.factorial: "
+        "f(int(n) if n == int(n) else n); del math\n"
+    ),
+    # Flags in the middle of an expression held for all of it.
+    "(?": (
+        "import re; re._compile = lambda p, f, c=re._compile, flags="
+        "re.compile(r'(?<!\\\\)\\(\\?[aiLmsux]+\\)'): c(p, f) if not isinstance(p, str) or "
+        "not flags.search(p, 1) else "
+        "c(''.join(flags.findall(p)) + flags.sub('', p), f); del re\n"
+    ),
+    "sample(": (
+        "import random; random.sample = random._inst.sample = lambda p, k, s=random.sample, **n: "
+        "s(tuple(p) if isinstance(p, (set, frozenset)) else p, k, **n); del random\n"
     ),
 }
+# Names of the numpy of that time.
+_OLD_NUMPY = re.compile(r"\b(?:np|numpy)\.(?:int|float|bool|object|complex|str)\b")
+_OLD_NUMPY_LINE = (
+    "import numpy; [setattr(numpy, one.__name__, one) for one in (int, float, bool, object, "
+    "complex, str) if one.__name__ not in vars(numpy)]; del numpy\n"
+)
 # What must stand before everything else in a program.
 _FUTURE = re.compile(
     r"^from __future__ import (?:\([^)]*\)|[^\n(]*)[ \t]*(?:#[^\n]*)?(?:\n|\Z)", re.MULTILINE
@@ -102,14 +123,18 @@ def code_job(
         return checked_job(program, tests["entry_point"], check, limits)
     entry, cases = read_tests(tests if "entry_point" in tests else tests["tests"])
     rare = "".join(line for name, line in RARE_NAMES.items() if name in program)
+    if _OLD_NUMPY.search(program):
+        rare += _OLD_NUMPY_LINE
     before = OLD_NAMES + rare + (PRELUDE if entry else "")
+    if entry and _NUMPY.search(program) and "numpy" not in program:
+        before += _NUMPY_LINE
     return Job(
         *(_precede(before, with_signature(program, tests)), cases, entry, limits),
         stop_at_failure=not all_tests,
         wrap=True,
         checker=tests.get(CHECKER),
         rule=asked.rule,
-        in_place=tests.get(IN_PLACE),
+        in_place=read_in_place(tests),
     )
 
 

@@ -22,6 +22,23 @@ def read_tests(tests: object) -> tuple[str | None, tuple[Test, ...]]:
     return None, tuple(map(_program, tests))
 
 
+def read_in_place(tests: object) -> int | None:
+    """Number of the argument that holds the result of a call; None where its value is it.
+
+    Raises:
+        UserError: it is no number of an argument of every case.
+    """
+    if is_list(tests) and len(tests) == 1:
+        tests = tests[0]
+    if not is_object(tests) or (place := tests.get("in_place")) is None:
+        return None
+    _, cases = read_tests(tests)
+    counts = [len(case.args or ()) for case in cases]
+    if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < min(counts):
+        raise UserError('"tests": expected the number of an argument in "in_place"')
+    return place
+
+
 def _calls(entry: object, cases: object) -> tuple[str, tuple[Test, ...]]:
     if not isinstance(entry, str) or not is_list(cases) or not cases:
         raise UserError('"tests": expected "entry_point" and a list of "cases"')
