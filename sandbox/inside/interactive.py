@@ -41,22 +41,13 @@ from sandbox.inside.limits import (
     DETAIL_BYTES,
     END_GRACE_SECONDS,
     LOOK_MS,
-    STARVED_FACTOR,
     STDERR_BYTES,
     STDERR_KEPT,
-    WALL_FACTOR,
 )
+from sandbox.inside.meters import ended, memory_kills
 from sandbox.inside.moving import NULL, memory_file, move, unread
 from sandbox.inside.program import inside, lower, mapped
-from sandbox.inside.watching import (
-    WatchedProcess,
-    children_cpu,
-    frozen_since,
-    program_cpu,
-    programs,
-    reap,
-    starved,
-)
+from sandbox.inside.watching import Use, WatchedProcess, program_cpu, reap
 
 DIED = b"the judge did not survive what it was given"
 WAITING = b"program and judge waited for each other, or one of them slept"
@@ -86,7 +77,7 @@ def attempt_interactive(
         files: Of the job, of what its program is compiled to, and of its judge.
         uid: The program's.
     """
-    began = time.monotonic()
+    began, kills = time.monotonic(), memory_kills()
     os.write(child.go, OFFSET.pack(test) + HEAD.pack(*head))
     output, errors, result = child.streams
     told = os.pipe()
@@ -115,6 +106,7 @@ def attempt_interactive(
         reason = ENDED
     if reason == GONE:
         reason = ENDED if status else WRONG
+    reason = ended(head, reason, kills, status, usage.ru_maxrss)
     if reason == ENDED and status == NO_COMPILE << 8 and not os.fstat(files[1]).st_size:
         reason = COMPILE_ERROR
     size = min(errors.kept(), STDERR_BYTES)
@@ -139,10 +131,10 @@ def _watch(
     poll = select.poll()
     for fd in (0, program, judge, errors):
         poll.register(fd, select.POLLIN)
-    alive = {program, judge}
-    judged, looked = WRONG, time.monotonic()
+    alive, judged = {program, judge}, WRONG
+    use = Use(pair.pids[0], began, pair.pids[1])
     while True:
-        for fd, _ in poll.poll(min(LOOK_MS, _wait_for(pair, head))):
+        for fd, _ in poll.poll(min(use.wait_for(head), _wait_for(pair, head))):
             if fd == 0:
                 if stopped(head.number):
                     return STOPPED, judged
@@ -161,26 +153,14 @@ def _watch(
                         return ENDED, judged
         if not alive:
             return ENDED, judged
-        frozen, looked = frozen_since(looked), time.monotonic()
-        began += frozen
-        if _overrun(pair, head, began):
+        use.look()
+        if use.overrun(head) or program_cpu(pair.pids[1]) > head.cpu:
             return TIME_LIMIT, judged
 
 
 def _wait_for(pair: _Pair, head: Head) -> float:
-    """Milliseconds for which no limit of processor time can be overrun."""
-    return max(5.0, 1000.0 * (head.cpu - max(map(program_cpu, pair.pids))))
-
-
-def _overrun(pair: _Pair, head: Head, began: float) -> bool:
-    used = [program_cpu(pid) for pid in pair.pids]
-    # What the program has started counts too; so, here, does the judge.
-    if max(used) > head.cpu or used[0] + children_cpu(pair.pids[0]) > 2 * head.cpu:
-        return True
-    wall = time.monotonic() - began
-    if wall <= head.cpu * WALL_FACTOR:
-        return False
-    return wall > head.cpu * STARVED_FACTOR or wall - starved(programs()) > head.cpu * WALL_FACTOR
+    """Milliseconds for which the judge cannot overrun its limit of processor time."""
+    return min(LOOK_MS, max(5.0, 1000.0 * (head.cpu - program_cpu(pair.pids[1]))))
 
 
 def _judge(

@@ -8,6 +8,7 @@ annotated so, has changed its first node, which is then what it returns.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import re
 from collections import deque
@@ -47,7 +48,7 @@ class _Kind(NamedTuple):
 
 
 def definitions(source: str) -> Names:
-    """The classes that a program names; its own definition of one takes the place of ours."""
+    """The classes that a program names, for its builtins; its own definition hides one."""
     ours = {"ListNode": ListNode, "TreeNode": TreeNode}
     return {name: ours[name] for name in set(_KINDS.findall(source))}
 
@@ -57,7 +58,9 @@ def call_with_nodes(
 ) -> object:
     """Call a function with nodes where it takes them, and write those that it returns as lists."""
     takes, returns = _signature(function, names, entry)
-    classes: dict[str, Any] = {one: names.get(one) for one in ("ListNode", "TreeNode")}
+    classes: dict[str, Any] = {
+        one: names.get(one, getattr(builtins, one, None)) for one in ("ListNode", "TreeNode")
+    }
     given: list[Any] = []
     single = False  # whether a node is given by its value alone, and so returned by it
     for place, one in enumerate(arguments):

@@ -161,7 +161,7 @@ def run_program(mine: Mine) -> None:
     if head.call and not head.checked and ("ListNode" in source or "TreeNode" in source):
         from sandbox.inside.nodes import definitions as definitions
 
-        module.__dict__.update(definitions(source))
+        vars(builtins).update(definitions(source))
     _as_a_script(source)
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and head.checked:
@@ -245,7 +245,7 @@ def _call(names: Names, entry: str, arguments: list[object]) -> None:
     """Call a function and write its value as JSON."""
     entry, _, place = entry.partition(IN_PLACE)
     function = _function(names, entry)
-    if "ListNode" in names or "TreeNode" in names:
+    if hasattr(builtins, "ListNode") or hasattr(builtins, "TreeNode"):
         from sandbox.inside.nodes import call_with_nodes as call_with_nodes
 
         value = call_with_nodes(function, arguments, names, entry)
