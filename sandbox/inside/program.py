@@ -161,7 +161,8 @@ def run_program(mine: Mine) -> None:
     if head.call and not head.checked and ("ListNode" in source or "TreeNode" in source):
         from sandbox.inside.nodes import definitions as definitions
 
-        vars(builtins).update(definitions(source))
+        for name, one in definitions(source).items():
+            setattr(builtins, name, one)
     _as_a_script(source)
     status = _guarded(lambda: exec(code, module.__dict__))
     if status == 0 and head.checked:
