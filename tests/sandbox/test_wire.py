@@ -124,7 +124,8 @@ def test_a_check_crosses_after_its_job_and_decides_alone():
     head = Head(*HEAD.unpack_from(data))
     body, after = data[HEAD.size :][: head.size], data[HEAD.size + head.size :]
     assert head.checked and head.call and SECRET.encode() not in body
-    assert job.check and after[8:] == job.check.encode() and int.from_bytes(after[:8], "big") == len(after) - 8
+    assert job.check and after[8:] == job.check.encode()
+    assert int.from_bytes(after[:8], "big") == len(after) - 8
     ways = {frames.PASSED: "ok", frames.WRONG: "wrong_answer", frames.FAILED: "runtime_error"}
     # A program that ended well before its check said anything has not passed.
     for reason, found in {
