@@ -50,6 +50,7 @@ def _take(wheels: Path, site: str) -> None:
             ],
             capture_output=True,
             text=True,
+            encoding="utf-8",
         )
         if done.returncode:
             print(f"bench.gpu: {wheel.name}: {done.stderr.strip()[-200:]}", file=sys.stderr)

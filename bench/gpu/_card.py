@@ -112,7 +112,7 @@ def _driver() -> str:
         return "unknown"
     asked = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(asked, capture_output=True, text=True, encoding="utf-8", timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return done.stdout.strip() or "unknown"
