@@ -210,6 +210,6 @@ def _all_cached(folder: Path) -> None:
     done = [line["label"] for line in _journal(folder) if line["state"] != "Cached"]
     if done:
         raise SystemExit(
-            f"bench cache: {len(done)} steps were done again, such as {done[0]}; if another version "
-            "had made the run, the next call finds it"
+            f"bench cache: {len(done)} steps were done again, such as {done[0]}; if another "
+            "version had made the run, the next call finds it"
         )

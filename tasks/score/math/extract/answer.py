@@ -20,6 +20,7 @@ import functools
 import re
 
 from tasks.score.math.extract.boxes import boxed
+from tasks.score.math.extract.denied import denied
 from tasks.score.math.extract.languages import translated
 from tasks.score.math.extract.lines import stated_by_shape
 from tasks.score.math.extract.sentences import (
@@ -125,17 +126,27 @@ _TAIL = re.compile(
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*$)")
 
 
+# "She has 6 apples.\n\nNote: this assumes that 2 were eaten."
+_NOTE = re.compile(r"\n\s*(?:\*\*|\()?(?:Note|N\.B\.|Remark)\b(?:(?!\n\n).)*\s*$", re.DOTALL)
+
+
 def extract_answer(text: str) -> str:
     """The final answer of a prediction, or "" where there is none."""
-    text = finished(translated(calm(text[-MAX_SOLUTION:])))
+    calmed = calm(text[-MAX_SOLUTION:])
+    text = finished(translated(calmed))
     if box := boxed(text):
-        denied = _DENIED_BOX.search(text, max(0, text.rfind("boxed") - MAX_BETWEEN))
-        return _later_phrase(box[1]) or ("not " if denied else "") + _stated(box[0])
+        no = _DENIED_BOX.search(text, max(0, text.rfind("boxed") - MAX_BETWEEN))
+        return _later_phrase(box[1]) or ("not " if no else "") + _stated(box[0])
     marked = _marked(text)
     if marked is not None:
         return _stated(_after_phrase(marked) or marked)
     if chosen := _CHOSEN_FIRST.match(text):
         return f"({chosen[1]})"
+    note = _NOTE.search(text, max(0, len(text) - MAX_TAIL))
+    if note and not _ANSWER_IS.search(note[0]) and any(c.isdigit() for c in text[: note.start()]):
+        text = calmed = text[: note.start()]
+    if denied(calmed):
+        return ""
     text = _without_marks(_flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
     return _after_phrase(text) or _final_line(text)
 
