@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,4 +56,9 @@ def test_the_same_run_again_is_all_cached(upgraded: Station) -> None:
     done = upgraded.command("demo", *flags)
     assert done.returncode == 0, done.stderr
     assert f"restem {RUN}" in done.stdout
-    assert f"steps: 0 run, {STEPS} cached" in done.stdout
+    found = re.search(r"steps: (\d+) run, (\d+) cached", done.stdout)
+    assert found and int(found[1]) + int(found[2]) == STEPS
+    # Answers are judged otherwise since: CHANGELOG, "Steps that run again".
+    again = [line for line in done.stdout.splitlines() if re.match(r"\s+\d+ \w", line)]
+    again = [line for line in again if "cached" not in line]
+    assert all(re.match(r"\s+\d+ (score|group)\b", line) for line in again), again
