@@ -71,7 +71,10 @@ def _has_function(source: str) -> bool:
 
 def _parsed(source: str) -> ast.Module | None:
     try:
-        return ast.parse(source)
+        try:
+            return ast.parse(source)
+        except SystemError:  # Python 3.11 miscounts its depth where other threads parse too
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
