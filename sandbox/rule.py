@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 # A float is right within this relative or absolute error, as in most programming contests; only
 # where the expected token is itself written as a float.
 FLOAT_ERROR = 1e-6
-# That of the comparison that is going on in this thread.
-_error: ContextVar[float] = ContextVar("float error", default=FLOAT_ERROR)
 
 
 @dataclass(frozen=True)
@@ -34,19 +29,5 @@ class Rule:
             text = "\n".join(filter(str.strip, text.split("\n")))
         return text.casefold() if self.any_case else text
 
-    @contextlib.contextmanager
-    def applied(self) -> Generator[None]:
-        """While it is, `float_error()` is that of this rule."""
-        token = _error.set(self.float_error)
-        try:
-            yield
-        finally:
-            _error.reset(token)
-
 
 EXACT = Rule()
-
-
-def float_error() -> float:
-    """The error that is allowed in the comparison that is going on."""
-    return _error.get()

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from typing import Literal, TypedDict, cast
 
-from sandbox.rule import EXACT, Rule, float_error
+from sandbox.rule import EXACT, FLOAT_ERROR, Rule
 
 # Digits of a whole number that Python reads as one.
 MAX_DIGITS = 4300
@@ -189,21 +189,26 @@ def judge_test(test: Test, report: Report, *, call: bool, rule: Rule = EXACT) ->
         return ProgramStatus(report["status"])
     output = report["output"]
     try:
-        with rule.applied():
-            if call:
-                good = same_value(output, test.value)
-            else:
-                good = same_output(rule.text(output), rule.text(test.expected))
+        if call:
+            good = same_value(output, test.value, rule.float_error)
+        else:
+            texts = rule.text(output), rule.text(test.expected)
+            good = same_output(*texts, rule.float_error)
     except Exception:  # whatever a program printed: one verdict, never the end of a file or a run
         return ProgramStatus.SANDBOX_ERROR
     return ProgramStatus.CORRECT if good else ProgramStatus.WRONG_ANSWER
 
 
-def same_output(printed: str, wanted: str) -> bool:
+def same_output(printed: str, wanted: str, error: float = FLOAT_ERROR) -> bool:
     """Whether the printed lines are the expected ones, token by token.
 
     White space at the ends of lines and empty lines at the end do not count, nor do empty lines at
     the beginning where none is expected; the order and the number of lines and tokens do.
+
+    Args:
+        printed: By the program.
+        wanted: The expected output.
+        error: Relative or absolute error within which a number is right.
     """
     if printed == wanted:
         return True
@@ -211,9 +216,9 @@ def same_output(printed: str, wanted: str) -> bool:
     first, want = next(got, None), next(expected, None)
     while first is not None and not first.strip(_BLANK) and want and want.strip(_BLANK):
         first = next(got, None)
-    if not _same_line(first, want):
+    if not _same_line(first, want, error):
         return False
-    return all(a == b or _same_line(a, b) for a, b in zip_longest(got, expected))
+    return all(a == b or _same_line(a, b, error) for a, b in zip_longest(got, expected))
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -229,33 +234,33 @@ def _lines(text: str) -> Iterator[str]:
         at = stop + 1
 
 
-def _same_line(got: str | None, expected: str | None) -> bool:
+def _same_line(got: str | None, expected: str | None, error: float) -> bool:
     if got is None or expected is None:
         return got is expected
     got, expected = got.rstrip(_BLANK), expected.rstrip(_BLANK)
     if got == expected:
         return True
     pairs = zip_longest(_TOKEN.finditer(got), _TOKEN.finditer(expected))
-    return all(a is not None and b is not None and same_token(a[0], b[0]) for a, b in pairs)
+    return all(a is not None and b is not None and same_token(a[0], b[0], error) for a, b in pairs)
 
 
-def same_token(got: str, expected: str) -> bool:
+def same_token(got: str, expected: str, error: float = FLOAT_ERROR) -> bool:
     """Equal text, or numbers within the error where the expected one is written as a float."""
     if got == expected:
         return True
     if not _FLOAT.fullmatch(expected) or not _NUMBER.fullmatch(got):
         return False
     value = float(expected)  # 1e999 is no number that a float tells from another
-    return math.isfinite(value) and _close(float(got), value)
+    return math.isfinite(value) and _close(float(got), value, error)
 
 
-def same_value(text: str, expected: object) -> bool:
+def same_value(text: str, expected: object, error: float = FLOAT_ERROR) -> bool:
     """Whether a call returned the expected value; the text is JSON from the container."""
     try:
         value = json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError):
         return False
-    return _equal(value, expected)
+    return _equal(value, expected, error)
 
 
 def _integer(digits: str) -> object:
@@ -263,34 +268,35 @@ def _integer(digits: str) -> object:
     return int(digits) if len(digits) <= MAX_DIGITS else (digits,)
 
 
-def _equal(got: object, expected: object) -> bool:
+def _equal(got: object, expected: object, error: float) -> bool:
     """Equality of Python, by which 5.0 is 5 and True is 1, and a tuple here a list."""
     if isinstance(got, int | float) and isinstance(expected, int | float):
         if not isinstance(expected, float):
             return got == expected
         try:
-            return _close(float(got), expected)
+            return _close(float(got), expected, error)
         except OverflowError:  # 10**400
             return False
     if isinstance(expected, list | tuple):
-        return isinstance(got, list) and _equal_items(cast(Items, got), cast(Items, expected))
+        return isinstance(got, list) and _equal_items(
+            cast(Items, got), cast(Items, expected), error
+        )
     if isinstance(expected, dict):
         if not isinstance(got, dict):
             return False
         found = cast(dict[object, object], got)
         wanted = {str(key): one for key, one in cast(dict[object, object], expected).items()}
         return found.keys() == wanted.keys() and _equal_items(
-            [found[key] for key in wanted], list(wanted.values())
+            [found[key] for key in wanted], list(wanted.values()), error
         )
     return type(got) is type(expected) and got == expected
 
 
-def _equal_items(got: Items, expected: Items) -> bool:
-    return len(got) == len(expected) and all(map(_equal, got, expected))
+def _equal_items(got: Items, expected: Items, error: float) -> bool:
+    return len(got) == len(expected) and all(map(_equal, got, expected, repeat(error)))
 
 
-def _close(got: float, expected: float) -> bool:
+def _close(got: float, expected: float, error: float) -> bool:
     if math.isnan(expected):
         return math.isnan(got)
-    error = float_error()
     return math.isclose(got, expected, rel_tol=error, abs_tol=error)

@@ -46,7 +46,7 @@ from sandbox.inside.limits import (
 )
 from sandbox.inside.meters import ended, memory_kills
 from sandbox.inside.moving import NULL, Stream, move, unread
-from sandbox.inside.program import Mine, inside, lower, mapped, processor_limit
+from sandbox.inside.program import Mine, inside, lower, lower_all, mapped
 from sandbox.inside.watching import Use, WatchedProcess, program_cpu, reap
 
 # Above all uids that a container gives to programs.
@@ -155,22 +155,30 @@ def _check(head: Head, source: int, job: int, pipes: tuple[int, int, int], uid: 
     try:
         text = os.pread(source, os.fstat(source).st_size, 0)
         entry = part_of(job, 1).decode()
-        os.setsid()
-        for fd, like in zip((0, 1, 2, TOLD, ASKS), _in_order(pipes), strict=True):
-            os.dup2(like, fd)
-        os.closerange(ASKS + 1, 256)
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-        lower(resource.RLIMIT_CPU, processor_limit(head))
-        lower(resource.RLIMIT_AS, head.memory + mapped[0])
-        lower(resource.RLIMIT_STACK, head.memory)
-        lower(resource.RLIMIT_NPROC, head.processes)
-        lower(resource.RLIMIT_FSIZE, head.file)
-        inside.append(True)
+        become_trusted(head, dict(zip((0, 1, 2, TOLD, ASKS), _in_order(pipes), strict=True)), uid)
         run_check(text.decode("utf-8", "surrogatepass"), entry)
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def become_trusted(head: Head, files: dict[int, int], uid: int) -> None:
+    """Be a process that judges a program: of a uid of its own, under the program's limits.
+
+    Args:
+        head: Of the job.
+        files: Descriptor from 0 on, without a gap -> what it becomes a copy of; no other stays.
+        uid: Of the process.
+    """
+    os.setsid()
+    for fd, like in files.items():
+        os.dup2(like, fd)
+    os.closerange(len(files), 256)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    lower_all(head, mapped[0])
+    lower(resource.RLIMIT_FSIZE, head.file)
+    inside.append(True)
 
 
 def _in_order(pipes: tuple[int, int, int]) -> tuple[int, int, int, int, int]:

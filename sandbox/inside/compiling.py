@@ -38,7 +38,7 @@ from sandbox.inside.limits import (
     STDERR_BYTES,
 )
 from sandbox.inside.moving import NULL, memory_file
-from sandbox.inside.program import Mine, lower
+from sandbox.inside.program import Mine, lower, lower_all
 from sandbox.inside.watching import WatchedProcess, reap, watch_program
 
 # In the place of a test's number: compile.
@@ -123,10 +123,7 @@ def _execute(head: Head, test: int, mine: Mine) -> NoReturn:
         os.dup2(mine.go, 0)
     else:
         os.dup2(memory_file(part_of(mine.job, PARTS_BEFORE_TESTS + test)), 0)
-    lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
-    lower(resource.RLIMIT_AS, head.memory + CPP_MAPPED)
-    lower(resource.RLIMIT_STACK, head.memory)
-    lower(resource.RLIMIT_NPROC, head.processes)
+    lower_all(head, CPP_MAPPED)
     lower(resource.RLIMIT_FSIZE, head.file)
     _exec(mine.code, ("main",))
 

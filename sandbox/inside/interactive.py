@@ -11,14 +11,13 @@ limit ends it. This file has process 1's part, judging.py the judge's.
 from __future__ import annotations
 
 import os
-import resource
 import select
 import signal
 import time
 from typing import NamedTuple, NoReturn
 
 from sandbox.inside.calls import GONE, TOLD
-from sandbox.inside.checking import CHECK_UIDS
+from sandbox.inside.checking import CHECK_UIDS, become_trusted
 from sandbox.inside.frames import (
     ANSWER,
     COMPILE_ERROR,
@@ -46,7 +45,6 @@ from sandbox.inside.limits import (
 )
 from sandbox.inside.meters import ended, memory_kills
 from sandbox.inside.moving import NULL, memory_file, move, unread
-from sandbox.inside.program import inside, lower, mapped
 from sandbox.inside.watching import Use, WatchedProcess, program_cpu, reap
 
 DIED = b"the judge did not survive what it was given"
@@ -147,8 +145,8 @@ def _watch(
                 if fd == judge:
                     judged = os.read(told, 1)[0] if unread(told) else WRONG
                     if judged == GONE and program in alive:
-                        ended = select.select([program], [], [], END_GRACE_SECONDS)[0]
-                        judged = GONE if ended else WRONG  # it has closed its pipes, and runs
+                        over = select.select([program], [], [], END_GRACE_SECONDS)[0]
+                        judged = GONE if over else WRONG  # it has closed its pipes, and runs
                     if judged != PASSED:
                         return ENDED, judged
         if not alive:
@@ -171,19 +169,8 @@ def _judge(
         job, source = files
         text = os.pread(source, os.fstat(source).st_size, 0)
         given = memory_file(part_of(job, PARTS_BEFORE_TESTS + test))
-        os.setsid()
         output, go, told = pipes
-        for fd, like in zip((0, 1, 2, TOLD, INPUT), (output, go, NULL, told, given), strict=True):
-            os.dup2(like, fd)
-        os.closerange(INPUT + 1, 256)
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-        lower(resource.RLIMIT_CPU, int(head.cpu) + 1)
-        lower(resource.RLIMIT_AS, head.memory + mapped[0])
-        lower(resource.RLIMIT_STACK, head.memory)
-        lower(resource.RLIMIT_NPROC, head.processes)
-        lower(resource.RLIMIT_FSIZE, head.file)
-        inside.append(True)
+        become_trusted(head, {0: output, 1: go, 2: NULL, TOLD: told, INPUT: given}, uid)
         run_judge(text.decode("utf-8", "surrogatepass"))
         os._exit(0)
     finally:

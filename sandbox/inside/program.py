@@ -113,12 +113,9 @@ def _take(mine: Mine) -> tuple[Head, str, str, list[object], bytes]:
     if b"random" in source or b"statistics" in source:
         sys.modules["random"].seed()  # what would be done in every fork
     compiled = os.pread(mine.code, os.fstat(mine.code).st_size, 0) if test else b""
-    lower(resource.RLIMIT_CPU, processor_limit(head))
     # Of the stack of a thread little is ever memory; what is, is seen at the end (meters.py).
     stacks = STACKS_BYTES if _THREADS.search(source) else 0
-    lower(resource.RLIMIT_AS, head.memory + mapped[0] + stacks)
-    lower(resource.RLIMIT_STACK, head.memory)
-    lower(resource.RLIMIT_NPROC, head.processes)
+    lower_all(head, mapped[0] + stacks)
     text, name = source.decode("utf-8", "surrogatepass"), entry.decode("utf-8", "surrogatepass")
     return head, text, name, arguments, compiled
 
@@ -304,12 +301,19 @@ def _end(status: int, source: str) -> NoReturn:
     os._exit(status)
 
 
-def processor_limit(head: Head) -> int:
-    """The kernel's own limit of seconds, for the case that process 1 is late.
+def lower_all(head: Head, beside: int) -> None:
+    """Set a test's limits but for that of files.
 
-    It counts ticks of its clock, on a busy machine a fifth too many, so it is far above the limit.
+    Args:
+        head: Of the job.
+        beside: Bytes of address space that are not counted.
     """
-    return 2 * int(head.cpu) + 2
+    # For the case that process 1 is late. The kernel counts ticks of its clock, on a busy machine
+    # a fifth too many, so this is far above the limit.
+    lower(resource.RLIMIT_CPU, 2 * int(head.cpu) + 2)
+    lower(resource.RLIMIT_AS, head.memory + beside)
+    lower(resource.RLIMIT_STACK, head.memory)
+    lower(resource.RLIMIT_NPROC, head.processes)
 
 
 def lower(what: int, most: int) -> None:

@@ -178,8 +178,7 @@ def _attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
-    if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None:
-        raise ValueError("this attention has neither soft caps nor sinks")
+    refuse_extras(kwargs)
     rows = packed_rows
     parts = [_spread(states, rows) for states in (query, key, value)]
     counts = [(int(n), int(length)) for n, length in rows.shapes]
@@ -199,6 +198,16 @@ def _attend(
     joined = torch.cat(outputs).flatten(1)
     output = cast(torch.Tensor, _Move.apply(joined, rows.back, rows.there, rows.padding))
     return output.unflatten(1, (query.shape[1], -1))[None], None
+
+
+def refuse_extras(asked: dict[str, Any]) -> None:
+    """See that a layer asks for nothing that attention by row does not do.
+
+    Raises:
+        ValueError: it does.
+    """
+    if asked.get("softcap") is not None or asked.get("s_aux") is not None:
+        raise ValueError("this attention has neither soft caps nor sinks")
 
 
 def _spread(states: torch.Tensor, rows: Layout) -> torch.Tensor:

@@ -19,7 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from tasks.finetune.row_attention import agrees, unread_mask
+from tasks.finetune.row_attention import agrees, refuse_extras, unread_mask
 
 VARLEN_ATTENTION = "restem_varlen"
 # Of the largest logit: 16 bits keep 8 of them for the number, and another order of sums moves the
@@ -91,8 +91,7 @@ def _attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
-    if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None:
-        raise ValueError("this attention has neither soft caps nor sinks")
+    refuse_extras(kwargs)
     if dropout or not {"scale", "window_size"} <= known:
         raise ValueError("this PyTorch's kernel lacks what this model needs")
     # Rotary embeddings leave queries and keys in 32 bits, under autocast too.
