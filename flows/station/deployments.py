@@ -97,7 +97,9 @@ def ensure_pool(api: Api, template: dict[str, object]) -> None:
         api.post("/work_pools/", {"name": POOL, "type": "process", **fields})
         return
     if pool["base_job_template"] != template:
-        api.patch(f"/work_pools/{POOL}", {"base_job_template": template})
+        # One without a limit was made by a worker that found none.
+        kept = {"concurrency_limit": pool["concurrency_limit"] or 1}
+        api.patch(f"/work_pools/{POOL}", {"base_job_template": template, **kept})
 
 
 def pool_template(folder: Path, python: str) -> dict[str, object]:
@@ -127,6 +129,11 @@ def closed_template(**job: object) -> dict[str, object]:
         "job_configuration": job,
         "variables": {"type": "object", "properties": {}, "additionalProperties": False},
     }
+
+
+def is_closed(template: Json) -> bool:
+    """Whether a pool's template is one of `closed_template`; Prefect's own has variables."""
+    return not template.get("variables", {}).get("properties")
 
 
 def full_parameters(entrypoint: str, parameters: Json) -> dict[str, object]:

@@ -31,7 +31,7 @@ from flows.server import access
 from flows.server.address import StationNote, folder, started, write_note
 from flows.server.api import Api, ApiError
 from flows.server.database import database_file, is_damaged, mend_database
-from flows.station.deployments import POOL
+from flows.station.deployments import POOL, is_closed
 from flows.station.processes import engines
 from tasks.dag.runtime import home
 from tasks.errors import UserError
@@ -189,10 +189,14 @@ class Supervisor:
     def _pool_is_there(self) -> bool:
         """Whether a worker would find its server and pool; without them it ends at once."""
         try:
-            self._api.get(f"/work_pools/{POOL}", 2.0)
+            pool = self._api.get(f"/work_pools/{POOL}", 2.0)
         except ApiError as error:
             if error.status == 404 and self._unsure:
                 self._register_again()
+            return False
+        # A worker that lives on makes a missing pool itself, of Prefect's open template.
+        if self._unsure and not is_closed(pool["base_job_template"]):
+            self._register_again()
             return False
         self._unsure = False
         return True

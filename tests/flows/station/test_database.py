@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.server.database import FILE
+from flows.station.deployments import is_closed
 from tests.flows.station.conftest import Station, until
 from tests.small import TINY
 
@@ -32,6 +33,13 @@ def _aside(station: Station) -> set[Path]:
     return set((station.home / "prefect").glob(f"{FILE}.damaged-*"))
 
 
+def registered_again(station: Station) -> None:
+    """Until the new database has the deployments and our pool, not one that the worker made."""
+    until(lambda: station.deployment("rest-em/math-demo"))
+    until(lambda: station.api.get("/work_pools/restem")["concurrency_limit"] == 1)
+    assert is_closed(station.api.get("/work_pools/restem")["base_job_template"])
+
+
 def test_damaged_while_down_it_is_said_and_made_anew(station: Station) -> None:
     station.command("down")
     path = _damage(station)
@@ -48,7 +56,7 @@ def test_damaged_under_a_living_server_it_is_made_anew(station: Station) -> None
     before = _aside(station)
     _damage(station)
     until(lambda: _aside(station) - before)
-    until(lambda: station.deployment("rest-em/math-demo"))
+    registered_again(station)
     station.wait_for(station.start(*TINY), "COMPLETED")
     log = (station.home / "prefect" / "supervisor.log").read_text(encoding="utf-8")
     assert "damaged under it" in log
@@ -61,7 +69,7 @@ def test_removed_under_a_living_server_it_is_made_anew(station: Station) -> None
         (station.home / "prefect" / (FILE + end)).unlink(missing_ok=True)
     # Until then the old server answers, from the file that has no name any more.
     until(lambda: station.note()["restarts"]["server"] > restarts)
-    until(lambda: station.deployment("rest-em/math-demo"))
+    registered_again(station)
     station.wait_for(station.start(*TINY), "COMPLETED")
 
 

@@ -82,6 +82,21 @@ def test_the_pool_has_one_place(station: Station) -> None:
     assert station.api.get("/work_pools/restem")["concurrency_limit"] == 1
 
 
+def test_a_pool_that_a_worker_made_is_closed_and_gets_its_one_place(station: Station) -> None:
+    path = "/work_pools/restem"
+    ours = station.api.get(path)["base_job_template"]
+    theirs = {
+        "job_configuration": {"command": "{{ command }}"},
+        "variables": {"type": "object", "properties": {"command": {"type": "string"}}},
+    }
+    station.api.patch(path, {"base_job_template": theirs, "concurrency_limit": None})
+    assert not deployments.is_closed(station.api.get(path)["base_job_template"])
+    deployments.ensure_pool(station.api, ours)
+    pool = station.api.get(path)
+    assert (pool["base_job_template"], pool["concurrency_limit"]) == (ours, 1)
+    assert deployments.is_closed(pool["base_job_template"])
+
+
 def test_a_new_file_is_registered_and_switches_are_kept(station: Station, tmp_path: Path) -> None:
     name = "rest-em/gsm8k"
     before = station.deployment(name)
