@@ -93,9 +93,15 @@ class LimitedHandler(BaseHTTPRequestHandler):
         whole = self.rfile
         self.rfile = cast(io.BufferedIOBase, _Head(whole, HEAD_BYTES))
         try:
-            return super().parse_request()
+            understood = super().parse_request()
         finally:
             self.rfile = whole
+        if understood and "Content-Length" not in self.headers:
+            self._has_asked()
+        return understood
+
+    def _has_asked(self) -> None:
+        cast(LimitedServer, self.server).has_asked(self.request)
 
     def body(self, most: int) -> bytes | None:
         """The body of a request; None where its length is not said, or is more than `most`."""
@@ -105,12 +111,13 @@ class LimitedHandler(BaseHTTPRequestHandler):
         if "Transfer-Encoding" in self.headers or not plain or int(given) > most:
             return None
         found = self.rfile.read(int(given))
+        self._has_asked()
         return found if len(found) == int(given) else None
 
     def send_response(self, code: int, message: str | None = None) -> None:
         """Begin an answer; nothing more is read."""
         self.close_connection = True
-        cast(LimitedServer, self.server).has_asked(self.request)
+        self._has_asked()
         super().send_response(code, message)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -20,12 +21,16 @@ class Echo(LimitedHandler):
     """Gives back what it was sent."""
 
     def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(1.5)
         if self.path == "/fails":
             raise RuntimeError("in the\nhandler")
         self._give(b"here")
 
     def do_POST(self) -> None:
         body = self.body(100)
+        if self.path == "/slow":
+            time.sleep(1.5)  # the server looks for slow clients twice a second
         self._give(b"no length" if body is None else body)
 
     def _give(self, body: bytes) -> None:
@@ -124,6 +129,21 @@ def test_who_does_not_come_to_the_point_is_closed(
         link.sendall(b"GET / HTTP/1.1\r\nX: ")
         assert read(link) == b""
     assert b"here" in ask(port, ASK)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n", b"here"),
+        (b"POST /slow HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+    ],
+)
+def test_who_has_asked_waits_for_a_late_answer(
+    port: int, monkeypatch: pytest.MonkeyPatch, asked: bytes, found: bytes
+) -> None:
+    """A policy is loaded for minutes before the server of engines answers."""
+    monkeypatch.setattr(limited_http, "ASK_SECONDS", 0.3)
+    assert found in ask(port, asked)
 
 
 def test_a_pause_in_a_request_ends_it(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
