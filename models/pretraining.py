@@ -53,6 +53,7 @@ class Plan:
         learning_rate: Peak, after `warmup` steps; a cosine down to a twentieth of it follows.
         warmup: Steps.
         seed: Of the weights and of the order of batches.
+        prompts: Whether prompts are learnt too, or completions alone.
     """
 
     steps: int
@@ -61,6 +62,7 @@ class Plan:
     learning_rate: float = 3e-3
     warmup: int = 100
     seed: int = 0
+    prompts: bool = True
 
 
 def make_tokenizer(texts: Iterable[str], pieces: str) -> PreTrainedTokenizerFast:
@@ -120,21 +122,25 @@ def make_model(tokenizer: PreTrainedTokenizerFast, size: Size, seed: int) -> Lla
     return LlamaForCausalLM(config)
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, text: Text) -> list[int]:
-    """One training sequence: beginning of text, prompt, completion, end of text."""
+def encode(tokenizer: PreTrainedTokenizerFast, text: Text) -> tuple[list[int], int]:
+    """A training sequence and the length of its prompt.
+
+    The sequence is beginning of text, prompt, completion, end of text.
+    """
     prompt, completion = text
+    asked = tokenizer(prompt)["input_ids"]
     tokens = tokenizer(completion, add_special_tokens=False)["input_ids"]
-    return [*tokenizer(prompt)["input_ids"], *tokens, SPECIAL.index(EOS)]
+    return [*asked, *tokens, SPECIAL.index(EOS)], len(asked)
 
 
 def batches(
     tokenizer: PreTrainedTokenizerFast, texts: Iterator[Text], plan: Plan
-) -> Iterator[list[list[int]]]:
+) -> Iterator[list[tuple[list[int], int]]]:
     """Batches of sequences of like length, so that little is padded."""
     rng = random.Random(plan.seed)
     while True:
         block = [encode(tokenizer, text) for text in itertools.islice(texts, 8 * plan.batch)]
-        block.sort(key=len)
+        block.sort(key=lambda one: len(one[0]))
         cut = [block[start : start + plan.batch] for start in range(0, len(block), plan.batch)]
         rng.shuffle(cut)
         yield from cut
@@ -143,7 +149,7 @@ def batches(
 def pretrain(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: Iterator[Text], plan: Plan
 ) -> None:
-    """Next-token prediction on all of the text, prompts included."""
+    """Next-token prediction on all of the text, or on completions alone where the plan says so."""
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
     )
@@ -154,11 +160,15 @@ def pretrain(
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / plan.steps)
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * min(1.0, step / plan.warmup) * (0.05 + 0.95 * cosine)
-        rows = [torch.tensor(tokens) for tokens in batch]
+        rows = [torch.tensor(tokens) for tokens, _ in batch]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100)
+        targets = ids.clone()
+        if not plan.prompts:
+            for row, (_, asked) in enumerate(batch):
+                targets[row, :asked] = -100
         # Padding follows the text, so causal attention needs no mask.
         logits = model(input_ids=ids.clamp(min=0)).logits[:, :-1]
-        loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        loss = F.cross_entropy(logits.flatten(0, 1), targets[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

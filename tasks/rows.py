@@ -25,6 +25,7 @@ GROUPS_FILE = "groups.parquet"
 ROLLOUTS_FILE = "rollouts.parquet"
 SCORES_FILE = "scores.parquet"
 ROWS_FILE = "rows.parquet"
+PREFERENCES_FILE = "preferences.parquet"
 
 # Big enough that a row group compresses well, small enough that a batch of long solutions
 # (about 2 kB each) stays near 10 MB.
@@ -134,6 +135,21 @@ GROUP: Schema = pa.schema(
         ("problem_id", pa.string()),
         ("index", pa.int32()),
         ("group", pa.int32()),  # index of the problem's first sample with an equal answer, or -1
+    ]
+)
+
+# Which of two samples of a problem is preferred.
+PREFERENCE: Schema = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("first", pa.int32()),  # index of a sample
+        ("second", pa.int32()),  # index of another, first < second
+        ("p", pa.float64()),  # probability that `first` is the better one; null: none was given
+        ("p_first", pa.float64()),  # the same where `first` was shown first
+        ("p_second", pa.float64()),  # and where it was shown second; null: not asked
+        ("reason_first", pa.string()),  # what the judge wrote before, in both orders
+        ("reason_second", pa.string()),
+        ("status", pa.string()),  # "judged" or "judge_error"
     ]
 )
 

@@ -124,7 +124,7 @@ class _Shard:
 
 
 # What other checkers are called.
-_OTHERS = {"exact": "exact match", "hand": "a person", "choice": "letter"}
+_OTHERS = {"exact": "exact match", "hand": "a person", "choice": "letter", "notes": "its utility"}
 
 
 def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set[str]]:

@@ -68,4 +68,5 @@ BENCHMARKS: dict[BenchmarkName, Benchmark] = {
     "synthetic_sums": Benchmark("synthetic_sums", "tiny_sums", 8),
     "synthetic_math_shift": Benchmark("synthetic_math_shift", "tiny_math", 64),
     "synthetic_code_shift": Benchmark("synthetic_code_shift", "synthetic_code", 160),
+    "synthetic_notes": Benchmark("synthetic_notes", "notes", 48),
 }

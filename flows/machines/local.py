@@ -154,9 +154,13 @@ class LocalMachine:
     ) -> Grader:
         if checker:
             from tasks.score.choice import ChoiceGrader
+            from tasks.score.notes import NotesGrader
             from tasks.score.text import ExactGrader, HandGrader
 
-            named = {"hand": HandGrader, "choice": ChoiceGrader, "exact": ExactGrader}
+            named = {
+                **{"hand": HandGrader, "choice": ChoiceGrader, "exact": ExactGrader},
+                "notes": NotesGrader,
+            }
             return named[checker]()
         with self._lock:
             workers = self._resources.score_workers or os.cpu_count() or 1

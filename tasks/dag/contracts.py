@@ -37,6 +37,15 @@ class Engine(Protocol):
         """
         ...
 
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> list[list[float]]:
+        """Log-probabilities of each of `choices` after each prompt, in the order of both.
+
+        Raises:
+            UserError: the prompts or choices do not fit the model, or the engine gives none.
+            StepError: the engine failed; the message names its log.
+        """
+        ...
+
     def close(self) -> None:
         """End the engine's processes."""
         ...
@@ -87,7 +96,7 @@ class OpenGrader(Protocol):
 
         Args:
             sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
-            checker: Without a sandbox: `exact` (text), `choice`, `hand` (nothing is graded) or ""
+            checker: Without a sandbox: `exact` (text), `choice`, `notes`, `hand` (nothing is graded) or ""
                 (math).
             score: The reward, as FilterSettings.score.
         """

@@ -39,6 +39,7 @@ LOADERS = {
     "synthetic_math_shift": ("tasks.problems.synthetic_math_shift", "load_split"),
     "synthetic_code": ("tasks.problems.synthetic_code", "load_split"),
     "synthetic_code_shift": ("tasks.problems.synthetic_code_shift", "load_split"),
+    "synthetic_notes": ("tasks.problems.synthetic_notes", "load_split"),
 }
 # Those whose loader leaves rows out, and counts them.
 COUNTING = frozenset({"apps"})

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # Raised with every change of how programs are found in texts or judged: they are scored again.
 CODE_RULES = 3
 # Domain of problems -> how their samples are checked. Those of math and code have no entry.
-CHECKERS = {"text": "exact", "choice": "choice", "hand": "hand"}
+CHECKERS = {"text": "exact", "choice": "choice", "hand": "hand", "notes": "notes"}
 # Inputs: the shard, and the further shards of its problems where a reward asks for their samples.
 SAMPLES, OTHERS = "samples", "other samples"
 # What failed calls of rewards leave, in the run's folder of logs.

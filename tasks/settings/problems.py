@@ -26,12 +26,13 @@ DataSet = Literal[
     "synthetic_math_shift",
     "synthetic_sums",
     "synthetic_code_shift",
+    "synthetic_notes",
 ]
 CODE_SETS = {"synthetic_code", "synthetic_code_shift", "apps", "humaneval"}
 OWN = "file"
 # What problems are of, which decides how samples are checked. `hand` is a person's to grade.
 Domain = Literal["math", "text", "choice", "code"]
-_OTHER_DOMAINS = {"bbh": "text", "hungarian": "hand"}
+_OTHER_DOMAINS = {"bbh": "text", "hungarian": "hand", "synthetic_notes": "notes"}
 # What a model can be evaluated on; flows/config/benchmarks.py says how.
 BenchmarkName = Literal[
     "math",
@@ -48,6 +49,7 @@ BenchmarkName = Literal[
     "synthetic_math_shift",
     "synthetic_sums",
     "synthetic_code_shift",
+    "synthetic_notes",
 ]
 
 

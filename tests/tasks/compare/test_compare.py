@@ -1,0 +1,116 @@
+"""Pairs and their labels, by judges that can be computed by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.compare.draw import Pair, draw_pairs
+from tasks.compare.judge_prompt import load_judge_prompt
+from tasks.compare.label import Judge, by_reward
+from tasks.errors import UserError
+
+PROMPT = load_judge_prompt("notes")
+
+
+def _sample(index: int, text: str, finish: str = "stop") -> dict[str, object]:
+    return {"problem_id": "a", "index": index, "text": text, "finish": finish}
+
+
+class Says:
+    """An engine whose choice is a function of the prompt."""
+
+    def __init__(self, log_odds) -> None:
+        self.log_odds = log_odds
+
+    def choose(self, prompts: Sequence[str], choices: Sequence[str]) -> list[list[float]]:
+        return [[self.log_odds(prompt), 0.0] for prompt in prompts]
+
+
+def _judge(log_odds, *, swap: bool = True) -> Judge:
+    return Judge(Says(log_odds), PROMPT, lambda asked, said: asked + said, lambda s: s, swap, 0)
+
+
+PAIRS = [Pair("a", n, n + 1, (f"good {n}", f"bad {n}")) for n in range(6)]
+
+
+@pytest.mark.parametrize("always", ["1", "2"])
+def test_a_judge_that_looks_at_the_place_alone_says_nothing_when_swapped(always: str) -> None:
+    judge = _judge(lambda prompt: 50.0 if always == "1" else -50.0)
+    rows = list(judge.label(PAIRS, {"a": "?"}))
+    assert [row["p"] for row in rows] == pytest.approx([0.5] * 6)
+    side = 1.0 if always == "1" else 0.0
+    assert [row["p_first"] for row in rows] == pytest.approx([side] * 6)
+    assert [row["p_second"] for row in rows] == pytest.approx([1 - side] * 6)
+
+
+def test_the_label_is_the_mean_of_both_orders() -> None:
+    # A taste for what is good (2) and one for the first place (0.5), in log-odds.
+    judge = _judge(lambda prompt: 0.5 + (2.0 if "Note 1: good" in prompt else -2.0))
+    row = next(judge.label(PAIRS, {"a": "?"}))
+    first, second = (1 / (1 + math.exp(-x)) for x in (2.5, 1.5))
+    assert (row["p_first"], row["p_second"]) == pytest.approx((first, second))
+    assert row["p"] == pytest.approx((first + second) / 2)
+
+
+def test_one_order_alone_has_no_second() -> None:
+    row = next(_judge(lambda prompt: 1.0, swap=False).label(PAIRS, {"a": "?"}))
+    assert row["p_second"] is None
+    assert row["p"] == row["p_first"] == pytest.approx(1 / (1 + math.exp(-1)))
+
+
+def test_the_oracle_and_people_go_by_rewards() -> None:
+    rewards = {("a", 0): 1.0, ("a", 1): 0.0, ("a", 2): 0.0}
+    pairs = [Pair("a", 0, 1, ("", "")), Pair("a", 1, 2, ("", "")), Pair("a", 1, 0, ("", ""))]
+    oracle = by_reward(pairs, rewards, people=False, seed=1)
+    assert [row["p"] for row in oracle] == [1.0, 0.5, 0.0]
+    same = Pair("a", 1, 2, ("", ""))
+    said = [next(by_reward([same], rewards, people=True, seed=n))["p"] for n in range(400)]
+    assert {round(3 * p, 9) for p in said} == {0.0, 1.0, 2.0, 3.0}
+    assert 0.45 < sum(said) / len(said) < 0.55
+
+
+texts = st.lists(st.sampled_from(["x", "y", "x ", "z", "  ", ""]), max_size=6)
+
+
+@given(texts, st.integers(0, 20), st.integers(0, 5))
+def test_pairs_of_few_are_among_those_of_many(said: list[str], count: int, seed: int) -> None:
+    samples = [_sample(n, text) for n, text in enumerate(said)]
+    few, everything = list(draw_pairs(samples, seed, count)), list(draw_pairs(samples, seed, 0))
+    different = len({" ".join(text.split()) for text in said} - {""})
+    assert len(everything) == math.comb(different, 2)
+    assert set(few) <= set(everything)
+    assert len(few) == min(count or len(everything), len(everything))
+    assert list(draw_pairs(samples[::-1], seed, count)) == few
+
+
+def test_unfinished_samples_are_not_compared() -> None:
+    samples = [_sample(0, "x"), _sample(1, "y", "length"), _sample(2, "z")]
+    assert [(p.first, p.second) for p in draw_pairs(samples, 0, 0)] == [(0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("choices = ['1']", "choices: expected 2 texts"),
+        ("pair = '{question}{first}'", "pair: expected a text with {question}, {first}, {second}"),
+        ("form = 'table'", "form: expected text or chat"),
+        ("colour = 'red'", "colour: expected no such field"),
+        ("system = 'You are'", "system: expected it with form = chat alone"),
+        ("stop = ['']", "stop: expected 0 to 20 texts, none empty"),
+    ],
+)
+def test_a_template_with_a_mistake_is_refused_by_its_field(tmp_path, line, message) -> None:
+    from tasks.compare.judge_prompt import JUDGES
+
+    name = line.split(" = ")[0]
+    kept = [one for one in (JUDGES / "notes.toml").read_text().splitlines() if one.split(" = ")[0] != name]
+    path = tmp_path / "mine.toml"
+    path.write_text("\n".join([*kept, line]))
+    with pytest.raises(UserError) as error:
+        load_judge_prompt(str(path))
+    assert f"mine.toml: {message}" in str(error.value)
