@@ -88,7 +88,7 @@ def train(
     began = time.monotonic()
     settings = FinetuneSettings(**job["settings"])
     resources = Resources(**job["resources"])
-    device = _set_up_torch(resources)
+    device = set_up_torch(resources)
 
     from transformers import AutoTokenizer
     from transformers.utils import logging
@@ -179,7 +179,8 @@ def keep_freed_memory() -> None:
             libc.mallopt(option, KEPT_BYTES)
 
 
-def _set_up_torch(resources: Resources) -> str:
+def set_up_torch(resources: Resources) -> str:
+    """Set the threads; the device: cpu or cuda."""
     import torch
 
     cores = max(1, len(os.sched_getaffinity(0)) // Ranks().count)

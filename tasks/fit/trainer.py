@@ -1,0 +1,307 @@
+"""Fit a reward model: a child process, resumable as fine-tuning is.
+
+Order, checkpoints, checks and the files of a killed fit are those of tasks/finetune: the accuracy
+on held-out pairs takes the place of the validation reward. On CPU with the same threads and batch
+sizes the weights have the same bytes whether it was killed on the way or not.
+
+Does not cover several processes or adapters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+from tasks.fit.pack import TokenPair, TokenPairs, pack_pairs
+from tasks.fit.results import FitFacts
+from tasks.processes.wire import Message, Wire, answer_requests
+from tasks.rows import read_rows
+from tasks.settings import FinetuneSettings, Resources
+from tasks.settings.reward import RewardSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Of checks in a row without a better accuracy; the schedule's later steps are small.
+_PATIENCE = 100
+
+
+def main(wire: Wire) -> None:
+    """Serve fits in a child process."""
+    from tasks.finetune.trainer import keep_freed_memory
+
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    keep_freed_memory()
+    answer_requests(wire, lambda request, wire: fit(request, wire.progress, wire.alive))
+
+
+def fit(
+    job: Message,
+    progress: Callable[[int, int], None] | None = None,
+    alive: Callable[[], None] | None = None,
+) -> Message:
+    """Fit a reward model, or go on with a fit that was killed.
+
+    Args:
+        job: preferences and samples (paths of Parquet files), prompts (by problem), chat, model
+            (folder to start from), out, work (folder that outlives a kill), settings
+            (RewardSettings), seed and resources (Resources).
+        progress: Told the optimiser steps done and how many there are.
+        alive: Told after each forward pass.
+
+    Returns:
+        A FitFacts as JSON, and seconds.
+
+    Raises:
+        UserError: no pair to fit on, or a model that can give no reward.
+    """
+    from transformers import AutoTokenizer, PrinterCallback
+    from transformers.utils import logging
+    from trl import RewardConfig  # type: ignore[attr-defined]
+
+    from tasks.finetune.callbacks import TrainingCallback
+    from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
+    from tasks.finetune.common import arguments
+    from tasks.finetune.trainer import micro_batch, set_up_torch
+    from tasks.fit.soft_labels import SoftRewardTrainer
+
+    logging.disable_progress_bar()
+    settings, resources = RewardSettings(**job["settings"]), Resources(**job["resources"])
+    device = set_up_torch(resources)
+    start, checkpoints = Path(job["model"]), CheckpointFolder(Path(job["work"]))
+    checkpoints.claim(_identity(job))
+    tokenizer = AutoTokenizer.from_pretrained(start, trust_remote_code=False)
+    pairs = _pairs(job, settings, tokenizer)
+    plain = _as_finetune(settings)
+    total = math.ceil(settings.epochs * math.ceil(len(pairs.train) / settings.batch_size))
+    # A pair passes through the model as two rows.
+    micro = micro_batch(settings.batch_size, max(1, resources.train_batch_size // 2))
+    began = time.monotonic()
+    model = load_reward_model(start, tokenizer, job["seed"])
+    trainer = SoftRewardTrainer(
+        model=model,
+        args=RewardConfig(
+            output_dir=str(checkpoints.folder),
+            per_device_train_batch_size=micro,
+            gradient_accumulation_steps=settings.batch_size // micro,
+            gradient_checkpointing=False,
+            center_rewards_coefficient=settings.center or None,
+            **{
+                name: value
+                for name, value in arguments(plain, job["seed"], device, total).items()
+                if name != "router_aux_loss_coef"
+            },
+        ),
+        train_dataset=_dataset(pairs.train),
+        processing_class=tokenizer,
+    )
+    trainer.remove_callback(PrinterCallback)
+    course, latest = checkpoints.finished(), checkpoints.latest()
+    if course is None:
+        folder, course = latest if latest else (None, TrainingState())
+        held = [pair for pair in pairs.held_out if pair.p != 0.5]
+        callback = TrainingCallback(
+            course,
+            checkpoints,
+            plain,
+            total=total,
+            validate=(lambda: accuracy(model, held, resources.batch_size, tokenizer))
+            if held and settings.checks
+            else None,
+            minutes=resources.checkpoint_minutes,
+            progress=progress,
+            alive=alive,
+        )
+        callback.trainer = trainer
+        trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=str(folder) if folder else None)
+    _export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
+    known = [ids for pair in pairs.held_out for ids in (pair.first, pair.second)]
+    rewards = rewards_of(model, known, resources.batch_size, tokenizer) if known else [0.0]
+    mean = sum(rewards) / len(rewards)
+    spread = math.sqrt(sum((reward - mean) ** 2 for reward in rewards) / len(rewards))
+    facts = FitFacts(
+        pairs=len(pairs.train),
+        held_out=len(pairs.held_out),
+        dropped_long=pairs.dropped_long,
+        unlabelled=pairs.unlabelled,
+        tokens=pairs.tokens,
+        steps=course.steps,
+        best_step=course.best_step,
+        accuracy=course.best_reward,
+        mean=mean,
+        deviation=spread,
+        history=course.history,
+    )
+    return {**facts.to_json(), "seconds": {"training": round(time.monotonic() - began, 3)}}
+
+
+def load_reward_model(
+    folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0
+) -> PreTrainedModel:
+    """A folder's model with a head that gives one number; of a policy the head is drawn.
+
+    Raises:
+        UserError: transformers has no such head for its architecture, or it has no pad token.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    torch.manual_seed(seed)
+    try:
+        model: Any = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=1,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"reward.by: no reward model can start from this policy ({str(error)[:120]}); expected "
+            "an architecture with a head for classification"
+        ) from None
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()  # aligned as a checkpoint's are
+    return model
+
+
+def rewards_of(
+    model: PreTrainedModel,
+    texts: Sequence[list[int]],
+    batch_size: int,
+    tokenizer: PreTrainedTokenizerBase,
+) -> list[float]:
+    """The reward of each text, given by its tokens, in order.
+
+    Texts of like length go together; the reward does not hang on its neighbours but for rounding.
+    """
+    import torch
+
+    was, found = model.training, [0.0] * len(texts)
+    model.eval()
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    pad = model.config.pad_token_id
+    with torch.inference_mode():
+        for begin in range(0, len(order), batch_size):
+            places = order[begin : begin + batch_size]
+            rows = [torch.tensor(texts[place]) for place in places]
+            ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
+            lengths = torch.tensor([len(row) for row in rows])
+            mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
+            logits = model(
+                input_ids=ids.to(model.device),
+                attention_mask=mask.to(model.device),
+                use_cache=False,
+            ).logits
+            for place, value in zip(places, logits[:, 0].float().tolist(), strict=True):
+                found[place] = value
+    model.train(was)
+    return found
+
+
+def accuracy(
+    model: PreTrainedModel,
+    pairs: Sequence[TokenPair],
+    batch_size: int,
+    tokenizer: PreTrainedTokenizerBase,
+) -> float:
+    """Share of pairs whose preferred sample has the higher reward; equal ones count half."""
+    texts = [ids for pair in pairs for ids in (pair.first, pair.second)]
+    rewards = rewards_of(model, texts, batch_size, tokenizer)
+    apart = zip(pairs, rewards[::2], rewards[1::2], strict=True)
+    right = [0.5 if one == two else float((one > two) == (pair.p > 0.5)) for pair, one, two in apart]
+    return sum(right) / len(right)
+
+
+def _as_finetune(settings: RewardSettings) -> FinetuneSettings:
+    """What the trainers have in common, in fine-tuning's words."""
+    return FinetuneSettings(
+        learning_rate=settings.learning_rate,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        max_length=settings.max_length,
+        checks=settings.checks,
+        patience=_PATIENCE,
+    )
+
+
+def _pairs(
+    job: Message, settings: RewardSettings, tokenizer: PreTrainedTokenizerBase
+) -> TokenPairs:
+    texts = {
+        (row["problem_id"], row["index"]): row["text"]
+        for path in job["samples"]
+        for row in read_rows(Path(path), ["problem_id", "index", "text"])
+    }
+    pairs = pack_pairs(
+        (row for path in job["preferences"] for row in read_rows(Path(path))),
+        texts,
+        job["prompts"],
+        tokenizer,
+        max_length=settings.max_length,
+        held_out=settings.held_out,
+        seed=job["seed"],
+        chat=job.get("chat", False),
+    )
+    if not pairs.train:
+        raise UserError(
+            f"reward.by: no pair to fit a reward model on ({pairs.dropped_long} too long for "
+            f"reward.max_length = {settings.max_length}, {pairs.unlabelled} without a label, "
+            f"{len(pairs.held_out)} held out); expected at least one"
+        )
+    return pairs
+
+
+def _dataset(pairs: Sequence[TokenPair]) -> Any:
+    import datasets
+
+    return datasets.Dataset.from_dict(
+        {
+            "chosen_ids": [pair.first for pair in pairs],
+            "rejected_ids": [pair.second for pair in pairs],
+            "margin": [pair.p for pair in pairs],  # the one number that TRL's collator passes on
+        }
+    )
+
+
+def _export(model: Any, weights: Path, start: Path, out: Path) -> None:
+    """Write the folder of a reward model."""
+    import torch
+    from safetensors.torch import load_file
+
+    from tasks.finetune.export import COMPANIONS
+
+    kept = load_file(weights)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(kept[name])
+    shutil.rmtree(out, ignore_errors=True)
+    model.config.use_cache = True
+    model.save_pretrained(out)
+    for path in out.glob("*.safetensors"):
+        path.chmod(0o644)
+    for name in COMPANIONS:
+        if (start / name).exists():
+            shutil.copyfile(start / name, out / name)
+
+
+def _identity(job: Message) -> str:
+    """What a checkpoint must have been made from to be of use to this job."""
+    files = []
+    for path in (*job["preferences"], *job["samples"]):
+        with Path(path).open("rb") as file:
+            files.append(hashlib.file_digest(file, "sha256").hexdigest())
+    model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
+    parts = [job["settings"], job["seed"], job["prompts"], files, model]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"
