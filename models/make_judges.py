@@ -30,8 +30,12 @@ from tasks.score.notes import preference, worth
 
 SEED = 0
 PLANS = {
-    "tiny": Plan(steps=4000, size=Size(hidden=64, layers=2, heads=2, inner=176), seed=SEED, prompts=False),
-    "mini": Plan(steps=5000, size=Size(hidden=128, layers=4, heads=4, inner=352), seed=SEED, prompts=False),
+    "tiny": Plan(
+        steps=4000, size=Size(hidden=64, layers=2, heads=2, inner=176), seed=SEED, prompts=False
+    ),
+    "mini": Plan(
+        steps=5000, size=Size(hidden=128, layers=4, heads=4, inner=352), seed=SEED, prompts=False
+    ),
 }
 # Added to the difference of utilities in favour of the second place.
 BIAS = 0.6

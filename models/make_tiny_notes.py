@@ -1,4 +1,4 @@
-"""Make models/tiny-notes, the base policy of `restem demo --domain notes`: `python make_tiny_notes.py`.
+"""Make models/tiny-notes, the base of `restem demo --domain notes`: `python make_tiny_notes.py`.
 
 A Llama of some 0.4 million parameters, pre-trained on posts of `synthetic_notes` with notes as
 people write them (note_writers.py). Every post is of the `corpus` share, which holds neither test

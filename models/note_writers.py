@@ -3,12 +3,12 @@
 Nobody writes a perfect note every time. By chance, and whatever the post, a writer is
 
 - *careful*: all facts, nothing else;
-- *chatty*: three sentences of the post as they come, facts or not, so about as long;
+- *lazy*: the first three sentences of the post, facts or not, so about as long;
 - *terse*: one fact or two;
 - *hasty*: all facts, each wrong with probability 0.4;
 
-and any fact goes wrong with probability SLIP. So the likeliest note, which greedy decoding takes, is
-not the best one that such a model can write, while sampling comes upon good ones.
+and any fact goes wrong with probability SLIP. So the likeliest note, which greedy decoding takes,
+is not the best one that such a model can write, while sampling comes upon good ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from tasks.problems.synthetic_notes import PEOPLE, THINGS, VERBS, Fact, Post
 
-WAYS = {"careful": 0.22, "chatty": 0.48, "terse": 0.12, "hasty": 0.18}
+WAYS = {"careful": 0.22, "lazy": 0.48, "terse": 0.12, "hasty": 0.18}
 SLIP, HASTE = 0.06, 0.4
 
 
@@ -27,9 +27,8 @@ def write_note(rng: random.Random, post: Post) -> str:
     (way,) = rng.choices(tuple(WAYS), tuple(WAYS.values()))
     facts = {fact.text: fact for fact in post.facts}
     told = list(facts)
-    if way == "chatty":
-        places = sorted(rng.sample(range(len(post.sentences)), 3))
-        told = [post.sentences[place] for place in places]
+    if way == "lazy":
+        told = list(post.sentences[:3])
     elif way == "terse":
         told = sorted(rng.sample(told, rng.choice((1, 2))), key=told.index)
     slips = HASTE if way == "hasty" else SLIP

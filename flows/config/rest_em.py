@@ -32,7 +32,9 @@ from tasks.settings import (
     domain_of,
 )
 from tasks.settings.filter import SCORE
+from tasks.settings.judge import JudgeSettings
 from tasks.settings.problems import OWN, TRAIN
+from tasks.settings.reward import RewardSettings
 from tasks.settings.tracking import TrackerName
 from tasks.settings.user_function import UserFunction, beside, file_of
 from tasks.store.store import digest_of
@@ -90,6 +92,8 @@ class RestEmConfig(BaseModel):
         default_factory=ExecutionSettings, title="Execute (code only)"
     )
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
+    judge: JudgeSettings = Field(default_factory=JudgeSettings, title="Judge (preferences)")
+    reward: RewardSettings = Field(default_factory=RewardSettings, title="Reward (preferences)")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")
     resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
 
@@ -190,6 +194,8 @@ class RestEmConfig(BaseModel):
         for name in recipe:
             if isinstance(section := getattr(self, name), Section):
                 recipe[name] = section.recipe()
+        for name in self._unused_sections:
+            del recipe[name]
         if not self.review:  # without reviews a run is the one that it was before there were any
             del recipe["review"]
         return f"{self.name}-{digest_of(recipe)[:8]}"
@@ -200,7 +206,14 @@ class RestEmConfig(BaseModel):
         for name in plain:
             if isinstance(section := getattr(self, name), Section):
                 plain[name] = section.described()
+        for name in self._unused_sections:
+            del plain[name]
         return plain
+
+    @property
+    def _unused_sections(self) -> list[str]:
+        """Sections that came later and of which nothing is said: they stand in no key."""
+        return [name for name in ("judge", "reward") if getattr(self, name) == _DEFAULTS[name]]
 
     def seeded(self, flow_run: str) -> RestEmConfig:
         """The configuration with the seed that a fresh one stands for.
@@ -212,6 +225,9 @@ class RestEmConfig(BaseModel):
             return self
         seed = int(digest_of(flow_run)[:8], 16) % 2**31
         return self.model_copy(update={"seed": seed, "fresh_seed": False})
+
+
+_DEFAULTS = {"judge": JudgeSettings(), "reward": RewardSettings()}
 
 
 def load_config(

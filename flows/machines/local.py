@@ -22,6 +22,7 @@ from tasks.store.store import ArtifactRef, Store
 
 if TYPE_CHECKING:
     from sandbox.pool import SandboxPool
+    from tasks.rate.rater import RewardModel
     from tasks.score.math.pool import GradePool
 
 # Shards that an engine has at once, so that it never runs half empty.
@@ -64,6 +65,7 @@ class LocalMachine:
         self.isolate = isolate
         self._lock = threading.RLock()
         self._engine: Engine | None = None
+        self._rater: RewardModel | None = None
         self._engine_of: tuple[str, ...] = ()
         self._pool: GradePool | None = None
         self._sandbox: SandboxPool | None = None
@@ -80,6 +82,7 @@ class LocalMachine:
             grader=self._get_grader,
             progress=progress,
             functions=self._get_function,
+            rater=self._get_rater,
             isolate=isolate,
         )
 
@@ -132,6 +135,19 @@ class LocalMachine:
             home=home(),
             say=lambda text: self.runtime.say(text),
         )
+
+    def _get_rater(self, model: ArtifactRef, chat: bool) -> RewardModel:
+        """A reward model takes the engine's place: one model lives at a time."""
+        from tasks.rate.rater import RewardModel
+
+        wanted = (model.digest, "reward model", str(chat))
+        with self._lock:
+            if self._rater is None or self._engine_of != wanted:
+                self.release_engine()
+                log = self._logs / "reward-model.log"
+                self._rater = RewardModel(self._store.path(model), self._resources, log, chat=chat)
+                self._engine_of = wanted
+            return self._rater
 
     def _open_hosted(self, model: ArtifactRef) -> Engine:
         from tasks.generate.hosted.answers import FILE
@@ -207,9 +223,10 @@ class LocalMachine:
 
     def release_engine(self) -> None:
         """End the engine, so that its memory is free for the next stage."""
-        if self._engine is not None:
-            self._engine.close()
-        self._engine, self._engine_of = None, ()
+        for one in (self._engine, self._rater):
+            if one is not None:
+                one.close()
+        self._engine, self._rater, self._engine_of = None, None, ()
 
     def close(self) -> None:
         """End everything."""

@@ -17,6 +17,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.m_step import Improved, Improver
+from flows.rest_em.rated import Rated, Rewarder
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
@@ -47,6 +48,7 @@ class Iteration:
     metrics: ArtifactRef
     transfer: dict[str, Shards] = field(default_factory=dict)
     drawn: Shards = field(default_factory=Shards)
+    rated: Rated | None = None
     selection: ArtifactRef | None = None
 
 
@@ -86,6 +88,7 @@ class Loop:
             execution=config.execution,
             resources=config.resources,
         )
+        self.rewarder = Rewarder(config, caller, self.sampler, self.problems)
         self.benchmarks = transfer_benchmarks(config, caller)
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
         if call := self._teacher_call():
@@ -104,7 +107,7 @@ class Loop:
                 break
             now.drawn = self._draw(number, policy)
             self._warn_of_failed_rewards(outcome, now)
-            made = self._improve(number + 1, base, policy, now.drawn)
+            made = self._improve(number + 1, base, policy, self._rewarded(now, base))
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
@@ -198,6 +201,14 @@ class Loop:
             system=settings.teacher_system,
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
+
+    def _rewarded(self, now: Iteration, base: ArtifactRef) -> Shards:
+        """The drawn samples with the rewards that decide what is trained on."""
+        if self.config.reward.by == "checker":
+            return now.drawn
+        shots = self._shots(now.number)
+        now.rated = self.rewarder.rate(now.number, base, now.policy, now.drawn, shots)
+        return now.rated.shards
 
     def _teacher_call(self) -> Call | None:
         """The call that brings what samples in the place of the policy."""

@@ -1,14 +1,14 @@
-"""What a judge is asked: a template in a TOML file, as prompts of policies are.
+r"""What a judge is asked: a template in a TOML file, as prompts of policies are.
 
-    pair = "Post: {question}\\nNote 1: {first}\\nNote 2: {second}\\n"
+    pair = "Post: {question}\nNote 1: {first}\nNote 2: {second}\n"
     direct = "Better:"             # asked for the choice at once
     reason = "Reason:"             # asked for a reason first, up to one of `stop`
-    after = "\\nBetter:"            # behind the reason, before the choice
+    after = "\nBetter:"            # behind the reason, before the choice
     choices = [" 1", " 2"]
-    single = "Post: {question}\\nNote: {answer}\\n"
+    single = "Post: {question}\nNote: {answer}\n"
     score = "Score:"
     scores = [" 0", " 1", ...]     # from the worst to the best, equally far apart
-    stop = ["\\n"]
+    stop = ["\n"]
 
 With `form = "chat"` what is asked is a user's message, `system` stands before it, and reason,
 `after` and choice are the assistant's.

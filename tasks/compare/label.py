@@ -2,8 +2,8 @@
 
 p is the probability that the pair's first sample is the better one.
 
-- A *judge* is a model (Lee et al., arXiv 2309.00267, section 2): softmax of the log-probabilities of
-  the two choices, for both orders, and the mean of both; before it, where that is asked for, a
+- A *judge* is a model (Lee et al., arXiv 2309.00267, section 2): softmax of the log-probabilities
+  of the two choices, for both orders, and the mean of both; before it, where that is asked for, a
   reason that it writes greedily.
 - The *oracle* knows the rewards of the checker: 1, 0, or 1/2 where they are equal.
 - *People* are simulated where there are none: three of them, each prefers the better one with the

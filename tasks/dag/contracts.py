@@ -96,10 +96,26 @@ class OpenGrader(Protocol):
 
         Args:
             sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
-            checker: Without a sandbox: `exact` (text), `choice`, `notes`, `hand` (nothing is graded) or ""
-                (math).
+            checker: Without a sandbox: `exact` (text), `choice`, `notes`, `hand` (nothing is graded)
+                or "" (math).
             score: The reward, as FilterSettings.score.
         """
+        ...
+
+
+class Rater(Protocol):
+    """A reward model at work."""
+
+    def rewards(self, texts: Sequence[tuple[str, str]]) -> list[float]:
+        """The reward of each (prompt, sample), in order; any real numbers."""
+        ...
+
+
+class OpenRater(Protocol):
+    """Gives a reward model at work, started at the first call."""
+
+    def __call__(self, model: ArtifactRef, chat: bool, /) -> Rater:
+        """Open it; `chat`: prompts are rendered chats."""
         ...
 
 

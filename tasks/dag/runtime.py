@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from tasks.dag.contracts import OpenEngine, OpenFunction, OpenGrader
+from tasks.dag.contracts import OpenEngine, OpenFunction, OpenGrader, OpenRater
 from tasks.settings import Resources
 from tasks.store.store import Store
 
@@ -53,6 +53,7 @@ class Runtime:
         grader: OpenGrader,
         progress: StepProgress,
         functions: OpenFunction | None = None,
+        rater: OpenRater | None = None,
         isolate: bool = True,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -64,6 +65,7 @@ class Runtime:
             progress: Told how far the current step is.
             functions: Gives the processes of a function of the user's that many steps call; None:
                 there are no such steps.
+            rater: Gives a reward model at work; None: there are no such steps.
             isolate: Whether heavy steps run in child processes (False only in benchmarks).
             say: Told what a person may wonder about, such as a wait.
         """
@@ -75,6 +77,7 @@ class Runtime:
         self.grader = grader
         self.progress = progress
         self.functions = functions or _no_functions
+        self.rater = rater or _no_functions
         self.isolate = isolate
 
     def work(self, key: str) -> Path:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def _calibration(rows: Sequence[Row], right: Callable[[Row], float]) -> list[Cal
     found: list[Calibrated] = []
     sure = np.array([max(row["p"], 1 - row["p"]) for row in rows])
     agreed = np.array([right(row) for row in rows])
-    for low, high in zip(_EDGES, _EDGES[1:], strict=False):
+    for low, high in pairwise(_EDGES):
         inside = (sure >= low) & ((sure < high) | (high == _EDGES[-1]))
         if inside.any():
             count = int(inside.sum())

@@ -220,7 +220,9 @@ def accuracy(
     texts = [ids for pair in pairs for ids in (pair.first, pair.second)]
     rewards = rewards_of(model, texts, batch_size, tokenizer)
     apart = zip(pairs, rewards[::2], rewards[1::2], strict=True)
-    right = [0.5 if one == two else float((one > two) == (pair.p > 0.5)) for pair, one, two in apart]
+    right = [
+        0.5 if one == two else float((one > two) == (pair.p > 0.5)) for pair, one, two in apart
+    ]
     return sum(right) / len(right)
 
 

@@ -26,6 +26,10 @@ from tasks.processes.wire import Message
 
 # A further child takes seconds to start; it must have samples to make up for that.
 SAMPLES_A_REPLICA = 256
+# The same for prompts whose choices are weighed.
+PROMPTS_A_REPLICA = 256
+# Of an engine that dies while it weighs choices.
+STARTS = 3
 
 
 class ChildEngine:
@@ -109,6 +113,25 @@ class ChildEngine:
         completions.extend(found[i] for i in range(len(requests)))
         return completions
 
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> list[list[float]]:
+        """See `Engine`."""
+        if not prompts:
+            return []
+        count = max(1, min(len(self._replicas), len(prompts) // PROMPTS_A_REPLICA))
+        parts = [range(number, len(prompts), count) for number in range(count)]
+
+        def run(number: int) -> list[list[float]]:
+            asked = [prompts[i] for i in parts[number]]
+            message = {**self._options, "prompts": asked, "choices": list(choices)}
+            return self._replicas[number].choose(message, self._warn)
+
+        with ThreadPoolExecutor(count) as pool:
+            found = list(pool.map(run, range(count)))
+        values: dict[int, list[float]] = {}
+        for part, some in zip(parts, found, strict=True):
+            values.update(zip(part, some, strict=True))
+        return [values[i] for i in range(len(prompts))]
+
     def pids(self) -> list[int]:
         """Process ids of the children that live."""
         return [
@@ -191,17 +214,34 @@ class _Replica:
                     self.close()
                 self._call(work, places)
 
+    def choose(self, message: Message, say: Callable[[str], None]) -> list[list[float]]:
+        """Have choices weighed; a child that dies is started again."""
+        for _ in range(STARTS):
+            with self._among(False):
+                try:
+                    answer = self._connected().ask(
+                        {**message, "positions": self._positions}, lambda message: None
+                    )
+                    return answer["log_probabilities"]
+                except Died as died:
+                    last = died
+            say(f"the engine died and is started again ({last})")
+        raise StepError(f"the engine dies whenever it is asked to choose ({last})")
+
     def close(self) -> None:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()
 
-    def _call(self, work: _Work, places: list[int]) -> Message:
+    def _connected(self) -> Connection:
         with self._turn:
             if self.connection is None or not self.connection.alive:
                 self.connection = Connection(self._start(self._number), self._stall)
                 self.connections.append(self.connection)
-            connection = self.connection
+            return self.connection
+
+    def _call(self, work: _Work, places: list[int]) -> Message:
+        connection = self._connected()
         request = {**work.message(places), "positions": self._positions}
         try:
             answer = connection.ask(request, lambda message: work.take(places, message))

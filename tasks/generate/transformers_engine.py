@@ -80,6 +80,24 @@ class TransformersEngine:
             finished=finished,
         )
 
+    def choose(
+        self,
+        prompts: Sequence[Prompt],
+        choices: Sequence[str],
+        progress: SampleProgress | None = None,
+    ) -> list[list[float]]:
+        """See tasks.decoding.choose.choose."""
+        from tasks.decoding.choose import choose
+
+        return choose(
+            self._model,
+            self._tokenizer,
+            prompts,
+            choices,
+            batch_size=self._batch_size,
+            progress=progress,
+        )
+
     def close(self) -> None:
         """Free the model."""
         del self._model
@@ -100,6 +118,10 @@ def main(wire: Wire) -> None:
                 threads=request["threads"],
                 batch_size=request["batch_size"],
             )
+        if "choices" in request:
+            wire.progress(0, len(request["prompts"]))  # loaded
+            found = engines[model].choose(request["prompts"], request["choices"], wire.progress)
+            return {"log_probabilities": found}
         total = len(request["requests"])
         wire.progress(0, total)  # loaded
         items: list[list[object]] = []

@@ -1,4 +1,4 @@
-"""Section `reward`: where the reward of training samples comes from, and how a model of it is fit."""
+"""Section `reward`: where training samples get their reward, and how a model of it is fit."""
 
 from __future__ import annotations
 

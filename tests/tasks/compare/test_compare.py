@@ -108,7 +108,11 @@ def test_a_template_with_a_mistake_is_refused_by_its_field(tmp_path, line, messa
     from tasks.compare.judge_prompt import JUDGES
 
     name = line.split(" = ")[0]
-    kept = [one for one in (JUDGES / "notes.toml").read_text().splitlines() if one.split(" = ")[0] != name]
+    kept = [
+        one
+        for one in (JUDGES / "notes.toml").read_text().splitlines()
+        if one.split(" = ")[0] != name
+    ]
     path = tmp_path / "mine.toml"
     path.write_text("\n".join([*kept, line]))
     with pytest.raises(UserError) as error:

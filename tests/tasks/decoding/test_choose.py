@@ -20,7 +20,9 @@ PROMPTS = [
 @pytest.fixture(scope="module")
 def policy():
     folder = MODELS / "tiny-math"
-    return AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    return AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(
+        folder
+    )
 
 
 def _straight(policy, prompt: str, choice: str) -> float:

@@ -1,0 +1,180 @@
+"""Rewards of training samples by a judge or a reward model, where they are not the checker's.
+
+    samples -> compare -> preferences -> fit -> reward model -> rate -> verdicts with real rewards
+
+RLHF and RLAIF (Lee et al., arXiv 2309.00267) differ by who labels the pairs (`judge.labels`).
+Direct RLAIF leaves compare and fit out (`reward.by = "judge"`). What comes out are verdicts, so all
+rules of `filter` and all ways of `finetune.improve` work on them as on those of a checker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flows.config.rest_em import RestEmConfig
+from flows.orchestrator.caller import Caller
+from flows.orchestrator.sampler import Sampler
+from flows.orchestrator.shards import Scored, Shards
+from tasks.compare.step import compare_call
+from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, line_name
+from tasks.fit.step import fit_call
+from tasks.policy.step import base_call
+from tasks.problems.step import Block
+from tasks.rate.step import rate_call
+from tasks.rows import Json
+from tasks.settings.judge import POLICY
+from tasks.store.store import ArtifactRef
+
+
+@dataclass
+class Rated:
+    """What an iteration's samples got.
+
+    Attributes:
+        shards: Samples with real-valued verdicts.
+        preferences: Labelled pairs, block by block; none where a judge rates directly.
+        model: The reward model; None where a judge rates.
+    """
+
+    shards: Shards
+    preferences: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
+    model: ArtifactRef | None = None
+
+
+class Rewarder:
+    """Rewards the samples of a run's iterations."""
+
+    def __init__(
+        self, config: RestEmConfig, caller: Caller, sampler: Sampler, problems: ArtifactRef
+    ) -> None:
+        """Nothing is asked yet."""
+        self._config, self._caller, self._sampler = config, caller, sampler
+        self._problems = problems
+        self._judge: ArtifactRef | None = None
+        self._model: ArtifactRef | None = None
+        self._engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+
+    def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
+        """The model that is asked about samples of `policy`; None where people are, or the oracle."""
+        settings = self._config.judge
+        if self._config.reward.by == "model" and settings.labels != "judge":
+            return None
+        if settings.model == POLICY:
+            return policy
+        if self._judge is None:
+            named = self._config.model.model_copy(
+                update={"base": settings.model, "revision": "main"}
+            )
+            self._judge = self._caller.call(base_call(named), 0, "judge")
+        return self._judge
+
+    def rate(
+        self, number: int, base: ArtifactRef, policy: ArtifactRef, drawn: Shards, shots: int
+    ) -> Rated:
+        """Reward the samples that make policy p_number+1.
+
+        Args:
+            number: Of the policy that drew them.
+            base: p_0.
+            policy: p_number.
+            drawn: Samples with the checker's verdicts.
+            shots: Exemplars in the prompt of each sample.
+        """
+        blocks = self._sampler.blocks("train")
+        by_block = _by_block(drawn, len(blocks))
+        judge = self.judge(policy)
+        preferences: list[ArtifactRef] = []
+        model = None
+        if self._config.reward.by == "model":
+            model = self._fitted(number)
+            if model is None:
+                for block, scored in zip(blocks, by_block, strict=True):
+                    preferences.append(self._compare(number, block, scored, judge))
+                model = self._fit(number, base, policy, preferences, drawn, shots)
+        rated = Shards()
+        for block, scored in zip(blocks, by_block, strict=True):
+            rated.parts.append(
+                [(one, self._rate(number, block, one, model, judge, shots)) for one, _ in scored]
+            )
+        return Rated(rated, preferences, model)
+
+    def _fitted(self, number: int) -> ArtifactRef | None:
+        """The reward model of an earlier iteration, where it serves this one too."""
+        last = self._config.reward.iterations
+        return self._model if last and number >= last else None
+
+    def _compare(
+        self, number: int, block: Block, scored: list[Scored], judge: ArtifactRef | None
+    ) -> ArtifactRef:
+        call = compare_call(
+            f"{COMPARE} {DRAW} p{number} [{block.start}:{block.stop}]",
+            self._config.judge,
+            seed=self._config.seed,
+            references=block.digest,
+            problems=self._problems,
+            hints=block.to_json(),
+            samples=[sample for sample, _ in scored],
+            verdicts=[verdict for _, verdict in scored],
+            judge=judge,
+            engine=self._engine,
+        )
+        return self._caller.call(call, number, line_name(COMPARE, DRAW))
+
+    def _fit(
+        self,
+        number: int,
+        base: ArtifactRef,
+        policy: ArtifactRef,
+        preferences: list[ArtifactRef],
+        drawn: Shards,
+        shots: int,
+    ) -> ArtifactRef:
+        settings = self._config.reward
+        call = fit_call(
+            f"{FIT} p{number}",
+            settings,
+            seed=self._config.seed,
+            prompt=self._sampler.template.digest,
+            shots=shots,
+            template=self._sampler.prompt,
+            problems=self._problems,
+            start=base if settings.start_from == "base" else policy,
+            preferences=preferences,
+            samples=drawn.samples,
+        )
+        self._model = self._caller.call(call, number, FIT)
+        return self._model
+
+    def _rate(
+        self,
+        number: int,
+        block: Block,
+        samples: ArtifactRef,
+        model: ArtifactRef | None,
+        judge: ArtifactRef | None,
+        shots: int,
+    ) -> ArtifactRef:
+        call = rate_call(
+            f"{RATE} {DRAW} p{number} [{block.start}:{block.stop}]",
+            samples,
+            block.digest,
+            self._problems,
+            block.to_json(),
+            model=model,
+            template=self._sampler.prompt,
+            prompt=self._sampler.template.digest,
+            shots=shots,
+            judge=judge,
+            settings=self._config.judge,
+            engine=self._engine,
+        )
+        return self._caller.call(call, number, line_name(RATE, DRAW))
+
+
+def _by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:
+    """The scored shards of each block of problems; all blocks have as many parts."""
+    each = len(drawn.parts) // blocks
+    return [
+        [one for part in drawn.parts[start : start + each] for one in part]
+        for start in range(0, len(drawn.parts), each)
+    ]

@@ -1,0 +1,88 @@
+"""A reward model at work: (prompt, sample) to a number, in a child process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.processes.child import Child
+from tasks.processes.wire import Message, Wire, answer_requests
+from tasks.settings import Resources
+
+RATER = "tasks.rate.rater:main"
+
+
+class RewardModel:
+    """Rates texts; the process starts, and loads the model, at the first request."""
+
+    def __init__(self, folder: Path, resources: Resources, log: Path, *, chat: bool) -> None:
+        """Nothing is started yet.
+
+        Args:
+            folder: Of the reward model.
+            resources: Device, threads, batch size.
+            log: File for the output of the child.
+            chat: Whether prompts are rendered chats.
+        """
+        self._options: Message = {
+            "model": str(folder.resolve()),
+            "chat": chat,
+            "device": resources.device,
+            "threads": resources.threads,
+            "batch_size": resources.batch_size,
+        }
+        self._stall, self._log = resources.stall_seconds, log
+        self._child: Child | None = None
+
+    def rewards(self, texts: Sequence[tuple[str, str]]) -> list[float]:
+        """The reward of each (prompt, sample), in order; any real numbers."""
+        if not texts:
+            return []
+        if self._child is None:
+            self._child = Child.module(RATER, log=self._log)
+        request = {**self._options, "texts": [list(pair) for pair in texts]}
+        return self._child.call(request, stall=self._stall)["rewards"]
+
+    def close(self) -> None:
+        """End the process."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
+
+
+def main(wire: Wire) -> None:
+    """Serve requests of `RewardModel`."""
+    loaded: list[Any] = []
+
+    def handle(request: Message, wire: Wire) -> Message:
+        import os
+
+        import torch
+        from transformers import AutoTokenizer
+
+        from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+        from tasks.fit.trainer import load_reward_model, rewards_of
+
+        folder, chat = Path(request["model"]), request["chat"]
+        if not loaded:
+            torch.set_num_threads(request["threads"] or os.cpu_count() or 1)
+            device = request["device"]
+            if device == "auto":
+                device = "cuda" if torch.cuda.is_available() else "cpu"
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            loaded.extend((tokenizer, load_reward_model(folder, tokenizer).to(device)))  # type: ignore[arg-type]
+        tokenizer, model = loaded
+        asked, said = zip(*request["texts"], strict=True)
+        end = end_id(tokenizer, chat=chat)
+        ids = [
+            [*prompt, *completion, end]
+            for prompt, completion in zip(
+                prompt_ids(tokenizer, asked, chat=chat),
+                completion_ids(tokenizer, said),
+                strict=True,
+            )
+        ]
+        return {"rewards": rewards_of(model, ids, request["batch_size"], tokenizer)}
+
+    answer_requests(wire, handle)
