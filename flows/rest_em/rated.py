@@ -55,7 +55,7 @@ class Rewarder:
         self._engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
-        """The model that is asked about samples of `policy`; None where people are, or the oracle."""
+        """The model that judges samples of `policy`; None where people do, or the oracle."""
         settings = self._config.judge
         if self._config.reward.by == "model" and settings.labels != "judge":
             return None

@@ -96,8 +96,8 @@ class OpenGrader(Protocol):
 
         Args:
             sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
-            checker: Without a sandbox: `exact` (text), `choice`, `notes`, `hand` (nothing is graded)
-                or "" (math).
+            checker: Without a sandbox: `exact` (text), `choice`, `notes`, `hand` (nothing is
+                graded) or "" (math).
             score: The reward, as FilterSettings.score.
         """
         ...

@@ -23,9 +23,12 @@ from tasks.finetune.common import QuietTrainer
 class SoftRewardTrainer(QuietTrainer, RewardTrainer):
     """RewardTrainer on tokenised pairs (pack.py), whose labels stand in the column `margin`."""
 
-    def __init__(self, *args: Any, train_dataset: datasets.Dataset, **kwargs: Any) -> None:
-        """Take RewardTrainer's arguments."""
+    def __init__(
+        self, *args: Any, train_dataset: datasets.Dataset, center: float, **kwargs: Any
+    ) -> None:
+        """Take RewardTrainer's arguments, and the weight of the term that keeps rewards near 0."""
         self.sequences = len(train_dataset)
+        self._center = center
         super().__init__(*args, train_dataset=train_dataset, **kwargs)
 
     def compute_loss(  # noqa: D102 - Trainer's interface
@@ -39,7 +42,7 @@ class SoftRewardTrainer(QuietTrainer, RewardTrainer):
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
         ).logits.squeeze(-1)
         first, second = rewards.chunk(2)
-        loss = soft_loss(first, second, inputs["margin"], self.args.center_rewards_coefficient or 0)
+        loss = soft_loss(first, second, inputs["margin"], self._center)
         return (loss, {}) if return_outputs else loss
 
     def _prepare_dataset(

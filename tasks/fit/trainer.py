@@ -93,7 +93,6 @@ def fit(
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=settings.batch_size // micro,
             gradient_checkpointing=False,
-            center_rewards_coefficient=settings.center or None,
             **{
                 name: value
                 for name, value in arguments(plain, job["seed"], device, total).items()
@@ -101,6 +100,7 @@ def fit(
             },
         ),
         train_dataset=_dataset(pairs.train),
+        center=settings.center,
         processing_class=tokenizer,
     )
     trainer.remove_callback(PrinterCallback)

@@ -216,17 +216,16 @@ class _Replica:
 
     def choose(self, message: Message, say: Callable[[str], None]) -> list[list[float]]:
         """Have choices weighed; a child that dies is started again."""
-        for _ in range(STARTS):
-            with self._among(False):
-                try:
-                    answer = self._connected().ask(
-                        {**message, "positions": self._positions}, lambda message: None
-                    )
-                    return answer["log_probabilities"]
-                except Died as died:
-                    last = died
-            say(f"the engine died and is started again ({last})")
-        raise StepError(f"the engine dies whenever it is asked to choose ({last})")
+        asked, deaths = {**message, "positions": self._positions}, 0
+        while True:
+            try:
+                with self._among(False):
+                    return self._connected().ask(asked, lambda heard: None)["log_probabilities"]
+            except Died as died:
+                deaths += 1
+                if deaths == STARTS:
+                    raise StepError(f"the engine dies whenever it has to choose ({died})") from None
+                say(f"the engine died and is started again ({died})")
 
     def close(self) -> None:
         connection, self.connection = self.connection, None
