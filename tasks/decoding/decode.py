@@ -13,6 +13,7 @@ token in a million in float32). Models with other state than keys and values are
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -128,7 +129,7 @@ class _Batch:
 
     def run(self) -> list[Completion]:
         for i in self._misfits:
-            self._end(i, Completion("", 0, "error"))
+            self._end(i, Completion("", 0, "error", ()))
         while True:
             idle = np.flatnonzero(self._request < 0)
             rows = len(self._request)
@@ -222,7 +223,8 @@ class _Batch:
     def _retire(self, row: int, text: str, finish: str) -> None:
         count = int(self._count[row])
         request = int(self._request[row])
-        self._end(request, Completion(text, count, finish))  # type: ignore[arg-type]
+        ids = array("i", self._tokens[row, :count].tolist())
+        self._end(request, Completion(text, count, finish, ids))  # type: ignore[arg-type]
         self._request[row] = -1
         self._length[row] = 1  # an idle row sees its own newest column alone
 

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.decoding.trained_ids import ends_of
 from tasks.errors import UserError
 from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
 from tasks.finetune.objectives import OBJECTIVES
@@ -117,6 +118,7 @@ def train(
             seed=job["seed"],
             pack=pack,
             chat=job.get("chat", False),
+            ends=ends_of(start),
         )
         return checkpoints.finished(), checkpoints.latest()
 

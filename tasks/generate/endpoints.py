@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import ssl
 import time
+from array import array
 from collections import deque
 from collections.abc import Sequence
 
@@ -238,6 +239,7 @@ class _Shard:
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "stop": list(sampling.stop),
+            "return_token_ids": True,
             **_NEUTRAL,
         }
         if sampling.temperature:
@@ -249,14 +251,16 @@ class _Shard:
         answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
             self._refused = self._refused or message(answer)
-            return Completion("", 0, "error")
+            return Completion("", 0, "error", ())
         answer.raise_for_status()
         data = answer.json()
         choice = data["choices"][0]
         finish = choice["finish_reason"]
         if finish not in ("stop", "length"):
             raise KeyError(f"finish_reason {finish!r}")
-        return Completion(choice["text"], data["usage"]["completion_tokens"], finish)
+        ids = choice.get("token_ids")  # of a server that gives them
+        tokens = data["usage"]["completion_tokens"]
+        return Completion(choice["text"], tokens, finish, None if ids is None else array("i", ids))
 
     def _take(self, request: int, completion: Completion) -> None:
         self._done[request] = completion
@@ -277,7 +281,7 @@ class _Shard:
         self._tries[request] += 1
         # Only a request that fails while others are answered is to blame.
         if self._tries[request] >= TRIES and now - self._heard < REST_SECONDS:
-            self._take(request, Completion("", 0, "error"))
+            self._take(request, Completion("", 0, "error", ()))
         else:
             self._again.append(request)
         self._changed.set()

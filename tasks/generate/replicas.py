@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -163,8 +164,8 @@ class _Work:
 
     def take(self, places: list[int], message: Message) -> None:
         """Keep what has come."""
-        for i, text, tokens, finish in message.get("items", ()):
-            self._done[places[i]] = Completion(text, tokens, finish)
+        for i, text, tokens, finish, ids in message.get("items", ()):
+            self._done[places[i]] = Completion(text, tokens, finish, array("i", ids))
         self._advance()
 
 

@@ -23,11 +23,13 @@ from tasks.rows import (
     PROBLEMS_FILE,
     SAMPLE,
     SAMPLES_FILE,
+    TOKEN_IDS,
     Json,
     Row,
     read_rows,
     sample_seed,
     text_digest,
+    with_ids,
     write_rows,
 )
 from tasks.store.manifest import Stats
@@ -55,7 +57,8 @@ def generate_call(
     return Call(generate_shard, label, settings, {"model": model}, hints, {"problems": problems})
 
 
-@step(GENERATE, "samples")
+# 2: samples have their tokens.
+@step(GENERATE, "samples", version=2)
 def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Sample every problem of a block `samples[0] <= index < samples[1]` times."""
     settings, hints = call.settings, call.hints
@@ -97,6 +100,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             "text": lead + completion.text if completion.text else "",
             "tokens": completion.tokens,
             "finish": completion.finish,
+            TOKEN_IDS: completion.ids,
             "model": model.digest,
             "prompt": digests[number],
             **({"answer": answer_start(prompts[number], completion.text)} if chat else {}),
@@ -105,7 +109,8 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             zip(requests, completions, strict=True)
         )
     )
-    draft.rows = write_rows(draft.path / SAMPLES_FILE, CHAT_SAMPLE if chat else SAMPLE, rows)
+    schema = with_ids(CHAT_SAMPLE if chat else SAMPLE, TOKEN_IDS)
+    draft.rows = write_rows(draft.path / SAMPLES_FILE, schema, rows)
     draft.stats = Stats(
         tokens=sum(completion.tokens for completion in completions),
         engine_seconds=round(completions.engine_seconds, 3),

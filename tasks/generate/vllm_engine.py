@@ -1,9 +1,10 @@
 """The vLLM engine: a script that runs under the Python of vLLM's own environment.
 
-vLLM's pins clash with Prefect's, so nothing of this project is imported but the wire, by its path.
-The same file serves CUDA and the CPU build. A request is one prompt with one sample and a seed of
-its own, so that samples do not depend on what they are batched with; prefix caching computes what
-prompts share once. Floating-point noise still depends on the batch, as in every engine.
+vLLM's pins clash with Prefect's, so nothing of this project is imported but the wire and the rule
+for prompts' tokens, by their paths. The same file serves CUDA and the CPU build. A request is one
+prompt with one sample and a seed of its own, so that samples do not depend on what they are batched
+with; prefix caching computes what prompts share once. Floating-point noise still depends on the
+batch, as in every engine.
 
 Shards are mixed: the next one fills the rows that the last long samples of one leave idle. The loop
 around vLLM's steps is that of its own `LLM.generate`, with new requests taken in between.
@@ -108,7 +109,7 @@ class Engine:
         for i, (prompt, seed) in enumerate(shard.requests):
             tokens = shard.prompts[prompt]
             if len(tokens) + sampling["max_tokens"] > self.positions:
-                shard.items.append([i, "", 0, "error"])
+                shard.items.append([i, "", 0, "error", []])
                 continue
             self.steps.add_request(
                 f"{shard.id}-{i}",
@@ -202,10 +203,7 @@ class Server:
 
     def _tokens(self, prompts: list[Any]) -> list[list[int]]:
         """Tokens of prompts, those that come as tokens as they are."""
-        return [
-            self._tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
-            for prompt in prompts
-        ]
+        return _load("decoding/prompt_tokens.py").prompt_ids(self._tokenizer, prompts)
 
     def _step(self) -> None:
         """One step of the engine. If it fails the engine is of no more use: the process ends."""
@@ -222,8 +220,8 @@ class Server:
             if first.finish_reason not in ("stop", "length"):
                 raise RuntimeError(f"vLLM ended a request with {first.finish_reason!r}")
             shard = self._shards[int(number)]
-            tokens, reason = len(first.token_ids), first.finish_reason
-            shard.items.append([int(i), first.text, tokens, reason])
+            ids = list(first.token_ids)
+            shard.items.append([int(i), first.text, len(ids), first.finish_reason, ids])
             shard.left -= 1
             self._finish(shard)
 
@@ -267,9 +265,13 @@ def _limit(model: str) -> int:
 
 
 def _load_wire() -> Any:
-    """The module tasks/processes/wire.py, which imports the standard library alone."""
-    path = Path(__file__).resolve().parent.parent / "processes" / "wire.py"
-    spec = importlib.util.spec_from_file_location("restem_wire", path)
+    return _load("processes/wire.py")
+
+
+def _load(name: str) -> Any:
+    """A module of tasks/ that imports the standard library alone, by its path there."""
+    path = Path(__file__).resolve().parent.parent / name
+    spec = importlib.util.spec_from_file_location(f"restem_{path.stem}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

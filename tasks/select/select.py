@@ -18,9 +18,7 @@ held), then to fetch the texts that stay. So memory grows with a block, not with
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -29,13 +27,12 @@ import pyarrow.parquet as pq
 
 from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
-from tasks.rows import ROW_GROUP, Row
+from tasks.rows import ROW_GROUP, TOKEN_IDS, Row
 from tasks.select.decontaminate import Overlap
+from tasks.select.drawn import Shard, fetch
 from tasks.select.results import LevelCount, SelectionCounts
 from tasks.select.selectors import SELECTORS, Candidate, Choose
 from tasks.settings import FilterSettings
-
-Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
 
 
 def select(
@@ -107,16 +104,18 @@ def _rows(
             elif chosen:
                 counts.kept += len(chosen)
                 kept[problem_id] = chosen
-        texts = fetch(block, kept.values())
+        drawn = fetch(block, kept.values())
         for problem_id, chosen in kept.items():
             prompt = prompt_of(problems[position[problem_id]])
             if settings.select == "human":
                 yield _human(problem_id, prompt, problems[position[problem_id]]["solution"])
                 continue
             for one in chosen:
+                sample = drawn.pop((one.shard, one.row))
                 yield {
                     "prompt": prompt,
-                    "completion": trained(texts.pop((one.shard, one.row)), prompt, settings),
+                    "completion": trained(sample.text, prompt, settings),
+                    TOKEN_IDS: sample.ids,
                     "weight": one.reward if settings.weight == "reward" else 1.0,
                     "problem_id": problem_id,
                     "index": one.index,
@@ -287,22 +286,3 @@ def batches(
                 if not sample.column(name).equals(verdict.column(name)):
                     raise StepError(f"{verdicts} does not belong to {samples}")
             yield sample, verdict
-
-
-def fetch(block: list[Shard], kept: Iterable[list[Candidate]]) -> dict[tuple[int, int], str]:
-    """The texts of the chosen samples, by shard and row."""
-    wanted: dict[int, list[int]] = defaultdict(list)
-    for chosen in kept:
-        for one in chosen:
-            wanted[one.shard].append(one.row)
-    texts: dict[tuple[int, int], str] = {}
-    for number, rows in wanted.items():
-        rows.sort()
-        start = 0
-        with pq.ParquetFile(block[number][0]) as file:
-            for batch in file.iter_batches(ROW_GROUP, columns=["text"]):
-                here = rows[bisect_left(rows, start) : bisect_left(rows, start + len(batch))]
-                picked = batch.column(0).take(pa.array([row - start for row in here], pa.int64()))
-                texts.update(zip(((number, row) for row in here), picked.to_pylist(), strict=True))
-                start += len(batch)
-    return texts

@@ -1,0 +1,199 @@
+"""The tokens that a completion is trained on: those that were sampled, wherever they are known.
+
+A text can be written in tokens in many ways, and a policy is asked to learn the one that it drew.
+
+- Whole samples: their tokens as they were drawn, the token that ended them included. Where that
+  ends no text of this policy, because another one drew it, this one's end stands in its place.
+- Cut at a stop text: the tokens before the stop, and the policy's end, which the stop stands for.
+- Without its thoughts: the tokens of the answer, and its end.
+- Cut off at the limit: its tokens and no end, for none was drawn.
+- A cut inside a token, tokens of another vocabulary, or no tokens (other people's samples, human
+  solutions, services that tell none): the text's tokens *in context*, which are those of prompt and
+  completion together without those of the prompt, and the policy's end.
+
+Where prompt and completion meet in one token, the prompt keeps its tokens as it is sampled with,
+and the completion is tokenised alone or behind another text, whichever decodes to the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.decoding.detokenizer import Detokenizer
+from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+# Texts that a completion may be tokenised behind.
+_BEFORE = ("\n", "a", "0", ".", " ")
+# Characters of prompts and completions that are tokenised at once; bounds the memory.
+_CHARACTERS_AT_ONCE = 1_000_000
+# Stands for bytes that are no character. Engines show it, or leave it out at the end.
+_NO_CHARACTER = "\ufffd"
+
+
+class TrainedIds:
+    """See the module; for one policy."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, *, chat: bool = False, ends: Sequence[int] = ()
+    ) -> None:
+        """Look at the tokenizer.
+
+        Args:
+            tokenizer: Of the policy that is trained.
+            chat: Prompts are rendered chats, and completions end with the assistant's turn.
+            ends: Tokens that end a completion beside the tokenizer's own (`ends_of`).
+
+        Raises:
+            UserError: the tokenizer has no end-of-text token.
+        """
+        self._tokenizer, self._chat = tokenizer, chat
+        self._end = end_id(tokenizer, chat=chat)
+        self._ends = {self._end, tokenizer.eos_token_id, *ends}
+        self._control = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
+        self._shown = Detokenizer(tokenizer, special=chat)
+
+    def prompts(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Tokens of prompts, as they are sampled with."""
+        return prompt_ids(self._tokenizer, prompts, chat=self._chat)
+
+    def completions(
+        self,
+        prompts: Sequence[str],
+        begins: Sequence[list[int]],
+        texts: Sequence[str],
+        sampled: Sequence[Sequence[int] | None],
+    ) -> list[list[int]]:
+        """Tokens of completions, each with its end where it has one.
+
+        Args:
+            prompts: Their prompts.
+            begins: Tokens of these, from `prompts`.
+            texts: What is trained on: a sample's text, or a part of it.
+            sampled: All tokens of each sample; None where there is only the text.
+        """
+        found = [
+            self._aligned(list(ids), text) if ids else None
+            for ids, text in zip(sampled, texts, strict=True)
+        ]
+        left = [place for place, ids in enumerate(found) if ids is None]
+        for part in _parts(left, [len(a) + len(b) for a, b in zip(prompts, texts, strict=True)]):
+            made = self._in_context(
+                [prompts[i] for i in part], [begins[i] for i in part], [texts[i] for i in part]
+            )
+            for place, ids in zip(part, made, strict=True):
+                found[place] = [*ids, self._end]
+        return [ids for ids in found if ids is not None]
+
+    def _aligned(self, ids: list[int], text: str) -> list[int] | None:
+        """The tokens of a sample that make a text; None where no whole tokens do."""
+        if min(ids) < 0:
+            return None
+        body, end = ids, []
+        if ids[-1] in self._ends:
+            body, end = ids[:-1], ids[-1:]
+        elif ids[-1] in self._control:  # of another policy, or part of a text that was cut off
+            body, end = ids[:-1], [self._end]
+        shown = self._shown.text(body)
+        if _same(shown, text):
+            return [*body, *end]
+        if end and _same(self._shown.text(ids), text):
+            return ids
+        return self._part(body, end, shown, text)
+
+    def _part(self, body: list[int], end: list[int], shown: str, text: str) -> list[int] | None:
+        """The tokens of a part of a sample: its beginning, or the last place that reads so."""
+        begins = 0 if shown.startswith(text) else shown.rfind(text)
+        if begins < 0:
+            return None
+        stops = begins + len(text)
+        first = self._tokens_of(body, shown[:begins])
+        last = len(body) if stops == len(shown) else self._tokens_of(body, shown[:stops])
+        if first is None or last is None or not _same(self._shown.text(body[first:last]), text):
+            return None
+        return [*body[first:last], *(end if last == len(body) else [self._end])]
+
+    def _tokens_of(self, body: list[int], text: str) -> int | None:
+        """How many tokens make the beginning of a sample that reads so; None where none do."""
+        count = bisect_left(
+            range(len(body)), len(text), key=lambda count: len(self._shown.text(body[:count]))
+        )
+        return count if self._shown.text(body[:count]) == text else None
+
+    def _in_context(
+        self, prompts: Sequence[str], begins: Sequence[list[int]], texts: Sequence[str]
+    ) -> list[list[int]]:
+        together = self.prompts([a + b for a, b in zip(prompts, texts, strict=True)])
+        behind = [
+            ids[len(begin) :] if ids[: len(begin)] == begin else None
+            for ids, begin in zip(together, begins, strict=True)
+        ]
+        shown = self._shown.texts([ids or [] for ids in behind])
+        return [
+            ids if ids is not None and read == text else self._apart(text, ids)
+            for ids, read, text in zip(behind, shown, texts, strict=True)
+        ]
+
+    def _apart(self, text: str, in_context: list[int] | None) -> list[int]:
+        """Tokens of a text that begins inside a token of its prompt.
+
+        Where none read as the text does, as with a tokenizer that folds case, the first ones.
+        """
+        found = [] if in_context is None else [in_context]
+        for ids in self._ways(text):
+            found.append(ids)
+            if self._shown.text(ids) == text:
+                return ids
+        return found[0]
+
+    def _ways(self, text: str) -> Iterator[list[int]]:
+        (alone,) = completion_ids(self._tokenizer, [text])
+        yield alone
+        for before in _BEFORE:
+            begin, both = completion_ids(self._tokenizer, [before, before + text])
+            if both[: len(begin)] == begin:
+                yield both[len(begin) :]
+
+
+def ends_of(folder: Path) -> tuple[int, ...]:
+    """Tokens that end a policy's completions, by its configuration.
+
+    Args:
+        folder: Of the policy.
+    """
+    found: set[int] = set()
+    for name in ("generation_config.json", "config.json"):
+        path = folder / name
+        said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        ends = said.get("eos_token_id")
+        found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
+    return tuple(sorted(found))
+
+
+def _same(shown: str, text: str) -> bool:
+    """Whether tokens read as a text does, but for bytes that are no character."""
+    if shown == text:
+        return True
+    return _NO_CHARACTER in shown and shown.replace(_NO_CHARACTER, "") == text.replace(
+        _NO_CHARACTER, ""
+    )
+
+
+def _parts(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Places in parts of a bounded size, of one place at least."""
+    part: list[int] = []
+    size = 0
+    for place in places:
+        if part and size + sizes[place] > _CHARACTERS_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(place)
+        size += sizes[place]
+    if part:
+        yield part
