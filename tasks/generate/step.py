@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import GENERATE
 from tasks.decoding.chat import Chat
+from tasks.decoding.policy_tokenizer import policy_tokenizer
+from tasks.decoding.prompt_tokens import Prompt, prompt_ids
 from tasks.decoding.request import Sampling
 from tasks.decoding.thinking import answer_start
 from tasks.generate.hosted.chat import lead_of, turns
@@ -83,9 +86,14 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     ]
     sampling = Sampling(**settings["sampling"], stop=tuple(template.stop))
     engine = runtime.engine(model, settings)
+    asked: Sequence[Prompt] = prompts
+    if chat:
+        asked = chat.ids(prompts)
+    elif runtime.resources.endpoints and not hosted:  # which would put tokens around a text
+        asked = prompt_ids(policy_tokenizer(runtime.store.path(model)), prompts)
     began = time.perf_counter()
     completions = engine.sample(
-        chat.ids(prompts) if chat else prompts,
+        asked,
         requests,
         chat.sampling(sampling) if chat else sampling,
         lambda done, total: runtime.progress(call.label, done, total),
