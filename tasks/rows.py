@@ -30,6 +30,8 @@ ROWS_FILE = "rows.parquet"
 # of the wrong side of a pair. Where they are not known they are null, or the column is missing.
 TOKEN_IDS = "token_ids"
 REJECTED_IDS = "rejected_token_ids"
+# How a sample ended; beside the ids of a training row too.
+FINISH = "finish"
 
 # Big enough that a row group compresses well, small enough that a batch of long solutions
 # (about 2 kB each) stays near 10 MB.

@@ -69,6 +69,7 @@ class TrainedIds:
         begins: Sequence[list[int]],
         texts: Sequence[str],
         sampled: Sequence[Sequence[int] | None],
+        finished: Sequence[bool],
     ) -> list[list[int]]:
         """Tokens of completions, each with its end where it has one.
 
@@ -77,10 +78,11 @@ class TrainedIds:
             begins: Tokens of these, from `prompts`.
             texts: What is trained on: a sample's text, or a part of it.
             sampled: All tokens of each sample; None where there is only the text.
+            finished: Whether it ended, and was not cut off at the limit.
         """
         found = [
-            self._aligned(list(ids), text) if ids else None
-            for ids, text in zip(sampled, texts, strict=True)
+            self._aligned(list(ids), text, ended) if ids else None
+            for ids, text, ended in zip(sampled, texts, finished, strict=True)
         ]
         left = [place for place, ids in enumerate(found) if ids is None]
         for part in _parts(left, [len(a) + len(b) for a, b in zip(prompts, texts, strict=True)]):
@@ -88,26 +90,27 @@ class TrainedIds:
                 [prompts[i] for i in part], [begins[i] for i in part], [texts[i] for i in part]
             )
             for place, ids in zip(part, made, strict=True):
-                found[place] = [*ids, self._end]
-        return [ids for ids in found if ids is not None]
+                found[place] = [*ids, self._end] if finished[place] else ids
+        # Of nothing at all there is nothing to learn but that it ends.
+        return [ids or [self._end] for ids in found if ids is not None]
 
-    def _aligned(self, ids: list[int], text: str) -> list[int] | None:
+    def _aligned(self, ids: list[int], text: str, finished: bool) -> list[int] | None:
         """The tokens of a sample that make a text; None where no whole tokens do."""
         if min(ids) < 0:
             return None
         body, end = ids, []
-        if ids[-1] in self._ends:
+        if finished and ids[-1] in self._ends:
             body, end = ids[:-1], ids[-1:]
-        elif ids[-1] in self._control:  # of another policy, or part of a text that was cut off
+        elif finished and ids[-1] in self._control:  # the end of another policy, or of a stop text
             body, end = ids[:-1], [self._end]
         shown = self._shown.text(body)
         if _same(shown, text):
-            return [*body, *end]
-        if end and _same(self._shown.text(ids), text):
-            return ids
-        return self._part(body, end, shown, text)
+            return [*body, *(end or [self._end])] if finished else ids
+        return self._part(body, end, shown, text, finished)
 
-    def _part(self, body: list[int], end: list[int], shown: str, text: str) -> list[int] | None:
+    def _part(
+        self, body: list[int], end: list[int], shown: str, text: str, finished: bool
+    ) -> list[int] | None:
         """The tokens of a part of a sample: its beginning, or the last place that reads so."""
         begins = 0 if shown.startswith(text) else shown.rfind(text)
         if begins < 0:
@@ -117,7 +120,9 @@ class TrainedIds:
         last = len(body) if stops == len(shown) else self._tokens_of(body, shown[:stops])
         if first is None or last is None or not _same(self._shown.text(body[first:last]), text):
             return None
-        return [*body[first:last], *(end if last == len(body) else [self._end])]
+        if not finished:
+            return body[first:last]
+        return [*body[first:last], *((last == len(body) and end) or [self._end])]
 
     def _tokens_of(self, body: list[int], text: str) -> int | None:
         """How many tokens make the beginning of a sample that reads so; None where none do."""

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from tasks.decoding.trained_ids import TrainedIds
 from tasks.durable import sync_tree, write_durably
 from tasks.errors import UserError
-from tasks.rows import REJECTED_IDS, TOKEN_IDS
+from tasks.rows import FINISH, REJECTED_IDS, TOKEN_IDS
 from tasks.settings import FinetuneSettings
 
 if TYPE_CHECKING:
@@ -239,23 +239,26 @@ def token_batches(
         others: Columns to give as they are.
     """
     with pq.ParquetFile(rows) as file:
-        there = [name for text in texts if (name := _SAMPLED[text]) in file.schema_arrow.names]
+        known = {*file.schema_arrow.names}
+        there = [name for name in (FINISH, *(_SAMPLED[text] for text in texts)) if name in known]
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=["prompt", *texts, *others, *there]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
-            known = dict(zip(unique, ids.prompts(unique), strict=True))
-            prompts = [known[prompt] for prompt in columns["prompt"]]
+            begins = dict(zip(unique, ids.prompts(unique), strict=True))
+            prompts = [begins[prompt] for prompt in columns["prompt"]]
             unknown: list[None] = [None] * len(prompts)
-            made = {
-                text: ids.completions(
-                    columns["prompt"],
-                    prompts,
-                    columns[text],
-                    columns.get(_SAMPLED[text], unknown),
+            made: dict[str, list[list[int]]] = {}
+            for text in texts:
+                # Wrong sides of pairs are finished; so is what does not say how it ended.
+                cut = [
+                    text == "completion" and end == "length" for end in columns.get(FINISH, unknown)
+                ]
+                sampled = columns.get(_SAMPLED[text], unknown)
+                finished = [not one for one in cut]
+                made[text] = ids.completions(
+                    columns["prompt"], prompts, columns[text], sampled, finished
                 )
-                for text in texts
-            }
             yield TokenBatch(prompts, made, {name: columns[name] for name in others})
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.rows import ROW_GROUP, TOKEN_IDS
+from tasks.rows import FINISH, ROW_GROUP, TOKEN_IDS
 from tasks.select.selectors import Candidate
 
 Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
@@ -20,6 +20,7 @@ class Drawn(NamedTuple):
     """What a sample says."""
 
     text: str
+    finish: str
     ids: Sequence[int] | None  # its tokens, where they are known
 
 
@@ -34,14 +35,15 @@ def fetch(block: list[Shard], kept: Iterable[list[Candidate]]) -> dict[tuple[int
         rows.sort()
         start = 0
         with pq.ParquetFile(block[number][0]) as file:
-            columns = [name for name in ("text", TOKEN_IDS) if name in file.schema_arrow.names]
+            columns = [
+                name for name in ("text", FINISH, TOKEN_IDS) if name in file.schema_arrow.names
+            ]
             for batch in file.iter_batches(ROW_GROUP, columns=columns):
                 here = rows[bisect_left(rows, start) : bisect_left(rows, start + len(batch))]
                 picked = batch.take(pa.array([row - start for row in here], pa.int64()))
-                for row, text, ids in zip(
-                    here, picked.column(0).to_pylist(), _ids(picked), strict=True
-                ):
-                    found[number, row] = Drawn(text, ids)
+                said = (picked.column(0).to_pylist(), picked.column(1).to_pylist(), _ids(picked))
+                for row, *drawn in zip(here, *said, strict=True):
+                    found[number, row] = Drawn(*drawn)
                 start += len(batch)
     return found
 

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
-from tasks.rows import ROW_GROUP, TOKEN_IDS, Row
+from tasks.rows import FINISH, ROW_GROUP, TOKEN_IDS, Row
 from tasks.select.decontaminate import Overlap
 from tasks.select.drawn import Shard, fetch
 from tasks.select.results import LevelCount, SelectionCounts
@@ -116,6 +116,7 @@ def _rows(
                     "prompt": prompt,
                     "completion": trained(sample.text, prompt, settings),
                     TOKEN_IDS: sample.ids,
+                    FINISH: sample.finish,
                     "weight": one.reward if settings.weight == "reward" else 1.0,
                     "problem_id": problem_id,
                     "index": one.index,

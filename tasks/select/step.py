@@ -15,6 +15,7 @@ from tasks.dag.step import Call, step
 from tasks.dag.step_names import PAIRS, SELECT
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
+    FINISH,
     PAIR,
     PROBLEMS_FILE,
     REJECTED_IDS,
@@ -135,7 +136,7 @@ def _make(
 ) -> SelectionCounts:
     """Write the rows that `rule` makes of the samples, and what it counted, which is returned.
 
-    Of samples with their tokens the rows have the columns `ids` besides.
+    Of samples with their tokens the rows have the columns `ids` besides, and how each sample ended.
     """
     from tasks.select.drawn import with_ids_of
 
@@ -160,7 +161,7 @@ def _make(
             )
         shards = _shards(call, runtime)
         if rules.select != "human" and with_ids_of(shards):
-            schema = with_ids(schema, *ids)
+            schema = with_ids(schema, *ids).append(pa.field(FINISH, pa.string()))
         rows, counts = rule(
             shards,
             list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),

@@ -162,6 +162,11 @@ def test_the_ids_of_a_row_are_those_that_were_sampled(way, tmp_path, engine, fam
     ends = ends_of(made.policy)
     dataset, _ = prepare(path, tokenizer, settings, tmp_path, chat=chat, ends=ends)
     ids = TrainedIds(tokenizer, chat=chat, ends=ends)
+
+    def in_context(row: Row, begin: list[int], finished: bool) -> list[int]:
+        texts = [row["completion"]]
+        return ids.completions([row["prompt"]], [begin], texts, [None], [finished])[0]
+
     written = own_way = 0
     for row, trained in zip(rows, dataset, strict=True):
         sample = sampled[row["problem_id"], row["index"]]
@@ -174,11 +179,10 @@ def test_the_ids_of_a_row_are_those_that_were_sampled(way, tmp_path, engine, fam
         elif behind != sample[TOKEN_IDS]:  # cut at a stop text, at a token or inside of one
             assert behind[-1] == tokenizer.eos_token_id and not chat
             assert behind[:-1] == sample[TOKEN_IDS][: len(behind) - 1] or (
-                behind == ids.completions([row["prompt"]], [begin], [row["completion"]], [None])[0]
+                behind == in_context(row, begin, True)
             )
         written += behind == sample[TOKEN_IDS]
-        (other,) = ids.completions([row["prompt"]], [begin], [row["completion"]], [None])
-        own_way += other != behind
+        own_way += behind != in_context(row, begin, sample["finish"] == "stop")
     assert written and own_way  # a random policy writes texts in its own way
     assert {"stop", "length"} == {row["finish"] for row in made.samples}
 

@@ -135,6 +135,7 @@ def test_a_row_says_where_it_comes_from(tmp_path):
         "index": 1,
         "samples": "key of 2",
         "token_ids": None,  # as in samples of before
+        "finish": "stop",
     }
 
 
