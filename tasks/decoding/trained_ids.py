@@ -8,31 +8,25 @@ A text can be written in tokens in many ways, and a policy is asked to learn the
 - Without its thoughts: the tokens of the answer, and its end.
 - Cut off at the limit: its tokens and no end, for none was drawn.
 - A cut inside a token, tokens of another vocabulary, or no tokens (other people's samples, human
-  solutions, services that tell none): the text's tokens *in context*, which are those of prompt and
-  completion together without those of the prompt, and the policy's end.
-
-Where prompt and completion meet in one token, the prompt keeps its tokens as it is sampled with,
-and the completion is tokenised alone or behind another text, whichever decodes to the same text.
+  solutions, services that tell none): the text's tokens behind its prompt (in_context.py), and the
+  policy's end.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.decoding.detokenizer import Detokenizer
-from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+from tasks.decoding.in_context import InContext
+from tasks.decoding.tokens import end_id, prompt_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-# Texts that a completion may be tokenised behind.
-_BEFORE = ("\n", "a", "0", ".", " ")
-# Characters of prompts and completions that are tokenised at once; bounds the memory.
-_CHARACTERS_AT_ONCE = 1_000_000
 # Stands for bytes that are no character. Engines show it, or leave it out at the end.
 _NO_CHARACTER = "\ufffd"
 
@@ -58,6 +52,7 @@ class TrainedIds:
         self._ends = {self._end, tokenizer.eos_token_id, *ends}
         self._control = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
         self._shown = Detokenizer(tokenizer, special=chat)
+        self._context = InContext(tokenizer, self._shown, chat=chat)
 
     def prompts(self, prompts: Sequence[str]) -> list[list[int]]:
         """Tokens of prompts, as they are sampled with."""
@@ -85,12 +80,11 @@ class TrainedIds:
             for ids, text, ended in zip(sampled, texts, finished, strict=True)
         ]
         left = [place for place, ids in enumerate(found) if ids is None]
-        for part in _parts(left, [len(a) + len(b) for a, b in zip(prompts, texts, strict=True)]):
-            made = self._in_context(
-                [prompts[i] for i in part], [begins[i] for i in part], [texts[i] for i in part]
-            )
-            for place, ids in zip(part, made, strict=True):
-                found[place] = [*ids, self._end] if finished[place] else ids
+        made = self._context.ids(
+            [prompts[i] for i in left], [begins[i] for i in left], [texts[i] for i in left]
+        )
+        for place, ids in zip(left, made, strict=True):
+            found[place] = [*ids, self._end] if finished[place] else ids
         # Of nothing at all there is nothing to learn but that it ends.
         return [ids or [self._end] for ids in found if ids is not None]
 
@@ -131,40 +125,6 @@ class TrainedIds:
         )
         return count if self._shown.text(body[:count]) == text else None
 
-    def _in_context(
-        self, prompts: Sequence[str], begins: Sequence[list[int]], texts: Sequence[str]
-    ) -> list[list[int]]:
-        together = self.prompts([a + b for a, b in zip(prompts, texts, strict=True)])
-        behind = [
-            ids[len(begin) :] if ids[: len(begin)] == begin else None
-            for ids, begin in zip(together, begins, strict=True)
-        ]
-        shown = self._shown.texts([ids or [] for ids in behind])
-        return [
-            ids if ids is not None and read == text else self._apart(text, ids)
-            for ids, read, text in zip(behind, shown, texts, strict=True)
-        ]
-
-    def _apart(self, text: str, in_context: list[int] | None) -> list[int]:
-        """Tokens of a text that begins inside a token of its prompt.
-
-        Where none read as the text does, as with a tokenizer that folds case, the first ones.
-        """
-        found = [] if in_context is None else [in_context]
-        for ids in self._ways(text):
-            found.append(ids)
-            if self._shown.text(ids) == text:
-                return ids
-        return found[0]
-
-    def _ways(self, text: str) -> Iterator[list[int]]:
-        (alone,) = completion_ids(self._tokenizer, [text])
-        yield alone
-        for before in _BEFORE:
-            begin, both = completion_ids(self._tokenizer, [before, before + text])
-            if both[: len(begin)] == begin:
-                yield both[len(begin) :]
-
 
 def ends_of(folder: Path) -> tuple[int, ...]:
     """Tokens that end a policy's completions, by its configuration.
@@ -188,17 +148,3 @@ def _same(shown: str, text: str) -> bool:
     return _NO_CHARACTER in shown and shown.replace(_NO_CHARACTER, "") == text.replace(
         _NO_CHARACTER, ""
     )
-
-
-def _parts(places: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Places in parts of a bounded size, of one place at least."""
-    part: list[int] = []
-    size = 0
-    for place in places:
-        if part and size + sizes[place] > _CHARACTERS_AT_ONCE:
-            yield part
-            part, size = [], 0
-        part.append(place)
-        size += sizes[place]
-    if part:
-        yield part

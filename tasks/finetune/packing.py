@@ -251,11 +251,9 @@ def token_batches(
             made: dict[str, list[list[int]]] = {}
             for text in texts:
                 # Wrong sides of pairs are finished; so is what does not say how it ended.
-                cut = [
-                    text == "completion" and end == "length" for end in columns.get(FINISH, unknown)
-                ]
+                how = columns.get(FINISH, unknown) if text == "completion" else unknown
+                finished = [end != "length" for end in how]
                 sampled = columns.get(_SAMPLED[text], unknown)
-                finished = [not one for one in cut]
                 made[text] = ids.completions(
                     columns["prompt"], prompts, columns[text], sampled, finished
                 )
