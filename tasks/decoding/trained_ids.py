@@ -49,7 +49,8 @@ class TrainedIds:
         """
         self._tokenizer, self._chat = tokenizer, chat
         self._end = end_id(tokenizer, chat=chat)
-        self._ends = {self._end, tokenizer.eos_token_id, *ends}
+        own = tokenizer.eos_token_id
+        self._ends = {self._end, *ends, *([own] if isinstance(own, int) else [])}
         self._control = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
         self._shown = Detokenizer(tokenizer, special=chat)
         self._context = InContext(tokenizer, self._shown, chat=chat)

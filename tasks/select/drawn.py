@@ -41,9 +41,9 @@ def fetch(block: list[Shard], kept: Iterable[list[Candidate]]) -> dict[tuple[int
             for batch in file.iter_batches(ROW_GROUP, columns=columns):
                 here = rows[bisect_left(rows, start) : bisect_left(rows, start + len(batch))]
                 picked = batch.take(pa.array([row - start for row in here], pa.int64()))
-                said = (picked.column(0).to_pylist(), picked.column(1).to_pylist(), _ids(picked))
-                for row, *drawn in zip(here, *said, strict=True):
-                    found[number, row] = Drawn(*drawn)
+                texts, ends = picked.column(0).to_pylist(), picked.column(1).to_pylist()
+                for row, text, end, ids in zip(here, texts, ends, _ids(picked), strict=True):
+                    found[number, row] = Drawn(text, end, ids)
                 start += len(batch)
     return found
 
