@@ -20,9 +20,10 @@ import functools
 import re
 
 from tasks.score.math.extract.boxes import boxed
+from tasks.score.math.extract.clauses import REASON, without_aside, without_relative
 from tasks.score.math.extract.denied import denied
 from tasks.score.math.extract.languages import translated
-from tasks.score.math.extract.lines import stated_by_shape
+from tasks.score.math.extract.lines import judged_choices, numbered_lines, stated_by_shape
 from tasks.score.math.extract.sentences import (
     BOLD,
     FORMULA,
@@ -31,7 +32,6 @@ from tasks.score.math.extract.sentences import (
     MATH,
     NUMBER,
     PROSE_WORDS,
-    REASON,
     as_said,
     has_content,
     inner_formula,
@@ -42,7 +42,6 @@ from tasks.score.math.extract.sentences import (
     prose_words,
     short_answer,
     what_is,
-    without_aside,
 )
 from tasks.score.math.extract.unfinished import finished
 from tasks.score.math.limits import (
@@ -90,7 +89,10 @@ _LABEL = re.compile(
 )
 # "C", and below it why; "\\text{Answer: } 6".
 _CHOSEN_FIRST = re.compile(
-    r"\s*\**\(?([A-J])[).]?\**\s*\n(?=.*[a-z]{3})(?!.*\banswer\b)", re.DOTALL | re.I
+    r"\s*\**\(?([A-J])[).]?\**\s*\n(?=.*[a-z]{3})(?!.*\banswer\b)"
+    r"|\s*\**\(?([A-J])[).:]\**\s+(?:because|since|the reason|this is because|explanation|reason)\b"
+    r"(?!.*\banswer\b)",
+    re.DOTALL | re.I,
 )
 _ANSWER_LABEL = re.compile(
     r"^\s*\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*\}\s*(?=\S)", re.I
@@ -141,10 +143,12 @@ def extract_answer(text: str) -> str:
     if marked is not None:
         return _stated(_after_phrase(marked) or marked)
     if chosen := _CHOSEN_FIRST.match(text):
-        return f"({chosen[1]})"
+        return f"({chosen[1] or chosen[2]})"
     note = _NOTE.search(text, max(0, len(text) - MAX_TAIL))
     if note and not _ANSWER_IS.search(note[0]) and any(c.isdigit() for c in text[: note.start()]):
         text = calmed = text[: note.start()]
+    if "orrect" in text[-MAX_TAIL:] and (judged := judged_choices(text[-MAX_DISPLAY_TAIL:])):
+        return judged
     if denied(calmed):
         return ""
     text = _without_marks(_flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
@@ -241,7 +245,7 @@ def _phrase(rest: str) -> str:
     if math and len(line) > len(math.group()) and prose_words(line[math.end() :]) >= 2:
         return inner_formula(math)
     line = REASON.split(unconditional(line), maxsplit=1)[0]
-    line = BOLD.sub(r"\1", line)
+    line = without_relative(BOLD.sub(r"\1", line))
     if choice := _CHOICE.match(line):
         return f"({choice[1]})"
     if prose_words(line) < PROSE_WORDS or spoken_whole(line):
@@ -259,6 +263,8 @@ def _phrase(rest: str) -> str:
 
 
 def _final_line(text: str) -> str:
+    if any(mark in text[-MAX_TAIL:] for mark in ("(2)", "(b)")) and (parts := numbered_lines(text)):
+        return parts
     lines = text.strip().rsplit("\n", 1)
     line = _LABEL.sub("", lines[-1]).strip()
     if cell := _ROW.match(line):

@@ -34,6 +34,14 @@ _DENIED = re.compile(
 _CONFIRMED = re.compile(
     r"\s+(?:is|are|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
 )
+# "D, although B is tempting", "A (with low confidence)": what is granted to others, and how sure
+# one is; what says that another may be right stays.
+_GRANTED = re.compile(
+    r",? \(?(?:although|though|even though|while|whereas|despite)\b(?!.*\b(?:correct|right"
+    r"|also (?:be|true|valid|works?)|possible|close|could|might|may)\b).*$"
+    r"|(?<=^[A-J]) \((?!.*\b(?:or|if|not|but|maybe|perhaps|possibly|wrong|incorrect|except|none"
+    r"|[A-J])\b)[a-z][^()]{2,60}\)$"
+)
 _LED = re.compile(
     r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)|^(?:\\text\{\s*)?([A-E])[.):]\s+\}?\s*(?=\S)"
 )
@@ -58,7 +66,7 @@ def named_choices(text: str) -> str:
     text = _TEXT.sub(r"\1", text).strip()
     if len(text) > _LONGEST:
         text = text[:_LONGEST]
-    text, named = _named(_CONFIRMED.sub("", text))
+    text, named = _named(_GRANTED.sub("", _CONFIRMED.sub("", text)))
     denied = {next(filter(None, match.groups())).upper() for match in _DENIED.finditer(text)}
     leader = _DENIED.match(text)
     for style in _STYLES:

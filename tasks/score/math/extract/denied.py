@@ -13,7 +13,7 @@ import re
 _MAX = 300
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|[。！？\n]+")
 _CLAUSE = re.compile(r"[,;:，；：、]\s*")
-_VALUE = re.compile(r"\d|\b[A-J]\b|[A-J](?=\W*$)|(?<=[选是])[A-J]")
+_VALUE = re.compile(r"\d|[二两三四五六七八九十百千]|\b[A-J]\b|[A-J](?=\W*$)|(?<=[选是])[A-J]")
 # Up to the end of its clause.
 _DOUBT = re.compile(
     r"\b(?:whether|unclear|unsure|false that|(?:not|n't) true that|far from"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from tasks.score.math.extract.numerals import in_digits
+from tasks.score.math.extract.numerals import in_digits, with_digits
 
 _SIGNS = str.maketrans(
     {
@@ -48,20 +48,24 @@ _IS = "|".join(
         "(?:[Ll]a )?(?:[Rr]espuesta|[Ss]olución)(?: final| correcta)?(?: es)?",
         "(?:[Ee]l )?[Rr]esultado(?: final)?(?: es)?",
         "(?:[AaLl]a? )?[Rr](?:esposta|isposta)(?: finale?)?(?: é| è)?",
-        "Đáp (?:án|số)(?: là)?|Odpowiedź(?: to)?|Cevap|Jawaban(?:nya)?(?: adalah)?|उत्तर",
-        "(?:[Hh]et )?[Aa]ntwoord(?: is)?|[Ss]var(?:et)?(?: är)?|Odpověď(?: je)?",
+        "(?:Đáp (?:án|số)|[Cc]âu trả lời|[Kk]ết quả)(?: cuối cùng| đúng)?(?: là)?",
+        "Odpowiedź(?: to)?|Cevap|Jawaban(?:nya)?(?: adalah)?|उत्तर(?: है)?|উত্তর",
+        "(?:[Hh]et )?[Aa]ntwoord(?: is)?|[Ss]var(?:et)?(?: är| er)?|Odpověď(?: je)?|Vastaus",
+        "Відповідь|Răspuns(?:ul)?(?: este)?|Válasz|Απάντηση|คำตอบ(?:คือ)?|התשובה(?: היא)?|پاسخ",
     )
 )
 _PHRASE = re.compile(
     rf"(?<![A-Za-zÀ-ɏА-я\u0600-\u06ff])(?:{_IS})\s*[:：]?\s*(?=[\s$\\\d(\[{{*A-Za-z+-])"
 )
 _OTHER = re.compile(
-    "[\u00c0-\u024f\u0400-\u04ff\u0600-\u06ff\u0900-\u097f\u1e00-\u1eff\u2234\u2460-\u2468"
+    "[\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u09ff\u0e00-\u0e7f\u1e00-\u1eff"
+    "\u2234\u2460-\u2468"
     "\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]"
 )
 _EAST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _ASCII = (
     "ntwort", "espuesta", "esposta", "isposta", "rgebnis", "esultado", "evap", "awaban", "ntwoord",
+    "astaus", "svar", "Svar",
 )  # fmt: skip
 # What ends a sentence in Japanese and Korean after its number says nothing.
 _ENDS = re.compile(
@@ -85,6 +89,12 @@ _BOUNDS = tuple(
 _RIGHT = re.compile(
     r"^选?项?\s*([A-J])(?:选?项)?\s*(?:正确|是正确的|为正确答案|が正しい|が正解)\s*[.。]?\s*$"
 )
+# 充分不必要, with 条件 or without, and the sentence before it.
+_CONDITION = re.compile(
+    r"(?:^|(?<=\n)|(?<= ))[^\n\d不非否]{0,20}?"
+    r"(充分不必要|必要不充分|充要|充分必要|既不充分[也又]不必要)(?:的?条件)?(?=\W*$)"
+)
+_MINUS = re.compile(r"(?<![А-яё])(?<!плюс[ -])минус\s+(?=[$\d])")
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
 
 
@@ -102,8 +112,11 @@ def translated(text: str) -> str:
     text = _CIRCLED.sub(lambda m: ", ".join(str(ord(c) - 0x245F) for c in m.group()), text)
     text = _POINT.sub(".", text).translate(_SIGNS)
     if _EAST.search(text):
-        text = in_digits(_RIGHT.sub(r"(\1)", _ENDS.sub("", text)).strip())
+        text = with_digits(in_digits(_RIGHT.sub(r"(\1)", _ENDS.sub("", text)).strip()))
+        text = _CONDITION.sub(r"\1条件", text)
         for words, sign in _BOUNDS:
             text = words.sub(sign, text)
+    if "минус" in text:
+        text = _MINUS.sub("-", text)
     text = _AND.sub(", ", _OR.sub(" or ", text))
     return _PHRASE.sub(" The answer is ", text)

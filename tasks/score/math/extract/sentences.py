@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from tasks.score.math.extract.clauses import (
+    without_aside,
+    without_others,
+    without_point,
+    without_relative,
+)
 from tasks.score.math.limits import MAX_BETWEEN, MAX_BOXES, MAX_LINE
 from tasks.score.math.parse.changing import changed, changes
 
@@ -19,9 +25,6 @@ _LEAD = re.compile(
     r"(?=[-+]?\s*+(?:\$\s*+)?[\d.]|\$|\\(?:[dt]?frac|sqrt|\$|\(|\{)|[(\[{]\s*-?[\d\\]|[A-Za-z]\s?=)",
     re.IGNORECASE,
 )
-REASON = re.compile(
-    r",?\s+\(?(?:since|because|as (?:required|desired|above|claimed|needed|expected))\b", re.I
-)
 _NAME_AT_END = re.compile(
     r"\*\*([^*\n]{1,60})\*\*\W*$|\b(?:is|are|was)\s+((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
 )
@@ -29,22 +32,6 @@ IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
 # Words between two numbers that make no list, ratio or condition of them: "3 crates, then 42".
 _STRAY = re.compile(
     r"(?<![A-Za-z\\])(?:then|times|minus|plus|is|are|equals|gives|leaves|so|makes)(?![A-Za-z]).*\d"
-)
-# "9, not 8".
-_DENIAL = re.compile(
-    r"(?<=\d),? \(?(?:and )?(?:not|rather than|instead of) -?\$?\d[\d.,]*\)?$"
-    r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
-)
-# "11 when x = 3": where a value is reached, after it.
-_ATTAINED = re.compile(
-    r"(?<=[\d$}\w]),? \(?(?:attained |achieved |reached |obtained )?(?:at|when|for|if|where) "
-    r"\$?[a-z] ?= ?[^=,]{1,30}$"
-)
-# "18 (eighteen)", "1.5 hours (90 minutes)": what is in brackets says it once more.
-_ASIDE = re.compile(
-    r"(?<=[\d$}])((?: [A-Za-z]{3,12}){0,3}) \((?![^()]*\b(?:or|if|maybe|perhaps|possibly|not|but"
-    r"|mod|base|about|approx\w*|where|for|with|remainder)\b)[^()\\]*[A-Za-z]{3,}[^()\\]*\)\.?$",
-    re.IGNORECASE,
 )
 # "16 - 7 = 9 eggs, 9 * $2 = $18": what the last sum comes to.
 _SEVERAL_SUMS = re.compile(
@@ -78,7 +65,7 @@ def inner_formula(match: re.Match[str]) -> str:
 def short_answer(line: str) -> str:
     """A short line without the words before its answer; of a short sentence its last number."""
     line = led(without_aside(_SEVERAL_SUMS.sub("", line)))
-    line = led(_ATTAINED.sub("", _DENIAL.sub("", line)))
+    line = led(without_point(without_others(line)))
     if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
         return line
     if said := what_is(line):
@@ -86,25 +73,15 @@ def short_answer(line: str) -> str:
     return last_number(line.rpartition("=")[2]) or line
 
 
-def without_aside(line: str) -> str:
-    """A line without the brackets at its end that say its number once more."""
-    return _ASIDE.sub(r"\1", line) if line.endswith((")", ").")) and len(line) < MAX_LINE else line
-
-
 def what_is(sentence: str) -> str:
     """What a sentence says that something is, where that is short and has a number in it."""
     said = last_match(IS, sentence)
-    rest = (
-        _ATTAINED.sub("", sentence[said.end() :].rstrip(".") if said else "")
-        .strip()
-        .strip("*")
-        .rstrip(".!")
-        .strip()
-        if said
-        else ""
-    )
+    if said is None:
+        return ""
+    rest = sentence[said.end() :].rstrip(".!").strip().strip("*").rstrip(".!").strip()
+    rest = without_relative(without_others(without_point(rest)))
     short = prose_words(FORMULA.sub(" ", rest)) < PROSE_WORDS
-    if short and said and (words := changed(sentence[: said.end()])):
+    if short and (words := changed(sentence[: said.end()])):
         return words + rest  # "it cannot be 5"
     return led(rest) if short and any(c.isdigit() for c in rest) else ""
 

@@ -57,7 +57,8 @@ _CHANGING_BEFORE = _either("""
     about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice
     double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)
     (?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite) of
-    (?:inverse|multiples?|powers?|factors?|divisors?) of
+    (?:inverse|multiples?|powers?|factors?|divisors?|negative|digits?|complement|supplement) of
+    (?:logarithm|log|sine|cosine|tangent|conjugate|remainder|absolute value|modulus) of
     (?:divisible|multiplied|divided) by|prime to|mod(?:ulo)?
     (?:defined|undefined|continuous|discontinuous|differentiable) at
     step|steps|chapter|page|section|figure|fig\\.?|equation|eq\\.?|problem|question|exercise

@@ -19,7 +19,7 @@ import re
 
 from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
 from tasks.score.math.parse.changing import BOUNDED
-from tasks.score.math.parse.lists import flat, joined
+from tasks.score.math.parse.lists import flat, joined, numbered, of_parts
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
@@ -108,6 +108,8 @@ def _form(text: str, depth: int) -> Form:
     if depth > MAX_DEPTH:
         raise Refused(f"nested deeper than {MAX_DEPTH}")
     text = unconditional(_MEMBER.sub("", text.strip()))
+    if text[:1] in "(\\" and not depth and (pieces := numbered(text)):
+        return of_parts(_parts(pieces, depth))
     if ": " in text and not text.startswith(r"\{"):
         text = _LABELS.sub("", text)
         if ", " in text:

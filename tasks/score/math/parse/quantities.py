@@ -93,16 +93,19 @@ _FILLERS = frozenset(("of", "to", "in", "a", "an", "at", "on", "by"))
 _NO_FILLER = re.compile(r"\b(?:more|less|fewer|or|not|than|if|per)\b", re.IGNORECASE)
 _RATE = re.compile(r"^(-?\$?\d[\d.,]*+) [a-z]{3,15}/[a-z]{3,10}$")
 _PERCENT_OF = re.compile(r"^(-?\d[\d.,]*+ ?%) (?!of\b|or\b|to\b)[a-z]{3,12}(?: [a-z]{3,12}){0,2}$")
+_SHARE_OF = re.compile(
+    r"^(\d{1,9}(?:\.\d{1,9})?) ?(?:%|percent) of (\$?)(\d[\d,]{0,20}(?:\.\d{1,9})?)$"
+)
 _POWER_WORD = re.compile(r"^(?:square|sq|cubic|cu)\.?\s+")
 
 
 def quantity(text: str) -> Form:
     """An expression with its unit, money and percent signs and base index taken off."""
     unit = ""
+    if " of " in text:
+        text = _SHARE_OF.sub(r"\2\\frac{\1}{100}*(\3)", _OF_THEM.sub("", text))
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
-    if " of " in text:
-        text = _OF_THEM.sub("", text)
     if text[:1].isdigit():
         if "/" in text and (rate := _RATE.match(text)) and text.split(" ")[1] not in UNITS:
             text = rate[1]
