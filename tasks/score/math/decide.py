@@ -16,9 +16,10 @@ from tasks.dag.contracts import Grade
 from tasks.rows import Status
 from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number, tree_of
 from tasks.score.math.compare.forms import same_forms, with_parameter
-from tasks.score.math.extract.answer import extract_answer, gold_answer
+from tasks.score.math.extract.answer import extract_answer, gold_answer, last_words
 from tasks.score.math.extract.choices import same_choice, without_letter
-from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
+from tasks.score.math.extract.sentences import what_is
+from tasks.score.math.limits import MAX_ANSWER, MAX_LENGTH, MAX_SHOWN, MAX_SOLUTION
 from tasks.score.math.parse.forms import read_form
 from tasks.score.math.parse.names import OPERATIONS
 from tasks.score.math.parse.normalize import canonical, key
@@ -46,14 +47,16 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
     answer = extract_answer(prediction)
     reference = gold_answer(gold)
     if not answer:
-        same_text = bool(reference) and key(canonical(prediction)) == key(canonical(reference))
+        same_text = bool(reference) and _same_line(reference, prediction)
         return _graded(True, prediction.strip()) if same_text else _no_answer()
     try:
         same = same_answer(reference, answer, symbolic)
         whole = prediction.strip()
         # A bare answer in words ("all real numbers above 3") must not lose to extraction.
-        if same is not True and answer != whole and _same_whole(gold, reference, whole):
+        if same is not True and _same_whole(gold, reference, whole):
             return _graded(True, whole)
+        if same is False and " is " in reference and (said := what_is(reference)):
+            same = same_answer(said, answer, symbolic)
     except Exception:
         # Refused, or RecursionError where the caller's stack is deep already. A mistake of ours
         # must not end a run of a million samples either: the status is counted and shown.
@@ -63,10 +66,24 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
     return _graded(same, answer)
 
 
+def _same_line(reference: str, prediction: str) -> bool:
+    """Whether a prediction, or its last line, is the reference's text."""
+    if len(prediction) > MAX_SOLUTION:
+        return False
+    lines = (prediction, prediction.strip().rpartition("\n")[2])
+    return key(canonical(reference)) in [key(canonical(line)) for line in lines]
+
+
 def _same_whole(gold: str, reference: str, whole: str) -> bool:
     """Whether a prediction without marks is the reference as it stands."""
     if whole == gold.strip():
         return True
+    # The same words say the same, whatever is read out of them.
+    words = gold.strip().rstrip(".")
+    if " " in words and len(words) <= MAX_ANSWER and words in whole[-MAX_ANSWER:]:
+        said = key(canonical(gold))
+        if any(key(canonical(one)) == said for one in last_words(whole)):
+            return True
     lines = whole.count("\n") + 1
     if len(whole) > MAX_LENGTH or lines > 2 or any(mark in whole for mark in _MARKS):
         return False

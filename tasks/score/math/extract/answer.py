@@ -98,7 +98,9 @@ _ANSWER_LABEL = re.compile(
     r"^\s*\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*\}\s*(?=\S)", re.I
 )
 _NO_SOLUTION = re.compile(
-    r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))", re.IGNORECASE
+    r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))"
+    r"|\binfinite(?:ly many)? (?:number of )?solutions\b",
+    re.IGNORECASE,
 )
 # "8, or 9 if you count the first".
 _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
@@ -107,13 +109,16 @@ _SO = re.compile(
     r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак|Итого|Всего|Следовательно),?\s*(?=\S)"
 )
 _NUMBERED = re.compile(
-    r"^(?:\d{1,2}\.|[-*•])\s+(?=[A-Za-z$\\])|^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
+    r"^(?:\d{1,2}\.|-(?! [a-z] ?(?:[-+*/^]|$))|[*•])\s+(?=[A-Za-z$\\])|^Q\d{1,3}[.:)]\s+(?=\S)"
+    r"|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
     r"|^(?=.*=.*=).*(?:\\Rightarrow|\\implies|⇒|⟹|=>)\s*(?=[^=]*=[^=]+$)"
 )
 # "10 apples, each 2 dollars": what follows the counted thing tells more about it.
 _COUNTED = re.compile(r"^(-?\$?\d[\d.,/]*+(?: [A-Za-z]+){1,3}), (?!and\b|or\b)[a-z]{3,}\b")
 # "3 x 4 = 12 eggs": plain numbers that were computed with lead up to what came of them.
 _COMPUTED = re.compile(r"^[-+]?\d[\d.,]*+(?:\s*+[-+*/x×÷]\s*+\d[\d.,]*+)++\s*+=\s*+(?=[-$]?\d)")
+# Numbers in two clauses of a sentence without spaces: either may be the answer.
+_SEVERAL_CLAUSES = re.compile(r"\d[^,;\d]*[\u3400-\u9fff][^,;\d]*[,;].*\d")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # "The answer is d."
 _CHOICE = re.compile(r"^\(?([a-j])\)?[.)]?$")
@@ -172,6 +177,14 @@ def _gold_answer(text: str) -> str:
     flat = _flat(bare)
     long = prose_words(flat) >= SOLUTION_WORDS
     return _after_phrase(flat) or (_final_line(flat) if long else "") or bare
+
+
+def last_words(text: str) -> list[str]:
+    """What stands after the last words that name an answer, and the last line: each as it is."""
+    text = finished(translated(calm(text[-MAX_SOLUTION:])))[-MAX_LINE:].strip()
+    last = last_match(_ANSWER_IS, text)
+    said = text[last.end() :] if last else text.rpartition("####")[2]
+    return [said.strip(" :*\n"), text.rpartition("\n")[2]]
 
 
 def _after_phrase(text: str) -> str:
@@ -256,6 +269,8 @@ def _phrase(rest: str) -> str:
         return said
     if "=" in line:  # "the answer is 5 + 4 = 9 of the eggs": what was computed comes last
         line = line.rsplit("=", 1)[1].strip()
+    if not line.isascii() and _SEVERAL_CLAUSES.search(line):
+        return line
     number = NUMBER.search(line) or LOOSE_NUMBER.search(line)
     if number is None or _HEDGE.match(line, number.end()):
         return line
@@ -290,6 +305,7 @@ def _final_line(text: str) -> str:
         return said
     if none := _NO_SOLUTION.search(line):
         return none.group()
-    if len(lines) == 1 and len(line) <= MAX_BETWEEN and _UNSPACED.match(line):
+    short = len(line) <= (MAX_BETWEEN if len(lines) == 1 else MAX_BETWEEN // 2)
+    if short and _UNSPACED.match(line) and not any(sign in line for sign in ",:;?"):
         return line  # a word or two in a script without spaces
     return last_name(line) or last_number(text)

@@ -82,7 +82,10 @@ _BOUNDS = tuple(
         ("小于|少于|不到|不足|未满", " less than "),
         ("大?约为?|大概|近似(?:为|于)?|将近|約|およそ|약|대략", " about "),
         ("负|負|マイナス", "-"),
-        ("(?m:^)\\s*(?:一?共|总共|合计|總共|合計|총|모두)(?:计)?", ""),
+        (
+            "(?m:^|(?<=[:：]))\\s*(?:(?:一?共|总共|合计|總共|合計|총|모두)计?|还?剩下?|还?需要?|(?=有))",
+            "",
+        ),
     )
 )
 # "选项A正确"
@@ -91,9 +94,11 @@ _RIGHT = re.compile(
 )
 # 充分不必要, with 条件 or without, and the sentence before it.
 _CONDITION = re.compile(
-    r"(?:^|(?<=\n)|(?<= ))[^\n\d不非否]{0,20}?"
+    r"(?:^|(?<=\s))(?:(?![不非否])[\u3400-\u9fff“”]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){0,20}?"
     r"(充分不必要|必要不充分|充要|充分必要|既不充分[也又]不必要)(?:的?条件)?(?=\W*$)"
 )
+# 第一空：1；第二空：2
+_BLANK = re.compile(r"第([一二三四五])(?:空|问|小题)[是为填]?\s*[:：]?\s*")
 _MINUS = re.compile(r"(?<![А-яё])(?<!плюс[ -])минус\s+(?=[$\d])")
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
 
@@ -113,6 +118,8 @@ def translated(text: str) -> str:
     text = _POINT.sub(".", text).translate(_SIGNS)
     if _EAST.search(text):
         text = with_digits(in_digits(_RIGHT.sub(r"(\1)", _ENDS.sub("", text)).strip()))
+        if "第" in text:
+            text = _BLANK.sub(lambda m: f"({'一二三四五'.index(m[1]) + 1}) ", text)
         text = _CONDITION.sub(r"\1条件", text)
         for words, sign in _BOUNDS:
             text = words.sub(sign, text)

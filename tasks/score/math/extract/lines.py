@@ -13,8 +13,9 @@ from tasks.score.math.parse.units import UNITS
 
 # "the minimum is 2 and the maximum is 9" are both.
 _TWO_CLAUSES = re.compile(
-    r"^(?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*\$?)[a-z ]{0,20},? and"
-    r" (?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*?\$?)(?: [a-z]{1,12})?\.?$",
+    r"^(?:the )?[a-z][a-z ]{1,30}?(?: is| =| was) (\$?-?\$?\d[\d.,/]*\$?|\$[^$]+\$)"
+    r"[a-z ]{0,20},? and (?:the )?[a-z][a-z ]{1,30}?(?: is| =| was)"
+    r" (\$?-?\$?\d[\d.,/]*?\$?|\$[^$]+\$)(?: [a-z]{1,12})?\.?$",
     re.IGNORECASE,
 )
 # "Length: 12 cm, Width: 15 cm": labels, and no sentence.
@@ -35,10 +36,12 @@ _LETTER_ALONE = re.compile(r"^\(?([A-Ja-j])\)$|^([A-J]),$")
 _CHOICE_IS = re.compile(
     r"^\W*(?:(?:thus|so|hence|therefore|then),? )?(?:options? |choices? )?"
     r"(\(?[A-J]\)?(?:, (?:and )?\(?[A-J]\)?| and \(?[A-J]\)?)*)\W*"
-    r" (?:is|are|must be) (?:both |all )?(?:the )?(?:best |only )?(?:correct|right|best|answer)\b"
-    r"(?! if| only)",
+    r" (?:is|are|must be) (?:both |all )?(?:the )?(?:best |only )?"
+    r"(?:correct|right|best|answer|(?<=only )(?:option|choice|one))\b(?! if| only)",
     re.IGNORECASE,
 )
+# "I would not go with option B".
+_REJECTED = re.compile(r"\b(?:not|never|cannot|avoid|against)\b[^,;]*$|n't\b[^,;]*$", re.IGNORECASE)
 # "The second option is correct."
 _BY_ORDER = re.compile(
     r"^\W*(?:(?:thus|so|hence|therefore|then),? )?(?:the )?(first|second|third|fourth|fifth) "
@@ -135,13 +138,13 @@ def _two_values(line: str) -> str:
 
 def _choice(line: str) -> str:
     chosen = None
-    if any(word in line for word in ("correct", "right", "best", "answer")):
+    if any(word in line for word in ("correct", "right", "best", "answer", "only")):
         chosen = _CHOICE_IS.match(line)
     if by_order := _BY_ORDER.match(line) if "th" in line or "ir" in line or "sec" in line else None:
         return f"({'ABCDE'[_ORDER.index(by_order[1].casefold())]})"
     if chosen is None and line.rstrip(" .)*!$")[-1:] in _LETTERS:
         chosen = _CHOICE_LAST.search(line[-_NEAR_END:])
-    if not chosen:
+    if not chosen or _REJECTED.search(line[: line.rfind(chosen[1])]):
         return ""
     letters = re.findall(r"[A-J]", chosen[1]) if len(chosen[1]) > 3 else [chosen[1].strip("()")]
     return ", ".join(f"({letter.upper()})" for letter in letters)

@@ -27,6 +27,9 @@ _COUNTERS = "个個名只隻颗粒棵本张張辆輛台件块塊元人种種条�
 _COUNTED = re.compile(
     rf"(?<![第每各几数多上约近約点之{_NUMERAL[1:-7]}])({_NUMERAL})(?=[{_COUNTERS}](?![几半多之]))"
 )
+_FRACTION = re.compile(
+    rf"(?<![第每各几数上约近約]){_NUMERAL[:-6]}{{1,9}}分之{_NUMERAL[:-6]}{{1,9}}(?=\W*$)"
+)
 _KOREAN_TENS = ("열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔")
 _KOREAN_ONES = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉")
 _KOREAN = re.compile(
@@ -40,6 +43,8 @@ def with_digits(text: str) -> str:
     head, line_break, line = text.rstrip().rpartition("\n")
     if any(character.isdecimal() or character == "$" for character in line):
         return text
+    if part := _FRACTION.search(line):
+        return f"{head}{line_break}{line[: part.start()]} ${in_digits(part.group())}$"
     found = [*_COUNTED.finditer(line)] or [one for one in _KOREAN.finditer(line) if one.group()]
     if len(found) != 1 or found[0].group() in ("一", "한"):
         return text

@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 from tasks.score.math.extract.clauses import (
+    restated,
     without_aside,
     without_others,
     without_point,
@@ -13,6 +14,8 @@ from tasks.score.math.extract.clauses import (
 )
 from tasks.score.math.limits import MAX_BETWEEN, MAX_BOXES, MAX_LINE
 from tasks.score.math.parse.changing import changed, changes
+from tasks.score.math.parse.phrases import in_one_unit
+from tasks.score.math.parse.units import UNITS
 
 # A line with so many words is a sentence about the answer, not the answer ("two lines" has two).
 PROSE_WORDS = 4
@@ -26,7 +29,8 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _NAME_AT_END = re.compile(
-    r"\*\*([^*\n]{1,60})\*\*\W*$|\b(?:is|are|was)\s+((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
+    r"\*\*([^*\n]{1,60})\*\*\W*$"
+    r"|\b(?:is|are|was|be|on)\s+(?:an?\s+|the\s+)?((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
 )
 IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
 # Words between two numbers that make no list, ratio or condition of them: "3 crates, then 42".
@@ -42,7 +46,9 @@ _SEVERAL_SUMS = re.compile(
 _JOINED = re.compile(r",?\s*(?:or|,)\s*")
 BOLD = re.compile(r"(?<![\w)}])\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 FORMULA = re.compile(r"\$[^$\n]*\$")
-MATH = re.compile(r"\$([^$\n]+)\$(?!\d)|\\\(([^\n]+?)\\\)|(?<!\\)\\\[([^\n]+?)\\\]")
+MATH = re.compile(
+    r"(?<!\\)\$((?:\\.|[^$\\\n])+)\$(?!\d)|\\\(([^\n]+?)\\\)|(?<!\\)\\\[([^\n]+?)\\\]"
+)
 # Possessive, so that a megabyte of digits is one pass.
 NUMBER = re.compile(
     r"(?<![\w.,])-?\$?\s?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++(?:\.\d++)?)?%?|-?\.\d++"
@@ -50,6 +56,11 @@ NUMBER = re.compile(
 LOOSE_NUMBER = re.compile(r"-?\d++(?:,\d{3})*+(?:\.\d++)?")
 _PROTECTED = re.compile(
     r"\\(?:text\w*|mbox|mathrm|begin|end)\s*\{[^{}]*\}|\\[A-Za-z]+|\\\\\[[\w.]+\]"
+)
+# The unit after a number; short ones may be words ("in").
+_WORD_AFTER = re.compile(r" ([A-Za-z]{3,12})(?![A-Za-z])")
+_TWO_UNITS = re.compile(
+    r"(?<![\d.,])(\d{1,9}) ([a-z]{1,8}),?(?: and)? (\d{1,9}) ([a-z]{1,8})(?=\W*$)"
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
 # In scripts without spaces a character is about a word.
@@ -64,7 +75,7 @@ def inner_formula(match: re.Match[str]) -> str:
 
 def short_answer(line: str) -> str:
     """A short line without the words before its answer; of a short sentence its last number."""
-    line = led(without_aside(_SEVERAL_SUMS.sub("", line)))
+    line = led(without_aside(_SEVERAL_SUMS.sub("", restated(line))))
     line = led(without_point(without_others(line)))
     if not _STRAY.search(_PROTECTED.sub(" ", line[:MAX_LINE])):
         return line
@@ -79,7 +90,7 @@ def what_is(sentence: str) -> str:
     if said is None:
         return ""
     rest = sentence[said.end() :].rstrip(".!").strip().strip("*").rstrip(".!").strip()
-    rest = without_relative(without_others(without_point(rest)))
+    rest = without_relative(without_others(without_point(restated(rest))))
     short = prose_words(FORMULA.sub(" ", rest)) < PROSE_WORDS
     if short and (words := changed(sentence[: said.end()])):
         return words + rest  # "it cannot be 5"
@@ -96,7 +107,9 @@ def as_said(number: re.Match[str], text: str) -> str:
     """A number in a text, with the words around it that make something else of it."""
     before = changed(text[max(0, number.start() - MAX_BETWEEN) : number.start()])
     after = text[number.end() : number.end() + MAX_BETWEEN].split("\n")[0]
-    return (before + number.group() + (after if changes(after) else "")).strip()
+    word = _WORD_AFTER.match(after)
+    unit = word.group() if word and word[1].casefold() in UNITS else ""
+    return (before + number.group() + (after if changes(after) else unit)).strip()
 
 
 def last_value(sentence: str) -> str:
@@ -122,6 +135,8 @@ def last_name(line: str) -> str:
 
 def last_number(text: str) -> str:
     """The last number, with the words around it that make something else of it, or nothing."""
+    if (two := _TWO_UNITS.search(text[-MAX_BETWEEN:])) and in_one_unit(two):
+        return two.group(0).strip()
     last = last_match(NUMBER, text) or last_match(LOOSE_NUMBER, text)
     return as_said(last, text) if last else ""
 

@@ -36,7 +36,7 @@ _DENIED = _either("""
     (?:is|are|was|were)\\s+(?:impossible|not|incorrect|invalid|(?:the\\s+)?wrong|false)|not|wrong|incorrect
     impossible|false|invalid|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
     fois|veces|vezes|volte|раза?|approximately|approx|roughly|about|ish|(?:at\\s+)?(?:the\\s+)?(?:maximum|minimum)
-    以上|以下|以内|未満|未满|不到|左右|余|倍|이상|이하|미만|배
+    [\u3400-\u9fff\uac00-\ud7af]{0,3}?(?:以上|以下|以内|未満|未满|不到|左右|余|倍|이상|이하|미만|배)
     oder\\s+(?:mehr|weniger)|ou\\s+(?:plus|moins)|o\\s+(?:más|menos)|или\\s+(?:более|больше|менее|меньше)
 """)
 # What may follow a number and is neither its unit nor its noun.

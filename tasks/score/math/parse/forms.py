@@ -86,6 +86,8 @@ _LABELS = re.compile(
 # "a: 3, b: 4" names the values too; a : b = 3 : 4 is a ratio.
 _LETTER_LABELS = re.compile(r"(?:^|(?<=, ))([a-z]): (?=-?\d)")
 _NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}")
+# x = y = 4, among others, is x = 4, y = 4.
+_BOTH = re.compile(r"^\s*([a-z])\s*=\s*([a-z])\s*=\s*([^=,]+)$")
 _MISSING = re.compile(
     r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?"
     r"\s*(?:x\s*=\s*)?(\S.{0,60})$"
@@ -161,6 +163,10 @@ def _form(text: str, depth: int) -> Form:
         else:
             pieces = split(text, separator) if separator in text else [text]
         if len(pieces) > 1:
+            if kind is Kind.LIST and any(piece.count("=") > 1 for piece in pieces):
+                pieces = [
+                    each for piece in pieces for each in _BOTH.sub(r"\1=\3,\2=\3", piece).split(",")
+                ]
             if kind is Kind.LIST and (tuples := _tuples(pieces, depth)):
                 return tuples
             if kind is Kind.EQUATION and len(pieces) > 2:

@@ -88,7 +88,10 @@ _ABOUT = re.compile(
 _LAKHS = re.compile(r"(?<![\d,.(\[{])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 # 1.234.567, as on the continent of Europe; 1.234 stays a decimal, and 1.234,5 no number.
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,9}(?:,\d{1,9})?(?![\d.,])")
-_SECONDS = re.compile(r"^(\d{1,2}:\d\d):00$")
+_SECONDS = re.compile(
+    r"^(\d{1,2}:\d\d):00$|^(?:\\text\{)?(\d{1,2}):00(?=(?:\\text\{)?\s*[apAP]\.?[mM])"
+)
+_RESPECTIVELY = re.compile(r",?\s*(?:\\text\s*\{\s*,?\s*)?respectively\s*\}?\W*$")
 _REPEATED = re.compile(
     r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*\(?(?:repeating|recurring)\)?\s*\}|\((?:repeating|recurring)\)|(?:repeating|recurring))"
 )
@@ -261,8 +264,10 @@ def _numbers(text: str) -> str:
 
     Each rule looks for a sign of its own first: most answers have none.
     """
-    if text.endswith(":00"):
-        text = _SECONDS.sub(r"\1", text)
+    if ":00" in text:
+        text = _SECONDS.sub(lambda m: m[1] or m[2], text)
+    if "respectively" in text:
+        text = _RESPECTIVELY.sub("", text)
     if "(" in text and any(word in text for word in ("approx", "about", "roughly")):
         text = _ABOUT.sub(r" \\approx \1", text)
     if "repeating" in text or "recurring" in text:

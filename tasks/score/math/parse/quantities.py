@@ -84,6 +84,7 @@ _SYNONYMS = {
     "dne": "does not exist", "doesn't exist": "does not exist", "no solutions": r"\emptyset",
     "no solution": r"\emptyset", "empty set": r"\emptyset", "the empty set": r"\emptyset",
     "no real solution": "no real solutions", "infinitely many solutions": "infinitely many",
+    "infinite solutions": "infinitely many", "infinite number of solutions": "infinitely many",
     "infinitely many": "infinitely many", "infinity": r"\infty", "positive infinity": r"\infty",
     "negative infinity": r"-\infty", "minus infinity": r"-\infty",
 }  # fmt: skip

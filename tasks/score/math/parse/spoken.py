@@ -81,6 +81,10 @@ _NO_NOUN = re.compile(
     r"\b(?:more|less|fewer|than|not|and|or|but|times|except|plus|minus|percent|is|are|if)\b",
     re.I,
 )
+# "one fourth of the cake is left": what is told of the number.
+_VERB = re.compile(
+    r" (?:is|are|was|were|remains?|will|has|have|had|must|can)\b(?!.*\bn(?:ot|'t)\b).*$"
+)
 _SHORT = 200
 _LAST_WORDS = 30
 # Letters that are no commands: what is left of a text that is more than a number.
@@ -139,14 +143,15 @@ def last_spoken(text: str) -> str:
     found, taken = "", 0
     for at in range(len(words)):
         rest = " ".join(words[at:]).rstrip(".!")
-        if (
-            at < taken
-            or (said := spoken(rest)) == rest
-            or words[at].casefold() in ("one", "a", "an")
-        ):
+        if at < taken or not _may_be_spoken(rest) or words[at].casefold() in ("one", "a", "an"):
             continue
-        taken = at + len(words[at:]) - len(_TOKEN.findall(said)) + 1
-        found = changed(" ".join(words[:at]) + " ") + rest
+        reader = _Reader(_TOKEN.findall(rest.replace("-", " ")))
+        if reader.value() is None or not reader.worded:
+            continue
+        after = " ".join(reader.rest)
+        taken = len(words) - len(after.split())
+        verb = _VERB.search(rest) if not changes(after) else None
+        found = changed(" ".join(words[:at]) + " ") + (rest[: verb.start()] if verb else rest)
     return found
 
 
