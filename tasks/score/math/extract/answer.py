@@ -82,8 +82,8 @@ _DISPLAY = re.compile(r"\$\$([^$]{1,1000}?)\$\$|(?<!\\)\\\[((?:(?!\\\[).){1,1000
 # A reference with so many words is a solution, of which the answer is a part.
 SOLUTION_WORDS = 12
 _LABEL = re.compile(
-    r"^[^\w$\\(\[{|-]*(?:the\s+)?(?:final\s+)?(?:answer|ans|result|solution)\**"
-    r"(?:\s*[:=.](?!\d)|\s+[-–—]\s)\**\s*"
+    r"^[^\w$\\\[{|-]*(?:the\s+)?(?:final\s+)?(?:answer|ans|result|solution)\**"
+    r"(?:\s*[:=.→](?!\d)|\s+[-–—]\s|\)\s)\**\s*"
     r"|^[^\w$\\(\[{|-]*(?:the|so|thus|hence|therefore|then|and),?\s+(?=\S{1,20} ?= ?\S)",
     re.IGNORECASE,
 )
@@ -134,7 +134,13 @@ _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*$)")
 
 
 # "She has 6 apples.\n\nNote: this assumes that 2 were eaten."
-_NOTE = re.compile(r"\n\s*(?:\*\*|\()?(?:Note|N\.B\.|Remark)\b(?:(?!\n\n).)*\s*$", re.DOTALL)
+# "So x = 12. Checking: 12/3 + 2 = 6."
+_NOTE = re.compile(
+    r"\n\s*(?:\*\*|\()?(?:Note|N\.B\.|Remark)\b(?:(?!\n\n).)*\s*$"
+    r"|(?<=[.!\n])\s*(?:\*\*)?(?:Check(?:ing)?|Verif(?:y|ying|ication))(?:\*\*)?:"
+    r"(?!.*\b(?:so|therefore|thus|hence|but|not|wrong|instead)\b|.*n't\b)(?:(?!\n\n).)*\s*$",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def extract_answer(text: str) -> str:

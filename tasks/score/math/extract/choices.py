@@ -26,7 +26,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\bnot|\brather than|\binstead of|\brule[sd]? out|\bexcept)\s+(?:option\s+|choice\s+)?"
+    r"(?:\bnot|\bover|\brather than|\binstead of|\brule[sd]? out|\bexcept)\s+(?:option\s+|choice\s+)?"
     r"\(?([A-J])\b\)?"
     r"|\(?\b([A-J])\b\)?\s*(?:(?:is|are|was)\s+(?:wrong|incorrect|false|not|impossible)|\?\s*no\b)",
     re.IGNORECASE,

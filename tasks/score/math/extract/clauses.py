@@ -36,13 +36,17 @@ _RELATIVE = re.compile(
     r"|should|would|rounds?)\b|.*n't\b)"
 )
 # "No apples are left, i.e. 0": what is said once more.
-_RESTATED = re.compile(r"^.*(?:,|\() ?(?:i\.e\.|that is|namely|equivalently),? (?=[^,]*\d)")
+_RESTATED = re.compile(
+    r"^.*(?:,|\() ?(?:i\.e\.|that is|namely|equivalently),? (?=[^,]*\d)|^.*, ?即(?=-?\$?\d)"
+)
 
 
 def restated(line: str) -> str:
     """What a line says in other words, where that has a number."""
     return (
-        _RESTATED.sub("", line) if any(sign in line for sign in ("i.e", "that is", "ly")) else line
+        _RESTATED.sub("", line)
+        if any(sign in line for sign in ("i.e", "that is", "ly", "即"))
+        else line
     )
 
 

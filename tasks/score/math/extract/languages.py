@@ -32,6 +32,7 @@ _CIRCLED = re.compile("[\u2460-\u2468]+")
 # A number of its own or a formula before and after it makes these a list.
 _OR = re.compile(r"\s*(?:或者?|または|もしくは|또는|혹은|или)\s*")
 _AND = re.compile(r"(?<=[$)\d])\s*(?:和|与|及|以及|と|와|과|и)\s*(?=[$(\\\d])")
+_BETWEEN_CHOICES = re.compile(r"(?<=[A-J])\s*[和与及]\s*(?=[A-J](?![A-Za-z]))")
 _IS = "|".join(
     (
         r"(?:正确|最终|标准)?答案(?:选|是|为|应?为)?(?:选?项)?",
@@ -121,6 +122,7 @@ def translated(text: str) -> str:
         if "第" in text:
             text = _BLANK.sub(lambda m: f"({'一二三四五'.index(m[1]) + 1}) ", text)
         text = _CONDITION.sub(r"\1条件", text)
+        text = _BETWEEN_CHOICES.sub(", ", text)
         for words, sign in _BOUNDS:
             text = words.sub(sign, text)
     if "минус" in text:

@@ -40,6 +40,12 @@ _CHOICE_IS = re.compile(
     r"(?:correct|right|best|answer|(?<=only )(?:option|choice|one))\b(?! if| only)",
     re.IGNORECASE,
 )
+# "Only C matches."
+_ONLY_CHOICE = re.compile(
+    r"\bonly (?:option |choice )?\(?([A-J])\)? (?:matches|works|fits|remains|holds|satisfies|agrees"
+    r"|is (?:correct|right|true|consistent|left))\b",
+    re.IGNORECASE,
+)
 # "I would not go with option B".
 _REJECTED = re.compile(r"\b(?:not|never|cannot|avoid|against)\b[^,;]*$|n't\b[^,;]*$", re.IGNORECASE)
 # "The second option is correct."
@@ -61,7 +67,7 @@ _JUDGED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CHOICE_LAST = re.compile(
-    r"\b(?:so|thus|hence|therefore|leaves?|pick|choose|select|with|definitely|clearly|likely"
+    r"\b(?:so|thus|hence|therefore|leaves?|leaving|pick|choose|select|with|definitely|clearly|likely"
     r"|(?:think|believe|say) (?:that )?(?:it's|it is))\W+"
     r"(?:(?:it is|it's|it must be|only|with|option|choice)\s+)*\(?([A-J])\)?\W*$",
     re.IGNORECASE,
@@ -142,6 +148,8 @@ def _choice(line: str) -> str:
         chosen = _CHOICE_IS.match(line)
     if by_order := _BY_ORDER.match(line) if "th" in line or "ir" in line or "sec" in line else None:
         return f"({'ABCDE'[_ORDER.index(by_order[1].casefold())]})"
+    if chosen is None and "nly " in line:
+        chosen = _ONLY_CHOICE.search(line)
     if chosen is None and line.rstrip(" .)*!$")[-1:] in _LETTERS:
         chosen = _CHOICE_LAST.search(line[-_NEAR_END:])
     if not chosen or _REJECTED.search(line[: line.rfind(chosen[1])]):

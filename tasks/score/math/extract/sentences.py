@@ -32,6 +32,14 @@ _NAME_AT_END = re.compile(
     r"\*\*([^*\n]{1,60})\*\*\W*$"
     r"|\b(?:is|are|was|be|on)\s+(?:an?\s+|the\s+)?((?:[A-Z][\w'-]*\s?){1,3})[.!]?\s*$"
 )
+# What things are said to be, in one word.
+_KINDS = re.compile(
+    r"\b(?:is|are)\s+(?:an? |always |both )?(odd|even|neither|increasing|decreasing|convergent"
+    r"|divergent|prime|composite|rational|irrational|positive|negative|zero|isosceles|equilateral"
+    r"|scalene|acute|obtuse|right|parallel|perpendicular|possible|impossible|invertible|singular)"
+    r"(?: (?:function|number|triangle|lines))?[.!]?\s*$",
+    re.IGNORECASE,
+)
 IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
 # Words between two numbers that make no list, ratio or condition of them: "3 crates, then 42".
 _STRAY = re.compile(
@@ -129,7 +137,7 @@ def last_value(sentence: str) -> str:
 
 def last_name(line: str) -> str:
     """What a sentence without numbers ends with, where it is set apart or a name."""
-    name = _NAME_AT_END.search(line[-MAX_LINE:])
+    name = _NAME_AT_END.search(line[-MAX_LINE:]) or _KINDS.search(line[-MAX_LINE:])
     return next((group for group in name.groups() if group), "") if name else ""
 
 

@@ -90,7 +90,8 @@ _NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}
 _BOTH = re.compile(r"^\s*([a-z])\s*=\s*([a-z])\s*=\s*([^=,]+)$")
 _MISSING = re.compile(
     r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?"
-    r"\s*(?:x\s*=\s*)?(\S.{0,60})$"
+    r"\s*(?:x\s*=\s*)?(\S.{0,60})$",
+    re.IGNORECASE,
 )
 
 
@@ -123,7 +124,7 @@ def _form(text: str, depth: int) -> Form:
     mixed = TWO_UNITS.match(text) if text[:1].isdigit() else None
     if mixed and (amount := in_one_unit(mixed)):
         return amount
-    if "all " in text and (excepted := _MISSING.match(text)):
+    if "ll " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
     if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
         return _form(f"x {sign_of(bounded[1])} {bounded[2]}", depth + 1)

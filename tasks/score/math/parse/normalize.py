@@ -73,6 +73,8 @@ _COMBINATIONS = re.compile(
     r"(?<![A-Za-z\\])(?:\\(?:mathrm|text)\s*\{\s*C\s*\}|C)\s*(?:_\s*\{?\s*(\d{1,4})\s*\}?\s*\^\s*\{?\s*(\d{1,4})\s*\}?"
     r"|\^\s*\{?\s*(\d{1,4})\s*\}?\s*_\s*\{?\s*(\d{1,4})\s*\}?)"
 )
+# C(5,2) = 10
+_COUNTED_WAYS = re.compile(r"^C\(\d{1,4}, ?\d{1,4}\)\s*=\s*(?=[^=,]*\d$)")
 _ONLY = re.compile(
     r"\\text\s*\{\s*(?:only|just|exactly)\s*\}\s*|^(?:only|just)\s+(?=\S+$)", re.IGNORECASE
 )
@@ -131,7 +133,8 @@ _CONDITION = re.compile(
 )
 _INSIDE_OUT = re.compile(r"(?<!\\)\$\s*,?\s*(and|or)\s*\$")
 _RUNS = re.compile(r"\s{2,}+")
-_NO_SPACE = re.compile(r"\s+(?![A-Za-z])|(?<![A-Za-z])\s+")
+# Spaces that say nothing: not those between two words, nor between two numbers.
+_NO_SPACE = re.compile(r"(?<!\d)\s+(?![A-Za-z])|(?<![A-Za-z\d])\s+|(?<=\d)\s+(?!\d)")
 _DATE = re.compile(r"^[A-Za-z]{3,9} ?\d{1,4}$")
 _ONE_ARGUMENT = re.compile(r"\{([A-Za-z0-9])\}")
 
@@ -165,6 +168,8 @@ def _canonical(text: str) -> str:
     text = unwrap(text.translate(_SIGNS))
     if "$" in text or "\\(" in text:
         text = _INLINE.sub(_inlined, _INSIDE_OUT.sub(r" \1 ", text))
+    if text.startswith("C("):
+        text = _COUNTED_WAYS.sub("", text)
     if "C" in text and "^" in text:
         text = _COMBINATIONS.sub(_combinations, text)
     if "\\" in text or "~" in text:

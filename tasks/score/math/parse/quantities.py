@@ -64,7 +64,8 @@ _BARE_UNIT = re.compile(
 )
 # After an expression that is no plain number only a known unit of several letters is one.
 _LATE_UNIT = re.compile(
-    r"^(\S.*(?:\\pi|[})]))(?:\s+|(?<=\})(?=[ckm]m|kg))([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$"
+    r"^(\S.*(?:\\pi|[})]|\\sqrt ?\d{1,4}))(?:\s+|(?<=\})(?=[ckm]m|kg))"
+    r"((?:(?:square|cubic|sq\.?|cu\.?) )?[A-Za-z]{2,}(?:/[a-z]+)?)(?: ?\^\{?\d\}?)?$"
 )
 _MONEY = re.compile(r"^(-?)([$€£₹¥]|Rs\.?|USD(?= ?\d))\s*(?=\S)")
 # 3 (mod 7): the modulus is like a unit, which may be missing.
@@ -211,7 +212,7 @@ def _is_unit(tail: re.Match[str]) -> bool:
     if tail.re is _TEXT_UNIT:
         return not body.endswith(("=", "+", "-", "*", "/", "\\", ","))
     if tail.re is _LATE_UNIT:
-        return words.casefold() in UNITS
+        return _POWER_WORD.sub("", words.casefold()) in UNITS
     apart = tail.group(0)[len(body) :].startswith(" ")
     if len(words) == 1:
         return apart and words in UNITS
