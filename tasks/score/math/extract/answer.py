@@ -20,7 +20,13 @@ import functools
 import re
 
 from tasks.score.math.extract.boxes import boxed
-from tasks.score.math.extract.clauses import REASON, without_aside, without_relative
+from tasks.score.math.extract.clauses import (
+    REASON,
+    without_aside,
+    without_others,
+    without_parts,
+    without_relative,
+)
 from tasks.score.math.extract.denied import denied
 from tasks.score.math.extract.languages import translated
 from tasks.score.math.extract.lines import judged_choices, numbered_lines, stated_by_shape
@@ -99,7 +105,7 @@ _ANSWER_LABEL = re.compile(
 )
 _NO_SOLUTION = re.compile(
     r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))"
-    r"|\binfinite(?:ly many)? (?:number of )?solutions\b",
+    r"|\b(?:does not|doesn't) exist(?=\W*$)|\binfinite(?:ly many)? (?:number of )?solutions\b",
     re.IGNORECASE,
 )
 # "8, or 9 if you count the first".
@@ -294,9 +300,11 @@ def _final_line(text: str) -> str:
     line = line if line.isascii() else _SO.sub("", line)
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
+    if "(" in line:
+        line = without_others(line)
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
-    line = without_aside(line)
+    line = without_parts(without_aside(line))
     if shaped := stated_by_shape(line):
         return shaped
     sentence = FORMULA.search(line) and _UNSPACED.search(line)

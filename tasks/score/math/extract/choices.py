@@ -22,12 +22,13 @@ _STYLES = (
 )
 _NAMED = re.compile(
     r"^(?:(?:it is|it's|is|must be|i (?:think|choose|pick|select|say)|my|the|best|final|correct"
+    r"|probably|likely|definitely|clearly|certainly"
     r"|right|thus|so|therefore|hence|options?|choices?|answer|letter|it|both|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\bnot|\bover|\brather than|\binstead of|\brule[sd]? out|\bexcept)\s+(?:option\s+|choice\s+)?"
-    r"\(?([A-J])\b\)?"
+    r"(?:\bnot|\bover|\brather than|\binstead of|\brule[sd]? out|\bexcept)\s+"
+    r"(?:option\s+|choice\s+)?\(?([A-J])\b\)?"
     r"|\(?\b([A-J])\b\)?\s*(?:(?:is|are|was)\s+(?:wrong|incorrect|false|not|impossible)|\?\s*no\b)",
     re.IGNORECASE,
 )

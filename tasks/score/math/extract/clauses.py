@@ -7,8 +7,10 @@ A clause that doubts or denies the value itself stays, so that what is left equa
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from tasks.score.math.limits import MAX_LINE
+from tasks.score.math.parse.units import UNITS, convert
 
 REASON = re.compile(
     r",?\s+\(?(?:since|because|as (?:required|desired|above|claimed|needed|expected))\b", re.I
@@ -16,6 +18,7 @@ REASON = re.compile(
 # "9, not 8"; "$-3$ (not $3$)"; "not 8 but 9"; "8? No, 9".
 _DENIAL = re.compile(
     r"(?<=[\d$)}%]),? \(?(?:and )?(?:not|rather than|instead of) \$?(?=-?[\d\\.(]|\$)[^\s,;]{1,40}$"
+    r"|(?<=[\d$)}%]) \([^()]*\b(?:rejected|extraneous|discarded|dismissed)\b[^()]*\)?$"
     r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
 )
 # "11 when x = 3": where a value is reached, after it.
@@ -35,6 +38,15 @@ _RELATIVE = re.compile(
     r"(?:not|wrong|incorrect|impossible|contradict\w*|false|never|absurd|invalid|cannot|too|exceeds"
     r"|should|would|rounds?)\b|.*n't\b)"
 )
+# "1.5 hours, or 90 minutes".
+_TWICE = re.compile(
+    r"(?<![\d.,/])(\d{1,9}(?:\.\d{1,6})?) ([a-z]{1,12}),? or"
+    r" (\d{1,9}(?:\.\d{1,6})?) ([a-z]{1,12})(?=\W*$)"
+)
+# "a total of 15 items: 10 shirts and 5 hats".
+_TOTAL = re.compile(
+    r"(?<![\d.,])(\d{1,9})(?: [A-Za-z]+){1,3}: ((?:\d{1,9} [A-Za-z ]+(?:, |,? and |\.?$)){2,6})$"
+)
 # "No apples are left, i.e. 0": what is said once more.
 _RESTATED = re.compile(
     r"^.*(?:,|\() ?(?:i\.e\.|that is|namely|equivalently),? (?=[^,]*\d)|^.*, ?即(?=-?\$?\d)"
@@ -50,9 +62,29 @@ def restated(line: str) -> str:
     )
 
 
+def said_twice(text: str) -> str:
+    r"""`1.5 hours, or 90 minutes` as one amount in two units, `a \approx b`; "" for others."""
+    twice = _TWICE.search(text)
+    if twice is None:
+        return ""
+    one, other = (UNITS.get(twice[at], "") for at in (2, 4))
+    scale = convert(one, other) if one and other and one != other else None
+    same = scale is not None and Fraction(twice[1]) * scale == Fraction(twice[3])
+    return rf"{twice[1]} {twice[2]} \approx {twice[3]} {twice[4]}" if same else ""
+
+
+def without_parts(line: str) -> str:
+    """`15 items: 10 shirts and 5 hats` without what the number is the sum of."""
+    total = _TOTAL.search(line)
+    if total is None:
+        return line
+    parts = sum(int(part) for part in re.findall(r"\d+", total[2]))
+    return line[: total.start(2)].rstrip(" :") if parts == int(total[1]) else line
+
+
 def without_others(line: str) -> str:
     """A line without the value that it denies."""
-    signs = any(sign in line for sign in ("not", "rather", "instead", "?"))
+    signs = any(sign in line for sign in ("not", "rather", "instead", "?", "ed", "ous"))
     return _DENIAL.sub("", line) if signs else line
 
 

@@ -31,7 +31,7 @@ _POINT = re.compile(r"(?<=[０-９])．(?=[０-９])")
 _CIRCLED = re.compile("[\u2460-\u2468]+")
 # A number of its own or a formula before and after it makes these a list.
 _OR = re.compile(r"\s*(?:或者?|または|もしくは|또는|혹은|или)\s*")
-_AND = re.compile(r"(?<=[$)\d])\s*(?:和|与|及|以及|と|와|과|и)\s*(?=[$(\\\d])")
+_AND = re.compile(r"\s*[并並]?且\s*|(?<=[$)\d])\s*(?:和|与|及|以及|と|와|과|и)\s*(?=[$(\\\d])")
 _BETWEEN_CHOICES = re.compile(r"(?<=[A-J])\s*[和与及]\s*(?=[A-J](?![A-Za-z]))")
 _IS = "|".join(
     (

@@ -57,8 +57,9 @@ _BY_ORDER = re.compile(
 _ORDER = ("first", "second", "third", "fourth", "fifth")
 # "The statement is true."
 _TRUTH = re.compile(
-    r"^\W*(?:(?:thus|so|hence|therefore),? )?(?:the|this|that) (?:given |above )?"
-    r"(?:statement|claim|proposition|assertion|conjecture|hypothesis) is (true|false)\W*$",
+    r"^\W*(?:(?:thus|so|hence|therefore),? )?(?:(?:the|this|that) (?:given |above )?"
+    r"(?:statement|claim|proposition|assertion|conjecture|hypothesis)|this|that|it) is"
+    r" (true|false)\W*$",
     re.IGNORECASE,
 )
 # "B. Incorrect. C. Correct.": each choice judged on its own.

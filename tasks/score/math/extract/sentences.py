@@ -7,6 +7,7 @@ from collections import deque
 
 from tasks.score.math.extract.clauses import (
     restated,
+    said_twice,
     without_aside,
     without_others,
     without_point,
@@ -59,7 +60,7 @@ MATH = re.compile(
 )
 # Possessive, so that a megabyte of digits is one pass.
 NUMBER = re.compile(
-    r"(?<![\w.,])-?\$?\s?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++(?:\.\d++)?)?%?|-?\.\d++"
+    r"(?<![\w.,:])\d{1,2}:\d{2}(?![\d:])(?:\s?[ap]\.?m\b)?|(?<![\w.,])-?\$?\s?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++(?:\.\d++)?)?%?|-?\.\d++"
 )
 LOOSE_NUMBER = re.compile(r"-?\d++(?:,\d{3})*+(?:\.\d++)?")
 _PROTECTED = re.compile(
@@ -67,6 +68,8 @@ _PROTECTED = re.compile(
 )
 # The unit after a number; short ones may be words ("in").
 _WORD_AFTER = re.compile(r" ([A-Za-z]{3,12})(?![A-Za-z])")
+# "8 cookies to share with his 2 friends".
+_OWNED = re.compile(r"\d.*\b(?:his|her|their) $")
 _TWO_UNITS = re.compile(
     r"(?<![\d.,])(\d{1,9}) ([a-z]{1,8}),?(?: and)? (\d{1,9}) ([a-z]{1,8})(?=\W*$)"
 )
@@ -143,9 +146,13 @@ def last_name(line: str) -> str:
 
 def last_number(text: str) -> str:
     """The last number, with the words around it that make something else of it, or nothing."""
+    if twice := said_twice(text[-MAX_BETWEEN:]):
+        return twice
     if (two := _TWO_UNITS.search(text[-MAX_BETWEEN:])) and in_one_unit(two):
         return two.group(0).strip()
     last = last_match(NUMBER, text) or last_match(LOOSE_NUMBER, text)
+    if last and _OWNED.search(text[: last.start()]):
+        last = last_match(NUMBER, text[: last.start()]) or last
     return as_said(last, text) if last else ""
 
 

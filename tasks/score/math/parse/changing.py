@@ -96,7 +96,7 @@ _LAST_OF_CHANGING = frozenset(
 _REACH = 60
 # "all real numbers greater than 4", "x is at least 4".
 BOUNDED = re.compile(
-    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is )(?:that are )?"
+    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is |)(?:that are )?"
     r"(at least|at most|no (?:less|more) than"
     r"|(?:greater|more|larger|less|smaller) than(?: or equal to)?) (-?[\d.]+)$"
 )

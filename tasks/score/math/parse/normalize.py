@@ -41,6 +41,7 @@ _SIZES = re.compile(
     r"(?![A-Za-z])"
 )
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_ACCENT = re.compile(r"\\(vec|hat|bar|tilde|overline|overrightarrow) ([A-Za-z])(?![A-Za-z])")
 _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt|sc|normal)?|mbox|hbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*\{"
 )
@@ -93,6 +94,7 @@ _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,9}(?:,\d{1,9})?
 _SECONDS = re.compile(
     r"^(\d{1,2}:\d\d):00$|^(?:\\text\{)?(\d{1,2}):00(?=(?:\\text\{)?\s*[apAP]\.?[mM])"
 )
+_BELOW_ZERO = re.compile(r"^(?=\d)([\d.]+(?:°[CF]?| degrees?(?: [A-Za-z]+)?)?) below zero$")
 _RESPECTIVELY = re.compile(r",?\s*(?:\\text\s*\{\s*,?\s*)?respectively\s*\}?\W*$")
 _REPEATED = re.compile(
     r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*\(?(?:repeating|recurring)\)?\s*\}|\((?:repeating|recurring)\)|(?:repeating|recurring))"
@@ -243,7 +245,7 @@ def _inlined(match: re.Match[str]) -> str:
 def _latex(text: str) -> str:
     text = _SPACING.sub(_space, text)
     text = _BOLD.sub("", _SIZES.sub("", _ROW_SPACE.sub("", text)))
-    text = _FRACTION.sub(r"\\frac", text)
+    text = _ACCENT.sub(r"\\\1{\2}", _FRACTION.sub(r"\\frac", text))
     if "_" in text:
         text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
     if any(command in text for command in (r"\text", r"\math", r"\op", r"\bf", r"\rm", r"\Bbb")):
@@ -271,6 +273,8 @@ def _numbers(text: str) -> str:
     """
     if ":00" in text:
         text = _SECONDS.sub(lambda m: m[1] or m[2], text)
+    if "below zero" in text:
+        text = _BELOW_ZERO.sub(r"-\1", text)
     if "respectively" in text:
         text = _RESPECTIVELY.sub("", text)
     if "(" in text and any(word in text for word in ("approx", "about", "roughly")):

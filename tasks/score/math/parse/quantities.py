@@ -51,7 +51,7 @@ _DOTTED = re.compile(r"(\d{0,40}\.\d{0,40})\\dot\s*\{?(\d)\}?(?:(\d{0,40})\\dot\
 _MINUTES = re.compile(
     r"^(\d{1,4})°\s*(\d{1,2}(?:\.\d+)?)\s*(?:'|\^\s*\{?\\prime\}?)(?:\s*(\d{1,2}(?:\.\d+)?)\s*(?:''|\"))?$"
 )
-_ONE_IN = re.compile(r"^(\d{1,9}) in (\d{1,9})$")
+_ONE_IN = re.compile(r"^(\d{1,9}) in (\d{1,9})(?: [a-z]{3,15})?$")
 _TWICE_AND_SO_ON = re.compile(r"^(\d{0,40}\.)((\d{2,6}?)\3)(?:\.\.\.|\\[lc]?dots|…)$")
 _AND_SO_ON = re.compile(r"(\d{1,40}\.\d{0,20}?)((\d{1,6}?)\3{2,12})(?:\.\.\.|\\[lc]?dots|…)$")
 _BASE = re.compile(

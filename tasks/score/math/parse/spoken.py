@@ -85,6 +85,7 @@ _NO_NOUN = re.compile(
 _VERB = re.compile(
     r" (?:is|are|was|were|remains?|will|has|have|had|must|can)\b(?!.*\bn(?:ot|'t)\b).*$"
 )
+_EXACTLY = ("exactly", "only", "just")
 _SHORT = 200
 _LAST_WORDS = 30
 # Letters that are no commands: what is left of a text that is more than a number.
@@ -143,7 +144,8 @@ def last_spoken(text: str) -> str:
     found, taken = "", 0
     for at in range(len(words)):
         rest = " ".join(words[at:]).rstrip(".!")
-        if at < taken or not _may_be_spoken(rest) or words[at].casefold() in ("one", "a", "an"):
+        sure = words[at].casefold() not in ("one", "a", "an") or words[at - 1] in _EXACTLY
+        if at < taken or not _may_be_spoken(rest) or not sure:
             continue
         reader = _Reader(_TOKEN.findall(rest.replace("-", " ")))
         if reader.value() is None or not reader.worded:
