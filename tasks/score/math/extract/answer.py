@@ -28,6 +28,7 @@ from tasks.score.math.extract.clauses import (
     without_relative,
 )
 from tasks.score.math.extract.denied import denied
+from tasks.score.math.extract.displays import flat
 from tasks.score.math.extract.languages import translated
 from tasks.score.math.extract.lines import judged_choices, numbered_lines, stated_by_shape
 from tasks.score.math.extract.sentences import (
@@ -83,8 +84,6 @@ _PROOF_ENDS = re.compile(
 )
 _ROW = re.compile(r"^\|.*\|\s*([^|]*[^|\s][^|]*?)\s*\|$")
 _HEADING = re.compile(r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|solution)\W*$", re.IGNORECASE)
-# A formula of its own is one piece even where it is spread over lines.
-_DISPLAY = re.compile(r"\$\$([^$]{1,1000}?)\$\$|(?<!\\)\\\[((?:(?!\\\[).){1,1000}?)\\\]", re.DOTALL)
 # A reference with so many words is a solution, of which the answer is a part.
 SOLUTION_WORDS = 12
 _LABEL = re.compile(
@@ -168,7 +167,7 @@ def extract_answer(text: str) -> str:
         return judged
     if denied(calmed):
         return ""
-    text = _without_marks(_flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
+    text = _without_marks(flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
     return _after_phrase(text) or _final_line(text)
 
 
@@ -186,9 +185,9 @@ def _gold_answer(text: str) -> str:
     if marked is not None:
         return _stated(marked)
     bare = text.strip()
-    flat = _flat(bare)
-    long = prose_words(flat) >= SOLUTION_WORDS
-    return _after_phrase(flat) or (_final_line(flat) if long else "") or bare
+    lines = flat(bare)
+    long = prose_words(lines) >= SOLUTION_WORDS
+    return _after_phrase(lines) or (_final_line(lines) if long else "") or bare
 
 
 def last_words(text: str) -> list[str]:
@@ -208,7 +207,7 @@ def _later_phrase(after: str) -> str:
     """What is said to be the answer after the last box, where that is a value or a choice."""
     if len(after) < 10 or "\\boxed" in after or not _ANSWER_IS.search(after):
         return ""
-    said = _after_phrase(_flat(_TAIL.sub("", after[-MAX_DISPLAY_TAIL:])))
+    said = _after_phrase(flat(_TAIL.sub("", after[-MAX_DISPLAY_TAIL:])))
     return said if _VALUE.search(said) else ""
 
 
@@ -225,21 +224,6 @@ def _stated(marked: str) -> str:
 def _without_marks(text: str) -> str:
     """A text without what ends a proof: lines of signs alone, QED."""
     return text[:-MAX_BETWEEN] + _PROOF_ENDS.sub("", text[-MAX_BETWEEN:])
-
-
-def _flat(text: str) -> str:
-    """Formulas of their own near the end, each on one line."""
-    if "$$" not in text and ("\n" not in text or "\\[" not in text):
-        return text
-    head, tail = text[:-MAX_DISPLAY_TAIL], text[-MAX_DISPLAY_TAIL:]
-    if tail.count("$$") % 2:  # cut off at the front: the first one closes
-        head, tail = head + tail.partition("$$")[0], tail.partition("$$")[2]
-    return head + _DISPLAY.sub(_inline, tail)
-
-
-def _inline(match: re.Match[str]) -> str:
-    inner = (match.group(1) or match.group(2)).strip()
-    return match.group() if "$" in inner else f"${' '.join(inner.split())}$"
 
 
 def _marked(text: str) -> str | None:

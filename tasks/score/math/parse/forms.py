@@ -31,6 +31,7 @@ from tasks.score.math.parse.relations import (
     SIGNS,
     both,
     intersection,
+    interval_of,
     relation,
     without,
 )
@@ -127,7 +128,9 @@ def _form(text: str, depth: int) -> Form:
     if "ll " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
     if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
-        return _form(f"x {sign_of(bounded[1])} {bounded[2]}", depth + 1)
+        named = text[0] if text[1:4] == " is" else ""
+        bound = _form(f"{named or 'x'} {sign_of(bounded[1])} {bounded[2]}", depth + 1)
+        return bound if named else interval_of(bound) or bound
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
