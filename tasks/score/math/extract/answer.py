@@ -65,7 +65,7 @@ from tasks.score.math.parse.spoken import last_spoken, spoken_whole
 _ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _ANSWER_IS = re.compile(
     r"\b(?:choose|pick|select)(?: option| choice)?(?=\s+\(?[A-J]\b)"
-    r"|\b(?:answer|correct (?:option|choice))"
+    r"|\b(?:answer|correct (?:option|choice))(?: (?:that|which) [a-z ]{3,40}?)?"
     r"(?:\**\s+(?:is|(?:must|would|should|will|has to) be)(?:\s+that)?|\**\s*[:=]|s\s+are"
     r"|\s*(?=\$|\\\(|\\\[))\s*:?\**",
     re.IGNORECASE,
@@ -112,6 +112,10 @@ _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
 # What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
 _SO = re.compile(
     r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак|Итого|Всего|Следовательно),?\s*(?=\S)"
+)
+# "x的值为3或5": all that a sentence says.
+_IS_IN_CHINESE = re.compile(
+    r"^[^,;]*[\u3400-\u9fff](?:为|是|等于)\s*(?=[-$\\\d(\[][^\u3400-\u9fff]*$)"
 )
 _NUMBERED = re.compile(
     r"^(?:\d{1,2}\.|-(?! [a-z] ?(?:[-+*/^]|$))|[*•])\s+(?=[A-Za-z$\\])|^Q\d{1,3}[.:)]\s+(?=\S)"
@@ -281,7 +285,9 @@ def _final_line(text: str) -> str:
     if cell := _ROW.match(line):
         line = cell.group(1)
     line = _NUMBERED.sub("", line) if len(line) <= MAX_LINE else line
-    line = line if line.isascii() else _SO.sub("", line)
+    if not line.isascii():
+        line = _SO.sub("", line)
+        line = _IS_IN_CHINESE.sub("", line) if len(line) <= MAX_LINE else line
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
     if "(" in line:

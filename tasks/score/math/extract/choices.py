@@ -40,8 +40,8 @@ _CONFIRMED = re.compile(
 _GRANTED = re.compile(
     r",? \(?(?:although|though|even though|while|whereas|despite)\b(?!.*\b(?:correct|right"
     r"|also (?:be|true|valid|works?)|possible|close|could|might|may)\b).*$"
-    r"|(?<=^[A-J]) \((?!.*\b(?:or|if|not|but|maybe|perhaps|possibly|wrong|incorrect|except|none"
-    r"|[A-J])\b)[a-z][^()]{2,60}\)$"
+    r"|(?<=^[A-J]) \((?!.*\b(?:or|if|not|but|maybe|perhaps|possibly|wrong|incorrect|except"
+    r"|[A-J])\b)[A-Za-z][^()]{2,60}\)$"
 )
 _LED = re.compile(
     r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)|^(?:\\text\{\s*)?([A-E])[.):]\s+\}?\s*(?=\S)"

@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 
 from tasks.score.math.limits import MAX_LINE
+from tasks.score.math.parse.spoken import spoken_whole
 from tasks.score.math.parse.units import UNITS, convert
 
 REASON = re.compile(
@@ -17,7 +18,8 @@ REASON = re.compile(
 )
 # "9, not 8"; "$-3$ (not $3$)"; "not 8 but 9"; "8? No, 9".
 _DENIAL = re.compile(
-    r"(?<=[\d$)}%]),? \(?(?:and )?(?:not|rather than|instead of) \$?(?=-?[\d\\.(]|\$)[^\s,;]{1,40}$"
+    r"(?<=[\w$)}%]),? \(?(?:and )?(?:not|rather than|instead of) \$?(?=-?[\d\\.(]|\$)[^\s,;]{1,40}"
+    r"(?: [a-z/]{1,15})?$"
     r"|(?<=[\d$)}%]) \([^()]*\b(?:rejected|extraneous|discarded|dismissed)\b[^()]*\)?$"
     r"|^not \S{1,20} but (?=\S)|^[^?]{1,20}\? No,? (?=\S)"
 )
@@ -38,6 +40,8 @@ _RELATIVE = re.compile(
     r"(?:not|wrong|incorrect|impossible|contradict\w*|false|never|absurd|invalid|cannot|too|exceeds"
     r"|should|would|rounds?)\b|.*n't\b)"
 )
+# "99 (ninety-nine) students".
+_SPELLED = re.compile(r"(?<![\d.,])(\d[\d,]*) \(([a-z][a-z -]{2,60})\)")
 # "1.5 hours, or 90 minutes".
 _TWICE = re.compile(
     r"(?<![\d.,/])(\d{1,9}(?:\.\d{1,6})?) ([a-z]{1,12}),? or"
@@ -95,6 +99,9 @@ def without_point(line: str) -> str:
 
 def without_aside(line: str) -> str:
     """A line without the brackets at its end that say its number once more."""
+    if "(" in line and (spelled := _SPELLED.search(line)):
+        once = spelled[1].replace(",", "") == spoken_whole(spelled[2])
+        line = line[: spelled.end(1)] + line[spelled.end() :] if once else line
     return _ASIDE.sub(r"\1", line) if line.endswith((")", ").")) and len(line) < MAX_LINE else line
 
 

@@ -100,6 +100,8 @@ _CONDITION = re.compile(
 )
 # 第一空：1；第二空：2
 _BLANK = re.compile(r"第([一二三四五])(?:空|问|小题)[是为填]?\s*[:：]?\s*")
+_CYRILLIC = re.compile("[а-я]")
+_EQUALS = re.compile(r"(?<=[а-я]) (?:рав(?:ен|н[аоы])|составля[ею]т|составит)\s+(?=[-$\\\d])")
 _MINUS = re.compile(r"(?<![А-яё])(?<!плюс[ -])минус\s+(?=[$\d])")
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
 
@@ -125,7 +127,7 @@ def translated(text: str) -> str:
         text = _BETWEEN_CHOICES.sub(", ", text)
         for words, sign in _BOUNDS:
             text = words.sub(sign, text)
-    if "минус" in text:
-        text = _MINUS.sub("-", text)
+    if _CYRILLIC.search(text):
+        text = _MINUS.sub("-", _EQUALS.sub(" is ", text))
     text = _AND.sub(", ", _OR.sub(" or ", text))
     return _PHRASE.sub(" The answer is ", text)

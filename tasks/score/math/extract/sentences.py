@@ -35,13 +35,10 @@ _NAME_AT_END = re.compile(
 )
 # What things are said to be, in one word.
 _KINDS = re.compile(
-    r"\b(?:is|are)\s+(?:an? |always |both )?(odd|even|neither|increasing|decreasing|convergent"
-    r"|divergent|prime|composite|rational|irrational|positive|negative|zero|isosceles|equilateral"
-    r"|scalene|acute|obtuse|right|parallel|perpendicular|possible|impossible|invertible|singular)"
-    r"(?: (?:function|number|triangle|lines))?[.!]?\s*$",
-    re.IGNORECASE,
+    r"\b(?:is|are)\s+(?:an? |always |both )?([a-z]{3,15})(?: (?:function|number|triangle|lines))?"
+    r"[.!]?\s*$"
 )
-IS = re.compile(r"\b(?:is|are|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
+IS = re.compile(r"\b(?:is|are|was|were|equals?|be)\s*:?\s+(?!given|by|for|to\b)")
 # Words between two numbers that make no list, ratio or condition of them: "3 crates, then 42".
 _STRAY = re.compile(
     r"(?<![A-Za-z\\])(?:then|times|minus|plus|is|are|equals|gives|leaves|so|makes)(?![A-Za-z]).*\d"
@@ -70,6 +67,12 @@ _PROTECTED = re.compile(
 _WORD_AFTER = re.compile(r" ([A-Za-z]{3,12})(?![A-Za-z])")
 # "8 cookies to share with his 2 friends".
 _OWNED = re.compile(r"\d.*\b(?:his|her|their) $")
+# "5 apples left after giving 3 to Jerry", "120 km in 2 hours".
+_BESIDE = re.compile(
+    r"(?<=[a-z]) (?:(?:after|before|by) [a-z]+ing\b[^,;]*"
+    r"|in \$?\d[\d.]*\$? (?:hours?|minutes?|seconds?|days?|weeks?|months?|years?))\W*$"
+)
+_THINGS = re.compile(r"\d (?!of\b)[A-Za-z]+(?: left)?$")
 _TWO_UNITS = re.compile(
     r"(?<![\d.,])(\d{1,9}) ([a-z]{1,8}),?(?: and)? (\d{1,9}) ([a-z]{1,8})(?=\W*$)"
 )
@@ -125,6 +128,7 @@ def as_said(number: re.Match[str], text: str) -> str:
 
 def last_value(sentence: str) -> str:
     """What a sentence says that something is, else its last formula, else its last number."""
+    sentence = without_others(sentence.rstrip("."))
     if said := what_is(sentence):
         return said
     formulas = [*deque(MATH.finditer(sentence), maxlen=MAX_BOXES)]
@@ -151,6 +155,9 @@ def last_number(text: str) -> str:
     if (two := _TWO_UNITS.search(text[-MAX_BETWEEN:])) and in_one_unit(two):
         return two.group(0).strip()
     last = last_match(NUMBER, text) or last_match(LOOSE_NUMBER, text)
+    if last and (beside := _BESIDE.search(text)) and _THINGS.search(text[: beside.start()]):
+        text = text[: beside.start()]
+        last = last_match(NUMBER, text) or last
     if last and _OWNED.search(text[: last.start()]):
         last = last_match(NUMBER, text[: last.start()]) or last
     return as_said(last, text) if last else ""

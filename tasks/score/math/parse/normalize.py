@@ -273,6 +273,8 @@ def _numbers(text: str) -> str:
     """
     if ":00" in text:
         text = _SECONDS.sub(lambda m: m[1] or m[2], text)
+    if text.endswith("/-"):
+        text = text[:-2]  # rupees
     if "below zero" in text:
         text = _BELOW_ZERO.sub(r"-\1", text)
     if "respectively" in text:
