@@ -21,7 +21,7 @@ from tasks.score.math.parse.values import differ, exact, rounds_to
 Symbolic = Callable[[str, str], bool | None]
 
 _PLAIN = re.compile(r"^[-+]?\$?(?!0,)(\d{1,3}(?:,\d{3})++|\d++)(?:\.(\d*+))?$")
-_WORDY = re.compile(r"[^\W\d_]{4,}|\b(?:not|but|or|no|if|is|so)\b|[\u3040-\u9fff\uac00-\ud7af]")
+_WORDY = re.compile(r"[^\W\d_]{4,}|\b(?:not|but|or|no|of|if|is|so)\b|[\u3040-\u9fff\uac00-\ud7af]")
 _INEQUALITY = re.compile(r"[<>]|\\(?:le|ge|ne)(?![A-Za-z])")
 _MATHEMATICAL = re.compile(r"[\d\\^_+*/=<>|]")
 _COMMA = re.compile(r"^(-?(?:\d{1,9},(?!\d{3}(?!\d))\d{1,9}|0,\d{1,9}))(?=$|\s*[€$£%°]|\s[A-Za-z])")

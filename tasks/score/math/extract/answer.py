@@ -59,6 +59,7 @@ from tasks.score.math.limits import (
     MAX_SOLUTION,
     MAX_TAIL,
 )
+from tasks.score.math.parse.changing import changes
 from tasks.score.math.parse.normalize import calm, unconditional
 from tasks.score.math.parse.spoken import last_spoken, spoken_whole
 
@@ -256,7 +257,8 @@ def _phrase(rest: str) -> str:
     line = line.replace("**", "", 1) if line.count("**") % 2 else line
     math = MATH.match(line)
     if math and len(line) > len(math.group()) and prose_words(line[math.end() :]) >= 2:
-        return inner_formula(math)
+        after = line[math.end() :]
+        return inner_formula(math) + (after if changes(after) else "")
     line = REASON.split(unconditional(line), maxsplit=1)[0]
     line = without_relative(BOLD.sub(r"\1", line))
     if choice := _CHOICE.match(line):

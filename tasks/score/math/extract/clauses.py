@@ -36,7 +36,8 @@ _ASIDE = re.compile(
 )
 # "32, which is a power of 2": only after a value that is one in itself.
 _RELATIVE = re.compile(
-    r"^(\$?-?\$?\d++(?:[.,/]\d++)*+%?\$?(?: [a-z]{3,12}){0,2}|\$[^$]{1,60}\$), (?:which|as) (?!.*\b"
+    r"^(\$?-?\$?\d++(?:[.,/]\d++)*+%?\$?(?: [a-z]{3,12}){0,2}|\$[^$]{1,60}\$|\\[a-z]+\{[^,]{1,60}"
+    r"|\([^()]{1,40}\)), (?:which|as) (?!.*\b"
     r"(?:not|wrong|incorrect|impossible|contradict\w*|false|never|absurd|invalid|cannot|too|exceeds"
     r"|should|would|rounds?)\b|.*n't\b)"
 )

@@ -75,7 +75,7 @@ _ENDS = re.compile(
 )
 # Words before a number in Chinese, Japanese and Korean that make another value of it, or none.
 _BOUNDS = tuple(
-    (re.compile(rf"(?:{words})(?:有|是|为)?\s*(?=[$\d])"), sign)
+    (re.compile(rf"(?:{words})(?:有|是|为)?\s*(?=[-$\\\d(])"), sign)
     for words, sign in (
         ("至少|不少于|不低于|少なくとも|最低でも|최소한?|적어도", " at least "),
         ("至多|最多|不超过|不多于|多くとも|最大でも|많아야|최대", " at most "),
@@ -101,7 +101,9 @@ _CONDITION = re.compile(
 # 第一空：1；第二空：2
 _BLANK = re.compile(r"第([一二三四五])(?:空|问|小题)[是为填]?\s*[:：]?\s*")
 _CYRILLIC = re.compile("[а-я]")
-_EQUALS = re.compile(r"(?<=[а-я]) (?:рав(?:ен|н[аоы])|составля[ею]т|составит)\s+(?=[-$\\\d])")
+_EQUALS = re.compile(
+    r"(?<=[а-я])(?<! не) (?:рав(?:ен|н[аоы])|составля[ею]т|составит)\s+(?=[-$\\\d])"
+)
 _MINUS = re.compile(r"(?<![А-яё])(?<!плюс[ -])минус\s+(?=[$\d])")
 _MARKUP = re.compile(r"<(sup|sub)>([^<>]{1,40})</\1>")
 

@@ -139,7 +139,9 @@ def last_value(sentence: str) -> str:
         if not _JOINED.fullmatch(sentence[before.end() : row[0].start()]):
             break
         row.insert(0, before)
-    return " or ".join(map(inner_formula, row))
+    said = " or ".join(map(inner_formula, row))
+    after = sentence[row[-1].end() :]
+    return changed(sentence[: row[0].start()]) + said + (after if changes(after) else "")
 
 
 def last_name(line: str) -> str:

@@ -36,7 +36,7 @@ _DENIED = _either("""
     (?:is|are|was|were)\\s+(?:impossible|not|incorrect|invalid|(?:the\\s+)?wrong|false)|not|wrong|incorrect
     which\\s+(?:contradict\\w*|cannot|can't|(?:does|is|was)(?:\\s+not|n't)|(?:is|was)\\s+(?:wrong|incorrect
     impossible|absurd|too|a\\s+contradiction))|contradict\\w*|a\\s+contradiction
-    impossible|false|invalid|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
+    impossible|false|invalid|fails?|(?:is\\s+)?rejected|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
     fois|veces|vezes|volte|раза?|approximately|approx|roughly|about|ish|(?:at\\s+)?(?:the\\s+)?(?:maximum|minimum)
     [\u3400-\u9fff\uac00-\ud7af]{0,3}?(?:以上|以下|以内|未満|未满|不到|左右|余|倍|이상|이하|미만|배)
     oder\\s+(?:mehr|weniger)|ou\\s+(?:plus|moins)|o\\s+(?:más|menos)|или\\s+(?:более|больше|менее|меньше)

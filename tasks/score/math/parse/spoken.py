@@ -67,6 +67,7 @@ _JOINED_BY = {
 _JOINTS = "|".join(_JOINED_BY)
 _AFTER = {"squared": "({})^2", "cubed": "({})^3", "factorial": "({})!", "dozen": "12*({})"}
 _TOKEN = re.compile(r"[A-Za-z]+|-?\d[\d,]*(?:\.\d+)?|\S")
+_HYPHEN = re.compile(r"(?<=\w)-(?=[A-Za-z])|(?<=[A-Za-z] )-(?= [A-Za-z])")
 _NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
 _WORDED = re.compile(
     rf"(?:the\s+)?(?:{'|'.join([*_ONES, *_TENS, *_BEFORE, 'a', 'an'])})\b"
@@ -100,7 +101,7 @@ def spoken(text: str) -> str:
     """
     if not _may_be_spoken(text):
         return text
-    reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
+    reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", text)))
     value = reader.value()
     if value is None or not reader.worded:
         return text
@@ -121,7 +122,7 @@ def spoken_things(text: str) -> tuple[str, str]:
     """
     if not _may_be_spoken(text):
         return "", ""
-    reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
+    reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", text)))
     value = reader.value()
     if value is None or not reader.worded or not reader.rest:
         return "", ""
@@ -147,7 +148,7 @@ def last_spoken(text: str) -> str:
         sure = words[at].casefold() not in ("one", "a", "an") or words[at - 1] in _EXACTLY
         if at < taken or not _may_be_spoken(rest) or not sure:
             continue
-        reader = _Reader(_TOKEN.findall(rest.replace("-", " ")))
+        reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", rest)))
         if reader.value() is None or not reader.worded:
             continue
         after = " ".join(reader.rest)
