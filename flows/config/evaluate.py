@@ -81,7 +81,7 @@ class EvaluateConfig(BaseModel):
     )
     measure: MeasureSettings = Field(default_factory=MeasureSettings, title="Measure")
     execution: ExecutionSettings = Field(
-        default_factory=ExecutionSettings, title="Execute (code only)"
+        default_factory=ExecutionSettings, title="Execute (code), and how math is checked"
     )
     resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
 

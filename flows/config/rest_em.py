@@ -87,7 +87,7 @@ class RestEmConfig(BaseModel):
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, title="Generate (E-step)")
     filter: FilterSettings = Field(default_factory=FilterSettings, title="Filter")
     execution: ExecutionSettings = Field(
-        default_factory=ExecutionSettings, title="Execute (code only)"
+        default_factory=ExecutionSettings, title="Execute (code), and how math is checked"
     )
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, title="Evaluate")

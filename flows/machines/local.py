@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.dag.contracts import Engine, Grader
+from tasks.dag.contracts import WORKED_OUT, Engine, Grader
 from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
@@ -65,7 +65,7 @@ class LocalMachine:
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._engine_of: tuple[str, ...] = ()
-        self._pool: GradePool | None = None
+        self._pools: dict[str, GradePool] = {}
         self._sandbox: SandboxPool | None = None
         self._needed = sandbox
         # Problems are there before an engine is.
@@ -152,7 +152,7 @@ class LocalMachine:
     def _get_grader(
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
     ) -> Grader:
-        if checker:
+        if checker and checker != WORKED_OUT:
             from tasks.score.choice import ChoiceGrader
             from tasks.score.text import ExactGrader, HandGrader
 
@@ -167,12 +167,13 @@ class LocalMachine:
                 asked = Conditions.of(sandbox)
                 pool = self._get_sandbox(sandbox["image"], workers, asked.limits.memory)
                 return CodePool(pool, asked.limits, score, asked)
-            if self._pool is None:
+            if checker not in self._pools:
                 from tasks.score.math.limits import GRADE_SECONDS
                 from tasks.score.math.pool import GradePool
 
-                self._pool = GradePool(workers, GRADE_SECONDS)
-            return self._pool
+                work_out = checker == WORKED_OUT
+                self._pools[checker] = GradePool(workers, GRADE_SECONDS, work_out=work_out)
+            return self._pools[checker]
 
     def _try_functions(self) -> None:
         """See that each function can be loaded here, once."""
@@ -211,9 +212,8 @@ class LocalMachine:
         """End everything."""
         self.release_engine()
         close_fork_server()
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        while self._pools:
+            self._pools.popitem()[1].close()
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None

@@ -79,6 +79,10 @@ class OpenEngine(Protocol):
         ...
 
 
+# The checker of math where an answer may have operations that are still to be worked out.
+WORKED_OUT = "worked_out"
+
+
 class OpenGrader(Protocol):
     """Gives what grades, started at the first call."""
 
@@ -87,8 +91,8 @@ class OpenGrader(Protocol):
 
         Args:
             sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
-            checker: Without a sandbox: `exact` (text), `choice`, `hand` (nothing is graded) or ""
-                (math).
+            checker: Without a sandbox: `exact` (text), `choice`, `hand` (nothing is graded), ""
+                (math) or `worked_out` (math, sums and integrals worked out too).
             score: The reward, as FilterSettings.score.
         """
         ...
