@@ -55,7 +55,8 @@ def finetune_call(
 
 
 # 2: packed rows attend one by one, which changes the last bits of sums.
-@step(FINETUNE, "model", version=2)
+# 3: sampled tokens are trained on as they are, other texts are tokenised in their context.
+@step(FINETUNE, "model", version=3)
 def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
