@@ -2,8 +2,8 @@
 
 "Train only while reward on a validation split improves" (arXiv 2312.06585, section 3): the reward
 is measured `checks` times, evenly spaced and at the end. The weights of one check are kept, by the
-rule of choose.py; training stops after `patience` checks without a better one. The start model itself
-is not measured: the E-step needs a trained policy even where the first steps cost reward.
+rule of choose.py; training stops after `patience` checks without a better one. The start model is
+not measured: the E-step needs a trained policy even where the first steps cost reward.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which of the checks of a fine-tune gives the policy (`finetune.choose`).
 
-A check measures the mean reward on the validation problems. On 100 to 200 of them its standard error
-is some points, as much as the checks of one fine-tune differ, so the highest is often so by chance,
-and its reward is too high for the same reason. The rules:
+A check measures the mean reward on the validation problems. On 100 to 200 of them its standard
+error is some points, as much as the checks of one fine-tune differ, so the highest is often so by
+chance, and its reward is too high for the same reason. The rules:
 
 - `best`: the check with the highest reward, the earlier of equals (arXiv 2312.06585, section 3).
 - `one_se`: the earliest whose reward is less than the best one's by at most one standard error of

@@ -79,8 +79,8 @@ def train(
 
     Returns:
         rows, dropped_long, sequences, tokens and targets (an epoch's, all and those with a loss),
-        steps (taken), best_step, best_reward, history, choose; and, apart because it differs from run to
-        run, seconds.
+        steps (taken), best_step, best_reward, history, choose; and, apart because it differs from
+        run to run, seconds.
 
     Raises:
         UserError: nothing to train on, or a model that cannot be trained as asked.

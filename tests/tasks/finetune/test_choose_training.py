@@ -1,4 +1,4 @@
-"""Fine-tunes with each rule of the choice among checks: what is kept, and that it outlives a kill."""
+"""Fine-tunes with each rule of the choice among checks: what is kept, also after a kill."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tasks.finetune.finetune_parts import make_job, make_rows, make_start,
 pytestmark = pytest.mark.engine
 
 # Eight problems at each of four checks: the third is the best, the second within one standard error
-# of it (gap 0.125, error 0.125), the first is not (gap 0.375, error sqrt(0.0335)), the last is worse.
+# of it (gap 1/8, error 1/8), the first is not (gap 3/8, error sqrt(15/8 / 7 / 8) = 0.183).
 CHECKS = ("11100000", "11111000", "11111100", "11110000")
 KEPT = {"best": 3, "one_se": 2, "last": 4}
 
