@@ -6,8 +6,8 @@ shard is scored while the next are sampled (flows/orchestrator/pipeline.py). The
 evaluation of any model draw through this file: there is one way to sample and one way to check.
 
 With `enough` or `hard_samples` the number of samples depends on the problem: each block of indices
-asks which problems go on, from the verdicts on the blocks before it. A shard in which all go on has
-the key that it has without these settings.
+asks which problems go on, from the verdicts on the blocks before it. Problems of a draw's `without`
+are left out of all. A shard in which all go on has the key that it has without these settings.
 """
 
 from __future__ import annotations
@@ -133,11 +133,15 @@ class Sampler:
         drawn: list[tuple[str, ArtifactRef]] = []
         ids = [row["id"] for row in self._splits[block.split][block.start : block.stop]]
         for first, last in ranges:
-            going = [i for i, name in enumerate(ids) if draw.goes_on(first, known[name])]
-            if first and not going:
-                return
+            going = [
+                i
+                for i, name in enumerate(ids)
+                if name not in draw.without and draw.goes_on(first, known[name])
+            ]
+            if not going:
+                break
             place = f"[{block.start}:{block.stop}]x[{first}:{last}]"
-            only = going if first and len(going) < len(ids) else None
+            only = going if len(going) < len(ids) else None
             call = self._generate(
                 f"{GENERATE} {purpose} p{number} {place}", policy, block, draw, (first, last), only
             )

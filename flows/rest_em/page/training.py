@@ -94,6 +94,7 @@ def filter_table(report: RunReport) -> Panel:
     article = "an" if accepted == "accepted" else "a"
     dropped = {name: f"dropped: {text}" for name, text in _fates(report).items() if name != "kept"}
     paired = any(counts.pairs is not None for counts in drawn.values())
+    overlap = any(counts.problems_contaminated for counts in drawn.values())
     columns = {
         "samples": "samples drawn",
         "correct": accepted,
@@ -101,6 +102,7 @@ def filter_table(report: RunReport) -> Panel:
         "kept": "kept for training",
         **({"pairs": "pairs with a wrong sample"} if paired else {}),
         "problems": "problems",
+        **({"problems_contaminated": "problems that overlap the test set"} if overlap else {}),
         "problems_solved": f"problems with {article} {accepted} sample",
     }
     rows = [
