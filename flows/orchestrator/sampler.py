@@ -29,6 +29,7 @@ from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
 from tasks.score.step import checking, score_call
 from tasks.settings import ExecutionSettings, Resources
+from tasks.settings.vllm_args import VllmArgs
 from tasks.store.store import ArtifactRef
 
 
@@ -46,6 +47,7 @@ class Sampler:
         dtype: str,
         execution: ExecutionSettings,
         resources: Resources,
+        vllm_args: VllmArgs | None = None,
     ) -> None:
         """Nothing is drawn yet.
 
@@ -58,11 +60,12 @@ class Sampler:
             dtype: Its number format.
             execution: Limits of programs.
             resources: Sizes of shards.
+            vllm_args: What vLLM is told besides (`sampling.vllm_args`).
         """
         self.prompt = PromptChoice(prompt) if isinstance(prompt, str) else prompt
         self.template: PromptTemplate = load_template(self.prompt)
         self._caller, self._problems, self._splits = caller, problems, splits
-        self._engine, self._dtype = engine, dtype
+        self._engine, self._dtype, self._vllm_args = engine, dtype, vllm_args
         self._execution, self._resources = execution, resources
 
     def shards(
@@ -202,7 +205,8 @@ class Sampler:
 
     def _engine_settings(self, draw: Draw) -> Json:
         if not draw.hosted:
-            return {"engine": self._engine, "dtype": self._dtype}
+            told = {"vllm_args": self._vllm_args} if self._vllm_args else {}
+            return {"engine": self._engine, "dtype": self._dtype, **told}
         return {"engine": HOSTED_ENGINE} | ({"system": draw.system} if draw.system else {})
 
     def _generate(

@@ -85,6 +85,7 @@ class Loop:
             self.splits,
             prompt=self.prompt,
             engine=config.sampling.engine,
+            vllm_args=config.sampling.engine_args,
             dtype=config.model.dtype,
             execution=config.execution,
             resources=config.resources,
