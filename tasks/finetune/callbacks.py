@@ -28,7 +28,7 @@ from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
 from tasks.finetune.choose import best, kept, may_be_kept
 from tasks.finetune.common import QuietTrainer, without_adapters
 from tasks.finetune.process_group import Ranks
-from tasks.finetune.results import HistoryEntry
+from tasks.finetune.results import Choose, HistoryEntry
 from tasks.processes.wire import Message
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
@@ -71,7 +71,7 @@ class TrainingCallback(TrainerCallback):
         self._course = course
         self._checkpoints = checkpoints
         self._patience = settings.patience
-        self._rule = settings.choose
+        self._rule: Choose = settings.choose
         self._total = total
         self._validate = validate
         self._minutes = minutes

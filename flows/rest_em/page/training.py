@@ -141,7 +141,7 @@ def reward_curve(report: RunReport) -> Panel:
             rows += checks_rows(name, now.checks)
         kept = f" (kept step {best})" if best else ""
         series.append(Series(name + kept, turn_colour(now.iteration), found))
-    rules = dict.fromkeys(now.finetune.choose for now in shown if now.finetune)
+    rules: dict[Choose, None] = dict.fromkeys(now.finetune.choose for now in shown if now.finetune)
     note = f"Greedy accuracy on held-out problems. {' '.join(_RULES[rule] for rule in rules)}"
     title = "Fine-tuning: validation reward"
     panel = _curves(title, series, "validation problems solved", note, percent=True)
