@@ -33,6 +33,7 @@ from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
 from tasks.score.group_step import group_call
 from tasks.settings import BenchmarkName, ModelSettings
+from tasks.settings.vllm_args import parse_vllm_args
 from tasks.store.store import ArtifactRef
 
 FLOW = "evaluate"
@@ -84,6 +85,7 @@ class Evaluation:
             load_splits(self.caller.store.path(problems)),
             prompt=config.prompts.get(name, how.prompt),
             engine=config.engine,
+            vllm_args=parse_vllm_args(config.vllm_args),
             dtype=config.dtype,
             execution=config.execution,
             resources=config.resources,

@@ -84,7 +84,8 @@ class LocalMachine:
         )
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
-        wanted = (model.digest, settings["engine"], settings.get("dtype", ""))
+        args = json.dumps(settings.get("vllm_args", {}), sort_keys=True)
+        wanted = (model.digest, settings["engine"], settings.get("dtype", ""), args)
         with self._lock:
             if self._engine is None or self._engine_of != wanted:
                 if self._needed is not None:
@@ -106,7 +107,9 @@ class LocalMachine:
 
             if settings["engine"] != "vllm":
                 raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
-            options = EngineOptions(settings["dtype"], resources.batch_size)
+            options = EngineOptions(
+                settings["dtype"], resources.batch_size, settings.get("vllm_args", {})
+            )
             return EndpointEngine(
                 resources.endpoints, model, options, stall=resources.stall_seconds
             )
@@ -128,6 +131,7 @@ class LocalMachine:
             folder,
             resources=resources,
             dtype=settings["dtype"],
+            vllm_args=settings.get("vllm_args", {}),
             log=self._logs / f"engine-{settings['engine']}.log",
             home=home(),
             say=lambda text: self.runtime.say(text),

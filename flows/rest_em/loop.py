@@ -17,6 +17,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.m_step import Improved, Improver
+from flows.rest_em.overlaps import overlap_lines
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
@@ -30,6 +31,7 @@ from tasks.prompts import PromptChoice, load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
+from tasks.select.decontaminate import overlapping
 from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
@@ -70,6 +72,7 @@ class Loop:
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
         self.teacher: ArtifactRef | None = None
+        self.overlapping: frozenset[str] = frozenset()
 
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
@@ -82,6 +85,7 @@ class Loop:
             self.splits,
             prompt=self.prompt,
             engine=config.sampling.engine,
+            vllm_args=config.sampling.engine_args,
             dtype=config.model.dtype,
             execution=config.execution,
             resources=config.resources,
@@ -92,7 +96,12 @@ class Loop:
             self.teacher = caller.call(call, 0, "teacher")
         outcome = LoopResult(self.problems, [], [])
         train, most = self.splits["train"], self.drawing.samples
-        for text in unused_imports(config.sampling.teacher, train, most):
+        words = config.filter.decontaminate_ngram
+        self.overlapping = overlapping([*train, *self.splits["test"]], words)
+        for text in (
+            *unused_imports(config.sampling.teacher, train, most),
+            *overlap_lines(len(self.overlapping), len(train), words),
+        ):
             self._warn(outcome, text)
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
@@ -196,6 +205,7 @@ class Loop:
             rewards_of(self.config.filter),
             hosted=bool(settings.hosted_teacher),
             system=settings.teacher_system,
+            without=self.overlapping,
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 

@@ -75,7 +75,7 @@ class OpenEngine(Protocol):
     """Gives the engine of a model, started at the first call."""
 
     def __call__(self, model: ArtifactRef, settings: Json, /) -> Engine:
-        """Open it; of `settings` (of the generate step) `engine` and `dtype` are read."""
+        """Open it; of `settings` (of the generate step) the engine's are read."""
         ...
 
 

@@ -25,6 +25,7 @@ from tasks.decoding.kv_cache import RowCache, plain_layers
 from tasks.decoding.next_token import draw_tokens, uniforms
 from tasks.decoding.prefill import Prompts
 from tasks.decoding.request import Completion, SampleProgress, Sampling
+from tasks.decoding.shapes import EXACT, Shapes, shapes_of
 from tasks.decoding.stops import Stops
 from tasks.decoding.tokens import Prompt
 from tasks.errors import UserError
@@ -51,6 +52,7 @@ def decode(
     batch_size: int,
     progress: SampleProgress | None = None,
     finished: Callable[[int, Completion], None] | None = None,
+    shapes: Shapes | None = None,
 ) -> list[Completion]:
     """Sample completions.
 
@@ -63,6 +65,7 @@ def decode(
         batch_size: Most rows decoded at once; fewer where memory is short.
         progress: Told how many completions are finished.
         finished: Told the place in `requests` of each completion, and it, as soon as it is there.
+        shapes: Sizes of the batch; None: those for the model's device.
 
     Returns:
         Completions in the order of `requests`; those of a prompt that leaves no room for max_tokens
@@ -76,7 +79,8 @@ def decode(
     if not requests:
         return []
     with torch.inference_mode():
-        batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress)
+        shapes = shapes or shapes_of(model.device.type)
+        batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress, shapes)
         batch.finished = finished
         return batch.run()
 
@@ -93,6 +97,7 @@ class _Batch:
         sampling: Sampling,
         batch_size: int,
         progress: SampleProgress | None,
+        shapes: Shapes,
     ) -> None:
         used = sorted({prompt for prompt, _ in requests})
         place = {prompt: i for i, prompt in enumerate(used)}
@@ -116,7 +121,8 @@ class _Batch:
             reverse=True,
         )
         rows = min(batch_size, len(requests), self._affordable(longest + sampling.max_tokens))
-        self._cache = RowCache(plain_layers(model))
+        self._shapes, self._most = shapes, rows
+        self._cache = RowCache(plain_layers(model), shapes)
         self._request = np.full(rows, -1)
         self._length = np.ones(rows, np.int64)  # columns that the row sees
         self._count = np.zeros(rows, np.int64)  # tokens drawn
@@ -178,7 +184,7 @@ class _Batch:
 
     def _step(self) -> None:
         """Feed each row its newest token and draw the next."""
-        used = int(self._length.max())
+        used = self._shapes.width(int(self._length.max()))
         self._cache.make_room(used)
         device = self._model.device
         newest = self._tokens[np.arange(len(self._count)), self._count - 1]
@@ -193,16 +199,20 @@ class _Batch:
         live = np.flatnonzero(self._request >= 0)
         self._length[live] += 1
         logits = output.logits[:, -1]
-        if len(live) < len(self._request):
+        if len(live) < len(self._request) and self._shapes == EXACT:
             logits = logits[torch.from_numpy(live).to(device)]
         self._draw(live, logits)
 
     def _draw(self, rows: np.ndarray, logits: torch.Tensor) -> None:
         """Draw a token for each of `rows` and retire those that end with it."""
         greedy = self._sampling.temperature == 0.0
-        numbers = self._uniforms[rows, 0 if greedy else self._count[rows]]
-        tokens = draw_tokens(logits, torch.from_numpy(numbers).to(logits.device), self._sampling)
-        tokens = tokens.cpu().numpy()
+        # Logits may be there for idle rows too, so that they always have one shape.
+        given = np.arange(len(logits)) if len(logits) > len(rows) else rows
+        place = 0 if greedy else self._count[given].clip(max=self._uniforms.shape[1] - 1)
+        numbers = torch.from_numpy(self._uniforms[given, place]).to(logits.device)
+        tokens = draw_tokens(logits, numbers, self._sampling).cpu().numpy()
+        if len(logits) > len(rows):
+            tokens = tokens[rows]
         self._tokens[rows, self._count[rows]] = tokens
         self._count[rows] += 1
         ended = self._stops.ended(tokens)
@@ -237,10 +247,13 @@ class _Batch:
     def _shrink(self) -> None:
         """Drop idle rows when no request is left for them."""
         live = np.flatnonzero(self._request >= 0)
-        size = len(live)
+        size = self._shapes.rows(len(live), self._most)
+        if size >= len(self._request):
+            return
         order = np.arange(size)
         # Only rows beyond the new size move, into the idle places before it.
-        order[self._request[:size] < 0] = live[live >= size]
+        beyond = live[live >= size]
+        order[np.flatnonzero(self._request[:size] < 0)[: len(beyond)]] = beyond
         self._cache.keep(torch.from_numpy(order).to(self._model.device), size)
         for name in ("_request", "_length", "_count", "_tokens", "_uniforms"):
             setattr(self, name, getattr(self, name)[order])

@@ -14,6 +14,7 @@ import torch
 from transformers import Cache, DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from tasks.decoding.shapes import EXACT, Shapes
 from tasks.errors import UserError
 
 # Room for so many columns is made at once; copying all rows is paid once for so many steps.
@@ -50,9 +51,12 @@ class RowCache(Cache):
 
     layers: list[Any]
 
-    def __init__(self, layers: int) -> None:
-        """Make an empty cache; buffers appear with the first `put`."""
+    def __init__(self, layers: int, shapes: Shapes = EXACT) -> None:
+        """Make an empty cache of these sizes; buffers appear with the first `put`."""
         super().__init__(layers=[BufferLayer() for _ in range(layers)])
+        self._shapes = shapes
+        # Where columns are rounded up, some before the first one are in use too.
+        self._before = shapes.columns if shapes.columns > 1 else 0
 
     @property
     def span(self) -> int:
@@ -75,9 +79,11 @@ class RowCache(Cache):
             for name in ("keys", "values"):
                 new = getattr(other, name)[:, :, -columns:]
                 if getattr(mine, name) is None:
-                    shape = (size, new.shape[1], columns + _SLACK, new.shape[3])
+                    wide = self._shapes.width(columns)
+                    end = self._before + wide
+                    shape = (size, new.shape[1], end + _SLACK, new.shape[3])
                     setattr(mine, name, new.new_zeros(shape))
-                    mine.lo, mine.hi = 0, columns
+                    mine.lo, mine.hi = end - wide, end
                 getattr(mine, name)[rows, :, mine.hi - columns : mine.hi] = new[picked]
 
     def make_room(self, used: int) -> None:
@@ -93,13 +99,15 @@ class RowCache(Cache):
             for name in ("keys", "values"):
                 old = getattr(layer, name)
                 # A quarter of the span on top, so that long sequences are not moved often.
-                shape = (*old.shape[:2], used + _SLACK + used // 4, old.shape[3])
+                end = self._before + used
+                shape = (*old.shape[:2], end + _SLACK + used // 4, old.shape[3])
                 new = old.new_empty(shape)
-                new[:, :, :used] = old[:, :, layer.lo : layer.hi]
+                new[:, :, self._before : end] = old[:, :, layer.lo : layer.hi]
                 # Masked columns count nothing only if they hold numbers: 0 * NaN is NaN.
-                new[:, :, used:] = 0
+                new[:, :, : self._before] = 0
+                new[:, :, end:] = 0
                 setattr(layer, name, new)
-            layer.lo, layer.hi = 0, used
+            layer.lo, layer.hi = self._before, end
 
     def keep(self, order: torch.Tensor, size: int) -> None:
         """Move rows `order[i]` to `i` where they differ, and drop those from `size` on.

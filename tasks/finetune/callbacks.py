@@ -1,9 +1,9 @@
 """What happens between optimiser steps: loss history, validation reward, checkpoints, stopping.
 
 "Train only while reward on a validation split improves" (arXiv 2312.06585, section 3): the reward
-is measured `checks` times, evenly spaced and at the end. The best weights are kept, the earlier of
-equals; training stops after `patience` checks without a better one. The start model itself is not
-measured: the E-step needs a trained policy even where the first steps cost reward.
+is measured `checks` times, evenly spaced and at the end. The weights of one check are kept, by the
+rule of choose.py; training stops after `patience` checks without a better one. The start model is
+not measured: the E-step needs a trained policy even where the first steps cost reward.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from transformers import (
 
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
+from tasks.finetune.choose import best, kept, may_be_kept
 from tasks.finetune.common import QuietTrainer, without_adapters
 from tasks.finetune.process_group import Ranks
-from tasks.finetune.results import HistoryEntry
+from tasks.finetune.results import Choose, HistoryEntry
 from tasks.processes.wire import Message
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
@@ -46,7 +47,7 @@ class TrainingCallback(TrainerCallback):
         settings: FinetuneSettings,
         *,
         total: int,
-        validate: Callable[[], float] | None,
+        validate: Callable[[], list[float]] | None,
         minutes: float,
         progress: Callable[[int, int], None] | None,
         alive: Callable[[], None] | None = None,
@@ -56,9 +57,10 @@ class TrainingCallback(TrainerCallback):
         Args:
             course: Where it stands; changed in place.
             checkpoints: Where checkpoints and best weights lie.
-            settings: `checks` and `patience` are used.
+            settings: `checks`, `patience` and `choose` are used.
             total: Optimiser steps if nothing stops it.
-            validate: Measures the validation reward of the model as it is; None for never.
+            validate: Measures the reward of the model as it is on each validation problem; None for
+                never.
             minutes: Time between checkpoints where checks are further apart.
             progress: Told the steps done and `total`.
             alive: Told after each forward pass.
@@ -69,6 +71,7 @@ class TrainingCallback(TrainerCallback):
         self._course = course
         self._checkpoints = checkpoints
         self._patience = settings.patience
+        self._rule: Choose = settings.choose
         self._total = total
         self._validate = validate
         self._minutes = minutes
@@ -102,8 +105,9 @@ class TrainingCallback(TrainerCallback):
         if step in self._checks:
             over = self._check(step) or over
         if over:
-            if not course.best_step:
-                self._keep(step)
+            if not course.best_step or self._rule == "last":
+                self._save(step)
+                course.best_step = step
             course.steps = step
             self._ranks.tell(lambda: self._checkpoints.finish(course))
             control.should_training_stop = True
@@ -142,25 +146,34 @@ class TrainingCallback(TrainerCallback):
             course.loss_sum, course.loss_steps = 0.0, 0
 
     def _check(self, step: int) -> bool:
-        """Measure, keep the weights if they are the best, and say whether to stop."""
+        """Measure, keep the weights if the rule says so, and say whether to stop."""
         course = self._course
         assert self._validate is not None
         began = time.monotonic()
-        reward = self._validate()
+        rewards = self._validate()
         self.seconds["validation"] += time.monotonic() - began
-        course.history.append(HistoryEntry(step, reward=reward))
-        if course.best_reward is None or reward > course.best_reward:
-            course.best_reward, course.misses = reward, 0
-            self._keep(step)
-        else:
-            course.misses += 1
+        reward = float(sum(rewards) / len(rewards))
+        paired = rewards if self._rule == "one_se" else None
+        entry = HistoryEntry(step, reward=reward, rewards=paired)
+        course.history.append(entry)
+        course.misses = 0 if best(course.history) is entry else course.misses + 1
+        found = kept(course.history, self._rule)
+        assert found is not None
+        course.best_reward = found.reward
+        if self._rule == "last":
+            return False  # its weights are those of the end
+        if self._rule == "one_se":
+            course.held = sorted(may_be_kept(course.history, self._rule))
+        if found is entry or step in course.held:
+            self._save(step)
+        course.best_step = found.step
         return course.misses >= self._patience
 
-    def _keep(self, step: int) -> None:
+    def _save(self, step: int) -> None:
+        """Write the weights as they are to where those of `step` are kept."""
         assert self.trainer is not None
         weights = trained_weights(self.trainer.trained_model)
         self._ranks.tell(lambda: self._checkpoints.keep(step, weights))
-        self._course.best_step = step
 
 
 def check_steps(checks: int, total: int) -> set[int]:
@@ -192,8 +205,8 @@ def validator(
     ask: Callable[[Message], Message],
     whole: Callable[[], PreTrainedModel] | None = None,
     alive: Callable[[], None] | None = None,
-) -> Callable[[], float]:
-    """A function that solves the validation prompts greedily and asks for the mean reward.
+) -> Callable[[], list[float]]:
+    """A function that solves the validation prompts greedily and asks for their rewards.
 
     Args:
         trainer: Whose model, as it then is, solves them.
@@ -219,12 +232,12 @@ def validator(
     )
     ranks = Ranks()
 
-    def measure() -> float:
+    def measure() -> list[float]:
         model = trainer.plain_model
         weights = trained_weights(trainer.trained_model) if whole else {}
         return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
 
-    def solve(model: PreTrainedModel) -> float:
+    def solve(model: PreTrainedModel) -> list[float]:
         model.eval()
         requests = [(i, 0) for i in range(len(prompts))]
         completions = decode(
@@ -240,7 +253,7 @@ def validator(
         rewards = ask({"score": [completion.text for completion in completions]})["rewards"]
         if len(rewards) != len(prompts):
             raise ValueError(f"{len(prompts)} validation texts but {len(rewards)} rewards")
-        return float(sum(rewards) / len(rewards))
+        return rewards
 
     return measure
 

@@ -15,6 +15,7 @@ from tasks.decoding.chat import Chat
 from tasks.decoding.thinking import answer_in
 from tasks.durable import make_folders
 from tasks.errors import StepError
+from tasks.finetune.choose import standard_error
 from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child, Silent
 from tasks.prompts import PromptChoice, load_template
@@ -110,9 +111,28 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats = Stats(
         parts=taken,
         tokens=facts.tokens,
-        note=f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}",
+        note=_note(facts, len(problems)),
     )
     draft.rows = facts.rows
+
+
+def _note(facts: TrainingFacts, problems: int) -> str:
+    """What a line of the run says of a fine-tune.
+
+    Args:
+        problems: Of validation, each with a reward of 0 or 1.
+    """
+    said = f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}"
+    if facts.choose != "best":
+        said = f"{facts.rows:,} rows, step {facts.best_step} of {facts.steps}"
+    if facts.best_reward is None:
+        return said
+    solved = round(facts.best_reward * problems)
+    error = standard_error([1.0] * solved + [0.0] * (problems - solved))
+    return (
+        f"{said}, {facts.kept_words}: validation {100 * facts.best_reward:.1f}, standard error "
+        f"{100 * error:.1f}"
+    )
 
 
 def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:

@@ -80,8 +80,8 @@ def train(
 
     Returns:
         rows, dropped_long, sequences, tokens and targets (an epoch's, all and those with a loss),
-        steps (taken), best_step, best_reward, history; and, apart because it differs from run to
-        run, seconds.
+        steps (taken), best_step, best_reward, history, choose; and, apart because it differs from
+        run to run, seconds.
 
     Raises:
         UserError: nothing to train on, or a model that cannot be trained as asked.
@@ -156,6 +156,7 @@ def train(
         "best_step": course.best_step,
         "best_reward": course.best_reward,
         "history": [entry.to_json() for entry in course.history],
+        "choose": settings.choose,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
 

@@ -51,8 +51,9 @@ def generate_call(
     Args:
         label: Name of the task run.
         settings: engine, dtype (of a hosted model there is none, but perhaps a system text),
-            sampling, prompt (template digest), shots, seed, problems (block digest), samples
-            ([first, last)) and, where not the whole block is sampled, only (places in it).
+            vllm_args (where there are any), sampling, prompt (template digest), shots, seed,
+            problems (block digest), samples ([first, last)) and, where not the whole block is
+            sampled, only (places in it).
         model: The policy.
         problems: Artifact in which the block lies.
         hints: split, start, stop (the block's place) and those of the PromptChoice.

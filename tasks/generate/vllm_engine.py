@@ -29,6 +29,8 @@ from typing import Any
 POSITIONS_STEP = 1024
 # Finished samples, or a sign of life, go to the parent so often.
 TELL_SECONDS = 0.2
+# Characters of what vLLM says of arguments.
+_LONGEST = 300
 _BEAT_SECONDS = 5.0
 ENVIRONMENT = {
     # In one process: nothing to orphan, and a third less time to start.
@@ -75,19 +77,26 @@ class Engine:
                 "enforce_eager": True,
             }
         self.positions = positions
+        told = _told(request.get("vllm_args", {}))
         # vLLM's own engine: what LLM.generate steps.
-        self.steps = LLM(
-            model=request["model"],
-            dtype=request["dtype"],
-            max_model_len=positions,
-            max_num_seqs=request["batch_size"],
-            tensor_parallel_size=request.get("tensor_parallel", 1),
-            enable_prefix_caching=True,
-            # Of the policy's generation_config.json its end tokens count and nothing else.
-            generation_config="vllm",
-            seed=0,
-            **options,
-        ).llm_engine
+        try:
+            self.steps = LLM(
+                model=request["model"],
+                dtype=request["dtype"],
+                max_model_len=positions,
+                max_num_seqs=request["batch_size"],
+                tensor_parallel_size=request.get("tensor_parallel", 1),
+                enable_prefix_caching=True,
+                # Of the policy's generation_config.json its end tokens count and nothing else.
+                generation_config="vllm",
+                seed=0,
+                **(options | told),
+            ).llm_engine
+        except (TypeError, ValueError) as error:
+            if not told:
+                raise
+            why = " ".join(str(error).split())[:_LONGEST]
+            raise UserError(f"vllm_args: vLLM does not start with {told}: {why}") from error
 
     def add(self, shard: Shard) -> None:
         """Take the requests of a shard in; prompts that do not fit are marked `error`."""
@@ -249,12 +258,27 @@ def main() -> None:
     """Serve requests; the wire's descriptors are the last two arguments.
 
     A request: id, model, dtype, batch_size, memory_fraction, cpu_cache_gb, tensor_parallel,
-    prompts (texts or tokens), requests (index into prompts, seed), sampling
-    (tasks.decoding.request.Sampling), and positions: 0, or what an earlier child asked for.
+    vllm_args (further arguments, by the field that they are from), prompts (texts or tokens),
+    requests (index into prompts, seed), sampling (tasks.decoding.request.Sampling), and positions:
+    0, or what an earlier child asked for.
     """
     os.environ.update(ENVIRONMENT)
     wire = _load_wire()
     Server(wire.wire_from_argv(sys.argv), wire.failure).run()
+
+
+def _told(given: dict[str, Message]) -> Message:
+    """The arguments of the user's own; those that vLLM does not have are their mistake."""
+    from dataclasses import fields
+
+    import vllm
+    from vllm.engine.arg_utils import EngineArgs
+
+    known = {one.name for one in fields(EngineArgs)}
+    for field, args in given.items():
+        for name in args.keys() - known:
+            raise UserError(f"{field}: {name}: vLLM {vllm.__version__} has no such argument")
+    return {name: value for args in given.values() for name, value in args.items()}
 
 
 def _limit(model: str) -> int:

@@ -5,8 +5,9 @@ problem. The rules run in this order, each on what the one before left:
 1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
 that are equal up to white space the one with the lowest index; 4. those that the selector wants
 (selectors.py), such as the ones with the problem's highest reward; 5. at most `cap` by a seeded
-draw; 6. problems whose question overlaps the test set's; then the weight. With `select = "human"` a
-problem of which a sample is left gets one row with the data set's own solution (figure 6).
+draw; 6. problems whose question overlaps the test set's, where they were sampled (a run leaves them
+out before that); then the weight. With `select = "human"` a problem of which a sample is left gets
+one row with the data set's own solution (figure 6).
 
 The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
 on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
@@ -28,7 +29,7 @@ import pyarrow.parquet as pq
 from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
 from tasks.rows import FINISH, ROW_GROUP, TOKEN_IDS, Row
-from tasks.select.decontaminate import Overlap
+from tasks.select.decontaminate import overlapping
 from tasks.select.drawn import Shard, fetch
 from tasks.select.results import LevelCount, SelectionCounts
 from tasks.select.selectors import SELECTORS, Candidate, Choose
@@ -82,8 +83,8 @@ def _rows(
     choose: Choose,
 ) -> Iterator[Row]:
     position = {problem["id"]: at for at, problem in enumerate(problems)}
-    tests = (row["question"] for row in problems if row["split"] == "test")
-    overlap = Overlap(tests, settings.decontaminate_ngram)
+    overlap = overlapping(problems, settings.decontaminate_ngram)
+    counts.problems_contaminated = len(overlap)
     for block in blocks(shards):
         candidates: dict[str, list[Candidate]] = {}
         solved: set[str] = set()
@@ -96,8 +97,7 @@ def _rows(
         counts.problems_solved += len(solved)
         for problem_id in sorted(candidates, key=position.__getitem__):
             chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts, choose)
-            if problems[position[problem_id]]["question"] in overlap:
-                counts.problems_contaminated += 1
+            if problem_id in overlap:
                 counts.dropped_contaminated += len(chosen)
             elif settings.select == "human" and not problems[position[problem_id]]["solution"]:
                 counts.dropped_cap += len(chosen)  # nothing may stand in their place

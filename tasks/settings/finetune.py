@@ -12,7 +12,8 @@ from tasks.settings.section import Section
 class FinetuneSettings(Section):
     """The M-step: fine-tuning on the selected samples."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"improve", "beta"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"improve", "beta", "choose"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"choose"})
 
     improve: Literal["sft", "dpo"] = Field(
         default="sft",
@@ -77,6 +78,13 @@ class FinetuneSettings(Section):
         le=100,
         description="How often in a fine-tune the validation reward is measured; the best model is "
         "kept. 0: never, keep the last. The paper trains while validation reward improves.",
+    )
+    choose: Literal["best", "one_se", "last"] = Field(
+        default="best",
+        description="Which check is kept. `best`: the highest validation reward (paper). `one_se`: "
+        "the earliest within one standard error of the best, by differences on the same problems; "
+        "it holds the weights of several checks until the end. `last`: the last, and `patience` "
+        "does not stop training.",
     )
     patience: int = Field(
         default=2,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tasks.settings.place import Place
 from tasks.settings.section import Section
+from tasks.settings.vllm_args import MOST, check_resource_args
 
 
 class Resources(Section):
@@ -58,6 +59,13 @@ class Resources(Section):
         max_length=1024,
         description="Addresses that sample instead of child processes: `restem engine serve`, or "
         "OpenAI-compatible servers of this very policy. For the vllm engine.",
+    )
+    vllm_args: Annotated[list[str], AfterValidator(check_resource_args)] = Field(
+        default_factory=list,
+        max_length=MOST,
+        examples=[["max_num_batched_tokens=16384", "optimization_level=3"]],
+        description="Arguments of vLLM's own that change speed and memory alone, each name=value. "
+        "A `restem engine serve` has its own.",
     )
     stall_seconds: float = Field(
         default=900.0,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.place import Place
 from tasks.settings.section import Section
+from tasks.settings.vllm_args import MOST, VllmArgs, check_sampling_args, parse_vllm_args
 
 # A teacher that is no model but samples which `restem import` brought in.
 IMPORTED = "import:"
@@ -21,15 +22,22 @@ class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"enough", "hard_samples", "teacher", "teacher_system"}
+        {"enough", "hard_samples", "teacher", "teacher_system", "vllm_args"}
     )
 
-    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system", "vllm_args"})
 
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
         description="Sampling engine. It is recipe, not resource: engines draw different samples "
         "from the same distribution.",
+    )
+    vllm_args: Annotated[list[str], AfterValidator(check_sampling_args)] = Field(
+        default=[],
+        max_length=MOST,
+        examples=[["kv_cache_dtype=fp8"]],
+        description="Arguments of vLLM's own that change samples, each name=value, such as "
+        "quantization=fp8; they are in the key. Those of speed alone: `resources.vllm_args`.",
     )
     samples: int = Field(
         default=32,
@@ -87,6 +95,20 @@ class SamplingSettings(Section):
     def hosted_teacher(self) -> str:
         """Name of the hosted model that draws the samples; empty: none does."""
         return self.teacher.removeprefix(HOSTED) if self.teacher.startswith(HOSTED) else ""
+
+    @property
+    def engine_args(self) -> VllmArgs:
+        """`vllm_args` by name."""
+        return parse_vllm_args(self.vllm_args)
+
+    @model_validator(mode="after")
+    def _vllm_has_them(self) -> SamplingSettings:
+        if self.vllm_args and (self.engine != "vllm" or self.hosted_teacher):
+            raise ValueError(
+                "vllm_args: for samples that vLLM draws; expected engine = vllm, and no hosted "
+                "teacher"
+            )
+        return self
 
     @model_validator(mode="after")
     def _hosted_can(self) -> SamplingSettings:
