@@ -26,6 +26,7 @@ from transformers import (
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
 from tasks.finetune.common import QuietTrainer, without_adapters
+from tasks.finetune.number_format import Rounding
 from tasks.finetune.process_group import Ranks
 from tasks.finetune.results import HistoryEntry
 from tasks.processes.wire import Message
@@ -190,6 +191,7 @@ def validator(
     tokenizer: PreTrainedTokenizerBase,
     validation: Json,
     ask: Callable[[Message], Message],
+    rounding: Rounding,
     whole: Callable[[], PreTrainedModel] | None = None,
     alive: Callable[[], None] | None = None,
 ) -> Callable[[], float]:
@@ -199,6 +201,7 @@ def validator(
         trainer: Whose model, as it then is, solves them.
         validation: prompts, max_tokens, stop and batch_size, and of chats ends.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
+        rounding: Of the exported policy, which is what is measured.
         whole: Where each process has a part of the model: makes another of the same kind, into
             which the weights are gathered.
         alive: Told while problems are solved.
@@ -227,15 +230,16 @@ def validator(
     def solve(model: PreTrainedModel) -> float:
         model.eval()
         requests = [(i, 0) for i in range(len(prompts))]
-        completions = decode(
-            model,
-            tokenizer,
-            prompts,
-            requests,
-            sampling,
-            batch_size=validation["batch_size"],
-            progress=(lambda *_, sign=alive: sign()) if alive else None,
-        )
+        with rounding.as_exported(model):
+            completions = decode(
+                model,
+                tokenizer,
+                prompts,
+                requests,
+                sampling,
+                batch_size=validation["batch_size"],
+                progress=(lambda *_, sign=alive: sign()) if alive else None,
+            )
         model.train()
         rewards = ask({"score": [completion.text for completion in completions]})["rewards"]
         if len(rewards) != len(prompts):

@@ -1,7 +1,8 @@
 """The trained policy as a folder that transformers and vLLM load, the same bytes every time.
 
 Holds config, weights (safetensors), generation settings and the start model's own tokenizer files,
-and nothing that differs from run to run: no training arguments, times or paths.
+and nothing that differs from run to run: no training arguments, times or paths. Weights are in the
+number format of the start model (number_format.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.finetune.number_format import Rounding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,6 +58,7 @@ def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> Non
     if kept:
         raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
     model = getattr(model, "merge_and_unload", lambda: model)()
+    Rounding(start).apply(model)
     # Training turns the cache off and such; none of that belongs to the policy.
     model.config = AutoConfig.from_pretrained(start, trust_remote_code=False)
     shutil.rmtree(out, ignore_errors=True)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
+from tasks.finetune.number_format import Rounding
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message, Wire, answer_requests
@@ -298,7 +299,9 @@ def _add_callback(
         checkpoints,
         settings,
         total=total,
-        validate=validator(trainer, tokenizer, job["validation"], ask, whole, alive)
+        validate=validator(
+            trainer, tokenizer, job["validation"], ask, Rounding(Path(job["model"])), whole, alive
+        )
         if checked
         else None,
         minutes=job["resources"]["checkpoint_minutes"],
