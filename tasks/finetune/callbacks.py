@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import (
@@ -25,10 +24,11 @@ from transformers import (
 
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-from tasks.finetune.common import QuietTrainer, without_adapters
+from tasks.finetune.common import QuietTrainer
 from tasks.finetune.number_format import Rounding
 from tasks.finetune.process_group import Ranks
 from tasks.finetune.results import HistoryEntry
+from tasks.finetune.validation_texts import Solver
 from tasks.processes.wire import Message
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
@@ -159,7 +159,7 @@ class TrainingCallback(TrainerCallback):
 
     def _keep(self, step: int) -> None:
         assert self.trainer is not None
-        weights = trained_weights(self.trainer.trained_model)
+        weights = trained_weights(self.trainer.trained_model, self.trainer.rounding)
         self._ranks.tell(lambda: self._checkpoints.keep(step, weights))
         self._course.best_step = step
 
@@ -169,8 +169,10 @@ def check_steps(checks: int, total: int) -> set[int]:
     return {max(1, round(total * i / checks)) for i in range(1, checks + 1)}
 
 
-def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """The weights that training changes, by name (tied ones once).
+def trained_weights(model: PreTrainedModel, rounding: Rounding) -> dict[str, torch.Tensor]:
+    """The weights that training changes, by name (tied ones once), rounded as they are exported.
+
+    Adapters are not rounded: what is, is their sum with the weights.
 
     Where each process has a part, all must call this, and the first gets the whole, on the CPU.
     """
@@ -178,7 +180,7 @@ def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            weight = parameter.detach()
+            weight = parameter.detach().to(rounding.kept(name))
             if gather := getattr(weight, "full_tensor", None):
                 weight = gather().cpu() if first else gather()
             if first:
@@ -191,8 +193,7 @@ def validator(
     tokenizer: PreTrainedTokenizerBase,
     validation: Json,
     ask: Callable[[Message], Message],
-    rounding: Rounding,
-    whole: Callable[[], PreTrainedModel] | None = None,
+    split: bool = False,
     alive: Callable[[], None] | None = None,
 ) -> Callable[[], float]:
     """A function that solves the validation prompts greedily and asks for the mean reward.
@@ -201,64 +202,39 @@ def validator(
         trainer: Whose model, as it then is, solves them.
         validation: prompts, max_tokens, stop and batch_size, and of chats ends.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
-        rounding: Of the exported policy, which is what is measured.
-        whole: Where each process has a part of the model: makes another of the same kind, into
-            which the weights are gathered.
+        split: Whether each process has a part of the model.
         alive: Told while problems are solved.
 
     Returns:
-        The function, which all processes must call: the first solves and asks, the others wait.
+        The function, which all processes must call: all solve, and the first asks.
     """
-    from tasks.decoding.decode import decode
-
     prompts = validation["prompts"]
     ends = tuple(validation.get("ends", ()))
-    sampling = Sampling(
-        temperature=0.0,
-        max_tokens=validation["max_tokens"],
-        stop=tuple(validation["stop"]),
-        ends=ends,
-        special=bool(ends),
+    solver = Solver(
+        tokenizer,
+        prompts,
+        Sampling(
+            temperature=0.0,
+            max_tokens=validation["max_tokens"],
+            stop=tuple(validation["stop"]),
+            ends=ends,
+            special=bool(ends),
+        ),
+        rows=validation["batch_size"],
+        rounding=trainer.rounding,
+        split=split,
+        alive=alive,
     )
     ranks = Ranks()
 
     def measure() -> float:
-        model = trainer.plain_model
-        weights = trained_weights(trainer.trained_model) if whole else {}
-        return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
+        texts = solver.texts(trainer.plain_model)
+        return ranks.tell(lambda: judge(texts))
 
-    def solve(model: PreTrainedModel) -> float:
-        model.eval()
-        requests = [(i, 0) for i in range(len(prompts))]
-        with rounding.as_exported(model):
-            completions = decode(
-                model,
-                tokenizer,
-                prompts,
-                requests,
-                sampling,
-                batch_size=validation["batch_size"],
-                progress=(lambda *_, sign=alive: sign()) if alive else None,
-            )
-        model.train()
-        rewards = ask({"score": [completion.text for completion in completions]})["rewards"]
+    def judge(texts: list[str]) -> float:
+        rewards = ask({"score": texts})["rewards"]
         if len(rewards) != len(prompts):
             raise ValueError(f"{len(prompts)} validation texts but {len(rewards)} rewards")
         return float(sum(rewards) / len(rewards))
 
     return measure
-
-
-def _with(
-    model: PreTrainedModel, weights: dict[str, torch.Tensor], device: torch.device
-) -> PreTrainedModel:
-    """The plain model with trained weights put into it (adapters stay beside them).
-
-    On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
-    """
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name in weights:
-                parameter.copy_(weights[name])
-    bare: Any = without_adapters(model)
-    return bare.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer
 
+from tasks.finetune.number_format import Rounding
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
@@ -51,6 +52,7 @@ class QuietTrainer(Trainer):
     """Sums its losses, takes rows in our order, logs nothing and writes no model card."""
 
     sequences: int  # how many of the training set hold rows; the others stand behind them
+    rounding: Rounding  # of the policy that will be exported
     loss_sum = 0.0  # of the micro-batches since it was last taken
 
     @property

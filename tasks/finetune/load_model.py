@@ -5,7 +5,7 @@ Loads no torch before it is needed, for the trainer counts its imports.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 def is_split(resources: Message) -> bool:
     """Whether no process has the whole model."""
     return resources["train_processes"] > 1 and resources["train_strategy"] == "fsdp"
-
-
-def load_model(job: Message, settings: FinetuneSettings) -> PreTrainedModel:
-    """The model as it starts, with its adapters where there are any, whole and on the CPU."""
-    model = load_plain(job["model"])
-    if settings.method != "lora":
-        return model
-    from peft import get_peft_model
-
-    return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
 
 
 def load_plain(folder: str) -> PreTrainedModel:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 FLOAT32 = "float32"
+ADAPTER = ".lora_"
 _SHORT = ("bfloat16", "float16")
 
 
@@ -69,6 +70,12 @@ class Rounding:
 
         return torch.float32 if name in self._whole else getattr(torch, self.format)
 
+    def kept(self, name: str) -> torch.dtype:
+        """The format in which a trained weight is kept until it is exported."""
+        import torch
+
+        return torch.float32 if not self or ADAPTER in name else self.dtype(name)
+
     def apply(self, model: PreTrainedModel) -> None:
         """Round the weights of a plain model, one after the other."""
         if self:
@@ -82,31 +89,47 @@ class Rounding:
 
         On CUDA in the format itself, elsewhere in float32 with rounded weights. The true weights
         are kept meanwhile, so that half of their size is needed besides (on a CPU all of it).
-        Adapters beside a weight stay as they are: on export they are added to it before it is
-        rounded.
+        Adapters and what they stand beside are let be: on export their sum is rounded.
 
         Args:
-            model: Plain, whole, in float32.
+            model: Plain, in float32, whole or split.
         """
-        import torch
-
-        if not self:
-            yield
-            return
         true: dict[torch.nn.Parameter, torch.Tensor] = {}
         try:
-            for name, parameter in model.named_parameters():
-                if parameter.dtype == torch.float32:
-                    if ".lora_" in name:
-                        continue
-                    rounded = parameter.data.to(self.dtype(name.replace(".base_layer", "")))
-                    # Engines load every weight in one format, for layers expect that.
-                    kept = getattr(torch, self.format) if parameter.is_cuda else torch.float32
-                    true[parameter], parameter.data = parameter.data, rounded.to(kept)
+            if self:
+                for name, parameter in model.named_parameters():
+                    if parameter.requires_grad and ADAPTER not in name:
+                        true[parameter] = _replace(parameter, self.dtype(name))
             yield
         finally:
             for parameter, data in true.items():
-                parameter.data = data
+                _put_back(parameter, data)
+
+
+def _replace(parameter: torch.nn.Parameter, format: torch.dtype) -> torch.Tensor:
+    """Round a parameter where it lies; what it was."""
+    import torch
+    from torch.distributed.tensor import DTensor
+
+    if isinstance(parameter, DTensor):  # its memory has to stay where it is
+        part = parameter.detach().to_local()
+        before = part.clone()
+        part.copy_(part.to(format))
+        return before
+    before = parameter.data
+    # On a GPU passes are made in 16 bits, as an engine makes them.
+    kept = torch.float32 if parameter.device.type == "cpu" else format
+    parameter.data = before.to(format).to(kept)
+    return before
+
+
+def _put_back(parameter: torch.nn.Parameter, data: torch.Tensor) -> None:
+    from torch.distributed.tensor import DTensor
+
+    if isinstance(parameter, DTensor):
+        parameter.detach().to_local().copy_(data)
+    else:
+        parameter.data = data
 
 
 def _names_in_float32(folder: Path) -> set[str]:

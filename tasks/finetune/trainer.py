@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
+from tasks.finetune.load_model import adapters, is_split, load_plain
 from tasks.finetune.number_format import Rounding
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
@@ -96,7 +96,7 @@ def train(
 
     from tasks.finetune import pairs as pairing
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-    from tasks.finetune.export import export
+    from tasks.finetune.export import export, export_split
     from tasks.finetune.packing import load, prepare
 
     logging.disable_progress_bar()
@@ -131,6 +131,7 @@ def train(
     trainer = _trainer(
         job, settings, resources, device, dataset, packed.weighted, total, checkpoints
     )
+    trainer.rounding = Rounding(start)
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
         callback = _add_callback(
@@ -141,9 +142,11 @@ def train(
     seconds["training"] = time.monotonic() - began - seconds.get("validation", 0.0)
     began = time.monotonic()
     if ranks.first:
-        # The weights of a model that is split among processes cannot be set from one of them.
-        model = trainer.trained_model if ranks.count == 1 else load_model(job, settings)
-        export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
+        best = checkpoints.best(course.best_step)
+        if is_split(job["resources"]):
+            export_split(job, settings, best)
+        else:
+            export(trainer.trained_model, best, start, Path(job["out"]))
     seconds["export"] = time.monotonic() - began
     return {
         "rows": packed.rows,
@@ -230,12 +233,15 @@ def _trainer(
             f"finetune.batch_size: {settings.batch_size} sequences cannot be split among "
             f"{ranks.count} processes (resources.train_processes); expected a multiple"
         )
-    model = load_plain(job["model"])
+    split = is_split(job["resources"])
+    model = _load_split(job, settings, device) if split else load_plain(job["model"])
     if settings.packing:
         check_separation(model)
     # Rows of a flat batch meet as packed ones do, whatever `packing` says.
     apart = settings.packing or separates(model)
     flat = _flat(model, job, device, settings.max_length) if apart else ""
+    if split:
+        _end_trials(model)
     micro = micro_batch(own, resources.train_batch_size)
     config = SFTConfig(
         output_dir=str(checkpoints.folder),
@@ -258,10 +264,23 @@ def _trainer(
         sequences=len(dataset),
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         data_collator=Collator(weighted=weighted, flat=flat),
-        peft_config=adapters(settings) if settings.method == "lora" else None,
+        # A split model comes with its adapters.
+        peft_config=adapters(settings) if settings.method == "lora" and not split else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _load_split(job: Message, settings: FinetuneSettings, device: str) -> PreTrainedModel:
+    from tasks.finetune.split_model import load_split
+
+    return load_split(job, settings, device)
+
+
+def _end_trials(model: PreTrainedModel) -> None:
+    from tasks.finetune.split_model import take_apart
+
+    take_apart(model)
 
 
 def _flat(model: PreTrainedModel, job: Message, device: str, longest: int) -> Flat:
@@ -270,11 +289,9 @@ def _flat(model: PreTrainedModel, job: Message, device: str, longest: int) -> Fl
 
     if device != "cuda":
         return "layout" if row_attention.fits(model, longest) else ""
-    # There many small products cost more than the mask saves (docs/decisions/0005). A model that
-    # will be split may not fit on one GPU.
-    if is_split(job["resources"]):
-        return ""
-    model.to(device)  # pyright: ignore[reportArgumentType]
+    # There many small products cost more than the mask saves (docs/decisions/0005).
+    if not is_split(job["resources"]):
+        model.to(device)  # pyright: ignore[reportArgumentType]
     return "bounds" if varlen_attention.fits(model, longest) else ""
 
 
@@ -293,14 +310,13 @@ def _add_callback(
 
     settings = FinetuneSettings(**job["settings"])
     checked = settings.checks and job["validation"]["prompts"]
-    whole = (lambda: load_model(job, settings)) if is_split(job["resources"]) else None
     callback = TrainingCallback(
         course,
         checkpoints,
         settings,
         total=total,
         validate=validator(
-            trainer, tokenizer, job["validation"], ask, Rounding(Path(job["model"])), whole, alive
+            trainer, tokenizer, job["validation"], ask, is_split(job["resources"]), alive
         )
         if checked
         else None,
