@@ -154,7 +154,7 @@ def _given(model: PreTrainedModel | None) -> Iterator[None]:
         yield
         return
     before = trainer.load_plain, preference.load_plain
-    trainer.load_plain = preference.load_plain = lambda folder: copy.deepcopy(model)
+    trainer.load_plain = preference.load_plain = lambda *_: copy.deepcopy(model)
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import datasets
 import numpy as np
 import torch
+from torch.distributed.tensor import DTensor
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer
 
@@ -74,6 +75,27 @@ class QuietTrainer(Trainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.loss_sum += loss.item()
         return loss
+
+    def create_accelerator_and_postprocess(self) -> None:  # noqa: D102
+        super().create_accelerator_and_postprocess()
+        prepare = self.accelerator.prepare
+
+        def prepared(*given: Any, **kwargs: Any) -> Any:
+            """Keep the optimiser's parameters, which are those of the model already.
+
+            accelerate finds the parameters of a split model again by their addresses, and a part
+            of nothing (of a weight with fewer rows than there are processes) has none.
+            """
+            optimizers = [one for one in given if isinstance(one, torch.optim.Optimizer)]
+            groups = [(group, group["params"]) for one in optimizers for group in one.param_groups]
+            lists = [(group, list(parameters)) for group, parameters in groups]
+            result = prepare(*given, **kwargs)
+            for group, parameters in lists:
+                if any(isinstance(one, DTensor) for one in parameters):
+                    group["params"] = parameters
+            return result
+
+        self.accelerator.prepare = prepared
 
     def floating_point_ops(self, inputs: object) -> int:  # noqa: D102
         return 0  # nobody reads it, and it walks over all parameters at each step

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.finetune.load_model import adapters
+from tasks.finetune.load_model import adapted
 from tasks.finetune.number_format import Rounding
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
@@ -82,12 +82,7 @@ def export_split(job: Message, settings: FinetuneSettings, weights: Path) -> Non
     model = AutoModelForCausalLM.from_pretrained(
         start, dtype="auto", use_safetensors=True, trust_remote_code=False
     )
-    if settings.method == "lora":
-        from peft import get_peft_model
-
-        model = get_peft_model(model, adapters(settings))
-    else:
-        model.requires_grad_(True)
+    model = adapted(model, settings)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.data = parameter.data.clone()  # the files of the base stay as they are

@@ -5,7 +5,7 @@ Loads no torch before it is needed, for the trainer counts its imports.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
@@ -20,19 +20,39 @@ def is_split(resources: Message) -> bool:
     return resources["train_processes"] > 1 and resources["train_strategy"] == "fsdp"
 
 
-def load_plain(folder: str) -> PreTrainedModel:
-    """A model folder's model, its weights float32 and in memory of their own."""
+def adapted(model: PreTrainedModel, settings: FinetuneSettings) -> PreTrainedModel:
+    """A model with adapters around it, where there are any."""
+    if settings.method != "lora":
+        return model
+    from peft import get_peft_model
+
+    return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
+
+
+def load_plain(folder: str, device: str = "cpu") -> PreTrainedModel:
+    """A model folder's model, its weights float32 and in memory of their own.
+
+    Args:
+        folder: Of the model.
+        device: Where its weights are to lie. On a GPU they come in the format of the files, which
+            are mapped, and become float32 there.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        folder,
+        dtype=torch.float32 if device == "cpu" else "auto",
+        use_safetensors=True,
+        trust_remote_code=False,
     )
     for parameter in model.parameters():
         # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
         # brings, and alignment may change the last bit of a sum.
-        parameter.data = parameter.data.clone()
+        parameter.data = parameter.data.to(device, torch.float32, copy=True)
+    if device != "cpu":
+        model.to(device)  # pyright: ignore[reportArgumentType] - what else it has
     return model
 
 

@@ -81,11 +81,11 @@ def make_trainer(
         raise UserError(
             f"resources.train_processes: dpo trains in one process; expected 1, not {Ranks().count}"
         )
-    model = load_plain(job["model"])
+    model = load_plain(job["model"], device)
     lora = settings.method == "lora"
     trainer = trainer_class(
         model=model,
-        ref_model=None if lora else load_plain(job["model"]),
+        ref_model=None if lora else load_plain(job["model"], device),
         args=DPOConfig(
             output_dir=str(output),
             per_device_train_batch_size=micro,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import distributed
@@ -20,7 +20,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from tasks.finetune.common import without_adapters
-from tasks.finetune.load_model import adapters
+from tasks.finetune.load_model import adapted
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
@@ -82,12 +82,8 @@ def _read(job: Message, settings: FinetuneSettings) -> dict[str, torch.Tensor]:
 
 
 def _adapted(model: PreTrainedModel, job: Message, settings: FinetuneSettings) -> PreTrainedModel:
-    if settings.method != "lora":
-        return model
-    from peft import get_peft_model
-
     set_seed(job["seed"])  # of the adapters' first weights, as TRL sets it
-    return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
+    return adapted(model, settings)
 
 
 def _tensors(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:

@@ -234,7 +234,7 @@ def _trainer(
             f"{ranks.count} processes (resources.train_processes); expected a multiple"
         )
     split = is_split(job["resources"])
-    model = _load_split(job, settings, device) if split else load_plain(job["model"])
+    model = _load_split(job, settings, device) if split else load_plain(job["model"], device)
     if settings.packing:
         check_separation(model)
     # Rows of a flat batch meet as packed ones do, whatever `packing` says.
@@ -290,8 +290,6 @@ def _flat(model: PreTrainedModel, job: Message, device: str, longest: int) -> Fl
     if device != "cuda":
         return "layout" if row_attention.fits(model, longest) else ""
     # There many small products cost more than the mask saves (docs/decisions/0005).
-    if not is_split(job["resources"]):
-        model.to(device)  # pyright: ignore[reportArgumentType]
     return "bounds" if varlen_attention.fits(model, longest) else ""
 
 

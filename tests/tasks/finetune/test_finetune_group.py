@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM
 
 from tasks.errors import StepError, UserError
 from tasks.finetune.common import Order
@@ -15,8 +15,16 @@ from tasks.finetune.step import LAUNCHER
 from tasks.finetune.supervised import filled
 from tasks.finetune.trainer import train
 from tasks.processes.child import Child
-from tests.tasks.finetune.finetune_parts import grade, make_job, make_rows, make_start, write
+from tests.tasks.finetune.finetune_parts import (
+    grade,
+    make_job,
+    make_rows,
+    make_start,
+    make_tokenizer,
+    write,
+)
 from tests.tasks.finetune.test_finetune import loss_and_gradient, trainer_of
+from tests.tasks.finetune.test_recurrent import HEADS, SHAPE
 
 pytestmark = pytest.mark.engine
 
@@ -123,6 +131,36 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
         result = child.call(job, on_ask=answer, on_progress=lambda done, _: steps.append(done))
     assert steps[0] > 1
     check_same(job, result, asked[: 3 - len(again)] + again, expected)
+
+
+@pytest.mark.timeout(600)
+def test_a_split_model_with_weights_of_fewer_rows_than_processes_trains_as_a_whole_one(tmp_path):
+    start = tmp_path / "start"
+    torch.manual_seed(0)
+    config = Qwen2MoeConfig(  # its gate of the shared expert has one row
+        **{**SHAPE, **HEADS},
+        moe_intermediate_size=32,
+        shared_expert_intermediate_size=32,
+        num_experts=4,
+        num_experts_per_tok=2,
+    )
+    Qwen2MoeForCausalLM(config).to(torch.bfloat16).save_pretrained(start)
+    make_tokenizer().save_pretrained(start)
+    write(tmp_path / "rows.parquet", make_rows(12))
+    replies, weights = [], []
+    for processes, strategy in ((1, "ddp"), (2, "fsdp")):
+        job = job_in(tmp_path, tmp_path / strategy, processes, strategy, epochs=1.0, checks=1)
+        job["resources"]["checkpoint_minutes"] = 1e-4
+        if processes == 1:
+            replies.append(train(job, grade))
+        else:
+            with opened(tmp_path / "log.txt") as child:
+                replies.append(child.call(job, on_ask=grade))
+        weights.append(weights_of(job))
+    assert replies[1]["best_reward"] == replies[0]["best_reward"]
+    for name, weight in weights[0].items():
+        assert weights[1][name].dtype == torch.bfloat16
+        assert torch.allclose(weights[1][name].float(), weight.float(), atol=1e-2), name
 
 
 @pytest.mark.timeout(600)

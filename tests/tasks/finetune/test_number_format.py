@@ -57,7 +57,7 @@ def test_a_policy_has_the_size_of_its_base(short, tmp_path, settings):
 
 @pytest.mark.engine
 def test_validation_sees_the_weights_that_are_exported(short, tmp_path, monkeypatch):
-    from tasks.decoding import decode as decoding
+    from tasks.finetune import validation_texts as decoding
 
     seen = []
     true = decoding.decode
