@@ -135,9 +135,8 @@ class TrainingCallback(TrainerCallback):
         course, trainer = self._course, self.trainer
         assert trainer is not None
         # Each process's loss is its share times their number.
-        course.loss_sum += self._ranks.total(trainer.loss_sum) / self._ranks.count
+        course.loss_sum += self._ranks.total(trainer.take_loss_sum()) / self._ranks.count
         course.loss_steps += 1
-        trainer.loss_sum = 0.0
         if step % self._every == 0 or step == self._total:
             course.history.append(HistoryEntry(step, loss=course.loss_sum / course.loss_steps))
             course.loss_sum, course.loss_steps = 0.0, 0

@@ -1,7 +1,7 @@
 """What all our trainers have in common, whatever their loss: order, arguments, silence.
 
 `QuietTrainer` stands before one of TRL's trainers in a class's bases; the callback (callbacks.py)
-reads `loss_sum` and `plain_model`.
+reads `take_loss_sum` and `plain_model`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class QuietTrainer(Trainer):
     """Sums its losses, takes rows in our order, logs nothing and writes no model card."""
 
     sequences: int  # how many of the training set hold rows; the others stand behind them
+    _losses: tuple[torch.Tensor, ...] = ()
     rounding: Rounding  # of the policy that will be exported
-    loss_sum = 0.0  # of the micro-batches since it was last taken
 
     @property
     def plain_model(self) -> PreTrainedModel:
@@ -73,8 +73,16 @@ class QuietTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         loss = super().training_step(model, inputs, num_items_in_batch)
-        self.loss_sum += loss.item()
+        self._losses = (*self._losses, loss.detach())
         return loss
+
+    def take_loss_sum(self) -> float:
+        """The sum of the losses of the micro-batches since it was last taken.
+
+        Once a step: a GPU is waited for, which each micro-batch need not.
+        """
+        losses, self._losses = self._losses, ()
+        return float(sum(loss.item() for loss in losses))
 
     def create_accelerator_and_postprocess(self) -> None:  # noqa: D102
         super().create_accelerator_and_postprocess()
