@@ -6,6 +6,7 @@ reads `take_loss_sum` and `plain_model`.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterator
 from typing import Any, cast
@@ -16,7 +17,9 @@ import torch
 from torch.distributed.tensor import DTensor
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer
+from transformers.training_args import OptimizerNames
 
+from tasks.errors import UserError
 from tasks.finetune.number_format import Rounding
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
@@ -155,4 +158,28 @@ def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) ->
         "logging_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
+        **_handed_through(settings),
     }
+
+
+def _handed_through(settings: FinetuneSettings) -> Json:
+    """The user's own arguments of the trainer.
+
+    Raises:
+        UserError: a package that they need is missing.
+    """
+    found = settings.arguments
+    if found.get("use_liger_kernel") and importlib.util.find_spec("liger_kernel") is None:
+        raise UserError(
+            "finetune.trainer_args: use_liger_kernel needs a package that is not installed; pip "
+            "install liger-kernel, or leave it out"
+        )
+    try:
+        if "optim" in found:
+            OptimizerNames(found["optim"])
+    except ValueError:
+        raise UserError(
+            f"finetune.trainer_args: optim={found['optim']}: expected one of: "
+            f"{', '.join(sorted(OptimizerNames))}"
+        ) from None
+    return dict(found)

@@ -137,9 +137,7 @@ class Supervised(QuietTrainer, SFTTrainer):
         nothing = not len(kept)
         if nothing:  # of several processes one has no row left; it takes part all the same
             kept = kept.new_zeros(1)
-        targets = inputs["input_ids"].flatten()[
-            kept + 1
-        ]  # the labels are these where they are kept
+        targets = inputs["input_ids"].flatten()[kept + 1]  # what the labels are there
         self._kept = kept
         try:
             outputs = model(
