@@ -35,6 +35,10 @@ from tasks.settings import FinetuneSettings
 
 # The loss history has about so many entries, however long the training.
 LOSS_POINTS = 100
+# Where saving a checkpoint takes longer (seconds), training goes on at least so many times as long
+# before the next: optimiser states of a large model are many times its size.
+QUICK_SAVE = 30.0
+SAVE_SHARE = 10
 
 
 class TrainingCallback(TrainerCallback):
@@ -78,7 +82,7 @@ class TrainingCallback(TrainerCallback):
         self._every = max(1, total // LOSS_POINTS)
         self._checks = check_steps(settings.checks, total) if validate else set()
         self._saved = time.monotonic()
-        self._save_began = 0.0
+        self._save_began = self._save_seconds = 0.0
 
     def on_substep_end(  # noqa: D102
         self,
@@ -108,7 +112,7 @@ class TrainingCallback(TrainerCallback):
             course.steps = step
             self._ranks.tell(lambda: self._checkpoints.finish(course))
             control.should_training_stop = True
-        elif step in self._checks or self._is_due():
+        elif self._is_due(step in self._checks):
             control.should_save = True
             self._save_began = time.monotonic()
         if self._progress:
@@ -125,11 +129,22 @@ class TrainingCallback(TrainerCallback):
         self._ranks.meet()  # each process writes its part of a checkpoint
         self._ranks.tell(lambda: self._checkpoints.seal(folder, self._course))
         self._saved = time.monotonic()
-        self.seconds["checkpoints"] += self._saved - self._save_began
+        self._save_seconds = self._saved - self._save_began
+        self.seconds["checkpoints"] += self._save_seconds
 
-    def _is_due(self) -> bool:
-        """Whether a checkpoint is, by the first process's clock."""
-        return self._ranks.tell(lambda: time.monotonic() - self._saved >= 60 * self._minutes)
+    def _is_due(self, checked: bool) -> bool:
+        """Whether a checkpoint is, by the first process's clock.
+
+        Args:
+            checked: Whether validation was just paid for.
+        """
+
+        def due() -> bool:
+            since = time.monotonic() - self._saved
+            affordable = since >= SAVE_SHARE * self._save_seconds or self._save_seconds < QUICK_SAVE
+            return affordable and (checked or since >= 60 * self._minutes)
+
+        return self._ranks.tell(due)
 
     def _record_loss(self, step: int) -> None:
         course, trainer = self._course, self.trainer

@@ -89,8 +89,8 @@ class FinetuneSettings(Section):
     trainer_args: list[str] = Field(
         default_factory=list,
         max_length=64,
-        description="Arguments of TRL's trainer that no field here decides, each `name=value`, such "
-        "as `optim=adamw_8bit` or `torch_compile=true` (tasks/settings/trainer_args.py).",
+        description="Arguments of TRL's trainer that no field here decides, each `name=value`, "
+        "such as `optim=adamw_8bit` or `torch_compile=true` (tasks/settings/trainer_args.py).",
     )
     lora_rank: int = Field(default=16, ge=1, le=1024, description="Rank of LoRA adapters.")
     lora_alpha: int = Field(default=32, ge=1, le=4096, description="Scale of LoRA adapters.")

@@ -1,8 +1,8 @@
 """Arguments of transformers' and TRL's trainers that are handed through as they are.
 
-A list of those that mean something here: numbers, switches and words, none of which names a file, an
-address or code. What a field of ours decides is refused with that field's name, and all others too,
-for most of them have no effect on batches and losses of our own.
+A list of those that mean something here: numbers, switches and words, none of which names a file,
+an address or code. What a field of ours decides is refused with that field's name, and all others
+too, for most of them have no effect on batches and losses of our own.
 """
 
 from __future__ import annotations

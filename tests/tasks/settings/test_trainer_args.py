@@ -24,7 +24,7 @@ from tasks.settings.trainer_args import ARGUMENTS, parse_trainer_args
     ],
 )
 def test_others_are_refused_in_a_line(text, said):
-    with pytest.raises(ValidationError, match="finetune.trainer_args: ") as error:
+    with pytest.raises(ValidationError, match=r"finetune\.trainer_args: ") as error:
         FinetuneSettings(trainer_args=[text])
     assert said in str(error.value)
 
