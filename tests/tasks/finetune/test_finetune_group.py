@@ -29,6 +29,8 @@ from tests.tasks.finetune.test_recurrent import HEADS, SHAPE
 pytestmark = pytest.mark.engine
 
 SETTINGS = {"epochs": 2.0, "checks": 3, "patience": 3, "batch_size": 4, "learning_rate": 1e-3}
+# Runs here what a command such as srun would run elsewhere, and writes down for whom.
+ELSEWHERE = """sh -c 'seen=$0; echo $1 >> $seen; shift; exec "$@"'"""
 LORA = {"method": "lora", "lora_rank": 4, "learning_rate": 0.01}
 
 
@@ -161,6 +163,47 @@ def test_a_split_model_with_weights_of_fewer_rows_than_processes_trains_as_a_who
     for name, weight in weights[0].items():
         assert weights[1][name].dtype == torch.bfloat16
         assert torch.allclose(weights[1][name].float(), weight.float(), atol=1e-2), name
+
+
+def on_two_machines(place: Path, work: Path, **settings) -> dict:
+    job = job_in(place, work, 2, "fsdp", epochs=1.0, checks=1, **settings)
+    job["resources"]["train_machines"] = 2
+    return job
+
+
+@pytest.mark.timeout(600)
+def test_machines_that_the_operators_command_reaches_train_together(place, tmp_path, monkeypatch):
+    seen = tmp_path / "started"
+    monkeypatch.setenv("RESTEM_MACHINE_COMMAND", f"{ELSEWHERE} {seen} {{rank}}")
+    monkeypatch.setenv("RESTEM_MACHINE_ADDRESS", "127.0.0.1")
+    work = tmp_path / "work"
+    work.mkdir()
+    with opened(tmp_path / "log.txt") as child:
+        reply = child.call(on_two_machines(place, work), on_ask=grade)
+    assert reply["steps"] > 1
+    assert seen.read_text().split() == ["1"]
+    assert "model.safetensors" in {path.name for path in (work / "out").iterdir()}
+
+
+@pytest.mark.timeout(600)
+def test_a_machine_that_cannot_be_reached_ends_the_fine_tune(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESTEM_MACHINE_COMMAND", "false")
+    with (
+        opened(tmp_path / "log.txt") as child,
+        pytest.raises(StepError, match=r"died|reset by peer|closed"),
+    ):
+        child.call(on_two_machines(place, tmp_path), on_ask=grade)
+
+
+def test_without_a_command_that_reaches_other_machines_there_is_one_line(
+    place, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("RESTEM_MACHINE_COMMAND", raising=False)
+    with (
+        opened(tmp_path / "log.txt") as child,
+        pytest.raises(UserError, match=r"train_machines: 2 machines need RESTEM_MACHINE"),
+    ):
+        child.call(on_two_machines(place, tmp_path), on_ask=grade)
 
 
 @pytest.mark.timeout(600)
