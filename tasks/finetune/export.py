@@ -64,8 +64,8 @@ def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> Non
     _write(model, start, out)
 
 
-def export_split(job: Message, settings: FinetuneSettings, weights: Path) -> None:
-    """Write the model folder of a job whose model is split among processes; one of them does.
+def export_afresh(job: Message, settings: FinetuneSettings, weights: Path) -> None:
+    """Write the model folder of a job whose own model cannot be written: split, or of four bits.
 
     The base is read in the format of its files and changed weight by weight, so memory for one
     policy in that format is needed.

@@ -22,11 +22,24 @@ def is_split(resources: Message) -> bool:
 
 def adapted(model: PreTrainedModel, settings: FinetuneSettings) -> PreTrainedModel:
     """A model with adapters around it, where there are any."""
-    if settings.method != "lora":
+    if not settings.has_adapters:
         return model
     from peft import get_peft_model
 
     return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
+
+
+def load_for(settings: FinetuneSettings, folder: str, device: str) -> PreTrainedModel:
+    """A model folder's whole model as a method trains it, without adapters.
+
+    Raises:
+        UserError: it cannot be loaded so on this machine.
+    """
+    if settings.method == "qlora":
+        from tasks.finetune.quantized import load_quantized
+
+        return load_quantized(folder, settings, device)
+    return load_plain(folder, device)
 
 
 def load_plain(folder: str, device: str = "cpu") -> PreTrainedModel:

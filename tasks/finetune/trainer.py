@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
-from tasks.finetune.load_model import adapters, is_split, load_plain
+from tasks.finetune.load_model import adapters, is_split, load_for
 from tasks.finetune.number_format import Rounding
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
@@ -96,7 +96,7 @@ def train(
 
     from tasks.finetune import pairs as pairing
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-    from tasks.finetune.export import export, export_split
+    from tasks.finetune.export import export, export_afresh
     from tasks.finetune.packing import load, prepare
 
     logging.disable_progress_bar()
@@ -143,8 +143,8 @@ def train(
     began = time.monotonic()
     if ranks.first:
         best = checkpoints.best(course.best_step)
-        if is_split(job["resources"]):
-            export_split(job, settings, best)
+        if is_split(job["resources"]) or settings.method == "qlora":
+            export_afresh(job, settings, best)
         else:
             export(trainer.trained_model, best, start, Path(job["out"]))
     seconds["export"] = time.monotonic() - began
@@ -234,7 +234,10 @@ def _trainer(
             f"{ranks.count} processes (resources.train_processes); expected a multiple"
         )
     split = is_split(job["resources"])
-    model = _load_split(job, settings, device) if split else load_plain(job["model"], device)
+    if split:
+        model = _load_split(job, settings, device)
+    else:
+        model = load_for(settings, job["model"], device)
     if settings.packing:
         check_separation(model)
     # Rows of a flat batch meet as packed ones do, whatever `packing` says.
@@ -265,7 +268,7 @@ def _trainer(
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         data_collator=Collator(weighted=weighted, flat=flat),
         # A split model comes with its adapters.
-        peft_config=adapters(settings) if settings.method == "lora" and not split else None,
+        peft_config=adapters(settings) if settings.has_adapters and not split else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -31,9 +31,10 @@ class FinetuneSettings(Section):
         default="base",
         description="Policy that fine-tuning starts from (paper: base; ReST uses the last).",
     )
-    method: Literal["full", "lora"] = Field(
+    method: Literal["full", "lora", "qlora"] = Field(
         default="full",
-        description="Full fine-tuning (as the paper seems to) or LoRA adapters, merged after.",
+        description="Full fine-tuning (as the paper seems to) or LoRA adapters, merged after; "
+        "`qlora`: on a base of four bits (a GPU and bitsandbytes).",
     )
     learning_rate: float = Field(
         default=1e-5,
@@ -107,6 +108,11 @@ class FinetuneSettings(Section):
                     f"finetune.trainer_args: {name} is of finetune.improve = dpo alone"
                 )
         return self
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained beside frozen weights."""
+        return self.method != "full"
 
     @property
     def arguments(self) -> dict[str, Value]:
