@@ -112,7 +112,7 @@ def _replace(parameter: torch.nn.Parameter, format: torch.dtype) -> torch.Tensor
     from torch.distributed.tensor import DTensor
 
     if isinstance(parameter, DTensor):  # its memory has to stay where it is
-        part = parameter.detach().to_local()
+        part = parameter.to_local().detach()
         before = part.clone()
         part.copy_(part.to(format))
         return before
@@ -127,7 +127,7 @@ def _put_back(parameter: torch.nn.Parameter, data: torch.Tensor) -> None:
     from torch.distributed.tensor import DTensor
 
     if isinstance(parameter, DTensor):
-        parameter.detach().to_local().copy_(data)
+        parameter.to_local().detach().copy_(data)
     else:
         parameter.data = data
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import distributed
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
@@ -100,7 +101,7 @@ def _split(model: PreTrainedModel, device: str) -> None:
     short = torch.bfloat16 if device == "cuda" else torch.float32
     # Gradients are added up in float32, as one process adds them.
     policy = MixedPrecisionPolicy(param_dtype=short, reduce_dtype=torch.float32)
-    mesh = distributed.init_device_mesh(device, (distributed.get_world_size(),))
+    mesh = init_device_mesh(device, (distributed.get_world_size(),))
     blocks = set(getattr(model, "_no_split_modules", None) or ())
     for module in list(model.modules()):
         if type(module).__name__ in blocks:

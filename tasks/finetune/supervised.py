@@ -175,7 +175,7 @@ class Supervised(QuietTrainer, SFTTrainer):
         return output
 
 
-def _apart(inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _apart(inputs: dict[str, Any]) -> dict[str, Any]:
     """What keeps the rows of a flat batch apart; nothing for a padded one."""
     if "row_bounds" in inputs:
         return varlen_attention.inputs(inputs["row_bounds"])
