@@ -11,7 +11,7 @@ sizes the final model then has the same bytes as that of an undisturbed run. Not
 
 `train` is also what each of several processes runs (worker.py, process_group.py): the sequences of
 an optimiser step are split among them, and all else is the same as in one process but for the order
-in which sums are added. Does not cover several machines.
+in which sums are added.
 """
 
 from __future__ import annotations
