@@ -29,12 +29,17 @@ def adapted(model: PreTrainedModel, settings: FinetuneSettings) -> PreTrainedMod
     return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
 
 
-def load_for(settings: FinetuneSettings, folder: str, device: str) -> PreTrainedModel:
-    """A model folder's whole model as a method trains it, without adapters.
+def load_for(settings: FinetuneSettings, job: Message, device: str) -> PreTrainedModel:
+    """The model of a job as it is trained, without adapters unless it is split.
 
     Raises:
         UserError: it cannot be loaded so on this machine.
     """
+    folder = job["model"]
+    if is_split(job["resources"]):
+        from tasks.finetune.split_model import load_split
+
+        return load_split(job, settings, device)
     if settings.method == "qlora":
         from tasks.finetune.quantized import load_quantized
 

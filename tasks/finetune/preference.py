@@ -81,7 +81,7 @@ def make_trainer(
         raise UserError(
             f"resources.train_processes: dpo trains in one process; expected 1, not {Ranks().count}"
         )
-    model = load_for(settings, job["model"], device)
+    model = load_for(settings, job, device)
     lora = settings.has_adapters
     trainer = trainer_class(
         model=model,

@@ -234,17 +234,16 @@ def _trainer(
             f"{ranks.count} processes (resources.train_processes); expected a multiple"
         )
     split = is_split(job["resources"])
-    if split:
-        model = _load_split(job, settings, device)
-    else:
-        model = load_for(settings, job["model"], device)
+    model = load_for(settings, job, device)
     if settings.packing:
         check_separation(model)
     # Rows of a flat batch meet as packed ones do, whatever `packing` says.
     apart = settings.packing or separates(model)
     flat = _flat(model, job, device, settings.max_length) if apart else ""
     if split:
-        _end_trials(model)
+        from tasks.finetune.split_model import take_apart
+
+        take_apart(model)
     micro = micro_batch(own, resources.train_batch_size)
     config = SFTConfig(
         output_dir=str(checkpoints.folder),
@@ -272,18 +271,6 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _load_split(job: Message, settings: FinetuneSettings, device: str) -> PreTrainedModel:
-    from tasks.finetune.split_model import load_split
-
-    return load_split(job, settings, device)
-
-
-def _end_trials(model: PreTrainedModel) -> None:
-    from tasks.finetune.split_model import take_apart
-
-    take_apart(model)
 
 
 def _flat(model: PreTrainedModel, job: Message, device: str, longest: int) -> Flat:
@@ -339,5 +326,5 @@ def _identity(job: Message) -> str:
     model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
     parts = [job["settings"], job["seed"], job["validation"], rows, model]
     if is_split(job["resources"]):
-        parts.append("fsdp")  # its checkpoints are laid out in another way
+        parts.append("fsdp, in parts")  # its checkpoints are laid out in another way
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"
