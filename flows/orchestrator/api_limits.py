@@ -114,6 +114,8 @@ FIELDS: dict[str, Rule] = {
     "FilterSettings.score": Rule.FUNCTION,
     "FilterSettings.select": Rule.FUNCTION,
     "WeightedReward.reward": Rule.FUNCTION,
+    # Numbers, switches and words of a list of ours.
+    "FinetuneSettings.trainer_args": Rule.TEXT,
     "Resources.store": Rule.STORE,
     "Resources.endpoints": Rule.ADDRESS,
     "Resources.ray_address": Rule.ADDRESS,

@@ -23,6 +23,7 @@ from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.finetune.quantized import refuse_without_package
 from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
 from tasks.policy.step import base_call
@@ -69,6 +70,8 @@ class Loop:
         model = config.model
         self.prompt = PromptChoice(model.prompt, model.system, model.thinking)
         load_template(self.prompt)  # a mistake in it is said before anything is done
+        if not config.resources.ray_address:
+            refuse_without_package(config.finetune)
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
         self.teacher: ArtifactRef | None = None

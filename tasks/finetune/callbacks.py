@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import (
@@ -26,15 +25,21 @@ from transformers import (
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
 from tasks.finetune.choose import best, kept, may_be_kept
-from tasks.finetune.common import QuietTrainer, without_adapters
+from tasks.finetune.common import QuietTrainer
+from tasks.finetune.number_format import Rounding
 from tasks.finetune.process_group import Ranks
 from tasks.finetune.results import Choose, HistoryEntry
+from tasks.finetune.validation_texts import Solver
 from tasks.processes.wire import Message
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
 # The loss history has about so many entries, however long the training.
 LOSS_POINTS = 100
+# Where saving a checkpoint takes longer (seconds), training goes on at least so many times as long
+# before the next: optimiser states of a large model are many times its size.
+QUICK_SAVE = 30.0
+SAVE_SHARE = 10
 
 
 class TrainingCallback(TrainerCallback):
@@ -80,7 +85,7 @@ class TrainingCallback(TrainerCallback):
         self._every = max(1, total // LOSS_POINTS)
         self._checks = check_steps(settings.checks, total) if validate else set()
         self._saved = time.monotonic()
-        self._save_began = 0.0
+        self._save_began = self._save_seconds = 0.0
 
     def on_substep_end(  # noqa: D102
         self,
@@ -111,7 +116,7 @@ class TrainingCallback(TrainerCallback):
             course.steps = step
             self._ranks.tell(lambda: self._checkpoints.finish(course))
             control.should_training_stop = True
-        elif step in self._checks or self._is_due():
+        elif self._is_due(step in self._checks):
             control.should_save = True
             self._save_began = time.monotonic()
         if self._progress:
@@ -128,19 +133,29 @@ class TrainingCallback(TrainerCallback):
         self._ranks.meet()  # each process writes its part of a checkpoint
         self._ranks.tell(lambda: self._checkpoints.seal(folder, self._course))
         self._saved = time.monotonic()
-        self.seconds["checkpoints"] += self._saved - self._save_began
+        self._save_seconds = self._saved - self._save_began
+        self.seconds["checkpoints"] += self._save_seconds
 
-    def _is_due(self) -> bool:
-        """Whether a checkpoint is, by the first process's clock."""
-        return self._ranks.tell(lambda: time.monotonic() - self._saved >= 60 * self._minutes)
+    def _is_due(self, checked: bool) -> bool:
+        """Whether a checkpoint is, by the first process's clock.
+
+        Args:
+            checked: Whether validation was just paid for.
+        """
+
+        def due() -> bool:
+            since = time.monotonic() - self._saved
+            affordable = since >= SAVE_SHARE * self._save_seconds or self._save_seconds < QUICK_SAVE
+            return affordable and (checked or since >= 60 * self._minutes)
+
+        return self._ranks.tell(due)
 
     def _record_loss(self, step: int) -> None:
         course, trainer = self._course, self.trainer
         assert trainer is not None
         # Each process's loss is its share times their number.
-        course.loss_sum += self._ranks.total(trainer.loss_sum) / self._ranks.count
+        course.loss_sum += self._ranks.total(trainer.take_loss_sum()) / self._ranks.count
         course.loss_steps += 1
-        trainer.loss_sum = 0.0
         if step % self._every == 0 or step == self._total:
             course.history.append(HistoryEntry(step, loss=course.loss_sum / course.loss_steps))
             course.loss_sum, course.loss_steps = 0.0, 0
@@ -172,7 +187,7 @@ class TrainingCallback(TrainerCallback):
     def _save(self, step: int) -> None:
         """Write the weights as they are to where those of `step` are kept."""
         assert self.trainer is not None
-        weights = trained_weights(self.trainer.trained_model)
+        weights = trained_weights(self.trainer.trained_model, self.trainer.rounding)
         self._ranks.tell(lambda: self._checkpoints.keep(step, weights))
 
 
@@ -181,8 +196,10 @@ def check_steps(checks: int, total: int) -> set[int]:
     return {max(1, round(total * i / checks)) for i in range(1, checks + 1)}
 
 
-def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """The weights that training changes, by name (tied ones once).
+def trained_weights(model: PreTrainedModel, rounding: Rounding) -> dict[str, torch.Tensor]:
+    """The weights that training changes, by name (tied ones once), rounded as they are exported.
+
+    Adapters are not rounded: what is, is their sum with the weights.
 
     Where each process has a part, all must call this, and the first gets the whole, on the CPU.
     """
@@ -190,7 +207,7 @@ def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            weight = parameter.detach()
+            weight = parameter.detach().to(rounding.kept(name))
             if gather := getattr(weight, "full_tensor", None):
                 weight = gather().cpu() if first else gather()
             if first:
@@ -203,7 +220,7 @@ def validator(
     tokenizer: PreTrainedTokenizerBase,
     validation: Json,
     ask: Callable[[Message], Message],
-    whole: Callable[[], PreTrainedModel] | None = None,
+    split: bool = False,
     alive: Callable[[], None] | None = None,
 ) -> Callable[[], list[float]]:
     """A function that solves the validation prompts greedily and asks for their rewards.
@@ -212,62 +229,39 @@ def validator(
         trainer: Whose model, as it then is, solves them.
         validation: prompts, max_tokens, stop and batch_size, and of chats ends.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
-        whole: Where each process has a part of the model: makes another of the same kind, into
-            which the weights are gathered.
+        split: Whether each process has a part of the model.
         alive: Told while problems are solved.
 
     Returns:
-        The function, which all processes must call: the first solves and asks, the others wait.
+        The function, which all processes must call: all solve, and the first asks.
     """
-    from tasks.decoding.decode import decode
-
     prompts = validation["prompts"]
     ends = tuple(validation.get("ends", ()))
-    sampling = Sampling(
-        temperature=0.0,
-        max_tokens=validation["max_tokens"],
-        stop=tuple(validation["stop"]),
-        ends=ends,
-        special=bool(ends),
+    solver = Solver(
+        tokenizer,
+        prompts,
+        Sampling(
+            temperature=0.0,
+            max_tokens=validation["max_tokens"],
+            stop=tuple(validation["stop"]),
+            ends=ends,
+            special=bool(ends),
+        ),
+        rows=validation["batch_size"],
+        rounding=trainer.rounding,
+        split=split,
+        alive=alive,
     )
     ranks = Ranks()
 
     def measure() -> list[float]:
-        model = trainer.plain_model
-        weights = trained_weights(trainer.trained_model) if whole else {}
-        return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
+        texts = solver.texts(trainer.plain_model)
+        return ranks.tell(lambda: judge(texts))
 
-    def solve(model: PreTrainedModel) -> list[float]:
-        model.eval()
-        requests = [(i, 0) for i in range(len(prompts))]
-        completions = decode(
-            model,
-            tokenizer,
-            prompts,
-            requests,
-            sampling,
-            batch_size=validation["batch_size"],
-            progress=(lambda *_, sign=alive: sign()) if alive else None,
-        )
-        model.train()
-        rewards = ask({"score": [completion.text for completion in completions]})["rewards"]
+    def judge(texts: list[str]) -> list[float]:
+        rewards = ask({"score": texts})["rewards"]
         if len(rewards) != len(prompts):
             raise ValueError(f"{len(prompts)} validation texts but {len(rewards)} rewards")
         return rewards
 
     return measure
-
-
-def _with(
-    model: PreTrainedModel, weights: dict[str, torch.Tensor], device: torch.device
-) -> PreTrainedModel:
-    """The plain model with trained weights put into it (adapters stay beside them).
-
-    On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
-    """
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name in weights:
-                parameter.copy_(weights[name])
-    bare: Any = without_adapters(model)
-    return bare.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

@@ -16,6 +16,7 @@ from tasks.decoding.thinking import answer_in
 from tasks.durable import make_folders
 from tasks.errors import StepError
 from tasks.finetune.choose import standard_error
+from tasks.finetune.number_format import FLOAT32
 from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child, Silent
 from tasks.prompts import PromptChoice, load_template
@@ -40,6 +41,7 @@ def finetune_call(
     problems: ArtifactRef,
     start: ArtifactRef,
     rows: ArtifactRef,
+    number_format: str = FLOAT32,
 ) -> Call:
     """The call that fine-tunes a policy.
 
@@ -49,8 +51,12 @@ def finetune_call(
             others than math what decides their verdicts (sandbox, checker, checkers).
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
+        number_format: Of `start` (number_format.py). float32 stands in no key, for such a policy is
+            the one that it was before others were rounded.
     """
     keyed = {**settings.recipe(), "seed": seed, "validation": validation}
+    if number_format != FLOAT32:
+        keyed["format"] = number_format
     inputs = {"start": start, "rows": rows}
     return Call(finetune, label, keyed, inputs, template.hints(), {"problems": problems})
 
@@ -62,6 +68,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
     validation, seed = settings.pop("validation"), settings.pop("seed")
+    settings.pop("format", None)  # the trainer sees it in `start`
     template = load_template(PromptChoice.of(call.hints), validation["prompt"])
     problems = _validation(runtime, call) if settings["checks"] else []
     start = runtime.store.path(call.inputs["start"])

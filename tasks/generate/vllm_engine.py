@@ -16,10 +16,13 @@ process.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import queue
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -27,6 +30,7 @@ from typing import Any
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
 POSITIONS_STEP = 1024
+POLICY = "policy"
 # Finished samples, or a sign of life, go to the parent so often.
 TELL_SECONDS = 0.2
 # Characters of what vLLM says of arguments.
@@ -81,7 +85,7 @@ class Engine:
         # vLLM's own engine: what LLM.generate steps.
         try:
             self.steps = LLM(
-                model=request["model"],
+                model=by_one_name(request["model"]),
                 dtype=request["dtype"],
                 max_model_len=positions,
                 max_num_seqs=request["batch_size"],
@@ -279,6 +283,20 @@ def _told(given: dict[str, Message]) -> Message:
         for name in args.keys() - known:
             raise UserError(f"{field}: {name}: vLLM {vllm.__version__} has no such argument")
     return {name: value for args in given.values() for name, value in args.items()}
+
+
+def by_one_name(model: str) -> str:
+    """A name that a policy's folder has from now on in this process, the same for all policies.
+
+    vLLM keeps compiled code under a hash of its configuration, of which the model's path is a part.
+    So under their own paths policies of one architecture would each be compiled anew; by one name,
+    relative to a folder of this process alone, they find what the first one left.
+    """
+    folder = tempfile.mkdtemp(prefix="restem-policy-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.symlink(os.path.abspath(model), os.path.join(folder, POLICY))
+    os.chdir(folder)
+    return POLICY
 
 
 def _limit(model: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.place import Place
 from tasks.settings.section import Section
@@ -111,7 +111,15 @@ class Resources(Section):
         default=1,
         ge=1,
         le=1024,
-        description="Processes of a fine-tune, one a GPU, started by accelerate launch.",
+        description="Processes of a fine-tune, one a GPU, started by accelerate launch; of all "
+        "machines together.",
+    )
+    train_machines: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Machines of a fine-tune, which share its processes evenly and reach this "
+        "machine's home. RESTEM_MACHINE_COMMAND starts a process on another (docs/clusters.md).",
     )
     train_strategy: Literal["ddp", "fsdp"] = Field(
         default="ddp",
@@ -149,6 +157,20 @@ class Resources(Section):
     cpu_cache_gb: float = Field(
         default=4.0, gt=0.0, le=4096.0, description="vLLM's key-value cache on CPU, GB."
     )
+
+    @model_validator(mode="after")
+    def _machines_share_processes(self) -> Resources:
+        if self.train_processes % self.train_machines:
+            raise ValueError(
+                f"resources.train_processes: {self.train_processes} cannot be shared by "
+                f"{self.train_machines} machines (resources.train_machines); expected a multiple"
+            )
+        if self.train_machines > 1 and self.ray_address:
+            raise ValueError(
+                "resources.train_machines: Ray gives a fine-tune one machine; expected 1 with "
+                "resources.ray_address"
+            )
+        return self
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
