@@ -21,6 +21,7 @@ from flows.config.evaluate import EvaluateConfig
 from flows.evaluate.results import Evaluated, EvaluationResults
 from flows.evaluate.summary import results_call
 from flows.evaluate.tables import results_text
+from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.api_limits import checked
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
@@ -62,6 +63,8 @@ class Evaluation:
 
         Policies are numbered as in a run: 0 is the one to compare with, where there is one.
         """
+        for text in idle_gpus(self.opened.resources, visible_gpus(), trains=False):
+            self.caller.warn(text)
         names = [name for name in (self.config.against, self.config.model) if name]
         opened = [name for name in (self.opened.against, self.opened.model) if name]
         policies = [self._policy(number, name) for number, name in enumerate(opened)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
+from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
@@ -22,6 +23,7 @@ from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
 from tasks.policy.step import base_call
@@ -74,6 +76,9 @@ class Loop:
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
+        several = not OBJECTIVES[config.finetune.improve].pairs  # processes of a fine-tune
+        for text in idle_gpus(config.resources, visible_gpus(), trains=several):
+            caller.warn(text)
         self.problems = caller.call(problems_call(config.data), 0, "problems")
         self.splits = load_splits(caller.store.path(self.problems))
         self.sampler = Sampler(

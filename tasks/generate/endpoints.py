@@ -163,8 +163,9 @@ class _Shard:
         certificates = httpx.create_ssl_context()  # once: it takes longer than a request
         workers = [
             asyncio.create_task(self._serve(certificates, server))
-            for server in engine.servers
+            # In turn, for each takes a request when it begins: the first server would have all.
             for _ in range(min(engine.lanes, len(self._requests)))
+            for server in engine.servers
         ]
         try:
             await asyncio.gather(*workers)
