@@ -199,7 +199,8 @@ class Sampler:
     def _engine_settings(self, draw: Draw) -> Json:
         if not draw.hosted:
             return {"engine": self._engine, "dtype": self._dtype}
-        return {"engine": HOSTED_ENGINE} | ({"system": draw.system} if draw.system else {})
+        said = {"system": draw.system, "fields": sorted(set(draw.fields))}
+        return {"engine": HOSTED_ENGINE, **{name: one for name, one in said.items() if one}}
 
     def _generate(
         self,

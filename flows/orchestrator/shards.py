@@ -44,6 +44,7 @@ class Draw:
         rewards: In its place, where it is not the checker's alone.
         hosted: A hosted model draws them.
         system: System text that it gets.
+        fields: That its service takes beside those of the protocol.
     """
 
     sampling: Json
@@ -56,6 +57,7 @@ class Draw:
     rewards: Rewards | None = None
     hosted: bool = False
     system: str = ""
+    fields: tuple[str, ...] = ()
 
     @property
     def adaptive(self) -> bool:

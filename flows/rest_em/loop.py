@@ -201,6 +201,7 @@ class Loop:
             rewards_of(self.config.filter),
             hosted=bool(settings.hosted_teacher),
             system=settings.teacher_system,
+            fields=tuple(settings.teacher_fields),
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 

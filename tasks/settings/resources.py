@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tasks.settings.place import Place
+from tasks.settings.sampling import NeutralField
 from tasks.settings.section import Section
 
 
@@ -58,6 +59,12 @@ class Resources(Section):
         max_length=1024,
         description="Addresses that sample instead of child processes: `restem engine serve`, or "
         "OpenAI-compatible servers of this very policy. For the vllm engine.",
+    )
+    endpoints_without: list[NeutralField] = Field(
+        default=[],
+        description="Fields that a plain OpenAI-compatible server of `endpoints` does not take, so "
+        "they are not sent. For servers without a default of their own for them; with one their "
+        "samples are of another distribution (docs/clusters.md).",
     )
     stall_seconds: float = Field(
         default=900.0,
