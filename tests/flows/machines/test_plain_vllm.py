@@ -75,9 +75,11 @@ def test_one_that_caps_completions_is_refused_with_the_flag_that_helps(
     vllm: str,  # noqa: F811
 ) -> None:
     model = place / "store" / policy.location
-    with serving(vllm, model, policy.digest, place / "plain.log") as address:
-        with pytest.raises(UserError) as caught:
-            opened(policy, address).sample(PROMPTS, REQUESTS, SAMPLING)
+    with (
+        serving(vllm, model, policy.digest, place / "plain.log") as address,
+        pytest.raises(UserError) as caught,
+    ):
+        opened(policy, address).sample(PROMPTS, REQUESTS, SAMPLING)
     said = str(caught.value)
     assert said.startswith(f"resources.endpoints: {address}/v1 ends completions earlier")
     assert "--generation-config vllm" in said
