@@ -5,9 +5,9 @@ Three things would give samples of another distribution, and nobody would be tol
 - The server refuses a field (or the whole request for it).
 - It passes a field over, and so keeps a default of its own or of the policy's
   generation_config.json. A server that reads a field refuses a word in the place of its number.
-- It ends completions earlier than they are asked to, as `vllm serve` does at the `max_new_tokens`
-  of generation_config.json. It then refuses to write at least `max_tokens`. Others that do so are
-  seen at their first completion that is too short.
+- It ends completions earlier than they are asked to, as `vllm serve --generation-config FOLDER`
+  does at the `max_new_tokens` of the folder's generation_config.json. It then refuses to write at
+  least `max_tokens`. Others that do so are seen at their first completion that is too short.
 
 Servers that `restem engine serve` starts are told by their command line, and are not asked.
 """

@@ -75,8 +75,9 @@ def test_one_that_caps_completions_is_refused_with_the_flag_that_helps(
     vllm: str,  # noqa: F811
 ) -> None:
     model = place / "store" / policy.location
+    flags = ("--generation-config", str(model))  # of which vLLM takes max_new_tokens as a cap
     with (
-        serving(vllm, model, policy.digest, place / "plain.log") as address,
+        serving(vllm, model, policy.digest, place / "plain.log", *flags) as address,
         pytest.raises(UserError) as caught,
     ):
         opened(policy, address).sample(PROMPTS, REQUESTS, SAMPLING)
@@ -85,15 +86,15 @@ def test_one_that_caps_completions_is_refused_with_the_flag_that_helps(
     assert "--generation-config vllm" in said
 
 
-def test_one_that_leaves_sampling_to_requests_gives_the_samples_of_a_local_engine(
+def test_one_with_the_defaults_of_vllm_gives_the_samples_of_a_local_engine(
     place: Path,  # noqa: F811
     policy: ArtifactRef,  # noqa: F811
     vllm: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(VARIABLE, vllm)
-    model, flags = place / "store" / policy.location, ("--generation-config", "vllm")
-    with serving(vllm, model, policy.digest, place / "plain.log", *flags) as address:
+    model = place / "store" / policy.location
+    with serving(vllm, model, policy.digest, place / "plain.log") as address:
         found = opened(policy, address).sample(PROMPTS, REQUESTS, SAMPLING)
     local = open_engine(
         "vllm",
