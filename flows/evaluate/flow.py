@@ -24,6 +24,7 @@ from flows.evaluate.tables import results_text
 from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.api_limits import checked
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
@@ -69,6 +70,7 @@ class Evaluation:
         opened = [name for name in (self.opened.against, self.opened.model) if name]
         policies = [self._policy(number, name) for number, name in enumerate(opened)]
         asked = [self._ask(name) for name in self.config.on]
+        warn_of_moved(self.caller, *policies, *(one.problems for one in asked))
         done = []
         for number, (name, policy) in enumerate(zip(names, policies, strict=True)):
             done += [self._evaluate(number, name, policy, one) for one in asked]
@@ -94,9 +96,9 @@ class Evaluation:
         return _Asked(name, how, problems, sampler)
 
     def _policy(self, number: int, name: str) -> ArtifactRef:
-        if is_source(name):
-            return self.caller.call(base_call(ModelSettings(base=name)), number, "policy")
         field = "against" if name == self.opened.against else "model"
+        if is_source(name):
+            return self.caller.call(base_call(ModelSettings(base=name), field), number, "policy")
         return policy_of(name, self.caller.store, field)
 
     def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:

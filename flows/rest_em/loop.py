@@ -14,6 +14,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
@@ -26,6 +27,7 @@ from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
+from tasks.hub import MAIN
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
@@ -95,6 +97,8 @@ class Loop:
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
         if call := self._teacher_call():
             self.teacher = caller.call(call, 0, "teacher")
+        others = [one.problems for one in self.benchmarks]
+        warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])
         train, most = self.splits["train"], self.drawing.samples
         for text in unused_imports(config.sampling.teacher, train, most):
@@ -213,7 +217,10 @@ class Loop:
         if sampling.teacher.startswith(IMPORTED):
             return import_call(sampling.teacher)
         if sampling.teacher:
-            return base_call(self.config.model.model_copy(update={"base": sampling.teacher}))
+            teacher = self.config.model.model_copy(
+                update={"base": sampling.teacher, "revision": MAIN}
+            )
+            return base_call(teacher, "sampling.teacher")
         return None
 
     def _improve(
