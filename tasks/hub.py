@@ -27,8 +27,6 @@ _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w+][\w.+-]*(?:/[\w+][\w.+-]*)*))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 # The Hub answers in less than a second; a run that has all it needs should not wait for long.
 _SECONDS = 10.0
-# Of the repositories that a step reads: the commit by name and revision.
-_NOTED: ContextVar[dict[str, str] | None] = ContextVar("hub_commits", default=None)
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,10 @@ class Found:
     reached: bool
 
 
+# Of the repositories that a step reads, by name and revision.
+_NOTED: ContextVar[dict[str, Found] | None] = ContextVar("hub_commits", default=None)
+
+
 def repository(
     text: str, revision: str = "", kind: Kind = "model", *, field: str = "", other: str = ""
 ) -> Repository | None:
@@ -102,7 +104,7 @@ def find_commit(repo: Repository) -> Found:
     from huggingface_hub.errors import RevisionNotFoundError
 
     if (noted := _NOTED.get()) is not None and repo.label in noted:
-        return Found(noted[repo.label], reached=True)
+        return noted[repo.label]
     try:
         info = HfApi().repo_info(
             repo.id, repo_type=repo.kind, revision=repo.revision, timeout=_SECONDS
@@ -124,7 +126,7 @@ def note_commit(repo: Repository, found: Found) -> None:
     if not found.commit:
         return
     if (noted := _NOTED.get()) is not None:
-        noted[repo.label] = found.commit
+        noted[repo.label] = found
     if found.reached and not repo.pinned and _cached(repo) != found.commit:
         from tasks.durable import write_durably
 
@@ -138,13 +140,15 @@ def note_commit(repo: Repository, found: Found) -> None:
 
 @contextmanager
 def noting_commits() -> Iterator[dict[str, str]]:
-    """Gather the commits that are read meanwhile; a repository is then asked for once."""
-    noted: dict[str, str] = {}
+    """Gather the commits that are read meanwhile, whole at the end; each is asked for once."""
+    commits: dict[str, str] = {}
+    noted: dict[str, Found] = {}
     token = _NOTED.set(noted)
     try:
-        yield noted
+        yield commits
     finally:
         _NOTED.reset(token)
+        commits |= {label: found.commit for label, found in noted.items()}
 
 
 def snapshot_folder(repo: Repository, commit: str) -> Path | None:
