@@ -92,6 +92,17 @@ def hub_tables(
     data.was_read()
 
 
+def fetch_file(repo: Repository, name: str) -> str:
+    """The path of one file of a repository, in the cache."""
+    from huggingface_hub import hf_hub_download
+
+    found = find_commit(repo)
+    revision = found.commit or repo.revision
+    path = hf_hub_download(repo.id, name, repo_type=repo.kind, revision=revision)
+    note_commit(repo, found)
+    return path
+
+
 def foreign_files(builder: Any, hub: str) -> list[str]:
     """Those of a builder's files that are not of the repository (or folder) `hub`."""
     own = os.path.realpath(hub) if os.path.isdir(hub) else ""

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tasks.errors import UserError
-from tasks.hub import Repository, find_commit, note_commit, repository
-from tasks.problems.hub import hub_tables
+from tasks.hub import Repository, repository
+from tasks.problems.hub import fetch_file, hub_tables
 from tasks.rows import Json, Row
 
 ENDINGS = (".jsonl", ".jsonl.gz")
@@ -177,16 +177,8 @@ class Origin:
                 yield Record({**row, "config": config}, place, number)
 
     def _download(self, repo: Repository, split: str, looked: list[str]) -> Path:
-        import huggingface_hub
-
         try:
-            name, found = self.hub_file.format(split=split), find_commit(repo)
-            revision = found.commit or repo.revision
-            path = huggingface_hub.hf_hub_download(
-                repo.id, name, repo_type="dataset", revision=revision
-            )
-            note_commit(repo, found)
-            return Path(path)
+            return Path(fetch_file(repo, self.hub_file.format(split=split)))
         except Exception as error:
             self._unreached(self.hub, error, split, looked)
 

@@ -10,6 +10,8 @@ import pytest
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import perform
 from tasks.errors import UserError
+from tasks.hub import Repository, noting_commits
+from tasks.problems.hub import fetch_file
 from tasks.problems.step import benchmark_call, load_splits, problems_call
 from tasks.settings import DataSettings, MoreData, Resources
 from tasks.store.store import ArtifactRef, Store
@@ -92,6 +94,19 @@ def test_a_benchmark_may_name_a_revision(hub: Hub, tmp_path: Path) -> None:
     home = Home(tmp_path)
     ref = perform(benchmark_call("gsm8k", "me/sums@v1", 0, 0), home.runtime)
     assert home.commits(ref) == {"datasets/me/sums@v1": commit}
+
+
+def test_one_file_of_a_data_set_is_of_the_commit_that_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repository("me/sums", "v1", "dataset")
+    with reading(tmp_path / "cache", monkeypatch) as hub:
+        commit = hub.release(DATA, OLD, "v1")
+        hub.release(DATA, NEW, "main")
+        with noting_commits() as commits:
+            assert Path(fetch_file(repo, "train.jsonl")).read_bytes() == OLD["train.jsonl"]
+        assert commits == {repo.label: commit}
+    assert Path(fetch_file(repo, "train.jsonl")).read_bytes() == OLD["train.jsonl"]
 
 
 def test_keys_hold_what_they_held(hub: Hub) -> None:
