@@ -35,7 +35,8 @@ class EvaluateConfig(BaseModel):
         default="embedded:tiny-math",
         min_length=1,
         description="The policy: RUN or RUN:ITERATION of a finished run (RUN:0 is its base), or a "
-        "source of a base model: embedded:NAME, package:MODULE, a folder, a .gguf file, a Hub id.",
+        "source of a base model: embedded:NAME, package:MODULE, a folder, a .gguf file, a Hub id "
+        "(org/name or org/name@REVISION).",
     )
     against: Place = Field(
         default="",
@@ -79,7 +80,8 @@ class EvaluateConfig(BaseModel):
     )
     sources: dict[BenchmarkName, Place] = Field(
         default={},
-        description="Where a benchmark's data lie: a folder, a JSON-lines file or a Hub id. "
+        description="Where a benchmark's data lie: a folder, a JSON-lines file or a Hub id "
+        "(org/name or org/name@REVISION). "
         "Otherwise RESTEM_DATA if that is set, else the data set's own Hub id.",
     )
     grades: Place = Field(

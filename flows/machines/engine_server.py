@@ -29,7 +29,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from flows.machines.vllm_server import memory_flags, root_cause
+from flows.machines.vllm_server import check_flags, memory_flags, root_cause
 from flows.server.hosts import HostNames, host_names
 from flows.server.limited_http import LimitedHandler, LimitedServer
 from tasks.dag.runtime import home, open_store
@@ -282,8 +282,9 @@ def serve_policies(
     `say` is told why vLLM did not start.
 
     Raises:
-        UserError: the port is taken, or vLLM's environment is missing.
+        UserError: the port is taken, vLLM's environment is missing, or a flag changes samples.
     """
+    check_flags(extra)
     python_of(home())
     token = server_token()
     engine = EngineServer(host, port + 1, resources, extra, token)

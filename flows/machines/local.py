@@ -16,7 +16,7 @@ from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.processes.functions import LOAD_SECONDS, FunctionPool
 from tasks.rows import Json
-from tasks.settings import Resources
+from tasks.settings import Resources, TeacherField
 from tasks.settings.user_function import UserFunction
 from tasks.store.store import ArtifactRef, Store
 
@@ -84,8 +84,11 @@ class LocalMachine:
         )
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
-        args = json.dumps(settings.get("vllm_args", {}), sort_keys=True)
-        wanted = (model.digest, settings["engine"], settings.get("dtype", ""), args)
+        wanted = (
+            *(model.digest, settings["engine"], settings.get("dtype", "")),
+            json.dumps(settings.get("vllm_args", {}), sort_keys=True),
+            *settings.get("fields", []),
+        )
         with self._lock:
             if self._engine is None or self._engine_of != wanted:
                 if self._needed is not None:
@@ -100,7 +103,7 @@ class LocalMachine:
     def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
         if settings["engine"] == HOSTED_ENGINE:
-            return self._open_hosted(model)
+            return self._open_hosted(model, settings.get("fields", []))
         if resources.endpoints:
             from tasks.generate.endpoint import EngineOptions
             from tasks.generate.endpoints import EndpointEngine
@@ -111,7 +114,11 @@ class LocalMachine:
                 settings["dtype"], resources.batch_size, settings.get("vllm_args", {})
             )
             return EndpointEngine(
-                resources.endpoints, model, options, stall=resources.stall_seconds
+                resources.endpoints,
+                model,
+                options,
+                stall=resources.stall_seconds,
+                without=resources.endpoints_without,
             )
         folder = self._store.path(model)
         if not self.isolate:
@@ -137,7 +144,7 @@ class LocalMachine:
             say=lambda text: self.runtime.say(text),
         )
 
-    def _open_hosted(self, model: ArtifactRef) -> Engine:
+    def _open_hosted(self, model: ArtifactRef, fields: list[TeacherField]) -> Engine:
         from tasks.generate.hosted.answers import FILE
         from tasks.generate.hosted.engine import HostedEngine
         from tasks.generate.hosted.service import HostedModel, api_key
@@ -149,6 +156,7 @@ class LocalMachine:
             home() / "hosted" / FILE,
             requests=resources.hosted_requests,
             prices=(resources.price_in, resources.price_out),
+            fields=fields,
             stall=resources.stall_seconds,
             say=lambda text: self.runtime.say(text),
         )

@@ -209,6 +209,7 @@ class PrefectCaller:
             artifact=ref.location,
             digest=ref.digest,
             record=record_key(call),
+            commits=stats.commits,
         )
         self.journal.step(line)
         self.console.end(line, stats.note or "")

@@ -207,7 +207,8 @@ class Sampler:
         if not draw.hosted:
             told = {"vllm_args": self._vllm_args} if self._vllm_args else {}
             return {"engine": self._engine, "dtype": self._dtype, **told}
-        return {"engine": HOSTED_ENGINE} | ({"system": draw.system} if draw.system else {})
+        said = {"system": draw.system, "fields": sorted(set(draw.fields))}
+        return {"engine": HOSTED_ENGINE, **{name: one for name, one in said.items() if one}}
 
     def _generate(
         self,

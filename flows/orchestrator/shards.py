@@ -45,6 +45,7 @@ class Draw:
         hosted: A hosted model draws them.
         system: System text that it gets.
         without: Ids of problems that are not sampled.
+        fields: That its service takes beside those of the protocol.
     """
 
     sampling: Json
@@ -58,6 +59,7 @@ class Draw:
     hosted: bool = False
     system: str = ""
     without: frozenset[str] = frozenset()
+    fields: tuple[str, ...] = ()
 
     @property
     def adaptive(self) -> bool:

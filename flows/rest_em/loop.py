@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
+from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
@@ -23,9 +25,11 @@ from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.quantized import refuse_without_package
 from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
+from tasks.hub import MAIN
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
@@ -80,6 +84,9 @@ class Loop:
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
+        several = not OBJECTIVES[config.finetune.improve].pairs  # processes of a fine-tune
+        for text in idle_gpus(config.resources, visible_gpus(), trains=several):
+            caller.warn(text)
         self.problems = caller.call(problems_call(config.data), 0, "problems")
         self.splits = load_splits(caller.store.path(self.problems))
         self.sampler = Sampler(
@@ -97,6 +104,8 @@ class Loop:
         base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
         if call := self._teacher_call():
             self.teacher = caller.call(call, 0, "teacher")
+        others = [one.problems for one in self.benchmarks]
+        warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])
         train, most = self.splits["train"], self.drawing.samples
         words = config.filter.decontaminate_ngram
@@ -209,6 +218,7 @@ class Loop:
             hosted=bool(settings.hosted_teacher),
             system=settings.teacher_system,
             without=self.overlapping,
+            fields=tuple(settings.teacher_fields),
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 
@@ -220,7 +230,10 @@ class Loop:
         if sampling.teacher.startswith(IMPORTED):
             return import_call(sampling.teacher)
         if sampling.teacher:
-            return base_call(self.config.model.model_copy(update={"base": sampling.teacher}))
+            teacher = self.config.model.model_copy(
+                update={"base": sampling.teacher, "revision": MAIN}
+            )
+            return base_call(teacher, "sampling.teacher")
         return None
 
     def _improve(

@@ -123,6 +123,7 @@ class RunReport(FactsFile):
     Attributes:
         iterations: The base and every policy after it.
         config: The resolved configuration without resources.
+        commits: Of the Hub's repositories that the problems and the base policy were read from.
     """
 
     FILE: ClassVar[str] = "report.json"
@@ -134,6 +135,7 @@ class RunReport(FactsFile):
     config: Json = field(default_factory=dict)
     cost: Cost | None = None
     warnings: list[str] = field(default_factory=list)
+    commits: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """What is in the file: times differ between equal runs and stay out of its digest."""

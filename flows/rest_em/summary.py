@@ -71,6 +71,7 @@ def summarise(call: Call, store: Store) -> RunReport:
         config=config,
         cost=costs(cost_lines(inputs), counts, [one.greedy.value for one in policies]),
         warnings=[*call.settings["warnings"], *_gaps(inputs), *_regressions(policies[-1])],
+        commits=inputs.commits,
     )
 
 

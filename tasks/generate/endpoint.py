@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 
 import httpx
@@ -67,12 +68,22 @@ class Endpoint:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def ready(
-        self, client: httpx.AsyncClient, policy: ArtifactRef, options: EngineOptions
+        self,
+        client: httpx.AsyncClient,
+        policy: ArtifactRef,
+        options: EngineOptions,
+        see: Callable[[str], Awaitable[None]],
     ) -> str:
         """See that it has the policy, and give the address of its requests.
 
+        Args:
+            client: Asks it.
+            policy: The policy.
+            options: For one that starts vLLM.
+            see: Looks at one that others started, by the address of its requests.
+
         Raises:
-            UserError: it has another one, or names another machine.
+            UserError: it has another one, names another machine, or `see` says so.
             NotStarted: it has it, and its engine did not start.
             httpx.HTTPError: it does not answer.
         """
@@ -105,7 +116,8 @@ class Endpoint:
                 f"sampling.vllm_args: {self.address} is a plain server, which cannot be told "
                 f"{', '.join(options.vllm_args)}; expected none, or `restem engine serve`"
             )
-        self.url, self.model = base, policy.digest
+        await see(base)
+        self.managed, self.model, self.url = False, policy.digest, base
         return base
 
 

@@ -27,6 +27,8 @@ VLLM_SCRIPT = Path(__file__).with_name("vllm_engine.py")
 # mostly fixed costs.
 SMALL_MODEL_BYTES = 32 * 2**20
 MAX_REPLICAS = 8
+# Such a further child takes seconds to start; it must have samples to make up for that.
+SAMPLES_A_REPLICA = 256
 
 
 def open_engine(
@@ -84,12 +86,12 @@ def open_engine(
         )
     if name != "transformers":
         raise UserError(f"sampling.engine: {name!r} is none of: transformers, vllm")
-    replicas, each = resources.engines, threads
+    replicas, each, least = resources.engines, threads, 1
     if on_cpu:
         weights = sum(file.stat().st_size for file in model_dir.glob("*.safetensors"))
         if replicas == 1 and 0 < weights < SMALL_MODEL_BYTES:
             replicas = min(threads, MAX_REPLICAS)
-            each = 1
+            each, least = 1, SAMPLES_A_REPLICA
         else:
             each = max(1, threads // replicas)
     return opened(
@@ -104,6 +106,7 @@ def open_engine(
             "threads": each,
         },
         replicas=replicas,
+        least=least,
     )
 
 

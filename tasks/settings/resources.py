@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.place import Place
+from tasks.settings.sampling import NeutralField
 from tasks.settings.section import Section
 from tasks.settings.vllm_args import MOST, check_resource_args
 
@@ -66,6 +67,12 @@ class Resources(Section):
         examples=[["max_num_batched_tokens=16384", "optimization_level=3"]],
         description="Arguments of vLLM's own that change speed and memory alone, each name=value. "
         "A `restem engine serve` has its own.",
+    )
+    endpoints_without: list[NeutralField] = Field(
+        default=[],
+        description="Fields that a plain OpenAI-compatible server of `endpoints` does not take, so "
+        "they are not sent. For servers without a default of their own for them; with one their "
+        "samples are of another distribution (docs/clusters.md).",
     )
     stall_seconds: float = Field(
         default=900.0,

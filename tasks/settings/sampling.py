@@ -16,16 +16,32 @@ IMPORTED = "import:"
 HOSTED = "openai:"
 # The protocol's own bound.
 MOST_HOSTED_TEMPERATURE = 2.0
+# What a server of a model may have a default of its own for (tasks/generate/neutral.py).
+NeutralField = Literal[
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+]
+# Those of them that only some hosted services take; `top_p` is of the protocol.
+TeacherField = Literal[
+    "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty"
+]
 
 
 class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"enough", "hard_samples", "teacher", "teacher_system", "vllm_args"}
+        {
+            *("enough", "hard_samples", "teacher", "teacher_system", "teacher_fields"),
+            "vllm_args",
+        }
     )
 
-    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system", "vllm_args"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system", "teacher_fields", "vllm_args"})
 
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
@@ -91,6 +107,14 @@ class SamplingSettings(Section):
         "preamble of the prompt template, where it has one.",
     )
 
+    teacher_fields: list[TeacherField] = Field(
+        default=[],
+        description="Fields that the service of a hosted teacher takes beside those of OpenAI's "
+        "chat completions. They are sent with values that do nothing (top_k with sampling.top_k), "
+        "so that a default of the service or of the model's generation_config.json does not count. "
+        "A service that refuses fields it does not know goes without.",
+    )
+
     @property
     def hosted_teacher(self) -> str:
         """Name of the hosted model that draws the samples; empty: none does."""
@@ -117,13 +141,17 @@ class SamplingSettings(Section):
                 raise ValueError(
                     "teacher_system: for a hosted teacher alone; expected teacher = openai:MODEL"
                 )
+            if self.teacher_fields:
+                raise ValueError(
+                    "teacher_fields: for a hosted teacher alone; expected teacher = openai:MODEL"
+                )
             return self
         if not self.hosted_teacher:
             raise ValueError("teacher: expected openai:MODEL, such as openai:gpt-4.1-mini")
-        if self.top_k:
+        if self.top_k and "top_k" not in self.teacher_fields:
             raise ValueError(
                 f"top_k: a hosted model takes none; expected 0 with teacher = {self.teacher}, not "
-                f"{self.top_k}"
+                f"{self.top_k} (or top_k in teacher_fields, of a service that takes it)"
             )
         if self.temperature > MOST_HOSTED_TEMPERATURE:
             raise ValueError(

@@ -22,6 +22,7 @@ from flows.api.export.policy import write_tokenizer
 from flows.api.export.source import Source
 from tasks.dag.step_names import FINETUNE
 from tasks.errors import UserError
+from tasks.hub import MAIN, repository
 from tasks.store.manifest import ArtifactRef
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def write_adapter(folder: Path, source: Source) -> None:
 
     policy = source.policy(source.number)
     base, tunes = _base_of(source, policy)
+    repo = repository(source.config.model.base, source.config.model.revision)
+    # The commit that the factors are of, where it is known: the branch may have moved.
+    commits = source.store.manifest(base).stats.commits or {}
     rank = source.config.finetune.lora_rank * tunes
     tensors: dict[str, torch.Tensor] = {}
     modules: list[str] = []
@@ -79,8 +83,8 @@ def write_adapter(folder: Path, source: Source) -> None:
         r=rank,
         lora_alpha=rank,  # the factors hold the scale
         target_modules=sorted(modules),
-        base_model_name_or_path=source.config.model.base,
-        revision=source.config.model.revision,
+        base_model_name_or_path=repo.id if repo else source.config.model.base,
+        revision=next(iter(commits.values()), repo.revision if repo else MAIN),
         fan_in_fan_out=turned,
         task_type="CAUSAL_LM",
         inference_mode=True,
