@@ -7,7 +7,8 @@ exemplars, once for all prompts), and each sample depends on its own seed alone.
 
 Sums of floating-point numbers still differ in the last bit with the shape of a batch, so a sample
 may change with the batch size where a random number falls on the border of two tokens (about one
-token in a million in float32). Models with other state than keys and values are refused.
+token in a million in float32). Models with other state than keys and values, and LongRoPE beyond
+its short factors, are sampled with prompts of one length at a time (same_length.py).
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import psutil
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tasks.decoding.kv_cache import RowCache, plain_layers
+from tasks.decoding.kv_cache import RowCache, is_plain, longrope_switch, plain_layers
 from tasks.decoding.next_token import draw_tokens, uniforms
 from tasks.decoding.prefill import Prompts
 from tasks.decoding.request import Completion, SampleProgress, Sampling
+from tasks.decoding.same_length import decode_same_length
 from tasks.decoding.stops import Stops
-from tasks.decoding.tokens import Prompt
+from tasks.decoding.tokens import Prompt, prompt_ids
 from tasks.errors import UserError
 
 # Tokens of prompts in one forward pass; bounds the memory of activations.
@@ -68,16 +70,67 @@ def decode(
         have the finish `error`.
 
     Raises:
-        UserError: a prompt is empty, none leaves room for max_tokens, or the model's state is not
-            plain attention.
+        UserError: a prompt is empty, or none leaves room for max_tokens.
         StepError: the model gives logits that are not finite.
     """
     if not requests:
         return []
+    plain, switch = is_plain(model.config), longrope_switch(model.config)
+    if not plain or switch is not None:
+        ids = prompt_ids(tokenizer, prompts)
+        longest = max(len(ids[prompt]) for prompt, _ in requests) + sampling.max_tokens
+        if not plain or longest > (switch or 0):
+            together = (model, tokenizer, ids, requests, sampling, batch_size, progress)
+            return _unpadded(*together, switch=switch, finished=finished)
     with torch.inference_mode():
         batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress)
         batch.finished = finished
         return batch.run()
+
+
+def _unpadded(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[list[int]],
+    requests: Sequence[tuple[int, int]],
+    sampling: Sampling,
+    batch_size: int,
+    progress: SampleProgress | None,
+    *,
+    switch: int | None,
+    finished: Callable[[int, Completion], None] | None,
+) -> list[Completion]:
+    """What `decode` does, for models whose rows must not be padded."""
+    done: dict[int, Completion] = {}
+
+    def end(place: int, completion: Completion) -> None:
+        done[place] = completion
+        if finished:
+            finished(place, completion)
+        if progress:
+            progress(len(done), len(requests))
+
+    lengths = [len(prompts[prompt]) for prompt, _ in requests]
+    if not min(lengths):
+        raise UserError("model.prompt: a prompt has no tokens")
+    most = _room(model, min(lengths), sampling.max_tokens)
+    fitting = [i for i, length in enumerate(lengths) if length <= most]
+    for place in set(range(len(requests))) - set(fitting):
+        end(place, Completion("", 0, "error"))
+    decode_same_length(
+        model,
+        tokenizer,
+        prompts,
+        [requests[i] for i in fitting],
+        sampling,
+        rows=batch_size,
+        tokens=PREFILL_TOKENS,
+        share=CACHE_SHARE,
+        switch=switch,
+        progress=(lambda *_: progress(len(done), len(requests))) if progress else None,
+        finished=lambda i, completion: end(fitting[i], completion),
+    )
+    return [done[place] for place in range(len(requests))]
 
 
 class _Batch:

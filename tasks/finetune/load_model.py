@@ -27,13 +27,15 @@ def load_model(job: Message, settings: FinetuneSettings) -> PreTrainedModel:
         return model
     from peft import get_peft_model
 
-    return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
+    return cast("PreTrainedModel", get_peft_model(model, adapters(settings, model)))
 
 
 def load_plain(folder: str) -> PreTrainedModel:
     """A model folder's model, its weights float32 and in memory of their own."""
     import torch
     from transformers import AutoModelForCausalLM
+
+    from tasks.finetune.families import mend
 
     # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
     model = AutoModelForCausalLM.from_pretrained(
@@ -43,17 +45,21 @@ def load_plain(folder: str) -> PreTrainedModel:
         # Weights that lie in the mapped file may be aligned otherwise than those a checkpoint
         # brings, and alignment may change the last bit of a sum.
         parameter.data = parameter.data.clone()
+    mend(model)
     return model
 
 
-def adapters(settings: FinetuneSettings) -> LoraConfig:
-    """The adapters' configuration."""
+def adapters(settings: FinetuneSettings, model: PreTrainedModel) -> LoraConfig:
+    """The configuration of a model's adapters."""
     from peft import LoraConfig
+
+    from tasks.finetune.families import without_adapter
 
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
         lora_dropout=0.0,
         target_modules="all-linear",
+        exclude_modules=without_adapter(model) or None,
         task_type="CAUSAL_LM",
     )

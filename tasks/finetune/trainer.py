@@ -54,8 +54,7 @@ CHECKPOINTING_PARAMETERS = 1_000_000_000
 
 def main(wire: Wire) -> None:
     """Serve fine-tuning jobs in a child process."""
-    # TRL refuses to spread a model over GPUs by itself, and so do we.
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = one_gpu(os.environ.get("CUDA_VISIBLE_DEVICES"))
     keep_freed_memory()
     answer_requests(wire, lambda request, wire: train(request, wire.ask, wire.progress, wire.alive))
 
@@ -168,6 +167,18 @@ def micro_batch(batch_size: int, most: int) -> int:
     return next(n for n in range(min(batch_size, most), 0, -1) if batch_size % n == 0)
 
 
+def one_gpu(seen: str | None) -> str:
+    """The one GPU of a trainer of one process, as CUDA_VISIBLE_DEVICES names it.
+
+    TRL refuses to spread a model over GPUs by itself, and so do we.
+
+    Args:
+        seen: What this process may use: numbers or names with commas, as Slurm, Ray or a person
+            set it; None: all there are.
+    """
+    return "0" if seen is None else seen.split(",")[0].strip()
+
+
 def keep_freed_memory() -> None:
     """Have malloc hold on to what activations free, for the next step will ask for it again.
 
@@ -257,7 +268,7 @@ def _trainer(
         sequences=len(dataset),
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         data_collator=Collator(weighted=weighted, flat=flat),
-        peft_config=adapters(settings) if settings.method == "lora" else None,
+        peft_config=adapters(settings, model) if settings.method == "lora" else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
