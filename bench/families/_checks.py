@@ -45,9 +45,9 @@ class Losses:
     flat: bool
 
 
-def make(name: str, folder: Path) -> Path:
-    """A folder with a small model of a family and its tokenizer."""
-    return save(tiny(name), folder, "cpu")
+def make(name: str, folder: Path, size: int = 32) -> Path:
+    """A folder with a small model of a family, so wide, and its tokenizer."""
+    return save(tiny(name, size), folder, "cpu")
 
 
 def load(folder: Path) -> PreTrainedModel:

@@ -49,7 +49,7 @@ def run(*options: str) -> float:
             if "vllm" in options:
                 from bench.families._vllm import compared
 
-                vllm = compared(folder, work / "vllm.log")
+                vllm = compared(family.name, work)
             rows[family.name] = cells_of(family.name, folder, work / "rows", vllm)
             fault = _fault(folder, work)
             right += not fault

@@ -16,6 +16,7 @@ from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
+from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from tasks.dag.step import Call
@@ -87,9 +88,10 @@ class Loop:
             resources=config.resources,
         )
         self.benchmarks = transfer_benchmarks(config, caller)
-        base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
+        look = ModelLook(config, caller, self.sampler.template, self.splits)
+        base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
         if call := self._teacher_call():
-            self.teacher = caller.call(call, 0, "teacher")
+            self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
         outcome = LoopResult(self.problems, [], [])
         train, most = self.splits["train"], self.drawing.samples
         for text in unused_imports(config.sampling.teacher, train, most):
