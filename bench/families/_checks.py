@@ -63,14 +63,21 @@ def prompts() -> list[str]:
     return [texts(1, count, seed=count)[0][:count] for count in PROMPT_TOKENS]
 
 
-def sampled(model: PreTrainedModel, asked: list[str]) -> list[str]:
-    """Greedy texts by our sampler, rows of all lengths together."""
+def sampled(model: PreTrainedModel, asked: list[str], reader: Any = None) -> list[str]:
+    """Greedy texts by our sampler, rows of all lengths together.
+
+    Args:
+        model: Of a family.
+        asked: Prompts.
+        reader: Another tokenizer, as a family may load the files of ours.
+    """
     from tasks.decoding.decode import decode
     from tasks.decoding.request import Sampling
 
     sampling = Sampling(temperature=0.0, max_tokens=NEW_TOKENS)
     requests = [(i, 0) for i in range(len(asked))]
-    found = decode(model, tokenizer(), asked, requests, sampling, batch_size=len(asked) - 1)
+    reader = reader or tokenizer()
+    found = decode(model, reader, asked, requests, sampling, batch_size=len(asked) - 1)
     return [one.text for one in found]
 
 
@@ -109,7 +116,12 @@ def job(start: Path, work: Path, **settings: Any) -> Message:
 
     work.mkdir(parents=True, exist_ok=True)
     write_rows(work / ROWS_FILE, TRAINING, rows())
-    chosen = {"max_length": MAX_LENGTH, "batch_size": 10, "learning_rate": 1e-3, "epochs": 1.0}
+    chosen: dict[str, Any] = {
+        "max_length": MAX_LENGTH,
+        "batch_size": 10,
+        "learning_rate": 1e-3,
+        "epochs": 1.0,
+    }
     return {
         "rows": str(work / ROWS_FILE),
         "model": str(start),

@@ -99,7 +99,7 @@ class ModelLook:
             engine=engine,
             dtype=model.dtype,
             max_tokens=config.sampling.max_tokens,
-            prompt=PromptChoice(model.prompt, model.system, model.thinking),
+            prompt=PromptChoice(_whole(model.prompt), model.system, model.thinking),
             resources=resources,
             shortest=self._shortest(),
             finetune=config.finetune if field == BASE else None,
@@ -116,3 +116,8 @@ class ModelLook:
         shots = most if model.shots < 0 else model.shots
         tuned = model.tuned_shots if model.tuned_shots >= 0 else shots
         return Shortest(row["question"], row["subject"], shots, tuned)
+
+
+def _whole(prompt: str) -> str:
+    """A template's name, or its whole path: the look is made in another folder."""
+    return str(Path(prompt).expanduser().absolute()) if prompt.endswith(".toml") else prompt
