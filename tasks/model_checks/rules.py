@@ -19,6 +19,8 @@ _OVERFLOW = ("gemma2", "gemma3", "gemma3_text", "glm4")
 # Models of plain attention that do not tell rows apart by their positions; the matrix of
 # tests/tasks/families holds this list and `_recurrent` to what the trainer sees.
 _BLIND = ("bloom", "falcon", "gpt_oss", "mpt", "opt")
+# Some of their layers are one and the same.
+_SHARED = ("zamba", "zamba2")
 # Names of layers that hold a vector for each position.
 _LEARNED = re.compile(r"(^|\.)(wpe|embed_positions|position_embeddings?)$")
 _NUMBER_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -199,6 +201,17 @@ def packing(facts: Facts) -> str | None:
         kind = facts.kind
         return f"finetune.packing: {kind} models mix the rows of a packed sequence; expected false"
     return None
+
+
+def adapters(facts: Facts) -> str | None:
+    """Layers that adapters can be merged into."""
+    settings = facts.question.finetune
+    if settings is None or settings.method != "lora" or facts.kind not in _SHARED:
+        return None
+    return (
+        f"finetune.method: {facts.kind} models share layers, into which adapters would be merged "
+        "more than once; expected full"
+    )
 
 
 def sampling_memory(facts: Facts) -> str | None:
