@@ -78,8 +78,8 @@ _LONGROPE = {
     "rope_parameters": {
         "rope_type": "longrope",
         "rope_theta": 10000.0,
-        "short_factor": [1.0] * 4,
-        "long_factor": [1.0, 2.0, 4.0, 8.0],
+        "short_factor": "short",
+        "long_factor": "long",
         "original_max_position_embeddings": SHORT_POSITIONS,
         "factor": POSITIONS / SHORT_POSITIONS,
     },
@@ -326,8 +326,14 @@ def tiny(name: str, size: int = 32) -> PreTrainedConfig:
 def _sized(value: Any, size: int) -> Any:
     if isinstance(value, list):
         return [_sized(one, size) for one in value]
-    return (
-        {"size": size, "2*size": 2 * size, "size/4": size // 4}.get(value, value)
-        if isinstance(value, str)
-        else value
-    )
+    if isinstance(value, dict):
+        return {name: _sized(one, size) for name, one in value.items()}
+    pairs = size // 8  # of the numbers of a head, which LongRoPE turns together
+    known: dict[str, Any] = {
+        "size": size,
+        "2*size": 2 * size,
+        "size/4": size // 4,
+        "short": [1.0] * pairs,
+        "long": [8.0 ** (i / (pairs - 1)) for i in range(pairs)],
+    }
+    return known.get(value, value) if isinstance(value, str) else value

@@ -23,7 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tasks.decoding.kv_cache import RowCache, is_plain, longrope_switch, plain_layers
 from tasks.decoding.next_token import draw_tokens, uniforms
-from tasks.decoding.prefill import Prompts
+from tasks.decoding.prefill import Prompts, room
 from tasks.decoding.request import Completion, SampleProgress, Sampling
 from tasks.decoding.same_length import decode_same_length
 from tasks.decoding.stops import Stops
@@ -113,7 +113,7 @@ def _unpadded(
     lengths = [len(prompts[prompt]) for prompt, _ in requests]
     if not min(lengths):
         raise UserError("model.prompt: a prompt has no tokens")
-    most = _room(model, min(lengths), sampling.max_tokens)
+    most = room(model, min(lengths), sampling.max_tokens)
     fitting = [i for i, length in enumerate(lengths) if length <= most]
     for place in set(range(len(requests))) - set(fitting):
         end(place, Completion("", 0, "error"))
@@ -159,7 +159,7 @@ class _Batch:
         self._progress = progress
         self._told = time.monotonic()
         lengths = self._prompts.lengths
-        fits = lengths <= _room(model, int(lengths.min()), sampling.max_tokens)
+        fits = lengths <= room(model, int(lengths.min()), sampling.max_tokens)
         longest = int(lengths[fits].max())
         # Longest prompts first: a later one then always fits into the columns in use.
         self._queue = sorted(
@@ -312,14 +312,3 @@ class _Batch:
                 return
             self._told, self._reported = now, self._finished
             self._progress(self._finished, len(self._done))
-
-
-def _room(model: PreTrainedModel, shortest: int, max_tokens: int) -> int:
-    """Tokens of the longest prompt that leaves room for max_tokens."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit and shortest + max_tokens > limit:
-        raise UserError(
-            f"sampling.max_tokens: a prompt of {shortest} tokens and {max_tokens} more do not fit "
-            f"into the model's {limit} positions"
-        )
-    return limit - max_tokens if limit else 1 << 62

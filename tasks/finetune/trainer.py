@@ -30,6 +30,7 @@ from tasks.errors import UserError
 from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.visible_gpu import one_gpu
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import FinetuneSettings, Resources
 
@@ -165,18 +166,6 @@ def micro_batch(batch_size: int, most: int) -> int:
         most: Of a forward pass.
     """
     return next(n for n in range(min(batch_size, most), 0, -1) if batch_size % n == 0)
-
-
-def one_gpu(seen: str | None) -> str:
-    """The one GPU of a trainer of one process, as CUDA_VISIBLE_DEVICES names it.
-
-    TRL refuses to spread a model over GPUs by itself, and so do we.
-
-    Args:
-        seen: What this process may use: numbers or names with commas, as Slurm, Ray or a person
-            set it; None: all there are.
-    """
-    return "0" if seen is None else seen.split(",")[0].strip()
 
 
 def keep_freed_memory() -> None:

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from tasks.finetune.trainer import main, one_gpu
+from tasks.finetune.trainer import main
+from tasks.finetune.visible_gpu import one_gpu
 from tasks.processes.wire import Wire
 
 CASES = {
