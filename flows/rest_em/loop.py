@@ -18,6 +18,7 @@ from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
+from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.overlaps import overlap_lines
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
@@ -101,9 +102,10 @@ class Loop:
             resources=config.resources,
         )
         self.benchmarks = transfer_benchmarks(config, caller)
-        base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
+        look = ModelLook(config, caller, self.sampler.template, self.splits)
+        base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
         if call := self._teacher_call():
-            self.teacher = caller.call(call, 0, "teacher")
+            self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
         others = [one.problems for one in self.benchmarks]
         warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])

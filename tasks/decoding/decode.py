@@ -7,7 +7,8 @@ exemplars, once for all prompts), and each sample depends on its own seed alone.
 
 Sums of floating-point numbers still differ in the last bit with the shape of a batch, so a sample
 may change with the batch size where a random number falls on the border of two tokens (about one
-token in a million in float32). Models with other state than keys and values are refused.
+token in a million in float32). Models with other state than keys and values, and LongRoPE beyond
+its short factors, are sampled with prompts of one length at a time (same_length.py).
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import psutil
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tasks.decoding.kv_cache import RowCache, plain_layers
+from tasks.decoding.kv_cache import RowCache, is_plain, longrope_switch, plain_layers
 from tasks.decoding.next_token import draw_tokens, uniforms
-from tasks.decoding.prefill import Prompts
+from tasks.decoding.prefill import Prompts, room
 from tasks.decoding.request import Completion, SampleProgress, Sampling
+from tasks.decoding.same_length import decode_same_length
 from tasks.decoding.shapes import EXACT, Shapes, shapes_of
 from tasks.decoding.stops import Stops
-from tasks.decoding.tokens import Prompt
+from tasks.decoding.tokens import Prompt, prompt_ids
 from tasks.errors import UserError
 
 # Tokens of prompts in one forward pass; bounds the memory of activations.
@@ -72,17 +74,68 @@ def decode(
         have the finish `error`.
 
     Raises:
-        UserError: a prompt is empty, none leaves room for max_tokens, or the model's state is not
-            plain attention.
+        UserError: a prompt is empty, or none leaves room for max_tokens.
         StepError: the model gives logits that are not finite.
     """
     if not requests:
         return []
+    plain, switch = is_plain(model.config), longrope_switch(model.config)
+    if not plain or switch is not None:
+        ids = prompt_ids(tokenizer, prompts)
+        longest = max(len(ids[prompt]) for prompt, _ in requests) + sampling.max_tokens
+        if not plain or longest > (switch or 0):
+            together = (model, tokenizer, ids, requests, sampling, batch_size, progress)
+            return _unpadded(*together, switch=switch, finished=finished)
     with torch.inference_mode():
         shapes = shapes or shapes_of(model.device.type)
         batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress, shapes)
         batch.finished = finished
         return batch.run()
+
+
+def _unpadded(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[list[int]],
+    requests: Sequence[tuple[int, int]],
+    sampling: Sampling,
+    batch_size: int,
+    progress: SampleProgress | None,
+    *,
+    switch: int | None,
+    finished: Callable[[int, Completion], None] | None,
+) -> list[Completion]:
+    """What `decode` does, for models whose rows must not be padded."""
+    done: dict[int, Completion] = {}
+
+    def end(place: int, completion: Completion) -> None:
+        done[place] = completion
+        if finished:
+            finished(place, completion)
+        if progress:
+            progress(len(done), len(requests))
+
+    lengths = [len(prompts[prompt]) for prompt, _ in requests]
+    if not min(lengths):
+        raise UserError("model.prompt: a prompt has no tokens")
+    most = room(model, min(lengths), sampling.max_tokens)
+    fitting = [i for i, length in enumerate(lengths) if length <= most]
+    for place in set(range(len(requests))) - set(fitting):
+        end(place, Completion("", 0, "error", ()))
+    decode_same_length(
+        model,
+        tokenizer,
+        prompts,
+        [requests[i] for i in fitting],
+        sampling,
+        rows=batch_size,
+        tokens=PREFILL_TOKENS,
+        share=CACHE_SHARE,
+        switch=switch,
+        progress=(lambda *_: progress(len(done), len(requests))) if progress else None,
+        finished=lambda i, completion: end(fitting[i], completion),
+    )
+    return [done[place] for place in range(len(requests))]
 
 
 class _Batch:
@@ -112,7 +165,7 @@ class _Batch:
         self._progress = progress
         self._told = time.monotonic()
         lengths = self._prompts.lengths
-        fits = lengths <= _room(model, int(lengths.min()), sampling.max_tokens)
+        fits = lengths <= room(model, int(lengths.min()), sampling.max_tokens)
         longest = int(lengths[fits].max())
         # Longest prompts first: a later one then always fits into the columns in use.
         self._queue = sorted(
@@ -274,14 +327,3 @@ class _Batch:
                 return
             self._told, self._reported = now, self._finished
             self._progress(self._finished, len(self._done))
-
-
-def _room(model: PreTrainedModel, shortest: int, max_tokens: int) -> int:
-    """Tokens of the longest prompt that leaves room for max_tokens."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit and shortest + max_tokens > limit:
-        raise UserError(
-            f"sampling.max_tokens: a prompt of {shortest} tokens and {max_tokens} more do not fit "
-            f"into the model's {limit} positions"
-        )
-    return limit - max_tokens if limit else 1 << 62

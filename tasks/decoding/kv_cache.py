@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers import Cache, DynamicCache, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from tasks.decoding.shapes import EXACT, Shapes
-from tasks.errors import UserError
 
 # Room for so many columns is made at once; copying all rows is paid once for so many steps.
 _SLACK = 64
@@ -125,16 +124,32 @@ class RowCache(Cache):
 
 
 def plain_layers(model: PreTrainedModel) -> int:
-    """Number of layers, all of which keep keys and values and nothing else.
+    """Number of layers of a model whose state is keys and values alone (`is_plain`)."""
+    return len(DynamicCache(config=model.config).layers)
 
-    Raises:
-        UserError: the model keeps another state (recurrent, shared or compressed layers).
+
+def is_plain(config: PreTrainedConfig) -> bool:
+    """Whether all layers keep keys and values and nothing else.
+
+    Others are recurrent, shared or compressed, and padding would become part of their state.
     """
-    layers = DynamicCache(config=model.config).layers
-    if any(type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers):
-        kind = getattr(model.config, "model_type", "this")
-        raise UserError(
-            f"sampling.engine: the transformers engine cannot sample from {kind} models, whose "
-            "layers keep more than keys and values; use vllm"
-        )
-    return len(layers)
+    layers = DynamicCache(config=config).layers
+    return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
+
+
+def longrope_switch(config: PreTrainedConfig) -> int | None:
+    """Tokens up to which LongRoPE takes its short factors; None: the model has no LongRoPE.
+
+    Beyond, by the longest row of a batch, all rows of it take the long ones (arXiv 2402.13753).
+    """
+    text = config.get_text_config()
+    parameters = getattr(text, "rope_parameters", None) or {}
+    # Layers of several kinds have parameters each.
+    found = [parameters, *(one for one in parameters.values() if isinstance(one, dict))]
+    lengths = [
+        one.get("original_max_position_embeddings")
+        or getattr(text, "original_max_position_embeddings", None)
+        for one in found
+        if one.get("rope_type") == "longrope"
+    ]
+    return min((int(length) for length in lengths if length), default=None)

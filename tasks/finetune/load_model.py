@@ -26,7 +26,7 @@ def adapted(model: PreTrainedModel, settings: FinetuneSettings) -> PreTrainedMod
         return model
     from peft import get_peft_model
 
-    return cast("PreTrainedModel", get_peft_model(model, adapters(settings)))
+    return cast("PreTrainedModel", get_peft_model(model, adapters(settings, model)))
 
 
 def load_for(settings: FinetuneSettings, job: Message, device: str) -> PreTrainedModel:
@@ -58,6 +58,8 @@ def load_plain(folder: str, device: str = "cpu") -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
+    from tasks.finetune.families import mend
+
     # Weights stay float32 everywhere; on CUDA the passes run in bfloat16.
     model = AutoModelForCausalLM.from_pretrained(
         folder,
@@ -71,17 +73,21 @@ def load_plain(folder: str, device: str = "cpu") -> PreTrainedModel:
         parameter.data = parameter.data.to(device, torch.float32, copy=True)
     if device != "cpu":
         model.to(device)  # pyright: ignore[reportArgumentType] - what else it has
+    mend(model)
     return model
 
 
-def adapters(settings: FinetuneSettings) -> LoraConfig:
-    """The adapters' configuration."""
+def adapters(settings: FinetuneSettings, model: PreTrainedModel) -> LoraConfig:
+    """The configuration of a model's adapters."""
     from peft import LoraConfig
+
+    from tasks.finetune.families import without_adapter
 
     return LoraConfig(
         r=settings.lora_rank,
         lora_alpha=settings.lora_alpha,
         lora_dropout=0.0,
         target_modules="all-linear",
+        exclude_modules=without_adapter(model) or None,
         task_type="CAUSAL_LM",
     )

@@ -96,7 +96,7 @@ def make_trainer(
         ),
         train_dataset=dataset,
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
-        peft_config=adapters(settings) if lora else None,
+        peft_config=adapters(settings, model) if lora else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -21,6 +21,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
 from tasks.finetune.common import without_adapters
+from tasks.finetune.families import mend
 from tasks.finetune.load_model import adapted
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message
@@ -71,6 +72,7 @@ def empty_model(job: Message, settings: FinetuneSettings) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(job["model"], trust_remote_code=False)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        mend(model)
         return _adapted(model, job, settings)
 
 

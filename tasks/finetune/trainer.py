@@ -32,6 +32,7 @@ from tasks.finetune.load_model import adapters, is_split, load_for
 from tasks.finetune.number_format import Rounding
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.visible_gpu import one_gpu
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import FinetuneSettings, Resources
 
@@ -56,8 +57,7 @@ CHECKPOINTING_PARAMETERS = 1_000_000_000
 
 def main(wire: Wire) -> None:
     """Serve fine-tuning jobs in a child process."""
-    # TRL refuses to spread a model over GPUs by itself, and so do we.
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = one_gpu(os.environ.get("CUDA_VISIBLE_DEVICES"))
     keep_freed_memory()
     answer_requests(wire, lambda request, wire: train(request, wire.ask, wire.progress, wire.alive))
 
@@ -270,7 +270,7 @@ def _trainer(
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         data_collator=Collator(weighted=weighted, flat=flat),
         # A split model comes with its adapters.
-        peft_config=adapters(settings) if settings.has_adapters and not split else None,
+        peft_config=adapters(settings, model) if settings.has_adapters and not split else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
