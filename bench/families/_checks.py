@@ -121,13 +121,15 @@ def job(start: Path, work: Path, **settings: Any) -> Message:
         "batch_size": 10,
         "learning_rate": 1e-3,
         "epochs": 1.0,
+        "checks": 1,
+        **settings,
     }
     return {
         "rows": str(work / ROWS_FILE),
         "model": str(start),
         "out": str(work / "out"),
         "work": str(work),
-        "settings": FinetuneSettings(**(chosen | {"checks": 1} | settings)).model_dump(),
+        "settings": FinetuneSettings(**chosen).model_dump(),
         "seed": 3,
         "validation": {
             "prompts": prompts(),

@@ -19,8 +19,14 @@ class Caller(Protocol):
     """How a step is called."""
 
     store: Store
-    # Told of each call that is not cached, before anything is done for it; may refuse.
-    before_work: Callable[[Call], None]
+
+    @property
+    def before_work(self) -> Callable[[Call], None]:
+        """Told of each call that is not cached, before anything is done for it; may refuse."""
+        ...
+
+    @before_work.setter
+    def before_work(self, told: Callable[[Call], None]) -> None: ...
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do it or find it; `group` is the step's name in tables."""
