@@ -89,7 +89,7 @@ def load() -> None:
     def phase(name: str) -> None:
         ranks.meet()
         if ranks.first:
-            (folder / "phase").write_text(name)
+            (folder / "phase").write_text(name, encoding="utf-8")
         time.sleep(_STAY_SECONDS)
         ranks.meet()
 
@@ -139,7 +139,7 @@ def _make_model(folder: Path, parameters: int) -> None:
 def _measured(folder: Path, every: bool) -> dict[str, _Memory]:
     """The peak in each phase."""
     phase = folder / "phase"
-    phase.write_text("")
+    phase.write_text("", encoding="utf-8")
     peaks = {name: _Memory() for name in _PHASES}
     group = subprocess.Popen(
         [
@@ -152,7 +152,7 @@ def _measured(folder: Path, every: bool) -> dict[str, _Memory]:
         env={**os.environ, "OMP_NUM_THREADS": "1", TRAIN_GROUP: "1"},
     )
     while group.poll() is None:
-        name = phase.read_text()
+        name = phase.read_text(encoding="utf-8")
         now = _memory(group.pid)
         if name in peaks and now.whole > peaks[name].whole:
             peaks[name] = now

@@ -20,8 +20,8 @@ from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
-from flows.rest_em.overlaps import overlap_lines
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
@@ -131,7 +131,7 @@ class Loop:
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
-                self._warn(outcome, _too_few(number + 1, made, self.config.filter.thresholds))
+                self._warn(outcome, too_few(number + 1, made, self.config.filter.thresholds))
             if made.policy is None:
                 break
             policy = made.policy
@@ -274,14 +274,9 @@ class Loop:
         if rewards is None or any(self.caller.pending(ref) for ref in refs):
             return
         stats = [self.caller.store.manifest(ref).stats for ref in refs]
-        if failed := sum(one.failed or 0 for one in stats):
-            total = sum(ref.rows for ref in refs)
-            first = next(one.note for one in stats if one.failed)
-            self._warn(
-                outcome,
-                f"iteration {now.number}: {rewards.label} failed on {failed:,} of {total:,} "
-                f"samples, which are checker errors with reward 0; one shard: {first}",
-            )
+        total = sum(ref.rows for ref in refs)
+        if said := failed_line(now.number, rewards.label, stats, total):
+            self._warn(outcome, said)
 
     def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:
         """Whether the person who reviews the iteration lets the loop go on, and how it samples."""
@@ -320,16 +315,3 @@ class Loop:
 
     def _metrics(self, ref: ArtifactRef) -> Metrics:
         return Metrics.read(self.caller.store.path(ref))
-
-
-def _too_few(number: int, made: Improved, thresholds: list[float]) -> str:
-    """Why an iteration made no policy, or none for its highest thresholds."""
-    if made.policy is None:
-        return (
-            f"iteration {number}: no sample was accepted, so there is nothing to "
-            "train on; the loop ends with the policy it has"
-        )
-    return (
-        f"iteration {number}: no sample has a reward of {made.threshold} or more, so the Improve "
-        f"steps of {thresholds} from there on were left out"
-    )

@@ -71,7 +71,9 @@ def empty_model(job: Message, settings: FinetuneSettings) -> PreTrainedModel:
     """The model of a job on the meta device: shapes, and no memory."""
     config = AutoConfig.from_pretrained(job["model"], trust_remote_code=False)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(
+            config, dtype=torch.float32, trust_remote_code=False
+        )
         mend(model)
         return _adapted(model, job, settings)
 

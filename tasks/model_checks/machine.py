@@ -40,7 +40,7 @@ def _gpus(seen: str | None) -> tuple[int, ...]:
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
         told = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE, check=True
+            command, capture_output=True, encoding="utf-8", timeout=_PATIENCE, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.config.rest_em import RestEmConfig
+from flows.config.rest_em import load_config
 from flows.estimate.plan import plan
 from flows.machines.gpus import idle_gpus, visible_gpus
 from tasks.settings import Resources
@@ -51,7 +51,7 @@ def test_each_stage_that_leaves_gpus_idle_is_one_line(resources, gpus, fields) -
 
 def test_a_dry_run_on_a_machine_with_eight_gpus_says_so(home: Path, monkeypatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6,7")
-    warned = plan(RestEmConfig()).warnings
+    warned = plan(load_config("math-demo")).warnings
     assert warned == [
         "resources.engines: sampling uses 1 of 8 GPUs and the others idle; 8 would use all",
         "resources.train_processes: fine-tuning uses 1 of 8 GPUs and the others idle; 8 would use "

@@ -60,7 +60,8 @@ def test_adapters_are_merged_into_the_base_as_its_files_have_it(tmp_path):
     rows = write(tmp_path / "rows.parquet", make_rows(6))
     job = make_job(start, rows, tmp_path, method="qlora", lora_rank=4, lora_alpha=8)
     settings = FinetuneSettings(**job["settings"])
-    model = get_peft_model(load_plain(str(start)), adapters(settings))
+    plain = load_plain(str(start))
+    model = get_peft_model(plain, adapters(settings, plain))
     draw = torch.Generator().manual_seed(1)
     kept = {
         name: torch.randn(one.shape, generator=draw)

@@ -166,10 +166,21 @@ def _same_unordered(
     if sum(map(_size, a)) * sum(map(_size, b)) > MAX_MATCHES:
         raise Refused(f"more than {MAX_MATCHES} pairs of parts")
     table: list[list[bool | None]] = []
+    over: Refused | None = None
     for x in a:
-        table.append([same_forms(x, y, None) for y in b])
+        table.append([])
+        for y in b:
+            try:
+                table[-1].append(same_forms(x, y, None))
+            except Refused as refused:  # a part without a partner decides before it, on either side
+                over = refused
+                table[-1].append(None)
         if all(same is False for same in table[-1]):
             return False
+    if over is not None:
+        if any(all(line[column] is False for line in table) for column in range(len(b))):
+            return False
+        raise over
     rows, columns = set(range(len(a))), set(range(len(b)))
     for decide_by in (None, symbolic):
         for row in sorted(rows):
