@@ -27,6 +27,13 @@ SCORES_FILE = "scores.parquet"
 ROWS_FILE = "rows.parquet"
 PREFERENCES_FILE = "preferences.parquet"
 
+# Columns of tokens as they were sampled: of a sample, or of the one that a training row is made of;
+# of the wrong side of a pair. Where they are not known they are null, or the column is missing.
+TOKEN_IDS = "token_ids"
+REJECTED_IDS = "rejected_token_ids"
+# How a sample ended; beside the ids of a training row too.
+FINISH = "finish"
+
 # Big enough that a row group compresses well, small enough that a batch of long solutions
 # (about 2 kB each) stays near 10 MB.
 ROW_GROUP = 4096
@@ -176,6 +183,11 @@ PAIR: Schema = pa.schema(
 )
 
 
+def with_ids(schema: Schema, *names: str) -> Schema:
+    """A schema with columns of token ids behind it."""
+    return pa.schema([*schema, *((name, pa.list_(pa.int32())) for name in names)])
+
+
 def write_rows(path: Path, schema: Schema, rows: Iterable[Row]) -> int:
     """Stream `rows` into one Parquet file and return how many there were."""
     count = 0
@@ -187,8 +199,17 @@ def write_rows(path: Path, schema: Schema, rows: Iterable[Row]) -> int:
 
 
 def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Row]:
-    """Yield the rows of a Parquet file, one row group in memory at a time."""
+    """Yield the rows of a Parquet file, one row group in memory at a time.
+
+    Args:
+        path: Of the file.
+        columns: All but token ids where none are named: as Python's numbers, ids take many times
+            the room of the text.
+    """
     with pq.ParquetFile(path) as file:
+        if columns is None:
+            ids = (TOKEN_IDS, REJECTED_IDS)
+            columns = [name for name in file.schema_arrow.names if name not in ids]
         for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
             yield from batch.to_pylist()
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-KINDS = ("Qwen2", "Llama", "Gemma 3")
+KINDS = ("Qwen2", "Llama 3", "Gemma 3")
 BATCHES = (1, 7, 256)
 
 

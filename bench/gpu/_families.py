@@ -113,7 +113,9 @@ def dpo(bench: Bench) -> None:
             made.trainer.train()
             # Of the forward passes since it was last taken: one step's.
             bench.line(
-                method, loss=made.trainer.loss_sum, trained_steps=made.trainer.state.global_step
+                method,
+                loss=made.trainer.take_loss_sum(),
+                trained_steps=made.trainer.state.global_step,
             )
         except Exception as error:
             bench.failed(method, error)

@@ -104,52 +104,7 @@ def texts(count: int, tokens: int, seed: int = SEED) -> list[str]:
 
 
 def tiny(kind: str, large: bool) -> PreTrainedConfig:
-    """A small model of a real architecture, whose next tokens are far from equally likely."""
-    import transformers as hf
+    """A small model of a family of bench/families."""
+    from bench.families import _tiny as families
 
-    size = 256 if large else 32
-    # Layers alternate in some of these, so they come in fours.
-    common: dict[str, Any] = {
-        "vocab_size": VOCABULARY,
-        "hidden_size": size,
-        "intermediate_size": 2 * size,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 2048,
-        "initializer_range": 0.1,
-        **MARKS,
-    }
-    head = {"head_dim": size // 4}
-    experts = {"num_experts_per_tok": 2, "router_aux_loss_coef": 0.01}
-    mamba = {
-        "mamba_d_ssm": 2 * size,
-        "mamba_n_heads": 8,
-        "mamba_d_head": size // 4,
-        "mamba_d_state": 16,
-        "mamba_n_groups": 1,
-    }
-    linear = {
-        "linear_num_key_heads": 2,
-        "linear_num_value_heads": 4,
-        "linear_key_head_dim": size // 4,
-        "linear_value_head_dim": size // 4,
-    }
-    makers: dict[str, tuple[str, dict[str, Any]]] = {
-        "Qwen2": ("Qwen2Config", {}),
-        "Llama": ("LlamaConfig", {}),
-        "Gemma 3": ("Gemma3TextConfig", {**head, "sliding_window": 64, "layer_types": _LAYERS}),
-        "Mixtral": ("MixtralConfig", {**experts, "num_local_experts": 4}),
-        "Qwen3-MoE": (
-            "Qwen3MoeConfig",
-            {**experts, **head, "num_experts": 4, "moe_intermediate_size": size},
-        ),
-        "Qwen3.5": ("Qwen3_5TextConfig", {**head, **linear}),
-        "LFM2": ("Lfm2Config", {"layer_types": ["conv", "full_attention"] * 2}),
-        "Falcon-H1": ("FalconH1Config", {**head, **mamba}),
-    }
-    name, more = makers[kind]
-    return getattr(hf, name)(**{**common, **more})
-
-
-_LAYERS = ["sliding_attention", "full_attention"] * 2
+    return families.tiny(kind, 256 if large else 32)

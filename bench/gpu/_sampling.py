@@ -15,6 +15,7 @@ from typing import Any
 from bench.gpu._models import HALF, TINY_HALF, make, texts, tokenizer
 from bench.gpu._record import Bench, peak_gigabytes, reset_peak, wait_for
 from tasks.decoding.request import Sampling
+from tasks.decoding.shapes import Shapes
 
 TEMPERATURE, TOP_K = 0.7, 40
 
@@ -31,6 +32,8 @@ class Load:
 
 
 FULL = Load(prompts=64, samples=8, tokens=128, batch=256, turns=2)
+# All rows at once and then fewer and fewer, which is where sizes change.
+SIZES = Load(prompts=32, samples=8, tokens=128, batch=256, turns=2)
 SMALL = Load(prompts=4, samples=4, tokens=12, batch=8, turns=1)
 
 
@@ -70,12 +73,52 @@ def sample(bench: Bench) -> None:
                 )
 
 
-def _ours(model: Any, prompts: list[str], load: Load, ends: tuple[int, ...]) -> int:
+def shapes(bench: Bench) -> None:
+    """What sizes of the batch cost where lengths differ: few or exact ones, with cuDNN or without.
+
+    Each way is run twice: the first time its sizes are new, and the second time few are again.
+    """
+    import torch
+
+    from tasks.decoding.shapes import EXACT, FEW
+
+    load = SMALL if bench.small else SIZES
+    shape = TINY_HALF if bench.small else HALF
+    model: Any = make(shape.config(), bench.device, "float32" if bench.small else "bfloat16")
+    prompts = texts(load.prompts, 130 if not bench.small else 24)
+    ends = tuple(range(2, shape.vocabulary, load.tokens // 2))
+    _ours(model, prompts, Load(prompts=4, samples=2, tokens=4, batch=load.batch, turns=1), ends)
+    for library in (True, False):
+        torch.backends.cuda.enable_cudnn_sdp(library)
+        for name, sizes in (("few sizes", FEW), ("exact sizes", EXACT)):
+            for turn in range(load.turns):
+                wait_for(bench.device)
+                began = time.perf_counter()
+                tokens = _ours(model, prompts, load, ends, sizes)
+                wait_for(bench.device)
+                seconds = time.perf_counter() - began
+                bench.line(
+                    f"{name}, {'with' if library else 'without'} cuDNN, turn {turn + 1}",
+                    tokens_a_second=tokens / seconds,
+                    tokens=tokens,
+                    seconds=seconds,
+                )
+
+
+def _ours(
+    model: Any,
+    prompts: list[str],
+    load: Load,
+    ends: tuple[int, ...],
+    sizes: Shapes | None = None,
+) -> int:
     from tasks.decoding.decode import decode
 
     sampling = Sampling(temperature=TEMPERATURE, top_k=TOP_K, max_tokens=load.tokens, ends=ends)
     requests = [(i, i * load.samples + j) for i in range(load.prompts) for j in range(load.samples)]
-    found = decode(model, tokenizer(), prompts, requests, sampling, batch_size=load.batch)
+    found = decode(
+        model, tokenizer(), prompts, requests, sampling, batch_size=load.batch, shapes=sizes
+    )
     return sum(one.tokens for one in found)
 
 

@@ -48,6 +48,7 @@ STEPS = {
     "fork": Step("_processes:fork", 45, starts=True),
     "families": Step("_families:families", 45),
     "dpo": Step("_families:dpo", 30),
+    "shapes": Step("_sampling:shapes", 80),
 }
 
 

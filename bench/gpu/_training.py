@@ -153,12 +153,16 @@ def _given(model: PreTrainedModel | None) -> Iterator[None]:
     if model is None:
         yield
         return
-    before = trainer.load_plain, preference.load_plain
-    trainer.load_plain = preference.load_plain = lambda folder: copy.deepcopy(model)
+    before = trainer.load_for, preference.load_for, preference.load_plain
+
+    def copied(*given: Any) -> Any:
+        return copy.deepcopy(model).to(given[-1])  # the device
+
+    trainer.load_for = preference.load_for = preference.load_plain = copied
     try:
         yield
     finally:
-        trainer.load_plain, preference.load_plain = before
+        trainer.load_for, preference.load_for, preference.load_plain = before
 
 
 @dataclass(frozen=True)

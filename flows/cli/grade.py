@@ -14,6 +14,9 @@ from tasks.errors import UserError
 
 def grade_command(
     file: Annotated[Path, typer.Argument(help='JSON lines {"gold", "prediction"}; - for input.')],
+    work_out: Annotated[
+        bool, typer.Option("--work-out", help="Accept sums and the like still to be worked out.")
+    ] = False,
 ) -> None:
     """Grade math answers: the same lines with correct, status, extracted and seconds added."""
     from tasks.score.grade_file import grade_lines
@@ -23,5 +26,6 @@ def grade_command(
     if str(file) != "-" and not file.is_file():
         raise UserError(f"{file}: no such file; expected JSON lines with gold and prediction")
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-    with stream, GradePool(os.cpu_count() or 1, GRADE_SECONDS) as pool:
+    workers = os.cpu_count() or 1
+    with stream, GradePool(workers, GRADE_SECONDS, work_out=work_out) as pool:
         grade_lines(stream, pool, sys.stdout)

@@ -23,6 +23,7 @@ def status_command(
         return
     from flows.report.cost import Cost, each_table, steps_table
     from flows.report.tables import metrics_text, plain_table
+    from flows.report.validation import CHECKS_HEAD, Checks, checks_rows
     from tasks.evaluate.intervals import Interval
     from tasks.facts import of_json
 
@@ -38,6 +39,16 @@ def status_command(
             for one in facts["iterations"]
         }
         typer.echo(metrics_text(metrics))
+        checks = [
+            row
+            for one in facts["iterations"]
+            if "finetune" in one
+            for row in checks_rows(
+                f"p{one['iteration']}", Checks.from_json(one["finetune"], "finetune")
+            )
+        ]
+        if checks:
+            typer.echo(plain_table(CHECKS_HEAD, checks))
     for one in facts.get("studies", []):
         for claim in one["claims"]:
             typer.echo(f"{one['study']}: {claim['here']}: {claim['sentence']}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flows.config.benchmarks import BENCHMARKS, GROUPS
 from flows.config.read import change, parse, read_toml
@@ -14,6 +14,7 @@ from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import BenchmarkName, ExecutionSettings, MeasureSettings, Resources
 from tasks.settings.place import Place
+from tasks.settings.vllm_args import MOST, check_sampling_args
 from tasks.store.store import digest_of
 
 EVALUATIONS = CONFIGS / "evaluate"
@@ -34,7 +35,8 @@ class EvaluateConfig(BaseModel):
         default="embedded:tiny-math",
         min_length=1,
         description="The policy: RUN or RUN:ITERATION of a finished run (RUN:0 is its base), or a "
-        "source of a base model: embedded:NAME, package:MODULE, a folder, a .gguf file, a Hub id.",
+        "source of a base model: embedded:NAME, package:MODULE, a folder, a .gguf file, a Hub id "
+        "(org/name or org/name@REVISION).",
     )
     against: Place = Field(
         default="",
@@ -59,6 +61,13 @@ class EvaluateConfig(BaseModel):
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers", description="Sampling engine."
     )
+    vllm_args: Annotated[list[str], AfterValidator(check_sampling_args)] = Field(
+        default=[],
+        max_length=MOST,
+        examples=[["kv_cache_dtype=fp8"]],
+        description="Arguments of vLLM's own that change samples, each name=value, as "
+        "`sampling.vllm_args` of a run.",
+    )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32",
         description="Number format in sampling. float32 is right on CPU, bfloat16 on GPU.",
@@ -71,7 +80,8 @@ class EvaluateConfig(BaseModel):
     )
     sources: dict[BenchmarkName, Place] = Field(
         default={},
-        description="Where a benchmark's data lie: a folder, a JSON-lines file or a Hub id. "
+        description="Where a benchmark's data lie: a folder, a JSON-lines file or a Hub id "
+        "(org/name or org/name@REVISION). "
         "Otherwise RESTEM_DATA if that is set, else the data set's own Hub id.",
     )
     grades: Place = Field(
@@ -81,7 +91,7 @@ class EvaluateConfig(BaseModel):
     )
     measure: MeasureSettings = Field(default_factory=MeasureSettings, title="Measure")
     execution: ExecutionSettings = Field(
-        default_factory=ExecutionSettings, title="Execute (code only)"
+        default_factory=ExecutionSettings, title="Execute (code), and how math is checked"
     )
     resources: Resources = Field(default_factory=Resources, title="Resources (change no result)")
 
@@ -102,6 +112,12 @@ class EvaluateConfig(BaseModel):
                 raise ValueError(f"{name}: expected 1 to 32768 tokens, not {tokens}")
         return value
 
+    @model_validator(mode="after")
+    def _vllm_has_them(self) -> EvaluateConfig:
+        if self.vllm_args and self.engine != "vllm":
+            raise ValueError("vllm_args: for samples that vLLM draws; expected engine = vllm")
+        return self
+
     @property
     def sandbox(self) -> Json | None:
         """What an evaluation needs of the sandbox; None where no benchmark is of code."""
@@ -120,10 +136,16 @@ class EvaluateConfig(BaseModel):
             *((f"sources.{name}", place) for name, place in self.sources.items()),
         ]
 
+    def described(self) -> Json:
+        """The recipe as it stands in the key of results: without what is at a later default."""
+        later = set() if self.vllm_args else {"vllm_args"}
+        return self.model_dump(exclude={"resources", "grades", *later})
+
     @property
     def run_id(self) -> str:
         """Name plus a hash of the recipe; grades that come later do not make another run."""
-        recipe = self.model_dump(exclude={"resources", "name", "grades"})
+        recipe = self.described()
+        del recipe["name"]
         recipe["execution"] = self.execution.recipe()
         return f"{self.name}-{digest_of(recipe)[:8]}"
 

@@ -89,7 +89,7 @@ class RestEmConfig(BaseModel):
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, title="Generate (E-step)")
     filter: FilterSettings = Field(default_factory=FilterSettings, title="Filter")
     execution: ExecutionSettings = Field(
-        default_factory=ExecutionSettings, title="Execute (code only)"
+        default_factory=ExecutionSettings, title="Execute (code), and how math is checked"
     )
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, title="Finetune (M-step)")
     judge: JudgeSettings = Field(default_factory=JudgeSettings, title="Judge (preferences)")
@@ -107,9 +107,23 @@ class RestEmConfig(BaseModel):
                 f"filter.{field}: tests is a reward of programs; expected correct, or a data.train "
                 f"of code, not {self.data.train}"
             )
+        if self.finetune.method == "qlora":
+            self._can_quantize()
         if OBJECTIVES[self.finetune.improve].pairs:
             self._can_pair()
         return self
+
+    def _can_quantize(self) -> None:
+        if self.resources.device == "cpu":
+            raise ValueError(
+                "finetune.method: qlora needs a GPU; expected lora or full with resources.device = "
+                "cpu"
+            )
+        if self.resources.train_processes > 1 and self.resources.train_strategy == "fsdp":
+            raise ValueError(
+                "resources.train_strategy: weights of four bits (finetune.method = qlora) are not "
+                "split; expected ddp"
+            )
 
     def _can_pair(self) -> None:
         name = self.finetune.improve

@@ -239,7 +239,7 @@ def _try(config: RestEmConfig, rows: list[Row], places: dict[str, str], facts: D
             grades = grade_mixed(
                 machine.runtime.grader,
                 [(judged_reference(row), text) for row, text in tries],
-                [checker_name(row["domain"]) for row, _ in tries],
+                [checker_name(row["domain"], config.execution) for row, _ in tries],
                 sandbox_settings(config.execution),
             )
         except (UserError, StepError) as error:  # no Docker engine

@@ -7,7 +7,7 @@ for real, because a dry run should find a missing data set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +19,8 @@ from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find_artifact, perform
 from tasks.evaluate.results import Metrics
+from tasks.model_checks.look import look
+from tasks.model_checks.question import Question
 from tasks.problems.step import load_splits, prepare_problems, read_benchmark
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
@@ -54,6 +56,7 @@ class PlanCaller:
         self.to_do: list[PlannedCall] = []
         self.splits: dict[str, int] = {}  # problems of each
         self.warnings: list[str] = []
+        self.before_work: Callable[[Call], None] = lambda _: None
         self._runtime = Runtime(
             store=store,
             logs=Path(home() / "logs"),
@@ -72,6 +75,7 @@ class PlanCaller:
             if ref is None and call.step in (prepare_problems, read_benchmark):
                 ref = perform(call, self._runtime)
         if ref is None:
+            self.before_work(call)
             row.to_do += 1
             self.to_do.append(PlannedCall(iteration, group, call))
             return ArtifactRef(call.step.kind, call.key, PENDING, -1)
@@ -88,6 +92,10 @@ class PlanCaller:
 
     def end_stage(self) -> None:
         """Nothing was started."""
+
+    def look(self, question: Question) -> None:
+        """In this process, which does nothing else."""
+        look(question)
 
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""

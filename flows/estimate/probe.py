@@ -19,6 +19,7 @@ from prefect import flow
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.measure import costs_of_journal, stages_of_journal
 from flows.machines.local import IN_FLIGHT
+from flows.orchestrator.pipeline import engines_at_once
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop, LoopResult
@@ -111,7 +112,7 @@ def smaller(config: RestEmConfig, problems: int) -> RestEmConfig:
             update={"min_reward": ANY_REWARD, "thresholds": [], "finished_only": False}
         )
     # As many shards of the samples as are in flight together.
-    engines = resources.engines if resources.ray_address else 1
+    engines = engines_at_once(resources)
     ranges = math.ceil(config.sampling.samples / resources.shard_samples)
     block = math.ceil(problems * ranges / (IN_FLIGHT * engines))
     changes: dict[str, object] = {

@@ -100,11 +100,12 @@ def is_greedy(settings: Json) -> bool:
 
 
 def _samples(call: Call) -> int:
-    """Samples of a shard, from its label: ... [0:64]x[0:4]."""
+    """Samples of a shard, from its label, ... [0:64]x[0:4], and which problems have them."""
     found = _PLACE.search(call.label)
     assert found, call.label
     start, stop, first, last = map(int, found.groups())
-    return (stop - start) * (last - first)
+    problems = len(call.settings.get("only", range(start, stop)))
+    return problems * (last - first)
 
 
 def expected_rows(keep: Sequence[float], problems: int, samples: int, rules: FilterSettings) -> int:

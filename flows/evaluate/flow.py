@@ -21,8 +21,10 @@ from flows.config.evaluate import EvaluateConfig
 from flows.evaluate.results import Evaluated, EvaluationResults
 from flows.evaluate.summary import results_call
 from flows.evaluate.tables import results_text
+from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.api_limits import checked
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
@@ -33,6 +35,7 @@ from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
 from tasks.score.group_step import group_call
 from tasks.settings import BenchmarkName, ModelSettings
+from tasks.settings.vllm_args import parse_vllm_args
 from tasks.store.store import ArtifactRef
 
 FLOW = "evaluate"
@@ -62,10 +65,13 @@ class Evaluation:
 
         Policies are numbered as in a run: 0 is the one to compare with, where there is one.
         """
+        for text in idle_gpus(self.opened.resources, visible_gpus(), trains=False):
+            self.caller.warn(text)
         names = [name for name in (self.config.against, self.config.model) if name]
         opened = [name for name in (self.opened.against, self.opened.model) if name]
         policies = [self._policy(number, name) for number, name in enumerate(opened)]
         asked = [self._ask(name) for name in self.config.on]
+        warn_of_moved(self.caller, *policies, *(one.problems for one in asked))
         done = []
         for number, (name, policy) in enumerate(zip(names, policies, strict=True)):
             done += [self._evaluate(number, name, policy, one) for one in asked]
@@ -84,6 +90,7 @@ class Evaluation:
             load_splits(self.caller.store.path(problems)),
             prompt=config.prompts.get(name, how.prompt),
             engine=config.engine,
+            vllm_args=parse_vllm_args(config.vllm_args),
             dtype=config.dtype,
             execution=config.execution,
             resources=config.resources,
@@ -91,9 +98,9 @@ class Evaluation:
         return _Asked(name, how, problems, sampler)
 
     def _policy(self, number: int, name: str) -> ArtifactRef:
-        if is_source(name):
-            return self.caller.call(base_call(ModelSettings(base=name)), number, "policy")
         field = "against" if name == self.opened.against else "model"
+        if is_source(name):
+            return self.caller.call(base_call(ModelSettings(base=name), field), number, "policy")
         return policy_of(name, self.caller.store, field)
 
     def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:

@@ -70,7 +70,7 @@ def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
             inputs |= inputs_of(f"{name} {kind}", shards.samples, shards.verdicts)
     settings = {
         "run": config.run_id,
-        "config": config.model_dump(exclude={"resources", "grades"}),
+        "config": config.described(),
         "labels": {str(one.number): one.label for one in done},
         "grades": [one.to_json() for one in read_grades(config.grades)] if config.grades else [],
     }

@@ -4,7 +4,7 @@ It waits to be told a policy of the shared store, fetches it once, and starts `v
 on the next port; requests then go straight to vLLM. Another policy takes the place of the one
 before. When a run has ended its stage vLLM is ended too, so that the GPUs are free to train.
 
-    PUT /policy {"policy": {kind, key, digest, rows}, "dtype", "batch_size"} -> {"url"}
+    PUT /policy {"policy": {kind, key, digest, rows}, "dtype", "batch_size", "vllm_args"} -> {"url"}
     DELETE /policy; GET /policy -> {"digest", "url"}
 
 Who may ask has the token (tasks/generate/engine_token.py) and names this server; before vLLM stands
@@ -23,13 +23,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
 
-from flows.machines.vllm_server import memory_flags, root_cause
+from flows.machines.vllm_server import check_flags, memory_flags, root_cause
 from flows.server.hosts import HostNames, host_names
 from flows.server.limited_http import LimitedHandler, LimitedServer
 from tasks.dag.runtime import home, open_store
@@ -38,9 +38,11 @@ from tasks.facts import Facts
 from tasks.generate.engine import vllm_variables
 from tasks.generate.engine_token import TOKEN, server_token
 from tasks.generate.vllm_engine import ENVIRONMENT
-from tasks.generate.vllm_environment import python_of
+from tasks.generate.vllm_environment import python_of, supported
 from tasks.paths import GUARD, ROOT
+from tasks.rows import Json
 from tasks.settings import Resources
+from tasks.settings.vllm_args import flags, not_for_anybody, parse_vllm_args
 from tasks.store.store import ArtifactRef, Damage
 
 IN_VLLM = ROOT / "tasks" / "generate" / "in_vllm"
@@ -73,11 +75,13 @@ class PolicyRequest(Facts):
 
     Attributes:
         batch_size: Sequences at once.
+        vllm_args: What vLLM is told besides, which is nothing that names a file or code.
     """
 
     policy: ArtifactRef
     dtype: str
     batch_size: int
+    vllm_args: Json = field(default_factory=dict)
 
 
 class EngineServer:
@@ -96,7 +100,7 @@ class EngineServer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
-        self._serves: tuple[str, str] = ("", "")
+        self._serves = ("", "", "")
 
     @property
     def url(self) -> str:
@@ -107,11 +111,17 @@ class EngineServer:
         """Have vLLM serve a policy.
 
         Raises:
-            UserError: the store has no such policy.
+            UserError: the store has no such policy, or vLLM is not there or of another version.
             StepError: vLLM did not start.
         """
         policy = asked.policy
-        wanted = (policy.digest, asked.dtype)
+        if refused := not_for_anybody(asked.vllm_args):
+            raise UserError(
+                f"sampling.vllm_args: {refused}: a run may not ask it of this server; start the "
+                "server with it (restem engine serve ... -- FLAGS)"
+            )
+        told = json.dumps(asked.vllm_args, sort_keys=True)
+        wanted = (policy.digest, asked.dtype, told)
         with self._lock:
             if self._serves != wanted or self._process is None or self._process.poll() is not None:
                 self._end()
@@ -139,13 +149,15 @@ class EngineServer:
     def _start(self, folder: Path, name: str, asked: PolicyRequest) -> None:
         resources = self._resources
         command = [
-            *(str(python_of(home()).absolute()), "-m", _VLLM_MODULE),
+            *(str(supported(python_of(home())).absolute()), "-m", _VLLM_MODULE),
             *("--model", str(folder.absolute()), "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
             *("--dtype", asked.dtype, "--max-num-seqs", str(asked.batch_size)),
             *("--enable-prefix-caching", "--seed", "0", "--generation-config", "vllm"),
         ]
         command += [*memory_flags(resources), "--middleware", "restem_access.Access"]
+        # The last of equal flags counts.
+        command += [*flags(parse_vllm_args(resources.vllm_args)), *flags(asked.vllm_args)]
         self._sweep()
         guard_end, self._lifeline = os.pipe()
         log = home() / "logs" / f"engine-serve-{self._port}.log"
@@ -193,7 +205,7 @@ class EngineServer:
             os.close(self._lifeline)
             self._process.wait()
             self._sweep()
-        self._process, self._serves = None, ("", "")
+        self._process, self._serves = None, ("", "", "")
 
     def _sweep(self) -> None:
         """Kill what an earlier vLLM of this place left behind."""
@@ -270,8 +282,9 @@ def serve_policies(
     `say` is told why vLLM did not start.
 
     Raises:
-        UserError: the port is taken, or vLLM's environment is missing.
+        UserError: the port is taken, vLLM's environment is missing, or a flag changes samples.
     """
+    check_flags(extra)
     python_of(home())
     token = server_token()
     engine = EngineServer(host, port + 1, resources, extra, token)

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.dag.contracts import Engine, Grader
+from tasks.dag.contracts import WORKED_OUT, Engine, Grader
 from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.processes.functions import LOAD_SECONDS, FunctionPool
 from tasks.rows import Json
-from tasks.settings import Resources
+from tasks.settings import Resources, TeacherField
 from tasks.settings.user_function import UserFunction
 from tasks.store.store import ArtifactRef, Store
 
@@ -67,7 +67,7 @@ class LocalMachine:
         self._engine: Engine | None = None
         self._rater: RewardModel | None = None
         self._engine_of: tuple[str, ...] = ()
-        self._pool: GradePool | None = None
+        self._pools: dict[str, GradePool] = {}
         self._sandbox: SandboxPool | None = None
         self._needed = sandbox
         # Problems are there before an engine is.
@@ -87,7 +87,11 @@ class LocalMachine:
         )
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
-        wanted = (model.digest, settings["engine"], settings.get("dtype", ""))
+        wanted = (
+            *(model.digest, settings["engine"], settings.get("dtype", "")),
+            json.dumps(settings.get("vllm_args", {}), sort_keys=True),
+            *settings.get("fields", []),
+        )
         with self._lock:
             if self._engine is None or self._engine_of != wanted:
                 if self._needed is not None:
@@ -102,16 +106,22 @@ class LocalMachine:
     def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
         if settings["engine"] == HOSTED_ENGINE:
-            return self._open_hosted(model)
+            return self._open_hosted(model, settings.get("fields", []))
         if resources.endpoints:
             from tasks.generate.endpoint import EngineOptions
             from tasks.generate.endpoints import EndpointEngine
 
             if settings["engine"] != "vllm":
                 raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
-            options = EngineOptions(settings["dtype"], resources.batch_size)
+            options = EngineOptions(
+                settings["dtype"], resources.batch_size, settings.get("vllm_args", {})
+            )
             return EndpointEngine(
-                resources.endpoints, model, options, stall=resources.stall_seconds
+                resources.endpoints,
+                model,
+                options,
+                stall=resources.stall_seconds,
+                without=resources.endpoints_without,
             )
         folder = self._store.path(model)
         if not self.isolate:
@@ -131,6 +141,7 @@ class LocalMachine:
             folder,
             resources=resources,
             dtype=settings["dtype"],
+            vllm_args=settings.get("vllm_args", {}),
             log=self._logs / f"engine-{settings['engine']}.log",
             home=home(),
             say=lambda text: self.runtime.say(text),
@@ -149,7 +160,7 @@ class LocalMachine:
                 self._engine_of = wanted
             return self._rater
 
-    def _open_hosted(self, model: ArtifactRef) -> Engine:
+    def _open_hosted(self, model: ArtifactRef, fields: list[TeacherField]) -> Engine:
         from tasks.generate.hosted.answers import FILE
         from tasks.generate.hosted.engine import HostedEngine
         from tasks.generate.hosted.service import HostedModel, api_key
@@ -161,6 +172,7 @@ class LocalMachine:
             home() / "hosted" / FILE,
             requests=resources.hosted_requests,
             prices=(resources.price_in, resources.price_out),
+            fields=fields,
             stall=resources.stall_seconds,
             say=lambda text: self.runtime.say(text),
         )
@@ -168,7 +180,7 @@ class LocalMachine:
     def _get_grader(
         self, sandbox: Json | None = None, checker: str = "", score: str = "correct"
     ) -> Grader:
-        if checker:
+        if checker and checker != WORKED_OUT:
             from tasks.score.choice import ChoiceGrader
             from tasks.score.notes import NotesGrader
             from tasks.score.text import ExactGrader, HandGrader
@@ -187,12 +199,13 @@ class LocalMachine:
                 asked = Conditions.of(sandbox)
                 pool = self._get_sandbox(sandbox["image"], workers, asked.limits.memory)
                 return CodePool(pool, asked.limits, score, asked)
-            if self._pool is None:
+            if checker not in self._pools:
                 from tasks.score.math.limits import GRADE_SECONDS
                 from tasks.score.math.pool import GradePool
 
-                self._pool = GradePool(workers, GRADE_SECONDS)
-            return self._pool
+                work_out = checker == WORKED_OUT
+                self._pools[checker] = GradePool(workers, GRADE_SECONDS, work_out=work_out)
+            return self._pools[checker]
 
     def _try_functions(self) -> None:
         """See that each function can be loaded here, once."""
@@ -232,9 +245,8 @@ class LocalMachine:
         """End everything."""
         self.release_engine()
         close_fork_server()
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        while self._pools:
+            self._pools.popitem()[1].close()
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None

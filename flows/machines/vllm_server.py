@@ -1,10 +1,16 @@
-"""How `restem engine serve` asks vLLM for its memory, and what vLLM says when it does not start."""
+"""How `restem engine serve` asks vLLM for its memory, and what vLLM says when it does not start.
+
+And which flags it takes from no one: those that would change what is sampled without standing in a
+key.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from tasks.errors import UserError
 from tasks.generate.engine import runs_on_cpu
 from tasks.settings import Resources
 
@@ -13,6 +19,24 @@ _ERROR = re.compile(r"(?<![\w.])(?:[\w.]*(?:Error|Exception)|error): \S.*")
 # How vLLM ends when another of its processes has said why.
 _ELSEWHERE = "See root cause above"
 _LONGEST = 300
+# They bring defaults of the model or of the operator into requests, and cap their length.
+_OF_SAMPLING = ("generation-config", "override-generation-config")
+
+
+def check_flags(flags: Sequence[str]) -> None:
+    """See that the operator's flags for vLLM leave sampling to requests.
+
+    Raises:
+        UserError: they do not.
+    """
+    for flag in flags:
+        # vLLM takes underscores for hyphens, a value behind =, and a field of a value behind a dot.
+        name = re.split(r"[=.]", flag.removeprefix("--"), maxsplit=1)[0].replace("_", "-")
+        if flag.startswith("--") and name in _OF_SAMPLING:
+            raise UserError(
+                f"--{name}: samples are as runs ask for them, so restem engine serve sets it to "
+                "vllm itself; expected other flags, and sampling in the run's configuration"
+            )
 
 
 def memory_flags(resources: Resources) -> list[str]:

@@ -38,7 +38,8 @@ _CLOSED = ("prefect", "results", "engine-token", "hosted", "serving", "engines",
 # Where nobody's store may be, for a run could then write over what others left there.
 _NO_STORE = (*_CLOSED, "runs", "cache", "work", "logs", "imports", "functions", "compare")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_PLAIN = re.compile(r"[\w. +:-]+|[\w. +-]+/[\w.+-]+")
+# A shipped name, or a Hub id, which may have a revision behind it.
+_PLAIN = re.compile(r"[\w. +:-]+|[\w. +-]+/[\w.+-]+(@[\w+][\w.+-]*(/[\w+][\w.+-]*)*)?")
 
 
 def check_places(named: Iterable[tuple[str, str]]) -> None:

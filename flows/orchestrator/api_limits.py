@@ -33,6 +33,7 @@ from tasks.generate.hosted.service import hosted_addresses
 from tasks.settings import HOSTED, IMPORTED
 from tasks.settings.filter import SCORE, SELECT
 from tasks.settings.problems import TEST, TRAIN
+from tasks.settings.vllm_args import not_for_anybody, parse_vllm_args
 
 EMBEDDED = "embedded:"
 # The engine of Prefect sets it in the process of a flow run that the server had started.
@@ -68,6 +69,7 @@ class Rule(Enum):
     WORD = "letters, digits, dots and hyphens"
     HUB_NAME = "a branch, split or configuration of a Hub id"
     TEXT = "words that are compared, shown, or sent to the model alone"
+    VLLM = "an argument of vLLM that names no file and no code"
     CHANGES = "what it changes is checked as if it stood there"
 
 
@@ -108,17 +110,22 @@ FIELDS: dict[str, Rule] = {
     "ModelSettings.system": Rule.TEXT,
     "SamplingSettings.teacher": Rule.TEACHER,
     "SamplingSettings.teacher_system": Rule.TEXT,
+    "SamplingSettings.vllm_args": Rule.VLLM,
     "FilterSettings.score": Rule.FUNCTION,
     "FilterSettings.select": Rule.FUNCTION,
     "WeightedReward.reward": Rule.FUNCTION,
+    # Numbers, switches and words of a list of ours.
+    "FinetuneSettings.trainer_args": Rule.TEXT,
     "Resources.store": Rule.STORE,
     "Resources.endpoints": Rule.ADDRESS,
     "Resources.ray_address": Rule.ADDRESS,
+    "Resources.vllm_args": Rule.VLLM,
     # One that the operator made known to the Docker engine.
     "Resources.sandbox_runtime": Rule.WORD,
     "EvaluateConfig.name": Rule.WORD,
     "EvaluateConfig.model": Rule.POLICY,
     "EvaluateConfig.against": Rule.POLICY,
+    "EvaluateConfig.vllm_args": Rule.VLLM,
     "EvaluateConfig.prompts": Rule.TEMPLATE,
     "EvaluateConfig.sources": Rule.DATA,
     "EvaluateConfig.grades": Rule.PLACE,
@@ -267,6 +274,13 @@ def _word(field: str, text: str) -> None:
     _matches(_WORD, field, text, Rule.WORD)
 
 
+def _vllm(field: str, text: str) -> None:
+    if refused := not_for_anybody(parse_vllm_args([text])):
+        raise UserError(
+            f"{field}: {refused!r:.200}: a run from the API names {Rule.VLLM.value} alone"
+        )
+
+
 def _hub_name(field: str, text: str) -> None:
     _matches(_HUB_NAME, field, text, Rule.HUB_NAME)
 
@@ -294,5 +308,6 @@ _CHECKS: dict[Rule, Callable[[str, str], None]] = {
     Rule.WORD: _word,
     Rule.HUB_NAME: _hub_name,
     Rule.TEXT: _nothing,
+    Rule.VLLM: _vllm,
     Rule.CHANGES: _nothing,
 }

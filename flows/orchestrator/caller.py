@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from flows.orchestrator.alarm import AccuracyFall
@@ -10,6 +10,7 @@ from flows.orchestrator.pipeline import Chain
 from flows.orchestrator.review import Decision
 from tasks.dag.step import Call
 from tasks.evaluate.results import Metrics
+from tasks.model_checks.question import Question
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef, Store
 
@@ -18,6 +19,14 @@ class Caller(Protocol):
     """How a step is called."""
 
     store: Store
+
+    @property
+    def before_work(self) -> Callable[[Call], None]:
+        """Told of each call that is not cached, before anything is done for it; may refuse."""
+        ...
+
+    @before_work.setter
+    def before_work(self, told: Callable[[Call], None]) -> None: ...
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do it or find it; `group` is the step's name in tables."""
@@ -37,6 +46,10 @@ class Caller(Protocol):
 
     def warn(self, text: str) -> None:
         """Tell the person something that they should know about the run."""
+        ...
+
+    def look(self, question: Question) -> None:
+        """See that a model can be used so; raises a UserError where it cannot."""
         ...
 
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Decision | None:

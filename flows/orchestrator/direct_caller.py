@@ -5,15 +5,18 @@ The baseline of `restem bench overhead`, and what tests use to look at steps alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flows.config.rest_em import RestEmConfig
 from flows.machines.local import LocalMachine
 from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, in_turn, pipeline_of
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, find_artifact, perform
 from tasks.evaluate.results import Metrics
+from tasks.model_checks.look import look
+from tasks.model_checks.question import Question
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
@@ -25,6 +28,7 @@ class DirectCaller:
         self.store = open_store(config.resources)
         self.done: list[tuple[str, ArtifactRef]] = []
         self.warnings: list[str] = []
+        self.before_work: Callable[[Call], None] = lambda _: None
         self._machine = LocalMachine(
             self.store,
             home() / "logs",
@@ -42,7 +46,8 @@ class DirectCaller:
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do the work, or find_artifact it done."""
-        find_artifact(call, self.store, self.warn)
+        if find_artifact(call, self.store, self.warn) is None:
+            self.before_work(call)
         ref = perform(call, self._machine.runtime)
         self.done.append((group, ref))
         return ref
@@ -65,6 +70,10 @@ class DirectCaller:
     def end_stage(self) -> None:
         """Free the engine's memory."""
         self._machine.release_engine()
+
+    def look(self, question: Question) -> None:
+        """In a process of its own where engines are in theirs."""
+        (look_apart if self._machine.isolate else look)(question)
 
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""

@@ -52,9 +52,14 @@ def pipeline_of(resources: Resources, perform: Perform, stop: Callable[[], None]
     A sampling engine gets the next shard while the last long samples of one are finished, so that
     it never runs half empty. Scoring spreads over the cores of a machine by itself.
     """
-    engines = resources.engines if resources.ray_address else 1
-    widths = {GENERATE: IN_FLIGHT * engines, SCORE: engines}
+    engines = engines_at_once(resources)
+    widths = {GENERATE: IN_FLIGHT * engines, SCORE: engines if resources.ray_address else 1}
     return Pipeline(perform, widths, stop, MOST_UNSCORED * engines)
+
+
+def engines_at_once(resources: Resources) -> int:
+    """Sampling engines that shards are for; a shard is for all endpoints together."""
+    return 1 if resources.endpoints and not resources.ray_address else resources.engines
 
 
 def in_turn(chains: Iterable[Chain], perform: Perform) -> None:

@@ -15,6 +15,7 @@ from prefect.utilities.annotations import quote
 from flows.machines.local import LocalMachine
 from flows.machines.ray_cluster import ACTOR_STEPS, TASK_STEPS, RayCluster
 from flows.orchestrator.alarm import AccuracyFall, emit
+from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
 from flows.orchestrator.review import Decision, Reviews
 from flows.report.tables import metric_cell, metric_order
@@ -35,6 +36,7 @@ from tasks.dag.step import Call, RemoteRuntime, find_artifact
 from tasks.dag.step_names import MEASURE
 from tasks.evaluate.results import Metrics
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
+from tasks.model_checks.question import Question
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
@@ -57,6 +59,7 @@ class PrefectCaller:
         self._page = RunPage(journal.folder.name, self.warn)
         # Told of every call that is done: the call, its artifact, whether it was there before.
         self.told: Callable[[Call, ArtifactRef, bool], None] = lambda *_: None
+        self.before_work: Callable[[Call], None] = lambda _: None
         machine.runtime.say = self.say
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
@@ -71,6 +74,7 @@ class PrefectCaller:
         if drop_broken_record(call, self._results):
             self.warn(f"the record of {call.label} was damaged; it is written again")
         if there is None:
+            self.before_work(call)
             task = task.with_options(refresh_cache=True)
         else:
             keep_record(call, there, self._results)
@@ -152,6 +156,10 @@ class PrefectCaller:
         get_run_logger().warning(text)
         self.journal.warn(text)
 
+    def look(self, question: Question) -> None:
+        """In a process of its own, which has what is imported for it."""
+        look_apart(question)
+
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Decision:
         """Ask the person; the run ends here until they answer."""
         facts = "\n".join(
@@ -209,6 +217,7 @@ class PrefectCaller:
             artifact=ref.location,
             digest=ref.digest,
             record=record_key(call),
+            commits=stats.commits,
         )
         self.journal.step(line)
         self.console.end(line, stats.note or "")

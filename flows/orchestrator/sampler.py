@@ -6,8 +6,8 @@ shard is scored while the next are sampled (flows/orchestrator/pipeline.py). The
 evaluation of any model draw through this file: there is one way to sample and one way to check.
 
 With `enough` or `hard_samples` the number of samples depends on the problem: each block of indices
-asks which problems go on, from the verdicts on the blocks before it. A shard in which all go on has
-the key that it has without these settings.
+asks which problems go on, from the verdicts on the blocks before it. Problems of a draw's `without`
+are left out of all. A shard in which all go on has the key that it has without these settings.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tasks.prompts import PromptChoice, PromptTemplate, load_template
 from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
 from tasks.score.step import checking, score_call
 from tasks.settings import ExecutionSettings, Resources
+from tasks.settings.vllm_args import VllmArgs
 from tasks.store.store import ArtifactRef
 
 
@@ -46,6 +47,7 @@ class Sampler:
         dtype: str,
         execution: ExecutionSettings,
         resources: Resources,
+        vllm_args: VllmArgs | None = None,
     ) -> None:
         """Nothing is drawn yet.
 
@@ -58,11 +60,12 @@ class Sampler:
             dtype: Its number format.
             execution: Limits of programs.
             resources: Sizes of shards.
+            vllm_args: What vLLM is told besides (`sampling.vllm_args`).
         """
         self.prompt = PromptChoice(prompt) if isinstance(prompt, str) else prompt
         self.template: PromptTemplate = load_template(self.prompt)
         self._caller, self._problems, self._splits = caller, problems, splits
-        self._engine, self._dtype = engine, dtype
+        self._engine, self._dtype, self._vllm_args = engine, dtype, vllm_args
         self._execution, self._resources = execution, resources
 
     def shards(
@@ -133,11 +136,15 @@ class Sampler:
         drawn: list[tuple[str, ArtifactRef]] = []
         ids = [row["id"] for row in self._splits[block.split][block.start : block.stop]]
         for first, last in ranges:
-            going = [i for i, name in enumerate(ids) if draw.goes_on(first, known[name])]
-            if first and not going:
-                return
+            going = [
+                i
+                for i, name in enumerate(ids)
+                if name not in draw.without and draw.goes_on(first, known[name])
+            ]
+            if not going:
+                break
             place = f"[{block.start}:{block.stop}]x[{first}:{last}]"
-            only = going if first and len(going) < len(ids) else None
+            only = going if len(going) < len(ids) else None
             call = self._generate(
                 f"{GENERATE} {purpose} p{number} {place}", policy, block, draw, (first, last), only
             )
@@ -198,8 +205,10 @@ class Sampler:
 
     def _engine_settings(self, draw: Draw) -> Json:
         if not draw.hosted:
-            return {"engine": self._engine, "dtype": self._dtype}
-        return {"engine": HOSTED_ENGINE} | ({"system": draw.system} if draw.system else {})
+            told = {"vllm_args": self._vllm_args} if self._vllm_args else {}
+            return {"engine": self._engine, "dtype": self._dtype, **told}
+        said = {"system": draw.system, "fields": sorted(set(draw.fields))}
+        return {"engine": HOSTED_ENGINE, **{name: one for name, one in said.items() if one}}
 
     def _generate(
         self,

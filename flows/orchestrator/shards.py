@@ -44,6 +44,8 @@ class Draw:
         rewards: In its place, where it is not the checker's alone.
         hosted: A hosted model draws them.
         system: System text that it gets.
+        without: Ids of problems that are not sampled.
+        fields: That its service takes beside those of the protocol.
     """
 
     sampling: Json
@@ -56,6 +58,8 @@ class Draw:
     rewards: Rewards | None = None
     hosted: bool = False
     system: str = ""
+    without: frozenset[str] = frozenset()
+    fields: tuple[str, ...] = ()
 
     @property
     def adaptive(self) -> bool:

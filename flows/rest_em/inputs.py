@@ -71,6 +71,16 @@ class RunInputs:
         """An artifact of a policy."""
         return self.refs[_name(number, kind)]
 
+    @property
+    def commits(self) -> dict[str, str]:
+        """Of the Hub's repositories that the problems and the base policy were read from."""
+        refs = [self.refs[PROBLEMS], self.ref(0, POLICY)]
+        return {
+            label: commit
+            for ref in refs
+            for label, commit in (self.store.manifest(ref).stats.commits or {}).items()
+        }
+
     def metrics(self, number: int) -> Metrics:
         """Of a policy."""
         return Metrics.read(self.store.path(self.ref(number, METRICS)))

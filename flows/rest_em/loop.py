@@ -11,26 +11,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
+from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
+from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.rated import Rated, Rewarder
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
+from tasks.finetune.objectives import OBJECTIVES
+from tasks.finetune.quantized import refuse_without_package
 from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
+from tasks.hub import MAIN
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
+from tasks.select.decontaminate import overlapping
 from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
@@ -69,13 +77,19 @@ class Loop:
         model = config.model
         self.prompt = PromptChoice(model.prompt, model.system, model.thinking)
         load_template(self.prompt)  # a mistake in it is said before anything is done
+        if not config.resources.ray_address:
+            refuse_without_package(config.finetune)
         self.drawing = config.sampling
         self.benchmarks: list[TransferBenchmark] = []
         self.teacher: ArtifactRef | None = None
+        self.overlapping: frozenset[str] = frozenset()
 
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
+        several = not OBJECTIVES[config.finetune.improve].pairs  # processes of a fine-tune
+        for text in idle_gpus(config.resources, visible_gpus(), trains=several):
+            caller.warn(text)
         self.problems = caller.call(problems_call(config.data), 0, "problems")
         self.splits = load_splits(caller.store.path(self.problems))
         self.sampler = Sampler(
@@ -84,18 +98,27 @@ class Loop:
             self.splits,
             prompt=self.prompt,
             engine=config.sampling.engine,
+            vllm_args=config.sampling.engine_args,
             dtype=config.model.dtype,
             execution=config.execution,
             resources=config.resources,
         )
         self.rewarder = Rewarder(config, caller, self.sampler, self.problems)
         self.benchmarks = transfer_benchmarks(config, caller)
-        base = policy = caller.call(base_call(config.model), 0, BASE_MODEL)
+        look = ModelLook(config, caller, self.sampler.template, self.splits)
+        base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
         if call := self._teacher_call():
-            self.teacher = caller.call(call, 0, "teacher")
+            self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
+        others = [one.problems for one in self.benchmarks]
+        warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])
         train, most = self.splits["train"], self.drawing.samples
-        for text in unused_imports(config.sampling.teacher, train, most):
+        words = config.filter.decontaminate_ngram
+        self.overlapping = overlapping([*train, *self.splits["test"]], words)
+        for text in (
+            *unused_imports(config.sampling.teacher, train, most),
+            *overlap_lines(len(self.overlapping), len(train), words),
+        ):
             self._warn(outcome, text)
         for number in range(config.iterations + 1):
             now = self._evaluate(number, policy)
@@ -111,7 +134,7 @@ class Loop:
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
-                self._warn(outcome, _too_few(number + 1, made, self.config.filter.thresholds))
+                self._warn(outcome, too_few(number + 1, made, self.config.filter.thresholds))
             if made.policy is None:
                 break
             policy = made.policy
@@ -199,6 +222,8 @@ class Loop:
             rewards_of(self.config.filter),
             hosted=bool(settings.hosted_teacher),
             system=settings.teacher_system,
+            without=self.overlapping,
+            fields=tuple(settings.teacher_fields),
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 
@@ -218,7 +243,10 @@ class Loop:
         if sampling.teacher.startswith(IMPORTED):
             return import_call(sampling.teacher)
         if sampling.teacher:
-            return base_call(self.config.model.model_copy(update={"base": sampling.teacher}))
+            teacher = self.config.model.model_copy(
+                update={"base": sampling.teacher, "revision": MAIN}
+            )
+            return base_call(teacher, "sampling.teacher")
         return None
 
     def _improve(
@@ -257,14 +285,9 @@ class Loop:
         if rewards is None or any(self.caller.pending(ref) for ref in refs):
             return
         stats = [self.caller.store.manifest(ref).stats for ref in refs]
-        if failed := sum(one.failed or 0 for one in stats):
-            total = sum(ref.rows for ref in refs)
-            first = next(one.note for one in stats if one.failed)
-            self._warn(
-                outcome,
-                f"iteration {now.number}: {rewards.label} failed on {failed:,} of {total:,} "
-                f"samples, which are checker errors with reward 0; one shard: {first}",
-            )
+        total = sum(ref.rows for ref in refs)
+        if said := failed_line(now.number, rewards.label, stats, total):
+            self._warn(outcome, said)
 
     def _goes_on(self, outcome: LoopResult, now: Iteration) -> bool:
         """Whether the person who reviews the iteration lets the loop go on, and how it samples."""
@@ -303,16 +326,3 @@ class Loop:
 
     def _metrics(self, ref: ArtifactRef) -> Metrics:
         return Metrics.read(self.caller.store.path(ref))
-
-
-def _too_few(number: int, made: Improved, thresholds: list[float]) -> str:
-    """Why an iteration made no policy, or none for its highest thresholds."""
-    if made.policy is None:
-        return (
-            f"iteration {number}: no sample was accepted, so there is nothing to "
-            "train on; the loop ends with the policy it has"
-        )
-    return (
-        f"iteration {number}: no sample has a reward of {made.threshold} or more, so the Improve "
-        f"steps of {thresholds} from there on were left out"
-    )

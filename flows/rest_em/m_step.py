@@ -11,6 +11,7 @@ methods beside it do otherwise is a field of the configuration each:
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from flows.config.rest_em import RestEmConfig
@@ -19,6 +20,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Shards
 from tasks.dag.step import Call
 from tasks.dag.step_names import FINETUNE, PAIRS, SELECT
+from tasks.finetune.number_format import CONFIG, FLOAT32, format_of
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.step import finetune_call
 from tasks.rows import Json
@@ -131,4 +133,11 @@ class Improver:
             problems=self.problems,
             start=start,
             rows=rows,
+            number_format=self._number_format(start),
         )
+
+    def _number_format(self, policy: ArtifactRef) -> str:
+        """A policy's, which the next one has as well; nobody knows that of a planned one."""
+        if self.caller.pending(policy):
+            return FLOAT32
+        return format_of(json.loads(self.caller.store.read(policy, CONFIG)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 from flows.report.cost import Cost
+from flows.report.validation import Checks
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, Metrics
 from tasks.facts import Facts, FactsFile
@@ -75,6 +76,7 @@ class PolicyReport(Metrics):
         selection: Counts of the samples drawn from it; None where it was the last.
         drawn: How these ended.
         finetune: That made it; None for the base.
+        checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
         against_base: None for the base. In the file its fields stand beside the others.
     """
@@ -84,6 +86,7 @@ class PolicyReport(Metrics):
     selection: SelectionCounts | None = None
     drawn: DrawnSamples | None = None
     finetune: TrainingFacts | None = None
+    checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)
     against_base: AgainstBase | None = None
 
@@ -96,7 +99,7 @@ class PolicyReport(Metrics):
     def to_json(self) -> dict[str, object]:
         """As in report.json."""
         data = super().to_json()
-        del data["against_base"]
+        del data["against_base"], data["checks"]
         return data | (self.against_base.to_json() if self.against_base else {})
 
     @classmethod
@@ -120,6 +123,7 @@ class RunReport(FactsFile):
     Attributes:
         iterations: The base and every policy after it.
         config: The resolved configuration without resources.
+        commits: Of the Hub's repositories that the problems and the base policy were read from.
     """
 
     FILE: ClassVar[str] = "report.json"
@@ -131,6 +135,7 @@ class RunReport(FactsFile):
     config: Json = field(default_factory=dict)
     cost: Cost | None = None
     warnings: list[str] = field(default_factory=list)
+    commits: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """What is in the file: times differ between equal runs and stay out of its digest."""

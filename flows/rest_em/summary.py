@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
+from flows.report.validation import Checks, checks_of
 from flows.report.values import shown_reference
 from flows.rest_em import inputs as kinds
 from flows.rest_em.cost_lines import cost_lines
@@ -70,6 +71,7 @@ def summarise(call: Call, store: Store) -> RunReport:
         config=config,
         cost=costs(cost_lines(inputs), counts, [one.greedy.value for one in policies]),
         warnings=[*call.settings["warnings"], *_gaps(inputs), *_regressions(policies[-1])],
+        commits=inputs.commits,
     )
 
 
@@ -84,6 +86,7 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             selection=inputs.selection(number),
             drawn=_drawn(inputs, number),
             finetune=inputs.training(number),
+            checks=_checks(inputs, number, how),
             transfer=_transfer(inputs, number, how),
             against_base=_against_base(
                 base, inputs.solutions(number, kinds.GREEDY), drawn, inputs.splits["test"], how
@@ -93,6 +96,12 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
         )
         for number in inputs.policies
     ]
+
+
+def _checks(inputs: RunInputs, number: int, how: EvaluationSettings) -> Checks | None:
+    """How the validation reward went in the fine-tune that made a policy."""
+    training = inputs.training(number)
+    return checks_of(training, len(inputs.splits["validation"]), how) if training else None
 
 
 def _gaps(inputs: RunInputs) -> list[str]:

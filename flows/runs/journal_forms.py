@@ -70,9 +70,10 @@ class StepLine(Facts):
         took: Seconds from the question to the artifact, made or found.
         ended: Unix time; 0.0 in lines of versions that did not say it.
         record: Name of Prefect's record of the task.
+        commits: Of the Hub's repositories that the artifact was read from, by id@revision.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = (CPU, ENGINE, SANDBOX, *HOSTED_COSTS)
+    SPARSE: ClassVar[tuple[str, ...]] = (CPU, ENGINE, SANDBOX, *HOSTED_COSTS, "commits")
 
     iteration: int
     step: str
@@ -91,6 +92,7 @@ class StepLine(Facts):
     artifact: str
     digest: str
     record: str = ""
+    commits: dict[str, str] | None = None
 
     @property
     def cached(self) -> bool:

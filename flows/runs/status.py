@@ -7,13 +7,15 @@ from typing import Any
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
+from flows.report.validation import Checks, checks_of
 from flows.runs.journal import lookup, read_estimate, read_journal
 from flows.runs.journal_forms import RunHead, StepLine
 from tasks.dag.runtime import home, open_store
-from tasks.dag.step_names import MEASURE, SELECT
+from tasks.dag.step_names import FINETUNE, MEASURE, SELECT
 from tasks.errors import UserError
 from tasks.evaluate.results import Metrics
 from tasks.facts import of_json, read_json
+from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
 from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
@@ -29,12 +31,14 @@ def status(run: str) -> Json:
         return {**_known(head), "iterations": [], **found, "steps": lines, "cost": cost}
     store = store_of(head)
     metrics = measured(store, steps)
+    checks = _checks(head, store, steps, metrics)
     greedy = [one.greedy.value for one in metrics.values()]
     return {
         **_known(head),
         **_estimated(head),
         "iterations": [
             {"iteration": number, **one.to_json()}
+            | ({"finetune": checks[number].to_json()} if number in checks else {})
             | {"steps": [line for line in lines if line["iteration"] == number]}
             for number, one in metrics.items()
         ],
@@ -59,6 +63,24 @@ def _counts(store: Store, steps: list[StepLine]) -> dict[int, SelectionCounts]:
         for line in steps
         if line.step == SELECT and (ref := lookup(store, line.artifact)) is not None
     }
+
+
+def _checks(
+    head: RunHead, store: Store, steps: list[StepLine], metrics: dict[int, Metrics]
+) -> dict[int, Checks]:
+    """The validation rewards in the fine-tune that made each policy, of several the last one."""
+    how = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration").evaluation
+    found: dict[int, Checks] = {}
+    for line in steps:
+        if line.step != FINETUNE or (ref := lookup(store, line.artifact)) is None:
+            continue
+        measured = metrics[line.iteration].metrics if line.iteration in metrics else {}
+        validation = measured.get("validation")
+        training = TrainingFacts.read(store.path(ref))
+        checks = checks_of(training, validation.problems if validation else 0, how)
+        if checks:
+            found[line.iteration] = checks
+    return found
 
 
 def _evaluation(run: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ took when they were made.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flows.orchestrator.alarm import AccuracyFall
 from flows.orchestrator.pipeline import Chain, StepRequest
@@ -17,6 +17,7 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.study.results import Account, Source
 from tasks.dag.step import Call
 from tasks.evaluate.results import Metrics
+from tasks.model_checks.question import Question
 from tasks.settings import SamplingSettings
 from tasks.store.store import ArtifactRef
 
@@ -33,6 +34,19 @@ class SharedCaller:
         self.account = Account()
         self._lock = threading.Lock()  # calls end in threads of their own
         inner.told = self._told
+
+    @property
+    def before_work(self) -> Callable[[Call], None]:
+        """Told of each call that is not cached."""
+        return self._inner.before_work
+
+    @before_work.setter
+    def before_work(self, told: Callable[[Call], None]) -> None:
+        self._inner.before_work = told
+
+    def look(self, question: Question) -> None:
+        """See that a model can be used so."""
+        self._inner.look(question)
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do it, find it, or take what an earlier run had."""

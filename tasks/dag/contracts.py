@@ -84,8 +84,12 @@ class OpenEngine(Protocol):
     """Gives the engine of a model, started at the first call."""
 
     def __call__(self, model: ArtifactRef, settings: Json, /) -> Engine:
-        """Open it; of `settings` (of the generate step) `engine` and `dtype` are read."""
+        """Open it; of `settings` (of the generate step) the engine's are read."""
         ...
+
+
+# The checker of math where an answer may have operations that are still to be worked out.
+WORKED_OUT = "worked_out"
 
 
 class OpenGrader(Protocol):
@@ -97,7 +101,7 @@ class OpenGrader(Protocol):
         Args:
             sandbox: Programs are run in a sandbox of these settings; None: they are no programs.
             checker: Without a sandbox: `exact` (text), `choice`, `notes`, `hand` (nothing is
-                graded) or "" (math).
+                graded), "" (math) or `worked_out` (math, sums and integrals worked out too).
             score: The reward, as FilterSettings.score.
         """
         ...

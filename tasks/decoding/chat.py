@@ -15,14 +15,13 @@ Not covered: tools, documents, images, several templates in one tokenizer (its d
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.decoding.policy_tokenizer import policy_tokenizer
 from tasks.decoding.request import Sampling
 from tasks.decoding.tokens import Prompt, end_id, prompt_ids
 from tasks.errors import UserError
@@ -44,7 +43,6 @@ _CLOCK = (
 # A space without width.
 _BREAK = "\u200b"
 _REFUSED_SHOWN = 120  # characters of a template's own words
-_loading = threading.Lock()
 
 
 class Chat:
@@ -62,8 +60,7 @@ class Chat:
                 to think or not to.
         """
         self._template = template
-        with _loading:  # transformers is imported here, which two threads must not do at once
-            self._tokenizer = _tokenizer(str(folder))
+        self._tokenizer = policy_tokenizer(folder)
         try:
             written = str(self._tokenizer.get_chat_template())
             self._written = _CLOCK + written if "strftime_now" in written else written
@@ -172,13 +169,6 @@ _HOW_SYSTEM = (
     "; expected model.system and the template's system to be empty, with what it says in the "
     "template's query"
 )
-
-
-@lru_cache(maxsize=4)
-def _tokenizer(folder: str) -> Tokenizer:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
 def _thinking(on: bool) -> dict[str, bool]:

@@ -7,12 +7,14 @@ exemplars, once for all prompts), and each sample depends on its own seed alone.
 
 Sums of floating-point numbers still differ in the last bit with the shape of a batch, so a sample
 may change with the batch size where a random number falls on the border of two tokens (about one
-token in a million in float32). Models with other state than keys and values are refused.
+token in a million in float32). Models with other state than keys and values, and LongRoPE beyond
+its short factors, are sampled with prompts of one length at a time (same_length.py).
 """
 
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -20,12 +22,14 @@ import psutil
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tasks.decoding.kv_cache import RowCache, plain_layers
+from tasks.decoding.kv_cache import RowCache, is_plain, longrope_switch, plain_layers
 from tasks.decoding.next_token import draw_tokens, uniforms
-from tasks.decoding.prefill import Prompts
+from tasks.decoding.prefill import Prompts, room
 from tasks.decoding.request import Completion, SampleProgress, Sampling
+from tasks.decoding.same_length import decode_same_length
+from tasks.decoding.shapes import EXACT, Shapes, shapes_of
 from tasks.decoding.stops import Stops
-from tasks.decoding.tokens import Prompt
+from tasks.decoding.tokens import Prompt, prompt_ids
 from tasks.errors import UserError
 
 # Tokens of prompts in one forward pass; bounds the memory of activations.
@@ -50,6 +54,7 @@ def decode(
     batch_size: int,
     progress: SampleProgress | None = None,
     finished: Callable[[int, Completion], None] | None = None,
+    shapes: Shapes | None = None,
 ) -> list[Completion]:
     """Sample completions.
 
@@ -62,22 +67,75 @@ def decode(
         batch_size: Most rows decoded at once; fewer where memory is short.
         progress: Told how many completions are finished.
         finished: Told the place in `requests` of each completion, and it, as soon as it is there.
+        shapes: Sizes of the batch; None: those for the model's device.
 
     Returns:
         Completions in the order of `requests`; those of a prompt that leaves no room for max_tokens
         have the finish `error`.
 
     Raises:
-        UserError: a prompt is empty, none leaves room for max_tokens, or the model's state is not
-            plain attention.
+        UserError: a prompt is empty, or none leaves room for max_tokens.
         StepError: the model gives logits that are not finite.
     """
     if not requests:
         return []
+    plain, switch = is_plain(model.config), longrope_switch(model.config)
+    if not plain or switch is not None:
+        ids = prompt_ids(tokenizer, prompts)
+        longest = max(len(ids[prompt]) for prompt, _ in requests) + sampling.max_tokens
+        if not plain or longest > (switch or 0):
+            together = (model, tokenizer, ids, requests, sampling, batch_size, progress)
+            return _unpadded(*together, switch=switch, finished=finished)
     with torch.inference_mode():
-        batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress)
+        shapes = shapes or shapes_of(model.device.type)
+        batch = _Batch(model, tokenizer, prompts, requests, sampling, batch_size, progress, shapes)
         batch.finished = finished
         return batch.run()
+
+
+def _unpadded(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[list[int]],
+    requests: Sequence[tuple[int, int]],
+    sampling: Sampling,
+    batch_size: int,
+    progress: SampleProgress | None,
+    *,
+    switch: int | None,
+    finished: Callable[[int, Completion], None] | None,
+) -> list[Completion]:
+    """What `decode` does, for models whose rows must not be padded."""
+    done: dict[int, Completion] = {}
+
+    def end(place: int, completion: Completion) -> None:
+        done[place] = completion
+        if finished:
+            finished(place, completion)
+        if progress:
+            progress(len(done), len(requests))
+
+    lengths = [len(prompts[prompt]) for prompt, _ in requests]
+    if not min(lengths):
+        raise UserError("model.prompt: a prompt has no tokens")
+    most = room(model, min(lengths), sampling.max_tokens)
+    fitting = [i for i, length in enumerate(lengths) if length <= most]
+    for place in set(range(len(requests))) - set(fitting):
+        end(place, Completion("", 0, "error", ()))
+    decode_same_length(
+        model,
+        tokenizer,
+        prompts,
+        [requests[i] for i in fitting],
+        sampling,
+        rows=batch_size,
+        tokens=PREFILL_TOKENS,
+        share=CACHE_SHARE,
+        switch=switch,
+        progress=(lambda *_: progress(len(done), len(requests))) if progress else None,
+        finished=lambda i, completion: end(fitting[i], completion),
+    )
+    return [done[place] for place in range(len(requests))]
 
 
 class _Batch:
@@ -92,6 +150,7 @@ class _Batch:
         sampling: Sampling,
         batch_size: int,
         progress: SampleProgress | None,
+        shapes: Shapes,
     ) -> None:
         used = sorted({prompt for prompt, _ in requests})
         place = {prompt: i for i, prompt in enumerate(used)}
@@ -106,7 +165,7 @@ class _Batch:
         self._progress = progress
         self._told = time.monotonic()
         lengths = self._prompts.lengths
-        fits = lengths <= _room(model, int(lengths.min()), sampling.max_tokens)
+        fits = lengths <= room(model, int(lengths.min()), sampling.max_tokens)
         longest = int(lengths[fits].max())
         # Longest prompts first: a later one then always fits into the columns in use.
         self._queue = sorted(
@@ -115,7 +174,8 @@ class _Batch:
             reverse=True,
         )
         rows = min(batch_size, len(requests), self._affordable(longest + sampling.max_tokens))
-        self._cache = RowCache(plain_layers(model))
+        self._shapes, self._most = shapes, rows
+        self._cache = RowCache(plain_layers(model), shapes)
         self._request = np.full(rows, -1)
         self._length = np.ones(rows, np.int64)  # columns that the row sees
         self._count = np.zeros(rows, np.int64)  # tokens drawn
@@ -128,7 +188,7 @@ class _Batch:
 
     def run(self) -> list[Completion]:
         for i in self._misfits:
-            self._end(i, Completion("", 0, "error"))
+            self._end(i, Completion("", 0, "error", ()))
         while True:
             idle = np.flatnonzero(self._request < 0)
             rows = len(self._request)
@@ -177,7 +237,7 @@ class _Batch:
 
     def _step(self) -> None:
         """Feed each row its newest token and draw the next."""
-        used = int(self._length.max())
+        used = self._shapes.width(int(self._length.max()))
         self._cache.make_room(used)
         device = self._model.device
         newest = self._tokens[np.arange(len(self._count)), self._count - 1]
@@ -192,16 +252,20 @@ class _Batch:
         live = np.flatnonzero(self._request >= 0)
         self._length[live] += 1
         logits = output.logits[:, -1]
-        if len(live) < len(self._request):
+        if len(live) < len(self._request) and self._shapes == EXACT:
             logits = logits[torch.from_numpy(live).to(device)]
         self._draw(live, logits)
 
     def _draw(self, rows: np.ndarray, logits: torch.Tensor) -> None:
         """Draw a token for each of `rows` and retire those that end with it."""
         greedy = self._sampling.temperature == 0.0
-        numbers = self._uniforms[rows, 0 if greedy else self._count[rows]]
-        tokens = draw_tokens(logits, torch.from_numpy(numbers).to(logits.device), self._sampling)
-        tokens = tokens.cpu().numpy()
+        # Logits may be there for idle rows too, so that they always have one shape.
+        given = np.arange(len(logits)) if len(logits) > len(rows) else rows
+        place = 0 if greedy else self._count[given].clip(max=self._uniforms.shape[1] - 1)
+        numbers = torch.from_numpy(self._uniforms[given, place]).to(logits.device)
+        tokens = draw_tokens(logits, numbers, self._sampling).cpu().numpy()
+        if len(logits) > len(rows):
+            tokens = tokens[rows]
         self._tokens[rows, self._count[rows]] = tokens
         self._count[rows] += 1
         ended = self._stops.ended(tokens)
@@ -222,7 +286,8 @@ class _Batch:
     def _retire(self, row: int, text: str, finish: str) -> None:
         count = int(self._count[row])
         request = int(self._request[row])
-        self._end(request, Completion(text, count, finish))  # type: ignore[arg-type]
+        ids = array("i", self._tokens[row, :count].tolist())
+        self._end(request, Completion(text, count, finish, ids))  # type: ignore[arg-type]
         self._request[row] = -1
         self._length[row] = 1  # an idle row sees its own newest column alone
 
@@ -235,10 +300,13 @@ class _Batch:
     def _shrink(self) -> None:
         """Drop idle rows when no request is left for them."""
         live = np.flatnonzero(self._request >= 0)
-        size = len(live)
+        size = self._shapes.rows(len(live), self._most)
+        if size >= len(self._request):
+            return
         order = np.arange(size)
         # Only rows beyond the new size move, into the idle places before it.
-        order[self._request[:size] < 0] = live[live >= size]
+        beyond = live[live >= size]
+        order[np.flatnonzero(self._request[:size] < 0)[: len(beyond)]] = beyond
         self._cache.keep(torch.from_numpy(order).to(self._model.device), size)
         for name in ("_request", "_length", "_count", "_tokens", "_uniforms"):
             setattr(self, name, getattr(self, name)[order])
@@ -259,14 +327,3 @@ class _Batch:
                 return
             self._told, self._reported = now, self._finished
             self._progress(self._finished, len(self._done))
-
-
-def _room(model: PreTrainedModel, shortest: int, max_tokens: int) -> int:
-    """Tokens of the longest prompt that leaves room for max_tokens."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if limit and shortest + max_tokens > limit:
-        raise UserError(
-            f"sampling.max_tokens: a prompt of {shortest} tokens and {max_tokens} more do not fit "
-            f"into the model's {limit} positions"
-        )
-    return limit - max_tokens if limit else 1 << 62

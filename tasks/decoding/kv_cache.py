@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers import Cache, DynamicCache, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from tasks.errors import UserError
+from tasks.decoding.shapes import EXACT, Shapes
 
 # Room for so many columns is made at once; copying all rows is paid once for so many steps.
 _SLACK = 64
@@ -50,9 +50,12 @@ class RowCache(Cache):
 
     layers: list[Any]
 
-    def __init__(self, layers: int) -> None:
-        """Make an empty cache; buffers appear with the first `put`."""
+    def __init__(self, layers: int, shapes: Shapes = EXACT) -> None:
+        """Make an empty cache of these sizes; buffers appear with the first `put`."""
         super().__init__(layers=[BufferLayer() for _ in range(layers)])
+        self._shapes = shapes
+        # Where columns are rounded up, some before the first one are in use too.
+        self._before = shapes.columns if shapes.columns > 1 else 0
 
     @property
     def span(self) -> int:
@@ -75,9 +78,11 @@ class RowCache(Cache):
             for name in ("keys", "values"):
                 new = getattr(other, name)[:, :, -columns:]
                 if getattr(mine, name) is None:
-                    shape = (size, new.shape[1], columns + _SLACK, new.shape[3])
+                    wide = self._shapes.width(columns)
+                    end = self._before + wide
+                    shape = (size, new.shape[1], end + _SLACK, new.shape[3])
                     setattr(mine, name, new.new_zeros(shape))
-                    mine.lo, mine.hi = 0, columns
+                    mine.lo, mine.hi = end - wide, end
                 getattr(mine, name)[rows, :, mine.hi - columns : mine.hi] = new[picked]
 
     def make_room(self, used: int) -> None:
@@ -93,13 +98,15 @@ class RowCache(Cache):
             for name in ("keys", "values"):
                 old = getattr(layer, name)
                 # A quarter of the span on top, so that long sequences are not moved often.
-                shape = (*old.shape[:2], used + _SLACK + used // 4, old.shape[3])
+                end = self._before + used
+                shape = (*old.shape[:2], end + _SLACK + used // 4, old.shape[3])
                 new = old.new_empty(shape)
-                new[:, :, :used] = old[:, :, layer.lo : layer.hi]
+                new[:, :, self._before : end] = old[:, :, layer.lo : layer.hi]
                 # Masked columns count nothing only if they hold numbers: 0 * NaN is NaN.
-                new[:, :, used:] = 0
+                new[:, :, : self._before] = 0
+                new[:, :, end:] = 0
                 setattr(layer, name, new)
-            layer.lo, layer.hi = 0, used
+            layer.lo, layer.hi = self._before, end
 
     def keep(self, order: torch.Tensor, size: int) -> None:
         """Move rows `order[i]` to `i` where they differ, and drop those from `size` on.
@@ -117,16 +124,32 @@ class RowCache(Cache):
 
 
 def plain_layers(model: PreTrainedModel) -> int:
-    """Number of layers, all of which keep keys and values and nothing else.
+    """Number of layers of a model whose state is keys and values alone (`is_plain`)."""
+    return len(DynamicCache(config=model.config).layers)
 
-    Raises:
-        UserError: the model keeps another state (recurrent, shared or compressed layers).
+
+def is_plain(config: PreTrainedConfig) -> bool:
+    """Whether all layers keep keys and values and nothing else.
+
+    Others are recurrent, shared or compressed, and padding would become part of their state.
     """
-    layers = DynamicCache(config=model.config).layers
-    if any(type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers):
-        kind = getattr(model.config, "model_type", "this")
-        raise UserError(
-            f"sampling.engine: the transformers engine cannot sample from {kind} models, whose "
-            "layers keep more than keys and values; use vllm"
-        )
-    return len(layers)
+    layers = DynamicCache(config=config).layers
+    return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
+
+
+def longrope_switch(config: PreTrainedConfig) -> int | None:
+    """Tokens up to which LongRoPE takes its short factors; None: the model has no LongRoPE.
+
+    Beyond, by the longest row of a batch, all rows of it take the long ones (arXiv 2402.13753).
+    """
+    text = config.get_text_config()
+    parameters = getattr(text, "rope_parameters", None) or {}
+    # Layers of several kinds have parameters each.
+    found = [parameters, *(one for one in parameters.values() if isinstance(one, dict))]
+    lengths = [
+        one.get("original_max_position_embeddings")
+        or getattr(text, "original_max_position_embeddings", None)
+        for one in found
+        if one.get("rope_type") == "longrope"
+    ]
+    return min((int(length) for length in lengths if length), default=None)

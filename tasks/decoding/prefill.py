@@ -92,6 +92,17 @@ class Prompts:
         return Cache(layers=[DynamicLayer() for _ in range(self._layers)])
 
 
+def room(model: PreTrainedModel, shortest: int, max_tokens: int) -> int:
+    """Tokens of the longest prompt that leaves room for max_tokens."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if limit and shortest + max_tokens > limit:
+        raise UserError(
+            f"sampling.max_tokens: a prompt of {shortest} tokens and {max_tokens} more do not fit "
+            f"into the model's {limit} positions"
+        )
+    return limit - max_tokens if limit else 1 << 62
+
+
 def _common(one: list[int], other: list[int]) -> int:
     """Tokens that both start with; of the first and last in order, tokens that all start with."""
     pairs = zip(one, other, strict=False)

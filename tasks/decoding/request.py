@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,11 +64,13 @@ class Completion:
         finish: `stop` (end of text, or a stop text), `length` (cut at max_tokens), `refused` (by a
             hosted model, or a filter before it), or `error`: the engine could not complete the
             prompt, and the text is empty.
+        ids: The tokens themselves, all that were generated; None where the engine does not say.
     """
 
     text: str
     tokens: int
     finish: Literal["stop", "length", "refused", "error"]
+    ids: Sequence[int] | None = None
 
 
 class Completions(list[Completion]):

@@ -3,8 +3,7 @@
 Looking for stop texts must cost next to nothing, for it happens after every token of every row. A
 stop can only have become complete if its last character came with the newest token; which tokens
 carry such a character is found out once for each token. Only those rows are decoded, and of them
-only the tail. Completions are decoded behind an anchor token, because some tokenizers drop the
-space at the start of a text; so the text is what follows the prompt, as vLLM gives it.
+only the tail.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tasks.decoding.tokens import completion_ids, end_id
+from tasks.decoding.detokenizer import Detokenizer
+from tasks.decoding.tokens import end_id
 
 _UNKNOWN, _HARMLESS, _SUSPECT = 0, 1, 2
 # A character is at most four bytes of UTF-8, and a token at least one byte.
@@ -34,7 +34,6 @@ class Stops:
         special: bool = False,
     ) -> None:
         """See tasks.decoding.request.Sampling for `stop`, `ends` and `special`."""
-        self._tokenizer = tokenizer
         self._stop = [text for text in stop if text]
         self._ends = {text[-1] for text in self._stop} | ({"\ufffd"} if self._stop else set())
         self._tail = _TOKENS_A_CHARACTER * max(map(len, self._stop), default=0) + 8
@@ -42,9 +41,7 @@ class Stops:
         self._kind = np.full(vocabulary, _UNKNOWN if self._stop else _HARMLESS, np.int8)
         self._is_end = np.zeros(vocabulary, bool)
         self._is_end[[*_end_ids(model, tokenizer), *ends]] = True
-        self._special = special
-        self._anchor = completion_ids(tokenizer, ["a"])[0][-1:]
-        self._skip = len(self._decode([[]])[0])
+        self._text = Detokenizer(tokenizer, special=special)
 
     def ended(self, tokens: np.ndarray) -> np.ndarray:
         """Which of the newest tokens are end-of-text tokens; bool of the same shape."""
@@ -70,16 +67,7 @@ class Stops:
 
     def texts(self, rows: Sequence[Sequence[int]]) -> list[str]:
         """Texts of completions, without special tokens unless they are asked for."""
-        return [text[self._skip :] for text in self._decode(rows)]
-
-    def _decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        if not rows:
-            return []
-        return self._tokenizer.batch_decode(
-            [[*self._anchor, *row] for row in rows],
-            skip_special_tokens=not self._special,
-            clean_up_tokenization_spaces=False,
-        )
+        return self._text.texts(rows)
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

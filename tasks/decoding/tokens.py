@@ -2,7 +2,8 @@
 
 What a policy is trained on must be what it is asked with and what ends its completions: sampling
 and the packing of training rows come here for the tokens of a prompt, for those of a completion
-and for the token that ends one.
+and for the token that ends one. Where a completion was sampled its tokens are known
+(trained_ids.py), and no text is tokenised again.
 
 A prompt is a plain text, or one that the policy's chat template has rendered (`chat`). That one has
 all its special tokens in it, and what ends a completion is the token that ends an assistant's turn.
@@ -13,35 +14,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from tasks.decoding.prompt_tokens import Prompt, plain_ids, prompt_ids
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-# A text, or tokens where the text alone does not say which.
-Prompt = str | list[int]
+__all__ = ["Prompt", "completion_ids", "end_id", "prompt_ids"]
+
 # Stands for what an assistant says. A template may trim it, or look for marks of thoughts in it.
 _SAID = "0assistant0says0this0"
 
 
-def prompt_ids(
-    tokenizer: Tokenizer, prompts: Sequence[Prompt], *, chat: bool = False
-) -> list[list[int]]:
-    """Tokens of prompts, with the tokenizer's default special tokens in front.
-
-    Args:
-        tokenizer: Of the policy.
-        prompts: Texts; tokens are given back as they are.
-        chat: The texts are rendered chats, to which no special token is added.
-    """
-    texts = [prompt for prompt in prompts if isinstance(prompt, str)]
-    found = iter(_ids(tokenizer, texts, special=not chat))
-    return [next(found) if isinstance(prompt, str) else prompt for prompt in prompts]
-
-
 def completion_ids(tokenizer: Tokenizer, completions: Sequence[str]) -> list[list[int]]:
-    """Tokens of completions, without any special token and without the end."""
-    return _ids(tokenizer, completions, special=False)
+    """Tokens of texts that stand alone, without any special token and without the end."""
+    return plain_ids(tokenizer, completions)
 
 
 def end_id(tokenizer: Tokenizer, *, chat: bool = False) -> int:
@@ -81,11 +68,3 @@ def _turn_end(tokenizer: Tokenizer) -> int | None:
         if token is not None and token.content in added and not token.content.isspace():
             return number
     return None
-
-
-def _ids(tokenizer: Tokenizer, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-    if not texts:
-        return []
-    return tokenizer(
-        list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
-    )["input_ids"]

@@ -1,9 +1,9 @@
 """What happens between optimiser steps: loss history, validation reward, checkpoints, stopping.
 
 "Train only while reward on a validation split improves" (arXiv 2312.06585, section 3): the reward
-is measured `checks` times, evenly spaced and at the end. The best weights are kept, the earlier of
-equals; training stops after `patience` checks without a better one. The start model itself is not
-measured: the E-step needs a trained policy even where the first steps cost reward.
+is measured `checks` times, evenly spaced and at the end. The weights of one check are kept, by the
+rule of choose.py; training stops after `patience` checks without a better one. The start model is
+not measured: the E-step needs a trained policy even where the first steps cost reward.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import (
@@ -25,15 +24,22 @@ from transformers import (
 
 from tasks.decoding.request import Sampling
 from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-from tasks.finetune.common import QuietTrainer, without_adapters
+from tasks.finetune.choose import best, kept, may_be_kept
+from tasks.finetune.common import QuietTrainer
+from tasks.finetune.number_format import Rounding
 from tasks.finetune.process_group import Ranks
-from tasks.finetune.results import HistoryEntry
+from tasks.finetune.results import Choose, HistoryEntry
+from tasks.finetune.validation_texts import Solver
 from tasks.processes.wire import Message
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
 # The loss history has about so many entries, however long the training.
 LOSS_POINTS = 100
+# Where saving a checkpoint takes longer (seconds), training goes on at least so many times as long
+# before the next: optimiser states of a large model are many times its size.
+QUICK_SAVE = 30.0
+SAVE_SHARE = 10
 
 
 class TrainingCallback(TrainerCallback):
@@ -46,7 +52,7 @@ class TrainingCallback(TrainerCallback):
         settings: FinetuneSettings,
         *,
         total: int,
-        validate: Callable[[], float] | None,
+        validate: Callable[[], list[float]] | None,
         minutes: float,
         progress: Callable[[int, int], None] | None,
         alive: Callable[[], None] | None = None,
@@ -56,9 +62,10 @@ class TrainingCallback(TrainerCallback):
         Args:
             course: Where it stands; changed in place.
             checkpoints: Where checkpoints and best weights lie.
-            settings: `checks` and `patience` are used.
+            settings: `checks`, `patience` and `choose` are used.
             total: Optimiser steps if nothing stops it.
-            validate: Measures the validation reward of the model as it is; None for never.
+            validate: Measures the reward of the model as it is on each validation problem; None for
+                never.
             minutes: Time between checkpoints where checks are further apart.
             progress: Told the steps done and `total`.
             alive: Told after each forward pass.
@@ -69,6 +76,7 @@ class TrainingCallback(TrainerCallback):
         self._course = course
         self._checkpoints = checkpoints
         self._patience = settings.patience
+        self._rule: Choose = settings.choose
         self._total = total
         self._validate = validate
         self._minutes = minutes
@@ -77,7 +85,7 @@ class TrainingCallback(TrainerCallback):
         self._every = max(1, total // LOSS_POINTS)
         self._checks = check_steps(settings.checks, total) if validate else set()
         self._saved = time.monotonic()
-        self._save_began = 0.0
+        self._save_began = self._save_seconds = 0.0
 
     def on_substep_end(  # noqa: D102
         self,
@@ -102,12 +110,13 @@ class TrainingCallback(TrainerCallback):
         if step in self._checks:
             over = self._check(step) or over
         if over:
-            if not course.best_step:
-                self._keep(step)
+            if not course.best_step or self._rule == "last":
+                self._save(step)
+                course.best_step = step
             course.steps = step
             self._ranks.tell(lambda: self._checkpoints.finish(course))
             control.should_training_stop = True
-        elif step in self._checks or self._is_due():
+        elif self._is_due(step in self._checks):
             control.should_save = True
             self._save_began = time.monotonic()
         if self._progress:
@@ -124,43 +133,62 @@ class TrainingCallback(TrainerCallback):
         self._ranks.meet()  # each process writes its part of a checkpoint
         self._ranks.tell(lambda: self._checkpoints.seal(folder, self._course))
         self._saved = time.monotonic()
-        self.seconds["checkpoints"] += self._saved - self._save_began
+        self._save_seconds = self._saved - self._save_began
+        self.seconds["checkpoints"] += self._save_seconds
 
-    def _is_due(self) -> bool:
-        """Whether a checkpoint is, by the first process's clock."""
-        return self._ranks.tell(lambda: time.monotonic() - self._saved >= 60 * self._minutes)
+    def _is_due(self, checked: bool) -> bool:
+        """Whether a checkpoint is, by the first process's clock.
+
+        Args:
+            checked: Whether validation was just paid for.
+        """
+
+        def due() -> bool:
+            since = time.monotonic() - self._saved
+            affordable = since >= SAVE_SHARE * self._save_seconds or self._save_seconds < QUICK_SAVE
+            return affordable and (checked or since >= 60 * self._minutes)
+
+        return self._ranks.tell(due)
 
     def _record_loss(self, step: int) -> None:
         course, trainer = self._course, self.trainer
         assert trainer is not None
         # Each process's loss is its share times their number.
-        course.loss_sum += self._ranks.total(trainer.loss_sum) / self._ranks.count
+        course.loss_sum += self._ranks.total(trainer.take_loss_sum()) / self._ranks.count
         course.loss_steps += 1
-        trainer.loss_sum = 0.0
         if step % self._every == 0 or step == self._total:
             course.history.append(HistoryEntry(step, loss=course.loss_sum / course.loss_steps))
             course.loss_sum, course.loss_steps = 0.0, 0
 
     def _check(self, step: int) -> bool:
-        """Measure, keep the weights if they are the best, and say whether to stop."""
+        """Measure, keep the weights if the rule says so, and say whether to stop."""
         course = self._course
         assert self._validate is not None
         began = time.monotonic()
-        reward = self._validate()
+        rewards = self._validate()
         self.seconds["validation"] += time.monotonic() - began
-        course.history.append(HistoryEntry(step, reward=reward))
-        if course.best_reward is None or reward > course.best_reward:
-            course.best_reward, course.misses = reward, 0
-            self._keep(step)
-        else:
-            course.misses += 1
+        reward = float(sum(rewards) / len(rewards))
+        paired = rewards if self._rule == "one_se" else None
+        entry = HistoryEntry(step, reward=reward, rewards=paired)
+        course.history.append(entry)
+        course.misses = 0 if best(course.history) is entry else course.misses + 1
+        found = kept(course.history, self._rule)
+        assert found is not None
+        course.best_reward = found.reward
+        if self._rule == "last":
+            return False  # its weights are those of the end
+        if self._rule == "one_se":
+            course.held = sorted(may_be_kept(course.history, self._rule))
+        if found is entry or step in course.held:
+            self._save(step)
+        course.best_step = found.step
         return course.misses >= self._patience
 
-    def _keep(self, step: int) -> None:
+    def _save(self, step: int) -> None:
+        """Write the weights as they are to where those of `step` are kept."""
         assert self.trainer is not None
-        weights = trained_weights(self.trainer.trained_model)
+        weights = trained_weights(self.trainer.trained_model, self.trainer.rounding)
         self._ranks.tell(lambda: self._checkpoints.keep(step, weights))
-        self._course.best_step = step
 
 
 def check_steps(checks: int, total: int) -> set[int]:
@@ -168,8 +196,10 @@ def check_steps(checks: int, total: int) -> set[int]:
     return {max(1, round(total * i / checks)) for i in range(1, checks + 1)}
 
 
-def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """The weights that training changes, by name (tied ones once).
+def trained_weights(model: PreTrainedModel, rounding: Rounding) -> dict[str, torch.Tensor]:
+    """The weights that training changes, by name (tied ones once), rounded as they are exported.
+
+    Adapters are not rounded: what is, is their sum with the weights.
 
     Where each process has a part, all must call this, and the first gets the whole, on the CPU.
     """
@@ -177,7 +207,7 @@ def trained_weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            weight = parameter.detach()
+            weight = parameter.detach().to(rounding.kept(name))
             if gather := getattr(weight, "full_tensor", None):
                 weight = gather().cpu() if first else gather()
             if first:
@@ -190,71 +220,48 @@ def validator(
     tokenizer: PreTrainedTokenizerBase,
     validation: Json,
     ask: Callable[[Message], Message],
-    whole: Callable[[], PreTrainedModel] | None = None,
+    split: bool = False,
     alive: Callable[[], None] | None = None,
-) -> Callable[[], float]:
-    """A function that solves the validation prompts greedily and asks for the mean reward.
+) -> Callable[[], list[float]]:
+    """A function that solves the validation prompts greedily and asks for their rewards.
 
     Args:
         trainer: Whose model, as it then is, solves them.
         validation: prompts, max_tokens, stop and batch_size, and of chats ends.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
-        whole: Where each process has a part of the model: makes another of the same kind, into
-            which the weights are gathered.
+        split: Whether each process has a part of the model.
         alive: Told while problems are solved.
 
     Returns:
-        The function, which all processes must call: the first solves and asks, the others wait.
+        The function, which all processes must call: all solve, and the first asks.
     """
-    from tasks.decoding.decode import decode
-
     prompts = validation["prompts"]
     ends = tuple(validation.get("ends", ()))
-    sampling = Sampling(
-        temperature=0.0,
-        max_tokens=validation["max_tokens"],
-        stop=tuple(validation["stop"]),
-        ends=ends,
-        special=bool(ends),
+    solver = Solver(
+        tokenizer,
+        prompts,
+        Sampling(
+            temperature=0.0,
+            max_tokens=validation["max_tokens"],
+            stop=tuple(validation["stop"]),
+            ends=ends,
+            special=bool(ends),
+        ),
+        rows=validation["batch_size"],
+        rounding=trainer.rounding,
+        split=split,
+        alive=alive,
     )
     ranks = Ranks()
 
-    def measure() -> float:
-        model = trainer.plain_model
-        weights = trained_weights(trainer.trained_model) if whole else {}
-        return ranks.tell(lambda: solve(_with(whole(), weights, model.device) if whole else model))
+    def measure() -> list[float]:
+        texts = solver.texts(trainer.plain_model)
+        return ranks.tell(lambda: judge(texts))
 
-    def solve(model: PreTrainedModel) -> float:
-        model.eval()
-        requests = [(i, 0) for i in range(len(prompts))]
-        completions = decode(
-            model,
-            tokenizer,
-            prompts,
-            requests,
-            sampling,
-            batch_size=validation["batch_size"],
-            progress=(lambda *_, sign=alive: sign()) if alive else None,
-        )
-        model.train()
-        rewards = ask({"score": [completion.text for completion in completions]})["rewards"]
+    def judge(texts: list[str]) -> list[float]:
+        rewards = ask({"score": texts})["rewards"]
         if len(rewards) != len(prompts):
             raise ValueError(f"{len(prompts)} validation texts but {len(rewards)} rewards")
-        return float(sum(rewards) / len(rewards))
+        return rewards
 
     return measure
-
-
-def _with(
-    model: PreTrainedModel, weights: dict[str, torch.Tensor], device: torch.device
-) -> PreTrainedModel:
-    """The plain model with trained weights put into it (adapters stay beside them).
-
-    On CUDA in bfloat16: a model is split because it does not fit into one GPU as it is trained.
-    """
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name in weights:
-                parameter.copy_(weights[name])
-    bare: Any = without_adapters(model)
-    return bare.to(device, torch.bfloat16 if device.type == "cuda" else torch.float32)

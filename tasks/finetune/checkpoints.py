@@ -30,12 +30,13 @@ class TrainingState(Facts):
     """What a fine-tune remembers beside weights, optimiser and random state.
 
     Attributes:
-        best_step: Step of the weights to keep so far; 0: none yet.
+        best_step: Step of the weights to keep so far, by the rule of the choice; 0: none yet.
         best_reward: Their validation reward; None without validation.
         misses: Checks since the best one.
         loss_sum: Of the steps since the last entry of the history.
         loss_steps: How many these are.
         steps: Steps taken, set at the end.
+        held: Steps of further weights that may be kept yet, and of those kept, where there are any.
     """
 
     history: list[HistoryEntry] = field(default_factory=list)
@@ -45,6 +46,12 @@ class TrainingState(Facts):
     loss_sum: float = 0.0
     loss_steps: int = 0
     steps: int = 0
+    held: list[int] = field(default_factory=list)
+
+    @property
+    def needed(self) -> set[int]:
+        """Steps whose weights must be there."""
+        return {*self.held, *([self.best_step] if self.best_step else [])}
 
 
 class CheckpointFolder:
@@ -95,8 +102,9 @@ class CheckpointFolder:
         for other in self.folder.glob("checkpoint-*"):
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
+        needed = {self.best(step) for step in course.needed}
         for path in self._work.glob("best-*"):
-            if path != self.best(course.best_step):
+            if path not in needed:
                 path.unlink(missing_ok=True)
 
     def best(self, step: int) -> Path:
@@ -126,7 +134,7 @@ class CheckpointFolder:
         )
 
     def _has_best(self, course: TrainingState) -> bool:
-        return not course.best_step or self.best(course.best_step).exists()
+        return all(self.best(step).exists() for step in course.needed)
 
 
 def _sizes(folder: Path) -> dict[str, int]:

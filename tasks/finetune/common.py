@@ -1,11 +1,12 @@
 """What all our trainers have in common, whatever their loss: order, arguments, silence.
 
 `QuietTrainer` stands before one of TRL's trainers in a class's bases; the callback (callbacks.py)
-reads `loss_sum` and `plain_model`.
+reads `take_loss_sum` and `plain_model`.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterator
 from typing import Any, cast
@@ -13,9 +14,13 @@ from typing import Any, cast
 import datasets
 import numpy as np
 import torch
+from torch.distributed.tensor import DTensor
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, Trainer
+from transformers.training_args import OptimizerNames
 
+from tasks.errors import UserError
+from tasks.finetune.number_format import Rounding
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
@@ -51,7 +56,8 @@ class QuietTrainer(Trainer):
     """Sums its losses, takes rows in our order, logs nothing and writes no model card."""
 
     sequences: int  # how many of the training set hold rows; the others stand behind them
-    loss_sum = 0.0  # of the micro-batches since it was last taken
+    _losses: tuple[torch.Tensor, ...] = ()
+    rounding: Rounding  # of the policy that will be exported
 
     @property
     def plain_model(self) -> PreTrainedModel:
@@ -70,8 +76,37 @@ class QuietTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         loss = super().training_step(model, inputs, num_items_in_batch)
-        self.loss_sum += loss.item()
+        self._losses = (*self._losses, loss.detach())
         return loss
+
+    def take_loss_sum(self) -> float:
+        """The sum of the losses of the micro-batches since it was last taken.
+
+        Once a step: a GPU is waited for, which each micro-batch need not.
+        """
+        losses, self._losses = self._losses, ()
+        return float(sum(loss.item() for loss in losses))
+
+    def create_accelerator_and_postprocess(self) -> None:  # noqa: D102
+        super().create_accelerator_and_postprocess()
+        prepare = self.accelerator.prepare
+
+        def prepared(*given: Any, **kwargs: Any) -> Any:
+            """Keep the optimiser's parameters, which are those of the model already.
+
+            accelerate finds the parameters of a split model again by their addresses, and a part
+            of nothing (of a weight with fewer rows than there are processes) has none.
+            """
+            optimizers = [one for one in given if isinstance(one, torch.optim.Optimizer)]
+            groups = [(group, group["params"]) for one in optimizers for group in one.param_groups]
+            lists = [(group, list(parameters)) for group, parameters in groups]
+            result = prepare(*given, **kwargs)
+            for group, parameters in lists:
+                if any(isinstance(one, DTensor) for one in parameters):
+                    group["params"] = parameters
+            return result
+
+        self.accelerator.prepare = prepared
 
     def floating_point_ops(self, inputs: object) -> int:  # noqa: D102
         return 0  # nobody reads it, and it walks over all parameters at each step
@@ -123,4 +158,28 @@ def arguments(settings: FinetuneSettings, seed: int, device: str, total: int) ->
         "logging_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
+        **_handed_through(settings),
     }
+
+
+def _handed_through(settings: FinetuneSettings) -> Json:
+    """The user's own arguments of the trainer.
+
+    Raises:
+        UserError: a package that they need is missing.
+    """
+    found = settings.arguments
+    if found.get("use_liger_kernel") and importlib.util.find_spec("liger_kernel") is None:
+        raise UserError(
+            "finetune.trainer_args: use_liger_kernel needs a package that is not installed; pip "
+            "install liger-kernel, or leave it out"
+        )
+    try:
+        if "optim" in found:
+            OptimizerNames(found["optim"])
+    except ValueError:
+        raise UserError(
+            f"finetune.trainer_args: optim={found['optim']}: expected one of: "
+            f"{', '.join(sorted(OptimizerNames))}"
+        ) from None
+    return dict(found)

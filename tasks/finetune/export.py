@@ -1,7 +1,8 @@
 """The trained policy as a folder that transformers and vLLM load, the same bytes every time.
 
 Holds config, weights (safetensors), generation settings and the start model's own tokenizer files,
-and nothing that differs from run to run: no training arguments, times or paths.
+and nothing that differs from run to run: no training arguments, times or paths. Weights are in the
+number format of the start model (number_format.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.finetune.load_model import adapted
+from tasks.finetune.number_format import Rounding
+from tasks.processes.wire import Message
+from tasks.settings import FinetuneSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,7 +51,6 @@ def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> Non
     """
     import torch
     from safetensors.torch import load_file
-    from transformers import AutoConfig
 
     kept = load_file(weights)
     with torch.no_grad():
@@ -55,6 +60,38 @@ def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> Non
     if kept:
         raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
     model = getattr(model, "merge_and_unload", lambda: model)()
+    Rounding(start).apply(model)
+    _write(model, start, out)
+
+
+def export_afresh(job: Message, settings: FinetuneSettings, weights: Path) -> None:
+    """Write the model folder of a job whose own model cannot be written: split, or of four bits.
+
+    The base is read in the format of its files and changed weight by weight, so memory for one
+    policy in that format is needed.
+
+    Args:
+        job: `model` and `out` are used.
+        settings: Whether there are adapters.
+        weights: As `export` takes them.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    start, out = Path(job["model"]), Path(job["out"])
+    model = AutoModelForCausalLM.from_pretrained(
+        start, dtype="auto", use_safetensors=True, trust_remote_code=False
+    )
+    model = adapted(model, settings)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()  # the files of the base stay as they are
+    export(model, weights, start, out)
+
+
+def _write(model: PreTrainedModel, start: Path, out: Path) -> None:
+    from transformers import AutoConfig
+
     # Training turns the cache off and such; none of that belongs to the policy.
     model.config = AutoConfig.from_pretrained(start, trust_remote_code=False)
     shutil.rmtree(out, ignore_errors=True)

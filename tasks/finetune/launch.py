@@ -7,15 +7,22 @@ socket that stands where their standard input would: the launcher closes all oth
 one process of the group dies, the launcher ends the rest and this one says so; the next call goes
 on from the last checkpoint.
 
-Does not cover more than one machine.
+Of several machines (resources.train_machines) this one has the first processes. On each of the
+others a launcher is started by the operator's command, such as srun, and this process watches it:
+when one dies, all end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -25,6 +32,14 @@ from tasks.errors import StepError, UserError
 from tasks.finetune.process_group import TRAIN_GROUP
 from tasks.paths import CONFIGS, ROOT
 from tasks.processes.wire import Message, Wire, answer_requests, wire_from_argv
+
+# The operator's, in the environment and in no field: it is run.
+MACHINE_COMMAND = "RESTEM_MACHINE_COMMAND"
+# How other machines reach this one, where its host name is not it.
+MACHINE_ADDRESS = "RESTEM_MACHINE_ADDRESS"
+# How long the launchers of other machines may take to end after ours has.
+_LEAVE_SECONDS = 30.0
+_LOOK_SECONDS = 0.5
 
 
 def handle(job: Message, parent: Wire) -> Message:
@@ -67,25 +82,90 @@ def handle(job: Message, parent: Wire) -> Message:
     return message["done"]
 
 
-def _start(resources: Message, stdin: socket.socket) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _start(resources: Message, stdin: socket.socket) -> Generator[subprocess.Popen[bytes]]:
+    """The launcher of this machine; those of others are started before it, and end with it."""
+    machines = resources.get("train_machines", 1)
+    words = _command(machines)
+    place = _place() if machines > 1 else "127.0.0.1"
+    port = _free_port()
+    others: list[subprocess.Popen[bytes]] = []
+    try:
+        for rank in range(1, machines):
+            start = [word.format(rank=rank) for word in words]
+            others.append(_launch(start, resources, rank, place, port, subprocess.DEVNULL))
+        with _launch([], resources, 0, place, port, stdin.fileno()) as group:
+            threading.Thread(target=_watch, args=(group, others), daemon=True).start()
+            yield group
+    finally:
+        for other in others:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                other.wait(_LEAVE_SECONDS)
+            other.terminate()
+            other.wait()
+
+
+def _launch(
+    start: list[str], resources: Message, rank: int, place: str, port: int, stdin: int
+) -> subprocess.Popen[bytes]:
+    """The launcher, behind the words that bring it to its machine."""
     count = resources["train_processes"]
-    threads = resources["threads"] or max(1, len(os.sched_getaffinity(0)) // count)
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "accelerate.commands.launch"),
-            *("--config_file", str(CONFIGS / "accelerate" / f"{resources['train_strategy']}.yaml")),
-            *("--num_processes", str(count), "--main_process_port", str(_free_port())),
-            *("-m", "tasks.finetune.worker", resources["device"]),
-        ],
-        stdin=stdin.fileno(),
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), TRAIN_GROUP: "1"},
-    )
+    here = count // resources.get("train_machines", 1)
+    threads = resources["threads"] or max(1, len(os.sched_getaffinity(0)) // here)
+    try:
+        return subprocess.Popen(
+            [
+                *start,
+                *(sys.executable, "-m", "accelerate.commands.launch"),
+                "--config_file",
+                str(CONFIGS / "accelerate" / f"{resources['train_strategy']}.yaml"),
+                *("--num_machines", str(resources.get("train_machines", 1))),
+                *("--machine_rank", str(rank)),
+                *("--num_processes", str(count)),
+                *("--main_process_ip", place, "--main_process_port", str(port)),
+                *("-m", "tasks.finetune.worker", resources["device"]),
+            ],
+            stdin=stdin,
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads), TRAIN_GROUP: "1"},
+        )
+    except OSError as error:
+        raise UserError(f"{MACHINE_COMMAND}: {start[0]} cannot be started ({error})") from None
+
+
+def _command(machines: int) -> list[str]:
+    """The words that start what follows on machine {rank}.
+
+    Raises:
+        UserError: there are none, though there is more than one machine.
+    """
+    words = shlex.split(os.environ.get(MACHINE_COMMAND, ""))
+    if machines > 1 and not words:
+        raise UserError(
+            f"resources.train_machines: {machines} machines need {MACHINE_COMMAND} in the "
+            "environment, the command that starts a process on another one, such as "
+            "'srun --nodes=1 --ntasks=1 --relative={rank}'"
+        )
+    return words
+
+
+def _place() -> str:
+    """This machine, as the others reach it."""
+    return os.environ.get(MACHINE_ADDRESS) or socket.gethostname()
+
+
+def _watch(group: subprocess.Popen[bytes], others: list[subprocess.Popen[bytes]]) -> None:
+    """End this machine's processes when those of another one failed."""
+    while group.poll() is None:
+        if any(other.poll() for other in others):
+            group.terminate()
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("", 0))
         return int(probe.getsockname()[1])
 
 

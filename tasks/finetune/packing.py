@@ -1,7 +1,7 @@
 """Training rows into packed token sequences, with memory that does not grow with the rows.
 
-A row becomes its prompt's tokens, its completion's tokens and the end-of-text token, all three as
-in sampling (tasks/decoding/tokens.py). Rows longer than `max_length` are dropped and counted, never
+A row becomes its prompt's tokens and its completion's with their end, those that were sampled
+(tasks/decoding/trained_ids.py). Rows longer than `max_length` are dropped and counted, never
 cut: a cut solution would teach the model to stop in the middle.
 
 Tokens are streamed from Parquet to a file; packing itself (best fit, longest first, over all rows
@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,9 +27,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+from tasks.decoding.trained_ids import TrainedIds
 from tasks.durable import sync_tree, write_durably
 from tasks.errors import UserError
+from tasks.rows import FINISH, REJECTED_IDS, TOKEN_IDS
 from tasks.settings import FinetuneSettings
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 1000
 # Tokens in one Arrow record batch.
 CHUNK_TOKENS = 1_000_000
+# The tokens that a text of a row was sampled with, where they are known.
+_SAMPLED = {"completion": TOKEN_IDS, "rejected": REJECTED_IDS}
 SEQUENCES, _MARKER = "sequences.arrow", "packed.json"
 
 
@@ -61,9 +64,8 @@ class Packed:
     weighted: bool
 
 
-# Row file, tokenizer, settings, folder for drafts, file of the sequences, seed, whether prompts are
-# chats.
-Pack = Callable[[Path, "PreTrainedTokenizerBase", FinetuneSettings, Path, Path, int, bool], Packed]
+# Row file, how it becomes tokens, settings, folder for drafts, file of the sequences, seed.
+Pack = Callable[[Path, TrainedIds, FinetuneSettings, Path, Path, int], Packed]
 
 
 def prepare(
@@ -75,6 +77,7 @@ def prepare(
     seed: int = 0,
     pack: Pack | None = None,
     chat: bool = False,
+    ends: Sequence[int] = (),
 ) -> tuple[datasets.Dataset, Packed]:
     """Tokenise and pack training rows, or take what an earlier call left in `work`.
 
@@ -86,6 +89,7 @@ def prepare(
         seed: Which of equally long rows are packed together.
         pack: Packs in another way, with other columns.
         chat: Prompts are rendered chats, and completions end with the assistant's turn.
+        ends: Tokens that end the policy's completions, beside the tokenizer's own.
 
     Returns:
         Memory-mapped sequences with the columns input_ids, lengths (of its rows, in order),
@@ -99,7 +103,8 @@ def prepare(
     if not marker.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        packed = (pack or _pack)(rows, tokenizer, settings, folder, sequences, seed, chat)
+        ids = TrainedIds(tokenizer, chat=chat, ends=ends)
+        packed = (pack or _pack)(rows, ids, settings, folder, sequences, seed)
         sync_tree(folder)
         write_durably(marker, json.dumps(asdict(packed)))
     return load(work)
@@ -149,18 +154,10 @@ def best_fit(lengths: np.ndarray, capacity: int, order: np.ndarray) -> np.ndarra
 
 
 def _pack(
-    rows: Path,
-    tokenizer: PreTrainedTokenizerBase,
-    settings: FinetuneSettings,
-    folder: Path,
-    out: Path,
-    seed: int,
-    chat: bool = False,
+    rows: Path, ids: TrainedIds, settings: FinetuneSettings, folder: Path, out: Path, seed: int
 ) -> Packed:
     tokens = folder / "tokens.bin"
-    lengths, prompts, weights, dropped = _tokenise(
-        rows, tokenizer, settings.max_length, tokens, chat
-    )
+    lengths, prompts, weights, dropped = _tokenise(rows, ids, settings.max_length, tokens)
     if not len(lengths):
         if dropped:
             raise UserError(
@@ -192,43 +189,75 @@ def _pack(
 
 
 def _tokenise(
-    rows: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, out: Path, chat: bool
+    rows: Path, ids: TrainedIds, max_length: int, out: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Write the tokens of all rows that fit, one after another, as int32.
 
     Returns:
         For each row its length, the length of its prompt, its weight; and how many were dropped.
     """
-    end = end_id(tokenizer, chat=chat)
     lengths, prompts, weights, dropped = array("q"), array("q"), array("f"), 0
     with out.open("wb") as file:
-        batches = (
-            zip(*b, strict=True) for b in token_batches(rows, tokenizer, "weight", chat=chat)
-        )
-        for prompt, completion, weight in chain.from_iterable(batches):
-            length = len(prompt) + len(completion) + 1
-            if length > max_length:
-                dropped += 1
-                continue
-            file.write(array("i", chain(prompt, completion, (end,))).tobytes())
-            lengths.append(length)
-            prompts.append(len(prompt))
-            weights.append(weight)
+        for batch in token_batches(rows, ids, ["completion"], ["weight"]):
+            columns = (batch.prompts, batch.texts["completion"], batch.others["weight"])
+            for prompt, completion, weight in zip(*columns, strict=True):
+                length = len(prompt) + len(completion)
+                if length > max_length:
+                    dropped += 1
+                    continue
+                file.write(array("i", chain(prompt, completion)).tobytes())
+                lengths.append(length)
+                prompts.append(len(prompt))
+                weights.append(weight)
     return np.asarray(lengths), np.asarray(prompts), np.asarray(weights), dropped
 
 
+@dataclass(frozen=True)
+class TokenBatch:
+    """Some training rows, column by column.
+
+    Attributes:
+        prompts: Tokens of prompts.
+        texts: Tokens of other texts with their ends, by column.
+        others: Further columns as they are.
+    """
+
+    prompts: list[list[int]]
+    texts: dict[str, list[list[int]]]
+    others: dict[str, list[Any]]
+
+
 def token_batches(
-    rows: Path, tokenizer: PreTrainedTokenizerBase, third: str, *, chat: bool = False
-) -> Iterator[tuple[list[list[int]], list[list[int]], list[Any]]]:
-    """Yield training rows in batches: tokens of prompts and of completions, and a third column."""
+    rows: Path, ids: TrainedIds, texts: Sequence[str], others: Sequence[str] = ()
+) -> Iterator[TokenBatch]:
+    """Yield training rows in batches.
+
+    Args:
+        rows: Parquet file.
+        ids: How texts become tokens.
+        texts: Columns with texts that follow the prompt.
+        others: Columns to give as they are.
+    """
     with pq.ParquetFile(rows) as file:
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["prompt", "completion", third]):
+        known = {*file.schema_arrow.names}
+        there = [name for name in (FINISH, *(_SAMPLED[text] for text in texts)) if name in known]
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["prompt", *texts, *others, *there]):
             columns = batch.to_pydict()
             # Samples of one problem share its prompt, which is the longer part of a row.
             unique = list(dict.fromkeys(columns["prompt"]))
-            prompts = dict(zip(unique, prompt_ids(tokenizer, unique, chat=chat), strict=True))
-            completions = completion_ids(tokenizer, columns["completion"])
-            yield [prompts[prompt] for prompt in columns["prompt"]], completions, columns[third]
+            begins = dict(zip(unique, ids.prompts(unique), strict=True))
+            prompts = [begins[prompt] for prompt in columns["prompt"]]
+            unknown: list[None] = [None] * len(prompts)
+            made: dict[str, list[list[int]]] = {}
+            for text in texts:
+                # Wrong sides of pairs are finished; so is what does not say how it ended.
+                how = columns.get(FINISH, unknown) if text == "completion" else unknown
+                finished = [end != "length" for end in how]
+                sampled = columns.get(_SAMPLED[text], unknown)
+                made[text] = ids.completions(
+                    columns["prompt"], prompts, columns[text], sampled, finished
+                )
+            yield TokenBatch(prompts, made, {name: columns[name] for name in others})
 
 
 def _write(

@@ -1,8 +1,8 @@
 """Preference pairs into tokens: a prompt, its chosen and its rejected completion.
 
-Tokens are those of sampling (tasks/decoding/tokens.py), and both completions end with the
-end-of-text token. A pair of which either side is longer than `max_length` is dropped and counted,
-never cut. Pairs are streamed from Parquet to an Arrow file, which is memory-mapped.
+Tokens are those of sampling (tasks/decoding/trained_ids.py), the end of each completion among them.
+A pair of which either side is longer than `max_length` is dropped and counted, never cut. Pairs are
+streamed from Parquet to an Arrow file, which is memory-mapped.
 
 Does not pack: TRL's DPOTrainer pads.
 """
@@ -10,17 +10,13 @@ Does not pack: TRL's DPOTrainer pads.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tasks.decoding.tokens import completion_ids, end_id
+from tasks.decoding.trained_ids import TrainedIds
 from tasks.errors import UserError
 from tasks.finetune.packing import Packed, token_batches
 from tasks.settings import FinetuneSettings
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 _SCHEMA = pa.schema(
     [(name, pa.list_(pa.int32())) for name in ("prompt_ids", "chosen_ids", "rejected_ids")]
@@ -28,13 +24,7 @@ _SCHEMA = pa.schema(
 
 
 def pack(
-    rows: Path,
-    tokenizer: PreTrainedTokenizerBase,
-    settings: FinetuneSettings,
-    folder: Path,
-    out: Path,
-    seed: int,
-    chat: bool = False,
+    rows: Path, ids: TrainedIds, settings: FinetuneSettings, folder: Path, out: Path, seed: int
 ) -> Packed:
     """Write the pairs that fit to `out`, with columns prompt_ids, chosen_ids and rejected_ids.
 
@@ -45,23 +35,21 @@ def pack(
         twice as it passes through the model, its targets those of both completions.
 
     Raises:
-        UserError: there is nothing to train on, or the tokenizer has no end-of-text token.
+        UserError: there is nothing to train on.
     """
-    end = end_id(tokenizer, chat=chat)
     kept = dropped = tokens = targets = 0
     with out.open("wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as writer:
-        for prompts, chosen, texts in token_batches(rows, tokenizer, "rejected", chat=chat):
+        for batch in token_batches(rows, ids, ["completion", "rejected"]):
             fitting = []
-            rejected = completion_ids(tokenizer, texts)
-            for prompt, good, bad in zip(prompts, chosen, rejected, strict=True):
-                sides = (len(good) + 1, len(bad) + 1)
-                if len(prompt) + max(sides) > settings.max_length:
+            sides = (batch.texts["completion"], batch.texts["rejected"])
+            for prompt, chosen, rejected in zip(batch.prompts, *sides, strict=True):
+                if len(prompt) + max(len(chosen), len(rejected)) > settings.max_length:
                     dropped += 1
                     continue
-                ids = (prompt, [*good, end], [*bad, end])
-                fitting.append(dict(zip(_SCHEMA.names, ids, strict=True)))
-                tokens += 2 * len(prompt) + sum(sides)
-                targets += sum(sides)
+                row = (prompt, chosen, rejected)
+                fitting.append(dict(zip(_SCHEMA.names, row, strict=True)))
+                tokens += 2 * len(prompt) + len(chosen) + len(rejected)
+                targets += len(chosen) + len(rejected)
             kept += len(fitting)
             writer.write_batch(pa.RecordBatch.from_pylist(fitting, schema=_SCHEMA))
     if not kept:

@@ -25,7 +25,7 @@ from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
 from tasks.errors import UserError
 from tasks.finetune.common import QuietTrainer, arguments
-from tasks.finetune.load_model import adapters, load_plain
+from tasks.finetune.load_model import adapters, load_for, load_plain
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message
 from tasks.settings import FinetuneSettings
@@ -81,11 +81,11 @@ def make_trainer(
         raise UserError(
             f"resources.train_processes: dpo trains in one process; expected 1, not {Ranks().count}"
         )
-    model = load_plain(job["model"])
-    lora = settings.method == "lora"
+    model = load_for(settings, job, device)
+    lora = settings.has_adapters
     trainer = trainer_class(
         model=model,
-        ref_model=None if lora else load_plain(job["model"]),
+        ref_model=None if lora else load_plain(job["model"], device),
         args=DPOConfig(
             output_dir=str(output),
             per_device_train_batch_size=micro,
@@ -96,7 +96,7 @@ def make_trainer(
         ),
         train_dataset=dataset,
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
-        peft_config=adapters(settings) if lora else None,
+        peft_config=adapters(settings, model) if lora else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

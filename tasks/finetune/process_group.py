@@ -76,13 +76,17 @@ class Ranks:
 
     def total(self, number: float) -> float:
         """The sum over all processes."""
+        return sum(self.gather(number))
+
+    def gather(self, mine: _T) -> list[_T]:
+        """What each process has, in their order; all must call this."""
         if self.count == 1:
-            return number
+            return [mine]
         from torch.distributed import all_gather_object
 
-        numbers: list[float] = [0.0] * self.count
-        all_gather_object(numbers, number)
-        return sum(numbers)
+        found: list[Any] = [None] * self.count
+        all_gather_object(found, mine)
+        return found
 
     def meet(self) -> None:
         """Wait until all are here."""

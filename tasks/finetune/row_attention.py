@@ -31,16 +31,22 @@ class Layout(NamedTuple):
     """Where the tokens of a flat batch stand in the small batches.
 
     Attributes:
-        shapes: Rows and columns of each small batch, int64 [classes, 2].
+        shapes: Rows and columns of each small batch. Plain numbers: to read them off a GPU each
+            layer would have to wait for it.
         there: The token at each place of the small batches, one after another; 0 for padding.
         back: The place of each token, [tokens].
         padding: The places that hold padding.
     """
 
-    shapes: torch.Tensor
+    shapes: list[tuple[int, int]]
     there: torch.Tensor
     back: torch.Tensor
     padding: torch.Tensor
+
+    def to(self, device: torch.device) -> Layout:
+        """The same for a batch on a device."""
+        there, back, padding = (part.to(device) for part in (self.there, self.back, self.padding))
+        return Layout(self.shapes, there, back, padding)
 
 
 def layout(lengths: Sequence[int]) -> Layout:
@@ -62,8 +68,8 @@ def layout(lengths: Sequence[int]) -> Layout:
     filled = np.flatnonzero(places >= 0)
     back = np.empty(int(sizes.sum()), np.int64)
     back[places[filled]] = filled
-    parts = (np.array(shapes), places.clip(0), back, np.flatnonzero(places < 0))
-    return Layout(*(torch.from_numpy(part) for part in parts))
+    parts = (places.clip(0), back, np.flatnonzero(places < 0))
+    return Layout(shapes, *(torch.from_numpy(part) for part in parts))
 
 
 def inputs(rows: Layout) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
     """
 
     def rows(sizes: Sequence[int]) -> dict[str, Any]:
-        return inputs(Layout(*(part.to(model.device) for part in layout(sizes))))
+        return inputs(layout(sizes).to(model.device))
 
     return agrees(model, longest, ROW_ATTENTION, rows, tolerance=1e-4)
 
@@ -181,10 +187,11 @@ def _attend(
     refuse_extras(kwargs)
     rows = packed_rows
     parts = [_spread(states, rows) for states in (query, key, value)]
-    counts = [(int(n), int(length)) for n, length in rows.shapes]
-    sizes = [n * length for n, length in counts]
+    sizes = [n * length for n, length in rows.shapes]
     outputs = []
-    for (n, length), q, k, v in zip(counts, *(part.split(sizes) for part in parts), strict=True):
+    for (n, length), q, k, v in zip(
+        rows.shapes, *(part.split(sizes) for part in parts), strict=True
+    ):
         banded = sliding_window is not None and sliding_window < length
         out = scaled_dot_product_attention(
             *(x.unflatten(0, (n, length)).transpose(1, 2) for x in (q, k, v)),

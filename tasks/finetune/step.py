@@ -15,6 +15,8 @@ from tasks.decoding.chat import Chat
 from tasks.decoding.thinking import answer_in
 from tasks.durable import make_folders
 from tasks.errors import StepError
+from tasks.finetune.choose import standard_error
+from tasks.finetune.number_format import FLOAT32
 from tasks.finetune.results import TrainingFacts
 from tasks.processes.child import Child, Silent
 from tasks.prompts import PromptChoice, load_template
@@ -39,6 +41,7 @@ def finetune_call(
     problems: ArtifactRef,
     start: ArtifactRef,
     rows: ArtifactRef,
+    number_format: str = FLOAT32,
 ) -> Call:
     """The call that fine-tunes a policy.
 
@@ -48,18 +51,24 @@ def finetune_call(
             others than math what decides their verdicts (sandbox, checker, checkers).
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
+        number_format: Of `start` (number_format.py). float32 stands in no key, for such a policy is
+            the one that it was before others were rounded.
     """
     keyed = {**settings.recipe(), "seed": seed, "validation": validation}
+    if number_format != FLOAT32:
+        keyed["format"] = number_format
     inputs = {"start": start, "rows": rows}
     return Call(finetune, label, keyed, inputs, template.hints(), {"problems": problems})
 
 
 # 2: packed rows attend one by one, which changes the last bits of sums.
-@step(FINETUNE, "model", version=2)
+# 3: sampled tokens are trained on as they are, other texts are tokenised in their context.
+@step(FINETUNE, "model", version=3)
 def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Train, asking back for rewards of validation samples, and keep the best policy."""
     settings = dict(call.settings)
     validation, seed = settings.pop("validation"), settings.pop("seed")
+    settings.pop("format", None)  # the trainer sees it in `start`
     template = load_template(PromptChoice.of(call.hints), validation["prompt"])
     problems = _validation(runtime, call) if settings["checks"] else []
     start = runtime.store.path(call.inputs["start"])
@@ -109,9 +118,28 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats = Stats(
         parts=taken,
         tokens=facts.tokens,
-        note=f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}",
+        note=_note(facts, len(problems)),
     )
     draft.rows = facts.rows
+
+
+def _note(facts: TrainingFacts, problems: int) -> str:
+    """What a line of the run says of a fine-tune.
+
+    Args:
+        problems: Of validation, each with a reward of 0 or 1.
+    """
+    said = f"{facts.rows:,} rows, best of {facts.steps} steps: {facts.best_step}"
+    if facts.choose != "best":
+        said = f"{facts.rows:,} rows, step {facts.best_step} of {facts.steps}"
+    if facts.best_reward is None:
+        return said
+    solved = round(facts.best_reward * problems)
+    error = standard_error([1.0] * solved + [0.0] * (problems - solved))
+    return (
+        f"{said}, {facts.kept_words}: validation {100 * facts.best_reward:.1f}, standard error "
+        f"{100 * error:.1f}"
+    )
 
 
 def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:

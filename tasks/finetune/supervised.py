@@ -52,8 +52,11 @@ class Collator:
         self._weighted = weighted
         self._flat = flat
 
-    def __call__(self, examples: list[Row]) -> dict[str, torch.Tensor]:
-        """Examples as packing.prepare gives them; tensors of [batch, longest] or [1, tokens]."""
+    def __call__(self, examples: list[Row]) -> dict[str, Any]:
+        """Examples as packing.prepare gives them; tensors of [batch, longest] or [1, tokens].
+
+        Where rows are attended to by a layout, its shapes are plain numbers.
+        """
         if self._flat:
             examples = [{name: _joined(examples, name) for name in examples[0]}]
         shape = (len(examples), max(len(example["input_ids"]) for example in examples))
@@ -73,16 +76,19 @@ class Collator:
                 labels[i, target] = ids[i, target]
                 weights[i, target] = weight
                 positions[i, start:end] = np.arange(length)
+        found: dict[str, Any] = {}
         batch: dict[str, np.ndarray]
         batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
         if self._weighted:
             batch["weights"] = weights
+        # Where hidden states have a target, the one after each; found here, where nothing waits.
+        batch["kept_at"] = np.flatnonzero(labels.ravel()[1:] != IGNORED)
         if self._flat == "bounds":
             batch["row_bounds"] = varlen_attention.bounds(examples[0]["lengths"])
         elif self._flat:
             rows = row_attention.layout(examples[0]["lengths"])._asdict()
-            batch |= {f"rows_{name}": part.numpy() for name, part in rows.items()}
-        return {name: torch.from_numpy(values) for name, values in batch.items()}
+            found |= {f"rows_{name}": part for name, part in rows.items()}
+        return found | {name: torch.from_numpy(values) for name, values in batch.items()}
 
 
 def _joined(examples: list[Row], name: str) -> np.ndarray:
@@ -127,11 +133,11 @@ class Supervised(QuietTrainer, SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, object]:
-        kept = inputs["labels"][:, 1:] != IGNORED
-        nothing = not bool(kept.any())
+        kept = inputs["kept_at"]
+        nothing = not len(kept)
         if nothing:  # of several processes one has no row left; it takes part all the same
-            kept[0, 0] = True
-        targets = inputs["input_ids"][:, 1:][kept]  # what the labels are where they are kept
+            kept = kept.new_zeros(1)
+        targets = inputs["input_ids"].flatten()[kept + 1]  # what the labels are there
         self._kept = kept
         try:
             outputs = model(
@@ -145,7 +151,7 @@ class Supervised(QuietTrainer, SFTTrainer):
             self._kept = None
         losses = -outputs.log_probs[0]
         if "weights" in inputs:
-            losses = losses * inputs["weights"][:, 1:][kept]
+            losses = losses * inputs["weights"].flatten()[kept + 1]
         count = targets.numel() if num_items_in_batch is None else num_items_in_batch
         loss = losses.sum() / count
         if nothing:
@@ -164,11 +170,12 @@ class Supervised(QuietTrainer, SFTTrainer):
         more than all layers of a small model.
         """
         if self._kept is not None and output.last_hidden_state is not None:
-            output.last_hidden_state = output.last_hidden_state[:, :-1][self._kept][None]
+            states = output.last_hidden_state.flatten(0, 1)
+            output.last_hidden_state = states.index_select(0, self._kept)[None]
         return output
 
 
-def _apart(inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _apart(inputs: dict[str, Any]) -> dict[str, Any]:
     """What keeps the rows of a flat batch apart; nothing for a padded one."""
     if "row_bounds" in inputs:
         return varlen_attention.inputs(inputs["row_bounds"])

@@ -11,7 +11,7 @@ sizes the final model then has the same bytes as that of an undisturbed run. Not
 
 `train` is also what each of several processes runs (worker.py, process_group.py): the sequences of
 an optimiser step are split among them, and all else is the same as in one process but for the order
-in which sums are added. Does not cover several machines.
+in which sums are added.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.decoding.trained_ids import ends_of
 from tasks.errors import UserError
-from tasks.finetune.load_model import adapters, is_split, load_model, load_plain
+from tasks.finetune.load_model import adapters, is_split, load_for
+from tasks.finetune.number_format import Rounding
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.visible_gpu import one_gpu
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import FinetuneSettings, Resources
 
@@ -54,8 +57,7 @@ CHECKPOINTING_PARAMETERS = 1_000_000_000
 
 def main(wire: Wire) -> None:
     """Serve fine-tuning jobs in a child process."""
-    # TRL refuses to spread a model over GPUs by itself, and so do we.
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = one_gpu(os.environ.get("CUDA_VISIBLE_DEVICES"))
     keep_freed_memory()
     answer_requests(wire, lambda request, wire: train(request, wire.ask, wire.progress, wire.alive))
 
@@ -79,8 +81,8 @@ def train(
 
     Returns:
         rows, dropped_long, sequences, tokens and targets (an epoch's, all and those with a loss),
-        steps (taken), best_step, best_reward, history; and, apart because it differs from run to
-        run, seconds.
+        steps (taken), best_step, best_reward, history, choose; and, apart because it differs from
+        run to run, seconds.
 
     Raises:
         UserError: nothing to train on, or a model that cannot be trained as asked.
@@ -95,7 +97,7 @@ def train(
 
     from tasks.finetune import pairs as pairing
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
-    from tasks.finetune.export import export
+    from tasks.finetune.export import export, export_afresh
     from tasks.finetune.packing import load, prepare
 
     logging.disable_progress_bar()
@@ -117,6 +119,7 @@ def train(
             seed=job["seed"],
             pack=pack,
             chat=job.get("chat", False),
+            ends=ends_of(start),
         )
         return checkpoints.finished(), checkpoints.latest()
 
@@ -130,6 +133,7 @@ def train(
     trainer = _trainer(
         job, settings, resources, device, dataset, packed.weighted, total, checkpoints
     )
+    trainer.rounding = Rounding(start)
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
         callback = _add_callback(
@@ -140,9 +144,11 @@ def train(
     seconds["training"] = time.monotonic() - began - seconds.get("validation", 0.0)
     began = time.monotonic()
     if ranks.first:
-        # The weights of a model that is split among processes cannot be set from one of them.
-        model = trainer.trained_model if ranks.count == 1 else load_model(job, settings)
-        export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
+        best = checkpoints.best(course.best_step)
+        if is_split(job["resources"]) or settings.method == "qlora":
+            export_afresh(job, settings, best)
+        else:
+            export(trainer.trained_model, best, start, Path(job["out"]))
     seconds["export"] = time.monotonic() - began
     return {
         "rows": packed.rows,
@@ -154,6 +160,7 @@ def train(
         "best_step": course.best_step,
         "best_reward": course.best_reward,
         "history": [entry.to_json() for entry in course.history],
+        "choose": settings.choose,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
 
@@ -230,12 +237,17 @@ def _trainer(
             f"finetune.batch_size: {settings.batch_size} sequences cannot be split among "
             f"{ranks.count} processes (resources.train_processes); expected a multiple"
         )
-    model = load_plain(job["model"])
+    split = is_split(job["resources"])
+    model = load_for(settings, job, device)
     if settings.packing:
         check_separation(model)
     # Rows of a flat batch meet as packed ones do, whatever `packing` says.
     apart = settings.packing or separates(model)
     flat = _flat(model, job, device, settings.max_length) if apart else ""
+    if split:
+        from tasks.finetune.split_model import take_apart
+
+        take_apart(model)
     micro = micro_batch(own, resources.train_batch_size)
     config = SFTConfig(
         output_dir=str(checkpoints.folder),
@@ -258,7 +270,8 @@ def _trainer(
         sequences=len(dataset),
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
         data_collator=Collator(weighted=weighted, flat=flat),
-        peft_config=adapters(settings) if settings.method == "lora" else None,
+        # A split model comes with its adapters.
+        peft_config=adapters(settings, model) if settings.has_adapters and not split else None,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -270,11 +283,7 @@ def _flat(model: PreTrainedModel, job: Message, device: str, longest: int) -> Fl
 
     if device != "cuda":
         return "layout" if row_attention.fits(model, longest) else ""
-    # There many small products cost more than the mask saves (docs/decisions/0005). A model that
-    # will be split may not fit on one GPU.
-    if is_split(job["resources"]):
-        return ""
-    model.to(device)  # pyright: ignore[reportArgumentType]
+    # There many small products cost more than the mask saves (docs/decisions/0005).
     return "bounds" if varlen_attention.fits(model, longest) else ""
 
 
@@ -293,13 +302,14 @@ def _add_callback(
 
     settings = FinetuneSettings(**job["settings"])
     checked = settings.checks and job["validation"]["prompts"]
-    whole = (lambda: load_model(job, settings)) if is_split(job["resources"]) else None
     callback = TrainingCallback(
         course,
         checkpoints,
         settings,
         total=total,
-        validate=validator(trainer, tokenizer, job["validation"], ask, whole, alive)
+        validate=validator(
+            trainer, tokenizer, job["validation"], ask, is_split(job["resources"]), alive
+        )
         if checked
         else None,
         minutes=job["resources"]["checkpoint_minutes"],
@@ -320,5 +330,5 @@ def _identity(job: Message) -> str:
     model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
     parts = [job["settings"], job["seed"], job["validation"], rows, model]
     if is_split(job["resources"]):
-        parts.append("fsdp")  # its checkpoints are laid out in another way
+        parts.append("fsdp, in parts")  # its checkpoints are laid out in another way
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

@@ -60,12 +60,13 @@ def _device(asked: str, ranks: Ranks) -> str:
 
     if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
         return "cpu"
-    if torch.cuda.device_count() < ranks.count:
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    if torch.cuda.device_count() < here:
         raise UserError(
-            f"resources.train_processes: {ranks.count} processes need a GPU each; expected at most "
-            f"{torch.cuda.device_count()}"
+            f"resources.train_processes: {here} processes of a machine need a GPU each; expected "
+            f"at most {torch.cuda.device_count()}"
         )
-    torch.cuda.set_device(ranks.index)
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     return "cuda"
 
 

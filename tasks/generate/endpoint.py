@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
 
 import httpx
 
 from tasks.errors import UserError
 from tasks.generate.addresses import FIELD, refusal, requests_at
 from tasks.generate.engine_token import TOKEN, token_for
+from tasks.rows import Json
+from tasks.settings.vllm_args import VllmArgs
 from tasks.store.store import ArtifactRef
 
 # Loading a policy takes minutes where it is large.
@@ -28,10 +31,17 @@ class EngineOptions:
     Attributes:
         dtype: Number format of weights and activations.
         batch_size: Sequences at once.
+        vllm_args: Of `sampling.vllm_args`.
     """
 
     dtype: str
     batch_size: int
+    vllm_args: VllmArgs = field(default_factory=dict)
+
+    def to_json(self) -> Json:
+        """As a server is told, which may be of a version without further arguments."""
+        plain = asdict(self)
+        return plain if self.vllm_args else {k: v for k, v in plain.items() if k != "vllm_args"}
 
 
 @dataclass
@@ -58,16 +68,26 @@ class Endpoint:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def ready(
-        self, client: httpx.AsyncClient, policy: ArtifactRef, options: EngineOptions
+        self,
+        client: httpx.AsyncClient,
+        policy: ArtifactRef,
+        options: EngineOptions,
+        see: Callable[[str], Awaitable[None]],
     ) -> str:
         """See that it has the policy, and give the address of its requests.
 
+        Args:
+            client: Asks it.
+            policy: The policy.
+            options: For one that starts vLLM.
+            see: Looks at one that others started, by the address of its requests.
+
         Raises:
-            UserError: it has another one, or names another machine.
+            UserError: it has another one, names another machine, or `see` says so.
             NotStarted: it has it, and its engine did not start.
             httpx.HTTPError: it does not answer.
         """
-        body = {"policy": policy.to_json(), **asdict(options)}
+        body = {"policy": policy.to_json(), **options.to_json()}
         answer = await client.put(f"{self.address}/policy", json=body, timeout=LOAD_SECONDS)
         if answer.status_code == 200:
             self.url = requests_at(self.address, answer.json())
@@ -91,7 +111,13 @@ class Endpoint:
                 f"samples from {policy.location}; use `restem engine serve`, or vllm serve "
                 f"--served-model-name {policy.digest}"
             )
-        self.url, self.model = base, policy.digest
+        if options.vllm_args:
+            raise UserError(
+                f"sampling.vllm_args: {self.address} is a plain server, which cannot be told "
+                f"{', '.join(options.vllm_args)}; expected none, or `restem engine serve`"
+            )
+        await see(base)
+        self.managed, self.model, self.url = False, policy.digest, base
         return base
 
 

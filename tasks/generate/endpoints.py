@@ -18,8 +18,10 @@ import asyncio
 import contextlib
 import ssl
 import time
+from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 
 import httpx
 
@@ -36,7 +38,8 @@ from tasks.generate.endpoint import (
     NotStarted,
     message,
 )
-from tasks.rows import Json
+from tasks.generate.neutral import NEUTRAL, completion_body, neutral
+from tasks.generate.plain_server import WITHOUT, see_length, see_sampling
 from tasks.store.store import ArtifactRef
 
 # Failures of one request, on whichever servers, before its sample is given up.
@@ -46,16 +49,6 @@ TRIES = 4
 STARTS = 2
 # A worker without a request looks again after so long, for a server that rested.
 IDLE_SECONDS = 1.0
-# What we do not set must be said all the same: a plain server takes it from the policy's
-# generation_config.json otherwise.
-_NEUTRAL: dict[str, float] = {
-    "top_k": -1,
-    "top_p": 1.0,
-    "min_p": 0.0,
-    "repetition_penalty": 1.0,
-    "presence_penalty": 0.0,
-    "frequency_penalty": 0.0,
-}
 # Requests at one server for each sequence that it decodes at once: the next ones wait there.
 QUEUED = 2
 
@@ -70,6 +63,7 @@ class EndpointEngine:
         options: EngineOptions,
         *,
         stall: float,
+        without: Collection[str] = (),
     ) -> None:
         """Nothing is asked yet.
 
@@ -78,7 +72,9 @@ class EndpointEngine:
             policy: The model.
             options: For servers that start vLLM.
             stall: Seconds without any answer after which sampling fails.
+            without: Fields that plain servers are not sent.
         """
+        self.without = frozenset(without)
         self._servers = [Endpoint(endpoint(address)) for address in addresses]
         self._policy, self._options, self._stall = policy, options, stall
 
@@ -95,6 +91,12 @@ class EndpointEngine:
             UserError: an address serves another model, or no prompt fits into the model.
             StepError: no server answers.
         """
+        if wanted := sorted(self.without & _asked_for(sampling)):
+            raise UserError(
+                f"{WITHOUT}: {', '.join(wanted)}: the run asks for it; expected "
+                f"{' and '.join(f'no {one}' for one in wanted)} in the recipe, or a server that "
+                "takes it"
+            )
         work = _Shard(self, prompts, requests, sampling, progress)
         return asyncio.run(work.run()) if requests else Completions()
 
@@ -109,9 +111,19 @@ class EndpointEngine:
                         continue  # gone, and its engine with it
                 server.url = ""
 
-    async def ready(self, client: httpx.AsyncClient, server: Endpoint) -> str:
+    async def ready(
+        self,
+        client: httpx.AsyncClient,
+        server: Endpoint,
+        see: Callable[[str], Awaitable[None]],
+    ) -> str:
         """See `Endpoint.ready`."""
-        return await server.ready(client, self._policy, self._options)
+        return await server.ready(client, self._policy, self._options, see)
+
+    @property
+    def model(self) -> str:
+        """Name of the policy at every server."""
+        return self._policy.digest
 
     @property
     def servers(self) -> list[Endpoint]:
@@ -127,6 +139,11 @@ class EndpointEngine:
     def stall(self) -> float:
         """Seconds without any answer after which sampling fails."""
         return self._stall
+
+
+def _asked_for(sampling: Sampling) -> frozenset[str]:
+    """The fields that a run does not leave as they do nothing."""
+    return frozenset(name for name in NEUTRAL if neutral(name, sampling) != NEUTRAL[name])
 
 
 class _Shard:
@@ -163,8 +180,9 @@ class _Shard:
         certificates = httpx.create_ssl_context()  # once: it takes longer than a request
         workers = [
             asyncio.create_task(self._serve(certificates, server))
-            for server in engine.servers
+            # In turn, for each takes a request when it begins: the first server would have all.
             for _ in range(min(engine.lanes, len(self._requests)))
+            for server in engine.servers
         ]
         try:
             await asyncio.gather(*workers)
@@ -201,7 +219,8 @@ class _Shard:
                         if awake() < server.rests_until:  # another has just asked in vain
                             self._again.append(request)
                             continue
-                        url = await self._engine.ready(client, server)
+                        see = partial(self._see, client, request)
+                        url = await self._engine.ready(client, server, see)
                         self._heard = awake()
                 self._take(request, await self._ask(client, url, server.model, request))
             except NotStarted as error:
@@ -210,6 +229,11 @@ class _Shard:
                     raise StepError(f"{FIELD}: {self._why}") from None
             except (httpx.HTTPError, *MALFORMED) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
+
+    async def _see(self, client: httpx.AsyncClient, request: int, url: str) -> None:
+        """See that a server that others started samples as it is asked to."""
+        prompt, model = self._prompts[self._requests[request][0]], self._engine.model
+        await see_sampling(client, url, model, prompt, self._sampling, self._engine.without)
 
     async def _news(self) -> None:
         """Wait until requests are given back or all are done; hundreds of workers may."""
@@ -231,32 +255,23 @@ class _Shard:
         self, client: httpx.AsyncClient, url: str, model: str, request: int
     ) -> Completion:
         prompt, seed = self._requests[request]
-        sampling = self._sampling
-        body: Json = {
-            "model": model,
-            "prompt": self._prompts[prompt],
-            "max_tokens": sampling.max_tokens,
-            "temperature": sampling.temperature,
-            "stop": list(sampling.stop),
-            **_NEUTRAL,
-        }
-        if sampling.temperature:
-            # A server takes seeds of 64 bits with a sign, as ours are.
-            body |= {"top_k": sampling.top_k or -1, "top_p": sampling.top_p, "seed": seed}
-        if sampling.ends:
-            body |= {"stop_token_ids": list(sampling.ends)}
-            body |= {"skip_special_tokens": not sampling.special}
+        sampling, without = self._sampling, self._engine.without
+        body = completion_body(model, self._prompts[prompt], seed, sampling, without)
         answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
             self._refused = self._refused or message(answer)
-            return Completion("", 0, "error")
+            return Completion("", 0, "error", ())
         answer.raise_for_status()
         data = answer.json()
         choice = data["choices"][0]
         finish = choice["finish_reason"]
         if finish not in ("stop", "length"):
             raise KeyError(f"finish_reason {finish!r}")
-        return Completion(choice["text"], data["usage"]["completion_tokens"], finish)
+        ids = choice.get("token_ids")  # of a server that gives them
+        tokens = data["usage"]["completion_tokens"]
+        found = Completion(choice["text"], tokens, finish, None if ids is None else array("i", ids))
+        see_length(url, found, sampling)
+        return found
 
     def _take(self, request: int, completion: Completion) -> None:
         self._done[request] = completion
@@ -277,7 +292,7 @@ class _Shard:
         self._tries[request] += 1
         # Only a request that fails while others are answered is to blame.
         if self._tries[request] >= TRIES and now - self._heard < REST_SECONDS:
-            self._take(request, Completion("", 0, "error"))
+            self._take(request, Completion("", 0, "error", ()))
         else:
             self._again.append(request)
         self._changed.set()

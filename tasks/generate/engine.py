@@ -16,16 +16,19 @@ from pathlib import Path
 from tasks.dag.contracts import Engine
 from tasks.errors import UserError
 from tasks.generate.replicas import ChildEngine
-from tasks.generate.vllm_environment import folder_of, python_of
+from tasks.generate.vllm_environment import folder_of, python_of, supported
 from tasks.processes.child import Child
 from tasks.processes.wire import Message
 from tasks.settings import Resources
+from tasks.settings.vllm_args import VllmArgs, parse_vllm_args
 
 VLLM_SCRIPT = Path(__file__).with_name("vllm_engine.py")
 # Models with less than so many bytes of weights are run in several children: a step of theirs is
 # mostly fixed costs.
 SMALL_MODEL_BYTES = 32 * 2**20
 MAX_REPLICAS = 8
+# Such a further child takes seconds to start; it must have samples to make up for that.
+SAMPLES_A_REPLICA = 256
 
 
 def open_engine(
@@ -37,6 +40,7 @@ def open_engine(
     log: Path,
     home: Path,
     say: Callable[[str], None] = lambda text: None,
+    vllm_args: VllmArgs | None = None,
 ) -> Engine:
     """Open an engine; nothing is started before the first request.
 
@@ -48,9 +52,10 @@ def open_engine(
         log: File for the output of the children.
         home: RESTEM_HOME, where vLLM's environment lies.
         say: Told when an engine had to be started again.
+        vllm_args: What vLLM is told besides, of `sampling.vllm_args`.
 
     Raises:
-        UserError: there is no such engine, or vLLM's environment is missing.
+        UserError: there is no such engine, or vLLM's environment is missing or of another version.
     """
     threads = resources.threads or os.cpu_count() or 1
     on_cpu = runs_on_cpu(resources)
@@ -61,12 +66,16 @@ def open_engine(
     }
     opened = partial(ChildEngine, stall=resources.stall_seconds, say=say)
     if name == "vllm":
-        python = python_of(home)
+        python = supported(python_of(home))
         env = vllm_variables(home, threads)
         common |= {
             "memory_fraction": resources.memory_fraction,
             "cpu_cache_gb": resources.cpu_cache_gb,
             "tensor_parallel": 1 if on_cpu else max(1, resources.gpus_per_engine),
+            "vllm_args": {
+                "resources.vllm_args": parse_vllm_args(resources.vllm_args),
+                "sampling.vllm_args": vllm_args or {},
+            },
         }
         return opened(
             lambda replica: Child.script(
@@ -77,12 +86,12 @@ def open_engine(
         )
     if name != "transformers":
         raise UserError(f"sampling.engine: {name!r} is none of: transformers, vllm")
-    replicas, each = resources.engines, threads
+    replicas, each, least = resources.engines, threads, 1
     if on_cpu:
         weights = sum(file.stat().st_size for file in model_dir.glob("*.safetensors"))
         if replicas == 1 and 0 < weights < SMALL_MODEL_BYTES:
             replicas = min(threads, MAX_REPLICAS)
-            each = 1
+            each, least = 1, SAMPLES_A_REPLICA
         else:
             each = max(1, threads // replicas)
     return opened(
@@ -97,6 +106,7 @@ def open_engine(
             "threads": each,
         },
         replicas=replicas,
+        least=least,
     )
 
 

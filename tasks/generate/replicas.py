@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,14 +20,13 @@ from tasks.decoding.request import Completion, Completions, SampleProgress, Samp
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError
 from tasks.generate.connection import Connection, Died
+from tasks.generate.dealing import Seats, deal
 from tasks.generate.retry import NotUp, sample_all
 from tasks.metering import meter
 from tasks.processes.child import Child, close_fork_server
 from tasks.processes.wire import Message
 
-# A further child takes seconds to start; it must have samples to make up for that.
-SAMPLES_A_REPLICA = 256
-# The same for prompts whose choices are weighed.
+# Prompts whose choices are weighed; a further child takes seconds to start.
 PROMPTS_A_REPLICA = 256
 # Of an engine that dies while it weighs choices.
 STARTS = 3
@@ -41,6 +41,7 @@ class ChildEngine:
         options: Message,
         *,
         replicas: int = 1,
+        least: int = 1,
         stall: float = 900.0,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -50,11 +51,13 @@ class ChildEngine:
             start: Starts the child of this number.
             options: Fields of every request.
             replicas: Most children.
+            least: Requests of a shard for each further child.
             stall: Seconds without a sign of life after which a child is taken for hung.
             say: Told when a child was started again.
         """
         self._options, self._say = options, say
         self._replicas = [_Replica(start, number, stall) for number in range(replicas)]
+        self._seats, self._least = Seats(replicas), least
         self._closed = False
 
     def sample(
@@ -68,7 +71,8 @@ class ChildEngine:
         completions = Completions()
         if not requests:
             return completions
-        parts = deal(prompts, requests, len(self._replicas))
+        parts = deal(prompts, requests, len(self._replicas), self._least)
+        seats = self._seats.take([*map(len, parts)], lambda seat: self._replicas[seat].alive)
         done: list[dict[int, Completion]] = [{} for _ in parts]
         over = threading.Event()
 
@@ -83,9 +87,12 @@ class ChildEngine:
             def ask(places: list[int], alone: bool) -> None:
                 if self._closed or over.is_set():
                     raise StepError("the engine was closed")
-                self._replicas[number].ask(work, places, alone)
+                self._replicas[seats[number]].ask(work, places, alone)
 
-            sample_all(part, ask, done[number], self._warn)
+            try:
+                sample_all(part, ask, done[number], self._warn)
+            finally:
+                self._seats.give_back(seats[number], len(part))
             return work.seconds
 
         with ThreadPoolExecutor(len(parts)) as pool:
@@ -186,8 +193,8 @@ class _Work:
 
     def take(self, places: list[int], message: Message) -> None:
         """Keep what has come."""
-        for i, text, tokens, finish in message.get("items", ()):
-            self._done[places[i]] = Completion(text, tokens, finish)
+        for i, text, tokens, finish, ids in message.get("items", ()):
+            self._done[places[i]] = Completion(text, tokens, finish, array("i", ids))
         self._advance()
 
 
@@ -202,6 +209,11 @@ class _Replica:
         self._users = 0
         self._alone = False
         self._turn = threading.Condition()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its child is there."""
+        return (connection := self.connection) is not None and connection.alive
 
     def ask(self, work: _Work, places: list[int], alone: bool) -> None:
         """Have requests done; raises `Died` where the child died of them, or of others."""
@@ -266,16 +278,3 @@ class _Replica:
                 self._users -= 1
                 self._alone = self._alone and not alone
                 self._turn.notify_all()
-
-
-def deal(
-    prompts: Sequence[Prompt], requests: Sequence[tuple[int, int]], replicas: int
-) -> list[list[int]]:
-    """Indices of requests for each replica: equal in work, all samples of a prompt together."""
-    replicas = max(1, min(replicas, len(requests) // SAMPLES_A_REPLICA))
-    used = sorted({prompt for prompt, _ in requests}, key=lambda i: (len(prompts[i]), i))
-    home = {prompt: i % replicas for i, prompt in enumerate(used)}
-    parts: list[list[int]] = [[] for _ in range(replicas)]
-    for i, (prompt, _) in enumerate(requests):
-        parts[home[prompt]].append(i)
-    return [part for part in parts if part]

@@ -88,7 +88,7 @@ def sample_all(
             continue
         deaths.update(prompts)
         if prompts and deaths[prompts[0]] >= MAX_DEATHS:
-            done.update((place, Completion("", 0, "error")) for place in left)
+            done.update((place, Completion("", 0, "error", ())) for place in left)
         else:
             groups.appendleft((level + 1, left))
 

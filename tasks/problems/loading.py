@@ -158,7 +158,9 @@ def _where(settings: DataSettings, *, test: bool = False) -> Where:
     names = SplitNames(settings.train_split, settings.validation_split, settings.test_split)
     field = "data.test_source" if test else "data.source"
     source = settings.test_source if test else settings.source
-    return Where(source, field, names, settings.config, settings.revision)
+    # A test source that names its own revision does not share that of training.
+    revision = "" if test and "@" in source else settings.revision
+    return Where(source, field, names, settings.config, revision)
 
 
 def _own_test(

@@ -14,7 +14,6 @@ import gzip
 import json
 import math
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tasks.errors import UserError
-from tasks.problems.hub import hub_tables
+from tasks.hub import Repository, repository
+from tasks.problems.hub import fetch_file, hub_tables
 from tasks.rows import Json, Row
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 ENDINGS = (".jsonl", ".jsonl.gz")
 # A quoted value longer than this hides the rest of a one-line message.
 _SHOWN = 60
@@ -149,7 +148,7 @@ class Origin:
             if path.is_dir():
                 return self._inside(path, split, looked) or self._missing(split, looked)
             looked.append(f"the path {path}")
-            if not HUB_ID.fullmatch(source):
+            if repository(source) is None:
                 self._missing(split, looked)
             return None
         folder = os.environ.get("RESTEM_DATA", "")
@@ -160,12 +159,14 @@ class Origin:
 
     def from_hub(self, split: str, source: str, looked: list[str]) -> Iterator[Record]:
         """Yield the rows of a split on the Hub; each row tells its configuration as `config`."""
-        hub = source or self.hub
+        repo = repository(source or self.hub, kind="dataset")
+        assert repo is not None  # `locate` looked
+        hub = repo.id
         if self.hub_file and hub == self.hub:
-            yield from read_json_lines(self._download(split, looked))
+            yield from read_json_lines(self._download(repo, split, looked))
             return
         try:
-            tables = list(hub_tables(hub, split, self.configs if hub == self.hub else ()))
+            tables = list(hub_tables(repo, split, self.configs if hub == self.hub else ()))
         except UserError:
             raise
         except Exception as error:
@@ -175,12 +176,9 @@ class Origin:
             for number, row in enumerate(table, start=1):
                 yield Record({**row, "config": config}, place, number)
 
-    def _download(self, split: str, looked: list[str]) -> Path:
-        import huggingface_hub
-
+    def _download(self, repo: Repository, split: str, looked: list[str]) -> Path:
         try:
-            name = self.hub_file.format(split=split)
-            return Path(huggingface_hub.hf_hub_download(self.hub, name, repo_type="dataset"))
+            return Path(fetch_file(repo, self.hub_file.format(split=split)))
         except Exception as error:
             self._unreached(self.hub, error, split, looked)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.hub import noting_commits
 from tasks.problems.own.places import Where
 from tasks.rows import PROBLEM, PROBLEMS_FILE, Row, read_rows, write_rows
 from tasks.settings import DataSettings
@@ -66,13 +67,15 @@ def prepare_problems(call: Call, draft: Draft, runtime: Runtime) -> None:
     loaders = own_loaders(functions, hints, runtime.logs) if functions else {}
     own: list[OwnProblems] = []
     settings = DataSettings(**hints)
-    splits = prepare_splits(settings, left_out, own, loaders)
+    with noting_commits() as commits:
+        splits = prepare_splits(settings, left_out, own, loaders)
     splits, cut = keep_longest(splits, settings.max_tests)
     several = {split: count_several(rows) for split, rows in splits.items()}
     draft.stats = Stats(
         problems={split: len(rows) for split, rows in splits.items()},
         left_out={split: dict(reasons) for split, reasons in left_out.items()},
         several_answers=several,
+        commits=commits or None,
         note=". ".join(filter(None, [describe(left_out, several), cut, *said(own)])) or None,
     )
     draft.rows = write_rows(
@@ -168,7 +171,8 @@ def read_benchmark(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.problems.ungradable import LeftOut, count_several, describe
 
     left_out: LeftOut = {}
-    rows = prepare_test(**call.hints, left_out=left_out)
+    with noting_commits() as commits:
+        rows = prepare_test(**call.hints, left_out=left_out)
     note = describe(left_out, {"test": count_several(rows)})
-    draft.stats = Stats(note=note or None)
+    draft.stats = Stats(note=note or None, commits=commits or None)
     draft.rows = write_rows(draft.path / PROBLEMS_FILE, PROBLEM, rows)

@@ -33,7 +33,7 @@ def group_call(label: str, verdicts: list[ArtifactRef], *, exact: bool = False) 
 
 
 # Raise the version with every change of the checker that can join or part answers.
-@step(GROUP_ANSWERS, "groups", version=2)
+@step(GROUP_ANSWERS, "groups", version=3)
 def group_shards(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Write groups.parquet: a row for each sample, problem by problem, in the order of index."""
     shards = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.images import IMAGES
 from tasks.checkers.known import judged_reference
-from tasks.dag.contracts import Grader, OpenGrader, ProgramGrader
+from tasks.dag.contracts import WORKED_OUT, Grader, OpenGrader, ProgramGrader
 from tasks.dag.mixed import CHECKERS_KEY, PROGRAMS, by_checker, open_named
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
@@ -51,11 +51,15 @@ _TELL_EVERY = 64
 def sandbox_settings(execution: ExecutionSettings) -> Json:
     """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
     tag = IMAGES[execution.image].tag
-    return {**execution.recipe(), "image": tag, "rules": CODE_RULES}
+    programs = execution.recipe()
+    programs.pop("handed_back", None)  # of math
+    return {**programs, "image": tag, "rules": CODE_RULES}
 
 
-def checker_name(domain: str) -> str:
+def checker_name(domain: str, execution: ExecutionSettings) -> str:
     """The checker of a domain, as a list of `checkers` has it."""
+    if domain == "math" and execution.handed_back == "worked_out":
+        return WORKED_OUT
     return PROGRAMS if domain == "code" else CHECKERS.get(domain, "")
 
 
@@ -64,14 +68,14 @@ def checking(domains: Sequence[str], execution: ExecutionSettings) -> Json:
 
     Args:
         domains: Of each problem.
-        execution: Limits of programs.
+        execution: Limits of programs, and what math has to work out.
     """
     kinds = set(domains)
     keyed: Json = {"sandbox": sandbox_settings(execution)} if "code" in kinds else {}
     if len(kinds) > 1:
-        keyed[CHECKERS_KEY] = [checker_name(domain) for domain in domains]
-    elif kinds & CHECKERS.keys():
-        keyed["checker"] = CHECKERS[kinds.pop()]
+        keyed[CHECKERS_KEY] = [checker_name(domain, execution) for domain in domains]
+    elif kinds and kinds != {"code"} and (name := checker_name(kinds.pop(), execution)):
+        keyed["checker"] = name
     return keyed
 
 
@@ -97,7 +101,7 @@ def score_call(
         problems: Artifact in which the block lies.
         hints: The block's split, start and stop.
         sandbox: Of code problems: what decides their verdicts (`sandbox_settings`).
-        checker: Of problems neither of math nor of code: their CHECKERS entry.
+        checker: Of problems neither of math nor of code: their CHECKERS entry; or WORKED_OUT.
         score: The checker's reward, as in FilterSettings.
         checkers: Of each problem, where they are of several domains (`checking`).
         rewards: In its place, where it is not the checker's alone.
@@ -121,7 +125,7 @@ def score_call(
 
 
 # Raise the version with every change of the checker: samples are scored again, not drawn again.
-@step(SCORE, "verdicts", version=4)
+@step(SCORE, "verdicts", version=5)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
     from tasks.score.reward_samples import Rewarded

@@ -8,15 +8,16 @@ Not covered: paraphrases and translations.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
+
+from tasks.rows import Row
 
 _WORD = re.compile(r"\w+")
 
 
 class Overlap:
-    """The n-grams of a set of questions; 8 bytes of digest each, so large sets fit."""
+    """The n-grams of a set of questions; a 64-bit hash each, so large sets fit."""
 
     def __init__(self, questions: Iterable[str], n: int) -> None:
         """Index the test questions.
@@ -26,22 +27,38 @@ class Overlap:
             n: Words in a run; 0 finds nothing.
         """
         self._n = n
-        self._runs: set[bytes] = set()
+        self._runs: set[int] = set()
         if n > 0:
             for question in questions:
                 self._runs.update(_runs(question, n))
 
     def __contains__(self, question: str) -> bool:
         """Whether a training question shares a run with one of the test questions."""
-        return self._n > 0 and any(run in self._runs for run in _runs(question, self._n))
+        return self._n > 0 and not self._runs.isdisjoint(_runs(question, self._n))
 
 
-def _runs(question: str, n: int) -> Iterator[bytes]:
-    """Digests of all runs of n words, and of the whole text where it is shorter than that."""
+def overlapping(problems: Iterable[Row], n: int) -> frozenset[str]:
+    """Ids of the training problems whose question shares a run with a test question.
+
+    Args:
+        problems: Of all splits.
+        n: Words in a run (`filter.decontaminate_ngram`); 0 finds nothing.
+    """
+    if not n:
+        return frozenset()
+    train: list[Row] = []
+    tests: list[str] = []
+    for row in problems:
+        if row["split"] == "test":
+            tests.append(row["question"])
+        elif row["split"] == "train":
+            train.append(row)
+    overlap = Overlap(tests, n)
+    return frozenset(row["id"] for row in train if row["question"] in overlap)
+
+
+def _runs(question: str, n: int) -> Iterator[int]:
+    """Hashes of all runs of n words, and of the whole text where it is shorter than that."""
     words = _WORD.findall(question.lower())
-    if not words:
-        return
     size = min(n, len(words))
-    for start in range(len(words) - size + 1):
-        run = " ".join(words[start : start + size])
-        yield hashlib.blake2b(run.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return map(hash, zip(*(words[start:] for start in range(size)), strict=False))

@@ -25,13 +25,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.rows import Row, Status
+from tasks.rows import REJECTED_IDS, Row, Status
+from tasks.select.drawn import Shard, fetch
 from tasks.select.results import SelectionCounts
 from tasks.select.select import (
-    Shard,
     batches,
     blocks,
-    fetch,
     plain_digest,
     rank,
     select,
@@ -58,6 +57,7 @@ class _Rejected(NamedTuple):
     text: str
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (hides tuple.index)
     samples: str
+    ids: Sequence[int] | None
 
 
 def pairs(
@@ -115,6 +115,7 @@ def _pair(row: Row, rejected: _Rejected) -> Row:
     return {
         **row,
         "rejected": rejected.text,
+        REJECTED_IDS: rejected.ids,
         "rejected_index": rejected.index,
         "rejected_samples": rejected.samples,
     }
@@ -134,10 +135,12 @@ def _rejected(
             unique = list({one.digest: one for one in reversed(unique)}.values())
         unique.sort(key=lambda one: rank(seed, problem_id, one.index))
         drawn[problem_id] = unique[: settings.cap or None]
-    texts = fetch(block, drawn.values())
+    said = fetch(block, drawn.values())
     return {
         problem_id: [
-            _Rejected(texts[one.shard, one.row], one.index, block[one.shard][2]) for one in wrong
+            _Rejected(sample.text, one.index, block[one.shard][2], sample.ids)
+            for one in wrong
+            for sample in (said[one.shard, one.row],)
         ]
         for problem_id, wrong in drawn.items()
     }

@@ -37,7 +37,7 @@ class SelectionCounts(FactsFile):
     kept: int = 0
     problems: int = 0  # with samples
     problems_solved: int = 0  # with a correct sample
-    problems_contaminated: int = 0
+    problems_contaminated: int = 0  # of all training problems, sampled or not
     levels: dict[str, LevelCount] = field(default_factory=dict)
     # Where verdicts decide how many samples a problem gets (`enough`, `hard_samples`): the samples
     # that every problem has whatever came out. Their share of correct ones estimates the policy's

@@ -5,8 +5,9 @@ problem. The rules run in this order, each on what the one before left:
 1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
 that are equal up to white space the one with the lowest index; 4. those that the selector wants
 (selectors.py), such as the ones with the problem's highest reward; 5. at most `cap` by a seeded
-draw; 6. problems whose question overlaps the test set's; then the weight. With `select = "human"` a
-problem of which a sample is left gets one row with the data set's own solution (figure 6).
+draw; 6. problems whose question overlaps the test set's, where they were sampled (a run leaves them
+out before that); then the weight. With `select = "human"` a problem of which a sample is left gets
+one row with the data set's own solution (figure 6).
 
 The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
 on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
@@ -18,9 +19,7 @@ held), then to fetch the texts that stay. So memory grows with a block, not with
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -29,13 +28,12 @@ import pyarrow.parquet as pq
 
 from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
-from tasks.rows import ROW_GROUP, Row
-from tasks.select.decontaminate import Overlap
+from tasks.rows import FINISH, ROW_GROUP, TOKEN_IDS, Row
+from tasks.select.decontaminate import overlapping
+from tasks.select.drawn import Shard, fetch
 from tasks.select.results import LevelCount, SelectionCounts
 from tasks.select.selectors import SELECTORS, Candidate, Choose
 from tasks.settings import FilterSettings
-
-Shard = tuple[str, str, str]  # path of the samples, path of their verdicts, key of the samples
 
 
 def select(
@@ -85,8 +83,8 @@ def _rows(
     choose: Choose,
 ) -> Iterator[Row]:
     position = {problem["id"]: at for at, problem in enumerate(problems)}
-    tests = (row["question"] for row in problems if row["split"] == "test")
-    overlap = Overlap(tests, settings.decontaminate_ngram)
+    overlap = overlapping(problems, settings.decontaminate_ngram)
+    counts.problems_contaminated = len(overlap)
     for block in blocks(shards):
         candidates: dict[str, list[Candidate]] = {}
         solved: set[str] = set()
@@ -99,24 +97,26 @@ def _rows(
         counts.problems_solved += len(solved)
         for problem_id in sorted(candidates, key=position.__getitem__):
             chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts, choose)
-            if problems[position[problem_id]]["question"] in overlap:
-                counts.problems_contaminated += 1
+            if problem_id in overlap:
                 counts.dropped_contaminated += len(chosen)
             elif settings.select == "human" and not problems[position[problem_id]]["solution"]:
                 counts.dropped_cap += len(chosen)  # nothing may stand in their place
             elif chosen:
                 counts.kept += len(chosen)
                 kept[problem_id] = chosen
-        texts = fetch(block, kept.values())
+        drawn = fetch(block, kept.values())
         for problem_id, chosen in kept.items():
             prompt = prompt_of(problems[position[problem_id]])
             if settings.select == "human":
                 yield _human(problem_id, prompt, problems[position[problem_id]]["solution"])
                 continue
             for one in chosen:
+                sample = drawn.pop((one.shard, one.row))
                 yield {
                     "prompt": prompt,
-                    "completion": trained(texts.pop((one.shard, one.row)), prompt, settings),
+                    "completion": trained(sample.text, prompt, settings),
+                    TOKEN_IDS: sample.ids,
+                    FINISH: sample.finish,
                     "weight": one.reward if settings.weight == "reward" else 1.0,
                     "problem_id": problem_id,
                     "index": one.index,
@@ -287,22 +287,3 @@ def batches(
                 if not sample.column(name).equals(verdict.column(name)):
                     raise StepError(f"{verdicts} does not belong to {samples}")
             yield sample, verdict
-
-
-def fetch(block: list[Shard], kept: Iterable[list[Candidate]]) -> dict[tuple[int, int], str]:
-    """The texts of the chosen samples, by shard and row."""
-    wanted: dict[int, list[int]] = defaultdict(list)
-    for chosen in kept:
-        for one in chosen:
-            wanted[one.shard].append(one.row)
-    texts: dict[tuple[int, int], str] = {}
-    for number, rows in wanted.items():
-        rows.sort()
-        start = 0
-        with pq.ParquetFile(block[number][0]) as file:
-            for batch in file.iter_batches(ROW_GROUP, columns=["text"]):
-                here = rows[bisect_left(rows, start) : bisect_left(rows, start + len(batch))]
-                picked = batch.column(0).take(pa.array([row - start for row in here], pa.int64()))
-                texts.update(zip(((number, row) for row in here), picked.to_pylist(), strict=True))
-                start += len(batch)
-    return texts

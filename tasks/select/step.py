@@ -15,15 +15,19 @@ from tasks.dag.step import Call, step
 from tasks.dag.step_names import PAIRS, SELECT
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
+    FINISH,
     PAIR,
     PROBLEMS_FILE,
+    REJECTED_IDS,
     ROWS_FILE,
     SAMPLES_FILE,
+    TOKEN_IDS,
     TRAINING,
     VERDICTS_FILE,
     Json,
     Row,
     read_rows,
+    with_ids,
     write_rows,
 )
 from tasks.select.own_selector import OwnSelector
@@ -107,7 +111,7 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Apply the rules of FilterSettings and count what each dropped."""
     from tasks.select.select import select
 
-    counts = _make(call, draft, runtime, select, TRAINING)
+    counts = _make(call, draft, runtime, select, TRAINING, [TOKEN_IDS])
     named = call.settings.get("score", "correct") == "correct" and "rewards" not in call.settings
     accepted = "correct" if named else "accepted"
     draft.stats = Stats(
@@ -120,7 +124,7 @@ def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Put a wrong sample beside each that `select` would keep."""
     from tasks.select.pairs import pairs
 
-    counts = _make(call, draft, runtime, pairs, PAIR)
+    counts = _make(call, draft, runtime, pairs, PAIR, [TOKEN_IDS, REJECTED_IDS])
     draft.stats = Stats(
         note=f"{counts.samples:,} samples, {counts.correct:,} correct, {counts.kept:,} kept, "
         f"{draft.rows:,} pairs"
@@ -128,9 +132,14 @@ def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 
 def _make(
-    call: Call, draft: Draft, runtime: Runtime, rule: Rule, schema: pa.Schema
+    call: Call, draft: Draft, runtime: Runtime, rule: Rule, schema: pa.Schema, ids: Sequence[str]
 ) -> SelectionCounts:
-    """Write the rows that `rule` makes of the samples, and what it counted, which is returned."""
+    """Write the rows that `rule` makes of the samples, and what it counted, which is returned.
+
+    Of samples with their tokens the rows have the columns `ids` besides, and how each sample ended.
+    """
+    from tasks.select.drawn import with_ids_of
+
     settings = dict(call.settings)
     template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
     render = template.render
@@ -150,8 +159,11 @@ def _make(
             choose = stack.enter_context(
                 OwnSelector(selector, rules.function_seconds, runtime.logs)
             )
+        shards = _shards(call, runtime)
+        if rules.select != "human" and with_ids_of(shards):
+            schema = with_ids(schema, *ids).append(pa.field(FINISH, pa.string()))
         rows, counts = rule(
-            _shards(call, runtime),
+            shards,
             list(read_rows(runtime.store.path(call.inputs["problems"]) / PROBLEMS_FILE)),
             rules,
             seed,

@@ -21,7 +21,13 @@ from tasks.settings.problems import (
     domain_of,
 )
 from tasks.settings.resources import Resources
-from tasks.settings.sampling import HOSTED, IMPORTED, SamplingSettings
+from tasks.settings.sampling import (
+    HOSTED,
+    IMPORTED,
+    NeutralField,
+    SamplingSettings,
+    TeacherField,
+)
 from tasks.settings.section import Section
 
 __all__ = [
@@ -39,8 +45,10 @@ __all__ = [
     "MeasureSettings",
     "ModelSettings",
     "MoreData",
+    "NeutralField",
     "Resources",
     "SamplingSettings",
     "Section",
+    "TeacherField",
     "domain_of",
 ]

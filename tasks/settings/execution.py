@@ -1,4 +1,4 @@
-"""Section `execution`: limits of programs in the sandbox."""
+"""Section `execution`: limits of programs in the sandbox, and what counts as worked out in math."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from tasks.settings.section import Section
 
 
 class ExecutionSettings(Section):
-    """How the programs of code problems are tested; read for no other problems."""
+    """How the programs of code problems are tested; of math, what is worked out for an answer."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"time_factor", "float_error", "any_case", "blank_lines", "language", "image"}
+        {
+            *("time_factor", "float_error", "any_case", "blank_lines", "language", "image"),
+            "handed_back",
+        }
     )
     LATEST: ClassVar[frozenset[str]] = LATER
 
@@ -62,6 +65,12 @@ class ExecutionSettings(Section):
         description="The sandbox's image. `standard`: Python 3.11 and numpy. `cpp`: g++ too. "
         "`contest`: Python 3.13, numpy, scipy, sympy, sortedcontainers, and g++. Made by "
         "`restem sandbox build --image NAME`.",
+    )
+    handed_back: Literal["wrong", "worked_out"] = Field(
+        default="wrong",
+        description="Of math: an answer that still has the operation whose result the reference "
+        "is, such as a sum for 55. `wrong`: the problem was handed back. `worked_out`: the checker "
+        "works it out and compares the values.",
     )
 
     @model_validator(mode="after")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.settings.section import Section
+from tasks.settings.trainer_args import FOR_PAIRS, Value, parse_trainer_args
 
 
 class FinetuneSettings(Section):
     """The M-step: fine-tuning on the selected samples."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"improve", "beta"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"improve", "beta", "choose", "trainer_args"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"choose", "trainer_args"})
 
     improve: Literal["sft", "dpo"] = Field(
         default="sft",
@@ -29,9 +31,10 @@ class FinetuneSettings(Section):
         default="base",
         description="Policy that fine-tuning starts from (paper: base; ReST uses the last).",
     )
-    method: Literal["full", "lora"] = Field(
+    method: Literal["full", "lora", "qlora"] = Field(
         default="full",
-        description="Full fine-tuning (as the paper seems to) or LoRA adapters, merged after.",
+        description="Full fine-tuning (as the paper seems to) or LoRA adapters, merged after; "
+        "`qlora`: on a base of four bits (a GPU and bitsandbytes).",
     )
     learning_rate: float = Field(
         default=1e-5,
@@ -78,11 +81,47 @@ class FinetuneSettings(Section):
         description="How often in a fine-tune the validation reward is measured; the best model is "
         "kept. 0: never, keep the last. The paper trains while validation reward improves.",
     )
+    choose: Literal["best", "one_se", "last"] = Field(
+        default="best",
+        description="Which check is kept. `best`: the highest validation reward (paper). `one_se`: "
+        "the earliest within one standard error of the best, by differences on the same problems; "
+        "it holds the weights of several checks until the end. `last`: the last, and `patience` "
+        "does not stop training.",
+    )
     patience: int = Field(
         default=2,
         ge=1,
         le=100,
         description="Stop after so many checks without a better validation reward.",
     )
+    trainer_args: list[str] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Arguments of TRL's trainer that no field here decides, each `name=value`, "
+        "such as `optim=adamw_8bit` or `torch_compile=true` (tasks/settings/trainer_args.py).",
+    )
     lora_rank: int = Field(default=16, ge=1, le=1024, description="Rank of LoRA adapters.")
     lora_alpha: int = Field(default=32, ge=1, le=4096, description="Scale of LoRA adapters.")
+
+    @model_validator(mode="after")
+    def _known_arguments(self) -> FinetuneSettings:
+        try:
+            found = self.arguments
+        except ValueError as error:
+            raise ValueError(f"finetune.trainer_args: {error}") from None
+        for name in FOR_PAIRS:
+            if name in found and self.improve != "dpo":
+                raise ValueError(
+                    f"finetune.trainer_args: {name} is of finetune.improve = dpo alone"
+                )
+        return self
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained beside frozen weights."""
+        return self.method != "full"
+
+    @property
+    def arguments(self) -> dict[str, Value]:
+        """`trainer_args` by name."""
+        return parse_trainer_args(self.trainer_args)

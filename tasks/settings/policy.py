@@ -19,9 +19,12 @@ class ModelSettings(Section):
     base: Place = Field(
         default="embedded:tiny-math",
         description="The base policy p0: `embedded:NAME` (shipped), a folder, a .gguf file, "
-        "`package:MODULE` (a Python package that has or assembles a GGUF file), or a Hub id.",
+        "`package:MODULE` (a Python package that has or assembles a GGUF file), or a Hub id, which "
+        "may have a revision behind it (org/name@REVISION).",
     )
-    revision: str = Field(default="main", description="Revision of a Hub model.")
+    revision: str = Field(
+        default="main", description="Revision of the Hub id in `base`: a branch, tag or commit."
+    )
     prompt: Place = Field(
         default="tiny_math",
         description="Prompt template: a name in tasks/generate/prompts or a TOML file. `chat`: the "

@@ -173,8 +173,8 @@ class DataSettings(Section):
     source: Place = Field(
         default="",
         description="Where the training data set is: a folder, a JSON-lines file (of problems of "
-        "your own also JSON, CSV or Parquet), or a Hub id. Empty: RESTEM_DATA if that is set, else "
-        "the data set's own Hub id.",
+        "your own also JSON, CSV or Parquet), or a Hub id (org/name or org/name@REVISION). "
+        "Empty: RESTEM_DATA if that is set, else the data set's own Hub id.",
     )
     test_source: Place = Field(default="", description="The same for the test data set.")
     train_limit: int = Field(
@@ -219,7 +219,9 @@ class DataSettings(Section):
         description="Of problems of your own on the Hub: the configuration; empty: the only one.",
     )
     revision: str = Field(
-        default="", description="Of problems of your own on the Hub: a branch, tag or commit."
+        default="",
+        description="Of problems of your own on the Hub: a branch, tag or commit of `source`, and "
+        "of a `test_source` that names none.",
     )
     train_split: str = Field(
         default="",

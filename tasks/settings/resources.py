@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.place import Place
+from tasks.settings.sampling import NeutralField
 from tasks.settings.section import Section
+from tasks.settings.vllm_args import MOST, check_resource_args
 
 
 class Resources(Section):
@@ -59,6 +61,19 @@ class Resources(Section):
         description="Addresses that sample instead of child processes: `restem engine serve`, or "
         "OpenAI-compatible servers of this very policy. For the vllm engine.",
     )
+    vllm_args: Annotated[list[str], AfterValidator(check_resource_args)] = Field(
+        default_factory=list,
+        max_length=MOST,
+        examples=[["max_num_batched_tokens=16384", "optimization_level=3"]],
+        description="Arguments of vLLM's own that change speed and memory alone, each name=value. "
+        "A `restem engine serve` has its own.",
+    )
+    endpoints_without: list[NeutralField] = Field(
+        default=[],
+        description="Fields that a plain OpenAI-compatible server of `endpoints` does not take, so "
+        "they are not sent. For servers without a default of their own for them; with one their "
+        "samples are of another distribution (docs/clusters.md).",
+    )
     stall_seconds: float = Field(
         default=900.0,
         gt=0.0,
@@ -103,7 +118,15 @@ class Resources(Section):
         default=1,
         ge=1,
         le=1024,
-        description="Processes of a fine-tune, one a GPU, started by accelerate launch.",
+        description="Processes of a fine-tune, one a GPU, started by accelerate launch; of all "
+        "machines together.",
+    )
+    train_machines: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Machines of a fine-tune, which share its processes evenly and reach this "
+        "machine's home. RESTEM_MACHINE_COMMAND starts a process on another (docs/clusters.md).",
     )
     train_strategy: Literal["ddp", "fsdp"] = Field(
         default="ddp",
@@ -141,6 +164,20 @@ class Resources(Section):
     cpu_cache_gb: float = Field(
         default=4.0, gt=0.0, le=4096.0, description="vLLM's key-value cache on CPU, GB."
     )
+
+    @model_validator(mode="after")
+    def _machines_share_processes(self) -> Resources:
+        if self.train_processes % self.train_machines:
+            raise ValueError(
+                f"resources.train_processes: {self.train_processes} cannot be shared by "
+                f"{self.train_machines} machines (resources.train_machines); expected a multiple"
+            )
+        if self.train_machines > 1 and self.ray_address:
+            raise ValueError(
+                "resources.train_machines: Ray gives a fine-tune one machine; expected 1 with "
+                "resources.ray_address"
+            )
+        return self
 
     @property
     def addresses(self) -> list[tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tasks.settings.place import Place
 from tasks.settings.section import Section
+from tasks.settings.vllm_args import MOST, VllmArgs, check_sampling_args, parse_vllm_args
 
 # A teacher that is no model but samples which `restem import` brought in.
 IMPORTED = "import:"
@@ -15,21 +16,44 @@ IMPORTED = "import:"
 HOSTED = "openai:"
 # The protocol's own bound.
 MOST_HOSTED_TEMPERATURE = 2.0
+# What a server of a model may have a default of its own for (tasks/generate/neutral.py).
+NeutralField = Literal[
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+]
+# Those of them that only some hosted services take; `top_p` is of the protocol.
+TeacherField = Literal[
+    "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty"
+]
 
 
 class SamplingSettings(Section):
     """The E-step: how solutions are sampled from the policy."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"enough", "hard_samples", "teacher", "teacher_system"}
+        {
+            *("enough", "hard_samples", "teacher", "teacher_system", "teacher_fields"),
+            "vllm_args",
+        }
     )
 
-    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system", "teacher_fields", "vllm_args"})
 
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
         description="Sampling engine. It is recipe, not resource: engines draw different samples "
         "from the same distribution.",
+    )
+    vllm_args: Annotated[list[str], AfterValidator(check_sampling_args)] = Field(
+        default=[],
+        max_length=MOST,
+        examples=[["kv_cache_dtype=fp8"]],
+        description="Arguments of vLLM's own that change samples, each name=value, such as "
+        "quantization=fp8; they are in the key. Those of speed alone: `resources.vllm_args`.",
     )
     samples: int = Field(
         default=32,
@@ -83,10 +107,32 @@ class SamplingSettings(Section):
         "preamble of the prompt template, where it has one.",
     )
 
+    teacher_fields: list[TeacherField] = Field(
+        default=[],
+        description="Fields that the service of a hosted teacher takes beside those of OpenAI's "
+        "chat completions. They are sent with values that do nothing (top_k with sampling.top_k), "
+        "so that a default of the service or of the model's generation_config.json does not count. "
+        "A service that refuses fields it does not know goes without.",
+    )
+
     @property
     def hosted_teacher(self) -> str:
         """Name of the hosted model that draws the samples; empty: none does."""
         return self.teacher.removeprefix(HOSTED) if self.teacher.startswith(HOSTED) else ""
+
+    @property
+    def engine_args(self) -> VllmArgs:
+        """`vllm_args` by name."""
+        return parse_vllm_args(self.vllm_args)
+
+    @model_validator(mode="after")
+    def _vllm_has_them(self) -> SamplingSettings:
+        if self.vllm_args and (self.engine != "vllm" or self.hosted_teacher):
+            raise ValueError(
+                "vllm_args: for samples that vLLM draws; expected engine = vllm, and no hosted "
+                "teacher"
+            )
+        return self
 
     @model_validator(mode="after")
     def _hosted_can(self) -> SamplingSettings:
@@ -95,13 +141,17 @@ class SamplingSettings(Section):
                 raise ValueError(
                     "teacher_system: for a hosted teacher alone; expected teacher = openai:MODEL"
                 )
+            if self.teacher_fields:
+                raise ValueError(
+                    "teacher_fields: for a hosted teacher alone; expected teacher = openai:MODEL"
+                )
             return self
         if not self.hosted_teacher:
             raise ValueError("teacher: expected openai:MODEL, such as openai:gpt-4.1-mini")
-        if self.top_k:
+        if self.top_k and "top_k" not in self.teacher_fields:
             raise ValueError(
                 f"top_k: a hosted model takes none; expected 0 with teacher = {self.teacher}, not "
-                f"{self.top_k}"
+                f"{self.top_k} (or top_k in teacher_fields, of a service that takes it)"
             )
         if self.temperature > MOST_HOSTED_TEMPERATURE:
             raise ValueError(

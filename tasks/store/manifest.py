@@ -101,6 +101,7 @@ class Stats(Facts):
         failed: Samples on which a reward of the user's own failed.
         image: Docker's id of the sandbox's image.
         source: Of a base policy: as the configuration names it.
+        commits: Of the Hub's repositories that were read, by id@revision (tasks/hub.py).
         parts: Of a fine-tune: its seconds by what they went to.
         problems: How many, by split.
         left_out: Rows that cannot be used, by split and reason.
@@ -111,7 +112,7 @@ class Stats(Facts):
     STRICT: ClassVar[bool] = False
     SPARSE: ClassVar[tuple[str, ...]] = (
         *ALL_COSTS,
-        *("note", "correct", "failed", "image", "source", "parts"),
+        *("note", "correct", "failed", "image", "source", "commits", "parts"),
         *("problems", "left_out", "several_answers", "provenance"),
     )
 
@@ -127,6 +128,7 @@ class Stats(Facts):
     failed: int | None = None
     image: str | None = None
     source: str | None = None
+    commits: dict[str, str] | None = None
     parts: dict[str, float] | None = None
     problems: dict[str, int] | None = None
     left_out: dict[str, dict[str, int]] | None = None

@@ -13,6 +13,7 @@ equal work gives equal digests. See tasks/dag/step.py for how Prefect's cache si
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -170,6 +171,28 @@ class Store:
         if self._copies is None:
             return Path(self._root) / ref.location
         return self._copies.path(ref.location, self.manifest(ref))
+
+    def read(self, ref: ArtifactRef, name: str) -> bytes:
+        """Content of one small file of a verified artifact, without a copy of the others.
+
+        Args:
+            ref: The artifact.
+            name: Of a file that its manifest names.
+
+        Raises:
+            Damage: there is none, or what a store far away sends does not match the manifest.
+        """
+        manifest = self.manifest(ref)
+        entry = next((file for file in manifest.files if file.name == name), None)
+        place = f"artifact {self.root}/{ref.location}: {name}"
+        if entry is None:
+            raise Damage(f"{place} is not in its manifest")
+        if self._remote is None:
+            return (self.path(ref) / name).read_bytes()
+        found = self._remote.read(f"{manifest.payload}/{name}", entry.bytes)
+        if found is None or hashlib.sha256(found).hexdigest() != entry.sha256:
+            raise Damage(f"{place} does not match its manifest")
+        return found
 
     def manifest(self, ref: ArtifactRef) -> Manifest:
         """The manifest: provenance, files with digests, and the step's stats."""

@@ -145,3 +145,11 @@ def test_an_error_is_a_line_with_the_end_of_its_traceback(tmp_path: Path) -> Non
     assert (first["share"], first["nothing"], first["endless"]) == (0.123457, None, "inf")
     assert second["error"] == "ValueError: no number"
     assert second["trace"][-1] == "number"
+
+
+def test_sizes_of_the_batch_are_compared(lines: list[Json]) -> None:
+    ways = [line["case"].partition(", turn")[0] for line in of(lines, "shapes")]
+    assert ways == [
+        *("few sizes, with cuDNN", "exact sizes, with cuDNN"),
+        *("few sizes, without cuDNN", "exact sizes, without cuDNN"),
+    ]

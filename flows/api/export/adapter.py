@@ -22,6 +22,7 @@ from flows.api.export.policy import write_tokenizer
 from flows.api.export.source import Source
 from tasks.dag.step_names import FINETUNE
 from tasks.errors import UserError
+from tasks.hub import MAIN, repository
 from tasks.store.manifest import ArtifactRef
 
 if TYPE_CHECKING:
@@ -29,18 +30,24 @@ if TYPE_CHECKING:
 
 # Columns of the random matrix beyond the rank.
 _MORE = 8
-# What float32 may lose in a merge: its relative rounding, times the terms that are added up.
-_ROUNDING = 2.0**-24 * 8
+# What a merge may lose: the relative rounding of the format, times the terms that are added up.
+_TERMS = 8
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """A weight of the base and of the policy; `turned` where it is stored as (in, out)."""
+    """A weight of the base and of the policy.
+
+    Attributes:
+        turned: Whether it is stored as (in, out).
+        rounding: The relative rounding of the format that the policy's has.
+    """
 
     module: str
     before: torch.Tensor
     after: torch.Tensor
     turned: bool
+    rounding: float
 
 
 def write_adapter(folder: Path, source: Source) -> None:
@@ -54,6 +61,9 @@ def write_adapter(folder: Path, source: Source) -> None:
 
     policy = source.policy(source.number)
     base, tunes = _base_of(source, policy)
+    repo = repository(source.config.model.base, source.config.model.revision)
+    # The commit that the factors are of, where it is known: the branch may have moved.
+    commits = source.store.manifest(base).stats.commits or {}
     rank = source.config.finetune.lora_rank * tunes
     tensors: dict[str, torch.Tensor] = {}
     modules: list[str] = []
@@ -73,8 +83,8 @@ def write_adapter(folder: Path, source: Source) -> None:
         r=rank,
         lora_alpha=rank,  # the factors hold the scale
         target_modules=sorted(modules),
-        base_model_name_or_path=source.config.model.base,
-        revision=source.config.model.revision,
+        base_model_name_or_path=repo.id if repo else source.config.model.base,
+        revision=next(iter(commits.values()), repo.revision if repo else MAIN),
         fan_in_fan_out=turned,
         task_type="CAUSAL_LM",
         inference_mode=True,
@@ -121,7 +131,9 @@ def _weights(before: Path, after: Path) -> Iterator[_Pair]:
     with ExitStack() as stack:
         old, new = _open(before, stack), _open(after, stack)
         for name in sorted(new):
-            one = new[name].get_tensor(name).float()
+            one = new[name].get_tensor(name)
+            rounding = torch.finfo(one.dtype).eps / 2
+            one = one.float()
             two = old[name].get_tensor(name).float() if name in old else None
             if two is not None and torch.equal(one, two):
                 continue
@@ -132,7 +144,7 @@ def _weights(before: Path, after: Path) -> Iterator[_Pair]:
                     f"--adapter: the policy differs from its base in {name}, which is no linear "
                     "layer; without --adapter the whole policy is exported"
                 )
-            yield _Pair(module, two, one, isinstance(kind, Conv1D))
+            yield _Pair(module, two, one, isinstance(kind, Conv1D), rounding)
 
 
 def _open(folder: Path, stack: ExitStack) -> dict[str, Any]:
@@ -166,7 +178,8 @@ def _factors(pair: _Pair, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
     scale = values[:rank].sqrt()
     up, down = basis @ (left[:, :rank] * scale), scale[:, None] * right[:rank]
     missed = (difference - up @ down).abs().max().item()
-    allowed = _ROUNDING * max(pair.after.abs().max().item(), pair.before.abs().max().item())
+    largest = max(pair.after.abs().max().item(), pair.before.abs().max().item())
+    allowed = _TERMS * pair.rounding * largest
     if missed > allowed:
         raise UserError(
             f"--adapter: {pair.module} differs from the base by more than rank {rank} (by "

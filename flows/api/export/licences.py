@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
+from tasks.hub import repository
 from tasks.settings import DataSettings
 
 UNKNOWN = "unknown"
@@ -55,7 +56,8 @@ def data_origin(data: DataSettings, side: str) -> Origin:
     if Path(source).expanduser().exists():
         # A copy of a known set keeps its licence; where it lies on this machine is nobody's affair.
         return Origin(f"{name} ({Path(source).name})", "", _KNOWN.get(name, ("", UNKNOWN))[1])
-    return Origin(name, source)
+    repo = repository(source)
+    return Origin(name, repo.id if repo else source)
 
 
 def base_licence(config: RestEmConfig) -> str:
@@ -78,7 +80,10 @@ def base_hub(config: RestEmConfig) -> str:
     """Id of the base model on the Hub, or ""."""
     base = config.model.base
     plain = ":" not in base and not base.endswith(".gguf")
-    return base if plain and not Path(base).expanduser().exists() else ""
+    if not plain or Path(base).expanduser().exists():
+        return ""
+    repo = repository(base)
+    return repo.id if repo else base
 
 
 def _of_card(card: Path) -> str:

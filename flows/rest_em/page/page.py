@@ -53,7 +53,11 @@ def render(report: RunReport) -> str:
     return render_page(
         Page(
             title=f"{shown.name}: {found.title}",
-            facts=[f"run {shown.run}", f"base policy {shown.base}", "completed"],
+            facts=[
+                *(f"run {shown.run}", f"base policy {shown.base}"),
+                *(f"{label} is commit {commit}" for label, commit in shown.commits.items()),
+                "completed",
+            ],
             headline=found.title,
             lead=found.lines,
             tiles=found.tiles,

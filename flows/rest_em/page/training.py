@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from flows.report.charts import Axes, Point, Series, line_chart, nice_ticks, stacked_bars
 from flows.report.cost import each_table
 from flows.report.curves import turn_colour
 from flows.report.panel import Panel, Table, charts
-from flows.report.values import duration, flat, percent, policy_tick, policy_title
+from flows.report.validation import CHECKS_HEAD, checks_rows
+from flows.report.values import duration, flat, percent, point, policy_tick, policy_title
 from flows.rest_em.page.policies import Shares, level_bars, shown_policies
 from flows.rest_em.results import PolicyReport, RunReport
+from tasks.finetune.results import Choose
 from tasks.metering import COST_NAMES
 from tasks.select.results import SelectionCounts
 
@@ -28,6 +31,12 @@ FATES = {
     "dropped_contaminated": "overlaps the test set",
 }
 _FATE_COLOURS = (2, 1, 6, 3, 4, 0)
+# What is said of each rule by which a check is kept.
+_RULES: dict[Choose, str] = {
+    "best": "The policy of the best step is kept.",
+    "one_se": "The earliest within one standard error of the best is kept.",
+    "last": "The last is kept.",
+}
 
 
 def acceptance_by_level(report: RunReport) -> Panel:
@@ -85,6 +94,7 @@ def filter_table(report: RunReport) -> Panel:
     article = "an" if accepted == "accepted" else "a"
     dropped = {name: f"dropped: {text}" for name, text in _fates(report).items() if name != "kept"}
     paired = any(counts.pairs is not None for counts in drawn.values())
+    overlap = any(counts.problems_contaminated for counts in drawn.values())
     columns = {
         "samples": "samples drawn",
         "correct": accepted,
@@ -92,6 +102,7 @@ def filter_table(report: RunReport) -> Panel:
         "kept": "kept for training",
         **({"pairs": "pairs with a wrong sample"} if paired else {}),
         "problems": "problems",
+        **({"problems_contaminated": "problems that overlap the test set"} if overlap else {}),
         "problems_solved": f"problems with {article} {accepted} sample",
     }
     rows = [
@@ -111,34 +122,52 @@ def filter_table(report: RunReport) -> Panel:
 
 def loss_curve(report: RunReport) -> Panel:
     """Training loss of the fine-tunes over their steps."""
-    series = [_curve(now, "loss", "") for now in shown_policies(report.iterations)]
+    series = [_losses(now) for now in shown_policies(report.iterations)]
     note = "On the solution's tokens only."
     return _curves("Fine-tuning: training loss", series, "loss (nats a token)", note, percent=False)
 
 
 def reward_curve(report: RunReport) -> Panel:
-    """Validation reward of the fine-tunes over their steps."""
-    series = []
-    for now in shown_policies(report.iterations):
+    """Validation reward of the fine-tunes over their steps, and which check each kept."""
+    shown = shown_policies(report.iterations)
+    series, rows = [], []
+    for now in shown:
+        name = policy_title(now.iteration)
         best = now.finetune.best_step if now.finetune else 0
-        series.append(_curve(now, "reward", f" (kept step {best})" if best else ""))
-    note = "Greedy accuracy on held-out problems; the policy of the best step is kept."
+        found = _plain_rewards(now)
+        if now.checks:
+            checks = now.checks.checks
+            found = [point(one.step, one.reward, f"{name}, step {one.step}") for one in checks]
+            rows += checks_rows(name, now.checks)
+        kept = f" (kept step {best})" if best else ""
+        series.append(Series(name + kept, turn_colour(now.iteration), found))
+    rules: dict[Choose, None] = dict.fromkeys(now.finetune.choose for now in shown if now.finetune)
+    note = f"Greedy accuracy on held-out problems. {' '.join(_RULES[rule] for rule in rules)}"
     title = "Fine-tuning: validation reward"
-    return _curves(title, series, "validation problems solved", note, percent=True)
+    panel = _curves(title, series, "validation problems solved", note, percent=True)
+    return replace(panel, table=Table(CHECKS_HEAD, rows)) if rows else panel
 
 
-def _curve(now: PolicyReport, what: str, mark: str) -> Series:
-    """The loss or the reward of a fine-tune; `mark` stands behind its name."""
+def _plain_rewards(now: PolicyReport) -> list[Point]:
+    """The rewards of a report that was read from its file, which has no intervals of them."""
     name = policy_title(now.iteration)
-    entries = now.finetune.history if now.finetune else []
-    values = [
-        (float(entry.step), value)
-        for entry in entries
-        if (value := getattr(entry, what)) is not None and math.isfinite(value)
+    return [
+        Point(one.step, one.reward, f"{name}, step {one.step}: {percent(one.reward)}")
+        for one in (now.finetune.history if now.finetune else [])
+        if one.reward is not None
     ]
-    form = "{:.3f}".format if what == "loss" else percent
-    found = [Point(x, y, f"{name}, step {x:.0f}: {form(y)}") for x, y in _thin(values)]
-    return Series(name + mark, turn_colour(now.iteration), found, markers=len(found) <= 40)
+
+
+def _losses(now: PolicyReport) -> Series:
+    """The loss of a fine-tune."""
+    name = policy_title(now.iteration)
+    values = [
+        (float(entry.step), entry.loss)
+        for entry in (now.finetune.history if now.finetune else [])
+        if entry.loss is not None and math.isfinite(entry.loss)
+    ]
+    found = [Point(x, y, f"{name}, step {x:.0f}: {y:.3f}") for x, y in _thin(values)]
+    return Series(name, turn_colour(now.iteration), found, markers=len(found) <= 40)
 
 
 def _curves(title: str, series: list[Series], y: str, note: str, *, percent: bool) -> Panel:

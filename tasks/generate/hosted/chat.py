@@ -9,13 +9,16 @@ cut off here, for some take four of them or none.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from tasks.decoding.request import Sampling
 from tasks.generate.addresses import MALFORMED
+from tasks.generate.neutral import neutral
 from tasks.prompts import Exemplar, Message, Part, PromptTemplate
 from tasks.rows import Json
+from tasks.settings import TeacherField
 from tasks.store.manifest import digest_of
 
 # OpenAI's bound on `stop`.
@@ -40,11 +43,13 @@ class Ask:
         messages: Turns, each with role and content.
         sampling: How it is drawn.
         seed: None for a greedy one.
+        fields: That the service takes beside those of the protocol.
     """
 
     messages: list[Message]
     sampling: Sampling
     seed: int | None
+    fields: Sequence[TeacherField] = ()
 
     def body(self, model: str) -> Json:
         """The request."""
@@ -55,6 +60,7 @@ class Ask:
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
+            **{name: neutral(name, sampling) for name in self.fields},
         }
         if sampling.stop:
             body["stop"] = list(sampling.stop[:MOST_STOPS])

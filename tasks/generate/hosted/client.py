@@ -8,6 +8,7 @@
 | a content filter                         | finish `refused`                                     |
 | the prompt is too long, or not taken     | finish `error`                                       |
 | it does not know `seed` or `stop`        | without it; `max_tokens` has a newer name            |
+| it does not know one of `teacher_fields` | one line, and the run ends                           |
 | 401, 402, 403, 404, no quota left        | one line, and the run ends                           |
 | nothing for `resources.stall_seconds`    | the same                                             |
 """
@@ -26,6 +27,7 @@ from tasks.errors import StepError, UserError
 from tasks.generate.hosted.chat import Answer, Ask, Malformed, read_answer
 from tasks.generate.hosted.patience import wait_seconds
 from tasks.generate.hosted.service import ADDRESS, KEY, HostedModel
+from tasks.generate.neutral import NEUTRAL
 from tasks.rows import Json
 
 # Failures of one request before others are let go first, and, where those are answered, before its
@@ -230,7 +232,7 @@ class Client:
                 self._newer.add(name)
                 raise _Otherwise
         for name in ("seed", "stop"):
-            if name in body and (field == name or f"'{name}'" in said or f'"{name}"' in said):
+            if name in body and _names(name, field, said):
                 if name == "seed" and name not in self._without:
                     self._words.append(
                         f"{self._model.host} takes no seed of ours ({said}): its samples are "
@@ -238,8 +240,18 @@ class Client:
                     )
                 self._without.add(name)
                 raise _Otherwise
+        for name in NEUTRAL:
+            if name in body and name not in _SETTINGS and _names(name, field, said):
+                raise UserError(
+                    f"sampling.teacher_fields: {self._model.host} does not take {name}: {said}"
+                )
         if field in _SETTINGS:
             raise UserError(f"sampling.{field}: {self._model.host} does not take it: {said}")
+
+
+def _names(name: str, field: str, said: str) -> bool:
+    """Whether a refusal is of a field: it is its parameter, or stands in the message as a word."""
+    return field == name or f"'{name}'" in said or f'"{name}"' in said
 
 
 def _error_of(text: str) -> Json:

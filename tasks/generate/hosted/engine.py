@@ -23,6 +23,7 @@ from tasks.generate.hosted.answers import Answers
 from tasks.generate.hosted.chat import Answer, Ask, as_completed
 from tasks.generate.hosted.client import FIELD, Client
 from tasks.generate.hosted.service import HostedModel
+from tasks.settings import TeacherField
 
 MILLION = 1_000_000
 # Requests under way when a run ends early are paid for, so it waits so long for their answers.
@@ -50,6 +51,7 @@ class HostedEngine:
         requests: int,
         prices: tuple[float, float],
         stall: float,
+        fields: Sequence[TeacherField] = (),
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Nothing is asked yet.
@@ -61,8 +63,10 @@ class HostedEngine:
             requests: Most under way at once, of all shards together.
             prices: Of a million tokens, read and written.
             stall: Seconds without any answer after which sampling fails.
+            fields: That the service takes beside those of the protocol.
             say: Told what a person should know.
         """
+        self._fields = fields
         self._model, self._width, self._prices, self._say = model, requests, prices, say
         self._answers = Answers(answers, model.model)
         self._loop = asyncio.new_event_loop()
@@ -90,7 +94,10 @@ class HostedEngine:
         places: dict[str, list[int]] = {}
         for place, (prompt, seed) in enumerate(requests):
             ask = Ask(
-                json.loads(str(prompts[prompt])), sampling, seed if sampling.temperature else None
+                json.loads(str(prompts[prompt])),
+                sampling,
+                seed if sampling.temperature else None,
+                self._fields,
             )
             digest = ask.digest(self._model.model, self._model.address)
             asks[digest] = ask

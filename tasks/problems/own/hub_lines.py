@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.problems.hub import HubData
 from tasks.problems.own.records import read_records
 from tasks.problems.source import Record
+from tasks.rows import Json
 
 
-def hub_lines(hub: str, revision: str, config: str) -> Iterator[tuple[str, str, Iterator[Record]]]:
+def hub_lines(data: HubData, config: str) -> Iterator[tuple[str, str, Iterator[Record]]]:
     """Yield (name of the file, place for messages, rows) of each file at the top of a repository.
 
     Args:
-        hub: Id of the data set.
-        revision: Branch, tag or commit; "": main.
+        data: The data set.
         config: As the user names it; only the script would know what is in it.
 
     Raises:
@@ -23,8 +25,12 @@ def hub_lines(hub: str, revision: str, config: str) -> Iterator[tuple[str, str, 
     """
     import huggingface_hub
 
-    what = {"repo_type": "dataset", "revision": revision or None}
-    names = sorted(huggingface_hub.HfApi().list_repo_files(hub, **what))
+    hub = data.repo.id
+    what: Json = {"repo_type": "dataset", "revision": data.found.commit or data.repo.revision}
+    if data.path == hub:
+        names = sorted(huggingface_hub.HfApi().list_repo_files(hub, **what))
+    else:
+        names = sorted(os.listdir(data.path))
     names = [name for name in names if name.endswith(".jsonl") and "/" not in name]
     if not names:
         raise UserError(
@@ -46,3 +52,4 @@ def hub_lines(hub: str, revision: str, config: str) -> Iterator[tuple[str, str, 
                 for one in read_records(path)
             ),
         )
+    data.was_read()

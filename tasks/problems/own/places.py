@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.problems.hub import see_own_files
+from tasks.hub import Repository, repository
+from tasks.problems.hub import HubData, hub_data
 from tasks.problems.own.hub_lines import hub_lines
 from tasks.problems.own.records import kind_of, read_records
-from tasks.problems.source import HUB_ID, Record
-from tasks.rows import Json
+from tasks.problems.source import Record
 
 SPLITS = ("train", "validation", "test")
 ENDINGS = ".jsonl, .json, .csv, .tsv or .parquet, or one of the first four with .gz"
@@ -113,12 +113,17 @@ class Where:
             if not kind_of(path):
                 raise UserError(f"{self.field}: {path}: expected a file that ends in {ENDINGS}")
             return [path]
-        if not HUB_ID.fullmatch(self.source):
+        if self.repository() is None:
             raise UserError(
                 f"{self.field}: {self.source!r} is not there; expected a file that ends in "
-                f"{ENDINGS}, a folder of such files, or a Hub id (org/name)"
+                f"{ENDINGS}, a folder of such files, or a Hub id (org/name or org/name@REVISION)"
             )
         return []
+
+    def repository(self) -> Repository | None:
+        """The data set of the Hub that is named; None for another text."""
+        beside = "data.revision" if self.field.startswith("data.s") else "its revision"
+        return repository(self.source, self.revision, "dataset", field=self.field, other=beside)
 
     def fingerprint(self) -> str:
         """What identifies the content: a hash of the files, or what is asked of the Hub."""
@@ -152,15 +157,14 @@ class Where:
             UserError: It cannot be reached, or says too little of its configurations and splits.
         """
         import datasets
-        from huggingface_hub.utils import logging
 
-        # Without a network it prints every retry, on lines that bury ours.
-        logging.set_verbosity_error()
-        more: Json = {"revision": self.revision or None}
+        repo = self.repository()
+        assert repo is not None  # `files` looked
+        data = hub_data(repo)
         try:
-            config = self.config or _only_config(self, datasets, more)
-            see_own_files(self.source, config, self.revision or None)
-            names = datasets.get_dataset_split_names(self.source, config, **more)
+            config = self.config or _only_config(self, datasets, data)
+            data.see_own_files(config)
+            names = datasets.get_dataset_split_names(data.path, config, **data.more)
             known = {
                 split: name for name in reversed(names) if (split := self.names.split_of(name))
             }
@@ -172,14 +176,15 @@ class Where:
                     )
                 known = {"": names[0]}
             tables = {
-                split: datasets.load_dataset(self.source, config, split=name, **more)
+                split: datasets.load_dataset(data.path, config, split=name, **data.more)
                 for split, name in known.items()
             }
+            data.was_read()
         except UserError as error:
             raise UserError(f"{self.field}: {str(error).removeprefix(f'{self.field}: ')}") from None
         except Exception as error:
             if isinstance(error, RuntimeError) and "scripts are no longer" in str(error):
-                yield from self._lines_of_hub()
+                yield from self._lines_of_hub(data)
                 return
             reason = str(error).strip().split("\n")[0][:160]
             raise UserError(
@@ -191,10 +196,10 @@ class Where:
                 place = f"{self.source} ({config or 'default'}, {known[split]})"
                 yield Part(split, place, _rows(tables[split], place))
 
-    def _lines_of_hub(self) -> Iterator[Part]:
+    def _lines_of_hub(self, data: HubData) -> Iterator[Part]:
         """The files of a data set that would be read by a script; test2.jsonl is of test."""
         try:
-            for name, place, records in hub_lines(self.source, self.revision, self.config):
+            for name, place, records in hub_lines(data, self.config):
                 split = self.names.split_of(name.partition(".")[0].rstrip("0123456789"))
                 yield Part(split, place, records)
         except UserError as error:
@@ -211,8 +216,8 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _only_config(where: Where, datasets: Any, more: Json) -> str:
-    names = datasets.get_dataset_config_names(where.source, **more)
+def _only_config(where: Where, datasets: Any, data: HubData) -> str:
+    names = datasets.get_dataset_config_names(data.path, **data.more)
     if len(names) > 1 and not {"main", "default"} & set(names):
         shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
         raise UserError(

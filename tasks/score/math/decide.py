@@ -16,9 +16,10 @@ from tasks.dag.contracts import Grade
 from tasks.rows import Status
 from tasks.score.math.compare.amounts import Symbolic, decimal_comma, plain_number, tree_of
 from tasks.score.math.compare.forms import same_forms, with_parameter
-from tasks.score.math.extract.answer import extract_answer, gold_answer
+from tasks.score.math.extract.answer import extract_answer, gold_answer, last_words
 from tasks.score.math.extract.choices import same_choice, without_letter
-from tasks.score.math.limits import MAX_LENGTH, MAX_SHOWN
+from tasks.score.math.extract.sentences import what_is
+from tasks.score.math.limits import MAX_ANSWER, MAX_LENGTH, MAX_SHOWN, MAX_SOLUTION
 from tasks.score.math.parse.forms import read_form
 from tasks.score.math.parse.names import OPERATIONS
 from tasks.score.math.parse.normalize import canonical, key
@@ -35,25 +36,30 @@ _BOUNDS = re.compile(r"_\s*\{[^{}]*\}")
 APPROXIMATE = 0.05
 
 
-def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grade | None:
+def decide(
+    gold: str, prediction: str, symbolic: Symbolic | None = None, *, work_out: bool = False
+) -> Grade | None:
     """The verdict by the cheap rules, or None where only symbolic work can tell.
 
     Args:
         gold: The reference answer or solution.
         prediction: What the model wrote.
         symbolic: Compares two expressions; with it the verdict is never None.
+        work_out: Accept an answer that still has the operation whose result the reference is.
     """
     answer = extract_answer(prediction)
     reference = gold_answer(gold)
     if not answer:
-        same_text = bool(reference) and key(canonical(prediction)) == key(canonical(reference))
+        same_text = bool(reference) and _same_line(reference, prediction)
         return _graded(True, prediction.strip()) if same_text else _no_answer()
     try:
-        same = same_answer(reference, answer, symbolic)
+        same = same_answer(reference, answer, symbolic, work_out=work_out)
         whole = prediction.strip()
         # A bare answer in words ("all real numbers above 3") must not lose to extraction.
-        if same is not True and answer != whole and _same_whole(gold, reference, whole):
+        if same is not True and _same_whole(gold, reference, whole):
             return _graded(True, whole)
+        if same is False and " is " in reference and (said := what_is(reference)):
+            same = same_answer(said, answer, symbolic, work_out=work_out)
     except Exception:
         # Refused, or RecursionError where the caller's stack is deep already. A mistake of ours
         # must not end a run of a million samples either: the status is counted and shown.
@@ -63,10 +69,24 @@ def decide(gold: str, prediction: str, symbolic: Symbolic | None = None) -> Grad
     return _graded(same, answer)
 
 
+def _same_line(reference: str, prediction: str) -> bool:
+    """Whether a prediction, or its last line, is the reference's text."""
+    if len(prediction) > MAX_SOLUTION:
+        return False
+    lines = (prediction, prediction.strip().rpartition("\n")[2])
+    return key(canonical(reference)) in [key(canonical(line)) for line in lines]
+
+
 def _same_whole(gold: str, reference: str, whole: str) -> bool:
     """Whether a prediction without marks is the reference as it stands."""
     if whole == gold.strip():
         return True
+    # The same words say the same, whatever is read out of them.
+    words = gold.strip().rstrip(".")
+    if " " in words and len(words) <= MAX_ANSWER and words in whole[-MAX_ANSWER:]:
+        said = key(canonical(gold))
+        if any(key(canonical(one)) == said for one in last_words(whole)):
+            return True
     lines = whole.count("\n") + 1
     if len(whole) > MAX_LENGTH or lines > 2 or any(mark in whole for mark in _MARKS):
         return False
@@ -78,10 +98,10 @@ def bare(gold: str, prediction: str) -> tuple[str, str]:
     return gold_answer(gold), extract_answer(prediction)
 
 
-def settle(reference: str, answer: str, symbolic: Symbolic) -> Grade:
+def settle(reference: str, answer: str, symbolic: Symbolic, *, work_out: bool = False) -> Grade:
     """The verdict on a pair that `decide` left open, given its bare answers."""
     try:
-        same = same_answer(reference, answer, symbolic)
+        same = same_answer(reference, answer, symbolic, work_out=work_out)
     except Exception:  # refused, out of memory, or what sympy cannot do
         return refused(answer)
     return refused(answer) if same is None else _graded(same, answer)
@@ -105,7 +125,9 @@ def _no_answer() -> Grade:
     return Grade(0.0, Status.NO_ANSWER, "")
 
 
-def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> bool | None:
+def same_answer(
+    gold: str, answer: str, symbolic: Symbolic | None = None, *, work_out: bool = False
+) -> bool | None:
     """Whether two bare answers are the same; None where only symbolic work can tell.
 
     Raises:
@@ -122,16 +144,16 @@ def same_answer(gold: str, answer: str, symbolic: Symbolic | None = None) -> boo
         return True
     gold, answer = decimal_comma(gold, answer), decimal_comma(answer, gold)
     if r"\approx" in gold + answer:
-        return _same_about(gold, answer, symbolic)
+        return _same_about(gold, answer, symbolic, work_out)
     if (verdict := _same_verdict(gold, answer)) is not None:
         return verdict
-    if _handed_back(gold, answer) or _handed_back(answer, gold):
+    if not work_out and (_handed_back(gold, answer) or _handed_back(answer, gold)):
         return False
     if (chosen := same_choice(gold, answer)) is not None:
         return chosen
     for one, other in ((gold, answer), (answer, gold)):
         if (choice := without_letter(one)) and not without_letter(other):
-            return same_answer(choice, other, symbolic)
+            return same_answer(choice, other, symbolic, work_out=work_out)
     left, right = read_form(gold), read_form(answer)
     if r"\pi" in gold and r"\pi" in answer:
         right = with_parameter(left, right) or right
@@ -180,7 +202,7 @@ def _contradicts(text: str) -> bool:
     return max(values) - min(values) > APPROXIMATE * max(map(abs, values))
 
 
-def _same_about(gold: str, answer: str, symbolic: Symbolic | None) -> bool | None:
+def _same_about(gold: str, answer: str, symbolic: Symbolic | None, work_out: bool) -> bool | None:
     r"""An exact value with its decimal, `a \approx b`, says either."""
     if any(map(_contradicts, (gold, answer))):
         return False
@@ -190,5 +212,5 @@ def _same_about(gold: str, answer: str, symbolic: Symbolic | None) -> bool | Non
         for other in answer.split(r"\approx")
         if one.strip(" ()=") and other.strip(" ()=")
     ]
-    outcomes = [same_answer(one, other, symbolic) for one, other in pairs[:4]]
+    outcomes = [same_answer(*pair, symbolic, work_out=work_out) for pair in pairs[:4]]
     return True if True in outcomes else None if None in outcomes else False

@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 
 from tasks.dag.contracts import Grade, Timed
 from tasks.errors import StepError
@@ -56,16 +57,19 @@ SPARES = 1
 class GradePool(KillablePool):
     """Checker processes behind one `grade`; a context manager that ends them."""
 
-    def __init__(self, workers: int, time_limit: float) -> None:
+    def __init__(self, workers: int, time_limit: float, *, work_out: bool = False) -> None:
         """Nothing is started yet.
 
         Args:
             workers: Most checker processes at a time, at least 1.
             time_limit: Seconds of CPU that one pair may use.
+            work_out: As in `decide`.
         """
         if workers < 1 or time_limit <= 0:
             raise ValueError("a pool needs at least one worker and a positive time limit")
-        super().__init__("the grading pool", workers, _MODULE, str(time_limit))
+        policy = ["work_out"] if work_out else []
+        super().__init__("the grading pool", workers, _MODULE, str(time_limit), *policy)
+        self._by_rules = partial(by_rules, work_out=work_out)
         self._workers = workers
         self._limit = time_limit
         self._asked: OrderedDict[tuple[str, str], Future[Timed]] = OrderedDict()
@@ -99,7 +103,7 @@ class GradePool(KillablePool):
         """Each pair in order, and what the rules say; of a long series workers decide some."""
         alone = pairs if self._workers < 2 else itertools.islice(pairs, ALONE)
         for pair in alone:
-            yield pair, by_rules(pair)
+            yield pair, self._by_rules(pair)
         blocks: deque[tuple[list[Pair], list[Outcome] | Future[list[Outcome] | None]]] = deque()
         ended = self._workers < 2
         while blocks or not ended:
@@ -109,10 +113,18 @@ class GradePool(KillablePool):
             if block and flying < self._workers - 1 and worth_sending(block):
                 blocks.append((block, self._send(block)))
             elif block:
-                blocks.append((block, [*map(by_rules, block)]))
+                blocks.append((block, [*map(self._by_rules, block)]))
             while blocks and (ended or len(blocks) > 2 * self._workers or _ready(blocks[0][1])):
                 block, found = blocks.popleft()
-                yield from zip(block, _outcomes(block, found), strict=True)
+                yield from zip(block, self._outcomes(block, found), strict=True)
+
+    def _outcomes(
+        self, block: list[Pair], found: list[Outcome] | Future[list[Outcome] | None]
+    ) -> list[Outcome]:
+        """A block's outcomes; decided here where its worker is gone, or still has other work."""
+        if isinstance(found, Future):
+            found = (None if found.cancel() else found.result()) or [*map(self._by_rules, block)]
+        return found
 
     def _send(self, block: list[Pair]) -> Future[list[Outcome] | None]:
         with self._lock:
@@ -185,15 +197,6 @@ class GradePool(KillablePool):
             room = len(self._all) < self._workers + SPARES
             if room and not self._idle and not self._closed:
                 self._idle.append(self._start())
-
-
-def _outcomes(
-    block: list[Pair], found: list[Outcome] | Future[list[Outcome] | None]
-) -> list[Outcome]:
-    """A block's outcomes; decided here where its worker is gone, or still has other work."""
-    if isinstance(found, Future):
-        found = (None if found.cancel() else found.result()) or [*map(by_rules, block)]
-    return found
 
 
 def _ready(item: object) -> bool:

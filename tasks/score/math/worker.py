@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _prepare() -> Callable[[Question], Json]:
-    limit = float(sys.argv[1])
+    limit, work_out = float(sys.argv[1]), sys.argv[2:] == ["work_out"]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -47,10 +47,10 @@ def _prepare() -> Callable[[Question], Json]:
         if isinstance(question, dict):
             pairs = question["pairs"]
             signal.setitimer(signal.ITIMER_PROF, limit + SECONDS_OF_A_PAIR * len(pairs))
-            reply: Json = {"outcomes": outcomes_json(pairs)}
+            reply: Json = {"outcomes": outcomes_json(pairs, work_out=work_out)}
         else:
             signal.setitimer(signal.ITIMER_PROF, limit)
-            grade = settle(question[0], question[1], same)
+            grade = settle(question[0], question[1], same, work_out=work_out)
             reply = {"grade": [grade.reward, grade.status.value, grade.extracted]}
         signal.setitimer(signal.ITIMER_PROF, 0)
         reply["worn"] = process.memory_info().rss > WORN_BYTES

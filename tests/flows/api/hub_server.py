@@ -1,5 +1,6 @@
-"""A server of the few calls of the Hub's API that a push makes, with what arrived.
+"""A server of the few calls of the Hub's API that pushes and downloads make, with what arrived.
 
+Repositories that are read may have commits, to which branches and tags point (`Hub.release`).
 Creating a repository, listing and downloading files, asking how to upload, LFS's batch and upload,
 and the commit. Not covered: Xet, the Hub's newer storage, whose server is not public; a client with
 HF_HUB_DISABLE_XET=1 uses LFS.
@@ -10,12 +11,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 TOKEN = "hf_NeverToBeSeen"
 COMMIT = "c" * 40
@@ -32,6 +35,35 @@ class Hub:
     private: dict[str, bool] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     commits: list[str] = field(default_factory=list)
+    history: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def release(self, name: str, files: dict[str, bytes], *names: str) -> str:
+        """A commit of a repository.
+
+        Args:
+            name: Such as models/org/name or datasets/org/name.
+            files: All of its files.
+            names: Branches and tags that point to it from now on.
+
+        Returns:
+            The commit.
+        """
+        text = repr((name, sorted(files.items()))).encode()
+        commit = hashlib.sha1(text).hexdigest()
+        self.history[name, commit] = dict(files)
+        for one in names:
+            self.names[name, one] = commit
+        return commit
+
+    def found(self, name: str, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        """The commit and the files of a repository; None where there is no such revision."""
+        if name in self.repositories:
+            return COMMIT, self.repositories[name]
+        commit = self.names.get((name, revision), revision)
+        files = self.history.get((name, commit))
+        return None if files is None else (commit, files)
 
 
 @contextmanager
@@ -42,7 +74,7 @@ def serving() -> Iterator[Hub]:
     class Handler(_Handler):
         state = hub
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     hub.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -51,6 +83,36 @@ def serving() -> Iterator[Hub]:
     finally:
         server.shutdown()
         server.server_close()
+        server.hang_up()
+
+
+class _Server(ThreadingHTTPServer):
+    """Ends the connections that clients keep, too: otherwise it would go on answering them."""
+
+    def __init__(self, *args: Any) -> None:
+        self._connections: list[socket.socket] = []
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def hang_up(self) -> None:
+        for one in self._connections:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _oid(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
+def _paths(body: bytes) -> list[bytes]:
+    """The paths of a form, or of JSON."""
+    try:
+        return [one.encode() for one in json.loads(body)["paths"]]
+    except ValueError:
+        return [value for name, value in parse_qsl(body) if name == b"paths"]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,8 +123,14 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
-        path = self.path.split("?")[0]
+        path = unquote(self.path.split("?")[0])
         body = self._body()
+        if "/paths-info/" in path:
+            name, _, revision = path.removeprefix("/api/").partition("/paths-info/")
+            found = self.state.found(name, revision)
+            asked = {one.decode() for one in _paths(body)}
+            files = {one: data for one, data in (found[1] if found else {}).items() if one in asked}
+            return self._json(self._listed(files)) if found else self._missing(name)
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self._json({"error": "no"}, 401)
         if path == "/api/validate-yaml":
@@ -88,22 +156,31 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json({})
 
     def do_GET(self) -> None:
-        path = self.path.split("?")[0]
+        path = unquote(self.path.split("?")[0])
+        self.state.asked.append(path)
         if "/resolve/" in path:
             return self._file(path)
         if "/tree/" in path:
-            files = self.state.repositories.get(path.removeprefix("/api/").split("/tree/")[0], {})
-            return self._json(
-                [
-                    {"type": "file", "path": name, "size": len(data), "oid": "a" * 40}
-                    for name, data in files.items()
-                ]
-            )
-        name = path.removeprefix("/api/").partition("/revision/")[0]
-        if (files := self.state.repositories.get(name)) is not None:
-            about = {"id": name.partition("/")[2], "sha": COMMIT, "tags": [], "private": False}
+            name, _, rest = path.removeprefix("/api/").partition("/tree/")
+            found = self.state.found(name, rest.partition("/")[0])
+            return self._json(self._listed(found[1])) if found else self._missing(name)
+        name, _, revision = path.removeprefix("/api/").partition("/revision/")
+        if found := self.state.found(name, revision or "main"):
+            commit, files = found
+            about = {"id": name.partition("/")[2], "sha": commit, "tags": [], "private": False}
             return self._json({**about, "siblings": [{"rfilename": one} for one in files]})
-        return self._json({"error": path}, 404)
+        return self._missing(name)
+
+    def _listed(self, files: dict[str, bytes]) -> list[dict[str, Any]]:
+        return [
+            {"type": "file", "path": name, "size": len(data), "oid": _oid(data)}
+            for name, data in files.items()
+        ]
+
+    def _missing(self, name: str) -> None:
+        known = {one for one, _ in self.state.history} | self.state.repositories.keys()
+        code = "RevisionNotFound" if name in known else "RepoNotFound"
+        return self._json({"error": name}, 404, {"X-Error-Code": code})
 
     do_HEAD = do_GET
 
@@ -148,11 +225,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, path: str) -> None:
         place, _, rest = path.lstrip("/").partition("/resolve/")
         kind = place if place.startswith("datasets/") else f"models/{place}"
-        data = self.state.repositories.get(kind, {}).get(rest.partition("/")[2])
-        if data is None:
+        revision, _, name = rest.partition("/")
+        if (found := self.state.found(kind, revision)) is None:
+            return self._missing(kind)
+        commit, files = found
+        if (data := files.get(name)) is None:
             return self._json({"error": "none"}, 404, {"X-Error-Code": "EntryNotFound"})
-        about = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
-        return self._send(data, 200, about)
+        return self._send(data, 200, {"ETag": f'"{_oid(data)}"', "X-Repo-Commit": commit})
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.machines.vllm_server import memory_flags, root_cause
+from flows.machines.vllm_server import check_flags, memory_flags, root_cause
+from tasks.errors import UserError
 from tasks.settings import Resources
 
 
@@ -57,3 +58,21 @@ def test_the_line_that_says_why(tmp_path: Path, said: str, cause: str) -> None:
     before = "KeyError: of an earlier start\n"
     log.write_text(before + said)
     assert root_cause(log, len(before)) == cause
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--generation-config", "auto"],
+        ["--max-model-len", "1024", "--generation_config=auto"],
+        ["--override-generation-config", '{"top_k": 1}'],
+        ["--override-generation-config.top_k", "1"],
+    ],
+)
+def test_a_flag_that_would_change_samples_is_refused(flags: list[str]) -> None:
+    with pytest.raises(UserError, match=r"^--(override-)?generation-config: [^\n]*$"):
+        check_flags(flags)
+
+
+def test_other_flags_are_taken() -> None:
+    check_flags(["--max-model-len", "1024", "--enforce-eager"])

@@ -99,6 +99,14 @@ CASES: list[tuple[str, str, bool]] = [
     ("model.base", "package:antigravity", False),
     ("model.base", "package:", False),
     ("model.base", "org/name", True),
+    ("model.base", "org/name@v1", True),
+    ("model.base", "org/name@refs/pr/1", True),
+    ("model.base", "org/name@../../x", False),
+    ("model.base", "org/name@/etc", False),
+    ("model.base", "org/name@v1?x=1", False),
+    ("model.base", "/etc/name@v1", False),
+    ("data.source", "org/name@v1", True),
+    ("data.source", "../org@v1", False),
     ("model.base", "org/name/x", False),
     ("model.base", "../name", False),
     ("model.base", "file:/etc", False),
@@ -294,3 +302,28 @@ def test_a_link_leads_where_it_led_when_it_was_checked(
     (tmp_path / "data" / "now").symlink_to("/etc")
     assert Path(opened.data.source).read_text() == "v1"
     assert config.data.source == source
+
+
+@pytest.mark.parametrize(
+    ("section", "item", "allowed"),
+    [
+        ("sampling", "kv_cache_dtype=fp8", True),
+        ("sampling", "hf_overrides={}", False),
+        ("sampling", "download_dir=/etc", False),
+        ("sampling", "quantization=/etc/x", False),
+        ("resources", "max_num_batched_tokens=8192", True),
+        ("resources", "compilation_config=3", False),
+        ("resources", "distributed_executor_backend=os.system", False),
+    ],
+)
+def test_arguments_of_vllm_from_the_api_name_no_file_and_no_code(
+    section: str, item: str, allowed: bool
+) -> None:
+    sampling = {"engine": "vllm"} | ({"vllm_args": [item]} if section == "sampling" else {})
+    resources = {"vllm_args": [item]} if section == "resources" else {}
+    config = RestEmConfig.model_validate({"sampling": sampling, "resources": resources})
+    if allowed:
+        check_config(config)
+        return
+    with pytest.raises(UserError, match=rf"^{section}\.vllm_args: .* names an argument of vLLM"):
+        check_config(config)

@@ -16,6 +16,7 @@ from tasks.decoding.decode import decode
 from tasks.decoding.prefill import Prompts
 from tasks.decoding.request import Sampling
 from tasks.decoding.stops import Stops
+from tasks.decoding.trained_ids import TrainedIds
 from tasks.errors import UserError
 from tasks.finetune.packing import prepare
 from tasks.finetune.pairs import pack
@@ -93,7 +94,8 @@ def test_both_sides_of_a_pair_are_answers_to_the_prompt_as_sampled(policies, nam
     wrong = {"rejected": "12", "rejected_index": 1, "rejected_samples": ""}
     write_rows(tmp_path / "rows.parquet", PAIR, [{**row, "samples": "", **wrong}])
     settings = FinetuneSettings(max_length=10_000)
-    pack(tmp_path / "rows.parquet", own, settings, tmp_path, tmp_path / "pairs", 0, chat=True)
+    ids = TrainedIds(own, chat=True)
+    pack(tmp_path / "rows.parquet", ids, settings, tmp_path, tmp_path / "pairs", 0)
     (made,) = Dataset.from_file(str(tmp_path / "pairs"))
     assert [made["prompt_ids"]] == asked.ids([prompt])
     for side, text in (("chosen_ids", "13"), ("rejected_ids", "12")):

@@ -222,16 +222,6 @@ def test_a_request_longer_than_the_model_is_the_users_mistake(tokenizer):
         decode(model, tokenizer, PROMPTS, [(3, 1)], Sampling(max_tokens=30), batch_size=1)
 
 
-def test_a_model_with_another_state_is_refused_by_name(tokenizer):
-    from transformers import MambaConfig, MambaForCausalLM
-
-    model = MambaForCausalLM(
-        MambaConfig(vocab_size=44, hidden_size=16, state_size=4, num_hidden_layers=1)
-    )
-    with pytest.raises(UserError, match=r"cannot sample from mamba models"):
-        decode(model, tokenizer, PROMPTS, [(0, 1)], SAMPLING, batch_size=1)
-
-
 def test_progress_ends_with_all_of_them(tokenizer):
     seen: list[tuple[int, int]] = []
     requests = [(0, seed) for seed in range(9)]

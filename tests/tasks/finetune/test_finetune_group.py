@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM
 
 from tasks.errors import StepError, UserError
 from tasks.finetune.common import Order
@@ -15,12 +15,22 @@ from tasks.finetune.step import LAUNCHER
 from tasks.finetune.supervised import filled
 from tasks.finetune.trainer import train
 from tasks.processes.child import Child
-from tests.tasks.finetune.finetune_parts import grade, make_job, make_rows, make_start, write
+from tests.tasks.finetune.finetune_parts import (
+    grade,
+    make_job,
+    make_rows,
+    make_start,
+    make_tokenizer,
+    write,
+)
 from tests.tasks.finetune.test_finetune import loss_and_gradient, trainer_of
+from tests.tasks.finetune.test_recurrent import HEADS, SHAPE
 
 pytestmark = pytest.mark.engine
 
 SETTINGS = {"epochs": 2.0, "checks": 3, "patience": 3, "batch_size": 4, "learning_rate": 1e-3}
+# Runs here what a command such as srun would run elsewhere, and writes down for whom.
+ELSEWHERE = """sh -c 'seen=$0; echo $1 >> $seen; shift; exec "$@"'"""
 LORA = {"method": "lora", "lora_rank": 4, "learning_rate": 0.01}
 
 
@@ -112,7 +122,7 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
             child.call(job, on_ask=kill)
         assert not any(one.is_running() and one.status() != "zombie" for one in killed)
     saved = {path.name for path in (tmp_path / "checkpoints").rglob("*")}
-    assert ("pytorch_model_fsdp.bin" in saved) == (strategy == "fsdp")  # it was split, or not
+    assert ("pytorch_model_fsdp_0" in saved) == (strategy == "fsdp")  # it was split, or not
     steps, again = [], []
 
     def answer(question):
@@ -123,6 +133,77 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
         result = child.call(job, on_ask=answer, on_progress=lambda done, _: steps.append(done))
     assert steps[0] > 1
     check_same(job, result, asked[: 3 - len(again)] + again, expected)
+
+
+@pytest.mark.timeout(600)
+def test_a_split_model_with_weights_of_fewer_rows_than_processes_trains_as_a_whole_one(tmp_path):
+    start = tmp_path / "start"
+    torch.manual_seed(0)
+    config = Qwen2MoeConfig(  # its gate of the shared expert has one row
+        **{**SHAPE, **HEADS},
+        moe_intermediate_size=32,
+        shared_expert_intermediate_size=32,
+        num_experts=4,
+        num_experts_per_tok=2,
+    )
+    Qwen2MoeForCausalLM(config).to(torch.bfloat16).save_pretrained(start)
+    make_tokenizer().save_pretrained(start)
+    write(tmp_path / "rows.parquet", make_rows(12))
+    replies, weights = [], []
+    for processes, strategy in ((1, "ddp"), (2, "fsdp")):
+        job = job_in(tmp_path, tmp_path / strategy, processes, strategy, epochs=1.0, checks=1)
+        job["resources"]["checkpoint_minutes"] = 1e-4
+        if processes == 1:
+            replies.append(train(job, grade))
+        else:
+            with opened(tmp_path / "log.txt") as child:
+                replies.append(child.call(job, on_ask=grade))
+        weights.append(weights_of(job))
+    assert replies[1]["best_reward"] == replies[0]["best_reward"]
+    for name, weight in weights[0].items():
+        assert weights[1][name].dtype == torch.bfloat16
+        assert torch.allclose(weights[1][name].float(), weight.float(), atol=1e-2), name
+
+
+def on_two_machines(place: Path, work: Path, **settings) -> dict:
+    job = job_in(place, work, 2, "fsdp", epochs=1.0, checks=1, **settings)
+    job["resources"]["train_machines"] = 2
+    return job
+
+
+@pytest.mark.timeout(600)
+def test_machines_that_the_operators_command_reaches_train_together(place, tmp_path, monkeypatch):
+    seen = tmp_path / "started"
+    monkeypatch.setenv("RESTEM_MACHINE_COMMAND", f"{ELSEWHERE} {seen} {{rank}}")
+    monkeypatch.setenv("RESTEM_MACHINE_ADDRESS", "127.0.0.1")
+    work = tmp_path / "work"
+    work.mkdir()
+    with opened(tmp_path / "log.txt") as child:
+        reply = child.call(on_two_machines(place, work), on_ask=grade)
+    assert reply["steps"] > 1
+    assert seen.read_text().split() == ["1"]
+    assert "model.safetensors" in {path.name for path in (work / "out").iterdir()}
+
+
+@pytest.mark.timeout(600)
+def test_a_machine_that_cannot_be_reached_ends_the_fine_tune(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESTEM_MACHINE_COMMAND", "false")
+    with (
+        opened(tmp_path / "log.txt") as child,
+        pytest.raises(StepError, match=r"died|reset by peer|closed"),
+    ):
+        child.call(on_two_machines(place, tmp_path), on_ask=grade)
+
+
+def test_without_a_command_that_reaches_other_machines_there_is_one_line(
+    place, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("RESTEM_MACHINE_COMMAND", raising=False)
+    with (
+        opened(tmp_path / "log.txt") as child,
+        pytest.raises(UserError, match=r"train_machines: 2 machines need RESTEM_MACHINE"),
+    ):
+        child.call(on_two_machines(place, tmp_path), on_ask=grade)
 
 
 @pytest.mark.timeout(600)

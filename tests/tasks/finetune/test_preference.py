@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tasks.decoding.trained_ids import TrainedIds
 from tasks.errors import UserError
 from tasks.finetune.pairs import pack
 from tasks.finetune.trainer import train
@@ -157,7 +158,7 @@ def test_tokens_are_those_of_sampling_and_long_pairs_are_dropped(start, tmp_path
     rows = [*sums(5), pair("what is 1?\n", "1.", "so " * 90), pair("so " * 90, "1.", "2.")]
     path = write(tmp_path / "rows.parquet", rows)
     tokenizer, settings = _tokenizer(start), FinetuneSettings(max_length=96)
-    packed = pack(path, tokenizer, settings, tmp_path, tmp_path / "pairs.arrow", 0)
+    packed = pack(path, TrainedIds(tokenizer), settings, tmp_path, tmp_path / "pairs.arrow", 0)
     found = list(datasets.Dataset.from_file(str(tmp_path / "pairs.arrow")))
     assert (packed.rows, packed.dropped_long, packed.sequences) == (5, 2, 5)
     sides = 0

@@ -122,12 +122,12 @@ def test_every_token_has_one_place_in_the_order_of_its_row(lengths):
     rows: Layout = layout(lengths)
     tokens = torch.arange(sum(lengths))
     assert torch.equal(rows.there[rows.back], tokens)
-    assert len(rows.there) == int((rows.shapes[:, 0] * rows.shapes[:, 1]).sum())
+    assert len(rows.there) == sum(count * columns for count, columns in rows.shapes)
     assert sorted([*rows.back.tolist(), *rows.padding.tolist()]) == list(range(len(rows.there)))
     # The places of one row follow each other, from the first column of a class on.
     begins = {}
     first = 0
-    for count, columns in rows.shapes.tolist():
+    for count, columns in rows.shapes:
         begins |= {first + columns * row: columns for row in range(count)}
         first += count * columns
     start = 0

@@ -31,7 +31,7 @@ def main(wire: Wire) -> None:
                 if not mark.exists():
                     mark.touch()
                     os.kill(os.getpid(), signal.SIGKILL)
-            item = [i, f"{text} {seed}", 1, "stop"]
+            item = [i, f"{text} {seed}", 1, "stop", [seed]]
             wire.write({"progress": [i + 1, total], "items": [item]})
         return {"engine_seconds": 0.5}
 

@@ -20,6 +20,7 @@ from tasks.generate.hosted import engine as hosted
 from tasks.generate.hosted.answers import FILE
 from tasks.generate.hosted.engine import HostedEngine
 from tasks.generate.hosted.service import HostedModel
+from tasks.settings import TeacherField
 
 KEY = "sk-SENTINEL-9f31c7"
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_tokens=50)
@@ -170,6 +171,7 @@ def engine(
     requests: int = 4,
     stall: float = 30.0,
     words: list[str] | None = None,
+    fields: Sequence[TeacherField] = (),
 ) -> Iterator[HostedEngine]:
     model = HostedModel("some-model", service.address)
     made = HostedEngine(
@@ -179,6 +181,7 @@ def engine(
         requests=requests,
         prices=(2.0, 10.0),
         stall=stall,
+        fields=fields,
         say=(words if words is not None else []).append,
     )
     try:

@@ -13,8 +13,8 @@ import pytest
 from tasks.decoding.decode import decode
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
+from tasks.generate.dealing import deal
 from tasks.generate.engine import open_engine
-from tasks.generate.replicas import deal
 from tasks.generate.vllm_environment import MARKER, VARIABLE, check, folder_of, install, python_of
 from tasks.paths import ROOT
 from tasks.processes.child import close_fork_server, preload

@@ -269,33 +269,36 @@ def test_a_set_that_is_named_twice_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeps what `datasets` prepares out of the user's cache."""
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the Hub's cache has of a/b, on a machine without a network."""
     import datasets
+    from huggingface_hub import constants
 
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", folder)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    folder = tmp_path / "datasets--a--b" / "snapshots" / ("a" * 40)
+    folder.mkdir(parents=True)
+    (folder.parent.parent / "refs").mkdir()
+    (folder.parent.parent / "refs" / "main").write_text(folder.name)
+    return folder
 
 
-@pytest.mark.usefixtures("cache")
-def test_a_hub_data_set_is_read_by_its_splits(tmp_path: Path) -> None:
-    """From a folder that `datasets` takes for one of the Hub's."""
+def test_a_hub_data_set_is_read_by_its_splits(cached: Path) -> None:
     for split, some in (("train", ROWS[:15]), ("test", ROWS[15:])):
-        write(tmp_path / f"{split}.jsonl", some)
-    parts = {part.split: list(part.records) for part in Where(str(tmp_path)).hub_parts()}
+        write(cached / f"{split}.jsonl", some)
+    parts = {part.split: list(part.records) for part in Where("a/b").hub_parts()}
     assert {split: len(rows) for split, rows in parts.items()} == {"train": 15, "test": 5}
-    assert parts["test"][4].place == f"{tmp_path} (default, test) row 5"
+    assert parts["test"][4].place == "a/b (default, test) row 5"
     assert parts["test"][4].data == ROWS[19]
 
 
-@pytest.mark.usefixtures("cache")
-def test_a_hub_data_sets_splits_may_be_named(tmp_path: Path) -> None:
+def test_a_hub_data_sets_splits_may_be_named(cached: Path) -> None:
     for split in ("train", "test"):
-        write(tmp_path / f"{split}.jsonl", ROWS)
-    where = Where(str(tmp_path), names=SplitNames(train="test", test="train"))
-    assert [part.place for part in where.hub_parts()] == [
-        f"{tmp_path} (default, test)",
-        f"{tmp_path} (default, train)",
+        write(cached / f"{split}.jsonl", ROWS)
+    where = Where("a/b", names=SplitNames(train="test", test="train"))
+    assert [one.place for one in where.hub_parts()] == [
+        f"a/b (default, {s})" for s in ("test", "train")
     ]
 
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.errors import UserError
-from tasks.problems.hub import foreign_files, see_own_files
+from tasks.hub import Repository
+from tasks.problems.hub import foreign_files, hub_data
 from tasks.problems.own.places import Where
 
 CARD = """---
@@ -21,14 +22,23 @@ configs:
 """
 
 
+COMMIT = "0123456789" * 4
+
+
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the Hub's cache has of a/b, on a machine without a network."""
     import datasets
+    from huggingface_hub import constants
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     (tmp_path / "secret.jsonl").write_text('{"question": "q", "answer": "of the test"}\n')
-    folder = tmp_path / "data"
-    folder.mkdir()
+    folder = tmp_path / "hub" / "datasets--a--b" / "snapshots" / COMMIT
+    folder.mkdir(parents=True)
+    (tmp_path / "hub" / "datasets--a--b" / "refs").mkdir()
+    (tmp_path / "hub" / "datasets--a--b" / "refs" / "main").write_text(COMMIT)
     (folder / "own.jsonl").write_text('{"question": "q", "answer": "1"}\n')
     (folder / "link.jsonl").symlink_to(tmp_path / "secret.jsonl")
     return folder
@@ -40,14 +50,14 @@ def test_a_card_that_names_files_of_this_machine_is_refused(
 ) -> None:
     (data / "README.md").write_text(CARD.format(path=path.format(outside=tmp_path)))
     with pytest.raises(UserError, match="no file of its own"):
-        see_own_files(str(data), None)
+        hub_data(Repository("a/b", kind="dataset")).see_own_files(None)
     with pytest.raises(UserError, match=r"^data\.source: .*no file of its own"):
-        list(Where(str(data)).hub_parts())
+        list(Where("a/b").hub_parts())
 
 
 def test_a_card_that_names_its_own_files_is_read(data: Path) -> None:
     (data / "README.md").write_text(CARD.format(path="own.jsonl"))
-    [part] = Where(str(data)).hub_parts()
+    [part] = Where("a/b").hub_parts()
     assert [row.data["answer"] for row in part.records] == ["1"]
 
 

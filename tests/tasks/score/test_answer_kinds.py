@@ -8,7 +8,12 @@ import pytest
 from tasks.rows import Status
 from tasks.score.math.pool import GradePool
 
-CASES = json.loads((Path(__file__).parent / "kinds_cases.json").read_text(encoding="utf-8"))
+FILES = ("kinds_cases.json", "written_cases.json")
+CASES = {
+    kind: rows
+    for name in FILES
+    for kind, rows in json.loads((Path(__file__).parent / name).read_text(encoding="utf-8")).items()
+}
 
 
 @pytest.fixture(scope="module")

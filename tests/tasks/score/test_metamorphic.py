@@ -39,6 +39,7 @@ phrases = st.sampled_from(
         "الإجابة النهائية هي ${}$", "Cevap: ${}$", "Odpowiedź: ${}$", "Đáp án: ${}$",
         "정답: ${}$", "Ответ: ${}$.", "Die Antwort ist ${}$.", "La réponse est ${}$.",
         "La respuesta es ${}$.", "A resposta é ${}$.", "La risposta è ${}$.", "【答案】${}$",
+        "Câu trả lời là ${}$.", "Відповідь: ${}$", "Vastaus: ${}$", "คำตอบคือ ${}$", "Svar: ${}$",
     ]
 )  # fmt: skip
 choices = st.sampled_from(
@@ -220,3 +221,33 @@ def in_words(number: int) -> str:
 def test_numbers_in_words_are_numbers(number, around):
     assert correct(str(number), around.format(in_words(number)))
     assert not correct(str(number + 1), around.format(in_words(number)))
+
+
+DOUBTED = st.sampled_from(
+    [
+        "It could be ${}$.", "It might be ${}$.", "I doubt it is ${}$", "It was not ${}$.",
+        "${}$, which is wrong", "${}$, which contradicts the assumption.", "площадь не равна ${}$",
+        "答案不是${}$", "约为${}$", "x = 1000001 (x = {} is rejected)", "1000001, not ${}$",
+        "1000001 or ${}$", "(1) ${}$\n(2) $1000001$", "The statement ${}$ is false", "one of ${}$",
+        "The answer is at least ${}$.", "1000001, or ${}$ if you count twice",
+    ]
+)  # fmt: skip
+SAID = st.sampled_from(
+    [
+        "It was ${}$.", "The answer is ${}$, which we verified above.", "${}$ (as required)",
+        "x = {} (x = 1000001 is rejected)", "So it must be ${}$, not $1000001$.",
+        "The answer is ${}$.\n\nCheck: $1 + 1 = 2$.", "所以值为${}$", "Площадь равна ${}$.",
+    ]
+)  # fmt: skip
+
+
+@often
+@given(values, DOUBTED)
+def test_what_is_doubted_or_denied_is_no_answer(value, form):
+    assert not correct(value, form.format(value))
+
+
+@often
+@given(values, SAID)
+def test_what_is_said_around_a_value_changes_nothing(value, form):
+    assert correct(value, form.format(value))

@@ -134,6 +134,8 @@ def test_a_row_says_where_it_comes_from(tmp_path):
         "problem_id": "a",
         "index": 1,
         "samples": "key of 2",
+        "token_ids": None,  # as in samples of before
+        "finish": "stop",
     }
 
 

@@ -21,10 +21,11 @@ from tasks.score.math.parse.values import differ, exact, rounds_to
 Symbolic = Callable[[str, str], bool | None]
 
 _PLAIN = re.compile(r"^[-+]?\$?(?!0,)(\d{1,3}(?:,\d{3})++|\d++)(?:\.(\d*+))?$")
-_WORDY = re.compile(r"[^\W\d_]{4,}|\b(?:not|but|or|no|if|is|so)\b|[\u3040-\u9fff\uac00-\ud7af]")
+_WORDY = re.compile(r"[^\W\d_]{4,}|\b(?:not|but|or|no|of|if|is|so)\b|[\u3040-\u9fff\uac00-\ud7af]")
 _INEQUALITY = re.compile(r"[<>]|\\(?:le|ge|ne)(?![A-Za-z])")
 _MATHEMATICAL = re.compile(r"[\d\\^_+*/=<>|]")
 _COMMA = re.compile(r"^(-?(?:\d{1,9},(?!\d{3}(?!\d))\d{1,9}|0,\d{1,9}))(?=$|\s*[€$£%°]|\s[A-Za-z])")
+_FRACTION = re.compile(r"^-?(?:\d{1,9}/\d{1,9}|\\[dt]?frac\{?\d{1,9}\}?\{?\d{1,9}\}?)$")
 # A decimal of so many places and digits that rounds an exact value is that value: six places are
 # what the field's graders ask for, and what no other short answer hits by chance.
 ROUNDED_PLACES = 6
@@ -44,11 +45,13 @@ def plain_number(text: str) -> str | None:
 
 
 def decimal_comma(text: str, other: str) -> str:
-    """1,5 as 1.5 where the other side is one decimal, so that no list of two is meant.
+    """1,5 as 1.5 where the other side is one decimal or fraction, so that no list of two is meant.
 
     Three digits after the comma are thousands, unless a zero stands before it.
     """
-    if not _COMMA.match(text) or "." not in (plain_number(other) or "").removesuffix("."):
+    number = plain_number(other)
+    decimal = "." in number.removesuffix(".") if number else _FRACTION.match(other)
+    if not decimal or not _COMMA.match(text):
         return text
     return text.replace(",", ".", 1)
 

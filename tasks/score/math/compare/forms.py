@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tasks.score.math.compare.amounts import Symbolic, same_quantity, tree_of
 from tasks.score.math.limits import MAX_MATCHES
+from tasks.score.math.parse.lists import PART
 from tasks.score.math.parse.names import assigned, is_name, is_variable, letters, named, names
 from tasks.score.math.parse.normalize import key
 from tasks.score.math.parse.quantities import plain
@@ -19,6 +20,7 @@ from tasks.score.math.parse.shapes import Form, Kind
 from tasks.score.math.parse.syntax import Refused
 
 _FUNCTION = re.compile(r"^([A-Za-z])\s*\(([a-z])\)$")
+_OF_X = re.compile(r"^[fgh]\s*\(x\)$")
 # Letters that are variables: not those of commands, nor of words.
 _LETTERS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{1,3}(?![A-Za-z])")
 # Letters for whole numbers that a solution of an equation with angles runs through.
@@ -34,7 +36,8 @@ def same_forms(a: Form, b: Form, symbolic: Symbolic | None) -> bool | None:
     if a.kind is Kind.RELATION or b.kind is Kind.RELATION:
         return _same_relation(a, b, symbolic)
     values = assigned(a), assigned(b)
-    if any(values) and (all(values) or Kind.GROUP in (a.kind, b.kind)):
+    in_order = Kind.GROUP in (a.kind, b.kind) or any(f"{PART}1" in one for one in values)
+    if any(values) and (all(values) or in_order):
         return _same_assigned(a, b, values, symbolic)
     if a.kind is Kind.EQUATION or b.kind is Kind.EQUATION:
         return _same_equation(a, b, symbolic)
@@ -104,7 +107,7 @@ def _ratio(form: Form) -> Form | None:
 def _same_assigned(
     a: Form, b: Form, values: tuple[dict[str, Form], ...], symbolic: Symbolic | None
 ) -> bool | None:
-    """`x = 1, y = 2` by the variables' names; against (1, 2) in their order."""
+    """`x = 1, y = 2` by the variables' names; against (1, 2) in their order, as parts are."""
     left, right = values
     if left and right:
         if left.keys() != right.keys():
@@ -112,7 +115,7 @@ def _same_assigned(
         return _all(same_forms(left[name], right[name], symbolic) for name in sorted(left))
     given, form, other = (left, a, b) if left else (right, b, a)
     order: Sequence[str] = names(form.parts[0]) if form.kind is Kind.EQUATION else sorted(given)
-    if other.text != "()" or len(other.parts) != len(order):
+    if other.text not in ("()", ",") or len(other.parts) != len(order):
         return False
     return _all(same_forms(given[n], x, symbolic) for n, x in zip(order, other.parts, strict=True))
 
@@ -163,10 +166,21 @@ def _same_unordered(
     if sum(map(_size, a)) * sum(map(_size, b)) > MAX_MATCHES:
         raise Refused(f"more than {MAX_MATCHES} pairs of parts")
     table: list[list[bool | None]] = []
+    over: Refused | None = None
     for x in a:
-        table.append([same_forms(x, y, None) for y in b])
+        table.append([])
+        for y in b:
+            try:
+                table[-1].append(same_forms(x, y, None))
+            except Refused as refused:  # a part without a partner decides before it, on either side
+                over = refused
+                table[-1].append(None)
         if all(same is False for same in table[-1]):
             return False
+    if over is not None:
+        if any(all(line[column] is False for line in table) for column in range(len(b))):
+            return False
+        raise over
     rows, columns = set(range(len(a))), set(range(len(b)))
     for decide_by in (None, symbolic):
         for row in sorted(rows):
@@ -235,6 +249,9 @@ def _renamed(a: Form, b: Form) -> tuple[Form, Form] | None:
     """f(x) = x against f(z) = z: the second with the first's variable."""
     if any(part.kind is not Kind.QUANTITY for part in (*a.parts, *b.parts)):
         return None
+    for curve, function in ((a, b), (b, a)):  # y = x against f(x) = x
+        if curve.parts[0].text == "y" and _OF_X.match(function.parts[0].text):
+            return curve, replace(function, parts=(curve.parts[0], function.parts[1]))
     one, other = _FUNCTION.match(a.parts[0].text), _FUNCTION.match(b.parts[0].text)
     if not one or not other or one[1] != other[1] or one[2] == other[2]:
         return None

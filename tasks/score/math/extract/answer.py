@@ -20,9 +20,17 @@ import functools
 import re
 
 from tasks.score.math.extract.boxes import boxed
+from tasks.score.math.extract.clauses import (
+    REASON,
+    without_aside,
+    without_others,
+    without_parts,
+    without_relative,
+)
 from tasks.score.math.extract.denied import denied
+from tasks.score.math.extract.displays import flat
 from tasks.score.math.extract.languages import translated
-from tasks.score.math.extract.lines import stated_by_shape
+from tasks.score.math.extract.lines import judged_choices, numbered_lines, stated_by_shape
 from tasks.score.math.extract.sentences import (
     BOLD,
     FORMULA,
@@ -31,7 +39,6 @@ from tasks.score.math.extract.sentences import (
     MATH,
     NUMBER,
     PROSE_WORDS,
-    REASON,
     as_said,
     has_content,
     inner_formula,
@@ -42,7 +49,6 @@ from tasks.score.math.extract.sentences import (
     prose_words,
     short_answer,
     what_is,
-    without_aside,
 )
 from tasks.score.math.extract.unfinished import finished
 from tasks.score.math.limits import (
@@ -53,13 +59,14 @@ from tasks.score.math.limits import (
     MAX_SOLUTION,
     MAX_TAIL,
 )
+from tasks.score.math.parse.changing import changes
 from tasks.score.math.parse.normalize import calm, unconditional
 from tasks.score.math.parse.spoken import last_spoken, spoken_whole
 
 _ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _ANSWER_IS = re.compile(
     r"\b(?:choose|pick|select)(?: option| choice)?(?=\s+\(?[A-J]\b)"
-    r"|\b(?:answer|correct (?:option|choice))"
+    r"|\b(?:answer|correct (?:option|choice))(?: (?:that|which) [a-z ]{3,40}?)?"
     r"(?:\**\s+(?:is|(?:must|would|should|will|has to) be)(?:\s+that)?|\**\s*[:=]|s\s+are"
     r"|\s*(?=\$|\\\(|\\\[))\s*:?\**",
     re.IGNORECASE,
@@ -78,25 +85,28 @@ _PROOF_ENDS = re.compile(
 )
 _ROW = re.compile(r"^\|.*\|\s*([^|]*[^|\s][^|]*?)\s*\|$")
 _HEADING = re.compile(r"^\W*(?:the\s+)?(?:final\s+)?(?:answer|solution)\W*$", re.IGNORECASE)
-# A formula of its own is one piece even where it is spread over lines.
-_DISPLAY = re.compile(r"\$\$([^$]{1,1000}?)\$\$|(?<!\\)\\\[((?:(?!\\\[).){1,1000}?)\\\]", re.DOTALL)
 # A reference with so many words is a solution, of which the answer is a part.
 SOLUTION_WORDS = 12
 _LABEL = re.compile(
-    r"^[^\w$\\(\[{|-]*(?:the\s+)?(?:final\s+)?(?:answer|ans|result|solution)\**"
-    r"(?:\s*[:=.](?!\d)|\s+[-–—]\s)\**\s*"
+    r"^[^\w$\\\[{|-]*(?:the\s+)?(?:final\s+)?(?:answer|ans|result|solution)\**"
+    r"(?:\s*[:=.→](?!\d)|\s+[-–—]\s|\)\s)\**\s*"
     r"|^[^\w$\\(\[{|-]*(?:the|so|thus|hence|therefore|then|and),?\s+(?=\S{1,20} ?= ?\S)",
     re.IGNORECASE,
 )
 # "C", and below it why; "\\text{Answer: } 6".
 _CHOSEN_FIRST = re.compile(
-    r"\s*\**\(?([A-J])[).]?\**\s*\n(?=.*[a-z]{3})(?!.*\banswer\b)", re.DOTALL | re.I
+    r"\s*\**\(?([A-J])[).]?\**\s*\n(?=.*[a-z]{3})(?!.*\banswer\b)"
+    r"|\s*\**\(?([A-J])[).:]\**\s+(?:because|since|the reason|this is because|explanation|reason)\b"
+    r"(?!.*\banswer\b)",
+    re.DOTALL | re.I,
 )
 _ANSWER_LABEL = re.compile(
     r"^\s*\\text\s*\{\s*(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*\}\s*(?=\S)", re.I
 )
 _NO_SOLUTION = re.compile(
-    r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))", re.IGNORECASE
+    r"\bno (?:real |integer |such )?solutions?\b(?! (?:to|for) (?!the|this))"
+    r"|\b(?:does not|doesn't) exist(?=\W*$)|\binfinite(?:ly many)? (?:number of )?solutions\b",
+    re.IGNORECASE,
 )
 # "8, or 9 if you count the first".
 _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
@@ -104,14 +114,21 @@ _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
 _SO = re.compile(
     r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак|Итого|Всего|Следовательно),?\s*(?=\S)"
 )
+# "x的值为3或5": all that a sentence says.
+_IS_IN_CHINESE = re.compile(
+    r"^[^,;]*[\u3400-\u9fff](?:为|是|等于)\s*(?=[-$\\\d(\[][^\u3400-\u9fff]*$)"
+)
 _NUMBERED = re.compile(
-    r"^(?:\d{1,2}\.|[-*•])\s+(?=[A-Za-z$\\])|^Q\d{1,3}[.:)]\s+(?=\S)|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
+    r"^(?:\d{1,2}\.|-(?! [a-z] ?(?:[-+*/^]|$))|[*•])\s+(?=[A-Za-z$\\])|^Q\d{1,3}[.:)]\s+(?=\S)"
+    r"|^(?:=>|=|⇒|∴|\\Rightarrow|\\therefore)\s*(?=\S)"
     r"|^(?=.*=.*=).*(?:\\Rightarrow|\\implies|⇒|⟹|=>)\s*(?=[^=]*=[^=]+$)"
 )
 # "10 apples, each 2 dollars": what follows the counted thing tells more about it.
 _COUNTED = re.compile(r"^(-?\$?\d[\d.,/]*+(?: [A-Za-z]+){1,3}), (?!and\b|or\b)[a-z]{3,}\b")
 # "3 x 4 = 12 eggs": plain numbers that were computed with lead up to what came of them.
 _COMPUTED = re.compile(r"^[-+]?\d[\d.,]*+(?:\s*+[-+*/x×÷]\s*+\d[\d.,]*+)++\s*+=\s*+(?=[-$]?\d)")
+# Numbers in two clauses of a sentence without spaces: either may be the answer.
+_SEVERAL_CLAUSES = re.compile(r"\d[^,;\d]*[\u3400-\u9fff][^,;\d]*[,;].*\d")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # "The answer is d."
 _CHOICE = re.compile(r"^\(?([a-j])\)?[.)]?$")
@@ -127,7 +144,13 @@ _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*$)")
 
 
 # "She has 6 apples.\n\nNote: this assumes that 2 were eaten."
-_NOTE = re.compile(r"\n\s*(?:\*\*|\()?(?:Note|N\.B\.|Remark)\b(?:(?!\n\n).)*\s*$", re.DOTALL)
+# "So x = 12. Checking: 12/3 + 2 = 6."
+_NOTE = re.compile(
+    r"\n\s*(?:\*\*|\()?(?:Note|N\.B\.|Remark)\b(?:(?!\n\n).)*\s*$"
+    r"|(?<=[.!\n])\s*(?:\*\*)?(?:Check(?:ing)?|Verif(?:y|ying|ication))(?:\*\*)?:"
+    r"(?!.*\b(?:so|therefore|thus|hence|but|not|wrong|instead)\b|.*n't\b)(?:(?!\n\n).)*\s*$",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def extract_answer(text: str) -> str:
@@ -141,13 +164,15 @@ def extract_answer(text: str) -> str:
     if marked is not None:
         return _stated(_after_phrase(marked) or marked)
     if chosen := _CHOSEN_FIRST.match(text):
-        return f"({chosen[1]})"
+        return f"({chosen[1] or chosen[2]})"
     note = _NOTE.search(text, max(0, len(text) - MAX_TAIL))
     if note and not _ANSWER_IS.search(note[0]) and any(c.isdigit() for c in text[: note.start()]):
         text = calmed = text[: note.start()]
+    if "orrect" in text[-MAX_TAIL:] and (judged := judged_choices(text[-MAX_DISPLAY_TAIL:])):
+        return judged
     if denied(calmed):
         return ""
-    text = _without_marks(_flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
+    text = _without_marks(flat(text[:-MAX_TAIL] + _TAIL.sub("", text[-MAX_TAIL:])))
     return _after_phrase(text) or _final_line(text)
 
 
@@ -165,9 +190,17 @@ def _gold_answer(text: str) -> str:
     if marked is not None:
         return _stated(marked)
     bare = text.strip()
-    flat = _flat(bare)
-    long = prose_words(flat) >= SOLUTION_WORDS
-    return _after_phrase(flat) or (_final_line(flat) if long else "") or bare
+    lines = flat(bare)
+    long = prose_words(lines) >= SOLUTION_WORDS
+    return _after_phrase(lines) or (_final_line(lines) if long else "") or bare
+
+
+def last_words(text: str) -> list[str]:
+    """What stands after the last words that name an answer, and the last line: each as it is."""
+    text = finished(translated(calm(text[-MAX_SOLUTION:])))[-MAX_LINE:].strip()
+    last = last_match(_ANSWER_IS, text)
+    said = text[last.end() :] if last else text.rpartition("####")[2]
+    return [said.strip(" :*\n"), text.rpartition("\n")[2]]
 
 
 def _after_phrase(text: str) -> str:
@@ -179,7 +212,7 @@ def _later_phrase(after: str) -> str:
     """What is said to be the answer after the last box, where that is a value or a choice."""
     if len(after) < 10 or "\\boxed" in after or not _ANSWER_IS.search(after):
         return ""
-    said = _after_phrase(_flat(_TAIL.sub("", after[-MAX_DISPLAY_TAIL:])))
+    said = _after_phrase(flat(_TAIL.sub("", after[-MAX_DISPLAY_TAIL:])))
     return said if _VALUE.search(said) else ""
 
 
@@ -196,21 +229,6 @@ def _stated(marked: str) -> str:
 def _without_marks(text: str) -> str:
     """A text without what ends a proof: lines of signs alone, QED."""
     return text[:-MAX_BETWEEN] + _PROOF_ENDS.sub("", text[-MAX_BETWEEN:])
-
-
-def _flat(text: str) -> str:
-    """Formulas of their own near the end, each on one line."""
-    if "$$" not in text and ("\n" not in text or "\\[" not in text):
-        return text
-    head, tail = text[:-MAX_DISPLAY_TAIL], text[-MAX_DISPLAY_TAIL:]
-    if tail.count("$$") % 2:  # cut off at the front: the first one closes
-        head, tail = head + tail.partition("$$")[0], tail.partition("$$")[2]
-    return head + _DISPLAY.sub(_inline, tail)
-
-
-def _inline(match: re.Match[str]) -> str:
-    inner = (match.group(1) or match.group(2)).strip()
-    return match.group() if "$" in inner else f"${' '.join(inner.split())}$"
 
 
 def _marked(text: str) -> str | None:
@@ -239,9 +257,10 @@ def _phrase(rest: str) -> str:
     line = line.replace("**", "", 1) if line.count("**") % 2 else line
     math = MATH.match(line)
     if math and len(line) > len(math.group()) and prose_words(line[math.end() :]) >= 2:
-        return inner_formula(math)
+        after = line[math.end() :]
+        return inner_formula(math) + (after if changes(after) else "")
     line = REASON.split(unconditional(line), maxsplit=1)[0]
-    line = BOLD.sub(r"\1", line)
+    line = without_relative(BOLD.sub(r"\1", line))
     if choice := _CHOICE.match(line):
         return f"({choice[1]})"
     if prose_words(line) < PROSE_WORDS or spoken_whole(line):
@@ -252,6 +271,8 @@ def _phrase(rest: str) -> str:
         return said
     if "=" in line:  # "the answer is 5 + 4 = 9 of the eggs": what was computed comes last
         line = line.rsplit("=", 1)[1].strip()
+    if not line.isascii() and _SEVERAL_CLAUSES.search(line):
+        return line
     number = NUMBER.search(line) or LOOSE_NUMBER.search(line)
     if number is None or _HEDGE.match(line, number.end()):
         return line
@@ -259,17 +280,23 @@ def _phrase(rest: str) -> str:
 
 
 def _final_line(text: str) -> str:
+    if any(mark in text[-MAX_TAIL:] for mark in ("(2)", "(b)")) and (parts := numbered_lines(text)):
+        return parts
     lines = text.strip().rsplit("\n", 1)
     line = _LABEL.sub("", lines[-1]).strip()
     if cell := _ROW.match(line):
         line = cell.group(1)
     line = _NUMBERED.sub("", line) if len(line) <= MAX_LINE else line
-    line = line if line.isascii() else _SO.sub("", line)
+    if not line.isascii():
+        line = _SO.sub("", line)
+        line = _IS_IN_CHINESE.sub("", line) if len(line) <= MAX_LINE else line
     line = unconditional(line) if len(line) <= MAX_LINE else line
     line = BOLD.sub(r"\1", line) if prose_words(line) else line
+    if "(" in line:
+        line = without_others(line)
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
-    line = without_aside(line)
+    line = without_parts(without_aside(line))
     if shaped := stated_by_shape(line):
         return shaped
     sentence = FORMULA.search(line) and _UNSPACED.search(line)
@@ -284,6 +311,7 @@ def _final_line(text: str) -> str:
         return said
     if none := _NO_SOLUTION.search(line):
         return none.group()
-    if len(lines) == 1 and len(line) <= MAX_BETWEEN and _UNSPACED.match(line):
+    short = len(line) <= (MAX_BETWEEN if len(lines) == 1 else MAX_BETWEEN // 2)
+    if short and _UNSPACED.match(line) and not any(sign in line for sign in ",:;?"):
         return line  # a word or two in a script without spaces
     return last_name(line) or last_number(text)

@@ -22,17 +22,26 @@ _STYLES = (
 )
 _NAMED = re.compile(
     r"^(?:(?:it is|it's|is|must be|i (?:think|choose|pick|select|say)|my|the|best|final|correct"
+    r"|probably|likely|definitely|clearly|certainly"
     r"|right|thus|so|therefore|hence|options?|choices?|answer|letter|it|both|:)\s+){1,6}(?=\(?[A-Ja-j]\b)",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\bnot|\brather than|\binstead of|\brule[sd]? out|\bexcept)\s+(?:option\s+|choice\s+)?"
-    r"\(?([A-J])\b\)?"
+    r"(?:\bnot|\bover|\brather than|\binstead of|\brule[sd]? out|\bexcept)\s+"
+    r"(?:option\s+|choice\s+)?\(?([A-J])\b\)?"
     r"|\(?\b([A-J])\b\)?\s*(?:(?:is|are|was)\s+(?:wrong|incorrect|false|not|impossible)|\?\s*no\b)",
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
     r"\s+(?:is|are|must be)\s+(?:the\s+)?(?:correct|right|answer)\b.*$", re.IGNORECASE
+)
+# "D, although B is tempting", "A (with low confidence)": what is granted to others, and how sure
+# one is; what says that another may be right stays.
+_GRANTED = re.compile(
+    r",? \(?(?:although|though|even though|while|whereas|despite)\b(?!.*\b(?:correct|right"
+    r"|also (?:be|true|valid|works?)|possible|close|could|might|may)\b).*$"
+    r"|(?<=^[A-J]) \((?!.*\b(?:or|if|not|but|maybe|perhaps|possibly|wrong|incorrect|except"
+    r"|[A-J])\b)[A-Za-z][^()]{2,60}\)$"
 )
 _LED = re.compile(
     r"^(?:\\text\{\s*)?\(([A-J])\)\s*\}?\s*(?=\S)|^(?:\\text\{\s*)?([A-E])[.):]\s+\}?\s*(?=\S)"
@@ -58,7 +67,7 @@ def named_choices(text: str) -> str:
     text = _TEXT.sub(r"\1", text).strip()
     if len(text) > _LONGEST:
         text = text[:_LONGEST]
-    text, named = _named(_CONFIRMED.sub("", text))
+    text, named = _named(_GRANTED.sub("", _CONFIRMED.sub("", text)))
     denied = {next(filter(None, match.groups())).upper() for match in _DENIED.finditer(text)}
     leader = _DENIED.match(text)
     for style in _STYLES:

@@ -34,9 +34,11 @@ _PARTS_AND_SCALES = _either("""
 """)
 _DENIED = _either("""
     (?:is|are|was|were)\\s+(?:impossible|not|incorrect|invalid|(?:the\\s+)?wrong|false)|not|wrong|incorrect
-    impossible|false|invalid|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
+    which\\s+(?:contradict\\w*|cannot|can't|(?:does|is|was)(?:\\s+not|n't)|(?:is|was)\\s+(?:wrong|incorrect
+    impossible|absurd|too|a\\s+contradiction))|contradict\\w*|a\\s+contradiction
+    impossible|false|invalid|fails?|(?:is\\s+)?rejected|never|doesn|does\\s+not|cannot|can't|isn|away|short|too
     fois|veces|vezes|volte|раза?|approximately|approx|roughly|about|ish|(?:at\\s+)?(?:the\\s+)?(?:maximum|minimum)
-    以上|以下|以内|未満|未满|不到|左右|余|倍|이상|이하|미만|배
+    [\u3400-\u9fff\uac00-\ud7af]{0,3}?(?:以上|以下|以内|未満|未满|不到|左右|余|倍|이상|이하|미만|배)
     oder\\s+(?:mehr|weniger)|ou\\s+(?:plus|moins)|o\\s+(?:más|menos)|или\\s+(?:более|больше|менее|меньше)
 """)
 # What may follow a number and is neither its unit nor its noun.
@@ -57,7 +59,9 @@ _CHANGING_BEFORE = _either("""
     about|approximately|around|roughly|nearly|almost|close to|negative|minus|twice|thrice
     double|triple|half(?: of)?|(?:third|quarter|fifth|tenth)s? of|(?:times|plus)
     (?:(?:square |cube |fourth |fifth )?roots?|square|cube|reciprocal|factorial|opposite) of
-    (?:inverse|multiples?|powers?|factors?|divisors?) of
+    (?:inverse|multiples?|powers?|factors?|divisors?|negative|digits?|complement|supplement) of
+    (?:one|any|some|out) of
+    (?:logarithm|log|sine|cosine|tangent|conjugate|remainder|absolute value|modulus) of
     (?:divisible|multiplied|divided) by|prime to|mod(?:ulo)?
     (?:defined|undefined|continuous|discontinuous|differentiable) at
     step|steps|chapter|page|section|figure|fig\\.?|equation|eq\\.?|problem|question|exercise
@@ -92,7 +96,7 @@ _LAST_OF_CHANGING = frozenset(
 _REACH = 60
 # "all real numbers greater than 4", "x is at least 4".
 BOUNDED = re.compile(
-    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is )(?:that are )?"
+    r"^(?:(?:all )?real numbers (?:[a-z] )?|[a-z] is |)(?:that are )?"
     r"(at least|at most|no (?:less|more) than"
     r"|(?:greater|more|larger|less|smaller) than(?: or equal to)?) (-?[\d.]+)$"
 )

@@ -19,7 +19,7 @@ import re
 
 from tasks.score.math.limits import MAX_DEPTH, MAX_FORM, MAX_PARTS
 from tasks.score.math.parse.changing import BOUNDED
-from tasks.score.math.parse.lists import flat, joined
+from tasks.score.math.parse.lists import flat, joined, numbered, of_parts
 from tasks.score.math.parse.matrices import MATRIX, Rows, matrix
 from tasks.score.math.parse.names import assigned, is_name
 from tasks.score.math.parse.normalize import unconditional
@@ -31,6 +31,7 @@ from tasks.score.math.parse.relations import (
     SIGNS,
     both,
     intersection,
+    interval_of,
     relation,
     without,
 )
@@ -86,9 +87,12 @@ _LABELS = re.compile(
 # "a: 3, b: 4" names the values too; a : b = 3 : 4 is a ratio.
 _LETTER_LABELS = re.compile(r"(?:^|(?<=, ))([a-z]): (?=-?\d)")
 _NOUN_AND = re.compile(r"\\text\{\s*([A-Za-z][A-Za-z ]{0,40}?),?\s+(and|or)\s*\}")
+# x = y = 4, among others, is x = 4, y = 4.
+_BOTH = re.compile(r"^\s*([a-z])\s*=\s*([a-z])\s*=\s*([^=,]+)$")
 _MISSING = re.compile(
     r"^(?:\\text\{)?\s*all (?:real )?numbers (?:except|but|other than)(?: for)?\s*\}?"
-    r"\s*(?:x\s*=\s*)?(\S.{0,60})$"
+    r"\s*(?:x\s*=\s*)?(\S.{0,60})$",
+    re.IGNORECASE,
 )
 
 
@@ -108,6 +112,8 @@ def _form(text: str, depth: int) -> Form:
     if depth > MAX_DEPTH:
         raise Refused(f"nested deeper than {MAX_DEPTH}")
     text = unconditional(_MEMBER.sub("", text.strip()))
+    if text[:1] in "(\\" and not depth and (pieces := numbered(text)):
+        return of_parts(_parts(pieces, depth))
     if ": " in text and not text.startswith(r"\{"):
         text = _LABELS.sub("", text)
         if ", " in text:
@@ -119,10 +125,12 @@ def _form(text: str, depth: int) -> Form:
     mixed = TWO_UNITS.match(text) if text[:1].isdigit() else None
     if mixed and (amount := in_one_unit(mixed)):
         return amount
-    if "all " in text and (excepted := _MISSING.match(text)):
+    if "ll " in text and (excepted := _MISSING.match(text)):
         return without(_form(excepted.group(1), depth + 1))
     if (" than " in text or "at " in text) and (bounded := BOUNDED.match(text)):
-        return _form(f"x {sign_of(bounded[1])} {bounded[2]}", depth + 1)
+        named = text[0] if text[1:4] == " is" else ""
+        bound = _form(f"{named or 'x'} {sign_of(bounded[1])} {bounded[2]}", depth + 1)
+        return bound if named else interval_of(bound) or bound
     if text.startswith(r"\approx"):
         text = text[len(r"\approx") :].lstrip()
     if r"\begin" in text and (system := _SYSTEM.fullmatch(text)):
@@ -159,6 +167,10 @@ def _form(text: str, depth: int) -> Form:
         else:
             pieces = split(text, separator) if separator in text else [text]
         if len(pieces) > 1:
+            if kind is Kind.LIST and any(piece.count("=") > 1 for piece in pieces):
+                pieces = [
+                    each for piece in pieces for each in _BOTH.sub(r"\1=\3,\2=\3", piece).split(",")
+                ]
             if kind is Kind.LIST and (tuples := _tuples(pieces, depth)):
                 return tuples
             if kind is Kind.EQUATION and len(pieces) > 2:

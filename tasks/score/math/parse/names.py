@@ -38,6 +38,7 @@ _CALL = re.compile(
     r"|^\\?(?:sin|cos|tan|cot|sec|csc|gcd|max|min|deg|lim|sum|det)(?:_\{[^{}]*\})?\s*"
     r"(?:\{?(?:[A-Z]{1,3}|\\?angle\s*[A-Z]{1,3}|\\[a-z]{4,7})\}?|\([^()=]{1,30}\))$"
     r"|^\\lim_\{[^{}]*\}[\w()]{1,20}$|^\\frac\{?d[a-z]?\}?\{?d[a-z]\}?(?:[a-z]|[a-z]\([a-z]\))?$"
+    r"|^\\(?:zeta|[Gg]amma|phi|varphi|tau|sigma|mu|pi|omega)\([^()=]{1,20}\)$"
     r"|^\|[A-Z]{1,2}\|$|^\[[A-Z]{3,6}\]$"
 )
 

@@ -41,6 +41,7 @@ _SIZES = re.compile(
     r"(?![A-Za-z])"
 )
 _FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_ACCENT = re.compile(r"\\(vec|hat|bar|tilde|overline|overrightarrow) ([A-Za-z])(?![A-Za-z])")
 _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt|sc|normal)?|mbox|hbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*\{"
 )
@@ -73,6 +74,8 @@ _COMBINATIONS = re.compile(
     r"(?<![A-Za-z\\])(?:\\(?:mathrm|text)\s*\{\s*C\s*\}|C)\s*(?:_\s*\{?\s*(\d{1,4})\s*\}?\s*\^\s*\{?\s*(\d{1,4})\s*\}?"
     r"|\^\s*\{?\s*(\d{1,4})\s*\}?\s*_\s*\{?\s*(\d{1,4})\s*\}?)"
 )
+# C(5,2) = 10
+_COUNTED_WAYS = re.compile(r"^C\(\d{1,4}, ?\d{1,4}\)\s*=\s*(?=[^=,]*\d$)")
 _ONLY = re.compile(
     r"\\text\s*\{\s*(?:only|just|exactly)\s*\}\s*|^(?:only|just)\s+(?=\S+$)", re.IGNORECASE
 )
@@ -88,7 +91,11 @@ _ABOUT = re.compile(
 _LAKHS = re.compile(r"(?<![\d,.(\[{])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 # 1.234.567, as on the continent of Europe; 1.234 stays a decimal, and 1.234,5 no number.
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,9}(?:,\d{1,9})?(?![\d.,])")
-_SECONDS = re.compile(r"^(\d{1,2}:\d\d):00$")
+_SECONDS = re.compile(
+    r"^(\d{1,2}:\d\d):00$|^(?:\\text\{)?(\d{1,2}):00(?=(?:\\text\{)?\s*[apAP]\.?[mM])"
+)
+_BELOW_ZERO = re.compile(r"^(?=\d)([\d.]+(?:°[CF]?| degrees?(?: [A-Za-z]+)?)?) below zero$")
+_RESPECTIVELY = re.compile(r",?\s*(?:\\text\s*\{\s*,?\s*)?respectively\s*\}?\W*$")
 _REPEATED = re.compile(
     r"(?<![\d.])(\d{0,40}\.\d{0,40}?)(\d)\2{1,40}\s*(?:\\text\{\s*\(?(?:repeating|recurring)\)?\s*\}|\((?:repeating|recurring)\)|(?:repeating|recurring))"
 )
@@ -128,7 +135,8 @@ _CONDITION = re.compile(
 )
 _INSIDE_OUT = re.compile(r"(?<!\\)\$\s*,?\s*(and|or)\s*\$")
 _RUNS = re.compile(r"\s{2,}+")
-_NO_SPACE = re.compile(r"\s+(?![A-Za-z])|(?<![A-Za-z])\s+")
+# Spaces that say nothing: not those between two words, nor between two numbers.
+_NO_SPACE = re.compile(r"(?<!\d)\s+(?![A-Za-z])|(?<![A-Za-z\d])\s+|(?<=\d)\s+(?!\d)")
 _DATE = re.compile(r"^[A-Za-z]{3,9} ?\d{1,4}$")
 _ONE_ARGUMENT = re.compile(r"\{([A-Za-z0-9])\}")
 
@@ -162,6 +170,8 @@ def _canonical(text: str) -> str:
     text = unwrap(text.translate(_SIGNS))
     if "$" in text or "\\(" in text:
         text = _INLINE.sub(_inlined, _INSIDE_OUT.sub(r" \1 ", text))
+    if text.startswith("C("):
+        text = _COUNTED_WAYS.sub("", text)
     if "C" in text and "^" in text:
         text = _COMBINATIONS.sub(_combinations, text)
     if "\\" in text or "~" in text:
@@ -235,7 +245,7 @@ def _inlined(match: re.Match[str]) -> str:
 def _latex(text: str) -> str:
     text = _SPACING.sub(_space, text)
     text = _BOLD.sub("", _SIZES.sub("", _ROW_SPACE.sub("", text)))
-    text = _FRACTION.sub(r"\\frac", text)
+    text = _ACCENT.sub(r"\\\1{\2}", _FRACTION.sub(r"\\frac", text))
     if "_" in text:
         text = _INDEX.sub(lambda m: f"_{{{next(filter(None, m.groups()))}}}", text)
     if any(command in text for command in (r"\text", r"\math", r"\op", r"\bf", r"\rm", r"\Bbb")):
@@ -261,8 +271,14 @@ def _numbers(text: str) -> str:
 
     Each rule looks for a sign of its own first: most answers have none.
     """
-    if text.endswith(":00"):
-        text = _SECONDS.sub(r"\1", text)
+    if ":00" in text:
+        text = _SECONDS.sub(lambda m: m[1] or m[2], text)
+    if text.endswith("/-"):
+        text = text[:-2]  # rupees
+    if "below zero" in text:
+        text = _BELOW_ZERO.sub(r"-\1", text)
+    if "respectively" in text:
+        text = _RESPECTIVELY.sub("", text)
     if "(" in text and any(word in text for word in ("approx", "about", "roughly")):
         text = _ABOUT.sub(r" \\approx \1", text)
     if "repeating" in text or "recurring" in text:

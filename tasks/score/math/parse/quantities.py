@@ -51,7 +51,7 @@ _DOTTED = re.compile(r"(\d{0,40}\.\d{0,40})\\dot\s*\{?(\d)\}?(?:(\d{0,40})\\dot\
 _MINUTES = re.compile(
     r"^(\d{1,4})°\s*(\d{1,2}(?:\.\d+)?)\s*(?:'|\^\s*\{?\\prime\}?)(?:\s*(\d{1,2}(?:\.\d+)?)\s*(?:''|\"))?$"
 )
-_ONE_IN = re.compile(r"^(\d{1,9}) in (\d{1,9})$")
+_ONE_IN = re.compile(r"^(\d{1,9}) in (\d{1,9})(?: [a-z]{3,15})?$")
 _TWICE_AND_SO_ON = re.compile(r"^(\d{0,40}\.)((\d{2,6}?)\3)(?:\.\.\.|\\[lc]?dots|…)$")
 _AND_SO_ON = re.compile(r"(\d{1,40}\.\d{0,20}?)((\d{1,6}?)\3{2,12})(?:\.\.\.|\\[lc]?dots|…)$")
 _BASE = re.compile(
@@ -64,7 +64,8 @@ _BARE_UNIT = re.compile(
 )
 # After an expression that is no plain number only a known unit of several letters is one.
 _LATE_UNIT = re.compile(
-    r"^(\S.*(?:\\pi|[})]))(?:\s+|(?<=\})(?=[ckm]m|kg))([A-Za-z]{2,}(?:/[a-z]+)?)(?:\^\{?\d\}?)?$"
+    r"^(\S.*(?:\\pi|[})]|\\sqrt ?\d{1,4}))(?:\s+|(?<=\})(?=[ckm]m|kg))"
+    r"((?:(?:square|cubic|sq\.?|cu\.?) )?[A-Za-z]{2,}(?:/[a-z]+)?)(?: ?\^\{?\d\}?)?$"
 )
 _MONEY = re.compile(r"^(-?)([$€£₹¥]|Rs\.?|USD(?= ?\d))\s*(?=\S)")
 # 3 (mod 7): the modulus is like a unit, which may be missing.
@@ -84,6 +85,7 @@ _SYNONYMS = {
     "dne": "does not exist", "doesn't exist": "does not exist", "no solutions": r"\emptyset",
     "no solution": r"\emptyset", "empty set": r"\emptyset", "the empty set": r"\emptyset",
     "no real solution": "no real solutions", "infinitely many solutions": "infinitely many",
+    "infinite solutions": "infinitely many", "infinite number of solutions": "infinitely many",
     "infinitely many": "infinitely many", "infinity": r"\infty", "positive infinity": r"\infty",
     "negative infinity": r"-\infty", "minus infinity": r"-\infty",
 }  # fmt: skip
@@ -93,16 +95,19 @@ _FILLERS = frozenset(("of", "to", "in", "a", "an", "at", "on", "by"))
 _NO_FILLER = re.compile(r"\b(?:more|less|fewer|or|not|than|if|per)\b", re.IGNORECASE)
 _RATE = re.compile(r"^(-?\$?\d[\d.,]*+) [a-z]{3,15}/[a-z]{3,10}$")
 _PERCENT_OF = re.compile(r"^(-?\d[\d.,]*+ ?%) (?!of\b|or\b|to\b)[a-z]{3,12}(?: [a-z]{3,12}){0,2}$")
+_SHARE_OF = re.compile(
+    r"^(\d{1,9}(?:\.\d{1,9})?) ?(?:%|percent) of (\$?)(\d[\d,]{0,20}(?:\.\d{1,9})?)$"
+)
 _POWER_WORD = re.compile(r"^(?:square|sq|cubic|cu)\.?\s+")
 
 
 def quantity(text: str) -> Form:
     """An expression with its unit, money and percent signs and base index taken off."""
     unit = ""
+    if " of " in text:
+        text = _SHARE_OF.sub(r"\2\\frac{\1}{100}*(\3)", _OF_THEM.sub("", text))
     if (money := _MONEY.match(text)) and money.end() < len(text):
         text, unit = money.group(1) + text[money.end() :], UNITS[money.group(2).lower()]
-    if " of " in text:
-        text = _OF_THEM.sub("", text)
     if text[:1].isdigit():
         if "/" in text and (rate := _RATE.match(text)) and text.split(" ")[1] not in UNITS:
             text = rate[1]
@@ -207,7 +212,7 @@ def _is_unit(tail: re.Match[str]) -> bool:
     if tail.re is _TEXT_UNIT:
         return not body.endswith(("=", "+", "-", "*", "/", "\\", ","))
     if tail.re is _LATE_UNIT:
-        return words.casefold() in UNITS
+        return _POWER_WORD.sub("", words.casefold()) in UNITS
     apart = tail.group(0)[len(body) :].startswith(" ")
     if len(words) == 1:
         return apart and words in UNITS

@@ -102,6 +102,29 @@ def holes_of(parts: tuple[Form, ...]) -> tuple[Form, ...]:
     return tuple(holes)
 
 
+def punctured(parts: tuple[Form, ...]) -> Form | None:
+    r"""`x \ge -3, x \ne 0` is an interval without a number; None for anything else."""
+    if len(parts) != 2 or any(part.kind is not Kind.RELATION for part in parts):
+        return None
+    range_, hole = sorted(parts, key=lambda part: part.text == "!=")
+    if hole.text != "!=" or range_.text == "!=" or not variable(hole) == variable(range_) != "":
+        return None
+    interval = interval_of(range_)
+    numbers = [part for part in hole.parts if part.text != variable(hole)]
+    if interval is None or interval.kind is not Kind.GROUP or len(numbers) != 1:
+        return None
+    low, at, high = (
+        _number(one.text) for one in (interval.parts[0], numbers[0], interval.parts[1])
+    )
+    if low is None or at is None or high is None or not low < at < high:
+        return None
+    pieces = (
+        Form(Kind.GROUP, interval.text[0] + ")", (interval.parts[0], numbers[0])),
+        Form(Kind.GROUP, "(" + interval.text[1], (numbers[0], interval.parts[1])),
+    )
+    return Form(Kind.UNION, r"\cup", pieces)
+
+
 def without(*holes: Form) -> Form:
     """All real numbers but some."""
     if len(holes) > 1 and all(_number(hole.text) is not None for hole in holes):

@@ -67,6 +67,7 @@ _JOINED_BY = {
 _JOINTS = "|".join(_JOINED_BY)
 _AFTER = {"squared": "({})^2", "cubed": "({})^3", "factorial": "({})!", "dozen": "12*({})"}
 _TOKEN = re.compile(r"[A-Za-z]+|-?\d[\d,]*(?:\.\d+)?|\S")
+_HYPHEN = re.compile(r"(?<=\w)-(?=[A-Za-z])|(?<=[A-Za-z] )-(?= [A-Za-z])")
 _NUMERAL = re.compile(r"^-?\d[\d,]*(?:\.\d+)?$")
 _WORDED = re.compile(
     rf"(?:the\s+)?(?:{'|'.join([*_ONES, *_TENS, *_BEFORE, 'a', 'an'])})\b"
@@ -81,6 +82,11 @@ _NO_NOUN = re.compile(
     r"\b(?:more|less|fewer|than|not|and|or|but|times|except|plus|minus|percent|is|are|if)\b",
     re.I,
 )
+# "one fourth of the cake is left": what is told of the number.
+_VERB = re.compile(
+    r" (?:is|are|was|were|remains?|will|has|have|had|must|can)\b(?!.*\bn(?:ot|'t)\b).*$"
+)
+_EXACTLY = ("exactly", "only", "just")
 _SHORT = 200
 _LAST_WORDS = 30
 # Letters that are no commands: what is left of a text that is more than a number.
@@ -95,7 +101,7 @@ def spoken(text: str) -> str:
     """
     if not _may_be_spoken(text):
         return text
-    reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
+    reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", text)))
     value = reader.value()
     if value is None or not reader.worded:
         return text
@@ -116,7 +122,7 @@ def spoken_things(text: str) -> tuple[str, str]:
     """
     if not _may_be_spoken(text):
         return "", ""
-    reader = _Reader(_TOKEN.findall(text.replace("-", " ") if text[:1] != "-" else text))
+    reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", text)))
     value = reader.value()
     if value is None or not reader.worded or not reader.rest:
         return "", ""
@@ -139,14 +145,16 @@ def last_spoken(text: str) -> str:
     found, taken = "", 0
     for at in range(len(words)):
         rest = " ".join(words[at:]).rstrip(".!")
-        if (
-            at < taken
-            or (said := spoken(rest)) == rest
-            or words[at].casefold() in ("one", "a", "an")
-        ):
+        sure = words[at].casefold() not in ("one", "a", "an") or words[at - 1] in _EXACTLY
+        if at < taken or not _may_be_spoken(rest) or not sure:
             continue
-        taken = at + len(words[at:]) - len(_TOKEN.findall(said)) + 1
-        found = changed(" ".join(words[:at]) + " ") + rest
+        reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", rest)))
+        if reader.value() is None or not reader.worded:
+            continue
+        after = " ".join(reader.rest)
+        taken = len(words) - len(after.split())
+        verb = _VERB.search(rest) if not changes(after) else None
+        found = changed(" ".join(words[:at]) + " ") + (rest[: verb.start()] if verb else rest)
     return found
 
 

@@ -250,7 +250,7 @@ class _Reader:
             return ("const", "oo")
         if word in _FUNCTIONS:
             return self.function(word)
-        if len(word) > MAX_WORD:
+        if len(word) > MAX_WORD or word in ("of", "or", "if", "is", "in", "not"):
             raise _Unknown
         if len(word) > 1:  # xy is x·y: leave the rest for the next factor
             self.at -= 1

@@ -1,0 +1,55 @@
+"""What a run says of itself that its reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flows.rest_em.m_step import Improved
+from tasks.store.manifest import Stats
+
+
+def overlap_lines(found: int, problems: int, words: int) -> Iterator[str]:
+    """What a run says of the training problems that it does not sample; nothing of none.
+
+    Args:
+        found: How many there are.
+        problems: Of training.
+        words: Of a run that two questions share.
+    """
+    if found:
+        yield (
+            f"{found:,} of {problems:,} training problems share {words} words in a row with a test "
+            "problem, or are one (filter.decontaminate_ngram), and are not sampled"
+        )
+
+
+def too_few(number: int, made: Improved, thresholds: list[float]) -> str:
+    """Why an iteration made no policy, or none for its highest thresholds."""
+    if made.policy is None:
+        return (
+            f"iteration {number}: no sample was accepted, so there is nothing to "
+            "train on; the loop ends with the policy it has"
+        )
+    return (
+        f"iteration {number}: no sample has a reward of {made.threshold} or more, so the Improve "
+        f"steps of {thresholds} from there on were left out"
+    )
+
+
+def failed_line(number: int, reward: str, stats: Sequence[Stats], total: int) -> str:
+    """How often a reward of the user's own failed; empty where it never did.
+
+    Args:
+        number: Of the iteration.
+        reward: What it is called.
+        stats: Of the shards of verdicts.
+        total: Samples in them.
+    """
+    failed = sum(one.failed or 0 for one in stats)
+    if not failed:
+        return ""
+    first = next(one.note for one in stats if one.failed)
+    return (
+        f"iteration {number}: {reward} failed on {failed:,} of {total:,} samples, which are "
+        f"checker errors with reward 0; one shard: {first}"
+    )
