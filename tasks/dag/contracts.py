@@ -107,11 +107,15 @@ class OpenGrader(Protocol):
         ...
 
 
+# Prompt, sample, and the sample's tokens where they are known.
+Rated = tuple[str, str, Sequence[int] | None]
+
+
 class Rater(Protocol):
     """A reward model at work."""
 
-    def rewards(self, texts: Sequence[tuple[str, str]]) -> list[float]:
-        """The reward of each (prompt, sample), in order; any real numbers."""
+    def rewards(self, texts: Sequence[Rated]) -> list[float]:
+        """The reward of each sample, in order; any real numbers."""
         ...
 
 

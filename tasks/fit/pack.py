@@ -1,22 +1,22 @@
 """Preferences into tokens: for each pair both whole texts, prompt included, and the label p.
 
-A text is the prompt, the sample and the token that ends it, as the policy is trained on them, so a
-reward model that starts from a policy reads what the policy wrote. Pairs of a seeded share of
+A text is the prompt, the sample and the token that ends it, the very tokens that were sampled where
+they are known (tasks/decoding/trained_ids.py), so a reward model that starts from a policy reads
+what the policy wrote. Pairs of a seeded share of
 *problems* are held out, for a problem's pairs share its samples.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+from tasks.decoding.trained_ids import TrainedIds
 from tasks.rows import Row
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+# A sample's text, and its tokens where they are known.
+Sampled = tuple[str, Sequence[int] | None]
 
 
 @dataclass
@@ -45,49 +45,56 @@ class TokenPairs:
 
 def pack_pairs(
     preferences: Iterable[Row],
-    texts: Mapping[tuple[str, int], str],
+    samples: Mapping[tuple[str, int], Sampled],
     prompts: Mapping[str, str],
-    tokenizer: PreTrainedTokenizerBase,
+    trained: TrainedIds,
     *,
     max_length: int,
     held_out: float,
     seed: int,
-    chat: bool = False,
 ) -> TokenPairs:
     """Tokenise pairs, and hold some out.
 
     Args:
         preferences: Rows of rows.PREFERENCE.
-        texts: Of samples, by problem and index.
+        samples: By problem and index.
         prompts: Of problems.
-        tokenizer: Of the model that is fit.
+        trained: Of the model that is fit.
         max_length: Most tokens of a text.
         held_out: Share of problems.
         seed: Of which.
-        chat: Whether prompts are rendered chats.
-
-    Raises:
-        UserError: the tokenizer has no token that ends a text.
     """
-    found, end = TokenPairs(), end_id(tokenizer, chat=chat)
-    asked = dict(
-        zip(prompts, prompt_ids(tokenizer, list(prompts.values()), chat=chat), strict=True)
-    )
-    said = dict(zip(texts, completion_ids(tokenizer, list(texts.values())), strict=True))
+    found = TokenPairs()
+    asked = [(prompts[name], *sampled) for (name, _), sampled in samples.items()]
+    whole = dict(zip(samples, whole_ids(trained, asked), strict=True))
     for row in preferences:
         if row["p"] is None:
             found.unlabelled += 1
             continue
         name = row["problem_id"]
-        first, second = (
-            [*asked[name], *said[name, row[side]], end] for side in ("first", "second")
-        )
+        first, second = whole[name, row["first"]], whole[name, row["second"]]
         if max(len(first), len(second)) > max_length:
             found.dropped_long += 1
             continue
         side = found.held_out if is_held_out(name, held_out, seed) else found.train
         side.append(TokenPair(first, second, row["p"]))
     return found
+
+
+def whole_ids(
+    trained: TrainedIds, texts: Sequence[tuple[str, str, Sequence[int] | None]]
+) -> list[list[int]]:
+    """Tokens of whole texts, in order.
+
+    Args:
+        trained: Of the reward model.
+        texts: Prompt, sample, and the sample's tokens where they are known.
+    """
+    prompts = [prompt for prompt, _, _ in texts]
+    begins = trained.prompts(prompts)
+    said, ids = [text for _, text, _ in texts], [ids for _, _, ids in texts]
+    completions = trained.completions(prompts, begins, said, ids, [True] * len(texts))
+    return [[*begin, *rest] for begin, rest in zip(begins, completions, strict=True)]
 
 
 def is_held_out(problem_id: str, share: float, seed: int) -> bool:

@@ -19,11 +19,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.decoding.trained_ids import TrainedIds, ends_of
 from tasks.errors import UserError
 from tasks.fit.pack import TokenPair, TokenPairs, pack_pairs
 from tasks.fit.results import FitFacts
 from tasks.processes.wire import Message, Wire, answer_requests
-from tasks.rows import read_rows
+from tasks.rows import TOKEN_IDS, read_rows
 from tasks.settings import FinetuneSettings, Resources
 from tasks.settings.reward import RewardSettings
 
@@ -70,6 +71,7 @@ def fit(
     from tasks.finetune.callbacks import TrainingCallback
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.common import arguments
+    from tasks.finetune.number_format import Rounding
     from tasks.finetune.trainer import micro_batch, set_up_torch
     from tasks.fit.soft_labels import SoftRewardTrainer
 
@@ -103,6 +105,7 @@ def fit(
         center=settings.center,
         processing_class=tokenizer,
     )
+    trainer.rounding = Rounding(start)
     trainer.remove_callback(PrinterCallback)
     course, latest = checkpoints.finished(), checkpoints.latest()
     if course is None:
@@ -113,7 +116,7 @@ def fit(
             checkpoints,
             plain,
             total=total,
-            validate=(lambda: accuracy(model, held, resources.batch_size, tokenizer))
+            validate=(lambda: right(model, held, resources.batch_size))
             if held and settings.checks
             else None,
             minutes=resources.checkpoint_minutes,
@@ -125,7 +128,7 @@ def fit(
         trainer.train(resume_from_checkpoint=str(folder) if folder else None)
     _export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
     known = [ids for pair in pairs.held_out for ids in (pair.first, pair.second)]
-    rewards = rewards_of(model, known, resources.batch_size, tokenizer) if known else [0.0]
+    rewards = rewards_of(model, known, resources.batch_size) if known else [0.0]
     mean = sum(rewards) / len(rewards)
     spread = math.sqrt(sum((reward - mean) ** 2 for reward in rewards) / len(rewards))
     facts = FitFacts(
@@ -180,7 +183,6 @@ def rewards_of(
     model: PreTrainedModel,
     texts: Sequence[list[int]],
     batch_size: int,
-    tokenizer: PreTrainedTokenizerBase,
 ) -> list[float]:
     """The reward of each text, given by its tokens, in order.
 
@@ -210,20 +212,22 @@ def rewards_of(
     return found
 
 
-def accuracy(
-    model: PreTrainedModel,
-    pairs: Sequence[TokenPair],
-    batch_size: int,
-    tokenizer: PreTrainedTokenizerBase,
-) -> float:
-    """Share of pairs whose preferred sample has the higher reward; equal ones count half."""
+def right(model: PreTrainedModel, pairs: Sequence[TokenPair], batch_size: int) -> list[float]:
+    """1 for each pair whose preferred sample has the higher reward, 1/2 for equal rewards."""
     texts = [ids for pair in pairs for ids in (pair.first, pair.second)]
-    rewards = rewards_of(model, texts, batch_size, tokenizer)
-    apart = zip(pairs, rewards[::2], rewards[1::2], strict=True)
-    right = [
-        0.5 if one == two else float((one > two) == (pair.p > 0.5)) for pair, one, two in apart
+    rewards = rewards_of(model, texts, batch_size)
+    return [
+        0.5 if one == two else float((one > two) == (pair.p > 0.5))
+        for pair, one, two in zip(pairs, rewards[::2], rewards[1::2], strict=True)
     ]
-    return sum(right) / len(right)
+
+
+def columns_of(samples: Path) -> list[str]:
+    """What is read of samples: their tokens too, where they have them."""
+    import pyarrow.parquet as pq
+
+    there = set(pq.read_schema(samples).names)
+    return [name for name in ("problem_id", "index", "text", TOKEN_IDS) if name in there]
 
 
 def _as_finetune(settings: RewardSettings) -> FinetuneSettings:
@@ -241,20 +245,20 @@ def _as_finetune(settings: RewardSettings) -> FinetuneSettings:
 def _pairs(
     job: Message, settings: RewardSettings, tokenizer: PreTrainedTokenizerBase
 ) -> TokenPairs:
-    texts = {
-        (row["problem_id"], row["index"]): row["text"]
+    samples = {
+        (row["problem_id"], row["index"]): (row["text"], row.get(TOKEN_IDS))
         for path in job["samples"]
-        for row in read_rows(Path(path), ["problem_id", "index", "text"])
+        for row in read_rows(Path(path), columns_of(Path(path)))
+        if row["problem_id"] in job["prompts"]
     }
     pairs = pack_pairs(
         (row for path in job["preferences"] for row in read_rows(Path(path))),
-        texts,
+        samples,
         job["prompts"],
-        tokenizer,
+        TrainedIds(tokenizer, chat=job.get("chat", False), ends=ends_of(Path(job["model"]))),
         max_length=settings.max_length,
         held_out=settings.held_out,
         seed=job["seed"],
-        chat=job.get("chat", False),
     )
     if not pairs.train:
         raise UserError(

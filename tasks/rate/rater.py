@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.dag.contracts import Rated
 from tasks.processes.child import Child
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import Resources
@@ -35,8 +36,8 @@ class RewardModel:
         self._stall, self._log = resources.stall_seconds, log
         self._child: Child | None = None
 
-    def rewards(self, texts: Sequence[tuple[str, str]]) -> list[float]:
-        """The reward of each (prompt, sample), in order; any real numbers."""
+    def rewards(self, texts: Sequence[Rated]) -> list[float]:
+        """See `Rater`."""
         if not texts:
             return []
         if self._child is None:
@@ -61,7 +62,8 @@ def main(wire: Wire) -> None:
         import torch
         from transformers import AutoTokenizer
 
-        from tasks.decoding.tokens import completion_ids, end_id, prompt_ids
+        from tasks.decoding.trained_ids import TrainedIds, ends_of
+        from tasks.fit.pack import whole_ids
         from tasks.fit.trainer import load_reward_model, rewards_of
 
         folder, chat = Path(request["model"]), request["chat"]
@@ -71,18 +73,11 @@ def main(wire: Wire) -> None:
             if device == "auto":
                 device = "cuda" if torch.cuda.is_available() else "cpu"
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            loaded.extend((tokenizer, load_reward_model(folder, tokenizer).to(device)))  # type: ignore[arg-type]
-        tokenizer, model = loaded
-        asked, said = zip(*request["texts"], strict=True)
-        end = end_id(tokenizer, chat=chat)
-        ids = [
-            [*prompt, *completion, end]
-            for prompt, completion in zip(
-                prompt_ids(tokenizer, asked, chat=chat),
-                completion_ids(tokenizer, said),
-                strict=True,
-            )
-        ]
-        return {"rewards": rewards_of(model, ids, request["batch_size"], tokenizer)}
+            model: Any = load_reward_model(folder, tokenizer)
+            trained = TrainedIds(tokenizer, chat=chat, ends=ends_of(folder))
+            loaded.extend((trained, model.to(device)))
+        trained, model = loaded
+        ids = whole_ids(trained, [tuple(one) for one in request["texts"]])
+        return {"rewards": rewards_of(model, ids, request["batch_size"])}
 
     answer_requests(wire, handle)

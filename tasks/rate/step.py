@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import pyarrow.parquet as pq
+
 from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.compare.step import JUDGE, judging, open_judge
 from tasks.dag.runtime import Runtime
@@ -21,6 +23,7 @@ from tasks.rows import (
     SAMPLES_FILE,
     TIMING,
     TIMINGS_FILE,
+    TOKEN_IDS,
     VERDICT,
     VERDICTS_FILE,
     Json,
@@ -88,7 +91,8 @@ def rate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     stored = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
     split = [row for row in read_rows(stored) if row["split"] == hints["split"]]
     problems = {row["id"]: row for row in split[hints["start"] : hints["stop"]]}
-    rows = list(read_rows(runtime.store.path(call.inputs[_SAMPLES]) / SAMPLES_FILE))
+    shard = runtime.store.path(call.inputs[_SAMPLES]) / SAMPLES_FILE
+    rows = list(read_rows(shard, pq.read_schema(shard).names))
     asked = [row for row in rows if row["finish"] == "stop" and answer_of(row).strip()]
     rate = _by_judge if JUDGE in call.inputs else _by_model
     rewards = iter(rate(call, runtime, problems, asked))
@@ -132,6 +136,6 @@ def _by_model(
     prompts = {
         name: render(row["question"], shots, row["subject"]) for name, row in problems.items()
     }
-    texts = [(prompts[row["problem_id"]], row["text"]) for row in rows]
+    texts = [(prompts[row["problem_id"]], row["text"], row.get(TOKEN_IDS)) for row in rows]
     found = runtime.rater(model, chat is not None).rewards(texts)
     return [1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, one)))) for one in found]
