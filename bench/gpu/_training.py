@@ -120,11 +120,12 @@ def ours(of: Message, model: PreTrainedModel | None, steps: int) -> Ours:
     from tasks.finetune.checkpoints import CheckpointFolder
     from tasks.finetune.objectives import OBJECTIVES
     from tasks.finetune.packing import prepare
-    from tasks.finetune.trainer import _set_up_torch, _trainer
+    from tasks.finetune.process_setup import set_up_torch
+    from tasks.finetune.trainer import _trainer
     from tasks.settings import FinetuneSettings, Resources
 
     settings, resources = FinetuneSettings(**of["settings"]), Resources(**of["resources"])
-    device = _set_up_torch(resources)
+    device = set_up_torch(resources)
     tokenizer = AutoTokenizer.from_pretrained(of["model"])
     work = Path(of["work"])
     pack = pairing.pack if OBJECTIVES[settings.improve].pairs else None
