@@ -109,7 +109,8 @@ def test_one_file_of_a_data_set_is_of_the_commit_that_is_noted(
     assert Path(fetch_file(repo, "train.jsonl")).read_bytes() == OLD["train.jsonl"]
 
 
-def test_keys_hold_what_they_held(hub: Hub) -> None:
+def test_keys_hold_what_they_held(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESTEM_DATA", raising=False)
     call = problems_call(DataSettings(train="file", source="me/sums", revision="v1"))
     assert call.settings["sources"] == ["hub:me/sums", "hub:"]
     assert call.settings["revision"] == "v1"
