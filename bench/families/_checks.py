@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.families._tiny import SHORT_POSITIONS, WINDOW, tiny
-from bench.gpu._models import save, texts, tokenizer
+from bench.gpu._models import rows_of, save, texts, tokenizer
 from tasks.processes.wire import Message
 from tasks.rows import ROWS_FILE, TRAINING, Row, write_rows
 
@@ -96,18 +96,7 @@ def rows(count: int = 10) -> list[Row]:
     """Training rows of 20 to 160 tokens."""
     draw = random.Random(5)
     lengths = [draw.choice((20, 60, 130, 160)) for _ in range(count)]
-    found = [texts(1, length, seed=i)[0][:length] for i, length in enumerate(lengths)]
-    return [
-        {
-            "prompt": text[: len(text) // 2],
-            "completion": text[len(text) // 2 :],
-            "weight": 1.0,
-            "problem_id": f"p{i}",
-            "index": 0,
-            "samples": "bench",
-        }
-        for i, text in enumerate(found)
-    ]
+    return rows_of(texts(1, length, seed=i)[0][:length] for i, length in enumerate(lengths))
 
 
 def job(start: Path, work: Path, **settings: Any) -> Message:

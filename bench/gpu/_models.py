@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.gpu._record import Device
+from tasks.rows import Row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -108,3 +110,18 @@ def tiny(kind: str, large: bool) -> PreTrainedConfig:
     from bench.families import _tiny as families
 
     return families.tiny(kind, 256 if large else 32)
+
+
+def rows_of(found: Iterable[str]) -> list[Row]:
+    """Texts as training rows of weight 1, half of each the completion."""
+    return [
+        {
+            "prompt": text[: len(text) // 2],
+            "completion": text[len(text) // 2 :],
+            "weight": 1.0,
+            "problem_id": f"p{i}",
+            "index": 0,
+            "samples": "bench",
+        }
+        for i, text in enumerate(found)
+    ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.gpu._models import SEED, texts
+from bench.gpu._models import SEED, rows_of, texts
 from bench.gpu._record import Bench, peak_gigabytes, reset_peak, wait_for
 from tasks.processes.wire import Message
 from tasks.rows import PAIR, ROWS_FILE, TRAINING, Row, write_rows
@@ -26,17 +26,7 @@ LEARNING_RATE = 1e-4
 
 def rows(count: int, tokens: int) -> list[Row]:
     """Training rows of weight 1 with about so many tokens each, half of them the completion's."""
-    return [
-        {
-            "prompt": text[: len(text) // 2],
-            "completion": text[len(text) // 2 :],
-            "weight": 1.0,
-            "problem_id": f"p{i}",
-            "index": 0,
-            "samples": "bench",
-        }
-        for i, text in enumerate(texts(count, tokens - 1))
-    ]
+    return rows_of(texts(count, tokens - 1))
 
 
 def pairs(count: int, tokens: int) -> list[Row]:
@@ -120,11 +110,12 @@ def ours(of: Message, model: PreTrainedModel | None, steps: int) -> Ours:
     from tasks.finetune.checkpoints import CheckpointFolder
     from tasks.finetune.objectives import OBJECTIVES
     from tasks.finetune.packing import prepare
-    from tasks.finetune.trainer import _set_up_torch, _trainer
+    from tasks.finetune.process_setup import set_up_torch
+    from tasks.finetune.trainer import _trainer
     from tasks.settings import FinetuneSettings, Resources
 
     settings, resources = FinetuneSettings(**of["settings"]), Resources(**of["resources"])
-    device = _set_up_torch(resources)
+    device = set_up_torch(resources)
     tokenizer = AutoTokenizer.from_pretrained(of["model"])
     work = Path(of["work"])
     pack = pairing.pack if OBJECTIVES[settings.improve].pairs else None

@@ -142,13 +142,14 @@ def _ours(job: dict[str, Any], place: Path) -> tuple[Way, Any]:
 
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.packing import prepare
-    from tasks.finetune.trainer import _add_callback, _set_up_torch, _trainer, keep_freed_memory
+    from tasks.finetune.process_setup import keep_freed_memory, set_up_torch
+    from tasks.finetune.trainer import _add_callback, _trainer
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     keep_freed_memory()  # for all ways alike
     settings, resources = FinetuneSettings(**job["settings"]), Resources(**job["resources"])
-    device = _set_up_torch(resources)
+    device = set_up_torch(resources)
     tokenizer = AutoTokenizer.from_pretrained(job["model"])
     rows = Path(job["rows"])
     dataset, packed = prepare(rows, tokenizer, settings, place / "work", seed=job["seed"])

@@ -52,8 +52,9 @@ class ModelLook:
         caller.before_work = self
 
     def known(self, field: str, model: ArtifactRef) -> ArtifactRef:
-        """The model that a field names, as an artifact; the same is given back."""
-        if model.kind == _POLICY:
+        """What a field names, as an artifact, given back; a model of ours is looked at."""
+        hosted = field == TEACHER and self._config.sampling.hosted_teacher
+        if model.kind == _POLICY and not hosted:
             self._known[field] = model
         return model
 

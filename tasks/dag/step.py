@@ -19,9 +19,9 @@ from tasks.errors import UserError
 from tasks.metering import metered
 from tasks.rows import Json
 from tasks.store.heal import make_room
-from tasks.store.manifest import ArtifactRef, Damage, Provenance, Refused
+from tasks.store.manifest import ArtifactRef, Damage, Provenance, Refused, step_key
 from tasks.store.read_only import needs_writing
-from tasks.store.store import Draft, Store, step_key
+from tasks.store.store import Draft, Store
 
 
 @dataclass(frozen=True)

@@ -136,10 +136,9 @@ def _note(facts: TrainingFacts, problems: int) -> str:
         return said
     solved = round(facts.best_reward * problems)
     error = standard_error([1.0] * solved + [0.0] * (problems - solved))
-    return (
-        f"{said}, {facts.kept_words}: validation {100 * facts.best_reward:.1f}, standard error "
-        f"{100 * error:.1f}"
-    )
+    rule = "" if facts.choose == "best" else f", {facts.kept_words}"
+    sure = f" (standard error {100 * error:.1f})" if error else ""
+    return f"{said}{rule}, validation {100 * facts.best_reward:.1f}{sure}"
 
 
 def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:

@@ -16,7 +16,6 @@ in which sums are added.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import math
@@ -32,6 +31,7 @@ from tasks.finetune.load_model import adapters, is_split, load_for
 from tasks.finetune.number_format import Rounding
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.process_setup import keep_freed_memory, micro_batch, set_up_torch
 from tasks.finetune.visible_gpu import one_gpu
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import FinetuneSettings, Resources
@@ -46,10 +46,6 @@ if TYPE_CHECKING:
     from tasks.finetune.supervised import Flat
 
 Ask = Callable[[Message], Message]
-
-# glibc's mallopt options, and the size up to which freed blocks stay in the process.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-KEPT_BYTES = 1 << 30
 
 # From so many parameters on, activations are computed again in the backward pass.
 CHECKPOINTING_PARAMETERS = 1_000_000_000
@@ -163,38 +159,6 @@ def train(
         "choose": settings.choose,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
     }
-
-
-def micro_batch(batch_size: int, most: int) -> int:
-    """Sequences of a forward pass: the largest divisor of `batch_size` that is at most `most`.
-
-    Args:
-        batch_size: Sequences of an optimiser step, those of one process.
-        most: Of a forward pass.
-    """
-    return next(n for n in range(min(batch_size, most), 0, -1) if batch_size % n == 0)
-
-
-def keep_freed_memory() -> None:
-    """Have malloc hold on to what activations free, for the next step will ask for it again.
-
-    Giving it back to the system and faulting it in anew took a tenth of a small model's step.
-    """
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-            libc.mallopt(option, KEPT_BYTES)
-
-
-def set_up_torch(resources: Resources) -> str:
-    """Set the threads; the device: cpu or cuda."""
-    import torch
-
-    cores = max(1, len(os.sched_getaffinity(0)) // Ranks().count)
-    torch.set_num_threads(resources.threads or cores)
-    if resources.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return resources.device
 
 
 def _trainer(

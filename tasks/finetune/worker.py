@@ -13,7 +13,8 @@ import traceback
 
 from tasks.errors import StepError, UserError
 from tasks.finetune.process_group import Ranks
-from tasks.finetune.trainer import keep_freed_memory, train
+from tasks.finetune.process_setup import keep_freed_memory
+from tasks.finetune.trainer import train
 from tasks.processes.wire import Message, Wire
 
 

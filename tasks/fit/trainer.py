@@ -37,7 +37,7 @@ _PATIENCE = 100
 
 def main(wire: Wire) -> None:
     """Serve fits in a child process."""
-    from tasks.finetune.trainer import keep_freed_memory
+    from tasks.finetune.process_setup import keep_freed_memory
 
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     keep_freed_memory()
@@ -72,7 +72,7 @@ def fit(
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.common import arguments
     from tasks.finetune.number_format import Rounding
-    from tasks.finetune.trainer import micro_batch, set_up_torch
+    from tasks.finetune.process_setup import micro_batch, set_up_torch
     from tasks.fit.soft_labels import SoftRewardTrainer
 
     logging.disable_progress_bar()

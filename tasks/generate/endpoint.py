@@ -50,6 +50,7 @@ class Endpoint:
 
     Attributes:
         managed: It starts vLLM for us, and ends it when it is told to.
+        gives_ids: Whether it may be asked for the tokens of completions.
         rests_until: It failed, and is left alone until then (of `awake`).
         failures: How often in a row its engine did not start.
     """
@@ -58,6 +59,7 @@ class Endpoint:
     url: str = ""
     model: str = ""
     managed: bool = False
+    gives_ids: bool = True
     rests_until: float = 0.0
     failures: int = 0
 
@@ -72,7 +74,7 @@ class Endpoint:
         client: httpx.AsyncClient,
         policy: ArtifactRef,
         options: EngineOptions,
-        see: Callable[[str], Awaitable[None]],
+        see: Callable[[str], Awaitable[bool]],
     ) -> str:
         """See that it has the policy, and give the address of its requests.
 
@@ -80,7 +82,8 @@ class Endpoint:
             client: Asks it.
             policy: The policy.
             options: For one that starts vLLM.
-            see: Looks at one that others started, by the address of its requests.
+            see: Looks at one that others started, by the address of its requests, and says whether
+                it gives the tokens of completions.
 
         Raises:
             UserError: it has another one, names another machine, or `see` says so.
@@ -92,6 +95,7 @@ class Endpoint:
         if answer.status_code == 200:
             self.url = requests_at(self.address, answer.json())
             self.managed, self.model, self.failures = True, policy.digest, 0
+            self.gives_ids = True
             return self.url
         if answer.status_code == 422:  # ours, and it says what is wrong
             raise UserError(f"{FIELD}: {self.address}: {answer.json()['error']}")
@@ -116,7 +120,7 @@ class Endpoint:
                 f"sampling.vllm_args: {self.address} is a plain server, which cannot be told "
                 f"{', '.join(options.vllm_args)}; expected none, or `restem engine serve`"
             )
-        await see(base)
+        self.gives_ids = await see(base)
         self.managed, self.model, self.url = False, policy.digest, base
         return base
 

@@ -38,7 +38,7 @@ from tasks.generate.endpoint import (
     NotStarted,
     message,
 )
-from tasks.generate.neutral import NEUTRAL, completion_body, neutral
+from tasks.generate.neutral import IDS, NEUTRAL, completion_body, neutral
 from tasks.generate.plain_server import WITHOUT, see_length, see_sampling
 from tasks.store.store import ArtifactRef
 
@@ -115,7 +115,7 @@ class EndpointEngine:
         self,
         client: httpx.AsyncClient,
         server: Endpoint,
-        see: Callable[[str], Awaitable[None]],
+        see: Callable[[str], Awaitable[bool]],
     ) -> str:
         """See `Endpoint.ready`."""
         return await server.ready(client, self._policy, self._options, see)
@@ -222,7 +222,7 @@ class _Shard:
                         see = partial(self._see, client, request)
                         url = await self._engine.ready(client, server, see)
                         self._heard = awake()
-                self._take(request, await self._ask(client, url, server.model, request))
+                self._take(request, await self._ask(client, url, server, request))
             except NotStarted as error:
                 self._failed(server, request, f"{server.address}: {error}")
                 if all(one.failures >= STARTS for one in self._engine.servers):
@@ -230,10 +230,10 @@ class _Shard:
             except (httpx.HTTPError, *MALFORMED) as error:
                 self._failed(server, request, f"{server.address}: {error!r}"[:300])
 
-    async def _see(self, client: httpx.AsyncClient, request: int, url: str) -> None:
+    async def _see(self, client: httpx.AsyncClient, request: int, url: str) -> bool:
         """See that a server that others started samples as it is asked to."""
         prompt, model = self._prompts[self._requests[request][0]], self._engine.model
-        await see_sampling(client, url, model, prompt, self._sampling, self._engine.without)
+        return await see_sampling(client, url, model, prompt, self._sampling, self._engine.without)
 
     async def _news(self) -> None:
         """Wait until requests are given back or all are done; hundreds of workers may."""
@@ -252,11 +252,13 @@ class _Shard:
         return at.popleft() if at else None
 
     async def _ask(
-        self, client: httpx.AsyncClient, url: str, model: str, request: int
+        self, client: httpx.AsyncClient, url: str, server: Endpoint, request: int
     ) -> Completion:
         prompt, seed = self._requests[request]
         sampling, without = self._sampling, self._engine.without
-        body = completion_body(model, self._prompts[prompt], seed, sampling, without)
+        body = completion_body(server.model, self._prompts[prompt], seed, sampling, without)
+        if server.gives_ids:
+            body |= IDS
         answer = await client.post(f"{url}/completions", json=body)
         if answer.status_code in (400, 413, 422):  # the prompt is too long, or not to be had
             self._refused = self._refused or message(answer)

@@ -24,6 +24,9 @@ NEUTRAL: dict[NeutralField, float] = {
     "frequency_penalty": 0.0,
 }
 
+# Asks for the tokens of a completion beside its text; it changes no sample.
+IDS: Json = {"return_token_ids": True}
+
 
 def neutral(name: NeutralField, sampling: Sampling) -> float:
     """A field's value in a request: the run's, where it has one and draws at all."""
@@ -52,7 +55,6 @@ def completion_body(
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "stop": list(sampling.stop),
-        "return_token_ids": True,
         **{name: neutral(name, sampling) for name in NEUTRAL if name not in without},
     }
     if sampling.temperature:

@@ -22,7 +22,7 @@ from tasks.decoding.request import Completion, Sampling
 from tasks.decoding.tokens import Prompt
 from tasks.errors import UserError
 from tasks.generate.addresses import FIELD
-from tasks.generate.neutral import NEUTRAL, completion_body
+from tasks.generate.neutral import IDS, NEUTRAL, completion_body
 from tasks.rows import Json
 
 WITHOUT = "resources.endpoints_without"
@@ -40,7 +40,7 @@ async def see_sampling(
     prompt: Prompt,
     sampling: Sampling,
     without: Collection[str],
-) -> None:
+) -> bool:
     """See that a server does what requests of this kind ask for.
 
     Args:
@@ -50,6 +50,9 @@ async def see_sampling(
         prompt: Any of those to come.
         sampling: How samples are drawn.
         without: Fields that are not sent, as the user says that it has no default for them.
+
+    Returns:
+        Whether it may be asked for the tokens of completions too.
 
     Raises:
         UserError: it does not; the line names the fields.
@@ -66,7 +69,7 @@ async def see_sampling(
         return answer.is_success
 
     if not await takes(bare):
-        return  # it is not the fields; whatever it is, the requests to come will say it
+        return True  # it is not the fields; whatever it is, the requests to come will say it
     if not await takes(whole):
         refused = [name for name in fields if not await takes(bare | {name: whole[name]})]
         raise _refusal(url, "refuses", refused or fields)
@@ -75,6 +78,7 @@ async def see_sampling(
     if passed_over := [name for name in read if await takes(whole | {name: _WRONG})]:
         raise _refusal(url, "passes over", passed_over)
     await _see_length(client, url, whole, sampling.max_tokens)
+    return await takes(whole | IDS)
 
 
 def see_length(address: str, found: Completion, sampling: Sampling) -> None:

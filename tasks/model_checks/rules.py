@@ -206,7 +206,7 @@ def packing(facts: Facts) -> str | None:
 def adapters(facts: Facts) -> str | None:
     """Layers that adapters can be merged into."""
     settings = facts.question.finetune
-    if settings is None or settings.method != "lora" or facts.kind not in _SHARED:
+    if settings is None or not settings.has_adapters or facts.kind not in _SHARED:
         return None
     return (
         f"finetune.method: {facts.kind} models share layers, into which adapters would be merged "
@@ -238,7 +238,7 @@ def training_memory(facts: Facts) -> str | None:
     if question.machine is None or settings is None:
         return None
     resources = question.resources
-    each = _LORA_BYTES if settings.method == "lora" else _FULL_BYTES
+    each = _LORA_BYTES if settings.has_adapters else _FULL_BYTES
     parts = resources.train_processes if resources.train_strategy == "fsdp" else 1
     # On a CPU all processes share one memory.
     need = facts.parameters * each // (parts if facts.on_gpu else 1)

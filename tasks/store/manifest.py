@@ -278,3 +278,14 @@ def check_claims(manifest: Manifest, kind: str, key: str, place: str) -> None:
         see(False, "files", min(both), "expected a file or a folder of this name")
     digest = digest_of_files(manifest.files)
     see(manifest.digest == digest, "digest", manifest.digest, f"expected {digest} by its files")
+
+
+def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
+    """The cache key of a step: 32 hex digits over all that may change its result.
+
+    Args:
+        version: Raised by hand whenever the step's code changes what it gives.
+        settings: The recipe settings the step reads; never resources.
+        inputs: Digest of each input.
+    """
+    return digest_of([step, version, settings, inputs])[:32]

@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasks.durable import sync_folder, sync_tree
-from tasks.rows import Json
 from tasks.store.draft import Draft
 from tasks.store.draft_owner import draft_name, is_abandoned
 from tasks.store.files import describe_files, put_in_place, verify_files
@@ -44,17 +43,6 @@ from tasks.store.signing import key_of_environment, signed
 
 # A store's folder that vanishes, as one on a network does, is waited for so long.
 STORE_GONE_SECONDS = 60.0
-
-
-def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
-    """The cache key of a step: 32 hex digits over all that may change its result.
-
-    Args:
-        version: Raised by hand whenever the step's code changes what it gives.
-        settings: The recipe settings the step reads; never resources.
-        inputs: Digest of each input.
-    """
-    return digest_of([step, version, settings, inputs])[:32]
 
 
 class Store:

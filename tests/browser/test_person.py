@@ -23,7 +23,7 @@ SECTIONS = (
     "Base policy",
     "Generate (E-step)",
     "Filter",
-    "Execute (code only)",
+    "Execute (code), and how math is checked",
     "Finetune (M-step)",
     "Evaluate",
     "Resources (change no result)",

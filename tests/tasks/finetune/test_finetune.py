@@ -13,9 +13,10 @@ from tasks.finetune.callbacks import check_steps
 from tasks.finetune.checkpoints import CheckpointFolder
 from tasks.finetune.common import Order
 from tasks.finetune.packing import prepare
+from tasks.finetune.process_setup import micro_batch, set_up_torch
 from tasks.finetune.row_attention import ROW_ATTENTION
 from tasks.finetune.supervised import Collator, check_separation
-from tasks.finetune.trainer import _identity, _set_up_torch, _trainer, micro_batch, train
+from tasks.finetune.trainer import _identity, _trainer, train
 from tasks.settings import FinetuneSettings, Resources
 from tests.tasks.finetune.finetune_parts import (
     grade,
@@ -49,7 +50,7 @@ def trainer_of(job: dict, work: Path):
     settings, resources = FinetuneSettings(**job["settings"]), Resources(**job["resources"])
     tokenizer = AutoTokenizer.from_pretrained(job["model"])
     dataset, packed = prepare(Path(job["rows"]), tokenizer, settings, work, seed=job["seed"])
-    device = _set_up_torch(resources)
+    device = set_up_torch(resources)
     return _trainer(
         job, settings, resources, device, dataset, packed.weighted, 10, CheckpointFolder(work)
     )

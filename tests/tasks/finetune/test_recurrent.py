@@ -20,8 +20,9 @@ from transformers import (
 
 from tasks.finetune.checkpoints import CheckpointFolder
 from tasks.finetune.packing import prepare
+from tasks.finetune.process_setup import set_up_torch
 from tasks.finetune.supervised import separates
-from tasks.finetune.trainer import _set_up_torch, _trainer
+from tasks.finetune.trainer import _trainer
 from tasks.settings import FinetuneSettings, Resources
 from tests.tasks.finetune.finetune_parts import (
     CHARACTERS,
@@ -107,7 +108,7 @@ def test_unpacked_rows_of_a_batch_cost_what_each_alone_does(kind: str, tmp_path:
     settings, resources = FinetuneSettings(**job["settings"]), Resources(**job["resources"])
     dataset, packed = prepare(Path(job["rows"]), make_tokenizer(), settings, tmp_path, seed=1)
     trainer = _trainer(
-        *(job, settings, resources, _set_up_torch(resources), dataset, packed.weighted),
+        *(job, settings, resources, set_up_torch(resources), dataset, packed.weighted),
         *(10, CheckpointFolder(tmp_path)),
     )
     batch = trainer.data_collator(list(trainer.train_dataset))

@@ -25,6 +25,7 @@ from tests.tasks.chat_parts import save
 from tests.tasks.tokenizer_kinds import tokenizer
 
 SAMPLES = 2
+LONGEST = 8
 TEMPLATE = "gsm8k"
 
 
@@ -48,9 +49,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._say({"data": [{"id": self.server.model}]})
 
     def do_POST(self) -> None:
-        self.server.asked.append(
-            json.loads(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        )
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        if any(isinstance(value, dict) for value in body.values()):
+            return self.send_error(400)  # no field of a request is an object
+        if body["max_tokens"] == LONGEST and not body.get("stream"):  # no look at the server
+            self.server.asked.append(body)
         choice = {"text": " 42", "finish_reason": "stop", **self.server.ids}
         self._say({"choices": [choice], "usage": {"completion_tokens": 2}})
 
@@ -90,7 +93,7 @@ def sampled(folder: Path, server: Plain) -> tuple[list[Row], list[str]]:
         settings = {
             "engine": "vllm",
             "dtype": "float32",
-            "sampling": {"temperature": 1.0, "max_tokens": 8},
+            "sampling": {"temperature": 1.0, "max_tokens": LONGEST},
             "prompt": template.digest,
             "shots": 1,
             "seed": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,8 @@ def test_a_wild_generation_config_changes_no_sample(model: Path, temperature: fl
     local = TransformersEngine(model, device="cpu", dtype="float32", threads=1, batch_size=8)
     expected = local.sample(PROMPTS, REQUESTS, sampling)
     # The last bit of a sum depends on the batch, so a sample may differ now and then.
-    assert sum(a == b for a, b in zip(found, expected, strict=True)) >= len(REQUESTS) - 1
+    plain = [replace(one, ids=None) for one in expected]  # the server gives none
+    assert sum(a == b for a, b in zip(found, plain, strict=True)) >= len(REQUESTS) - 1
 
 
 def test_every_request_says_every_field(model: Path) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.dag.runtime import Runtime
+from tasks.settings import Resources
+from tasks.store.store import Store
 from tests.flows.api.hub_server import Hub, serving
 from tests.tasks.decoding.decoding_parts import save
 
@@ -54,3 +57,18 @@ def point_to(address: str, cache: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(datasets.config, "HF_ENDPOINT", address)
     patch.setattr(datasets.config, "HF_DATASETS_CACHE", cache / "datasets")
     huggingface_hub.HfFileSystem.clear_instance_cache()
+
+
+class Home:
+    """A store of its own, and a runtime in which nothing is sampled or graded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(str(folder / "store"), cache=folder / "copies")
+        self.runtime = Runtime(
+            store=self.store,
+            logs=folder,
+            resources=Resources(),
+            engine=lambda *_: pytest.fail("no engine"),
+            grader=lambda *_: pytest.fail("no grader"),
+            progress=lambda *_: None,
+        )

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dag.runtime import Runtime
 from tasks.dag.step import perform
 from tasks.errors import UserError
 from tasks.hub import Repository, noting_commits
 from tasks.problems.hub import fetch_file
 from tasks.problems.step import benchmark_call, load_splits, problems_call
-from tasks.settings import DataSettings, MoreData, Resources
-from tasks.store.store import ArtifactRef, Store
+from tasks.settings import DataSettings, MoreData
+from tasks.store.store import ArtifactRef
 from tests.flows.api.hub_server import Hub
-from tests.tasks.hub.hub_parts import DATA, data_files, reading
+from tests.tasks.hub.hub_parts import DATA, Home, data_files, reading
 
 pytestmark = pytest.mark.engine
 
@@ -29,19 +28,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield found
 
 
-class Home:
-    """A store of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = Store(str(folder / "store"), cache=folder / "copies")
-        self.runtime = Runtime(
-            store=self.store,
-            logs=folder,
-            resources=Resources(),
-            engine=lambda *_: pytest.fail("no engine"),
-            grader=lambda *_: pytest.fail("no grader"),
-            progress=lambda *_: None,
-        )
+class Problems(Home):
+    """Reads problems into a store of its own."""
 
     def read(self, **data: object) -> ArtifactRef:
         settings = DataSettings.model_validate({"validation": 0, **data})
@@ -72,7 +60,7 @@ def test_the_commit_that_was_read_is_noted(
     hub: Hub, tmp_path: Path, data: dict[str, str], label: str
 ) -> None:
     commits = {"v1": hub.release(DATA, OLD, "v1"), "main": hub.release(DATA, NEW, "main")}
-    home = Home(tmp_path)
+    home = Problems(tmp_path)
     ref = home.read(**data)
     assert home.commits(ref) == {f"datasets/me/sums@{label}": commits[label]}
     assert ("2 and 5?" in home.asked(ref)) == (label == "v1")
@@ -81,7 +69,7 @@ def test_the_commit_that_was_read_is_noted(
 def test_train_test_and_further_sets_may_each_name_a_revision(hub: Hub, tmp_path: Path) -> None:
     old, new = hub.release(DATA, OLD, "v1"), hub.release(DATA, NEW, "main")
     other = hub.release("datasets/me/more", data_files("7 and 0"), "v2")
-    home = Home(tmp_path)
+    home = Problems(tmp_path)
     more = MoreData(source="me/more@v2").model_dump()
     ref = home.read(**OWN, source="me/sums@v1", more=[more])
     assert home.commits(ref) == {"datasets/me/sums@v1": old, "datasets/me/more@v2": other}
@@ -91,7 +79,7 @@ def test_train_test_and_further_sets_may_each_name_a_revision(hub: Hub, tmp_path
 
 def test_a_benchmark_may_name_a_revision(hub: Hub, tmp_path: Path) -> None:
     commit = hub.release(DATA, OLD, "v1")
-    home = Home(tmp_path)
+    home = Problems(tmp_path)
     ref = perform(benchmark_call("gsm8k", "me/sums@v1", 0, 0), home.runtime)
     assert home.commits(ref) == {"datasets/me/sums@v1": commit}
 
@@ -109,7 +97,8 @@ def test_one_file_of_a_data_set_is_of_the_commit_that_is_noted(
     assert Path(fetch_file(repo, "train.jsonl")).read_bytes() == OLD["train.jsonl"]
 
 
-def test_keys_hold_what_they_held(hub: Hub) -> None:
+def test_keys_hold_what_they_held(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESTEM_DATA", raising=False)
     call = problems_call(DataSettings(train="file", source="me/sums", revision="v1"))
     assert call.settings["sources"] == ["hub:me/sums", "hub:"]
     assert call.settings["revision"] == "v1"
@@ -117,14 +106,14 @@ def test_keys_hold_what_they_held(hub: Hub) -> None:
 
 def test_the_id_and_the_field_cannot_name_two_revisions(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^data\.source: me/sums@v1 names .* data\.revision \(v2"):
-        Home(tmp_path).read(**OWN, source="me/sums@v1", revision="v2")
+        Problems(tmp_path).read(**OWN, source="me/sums@v1", revision="v2")
 
 
 @pytest.mark.parametrize("data", [OWN, NAMED], ids=str)
 def test_a_node_without_a_network_reads_the_commit_that_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: dict[str, str]
 ) -> None:
-    online, offline = Home(tmp_path / "one"), Home(tmp_path / "two")
+    online, offline = Problems(tmp_path / "one"), Problems(tmp_path / "two")
     with reading(tmp_path / "cache", monkeypatch) as hub:
         old, new = hub.release(DATA, OLD, "v1"), hub.release(DATA, NEW, "main")
         refs = [online.read(**data, source=f"me/sums{named}") for named in ("@v1", "")]
@@ -138,5 +127,5 @@ def test_neither_hub_nor_cache_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     with reading(tmp_path / "cache", monkeypatch):
         pass
     with pytest.raises(UserError, match=r"^data\.source: me/sums.* could not be read") as caught:
-        Home(tmp_path).read(**OWN, source="me/sums@v1")
+        Problems(tmp_path).read(**OWN, source="me/sums@v1")
     assert "\n" not in str(caught.value)

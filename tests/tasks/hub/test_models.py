@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dag.runtime import Runtime
 from tasks.dag.step import perform
 from tasks.errors import UserError
 from tasks.hub import moved_since
 from tasks.policy.step import base_call
-from tasks.settings import ModelSettings, Resources
-from tasks.store.store import ArtifactRef, Store
+from tasks.settings import ModelSettings
+from tasks.store.store import ArtifactRef
 from tests.flows.api.hub_server import Hub
-from tests.tasks.hub.hub_parts import MODEL, model_files, reading
+from tests.tasks.hub.hub_parts import MODEL, Home, model_files, reading
 
 pytestmark = pytest.mark.engine
 
@@ -32,19 +31,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield found
 
 
-class Home:
-    """A store of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = Store(str(folder / "store"), cache=folder / "copies")
-        self.runtime = Runtime(
-            store=self.store,
-            logs=folder,
-            resources=Resources(),
-            engine=lambda *_: pytest.fail("no engine"),
-            grader=lambda *_: pytest.fail("no grader"),
-            progress=lambda *_: None,
-        )
+class Models(Home):
+    """Brings base policies into a store of its own."""
 
     def made(self, base: str, **settings: str) -> ArtifactRef:
         return perform(base_call(ModelSettings(base=base, **settings)), self.runtime)
@@ -59,7 +47,7 @@ def test_the_commit_of_a_branch_is_noted_and_the_key_holds_its_name(
     commit = hub.release(MODEL, files, "main")
     call = base_call(ModelSettings(base="me/tiny"))
     assert call.settings == {"base": "me/tiny", "source": "hub:me/tiny@main"}  # as ever
-    home = Home(tmp_path)
+    home = Models(tmp_path)
     ref = perform(call, home.runtime)
     assert home.commits(ref) == {"me/tiny@main": commit}
     there = {one.name for one in home.store.path(ref).iterdir()}
@@ -80,14 +68,14 @@ def test_a_revision_may_stand_behind_the_id_or_in_its_field(
     commit = hub.release(MODEL, files, "v1")
     hub.release(MODEL, files | {"notes.txt": b"newer"}, "main")
     assert base_call(ModelSettings(**named)).settings["source"] == "hub:me/tiny@v1"
-    home = Home(tmp_path)
+    home = Models(tmp_path)
     assert home.commits(home.made(**named)) == {"me/tiny@v1": commit}
 
 
 def test_a_commit_may_be_named_itself(hub: Hub, files: dict[str, bytes], tmp_path: Path) -> None:
     commit = hub.release(MODEL, files, "main")
     hub.release(MODEL, files | {"notes.txt": b"newer"}, "main")
-    home = Home(tmp_path)
+    home = Models(tmp_path)
     ref = home.made(f"me/tiny@{commit}")
     assert home.commits(ref) == {f"me/tiny@{commit}": commit}
     assert (home.store.path(ref) / "notes.txt").read_bytes() == b""
@@ -103,7 +91,7 @@ def test_a_branch_that_moved_is_said_and_changes_nothing(
     hub: Hub, files: dict[str, bytes], tmp_path: Path
 ) -> None:
     before = hub.release(MODEL, files, "main")
-    home = Home(tmp_path)
+    home = Models(tmp_path)
     ref = home.made("me/tiny")
     assert moved_since(home.commits(ref) or {}) == []
     now = hub.release(MODEL, files | {"notes.txt": b"newer"}, "main")
@@ -118,13 +106,13 @@ def test_a_revision_that_the_hub_has_not_is_one_line(
 ) -> None:
     hub.release(MODEL, files, "main")
     with pytest.raises(UserError, match=r"^model\.base: me/tiny@v9: the Hub has no such revision"):
-        Home(tmp_path).made("me/tiny@v9")
+        Models(tmp_path).made("me/tiny@v9")
 
 
 def test_a_node_without_a_network_takes_what_the_cache_has(
     files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    online, offline = Home(tmp_path / "one"), Home(tmp_path / "two")
+    online, offline = Models(tmp_path / "one"), Models(tmp_path / "two")
     with reading(tmp_path / "cache", monkeypatch) as hub:
         commit = hub.release(MODEL, files, "main")
         ref = online.made("me/tiny")
@@ -143,7 +131,7 @@ def test_what_another_program_put_into_the_cache_serves_too(
     with reading(tmp_path / "cache", monkeypatch) as hub:
         commit = hub.release(MODEL, files, "main")
         snapshot_download("me/tiny")
-    home = Home(tmp_path)
+    home = Models(tmp_path)
     assert home.commits(home.made("me/tiny")) == {"me/tiny@main": commit}
 
 
@@ -159,7 +147,7 @@ def test_half_a_model_in_the_cache_is_refused(
     (folder / lacking).unlink()
     shutil.rmtree(tmp_path / "cache" / "hub" / "models--me--tiny" / "trees", ignore_errors=True)
     with pytest.raises(UserError, match=r"^model\.base: me/tiny@") as caught:
-        Home(tmp_path).made("me/tiny")
+        Models(tmp_path).made("me/tiny")
     assert "hf download me/tiny" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -169,5 +157,5 @@ def test_neither_hub_nor_cache_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(
         UserError, match=r"^model\.base: me/tiny@main could not be loaded"
     ) as caught:
-        Home(tmp_path).made("me/tiny")
+        Models(tmp_path).made("me/tiny")
     assert "hf download" in str(caught.value) and "\n" not in str(caught.value)

@@ -21,9 +21,10 @@ from tasks.store.manifest import (
     Provenance,
     Stats,
     digest_of,
+    step_key,
 )
 from tasks.store.remote import Remote
-from tasks.store.store import Damage, Store, step_key
+from tasks.store.store import Damage, Store
 
 KEY = "0123456789abcdef"
 
