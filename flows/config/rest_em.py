@@ -20,6 +20,7 @@ from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
+    HOSTED,
     DataSettings,
     EvaluationSettings,
     ExecutionSettings,
@@ -156,6 +157,8 @@ class RestEmConfig(BaseModel):
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
+            ("judge.model", "" if self._hosted_judge else self.judge.model),
+            ("judge.prompt", self.judge.prompt),
             ("resources.store", self.resources.store),
         ]
 
@@ -199,7 +202,14 @@ class RestEmConfig(BaseModel):
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """Everything that names where else to compute, and what it names."""
-        return [*self.resources.addresses, *hosted_addresses(self.sampling.hosted_teacher)]
+        hosted = self.sampling.hosted_teacher or self._hosted_judge
+        return [*self.resources.addresses, *hosted_addresses(hosted)]
+
+    @property
+    def _hosted_judge(self) -> str:
+        """The judge's name at a hosted service; empty: it is none."""
+        model = self.judge.model
+        return model.removeprefix(HOSTED) if model.startswith(HOSTED) else ""
 
     @property
     def run_id(self) -> str:
@@ -284,6 +294,8 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(part, name, folder, own=own)
     for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
         _whole(_table(raw, section), name, folder)
+    for name in ("model", "prompt"):
+        _whole(_table(raw, "judge"), name, folder, own=True)
 
 
 def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:

@@ -114,6 +114,8 @@ FIELDS: dict[str, Rule] = {
     "FilterSettings.score": Rule.FUNCTION,
     "FilterSettings.select": Rule.FUNCTION,
     "WeightedReward.reward": Rule.FUNCTION,
+    "JudgeSettings.model": Rule.TEACHER,
+    "JudgeSettings.prompt": Rule.TEMPLATE,
     # Numbers, switches and words of a list of ours.
     "FinetuneSettings.trainer_args": Rule.TEXT,
     "Resources.store": Rule.STORE,
