@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
+from flows.config.improve import check_improve
 from flows.config.read import change, parse, read_toml
 from tasks.errors import UserError
-from tasks.finetune.objectives import OBJECTIVES
 from tasks.generate.hosted.service import hosted_addresses
 from tasks.paths import CONFIGS
 from tasks.rows import Json
@@ -110,8 +110,7 @@ class RestEmConfig(BaseModel):
             )
         if self.finetune.method == "qlora":
             self._can_quantize()
-        if OBJECTIVES[self.finetune.improve].pairs:
-            self._can_pair()
+        check_improve(self)
         return self
 
     def _can_quantize(self) -> None:
@@ -124,21 +123,6 @@ class RestEmConfig(BaseModel):
             raise ValueError(
                 "resources.train_strategy: weights of four bits (finetune.method = qlora) are not "
                 "split; expected ddp"
-            )
-
-    def _can_pair(self) -> None:
-        name = self.finetune.improve
-        if self.filter.thresholds or self.filter.select != "threshold":
-            raise ValueError(
-                f"finetune.improve: {name} prefers correct over wrong samples; expected "
-                "filter.select = threshold and no filter.thresholds"
-            )
-        if self.filter.weight != "one":
-            raise ValueError(f"filter.weight: the pairs of {name} have no weight; expected one")
-        if self.resources.train_processes > 1:
-            raise ValueError(
-                f"resources.train_processes: {name} trains in one process; expected 1, not "
-                f"{self.resources.train_processes}"
             )
 
     @property

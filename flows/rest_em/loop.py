@@ -20,14 +20,14 @@ from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
-from flows.rest_em.rated import Rated, Rewarder
+from flows.rest_em.rated import Rated, Rewarder, compares
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
-from tasks.finetune.objectives import OBJECTIVES
+from tasks.finetune.objectives import IN_GROUPS
 from tasks.finetune.quantized import refuse_without_package
 from tasks.generate.hosted.service import hosted_call
 from tasks.generate.imported import import_call
@@ -87,7 +87,7 @@ class Loop:
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
-        several = not OBJECTIVES[config.finetune.improve].pairs  # processes of a fine-tune
+        several = config.finetune.improve in IN_GROUPS  # processes of a fine-tune
         for text in idle_gpus(config.resources, visible_gpus(), trains=several):
             caller.warn(text)
         self.problems = caller.call(problems_call(config.data), 0, "problems")
@@ -130,7 +130,7 @@ class Loop:
                 break
             now.drawn = self._draw(number, policy)
             self._warn_of_failed_rewards(outcome, now)
-            made = self._improve(number + 1, base, policy, self._rewarded(now, base))
+            made = self._improve(now, base)
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
@@ -229,11 +229,12 @@ class Loop:
 
     def _rewarded(self, now: Iteration, base: ArtifactRef) -> Shards:
         """The drawn samples with the rewards that decide what is trained on."""
-        if self.config.reward.by == "checker":
+        if self.config.reward.by == "checker" and not compares(self.config):
             return now.drawn
         shots = self._shots(now.number)
         now.rated = self.rewarder.rate(now.number, base, now.policy, now.drawn, shots)
-        return now.rated.shards
+        # Preferences stand for themselves, whatever a reward model then says.
+        return now.drawn if compares(self.config) else now.rated.shards
 
     def _teacher_call(self) -> Call | None:
         """The call that brings what samples in the place of the policy."""
@@ -249,15 +250,14 @@ class Loop:
             return base_call(teacher, "sampling.teacher")
         return None
 
-    def _improve(
-        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
-    ) -> Improved:
-        """The M-step: p_number from the samples of the policy before it."""
+    def _improve(self, now: Iteration, base: ArtifactRef) -> Improved:
+        """The M-step: the next policy from the samples of this one."""
+        number, drawn = now.number + 1, self._rewarded(now, base)
         improver = Improver(
             self.config, self.caller, self.sampler, self.problems, self._shots(number)
         )
         adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
-        return improver.improve(number, base, last, drawn, adaptive=adaptive)
+        return improver.improve(number, base, now.policy, drawn, adaptive=adaptive, rated=now.rated)
 
     def _sampling(self, settings: Json) -> Json:
         return {**settings, "max_tokens": self.config.sampling.max_tokens}

@@ -22,6 +22,7 @@ from tasks.policy.step import base_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
 from tasks.rows import Json
+from tasks.settings.finetune import PREFERENCES
 from tasks.settings.judge import POLICY
 from tasks.store.store import ArtifactRef
 
@@ -33,12 +34,14 @@ class Rated:
     Attributes:
         shards: Samples with real-valued verdicts.
         preferences: Labelled pairs, block by block; none where a judge rates directly.
-        model: The reward model; None where a judge rates.
+        model: The reward model; None where there is none.
+        judge: The model that is asked; None where none is.
     """
 
     shards: Shards
     preferences: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
     model: ArtifactRef | None = None
+    judge: ArtifactRef | None = None
 
 
 class Rewarder:
@@ -57,7 +60,7 @@ class Rewarder:
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
         settings = self._config.judge
-        if self._config.reward.by == "model" and settings.labels != "judge":
+        if self._config.reward.by != "judge" and settings.labels != "judge":
             return None
         if settings.model == POLICY:
             return policy
@@ -83,20 +86,22 @@ class Rewarder:
         blocks = self._sampler.blocks("train")
         by_block = _by_block(drawn, len(blocks))
         judge = self.judge(policy)
+        by = self._config.reward.by
+        model = self._fitted(number) if by == "model" else None
         preferences: list[ArtifactRef] = []
-        model = None
-        if self._config.reward.by == "model":
-            model = self._fitted(number)
-            if model is None:
-                for block, scored in zip(blocks, by_block, strict=True):
-                    preferences.append(self._compare(number, block, scored, judge))
-                model = self._fit(number, base, policy, preferences, drawn, shots)
+        if compares(self._config) or (by == "model" and model is None):
+            for block, scored in zip(blocks, by_block, strict=True):
+                preferences.append(self._compare(number, block, scored, judge))
+        if by == "checker":
+            return Rated(drawn, preferences, judge=judge)
+        if by == "model" and model is None:
+            model = self._fit(number, base, policy, preferences, drawn, shots)
         rated = Shards()
         for block, scored in zip(blocks, by_block, strict=True):
             rated.parts.append(
                 [(one, self._rate(number, block, one, model, judge, shots)) for one, _ in scored]
             )
-        return Rated(rated, preferences, model)
+        return Rated(rated, preferences, model, judge)
 
     def _fitted(self, number: int) -> ArtifactRef | None:
         """The reward model of an earlier iteration, where it serves this one too."""
@@ -169,6 +174,12 @@ class Rewarder:
             engine=self._engine,
         )
         return self._caller.call(call, number, line_name(RATE, DRAW))
+
+
+def compares(config: RestEmConfig) -> bool:
+    """Whether a run trains on preferences themselves."""
+    finetune = config.finetune
+    return finetune.improve == "dpo" and finetune.pairs == PREFERENCES
 
 
 def _by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:
