@@ -119,14 +119,22 @@ def audit_judge(
         pairs=len(found[0]),
         problems=len({row["problem_id"] for row in found[0]}),
         ways=[
-            _way(rows, options.seed, reasoning=reasoning, swap=swap)
+            way_of(rows, options.seed, reasoning=reasoning, swap=swap)
             for reasoning, rows in zip((False, True), found, strict=True)
             for swap in (False, True)
         ],
     )
 
 
-def _way(rows: Iterable[Row], seed: int, *, reasoning: bool, swap: bool) -> AskedSo:
+def way_of(rows: Iterable[Row], seed: int, *, reasoning: bool, swap: bool) -> AskedSo:
+    """How far the judge agrees where it is asked so.
+
+    Args:
+        rows: What it said in both orders (tasks/compare/verdicts.py).
+        seed: Of the resampling.
+        reasoning: Whether these rows have reasons.
+        swap: Whether both orders count, or the first alone.
+    """
     shown = list(rows) if swap else [_one_order(row) for row in rows]
     reference: dict[PairKey, float] = {}
     shares: dict[PairKey, float] = {}

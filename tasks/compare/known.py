@@ -93,8 +93,10 @@ def draw_known(rows: Callable[[], Iterable[Row]], seed: int, count: int) -> list
     pairs: list[KnownPair] = []
     for _, _, name, right, wrong in drawn:
         problem = problems[name]
-        numbers = {text: number for number, text in enumerate(sorted(problem.texts))}
-        one, other = sorted((right, wrong))
+        # Not by these hashes: of several wrong texts the one with the lowest is drawn first.
+        order = sorted(problem.texts, key=lambda text: _hash(seed, "place", str(text)))
+        numbers = {text: number for number, text in enumerate(order)}
+        one, other = sorted((right, wrong), key=lambda text: numbers[text])
         texts = found[name, one], found[name, other]
         pair = Pair(name, numbers[one], numbers[other], texts)
         pairs.append(KnownPair(pair, one == right, problem.right / problem.samples))

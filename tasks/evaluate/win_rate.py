@@ -150,13 +150,16 @@ def _controlled(
 
 
 def _decided_by_length(won: Floats, more: Floats) -> bool:
-    """Whether lengths separate all wins from the rest, or differ in one direction alone."""
+    """Whether lengths separate wins from losses; where one of both is missing, differ in one way.
+
+    The same for both policies.
+    """
     if (more == 0).any():
         return False
-    if won.min() == won.max():
+    wins, losses = more[won > 0.5], more[won < 0.5]
+    if not len(wins) or not len(losses):
         return bool((more > 0).all() or (more < 0).all())
-    best, rest = more[won == won.max()], more[won < won.max()]
-    return bool(best.min() > rest.max() or best.max() < rest.min())
+    return bool(wins.min() > losses.max() or wins.max() < losses.min())
 
 
 def _at_equal_length(won: Floats, more: Floats) -> Floats:
