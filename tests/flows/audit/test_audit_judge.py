@@ -134,7 +134,10 @@ class TestCommand:
         [
             (["--judge=nowhere"], "--judge: RUN nowhere: no such run"),
             (["--judge=embedded:none"], "no embedded model 'none'"),
-            (["--judge=embedded:tiny-math"], "judge.prompt: expected a judge with a chat template"),
+            (
+                ["--judge=embedded:tiny-math"],
+                "judge.prompt: answers needs a judge with a chat template",
+            ),
             (["--judge=latest:1", "--prompt=none"], "judge.prompt: no template 'none'"),
             (["--judge=latest:1", "--out=x.jsonl"], "--out: for audits of the checker"),
             (["--judge=latest:1", "--engine=x"], "--engine x: expected transformers or vllm"),
