@@ -62,7 +62,7 @@ def test_a_run_with_a_judge_has_win_rates_of_it_and_of_the_checker(
     rows = [row for ref in _artifacts(home, "preferences") for row in _preferences(ref)]
     assert 0 < len(rows) <= 8
     assert all(row["p_second"] is not None for row in rows)
-    text = win_rates_text(report.win_rates and {"p1": policy.win_rates}, "the base")
+    text = win_rates_text({"p1": policy.win_rates}, "the base")
     assert "win rate over the base" in text and "at equal length" in text
 
     made = _artifacts(home)
