@@ -20,6 +20,7 @@ from flows.machines.local import LocalMachine
 from flows.runs.journal import read_journal
 from flows.runs.policies import is_source, policy_of, spelled_out
 from flows.runs.store_use import in_use
+from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.compare.verdicts import PAIRS_FILE, compare_verdicts_call
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step import Call, find_artifact, perform
@@ -76,6 +77,7 @@ def audit_judge(
         UserError: the run, the judge, the template or an artifact is not as expected.
     """
     judge = spelled_out(options.judge, _FIELD)
+    load_judge_prompt(options.prompt)
     head, steps = read_journal(run)
     resources = Resources.model_validate(head.config.get("resources", {}))
     store = open_store(resources)

@@ -31,6 +31,7 @@ from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
 from flows.orchestrator.win_rates import AskedJudge, WinRater
 from flows.runs.policies import is_source, policy_of, spelled_out
+from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
@@ -74,25 +75,33 @@ class Evaluation:
         opened = [name for name in (self.opened.against, self.opened.model) if name]
         policies = [self._policy(number, name) for number, name in enumerate(opened)]
         asked = [self._ask(name) for name in self.config.on]
-        warn_of_moved(self.caller, *policies, *(one.problems for one in asked))
+        judge = self._judge()
+        told = [judge.model] if judge else []
+        warn_of_moved(self.caller, *policies, *told, *(one.problems for one in asked))
         done = []
         for number, (name, policy) in enumerate(zip(names, policies, strict=True)):
             done += [self._evaluate(number, name, policy, one) for one in asked]
             self.caller.end_stage()
-        self._rate_wins(asked, done)
+        if self.config.judge.model:
+            self._rate_wins(asked, done, judge)
         return done
 
-    def _rate_wins(self, asked: list[_Asked], done: list[Evaluated]) -> None:
+    def _judge(self) -> AskedJudge | None:
+        """The model that prefers; looked for before anything is sampled."""
+        settings = self.opened.judge
+        if not settings.is_model:
+            return None
+        load_judge_prompt(settings.prompt)
+        vllm = parse_vllm_args(self.opened.vllm_args)
+        engine = {"engine": self.opened.engine, "dtype": self.opened.dtype}
+        engine |= {"vllm_args": vllm} if vllm else {}
+        return AskedJudge(self._policy(0, settings.model, _JUDGE, "judge"), settings.asked, engine)
+
+    def _rate_wins(
+        self, asked: list[_Asked], done: list[Evaluated], judge: AskedJudge | None
+    ) -> None:
         """Measure how often the policy's answers are preferred to those of the other."""
-        settings, opened = self.config.judge, self.opened.judge
-        if not settings.model:
-            return
-        judge = None
-        if settings.is_model:
-            model = self._policy(0, opened.model, _JUDGE, "judge")
-            vllm = parse_vllm_args(self.opened.vllm_args)
-            engine = {"engine": self.config.engine, "dtype": self.config.dtype}
-            judge = AskedJudge(model, opened.asked, engine | ({"vllm_args": vllm} if vllm else {}))
+        settings = self.config.judge
         others, policies = done[: len(asked)], done[len(asked) :]
         for how, other, first in zip(asked, others, policies, strict=True):
             rater = WinRater(self.caller, how.sampler, how.problems, self.config.measure, judge)
