@@ -23,6 +23,7 @@ from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.rated import Rated, Rewarder, compares
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
+from flows.rest_em.wins import over_the_base
 from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
@@ -58,6 +59,7 @@ class Iteration:
     drawn: Shards = field(default_factory=Shards)
     rated: Rated | None = None
     selection: ArtifactRef | None = None
+    win_rates: ArtifactRef | None = None
 
 
 @dataclass
@@ -139,6 +141,7 @@ class Loop:
                 break
             policy = made.policy
         caller.end_stage()
+        over_the_base(config, caller, self.sampler, self.rewarder, outcome)
         return outcome
 
     def _evaluate(self, number: int, policy: ArtifactRef) -> Iteration:
