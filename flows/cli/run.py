@@ -27,7 +27,10 @@ class Domain(StrEnum):
 
 
 def demo(
-    domain: Annotated[Domain, typer.Option(help="Word problems, small programs, or notes that are preferred by a judge.")] = Domain.MATH,
+    domain: Annotated[
+        Domain,
+        typer.Option(help="Word problems, small programs, or notes that are preferred by a judge."),
+    ] = Domain.MATH,
     changes: Changes = None,
     dry_run: bool = False,
     if_engine: Annotated[
