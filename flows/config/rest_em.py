@@ -143,6 +143,7 @@ class RestEmConfig(BaseModel):
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
             ("judge.model", "" if self._hosted_judge else self.judge.model),
             ("judge.prompt", self.judge.prompt),
+            ("judge.source", self.judge.source),
             ("resources.store", self.resources.store),
         ]
 
@@ -283,7 +284,7 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(part, name, folder, own=own)
     for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
         _whole(_table(raw, section), name, folder)
-    for name in ("model", "prompt"):
+    for name in ("model", "prompt", "source"):
         _whole(_table(raw, "judge"), name, folder, own=True)
 
 

@@ -116,6 +116,7 @@ FIELDS: dict[str, Rule] = {
     "WeightedReward.reward": Rule.FUNCTION,
     "JudgeSettings.model": Rule.TEACHER,
     "JudgeSettings.prompt": Rule.TEMPLATE,
+    "JudgeSettings.source": Rule.DATA,
     # Numbers, switches and words of a list of ours.
     "FinetuneSettings.trainer_args": Rule.TEXT,
     "Resources.store": Rule.STORE,
