@@ -137,6 +137,7 @@ FIELDS: dict[str, Rule] = {
     "StudyConfig.study": Rule.WORD,
     "StudyConfig.math": Rule.TEMPLATE,
     "StudyConfig.code": Rule.TEMPLATE,
+    "StudyConfig.notes": Rule.TEMPLATE,
     "StudyConfig.changes": Rule.CHANGES,
     "StudyConfig.student": Rule.MODEL,
     "Review.note": Rule.TEXT,
