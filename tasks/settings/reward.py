@@ -47,7 +47,8 @@ class RewardSettings(Section):
         default=0.1,
         gt=0.0,
         lt=1.0,
-        description="Share of problems whose pairs are held out; accuracy on them is watched.",
+        description="Share of problems whose pairs are held out. Half of them are watched and "
+        "choose the weights, the other half measures the accuracy that is reported.",
     )
     checks: int = Field(
         default=4,
@@ -55,6 +56,11 @@ class RewardSettings(Section):
         le=100,
         description="How often accuracy on held-out pairs is measured; the best weights are kept. "
         "0: never, keep the last.",
+    )
+    null: bool = Field(
+        default=False,
+        description="Also fit a model on shuffled labels: what its accuracy is, no label explains. "
+        "It costs as much as the model itself.",
     )
     iterations: int = Field(
         default=0,
