@@ -93,6 +93,8 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             )
             if number
             else None,
+            labels=inputs.labels(number),
+            proxy=inputs.proxy(number),
         )
         for number in inputs.policies
     ]

@@ -12,6 +12,9 @@ from tasks.settings.section import Section
 class RewardSettings(Section):
     """Where rewards come from; the fit of a reward model on preferences."""
 
+    LATER = frozenset({"null"})
+    LATEST = LATER
+
     by: Literal["checker", "judge", "model"] = Field(
         default="checker",
         description="Who rewards training samples. `checker`: `filter.score` (paper). `judge`: the "
