@@ -48,9 +48,7 @@ def lead(arm: str, metric: str, over: float, at: int = -1) -> Quantity:
     return difference
 
 
-def order(
-    arms: Sequence[str], first: tuple[str, int], second: tuple[str, int]
-) -> Quantity:
+def order(arms: Sequence[str], first: tuple[str, int], second: tuple[str, int]) -> Quantity:
     """Spearman's correlation over arms between two metrics, each of policy p_at.
 
     Args:
@@ -72,7 +70,8 @@ def order(
         spread = ranks.std(axis=1)
         if not spread.all():
             return 0.0  # one of them is the same everywhere and orders nothing
-        return float(((ranks - ranks.mean(axis=1, keepdims=True)).prod(axis=0)).mean() / spread.prod())
+        apart = ranks - ranks.mean(axis=1, keepdims=True)
+        return float(apart.prod(axis=0).mean() / spread.prod())
 
     return correlation
 

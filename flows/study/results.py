@@ -53,9 +53,7 @@ class StudyPolicy(Facts):
         """The policy of a report."""
         bins = one.against_base.bins if one.against_base else None
         metrics = one.metrics | preference_metrics(one)
-        return cls(
-            one.iteration, one.model, metrics, one.levels, one.selection, one.transfer, bins
-        )
+        return cls(one.iteration, one.model, metrics, one.levels, one.selection, one.transfer, bins)
 
 
 @dataclass(frozen=True)

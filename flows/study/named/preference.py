@@ -51,8 +51,8 @@ def arms(_: Bases) -> list[Arm]:
 STUDY = Study(
     name="preference",
     title="Labels of a model in the place of people's",
-    question="RLAIF trains a policy as RLHF does, on labels of a judge. Is it as good, what makes a "
-    "judge a good one, and does the accuracy of the reward model tell how good the policy will be?",
+    question="RLAIF trains a policy as RLHF does, on labels of a judge. Is it as good, what makes "
+    "a judge a good one, and does a reward model's accuracy tell how good the policy will be?",
     arms=arms,
     claims=[
         Claim(
