@@ -117,6 +117,7 @@ FIELDS: dict[str, Rule] = {
     "JudgeSettings.model": Rule.TEACHER,
     "JudgeSettings.prompt": Rule.TEMPLATE,
     "JudgeSettings.source": Rule.DATA,
+    "JudgeSettings.reference": Rule.DATA,
     # Numbers, switches and words of a list of ours.
     "FinetuneSettings.trainer_args": Rule.TEXT,
     "Resources.store": Rule.STORE,
