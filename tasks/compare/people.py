@@ -97,7 +97,7 @@ def read_people(path: Path, digest: str, pairs: Sequence[Pair]) -> Iterator[Row]
 
 def _label(line: bytes, place: str) -> Label:
     try:
-        row: Any = json.loads(line)
+        row: Any = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{place}: expected a JSON object ({error})") from None
     if not is_object(row):
