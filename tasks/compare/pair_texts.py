@@ -21,6 +21,7 @@ from tasks.problems.own.values import MAX_QUESTION, see_text
 from tasks.problems.source import Record
 
 EQUAL, EMPTY = "both answers are equal", "an answer is empty"
+UNLIKE = "the answers are to different questions"
 # `judge.columns.strength` runs from -3 to 3.
 STRONGEST = 3
 _MARK, _ASKS = "\n\nAssistant:", "Human:"
@@ -60,7 +61,7 @@ def read_pair(record: Record, columns: FoundColumns) -> PairTexts:
 
     Raises:
         UserError: naming the row, the column, and what was expected.
-        LeftOut: the answers are equal, or one is empty.
+        LeftOut: the answers are equal or to different questions, or one is empty.
     """
     record = columns.of(record)
     sides = _CHOSEN if "chosen" in columns else _FIRST
@@ -74,6 +75,8 @@ def read_pair(record: Record, columns: FoundColumns) -> PairTexts:
         one, other = str(first), str(second)
         if "question" not in columns:
             start = _common_turns(one, other)
+            if not start and _MARK in one and _MARK in other:
+                raise LeftOut(UNLIKE)
             if not start:
                 record.fail(
                     names[0],
@@ -90,7 +93,7 @@ def read_pair(record: Record, columns: FoundColumns) -> PairTexts:
         if start:
             asked = first[:start]
         elif not asked:
-            record.fail(names[0], "messages that begin like the other's, with what was asked")
+            raise LeftOut(UNLIKE)
         one, other = _words(first[start:]), _words(second[start:])
     question = _words(asked)
     if not question:

@@ -145,7 +145,7 @@ WRONG: dict[str, WrongPairs] = {
     "chats about something else": WrongPairs(
         "a.jsonl",
         lines({"chosen": SAID, "rejected": [{"role": "user", "content": "b?"}, SAID[1]]}),
-        "{file} line 1: field 'chosen': expected messages that begin like the other's",
+        "judge.source: {file}: expected pairs; it has none (1: the answers are to different",
     ),
     "texts without a question": WrongPairs(
         "a.jsonl",
@@ -155,7 +155,7 @@ WRONG: dict[str, WrongPairs] = {
     "transcripts about something else": WrongPairs(
         "a.jsonl",
         lines({"chosen": TALK + "yes", "rejected": TALK.replace("a?", "b?") + "yes"}),
-        "{file} line 1: field 'chosen': expected a transcript",
+        "judge.source: {file}: expected pairs; it has none (1: the answers are to different",
     ),
     "an empty question": WrongPairs(
         "a.jsonl",
