@@ -3,21 +3,26 @@
     samples -> compare -> preferences -> fit -> reward model -> rate -> verdicts with real rewards
 
 RLHF and RLAIF (Lee et al., arXiv 2309.00267) differ by who labels the pairs (`judge.labels`).
-Direct RLAIF leaves compare and fit out (`reward.by = "judge"`). What comes out are verdicts, so all
-rules of `filter` and all ways of `finetune.improve` work on them as on those of a checker.
+Direct RLAIF leaves compare and fit out (`reward.by = "judge"`), and a preference set of others
+takes the place of compare (`judge.source`). What comes out are verdicts, so all rules of `filter`
+and all ways of `finetune.improve` work on them as on those of a checker.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Scored, Shards
+from tasks.compare.people import parse_labels
+from tasks.compare.preference_set import names_set, preference_set_call
 from tasks.compare.step import compare_call
-from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, TEST, line_name
+from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, TEST, line_name
 from tasks.fit.step import fit_call
 from tasks.policy.step import base_call
 from tasks.problems.step import Block
@@ -34,7 +39,8 @@ class Rated:
 
     Attributes:
         shards: Samples with real-valued verdicts.
-        preferences: Labelled pairs, block by block; none where a judge rates directly.
+        preferences: Labelled pairs, block by block; none where a judge rates directly, or where the
+            pairs are of other texts.
         model: The reward model; None where there is none.
         judge: The model that is asked; None where none is.
         shots: Exemplars in the prompts that samples are rated with.
@@ -64,7 +70,25 @@ class Rewarder:
         self._problems = problems
         self._judge: ArtifactRef | None = None
         self._model: ArtifactRef | None = None
+        self._set: ArtifactRef | None = None
         self.engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+
+    def prepare(self) -> None:
+        """Read what people labelled, so that a mistake in it is said before anything is sampled.
+
+        Raises:
+            UserError: it is nowhere, or a line or row of it is wrong.
+        """
+        judge = self._config.judge
+        if self._config.reward.by != "model" or not judge.source:
+            return
+        if names_set(judge):
+            call = preference_set_call(judge, self._config.seed)
+            self._set = self._caller.call(call, 0, PREFERENCE_SET)
+            warn_of_moved(self._caller, self._set)
+        else:
+            path = Path(judge.source).expanduser()
+            parse_labels(path.read_bytes(), path)
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
@@ -109,7 +133,8 @@ class Rewarder:
         preferences: list[ArtifactRef] = []
         people: list[ArtifactRef] = []
         null: ArtifactRef | None = None
-        if compares(self._config) or (by == "model" and model is None):
+        fits = by == "model" and model is None
+        if compares(self._config) or (fits and self._set is None):
             for block, scored in zip(blocks, by_block, strict=True):
                 preferences.append(self._compare(number, block, scored, judge))
                 if self._config.judge.reference:
@@ -117,8 +142,12 @@ class Rewarder:
         made = Rated(drawn, preferences, model, judge, shots, people, null)
         if by == "checker":
             return made
-        if by == "model" and model is None:
-            fit = partial(self._fit, number, base, policy, preferences, drawn, shots)
+        if fits:
+            if self._set is None:
+                fit = partial(self._fit, number, base, policy, preferences, drawn.samples, shots)
+            else:
+                own = self._set
+                fit = partial(self._fit, number, base, policy, [own], [own], shots, problems=own)
             made.model = self._model = fit()
             made.null = fit(shuffled=True) if self._config.reward.null else None
         made.shards = self._rate_all(number, f"{DRAW} p{number}", DRAW, "train", drawn, made)
@@ -189,9 +218,10 @@ class Rewarder:
         base: ArtifactRef,
         policy: ArtifactRef,
         preferences: list[ArtifactRef],
-        drawn: Shards,
+        samples: list[ArtifactRef],
         shots: int,
         *,
+        problems: ArtifactRef | None = None,
         shuffled: bool = False,
     ) -> ArtifactRef:
         settings, name = self._config.reward, line_name(FIT, "null") if shuffled else FIT
@@ -202,10 +232,10 @@ class Rewarder:
             prompt=self._sampler.template.digest,
             shots=shots,
             template=self._sampler.prompt,
-            problems=self._problems,
+            problems=problems or self._problems,
             start=base if settings.start_from == "base" else policy,
             preferences=preferences,
-            samples=drawn.samples,
+            samples=samples,
             shuffled=shuffled,
         )
         return self._caller.call(call, number, name)

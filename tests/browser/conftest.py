@@ -21,10 +21,11 @@ from playwright.sync_api import (
 
 from flows.config.rest_em import load_config
 from tasks.paths import ROOT
+from tests.flows.conftest import finished, server
 from tests.flows.station.conftest import Station, station, until
 from tests.small import SMALL, TINY
 
-__all__ = ["station"]
+__all__ = ["finished", "server", "station"]
 PICTURES = ROOT / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
