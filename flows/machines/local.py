@@ -108,6 +108,7 @@ class LocalMachine:
         if settings["engine"] == HOSTED_ENGINE:
             return self._open_hosted(model, settings.get("fields", []))
         if resources.endpoints:
+            from tasks.decoding.policy_tokenizer import policy_tokenizer
             from tasks.generate.endpoint import EngineOptions
             from tasks.generate.endpoints import EndpointEngine
 
@@ -122,6 +123,7 @@ class LocalMachine:
                 options,
                 stall=resources.stall_seconds,
                 without=resources.endpoints_without,
+                tokenizer=lambda: policy_tokenizer(self._store.path(model)),
             )
         folder = self._store.path(model)
         if not self.isolate:
