@@ -27,7 +27,7 @@ def weigh(top: Iterable[tuple[str, float]], choices: Sequence[str]) -> list[floa
     known = list(top)
     found: list[list[float]] = [[] for _ in choices]
     for token, value in known:
-        place = _stands_for(token.strip(), [choice.strip() for choice in choices])
+        place = stands_for(token, choices)
         if place is not None:
             found[place].append(value)
     if not any(found):
@@ -37,12 +37,14 @@ def weigh(top: Iterable[tuple[str, float]], choices: Sequence[str]) -> list[floa
     return [_sum(values) if values else most for values in found]
 
 
-def _stands_for(token: str, choices: list[str]) -> int | None:
-    if not token:
+def stands_for(token: str, choices: Sequence[str]) -> int | None:
+    """The place of the choice that a token stands for; None: of none."""
+    plain, known = token.strip(), [choice.strip() for choice in choices]
+    if not plain:
         return None
-    if token in choices:
-        return choices.index(token)
-    begun = [place for place, choice in enumerate(choices) if choice.startswith(token)]
+    if plain in known:
+        return known.index(plain)
+    begun = [place for place, choice in enumerate(known) if choice.startswith(plain)]
     return begun[0] if len(begun) == 1 else None
 
 

@@ -31,9 +31,10 @@ from tasks.decoding.policy_tokenizer import policy_tokenizer
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
 from tasks.generate.endpoint import EngineOptions
-from tasks.generate.endpoints import STARTS, EndpointEngine
+from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
+from tasks.generate.served_shard import STARTS
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
 from tasks.paths import ROOT
 from tasks.settings import Resources
