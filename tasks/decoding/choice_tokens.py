@@ -45,6 +45,16 @@ def next_tokens(answers: Sequence[Sequence[int]]) -> dict[Stem, list[int]]:
     return found
 
 
+def common_stem(answers: Sequence[Sequence[int]]) -> list[int]:
+    """Tokens that all answers start with; none of the answers is them alone."""
+    stem: list[int] = []
+    for tokens in zip(*answers, strict=False):
+        if len(set(tokens)) > 1 or len(stem) + 1 == min(map(len, answers)):
+            break
+        stem.append(tokens[0])
+    return stem
+
+
 def totals(
     answers: Sequence[Sequence[int]], known: Mapping[Stem, Mapping[int, float]]
 ) -> list[float]:

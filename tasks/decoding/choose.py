@@ -1,8 +1,10 @@
 """How likely a model finds each of some answers: a judge's label, a score as an expectation.
 
-log p(choice | prompt) is the sum over the choice's tokens. Choices of one token each (`1` or `2`,
-the digits of a score) cost one forward pass over the prompts and nothing more, as in Lee et al.
-(arXiv 2309.00267, section 2.1); what all prompts start with is computed once (prefill.py).
+log p(choice | prompt) is the sum over the choice's tokens. Choices that differ in their last token
+alone (`1` or `2`, the digits of a score) cost one forward pass over the prompts and nothing more,
+as in Lee et al. (arXiv 2309.00267, section 2.1). What all prompts start with is computed once
+(prefill.py), or what some of them do, such as both orders of a pair (shared_starts.py), where that
+is less work.
 
 Models whose rows must not be padded (same_length.py) get prompts of one length at a time.
 """
@@ -11,15 +13,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
-from tasks.decoding.choice_tokens import mistake, next_tokens, totals
+from tasks.decoding.choice_tokens import common_stem, mistake, next_tokens, totals
 from tasks.decoding.decode import PREFILL_TOKENS
 from tasks.decoding.kv_cache import is_plain, longrope_switch
 from tasks.decoding.prefill import Prompts, room
+from tasks.decoding.shared_starts import batches_of, can_share, compute_groups, saves, starts_of
 from tasks.decoding.tokens import Prompt, completion_ids, prompt_ids
 from tasks.errors import StepError, UserError
 
@@ -32,7 +34,6 @@ def choose(
     *,
     batch_size: int,
     progress: Callable[[int, int], None] | None = None,
-    finished: Callable[[int, list[float] | None], None] | None = None,
 ) -> list[list[float] | None]:
     """Log-probabilities of given answers.
 
@@ -43,7 +44,6 @@ def choose(
         choices: The same for all prompts.
         batch_size: Most prompts in a forward pass.
         progress: Told how many prompts are done.
-        finished: Told the place of each prompt and what it got, as soon as it is there.
 
     Returns:
         For each prompt, log p of each choice (natural, float64 sums), in the order of both; None
@@ -65,24 +65,15 @@ def choose(
         raise UserError("judge.prompt: a prompt has no tokens")
     most = room(model, min(lengths), longest)
     found: list[list[float] | None] = [None] * len(ids)
-    done = 0
-
-    def end(places: Sequence[int], values: Sequence[list[float] | None]) -> None:
-        nonlocal done
-        for place, some in zip(places, values, strict=True):
-            found[place] = some
-            if finished:
-                finished(place, some)
-        done += len(places)
-        if progress and places:
-            progress(done, len(ids))
-
     fitting = [place for place, length in enumerate(lengths) if length <= most]
-    left_out = sorted(set(range(len(ids))) - set(fitting))
-    end(left_out, [None] * len(left_out))
+    done = len(ids) - len(fitting)
     kept = [ids[place] for place in fitting]
     for places, values in _weighed(model, tokenizer, kept, answers, batch_size):
-        end([fitting[n] for n in places], values)
+        for place, some in zip(places, values, strict=True):
+            found[fitting[place]] = some
+        done += len(places)
+        if progress:
+            progress(done, len(ids))
     return found
 
 
@@ -102,9 +93,22 @@ def _weighed(
             for places in _batches(lengths, batch_size, equal=True):
                 yield places, _unpadded(model, [ids[place] for place in places], answers)
             return
-        known = Prompts(model, tokenizer, ids)
+        # What all answers start with is a part of each prompt, so that they branch behind it.
+        stem = common_stem(answers)
+        whole = [[*one, *stem] for one in ids]
+        groups = starts_of(whole, last=len(stem) + 1)
+        if can_share(model) and saves(whole, groups):
+            for some in batches_of(whole, groups, batch_size, PREFILL_TOKENS):
+                cache, mask, logits = compute_groups(model, whole, some, len(stem) + 1)
+                places = [place for group in some for place in group.places]
+                yield places, _batch(model, cache, mask, logits, answers)
+            return
+        known = Prompts(model, tokenizer, whole, last=len(stem) + 1)
         for places in _batches(lengths, batch_size, equal=False):
-            yield places, _batch(model, known, places, answers)
+            cache, logits = known.compute_last(places)
+            behind = cache.get_seq_length() - torch.from_numpy(known.lengths[places])[:, None]
+            mask = (torch.arange(cache.get_seq_length()) >= behind).long()
+            yield places, _batch(model, cache, mask, logits, answers)
 
 
 def _batches(lengths: Sequence[int], batch_size: int, *, equal: bool) -> Iterator[list[int]]:
@@ -134,31 +138,44 @@ def _unpadded(
 
 
 def _batch(
-    model: PreTrainedModel, prompts: Prompts, places: list[int], answers: list[list[int]]
+    model: PreTrainedModel,
+    cache: Cache,
+    mask: torch.Tensor,
+    logits: torch.Tensor,
+    answers: list[list[int]],
 ) -> list[list[float]]:
-    cache, logits = prompts.compute(places)
-    first = _log_probabilities(logits)
+    """What some prompts got.
+
+    Args:
+        model: The model.
+        cache: Keys and values of the prompts, with what all answers start with.
+        mask: Which of its columns are tokens of a prompt, int64 [prompts, columns].
+        logits: At the last tokens, [prompts, tokens of that start and one, vocabulary].
+        answers: Tokens of the choices.
+    """
+    last = _log_probabilities(logits)
+    branch = last.shape[1] - 1
+    begun = last.new_zeros(len(last))
+    for place, token in enumerate(answers[0][:branch]):
+        begun = begun + last[:, place, token]
     columns: list[torch.Tensor] = []
     for answer in answers:
-        total = first[:, answer[0]]
-        if len(answer) > 1:
-            total = total + _rest(model, prompts, places, copy.deepcopy(cache), answer)
+        total = begun + last[:, branch, answer[branch]]
+        if len(answer) > branch + 1:
+            total = total + _rest(model, copy.deepcopy(cache), mask, answer[branch:])
         columns.append(total)
     return torch.stack(columns, dim=1).tolist()
 
 
 def _rest(
-    model: PreTrainedModel, prompts: Prompts, places: list[int], cache: Any, answer: list[int]
+    model: PreTrainedModel, cache: Cache, mask: torch.Tensor, answer: list[int]
 ) -> torch.Tensor:
     """Log-probability of an answer's tokens after its first, float64 [prompts]."""
-    fed, device = answer[:-1], model.device
-    lengths = torch.from_numpy(prompts.lengths[places])[:, None]
-    seen, rows = cache.get_seq_length(), len(places)
-    columns = torch.arange(seen + len(fed))
+    fed, device, rows = answer[:-1], model.device, len(mask)
     output = model(
         input_ids=torch.tensor([fed]).expand(rows, -1).to(device),
-        attention_mask=(columns >= seen - lengths).long().to(device),
-        position_ids=(lengths + torch.arange(len(fed))).to(device),
+        attention_mask=torch.cat([mask, mask.new_ones(rows, len(fed))], dim=1).to(device),
+        position_ids=(mask.sum(1, keepdim=True) + torch.arange(len(fed))).to(device),
         past_key_values=cache,
         use_cache=True,
     )

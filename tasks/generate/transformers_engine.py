@@ -85,7 +85,6 @@ class TransformersEngine:
         prompts: Sequence[Prompt],
         choices: Sequence[str],
         progress: SampleProgress | None = None,
-        finished: Callable[[int, list[float] | None], None] | None = None,
     ) -> Weights:
         """See tasks.decoding.choose.choose."""
         from tasks.decoding.choose import choose
@@ -98,7 +97,6 @@ class TransformersEngine:
             choices,
             batch_size=self._batch_size,
             progress=progress,
-            finished=finished,
         )
         weights = Weights(found)
         weights.engine_seconds = time.perf_counter() - began
@@ -136,9 +134,10 @@ def main(wire: Wire) -> None:
 
         if "choices" in request:
             asked = [prompts[prompt] for prompt, _ in request["requests"]]
-            weights = engine.choose(
-                asked, request["choices"], progress, lambda i, values: items.append([i, values])
-            )
+            weights = engine.choose(asked, request["choices"], wire.progress)
+            # All at once: what is asked again after a death is computed in the same batches, and
+            # so has the same last bits.
+            items += [[i, values] for i, values in enumerate(weights)]
             progress(total, total)
             return {"engine_seconds": weights.engine_seconds}
         completions = engine.sample(
