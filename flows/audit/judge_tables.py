@@ -43,7 +43,7 @@ def calibration_table(facts: JudgeAudit) -> Table:
             f"{100 * one.low:.0f} to {100 * one.high:.0f}",
             str(one.pairs),
             percent(one.sure),
-            percent(one.right),
+            percent(one.right.value),
         ]
         for way in facts.ways
         if way.alignment
@@ -61,7 +61,7 @@ def way_name(way: AskedSo) -> str:
 def calibration_error(bins: Sequence[Calibrated]) -> float:
     """Mean over pairs of the distance between how sure the judge is and how often it is right."""
     pairs = sum(one.pairs for one in bins)
-    return sum(one.pairs * abs(one.sure - one.right) for one in bins) / max(1, pairs)
+    return sum(one.pairs * abs(one.sure - one.right.value) for one in bins) / max(1, pairs)
 
 
 def notes(facts: JudgeAudit) -> list[str]:

@@ -20,7 +20,6 @@ from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
-    HOSTED,
     DataSettings,
     EvaluationSettings,
     ExecutionSettings,
@@ -141,7 +140,7 @@ class RestEmConfig(BaseModel):
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
-            ("judge.model", "" if self._hosted_judge else self.judge.model),
+            ("judge.model", "" if self.judge.hosted else self.judge.model),
             ("judge.prompt", self.judge.prompt),
             ("judge.source", self.judge.source),
             ("judge.reference", self.judge.reference),
@@ -188,14 +187,8 @@ class RestEmConfig(BaseModel):
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """Everything that names where else to compute, and what it names."""
-        hosted = self.sampling.hosted_teacher or self._hosted_judge
+        hosted = self.sampling.hosted_teacher or self.judge.hosted
         return [*self.resources.addresses, *hosted_addresses(hosted)]
-
-    @property
-    def _hosted_judge(self) -> str:
-        """The judge's name at a hosted service; empty: it is none."""
-        model = self.judge.model
-        return model.removeprefix(HOSTED) if model.startswith(HOSTED) else ""
 
     @property
     def run_id(self) -> str:

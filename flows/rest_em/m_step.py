@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.judge import judge_engine
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Shards
 from flows.rest_em.rated import Rated
@@ -129,7 +130,7 @@ class Improver:
             model=rated.model if rated else None,
             judge=rated.judge if rated else None,
             settings=config.judge,
-            engine={"engine": config.sampling.engine, "dtype": config.model.dtype},
+            engine=judge_engine(config.judge, config.sampling, config.model),
             checking=self.sampler.checking("train"),
         )
         start = base if config.finetune.start_from == "base" else last

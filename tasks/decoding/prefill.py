@@ -30,18 +30,31 @@ class Prompts:
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Sequence[Prompt],
+        last: int = 1,
     ) -> None:
-        self._model = model
+        """Compute what all prompts start with.
+
+        Args:
+            model: In evaluation mode, on its device.
+            tokenizer: Texts of prompts get its default special tokens.
+            prompts: Texts, or tokens.
+            last: At so many tokens of each prompt the logits are wanted, the last ones.
+        """
+        self._model, self._count = model, last
         self._layers = plain_layers(model)
-        last = "logits_to_keep" in inspect.signature(model.forward).parameters
-        self._last = {"logits_to_keep": 1} if last else {}
+        keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._last = {"logits_to_keep": last} if keeps else {}
         self.ids = prompt_ids(tokenizer, prompts)
         if not all(self.ids):
             raise UserError("model.prompt: a prompt has no tokens")
         self.lengths = np.array([len(ids) for ids in self.ids])
         # The last token of a prompt is always computed anew, for its logits.
-        self._shared = min(_common(min(self.ids), max(self.ids)), int(self.lengths.min()) - 1)
+        most = max(0, int(self.lengths.min()) - last)
+        self._shared = min(_common(min(self.ids), max(self.ids)), most)
         head = self.ids[0][: max(self._shared, 1)]
         self._head = self._new_cache()
         self._forward([head], np.array([len(head)]), self._head)
@@ -53,6 +66,11 @@ class Prompts:
 
     def compute(self, picked: Sequence[int]) -> tuple[Cache, torch.Tensor]:
         """Keys and values of some prompts, left-padded, and the logits after each."""
+        cache, logits = self.compute_last(picked)
+        return cache, logits[:, -1]
+
+    def compute_last(self, picked: Sequence[int]) -> tuple[Cache, torch.Tensor]:
+        """The same with the logits at the last tokens of each, [prompts, last, vocabulary]."""
         lengths = self.lengths[list(picked)]
         longest = int(lengths.max())
         cache = self._new_cache()
@@ -85,7 +103,7 @@ class Prompts:
             use_cache=True,
             **self._last,
         )
-        return output.logits[:, -1]
+        return output.logits[:, -self._count :]
 
     def _new_cache(self) -> Any:
         # Full layers even where the model's window slides: rows are moved to other columns later.

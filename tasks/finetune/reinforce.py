@@ -177,7 +177,9 @@ class Reinforce(QuietTrainer, RLOOTrainer):
         finally:
             model.train()
         # Of what the engine could not give there is nothing to learn: it has no reward.
-        drawn = [list(one.ids or [self._tokenizer.eos_token_id]) for one in self._drawn]
+        drawn: list[list[int]] = [
+            list(one.ids or [self._tokenizer.eos_token_id]) for one in self._drawn
+        ]
         return ids, drawn, [one.text for one in self._drawn]
 
     def _reward(self, **_: object) -> list[float | None]:

@@ -14,7 +14,9 @@ from tasks.dag.step import Call
 from tasks.rows import PROBLEMS_FILE, Json, read_rows
 
 
-def reward_answers(call: Call, runtime: Runtime, reward: Json) -> Callable[[Json], list[float]]:
+def reward_answers(
+    call: Call, runtime: Runtime, reward: Json
+) -> Callable[[Json], list[float | None]]:
     """A function that gives rewards in [0, 1] of {"problems": [id, ...], "texts": [answer, ...]}.
 
     Args:
@@ -36,7 +38,7 @@ def reward_answers(call: Call, runtime: Runtime, reward: Json) -> Callable[[Json
     checkers = {row["id"]: name for row, name in zip(problems, names, strict=True)}
     references = {row["id"]: judged_reference(row) for row in problems}
 
-    def graded(asked: Json) -> list[float]:
+    def graded(asked: Json) -> list[float | None]:
         ids = asked["problems"]
         pairs = [(references[name], text) for name, text in zip(ids, asked["texts"], strict=True)]
         grades = grade_mixed(

@@ -19,7 +19,7 @@ from tasks.rows import Row
 
 # Of samples: rows with `problem`, `prompt` and `prompt_ids`, and what was drawn for each.
 Rewards = Callable[[Sequence[Row], Sequence[Completion]], list[float | None]]
-_Answered = Callable[[Sequence[Row], Sequence[Completion], Sequence[str]], list[float]]
+_Answered = Callable[[Sequence[Row], Sequence[Completion], Sequence[str]], list[float | None]]
 # Beyond it a sigmoid is 0 or 1.
 _MOST = 60.0
 
@@ -56,7 +56,7 @@ def rewards_for(job: Message, ask: Callable[[Message], Message], device: str) ->
 def _by_parent(ask: Callable[[Message], Message]) -> _Answered:
     def rewards(
         rows: Sequence[Row], drawn: Sequence[Completion], texts: Sequence[str]
-    ) -> list[float]:
+    ) -> list[float | None]:
         if not rows:
             return []
         asked = {"problems": [row["problem"] for row in rows], "texts": list(texts)}
@@ -83,7 +83,7 @@ def _by_model(job: Message, device: str) -> _Answered:
 
     def rewards(
         rows: Sequence[Row], drawn: Sequence[Completion], texts: Sequence[str]
-    ) -> list[float]:
+    ) -> list[float | None]:
         begins = [row["prompt_ids"] for row in rows]
         completions = trained.completions(
             [row["prompt"] for row in rows],

@@ -13,6 +13,7 @@ from tasks.compare.draw import Pair, draw_pairs
 from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.compare.label import Judge, by_reward
 from tasks.errors import UserError
+from tasks.evaluate.alignment import align
 
 PROMPT = load_judge_prompt("notes")
 
@@ -46,6 +47,43 @@ def test_a_judge_that_looks_at_the_place_alone_says_nothing_when_swapped(always:
     side = 1.0 if always == "1" else 0.0
     assert [row["p_first"] for row in rows] == pytest.approx([side] * 6)
     assert [row["p_second"] for row in rows] == pytest.approx([1 - side] * 6)
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_a_judge_that_always_says_first_is_right_by_half_and_stays_with_the_place(
+    swap: bool,
+) -> None:
+    rows = list(_judge(lambda prompt: 50.0, swap=swap).label(PAIRS, {"a": "?"}))
+    # People prefer the pair's first sample as often as its second.
+    people = {("a", pair.first, pair.second): float(n % 2) for n, pair in enumerate(PAIRS)}
+    found = align(rows, people, resamples=200, confidence=0.95, seed=0)
+    assert found.agreement.value == 0.5
+    assert found.first_place == 1.0
+    if swap:
+        assert found.same_place is not None and found.same_place.value == 1.0
+        assert {row["p"] for row in rows} == {0.5}
+    else:
+        assert {round(row["p"], 9) for row in rows} == {1.0}
+
+
+def test_what_a_judge_cannot_take_has_no_label_and_the_rest_has() -> None:
+    class Full(Says):
+        """Takes no prompt of `bad 3`; says nothing of one order of `bad 4`."""
+
+        def choose(self, prompts: Sequence[str], choices: Sequence[str]) -> list:
+            found = super().choose(prompts, choices)
+            return [
+                None if "bad 3" in prompt or "Note 1: bad 4" in prompt else values
+                for prompt, values in zip(prompts, found, strict=True)
+            ]
+
+    judge = Judge(Full(lambda prompt: 1.0), PROMPT, lambda a, b: a + b, lambda s: s, True, 0)
+    rows = list(judge.label(PAIRS, {"a": "?"}))
+    lost = [n for n, row in enumerate(rows) if row["status"] == "judge_error"]
+    assert lost == [3, 4]
+    assert [n for n, row in enumerate(rows) if row["p"] is None] == [3, 4]
+    assert rows[4]["p_first"] is not None and rows[4]["p_second"] is None
+    assert judge.rate(["?", "?"], ["bad 3", "good"])[0] is None
 
 
 def test_the_label_is_the_mean_of_both_orders() -> None:
