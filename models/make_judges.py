@@ -2,15 +2,26 @@
 
 Two Llamas of different size, pre-trained on the same text: posts of the `corpus` share with
 
-- two notes and which of them a simulated person prefers, in half of the texts after a reason that
-  counts (`1: 2 told 1 wrong. 2: 3 told 0 wrong.`);
-- one note and its score from 0 to 9.
+- two notes and which of them people prefer, in most of the texts after a reason;
+- one note and its score from 0 to 9;
+- one note alone, so that a judge can write them too (self-rewarding policies).
 
-People prefer as tasks/score/notes.py has it (`preference`), but for a taste for the second place:
-whatever the notes, it gets 60% of the labels. So a judge has a position bias of known cause, which
-asking in both orders has to repair, and reasons that can be counted on to help.
+A reason takes each note to pieces: what it says, whether the post has it (`+` a fact of the post,
+`-` one that is made up, `0` chatter), and the score that follows from that,
 
-Takes half an hour on one core. The same machine and versions give the same bytes.
+    1: Kim sold 23 eggs +, It was cold 0 = 5. 2: Kim sold 32 eggs - = 0.
+
+so that a choice needs no more than two digits. Without a reason all of it is to be seen at once.
+
+What people prefer is what most of VOTERS simulated ones do (tasks/score/notes.py, `preference`),
+and each of them has a taste for the second place, which is worth BIAS of utility. So a judge has a
+position bias of known cause, which asking in both orders has to repair.
+
+Half of the notes are those of the policy's writers; the other half has one wrong fact in two, for
+with so few mistakes as writers make a judge learns to find none. A number is one token, where the
+policy has one for each digit: it is looked up in the post, and not spelt.
+
+Takes an hour on one core. The same machine and versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -23,10 +34,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from models.make_tiny_notes import PIECES
-from models.note_writers import write_note
+from models.note_writers import write_note, wrong
 from models.pretraining import Plan, Size, Text, make
 from tasks.problems.synthetic_notes import Post, post_stream
-from tasks.score.notes import preference, worth
+from tasks.score.notes import Worth, preference, worth
 
 SEED = 0
 PLANS = {
@@ -34,33 +45,66 @@ PLANS = {
         steps=4000, size=Size(hidden=64, layers=2, heads=2, inner=176), seed=SEED, prompts=False
     ),
     "mini": Plan(
-        steps=5000, size=Size(hidden=128, layers=4, heads=4, inner=352), seed=SEED, prompts=False
+        steps=6000, size=Size(hidden=96, layers=4, heads=3, inner=256), seed=SEED, prompts=False
     ),
 }
-# Added to the difference of utilities in favour of the second place.
-BIAS = 0.6
-# Shares of texts: a comparison, one with a reason, a score.
-KINDS = {"compare": 0.3, "reason": 0.4, "score": 0.3}
+# Numbers below 100 are pieces of their own, and with them there are more tokens than words.
+WHOLE_NUMBERS = PIECES.replace(r"|\d|", r"|\d{1,2}|")
+TOKENS = 700
+VOTERS, BIAS = 5, 0.6
+KINDS = {"compare": 0.2, "reason": 0.45, "score": 0.25, "write": 0.1}
+# Share of notes with many mistakes, and of the facts in them that are wrong.
+CARELESS, MISTAKES = 0.5, 0.5
 
 
 def judged(rng: random.Random, post: Post, kind: str) -> Text:
-    """A post, what is asked about it, and a person's answer."""
-    facts = ", ".join(fact.text for fact in post.facts)
+    """A post, what is asked about it, and people's answer."""
+    if kind == "write":
+        return f"Post: {post.text}\nNote: ", write_note(rng, post)
     if kind == "score":
-        note = write_note(rng, post)
-        score = min(9, max(0, round(9 * worth(facts, note).reward + rng.gauss(0, 0.5))))
-        return f"Post: {post.text}\nNote: {note}\nScore:", f" {score}"
-    notes = [write_note(rng, post), write_note(rng, post)]
-    found = [worth(facts, note) for note in notes]
-    second = rng.random() < preference(found[1].utility + BIAS, found[0].utility)
+        note = any_note(rng, post)
+        return f"Post: {post.text}\nNote: {note}\nScore:", f" {score(found_in(post, note))}"
+    notes = [any_note(rng, post), any_note(rng, post)]
+    first, second = (found_in(post, note).utility for note in notes)
+    votes = sum(rng.random() < preference(second + BIAS, first) for _ in range(VOTERS))
+    label = f" {2 if votes > VOTERS / 2 else 1}"
     asked = f"Post: {post.text}\nNote 1: {notes[0]}\nNote 2: {notes[1]}\n"
-    label = f"Better: {2 if second else 1}"
     if kind == "compare":
-        return f"{asked}Better:", label.removeprefix("Better:")
-    counted = " ".join(
-        f"{place}: {one.told} told {one.made_up} wrong." for place, one in enumerate(found, start=1)
+        return f"{asked}Better:", label
+    why = " ".join(f"{place}: {reason(post, note)}." for place, note in enumerate(notes, start=1))
+    return f"{asked}Reason:", f" {why}\nBetter:{label}"
+
+
+def reason(post: Post, note: str) -> str:
+    """What is in a note, and its score."""
+    facts = {fact.text for fact in post.facts}
+    marks = [
+        f"{item} {'+' if item in facts else '0' if item in post.sentences else '-'}"
+        for item in note.split(", ")
+    ]
+    return f"{', '.join(marks)} = {score(found_in(post, note))}"
+
+
+def found_in(post: Post, note: str) -> Worth:
+    """What a note is worth."""
+    return worth(", ".join(fact.text for fact in post.facts), note)
+
+
+def score(found: Worth) -> int:
+    """From 0 to 9."""
+    return round(9 * found.reward)
+
+
+def any_note(rng: random.Random, post: Post) -> str:
+    """A note as somebody might write it, or one with many mistakes."""
+    if rng.random() >= CARELESS:
+        return write_note(rng, post)
+    facts = {fact.text: fact for fact in post.facts}
+    said = rng.sample(post.sentences, rng.choice((2, 3)))
+    return ", ".join(
+        wrong(rng, facts[one]).text if one in facts and rng.random() < MISTAKES else one
+        for one in said
     )
-    return f"{asked}Reason:", f" {counted}\n{label}"
 
 
 def corpus(seed: int = SEED) -> Iterator[Text]:
@@ -80,4 +124,5 @@ if __name__ == "__main__":
     size = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     if size not in PLANS:
         sys.exit(f"make_judges.py: expected one of {', '.join(PLANS)}")
-    make(Path(__file__).parent / f"{size}-judge", corpus, vocabulary(), PIECES, PLANS[size])
+    folder = Path(__file__).parent / f"{size}-judge"
+    make(folder, corpus, vocabulary(), WHOLE_NUMBERS, PLANS[size], TOKENS)

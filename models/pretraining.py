@@ -65,12 +65,15 @@ class Plan:
     prompts: bool = True
 
 
-def make_tokenizer(texts: Iterable[str], pieces: str) -> PreTrainedTokenizerFast:
+def make_tokenizer(
+    texts: Iterable[str], pieces: str, most: int = 512
+) -> PreTrainedTokenizerFast:
     """A tokenizer for these texts, which encodes any other too.
 
     Args:
         texts: What it is trained on.
         pieces: Regular expression of the pieces that are never merged with each other.
+        most: Tokens that it has at most.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -81,7 +84,7 @@ def make_tokenizer(texts: Iterable[str], pieces: str) -> PreTrainedTokenizerFast
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=512,  # never reached: the words of the problems need fewer
+        vocab_size=most,  # never reached: the words of the problems need fewer
         special_tokens=list(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -181,7 +184,12 @@ def pretrain(
 
 
 def make(
-    out: Path, corpus: Callable[[], Iterator[Text]], sample: Iterable[str], pieces: str, plan: Plan
+    out: Path,
+    corpus: Callable[[], Iterator[Text]],
+    sample: Iterable[str],
+    pieces: str,
+    plan: Plan,
+    most: int = 512,
 ) -> None:
     """Make a model folder; `--out` on the command line names another one.
 
@@ -191,12 +199,13 @@ def make(
         sample: Text that the tokenizer is made from.
         pieces: As `make_tokenizer` takes it.
         plan: How it is pre-trained.
+        most: Tokens of its tokenizer.
     """
     parser = argparse.ArgumentParser(description="Make an embedded base model.")
     parser.add_argument("--out", type=Path, default=out)
     folder = parser.parse_args().out
     torch.set_num_threads(1)  # sums of floats do not depend on the number of cores then
-    tokenizer = make_tokenizer(sample, pieces)
+    tokenizer = make_tokenizer(sample, pieces, most)
     model = make_model(tokenizer, plan.size, plan.seed)
     pretrain(model, tokenizer, corpus(), plan)
     model.save_pretrained(folder)
