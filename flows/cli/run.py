@@ -23,10 +23,14 @@ class Domain(StrEnum):
 
     MATH = "math"
     CODE = "code"
+    NOTES = "notes"
 
 
 def demo(
-    domain: Annotated[Domain, typer.Option(help="Word problems or small programs.")] = Domain.MATH,
+    domain: Annotated[
+        Domain,
+        typer.Option(help="Word problems, small programs, or notes that are preferred by a judge."),
+    ] = Domain.MATH,
     changes: Changes = None,
     dry_run: bool = False,
     if_engine: Annotated[

@@ -26,7 +26,9 @@ def study_command(
     name: Annotated[str, typer.Argument(help="A study, or `all`; a wrong name lists them.")],
     config: Annotated[
         list[str] | None,
-        typer.Option(help="Configuration that arms are changes of: one for math, one for code."),
+        typer.Option(
+            help="Configuration that arms are changes of: one for math, code or notes each."
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Runs of each arm.", min=1)] = 5,
     student: Annotated[

@@ -12,14 +12,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
+from flows.config.improve import check_improve
 from flows.config.read import change, parse, read_toml
 from tasks.errors import UserError
-from tasks.finetune.objectives import OBJECTIVES
 from tasks.generate.hosted.service import hosted_addresses
 from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
+    HOSTED,
     DataSettings,
     EvaluationSettings,
     ExecutionSettings,
@@ -109,8 +110,7 @@ class RestEmConfig(BaseModel):
             )
         if self.finetune.method == "qlora":
             self._can_quantize()
-        if OBJECTIVES[self.finetune.improve].pairs:
-            self._can_pair()
+        check_improve(self)
         return self
 
     def _can_quantize(self) -> None:
@@ -123,21 +123,6 @@ class RestEmConfig(BaseModel):
             raise ValueError(
                 "resources.train_strategy: weights of four bits (finetune.method = qlora) are not "
                 "split; expected ddp"
-            )
-
-    def _can_pair(self) -> None:
-        name = self.finetune.improve
-        if self.filter.thresholds or self.filter.select != "threshold":
-            raise ValueError(
-                f"finetune.improve: {name} prefers correct over wrong samples; expected "
-                "filter.select = threshold and no filter.thresholds"
-            )
-        if self.filter.weight != "one":
-            raise ValueError(f"filter.weight: the pairs of {name} have no weight; expected one")
-        if self.resources.train_processes > 1:
-            raise ValueError(
-                f"resources.train_processes: {name} trains in one process; expected 1, not "
-                f"{self.resources.train_processes}"
             )
 
     @property
@@ -156,6 +141,8 @@ class RestEmConfig(BaseModel):
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
+            ("judge.model", "" if self._hosted_judge else self.judge.model),
+            ("judge.prompt", self.judge.prompt),
             ("judge.source", self.judge.source),
             ("resources.store", self.resources.store),
         ]
@@ -200,7 +187,14 @@ class RestEmConfig(BaseModel):
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """Everything that names where else to compute, and what it names."""
-        return [*self.resources.addresses, *hosted_addresses(self.sampling.hosted_teacher)]
+        hosted = self.sampling.hosted_teacher or self._hosted_judge
+        return [*self.resources.addresses, *hosted_addresses(hosted)]
+
+    @property
+    def _hosted_judge(self) -> str:
+        """The judge's name at a hosted service; empty: it is none."""
+        model = self.judge.model
+        return model.removeprefix(HOSTED) if model.startswith(HOSTED) else ""
 
     @property
     def run_id(self) -> str:
@@ -224,6 +218,11 @@ class RestEmConfig(BaseModel):
         for name in self._unused_sections:
             del plain[name]
         return plain
+
+    @property
+    def has_preferences(self) -> bool:
+        """Whether a judge, people or a reward model have a say in the run."""
+        return len(self._unused_sections) < len(_DEFAULTS)
 
     @property
     def _unused_sections(self) -> list[str]:
@@ -285,7 +284,8 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(part, name, folder, own=own)
     for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
         _whole(_table(raw, section), name, folder)
-    _whole(_table(raw, "judge"), "source", folder, own=True)
+    for name in ("model", "prompt", "source"):
+        _whole(_table(raw, "judge"), name, folder, own=True)
 
 
 def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:

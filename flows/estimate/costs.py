@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.estimate.fit import LinearCost
+from tasks.dag.step_names import COMPARE_ANSWERS
 from tasks.facts import Facts
 
 
@@ -87,4 +88,6 @@ class Costs(Facts):
 
 def single_name(group: str) -> str:
     """By what the cost of a step without shards is kept: `select, step 2` is a select."""
+    if group.startswith(COMPARE_ANSWERS):  # one pair a problem, where labels have several
+        return COMPARE_ANSWERS
     return group.split()[0].strip(",")

@@ -19,7 +19,8 @@ from typing import ClassVar
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs, single_name
 from flows.estimate.plan import PlannedCall
-from flows.estimate.stages import PlannedStage, expected_rows, stages_of_plan
+from flows.estimate.rows import training_rows
+from flows.estimate.stages import PlannedStage, stages_of_plan
 from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
 from tasks.dag.step_names import FINETUNE
@@ -86,10 +87,7 @@ def estimate(
         planned: Calls that are not cached (`PlanCaller.to_do`).
     """
     stages = stages_of_plan(planned, config.iterations)
-    rows, most = (
-        expected_rows(keep, splits["train"], config.sampling.samples, config.filter)
-        for keep in (costs.keep, (1.0,))
-    )
+    rows, most = (training_rows(keep, splits["train"], config) for keep in (costs.keep, (1.0,)))
     validation = splits["validation"]
     seconds = stage_seconds(stages, costs, config, rows, validation)
     lines = tuple(

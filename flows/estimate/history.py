@@ -34,6 +34,10 @@ def costs_key(config: RestEmConfig) -> str:
             exclude={"store", "shard_problems", "shard_samples", "checkpoint_minutes"}
         ),
     }
+    if config.has_preferences:
+        named = ("judge", "reward")
+        keyed |= {name: getattr(config, name).model_dump() for name in named}
+        keyed["improve"] = [config.finetune.improve, config.finetune.generations]
     return digest_of(keyed)[:16]
 
 

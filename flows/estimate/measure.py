@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts, single_name
 from flows.estimate.fit import least_squares, linear
-from flows.estimate.stages import is_greedy
+from flows.estimate.stages import is_greedy, work_before
 from flows.runs.journal_forms import StepLine
 from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, SCORE
+from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.results import TrainingFacts
 from tasks.generate.step import SAMPLES_FILE
 from tasks.rows import VERDICTS_FILE, read_rows
-from tasks.settings import FilterSettings
+from tasks.settings import FilterSettings, FinetuneSettings
 from tasks.store.store import ArtifactRef, Store
 
 VALIDATION = "validation"
@@ -96,7 +97,8 @@ def stages_of_journal(lines: Sequence[StepLine]) -> list[JournalStage]:
             continue
         close()
         taken = max(0.0, line.ended - end)
-        single = JournalStage(line.iteration, line.step, taken, before=before, line=line)
+        work = work_before(line.step, line.label, before)
+        single = JournalStage(line.iteration, line.step, taken, before=work, line=line)
         found.append(single)
         end = line.ended
     close()
@@ -187,7 +189,12 @@ def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:
             continue
         ref = _ref(stage.line)
         manifest = store.read_manifest(ref.kind, ref.key)
-        taken, batch = manifest.stats.parts or {}, manifest.provenance.settings["batch_size"]
+        taken, how = manifest.stats.parts or {}, manifest.provenance.settings
+        batch = how["batch_size"]
+        if OBJECTIVES[
+            how.get("improve", FinetuneSettings().improve)
+        ].prompts:  # a batch is of samples, rows are problems
+            batch //= how.get("generations", FinetuneSettings().generations)
         facts = TrainingFacts.read(store.path(ref))
         epochs = facts.steps * min(batch, facts.sequences) / max(1, facts.sequences)
         checks = taken.get("checkpoints", 0.0) + taken.get("validation", 0.0)

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 
 from flows.estimate.plan import PlannedCall
 from tasks.dag.step import Call
-from tasks.dag.step_names import GENERATE, REPORT, SCORE
+from tasks.dag.step_names import COMPARE, GENERATE, RATE, REPORT, SCORE
 from tasks.rows import Json
-from tasks.settings import FilterSettings
 
 _PLACE = re.compile(r"\[(\d+):(\d+)\]x\[(\d+):(\d+)\]$")
+_BLOCK = re.compile(r"\[(\d+):(\d+)\]")
+# Steps whose calls are of one block of problems each: what they cost goes with its problems.
+_BY_BLOCK = (COMPARE, RATE)
 
 
 @dataclass
@@ -43,7 +45,7 @@ class PlannedStage:
         name: As in the journal, without `generate` and `score`.
         shards: What is to do of a set.
         greedy: Whether its samples are greedy.
-        before: Samples of the sets before a step without shards.
+        before: Samples of the sets before a step without shards (see `work_before`).
     """
 
     iteration: int
@@ -72,7 +74,8 @@ def stages_of_plan(planned: Sequence[PlannedCall], iterations: int) -> list[Plan
         step, _, name = one.group.partition(" ")
         if step not in (GENERATE, SCORE):
             before, last = last or before, 0
-            stages.append(PlannedStage(one.iteration, one.group, before=before))
+            work = work_before(one.group, one.call.label, before)
+            stages.append(PlannedStage(one.iteration, one.group, before=work))
             continue
         now = stages[-1] if stages else None
         if now is None or not now.shards or (now.iteration, now.name) != (one.iteration, name):
@@ -94,6 +97,18 @@ def stages_of_plan(planned: Sequence[PlannedCall], iterations: int) -> list[Plan
     return stages
 
 
+def work_before(group: str, label: str, samples: int) -> int:
+    """By what the cost of a call without shards grows: samples before it, or a block's problems.
+
+    Args:
+        group: Of the call, as in the journal.
+        label: Of the call.
+        samples: Of the sets before it.
+    """
+    found = _BLOCK.search(label) if group.partition(" ")[0] in _BY_BLOCK else None
+    return int(found[2]) - int(found[1]) if found else samples
+
+
 def is_greedy(settings: Json) -> bool:
     """Whether the settings of a sampling step draw greedily; of imported samples nobody knows."""
     return settings.get("sampling", {}).get("temperature") == 0.0
@@ -106,16 +121,3 @@ def _samples(call: Call) -> int:
     start, stop, first, last = map(int, found.groups())
     problems = len(call.settings.get("only", range(start, stop)))
     return problems * (last - first)
-
-
-def expected_rows(keep: Sequence[float], problems: int, samples: int, rules: FilterSettings) -> int:
-    """Training rows that an iteration keeps.
-
-    Args:
-        keep: For each problem seen the share of its samples that is kept (right, finished, not a
-            duplicate).
-    """
-    if not keep:
-        return 0
-    cap = rules.cap or samples
-    return round(problems * sum(min(cap, samples * chance) for chance in keep) / len(keep))

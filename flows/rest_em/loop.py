@@ -9,6 +9,7 @@ The loop only decides *what* to call; a `Caller` decides how: through Prefect
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from flows.config.rest_em import RestEmConfig
 from flows.machines.gpus import idle_gpus, visible_gpus
@@ -20,18 +21,17 @@ from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
-from flows.rest_em.rated import Rated, Rewarder
+from flows.rest_em.rated import Rated, Rewarder, compares
+from flows.rest_em.reward_measures import RewardMeasures
+from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
-from tasks.dag.step import Call
+from flows.rest_em.wins import over_the_base
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
-from tasks.finetune.objectives import OBJECTIVES
+from tasks.finetune.objectives import IN_GROUPS
 from tasks.finetune.quantized import refuse_without_package
-from tasks.generate.hosted.service import hosted_call
-from tasks.generate.imported import import_call
-from tasks.hub import MAIN
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
@@ -39,7 +39,6 @@ from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
 from tasks.select.decontaminate import overlapping
-from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
 
@@ -58,6 +57,8 @@ class Iteration:
     drawn: Shards = field(default_factory=Shards)
     rated: Rated | None = None
     selection: ArtifactRef | None = None
+    win_rates: ArtifactRef | None = None
+    proxy: ArtifactRef | None = None  # what it was trained for beside what is meant
 
 
 @dataclass
@@ -87,7 +88,7 @@ class Loop:
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
-        several = not OBJECTIVES[config.finetune.improve].pairs  # processes of a fine-tune
+        several = config.finetune.improve in IN_GROUPS  # processes of a fine-tune
         for text in idle_gpus(config.resources, visible_gpus(), trains=several):
             caller.warn(text)
         self.problems = caller.call(problems_call(config.data), 0, "problems")
@@ -108,11 +109,13 @@ class Loop:
         self.benchmarks = transfer_benchmarks(config, caller)
         look = ModelLook(config, caller, self.sampler.template, self.splits)
         base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
-        if call := self._teacher_call():
+        if call := teacher_call(config):
             self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
         others = [one.problems for one in self.benchmarks]
         warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])
+        warn = partial(self._warn, outcome)
+        self.measures = RewardMeasures(config, caller, self.rewarder, self.problems, warn)
         train, most = self.splits["train"], self.drawing.samples
         words = config.filter.decontaminate_ngram
         self.overlapping = overlapping([*train, *self.splits["test"]], words)
@@ -131,7 +134,8 @@ class Loop:
                 break
             now.drawn = self._draw(number, policy)
             self._warn_of_failed_rewards(outcome, now)
-            made = self._improve(number + 1, base, policy, self._rewarded(now, base))
+            self.measures.proxy(outcome.iterations)
+            made = self._improve(now, base)
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
@@ -139,7 +143,9 @@ class Loop:
             if made.policy is None:
                 break
             policy = made.policy
+        self.measures.proxy(outcome.iterations)
         caller.end_stage()
+        over_the_base(config, caller, self.sampler, self.rewarder, outcome)
         return outcome
 
     def _evaluate(self, number: int, policy: ArtifactRef) -> Iteration:
@@ -230,35 +236,22 @@ class Loop:
 
     def _rewarded(self, now: Iteration, base: ArtifactRef) -> Shards:
         """The drawn samples with the rewards that decide what is trained on."""
-        if self.config.reward.by == "checker":
+        if self.config.reward.by == "checker" and not compares(self.config):
             return now.drawn
         shots = self._shots(now.number)
         now.rated = self.rewarder.rate(now.number, base, now.policy, now.drawn, shots)
-        return now.rated.shards
+        self.measures.labels(now.number, now.drawn, now.rated)
+        # Preferences stand for themselves, whatever a reward model then says.
+        return now.drawn if compares(self.config) else now.rated.shards
 
-    def _teacher_call(self) -> Call | None:
-        """The call that brings what samples in the place of the policy."""
-        sampling = self.config.sampling
-        if sampling.hosted_teacher:
-            return hosted_call(sampling.hosted_teacher)
-        if sampling.teacher.startswith(IMPORTED):
-            return import_call(sampling.teacher)
-        if sampling.teacher:
-            teacher = self.config.model.model_copy(
-                update={"base": sampling.teacher, "revision": MAIN}
-            )
-            return base_call(teacher, "sampling.teacher")
-        return None
-
-    def _improve(
-        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
-    ) -> Improved:
-        """The M-step: p_number from the samples of the policy before it."""
+    def _improve(self, now: Iteration, base: ArtifactRef) -> Improved:
+        """The M-step: the next policy from the samples of this one."""
+        number, drawn = now.number + 1, self._rewarded(now, base)
         improver = Improver(
             self.config, self.caller, self.sampler, self.problems, self._shots(number)
         )
         adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
-        return improver.improve(number, base, last, drawn, adaptive=adaptive)
+        return improver.improve(number, base, now.policy, drawn, adaptive=adaptive, rated=now.rated)
 
     def _sampling(self, settings: Json) -> Json:
         return {**settings, "max_tokens": self.config.sampling.max_tokens}

@@ -11,6 +11,7 @@ and all ways of `finetune.improve` work on them as on those of a checker.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
@@ -21,13 +22,15 @@ from flows.orchestrator.shards import Scored, Shards
 from tasks.compare.people import parse_labels
 from tasks.compare.preference_set import names_set, preference_set_call
 from tasks.compare.step import compare_call
-from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, line_name
+from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, TEST, line_name
+from tasks.errors import UserError
 from tasks.fit.step import fit_call
 from tasks.policy.step import base_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
 from tasks.rows import Json
-from tasks.settings.judge import POLICY
+from tasks.settings.finetune import PREFERENCES
+from tasks.settings.judge import PEOPLE, POLICY, JudgeSettings
 from tasks.store.store import ArtifactRef
 
 
@@ -39,12 +42,22 @@ class Rated:
         shards: Samples with real-valued verdicts.
         preferences: Labelled pairs, block by block; none where a judge rates directly, or where the
             pairs are of other texts.
-        model: The reward model; None where a judge rates.
+        model: The reward model; None where there is none.
+        judge: The model that is asked; None where none is.
+        shots: Exemplars in the prompts that samples are rated with.
+        people: Labels of people on the same pairs, where `judge.reference` asks for them.
+        null: The model that was fit on shuffled labels, where `reward.null` asks for it.
+        measured: What labels and model are worth; None where nothing was labelled.
     """
 
     shards: Shards
     preferences: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
     model: ArtifactRef | None = None
+    judge: ArtifactRef | None = None
+    shots: int = 0
+    people: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
+    null: ArtifactRef | None = None
+    measured: ArtifactRef | None = None
 
 
 class Rewarder:
@@ -59,7 +72,7 @@ class Rewarder:
         self._judge: ArtifactRef | None = None
         self._model: ArtifactRef | None = None
         self._set: ArtifactRef | None = None
-        self._engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+        self.engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
 
     def prepare(self) -> None:
         """Read what people labelled, so that a mistake in it is said before anything is sampled.
@@ -67,21 +80,32 @@ class Rewarder:
         Raises:
             UserError: it is nowhere, or a line or row of it is wrong.
         """
-        judge = self._config.judge
-        if self._config.reward.by != "model" or not judge.source:
+        judge, by = self._config.judge, self._config.reward.by
+        if by != "model" and not compares(self._config):
             return
-        if names_set(judge):
-            call = preference_set_call(judge, self._config.seed)
-            self._set = self._caller.call(call, 0, PREFERENCE_SET)
-            warn_of_moved(self._caller, self._set)
-        else:
-            path = Path(judge.source).expanduser()
-            parse_labels(path.read_bytes(), path)
+        if not names_set(judge):
+            for field, file in (("source", judge.source), ("reference", judge.reference)):
+                if file not in ("", PEOPLE):
+                    _see_labels(f"judge.{field}", Path(file).expanduser())
+            return
+        if compares(self._config):
+            raise UserError(
+                "judge.source: a preference set is for the fit of a reward model; with "
+                "finetune.pairs = preferences expected labels of the run's own samples"
+            )
+        if judge.reference:
+            raise UserError(
+                "judge.reference: pairs of a preference set are of other texts than the run's "
+                "samples; expected none"
+            )
+        call = preference_set_call(judge, self._config.seed)
+        self._set = self._caller.call(call, 0, PREFERENCE_SET)
+        warn_of_moved(self._caller, self._set)
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
         settings = self._config.judge
-        if self._config.reward.by == "model" and settings.labels != "judge":
+        if self._config.reward.by != "judge" and settings.labels != "judge":
             return None
         if settings.model == POLICY:
             return policy
@@ -91,6 +115,15 @@ class Rewarder:
             )
             self._judge = self._caller.call(base_call(named), 0, "judge")
         return self._judge
+
+    def win_rate_judge(self, base: ArtifactRef) -> ArtifactRef | None:
+        """The model that judges win rates, one for all policies; None where none is named.
+
+        Where policies judge themselves it is the base.
+        """
+        settings = self._config.judge
+        asked = settings.labels == "judge" or self._config.reward.by == "judge"
+        return self.judge(base) if asked and settings.model else None
 
     def rate(
         self, number: int, base: ArtifactRef, policy: ArtifactRef, drawn: Shards, shots: int
@@ -107,23 +140,58 @@ class Rewarder:
         blocks = self._sampler.blocks("train")
         by_block = _by_block(drawn, len(blocks))
         judge = self.judge(policy)
+        by = self._config.reward.by
+        model = self._fitted(number) if by == "model" else None
         preferences: list[ArtifactRef] = []
-        model = None
-        if self._config.reward.by == "model":
-            model = self._fitted(number)
-            if model is None and self._set is not None:
-                own = self._set
-                model = self._fit(number, base, policy, [own], [own], shots, problems=own)
-            elif model is None:
-                for block, scored in zip(blocks, by_block, strict=True):
-                    preferences.append(self._compare(number, block, scored, judge))
-                model = self._fit(number, base, policy, preferences, drawn.samples, shots)
+        people: list[ArtifactRef] = []
+        null: ArtifactRef | None = None
+        own = self._set
+        if compares(self._config) or (by == "model" and model is None and own is None):
+            for block, scored in zip(blocks, by_block, strict=True):
+                preferences.append(self._compare(number, block, scored, judge))
+                if self._config.judge.reference:
+                    people.append(self._ask_people(number, block, scored))
+        made = Rated(drawn, preferences, model, judge, shots, people, null)
+        if by == "checker":
+            return made
+        if by == "model" and model is None:
+            pairs, texts = (preferences, drawn.samples) if own is None else ([own], [own])
+            fit = partial(self._fit, number, base, policy, pairs, texts, shots, problems=own)
+            made.model = self._model = fit()
+            made.null = fit(shuffled=True) if self._config.reward.null else None
+        made.shards = self._rate_all(number, f"{DRAW} p{number}", DRAW, "train", drawn, made)
+        return made
+
+    def rate_test(self, number: int, of: int, greedy: Shards, rated: Rated) -> Shards:
+        """Rate greedy answers to test problems by what rated an iteration's samples.
+
+        Args:
+            number: Of the iteration, for tables.
+            of: Number of the policy that gave the answers.
+            greedy: These.
+            rated: What has the rater.
+        """
+        return self._rate_all(number, f"{TEST} p{of}", TEST, "test", greedy, rated)
+
+    def _rate_all(
+        self, number: int, label: str, purpose: str, split: str, scored: Shards, by: Rated
+    ) -> Shards:
+        blocks = self._sampler.blocks(split)
         rated = Shards()
-        for block, scored in zip(blocks, by_block, strict=True):
+        for block, part in zip(blocks, _by_block(scored, len(blocks)), strict=True):
+            named = f"{RATE} {label} [{block.start}:{block.stop}]"
             rated.parts.append(
-                [(one, self._rate(number, block, one, model, judge, shots)) for one, _ in scored]
+                [(one, self._rate(number, named, purpose, block, one, by)) for one, _ in part]
             )
-        return Rated(rated, preferences, model)
+        return rated
+
+    def _ask_people(self, number: int, block: Block, scored: list[Scored]) -> ArtifactRef:
+        """The labels that the others are measured against, on the same pairs."""
+        source = self._config.judge.reference
+        people = self._config.judge.model_copy(
+            update={"labels": "people", "source": "" if source == PEOPLE else source}
+        )
+        return self._compare(number, block, scored, None, people, "people")
 
     def _fitted(self, number: int) -> ArtifactRef | None:
         """The reward model of an earlier iteration, where it serves this one too."""
@@ -131,11 +199,17 @@ class Rewarder:
         return self._model if last and number >= last else None
 
     def _compare(
-        self, number: int, block: Block, scored: list[Scored], judge: ArtifactRef | None
+        self,
+        number: int,
+        block: Block,
+        scored: list[Scored],
+        judge: ArtifactRef | None,
+        settings: JudgeSettings | None = None,
+        purpose: str = DRAW,
     ) -> ArtifactRef:
         call = compare_call(
-            f"{COMPARE} {DRAW} p{number} [{block.start}:{block.stop}]",
-            self._config.judge,
+            f"{COMPARE} {purpose} p{number} [{block.start}:{block.stop}]",
+            settings or self._config.judge,
             seed=self._config.seed,
             references=block.digest,
             problems=self._problems,
@@ -143,9 +217,9 @@ class Rewarder:
             samples=[sample for sample, _ in scored],
             verdicts=[verdict for _, verdict in scored],
             judge=judge,
-            engine=self._engine,
+            engine=self.engine,
         )
-        return self._caller.call(call, number, line_name(COMPARE, DRAW))
+        return self._caller.call(call, number, line_name(COMPARE, purpose))
 
     def _fit(
         self,
@@ -155,11 +229,13 @@ class Rewarder:
         preferences: list[ArtifactRef],
         samples: list[ArtifactRef],
         shots: int,
+        *,
         problems: ArtifactRef | None = None,
+        shuffled: bool = False,
     ) -> ArtifactRef:
-        settings = self._config.reward
+        settings, name = self._config.reward, line_name(FIT, "null") if shuffled else FIT
         call = fit_call(
-            f"{FIT} p{number}",
+            f"{name} p{number}",
             settings,
             seed=self._config.seed,
             prompt=self._sampler.template.digest,
@@ -169,34 +245,53 @@ class Rewarder:
             start=base if settings.start_from == "base" else policy,
             preferences=preferences,
             samples=samples,
+            shuffled=shuffled,
         )
-        self._model = self._caller.call(call, number, FIT)
-        return self._model
+        return self._caller.call(call, number, name)
 
     def _rate(
         self,
         number: int,
+        label: str,
+        purpose: str,
         block: Block,
         samples: ArtifactRef,
-        model: ArtifactRef | None,
-        judge: ArtifactRef | None,
-        shots: int,
+        by: Rated,
     ) -> ArtifactRef:
         call = rate_call(
-            f"{RATE} {DRAW} p{number} [{block.start}:{block.stop}]",
+            label,
             samples,
             block.digest,
             self._problems,
             block.to_json(),
-            model=model,
+            model=by.model,
             template=self._sampler.prompt,
             prompt=self._sampler.template.digest,
-            shots=shots,
-            judge=judge,
+            shots=by.shots,
+            judge=by.judge,
             settings=self._config.judge,
-            engine=self._engine,
+            engine=self.engine,
         )
-        return self._caller.call(call, number, line_name(RATE, DRAW))
+        return self._caller.call(call, number, line_name(RATE, purpose))
+
+
+def _see_labels(field: str, path: Path) -> None:
+    """See that a file has labels of people.
+
+    Raises:
+        UserError: naming the field, or the line.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{field}: {path}: {error.strerror}; expected a file of labels") from None
+    parse_labels(raw, path)
+
+
+def compares(config: RestEmConfig) -> bool:
+    """Whether a run trains on preferences themselves."""
+    finetune = config.finetune
+    return finetune.improve == "dpo" and finetune.pairs == PREFERENCES
 
 
 def _by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:

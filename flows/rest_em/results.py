@@ -12,7 +12,10 @@ from typing import ClassVar, Literal
 from flows.report.cost import Cost
 from flows.report.validation import Checks
 from tasks.evaluate.intervals import Interval
+from tasks.evaluate.labels import LabelMetrics
+from tasks.evaluate.proxy import ProxyMetrics
 from tasks.evaluate.results import Bin, Change, Metrics
+from tasks.evaluate.win_rate import WinRates
 from tasks.facts import Facts, FactsFile
 from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
@@ -79,7 +82,14 @@ class PolicyReport(Metrics):
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
         against_base: None for the base. In the file its fields stand beside the others.
+        win_rates: Over the base on the test problems, greedy, in a run by preferences.
+        labels: Of the pairs of samples drawn from it, and the reward model that was fit on them;
+            None, and not in the file, where nothing was labelled.
+        proxy: What it was trained for beside what is meant; None, and not in the file, where that
+            is the checker's reward.
     """
+
+    SPARSE: ClassVar[tuple[str, ...]] = ("win_rates", "labels", "proxy")
 
     iteration: int
     model: str
@@ -89,6 +99,9 @@ class PolicyReport(Metrics):
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)
     against_base: AgainstBase | None = None
+    win_rates: WinRates | None = None
+    labels: LabelMetrics | None = None
+    proxy: ProxyMetrics | None = None
 
     @property
     def acceptance(self) -> float | None:
@@ -140,6 +153,11 @@ class RunReport(FactsFile):
     def to_json(self) -> dict[str, object]:
         """What is in the file: times differ between equal runs and stay out of its digest."""
         return {"run": self.run, "iterations": [one.to_json() for one in self.iterations]}
+
+    @property
+    def win_rates(self) -> dict[int, WinRates]:
+        """Over the base, by policy; empty where none were measured."""
+        return {one.iteration: one.win_rates for one in self.iterations if one.win_rates}
 
     @property
     def confidence(self) -> float:

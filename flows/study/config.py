@@ -14,7 +14,7 @@ from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.allowed_paths import check_places
 from flows.orchestrator.api_limits import check_config, from_api
 from flows.study import named
-from flows.study.design import Arm, Bases, Study
+from flows.study.design import TASKS, Arm, Bases, Study, StudyTask
 from tasks.errors import UserError
 from tasks.rows import Json
 from tasks.settings import Resources
@@ -23,6 +23,7 @@ from tasks.settings.user_function import UserFunction
 from tasks.store.store import digest_of
 
 ALL = "all"
+NOTES = "study-notes"
 
 
 def study_names() -> list[str]:
@@ -57,6 +58,10 @@ class StudyConfig(BaseModel):
         default="study-code",
         description="The same for arms on programs.",
     )
+    notes: Place = Field(
+        default=NOTES,
+        description="The same for arms on notes, which are trained on preferences.",
+    )
     changes: list[str] = Field(
         default=[],
         max_length=100,
@@ -76,9 +81,11 @@ class StudyConfig(BaseModel):
 
     @model_validator(mode="after")
     def _of_their_tasks(self) -> StudyConfig:
-        if not self.math and not self.code:
-            raise ValueError("math and code are both empty; expected a configuration for one")
-        for task in ("math", "code"):
+        if not any(getattr(self, task) for task in TASKS):
+            raise ValueError(
+                f"{', '.join(TASKS)} are all empty; expected a configuration for one of them"
+            )
+        for task in TASKS:
             if path := getattr(self, task):
                 try:
                     found = task_of_config(_load(task, path, self.changes))
@@ -93,12 +100,15 @@ class StudyConfig(BaseModel):
     @cached_property
     def bases(self) -> Bases:
         """What arms are changes of; of a task that is left out, the embedded one."""
-        math, code = self.math or "study-math", self.code or "study-code"
-        return Bases(
-            _load("math", math, self.changes if self.math else []),
-            _load("code", code, self.changes if self.code else []),
-            self.student,
-        )
+        found = {
+            task: _load(
+                task,
+                getattr(self, task) or f"study-{task}",
+                self.changes if getattr(self, task) else [],
+            )
+            for task in TASKS
+        }
+        return Bases(**found, student=self.student)
 
     @property
     def studies(self) -> list[Study]:
@@ -117,12 +127,21 @@ class StudyConfig(BaseModel):
             self.code and self.bases.code.run_id,
             self.student,
         ]
+        # Studies that had been there before are the runs that they were.
+        if self._on_notes_alone or self.notes != NOTES:
+            bases.append(self.notes and self.bases.notes.run_id)
         return f"study-{self.study}-{digest_of({'bases': bases, 'seeds': self.seeds})[:8]}"
 
     @property
     def resources(self) -> Resources:
         """Where and how fast, for all arms: engines and checkers are shared."""
+        if self._on_notes_alone:
+            return self.bases.notes.resources
         return (self.bases.math if self.math else self.bases.code).resources
+
+    @property
+    def _on_notes_alone(self) -> bool:
+        return {arm.task for study in self.studies for arm in self.arms(study)} == {"notes"}
 
     @property
     def sandbox(self) -> Json | None:
@@ -133,28 +152,28 @@ class StudyConfig(BaseModel):
     @property
     def places(self) -> list[tuple[str, str]]:
         """Every field that may name a file or a folder, and what it names."""
-        own = [("math", self.math), ("code", self.code), ("student", self.student)]
-        return [*own, *self.bases.math.places, *self.bases.code.places]
+        own = [*((task, getattr(self, task)) for task in TASKS), ("student", self.student)]
+        return [*own, *(place for one in self.bases.all for place in one.places)]
 
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """Every field that names where else to compute, and what it names."""
-        bases = (self.bases.math, self.bases.code)
-        return [*self.resources.addresses, *(found for one in bases for found in one.addresses)]
+        found = (address for one in self.bases.all for address in one.addresses)
+        return [*self.resources.addresses, *found]
 
     @property
     def named_functions(self) -> list[tuple[str, str]]:
         """Every field that names a function of the user's own, and how it names it."""
-        return [*self.bases.math.named_functions, *self.bases.code.named_functions]
+        return [named for one in self.bases.all for named in one.named_functions]
 
     @property
     def functions(self) -> list[UserFunction]:
         """The user's own functions that the arms' bases name."""
-        return [*self.bases.math.find_functions(), *self.bases.code.find_functions()]
+        return [function for one in self.bases.all for function in one.find_functions()]
 
     def arms(self, study: Study) -> list[Arm]:
         """The arms of a study that are on the tasks asked for."""
-        asked = {task for task in ("math", "code") if getattr(self, task)}
+        asked = {task for task in TASKS if getattr(self, task)}
         return [arm for arm in study.arms(self.bases) if arm.task in asked]
 
     def run_of(self, arm: Arm, seed: int) -> RestEmConfig:
@@ -163,7 +182,7 @@ class StudyConfig(BaseModel):
         Raises:
             UserError: the arm's changes do not fit the configuration.
         """
-        base = self.bases.math if arm.task == "math" else self.bases.code
+        base = self.bases.of(arm.task)
         raw: dict[str, Any] = base.model_dump()
         for key, value in {"seed": seed, **arm.changes}.items():
             *parts, last = key.split(".")
@@ -185,9 +204,10 @@ def _load(field: str, path: str, changes: list[str]) -> RestEmConfig:
     return load_config(path, changes, check=check_config)
 
 
-def task_of_config(config: RestEmConfig) -> str:
+def task_of_config(config: RestEmConfig) -> StudyTask:
     """What a configuration's problems are of."""
-    return "code" if "code" in config.data.train_domains else "math"
+    domains = config.data.train_domains
+    return "code" if "code" in domains else "notes" if "notes" in domains else "math"
 
 
 def load_study(
@@ -209,7 +229,7 @@ def load_study(
     if student:
         raw["student"] = student
     if configs:
-        raw |= {"math": "", "code": ""}
+        raw |= dict.fromkeys(TASKS, "")
     for path in configs:
         task = task_of_config(load_config(path, changes))
         if raw[task]:

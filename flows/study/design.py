@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flows.config.rest_em import RestEmConfig
 from flows.study.claims import Claim
@@ -16,7 +16,8 @@ from flows.study.claims import Claim
 if TYPE_CHECKING:
     from flows.study.figures import DrawFigure
 
-StudyTask = Literal["math", "code"]
+StudyTask = Literal["math", "code", "notes"]
+TASKS: tuple[StudyTask, ...] = get_args(StudyTask)
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,23 @@ class Bases:
     Attributes:
         math: Configuration of the arms on math problems.
         code: Of those on programs.
+        notes: Of those on notes, by preferences.
         student: Source of a smaller base policy for math, for distillation.
     """
 
     math: RestEmConfig
     code: RestEmConfig
+    notes: RestEmConfig
     student: str
+
+    def of(self, task: StudyTask) -> RestEmConfig:
+        """What arms on a task are changes of."""
+        return getattr(self, task)
+
+    @property
+    def all(self) -> list[RestEmConfig]:
+        """Of every task."""
+        return [self.of(task) for task in TASKS]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ FACTS = "study.json"
 def study(config: StudyConfig) -> dict[str, str]:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():
-        for one in (config, config.bases.math, config.bases.code):
+        for one in (config, *config.bases.all):
             check_config(one)
     with session(
         config.run_id,

@@ -155,7 +155,7 @@ def _mean_cell(results: Results, arm: str, metric: str) -> str:
 def _design(one: FinishedStudy, config: StudyConfig) -> Panel:
     rows = []
     for arm in one.arms:
-        base = config.bases.math if arm.task == "math" else config.bases.code
+        base = config.bases.of(arm.task)
         changes = ", ".join(f"{key} = {value}" for key, value in arm.changes.items())
         rows.append([arm.name, base.name, changes or "as it is"])
     return Panel(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from flows.study.results import Quantity, Results
+
+# Arms that can be in an order.
+_FEWEST = 3
 
 
 def of(arm: str, metric: str = "greedy", at: int = -1) -> Quantity:
@@ -28,3 +35,50 @@ def better(first: str, second: str, metric: str = "greedy", at: int = -1) -> Qua
 def gain(arm: str, metric: str = "greedy", since: int = 0, at: int = -1) -> Quantity:
     """How much an arm's policy p_at is better than its p_since."""
     return minus(of(arm, metric, at), of(arm, metric, since))
+
+
+def lead(arm: str, metric: str, over: float, at: int = -1) -> Quantity:
+    """How far a metric of an arm lies above a number, such as a win rate above one half."""
+    value = of(arm, metric, at)
+
+    def difference(results: Results, seed: int) -> float | None:
+        found = value(results, seed)
+        return None if found is None else found - over
+
+    return difference
+
+
+def order(arms: Sequence[str], first: tuple[str, int], second: tuple[str, int]) -> Quantity:
+    """Spearman's correlation over arms between two metrics, each of policy p_at.
+
+    Args:
+        arms: At least three; others that lack a metric are left out.
+        first: Metric and policy.
+        second: The same.
+    """
+
+    def correlation(results: Results, seed: int) -> float | None:
+        pairs = [
+            (one, other)
+            for arm in arms
+            if (one := results.value(arm, seed, *first)) is not None
+            and (other := results.value(arm, seed, *second)) is not None
+        ]
+        if len(pairs) < _FEWEST:
+            return None
+        ranks = np.array([rank_average(column) for column in zip(*pairs, strict=True)])
+        spread = ranks.std(axis=1)
+        if not spread.all():
+            return 0.0  # one of them is the same everywhere and orders nothing
+        apart = ranks - ranks.mean(axis=1, keepdims=True)
+        return float(apart.prod(axis=0).mean() / spread.prod())
+
+    return correlation
+
+
+def rank_average(values: Sequence[float]) -> list[float]:
+    """Ranks from 1; equal values share the mean of theirs."""
+    return [
+        sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2
+        for value in values
+    ]

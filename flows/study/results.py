@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from flows.rest_em.results import PolicyReport, Transfer
+from flows.study.preference_metrics import preference_metrics
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.over_seeds import over_seeds
 from tasks.evaluate.results import Bin
@@ -51,9 +52,8 @@ class StudyPolicy(Facts):
     def of(cls, one: PolicyReport) -> StudyPolicy:
         """The policy of a report."""
         bins = one.against_base.bins if one.against_base else None
-        return cls(
-            one.iteration, one.model, one.metrics, one.levels, one.selection, one.transfer, bins
-        )
+        metrics = one.metrics | preference_metrics(one)
+        return cls(one.iteration, one.model, metrics, one.levels, one.selection, one.transfer, bins)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ class Results:
         """A metric of policy p_at; None where it was not measured.
 
         Args:
-            metric: One of the run's (greedy, train, gap, validation, pass@k, maj@k);
+            metric: One of the run's (greedy, train, gap, validation, pass@k, maj@k) or of
+                preference_metrics.py;
                 `transfer:NAME`, or `transfer`, the mean of all other tasks that are not older
                 skills; `bin:NAME` (gain over the base on problems of a difficulty);
                 `level:L` (greedy accuracy); `accepted` (share of its samples); `rows` (that it was

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.decoding.trained_ids import TrainedIds, ends_of
 from tasks.errors import UserError
-from tasks.fit.pack import TokenPair, TokenPairs, pack_pairs
+from tasks.finetune.reward_model import load_reward_model, rewards_of
+from tasks.fit.pack import TokenPair, TokenPairs, is_watched, pack_pairs, shuffled
 from tasks.fit.results import FitFacts
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.rows import TOKEN_IDS, read_rows
@@ -54,7 +55,8 @@ def fit(
     Args:
         job: preferences and samples (paths of Parquet files), prompts (by problem), chat, model
             (folder to start from), out, work (folder that outlives a kill), settings
-            (RewardSettings), seed and resources (Resources).
+            (RewardSettings), seed, shuffled (whether pairs are trained on with each other's
+            labels) and resources (Resources).
         progress: Told the optimiser steps done and how many there are.
         alive: Told after each forward pass.
 
@@ -73,6 +75,7 @@ def fit(
     from tasks.finetune.common import arguments
     from tasks.finetune.number_format import Rounding
     from tasks.finetune.process_setup import micro_batch, set_up_torch
+    from tasks.fit.held_out import write_held_out
     from tasks.fit.soft_labels import SoftRewardTrainer
 
     logging.disable_progress_bar()
@@ -110,7 +113,11 @@ def fit(
     course, latest = checkpoints.finished(), checkpoints.latest()
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
-        held = [pair for pair in pairs.held_out if pair.p != 0.5]
+        held = [
+            pair
+            for pair in pairs.held_out
+            if pair.p != 0.5 and is_watched(pair.name[0], settings.held_out, job["seed"])
+        ]
         callback = TrainingCallback(
             course,
             checkpoints,
@@ -129,6 +136,7 @@ def fit(
     _export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
     known = [ids for pair in pairs.held_out for ids in (pair.first, pair.second)]
     rewards = rewards_of(model, known, resources.batch_size) if known else [0.0]
+    write_held_out(Path(job["out"]), pairs.held_out, rewards, settings.held_out, job["seed"])
     mean = sum(rewards) / len(rewards)
     spread = math.sqrt(sum((reward - mean) ** 2 for reward in rewards) / len(rewards))
     facts = FitFacts(
@@ -145,71 +153,6 @@ def fit(
         history=course.history,
     )
     return {**facts.to_json(), "seconds": {"training": round(time.monotonic() - began, 3)}}
-
-
-def load_reward_model(
-    folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0
-) -> PreTrainedModel:
-    """A folder's model with a head that gives one number; of a policy the head is drawn.
-
-    Raises:
-        UserError: transformers has no such head for its architecture, or it has no pad token.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    torch.manual_seed(seed)
-    try:
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            num_labels=1,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-    except ValueError as error:
-        raise UserError(
-            f"reward.by: no reward model can start from this policy ({str(error)[:120]}); expected "
-            "an architecture with a head for classification"
-        ) from None
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
-    for parameter in model.parameters():
-        parameter.data = parameter.data.clone()  # aligned as a checkpoint's are
-    return model
-
-
-def rewards_of(
-    model: PreTrainedModel,
-    texts: Sequence[list[int]],
-    batch_size: int,
-) -> list[float]:
-    """The reward of each text, given by its tokens, in order.
-
-    Texts of like length go together; the reward does not hang on its neighbours but for rounding.
-    """
-    import torch
-
-    was, found = model.training, [0.0] * len(texts)
-    model.eval()
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    pad = model.config.pad_token_id
-    with torch.inference_mode():
-        for begin in range(0, len(order), batch_size):
-            places = order[begin : begin + batch_size]
-            rows = [torch.tensor(texts[place]) for place in places]
-            ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
-            lengths = torch.tensor([len(row) for row in rows])
-            mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-            logits = model(
-                input_ids=ids.to(model.device),
-                attention_mask=mask.to(model.device),
-                use_cache=False,
-            ).logits
-            for place, value in zip(places, logits[:, 0].float().tolist(), strict=True):
-                found[place] = value
-    model.train(was)
-    return found
 
 
 def right(model: PreTrainedModel, pairs: Sequence[TokenPair], batch_size: int) -> list[float]:
@@ -266,6 +209,8 @@ def _pairs(
             f"reward.max_length = {settings.max_length}, {pairs.unlabelled} without a label, "
             f"{len(pairs.held_out)} held out); expected at least one"
         )
+    if job.get("shuffled"):
+        pairs.train = shuffled(pairs.train, job["seed"])
     return pairs
 
 
@@ -309,5 +254,5 @@ def _identity(job: Message) -> str:
         with Path(path).open("rb") as file:
             files.append(hashlib.file_digest(file, "sha256").hexdigest())
     model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
-    parts = [job["settings"], job["seed"], job["prompts"], files, model]
+    parts = [job["settings"], job["seed"], job["prompts"], files, model, job.get("shuffled")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

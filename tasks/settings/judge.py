@@ -11,6 +11,8 @@ from tasks.settings.section import Section
 
 # `judge.model` of the policy that drew the samples itself.
 POLICY = "policy"
+# `judge.reference` of simulated people.
+PEOPLE = "people"
 
 
 class PairColumns(Section):
@@ -42,6 +44,9 @@ class PairColumns(Section):
 
 class JudgeSettings(Section):
     """Who labels pairs of samples, or scores samples."""
+
+    LATER = frozenset({"reference", "config", "split", "limit", "columns"})
+    LATEST = LATER
 
     labels: Literal["judge", "people", "oracle"] = Field(
         default="judge",
@@ -95,6 +100,13 @@ class JudgeSettings(Section):
     )
     columns: PairColumns = Field(default_factory=PairColumns, title="Columns (of a preference set)")
 
+    reference: Place = Field(
+        default="",
+        description="What labels are measured against. Empty: the checker's rewards. `people`: "
+        "three simulated people who go by them. Otherwise a file of people's labels, as in "
+        "`source`. It decides no label.",
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> JudgeSettings:
         if self.source and self.labels != "people":
@@ -102,4 +114,6 @@ class JudgeSettings(Section):
         for name in ("config", "split", "limit", "columns"):
             if not self.source and not self.is_default(name):
                 raise ValueError(f"{name}: it is of a preference set; expected a source")
+        if self.reference == PEOPLE and self.labels == "people" and not self.source:
+            raise ValueError("reference: these people are the labels; expected a file or nothing")
         return self

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.config.rest_em import RestEmConfig
+from flows.config.rest_em import RestEmConfig, load_config
 from flows.estimate.costs import Costs, SamplingCosts, TrainingCosts
 from flows.estimate.estimate import stage_seconds
 from flows.estimate.fit import LinearCost, least_squares
 from flows.estimate.measure import stages_of_journal
 from flows.estimate.plan import PlannedCall
-from flows.estimate.stages import PlannedShard, PlannedStage, expected_rows, stages_of_plan
+from flows.estimate.rows import expected_rows, training_rows
+from flows.estimate.stages import PlannedShard, PlannedStage, stages_of_plan, work_before
 from flows.runs.journal_forms import StepLine
 from tasks.dag.step import Call, Step
 from tasks.facts import WrongFacts
@@ -163,6 +164,30 @@ def test_training_rows_expected() -> None:
     assert expected_rows([0.0, 1.0], 100, 8, rules) == 400
     assert expected_rows([0.5], 100, 8, FilterSettings(cap=0)) == 400
     assert expected_rows([0.3, 0.5], 1000, 32, rules) == 500 * 9.6 + 500 * 10
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "rows"),
+    [
+        ("rlaif", [], 100),  # problems: rl draws samples of its own
+        ("self-rewarding", ["sampling.samples=8", "filter.cap=1"], 100),
+        ("self-rewarding", ["sampling.samples=8", "filter.cap=0"], 400),
+        ("rlhf", ["finetune.improve=dpo", "finetune.pairs=preferences", "judge.pairs=4"], 400),
+        ("rlhf", ["finetune.improve=dpo", "finetune.pairs=preferences", "judge.pairs=0"], 2800),
+        ("math-demo", ["sampling.samples=8"], 400),
+    ],
+)
+def test_what_an_iteration_by_preferences_trains_on(
+    name: str, changes: list[str], rows: int
+) -> None:
+    assert training_rows([0.5], 100, load_config(name, changes)) == rows
+
+
+def test_a_call_of_a_block_costs_by_its_problems() -> None:
+    assert work_before("compare draw", "compare draw p0 [500:800]", 9000) == 300
+    assert work_before("rate draw", "rate draw p0 [0:500]", 9000) == 500
+    assert work_before("fit", "fit p0", 9000) == 9000
+    assert work_before("measure", "measure p0", 400) == 400
 
 
 @given(

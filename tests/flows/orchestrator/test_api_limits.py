@@ -105,6 +105,13 @@ CASES: list[tuple[str, str, bool]] = [
     ("model.base", "org/name@/etc", False),
     ("model.base", "org/name@v1?x=1", False),
     ("model.base", "/etc/name@v1", False),
+    ("judge.model", "policy", True),
+    ("judge.model", "embedded:mini-judge", True),
+    ("judge.model", "/etc", False),
+    ("judge.prompt", "notes", True),
+    ("judge.prompt", "/etc/judge.toml", False),
+    ("judge.source", "/etc/labels.jsonl", False),
+    ("judge.source", "{data}/labels.jsonl", True),
     ("data.source", "org/name@v1", True),
     ("data.source", "../org@v1", False),
     ("model.base", "org/name/x", False),
@@ -189,6 +196,8 @@ def test_what_a_run_from_the_api_may_name(
     given = {name: text.format(home=home, data=data, DATA=str(data).upper())}
     if section == "data":
         given = {"train": "file", "source": "a/b", **given}
+    if field == "judge.source":
+        given |= {"labels": "people"}
     config = RestEmConfig.model_validate({section: given})
     if fine:
         check_config(config)

@@ -203,11 +203,19 @@ def test_star_draws_one_greedy_solution() -> None:
         ("rest", {"score": "tests", "start_from": "last", "thresholds": [0.5, 0.8, 1.0]}),
         ("rft", {"iterations": 1, "cap": 0, "dedup": "exact", "start_from": "base"}),
         ("star", {"temperature": 0, "samples": 1, "start_from": "base", "thresholds": []}),
+        ("rlhf", {"labels": "people", "by": "model", "improve": "rl", "swap": True}),
+        ("rlaif", {"labels": "judge", "by": "model", "improve": "rl", "reasoning": True}),
+        ("rlaif-direct", {"labels": "judge", "by": "judge", "improve": "rl"}),
+        ("rest-rm", {"by": "model", "improve": "sft", "thresholds": [0.5, 0.6, 0.7]}),
+        ("self-rewarding", {"by": "judge", "improve": "dpo", "pairs": "extremes"}),
     ],
 )
 def test_a_method_is_its_fields(name: str, expected: dict[str, Any]) -> None:
     data = load_config(name).model_dump()
-    flat = data | data["sampling"] | data["filter"] | data["finetune"]
+    # Sections that have a field of the same name: the one that is meant comes last.
+    names = ("judge", "reward", "finetune", "filter", "sampling")
+    flat = {key: value for name in names for key, value in data[name].items()}
+    flat["iterations"] = data["iterations"]
     assert {key: flat[key] for key in expected} == expected
 
 

@@ -15,12 +15,17 @@ from flows.study.config import StudyConfig
 from tasks.errors import UserError
 from tests.flows.station.conftest import Station
 
+BY_PREFERENCES = (
+    *("notes-demo", "rlaif", "rlhf", "rlaif-direct", "rest-rm", "self-rewarding"),
+    "summarize",
+)
 SPECS = {one["name"]: one for one in deployments.read_specs()}
 
 
 def test_all_deployments_are_there() -> None:
     assert set(deployments.deployment_names(list(SPECS.values()))) == {
         *(f"rest-em/{n}" for n in ("math-demo", "code-demo", "gsm8k", "svamp-gemma270m")),
+        *(f"rest-em/{n}" for n in BY_PREFERENCES),
         *("rest-em/math", "rest-em/apps", "evaluate/gemma270m", "evaluate/latest"),
         "study/studies",
     }
