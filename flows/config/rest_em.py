@@ -144,6 +144,7 @@ class RestEmConfig(BaseModel):
             ("judge.model", "" if self._hosted_judge else self.judge.model),
             ("judge.prompt", self.judge.prompt),
             ("judge.source", self.judge.source),
+            ("judge.reference", self.judge.reference),
             ("resources.store", self.resources.store),
         ]
 
@@ -284,7 +285,7 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(part, name, folder, own=own)
     for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
         _whole(_table(raw, section), name, folder)
-    for name in ("model", "prompt", "source"):
+    for name in ("model", "prompt", "source", "reference"):
         _whole(_table(raw, "judge"), name, folder, own=True)
 
 

@@ -15,6 +15,10 @@ from tasks.evaluate.win_rate import JUDGE, ORACLE
 
 WIN, WIN_CONTROLLED, WIN_BY_JUDGE = "win", "win, equal length", "win by judge"
 ALIGNMENT, SAME_PLACE, REWARD_ACCURACY = "alignment", "same place", "reward accuracy"
+PREFERENCE_METRICS = (
+    *(WIN, WIN_CONTROLLED, WIN_BY_JUDGE),
+    *(ALIGNMENT, SAME_PLACE, REWARD_ACCURACY),
+)
 
 
 def preference_metrics(one: PolicyReport) -> dict[str, Interval]:

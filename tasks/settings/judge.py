@@ -111,9 +111,9 @@ class JudgeSettings(Section):
     def _fits_together(self) -> JudgeSettings:
         if self.source and self.labels != "people":
             raise ValueError("source: it has labels of people; expected labels = people")
+        if self.reference == PEOPLE and self.labels == "people" and not self.source:
+            raise ValueError("reference: these people are the labels; expected a file or nothing")
         for name in ("config", "split", "limit", "columns"):
             if not self.source and not self.is_default(name):
                 raise ValueError(f"{name}: it is of a preference set; expected a source")
-        if self.reference == PEOPLE and self.labels == "people" and not self.source:
-            raise ValueError("reference: these people are the labels; expected a file or nothing")
         return self

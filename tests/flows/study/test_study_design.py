@@ -10,7 +10,8 @@ from flows.report.charts import Axes, Point, Series, bar_chart
 from flows.rest_em.results import Transfer
 from flows.study.claims import Claim, judge_claim
 from flows.study.config import StudyConfig, find_study, load_study, study_names
-from flows.study.quantities import better, gain, of
+from flows.study.preference_metrics import PREFERENCE_METRICS
+from flows.study.quantities import better, gain, lead, of, order, rank_average
 from flows.study.results import Results, StudyPolicy
 from tasks.errors import UserError
 from tasks.evaluate.intervals import Interval
@@ -54,7 +55,7 @@ def test_claims_and_figures_speak_of_arms_that_there_are(name: str) -> None:
     policy = StudyPolicy(
         1,
         "m",
-        {name: estimate(0.5) for name in (*metrics, "maj@8")},
+        {name: estimate(0.5) for name in (*metrics, *PREFERENCE_METRICS, "maj@8")},
         transfer={name: Transfer(estimate(0.4)) for name in others},
         bins=[Bin(name, 9, 0.1, 0.2, estimate(0.1)) for name in bins],
     )
@@ -84,6 +85,29 @@ def test_claims_and_figures_speak_of_arms_that_there_are(name: str) -> None:
 def test_verdicts(a: list[float], b: list[float], expect: str, verdict: str) -> None:
     claim = Claim("the paper", "here", better("a", "b"), expect)  # type: ignore[arg-type]
     assert judge_claim(claim, results(a, b)).verdict == verdict
+
+
+def test_an_order_of_arms() -> None:
+    arms = {"a": (0.6, 0.5), "b": (0.7, 0.6), "c": (0.7, 0.9), "none": (0.9, None)}
+    runs = {}
+    for name, (first, second) in arms.items():
+        metrics = {"x": estimate(first)} | ({"y": estimate(second)} if second else {})
+        runs[name, 1] = [StudyPolicy(0, "m", metrics)]
+    found = Results(runs, (1,))
+    assert rank_average([0.6, 0.7, 0.7]) == [1.0, 2.5, 2.5]
+    # By hand: ranks 1, 2.5, 2.5 and 1, 2, 3.
+    assert order(list(arms), ("x", 0), ("y", 0))(found, 1) == pytest.approx(0.75**0.5)
+    assert order(list(arms), ("x", 0), ("x", 0))(found, 1) == pytest.approx(1.0)
+    assert order(["a", "b"], ("x", 0), ("y", 0))(found, 1) is None
+    assert lead("b", "y", 0.5, 0)(found, 1) == pytest.approx(0.1)
+
+
+def test_the_preference_study_is_a_run_of_its_own_and_leaves_the_others_theirs() -> None:
+    small = StudyConfig(study="preference")
+    assert {arm.task for arm in small.arms(find_study("preference"))} == {"notes"}
+    assert small.resources == small.bases.notes.resources
+    assert StudyConfig(study="preference", notes="notes-demo").run_id != small.run_id
+    assert StudyConfig(study="cap").run_id == "study-cap-22443b2c"  # as before there were notes
 
 
 def test_quantities() -> None:
