@@ -120,7 +120,6 @@ FIELDS: dict[str, Rule] = {
     "JudgeSettings.reference": Rule.DATA,
     "JudgeSettings.config": Rule.HUB_NAME,
     "JudgeSettings.split": Rule.HUB_NAME,
-    "JudgeSettings.reference": Rule.DATA,
     "PairColumns.question": Rule.TEXT,
     "PairColumns.chosen": Rule.TEXT,
     "PairColumns.rejected": Rule.TEXT,
