@@ -24,6 +24,7 @@ from tasks.compare.people import parse_labels
 from tasks.compare.preference_set import names_set, preference_set_call
 from tasks.compare.step import compare_call
 from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, TEST, line_name
+from tasks.errors import UserError
 from tasks.fit.step import fit_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
@@ -79,16 +80,27 @@ class Rewarder:
         Raises:
             UserError: it is nowhere, or a line or row of it is wrong.
         """
-        judge = self._config.judge
-        if self._config.reward.by != "model" or not judge.source:
+        judge, by = self._config.judge, self._config.reward.by
+        if by != "model" and not compares(self._config):
             return
-        if names_set(judge):
-            call = preference_set_call(judge, self._config.seed)
-            self._set = self._caller.call(call, 0, PREFERENCE_SET)
-            warn_of_moved(self._caller, self._set)
-        else:
-            path = Path(judge.source).expanduser()
-            parse_labels(path.read_bytes(), path)
+        if not names_set(judge):
+            for field, file in (("source", judge.source), ("reference", judge.reference)):
+                if file not in ("", PEOPLE):
+                    _see_labels(f"judge.{field}", Path(file).expanduser())
+            return
+        if compares(self._config):
+            raise UserError(
+                "judge.source: a preference set is for the fit of a reward model; with "
+                "finetune.pairs = preferences expected labels of the run's own samples"
+            )
+        if judge.reference:
+            raise UserError(
+                "judge.reference: pairs of a preference set are of other texts than the run's "
+                "samples; expected none"
+            )
+        call = preference_set_call(judge, self._config.seed)
+        self._set = self._caller.call(call, 0, PREFERENCE_SET)
+        warn_of_moved(self._caller, self._set)
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
@@ -139,8 +151,8 @@ class Rewarder:
         preferences: list[ArtifactRef] = []
         people: list[ArtifactRef] = []
         null: ArtifactRef | None = None
-        fits = by == "model" and model is None
-        if compares(self._config) or (fits and self._set is None):
+        own = self._set
+        if compares(self._config) or (by == "model" and model is None and own is None):
             for block, scored in zip(blocks, by_block, strict=True):
                 preferences.append(self._compare(number, block, scored, judge))
                 if self._config.judge.reference:
@@ -148,12 +160,9 @@ class Rewarder:
         made = Rated(drawn, preferences, model, judge, shots, people, null)
         if by == "checker":
             return made
-        if fits:
-            if self._set is None:
-                fit = partial(self._fit, number, base, policy, preferences, drawn.samples, shots)
-            else:
-                own = self._set
-                fit = partial(self._fit, number, base, policy, [own], [own], shots, problems=own)
+        if by == "model" and model is None:
+            pairs, texts = (preferences, drawn.samples) if own is None else ([own], [own])
+            fit = partial(self._fit, number, base, policy, pairs, texts, shots, problems=own)
             made.model = self._model = fit()
             made.null = fit(shuffled=True) if self._config.reward.null else None
         made.shards = self._rate_all(number, f"{DRAW} p{number}", DRAW, "train", drawn, made)
@@ -270,6 +279,19 @@ class Rewarder:
             engine=self.engine,
         )
         return self._caller.call(call, number, line_name(RATE, purpose))
+
+
+def _see_labels(field: str, path: Path) -> None:
+    """See that a file has labels of people.
+
+    Raises:
+        UserError: naming the field, or the line.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{field}: {path}: {error.strerror}; expected a file of labels") from None
+    parse_labels(raw, path)
 
 
 def compares(config: RestEmConfig) -> bool:

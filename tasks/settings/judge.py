@@ -46,7 +46,7 @@ class PairColumns(Section):
 class JudgeSettings(Section):
     """Who labels pairs of samples, or scores samples."""
 
-    LATER = frozenset({"reference"})
+    LATER = frozenset({"reference", "config", "split", "limit", "columns"})
     LATEST = LATER
 
     labels: Literal["judge", "people", "oracle"] = Field(

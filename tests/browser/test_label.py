@@ -100,6 +100,7 @@ def test_one_key_a_pair_and_a_kill_between(
     assert len(lines(file)) == 3
     with labelling(finished, *options, port=port):
         page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("alert")).to_be_hidden()
         expect(page.locator("#count")).to_have_text("3 of 6 labelled")
         assert page.locator("#left").inner_text() == left  # the pair that was shown is still next
         page.get_by_role("button", name="Tie").click()
@@ -196,9 +197,12 @@ def test_a_page_from_elsewhere_neither_labels_nor_reads(
         ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as other,
     ):
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        mine = opened(browser, link)
+        window = browser.new_context()
+        mine = window.new_page()
+        mine.goto(link, timeout=LOAD_MS)
+        expect(mine.locator("#count")).not_to_be_empty()
         pair = mine.evaluate("state.shown.id")
-        page = mine.context.new_page()
+        page = window.new_page()
         page.goto(f"http://127.0.0.1:{other.server_port}/", timeout=LOAD_MS)
         for options in TRIES:
             body = {"body": json.dumps({"pair": pair, "says": "left"})}

@@ -51,10 +51,11 @@ def ask(link: str, path: str, body: dict[str, str] | None = None) -> dict[str, A
 
 
 def label_all(link: str) -> dict[str, Any]:
-    """Prefer the longer note, as a person may."""
+    """Prefer the longer note, as a person may, wherever it stands."""
     state = ask(link, "state")
     while shown := state.get("shown"):
-        says = "left" if len(shown["left"]) > len(shown["right"]) else "right"
+        left, right = ((len(shown[side]), shown[side]) for side in ("left", "right"))
+        says = "left" if left > right else "right"
         state = ask(link, "label", {"pair": shown["id"], "says": says})
     return state
 
