@@ -65,9 +65,7 @@ class Plan:
     prompts: bool = True
 
 
-def make_tokenizer(
-    texts: Iterable[str], pieces: str, most: int = 512
-) -> PreTrainedTokenizerFast:
+def make_tokenizer(texts: Iterable[str], pieces: str, most: int = 512) -> PreTrainedTokenizerFast:
     """A tokenizer for these texts, which encodes any other too.
 
     Args:

@@ -73,7 +73,7 @@ def run(
             home=Path(scratch),
             say=print,
         )
-        judge = Judge(engine, prompt, render, sampling, swap=True, reasoning=0)
+        judge = Judge(engine, prompt, render, sampling, swap=True)
 
         def ours() -> list[float]:
             return [row["p"] for row in judge.label(asked, questions)]

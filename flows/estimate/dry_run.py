@@ -29,6 +29,8 @@ def planned(config: RestEmConfig, *, probe: bool) -> tuple[PlanCaller, Estimate 
     """The plan of a run, and its estimate, kept with the run; None where nothing is known yet."""
     if probe and config.sampling.hosted_teacher:
         raise UserError("--probe: a hosted teacher is paid by sample; expected --dry-run alone")
+    if probe and config.judge.hosted:
+        raise UserError("--probe: a hosted judge is paid by answer; expected --dry-run alone")
     if probe:
         caller, costs = _probed(config)
     else:

@@ -4,7 +4,8 @@ p is the probability that the pair's first sample is the better one.
 
 - A *judge* is a model (Lee et al., arXiv 2309.00267, section 2): softmax of the log-probabilities
   of the two choices, for both orders, and the mean of both; before it, where that is asked for, a
-  reason that it writes greedily.
+  reason that it writes, or several, whose labels' mean counts (self-consistency, their section
+  2.1.3).
 - The *oracle* knows the rewards of the checker: 1, 0, or 1/2 where they are equal.
 - *People* are simulated where there are none: three of them, each prefers the better one with the
   probability of the Bradley-Terry model on these rewards; p is the share of them.
@@ -65,6 +66,23 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Reasoning:
+    """What a judge writes before it chooses.
+
+    Attributes:
+        tokens: Most of a reason.
+        reasons: How many for each answer; the mean of their labels counts.
+        temperature: That they are drawn with; 0: greedy.
+        seed: Of the draw.
+    """
+
+    tokens: int
+    reasons: int = 1
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Judge:
     """A model that is asked.
 
@@ -74,7 +92,7 @@ class Judge:
         render: Makes an engine's prompt of what is asked, and of what the judge has said so far.
         sampling: Changes what engines are told for it (Chat.sampling), or nothing.
         swap: Whether both orders are asked.
-        reasoning: Most tokens of a reason; 0: none is asked for.
+        reasoning: What it writes before; None: nothing.
         costs: Counted as it is asked.
     """
 
@@ -83,7 +101,7 @@ class Judge:
     render: Render
     sampling: Callable[[Sampling], Sampling]
     swap: bool
-    reasoning: int
+    reasoning: Reasoning | None = None
     costs: Costs = field(default_factory=Costs)
 
     def label(self, pairs: Sequence[Pair], questions: Mapping[str, str]) -> Iterator[Row]:
@@ -98,28 +116,34 @@ class Judge:
             self.prompt.compare(
                 questions[pair.problem_id],
                 *(pair.texts[place] for place in order),
-                reasoning=bool(self.reasoning),
+                reasoning=self.reasoning is not None,
             )
             for order in orders
             for pair in pairs
         ]
-        reasons = self._reasons(asked)
-        known = [place for place, reason in enumerate(reasons) if reason is not None]
+        reasons = self._reasons(asked, [pair for _ in orders for pair in pairs])
         behind = self.prompt.after if self.reasoning else ""
-        prompts = [self.render(asked[place], f"{reasons[place]}{behind}") for place in known]
-        first = {
-            place: _softmax(*values)
-            for place, values in zip(
-                known, self._weights(prompts, self.prompt.choices), strict=True
-            )
-            if values is not None
-        }
+        known = [
+            (place, f"{reason}{behind}")
+            for place, some in enumerate(reasons)
+            for reason in some
+            if reason is not None
+        ]
+        prompts = [self.render(asked[place], said) for place, said in known]
+        found: dict[int, list[float]] = {}
+        for (place, _), values in zip(
+            known, self._weights(prompts, self.prompt.choices), strict=True
+        ):
+            if values is not None:
+                found.setdefault(place, []).append(_softmax(*values))
+        first = {place: sum(some) / len(some) for place, some in found.items()}
         for place, pair in enumerate(pairs):
             places = range(place, len(asked), len(pairs))
             shown = [first.get(at) for at in places]
             if self.swap and shown[1] is not None:
                 shown[1] = 1.0 - shown[1]
-            yield preference_row(pair, shown, [reasons[at] or "" for at in places])
+            said = ["\n\n".join(filter(None, reasons[at])) for at in places]
+            yield preference_row(pair, shown, said)
 
     def rate(self, questions: Sequence[str], answers: Sequence[str]) -> list[float | None]:
         """A reward in [0, 1] for each answer, the expectation of its score; None: it has none.
@@ -135,8 +159,11 @@ class Judge:
         worth = np.linspace(0.0, 1.0, len(self.prompt.scores))
         rewards: list[float | None] = []
         for values in self._weights(prompts, self.prompt.scores):
-            masses = np.exp(np.array(values or ()) - max(values or (0.0,)))
-            rewards.append(float(masses @ worth / masses.sum()) if values else None)
+            if values is None:
+                rewards.append(None)
+                continue
+            masses = np.exp(np.array(values) - max(values))
+            rewards.append(float(masses @ worth / masses.sum()))
         return rewards
 
     def _weights(
@@ -147,17 +174,32 @@ class Judge:
         self.costs.add(found)
         return found
 
-    def _reasons(self, asked: list[str]) -> list[str | None]:
-        """What the judge writes first; None where the engine failed on it, or it refused."""
-        if not self.reasoning:
-            return [""] * len(asked)
+    def _reasons(self, asked: list[str], pairs: Sequence[Pair]) -> list[list[str | None]]:
+        """What the judge writes first; None where the engine failed on it, or it refused.
+
+        Args:
+            asked: What it is asked.
+            pairs: About which pair, each order apart.
+        """
+        how = self.reasoning
+        if how is None:
+            return [[""]] * len(asked)
         prompts = [self.render(text, "") for text in asked]
-        plain = Sampling(temperature=0.0, max_tokens=self.reasoning, stop=self.prompt.stop)
-        requests = [(place, 0) for place in range(len(prompts))]
+        plain = Sampling(temperature=how.temperature, max_tokens=how.tokens, stop=self.prompt.stop)
+        # A pair that was asked in the other order before is of the second order.
+        seen: set[Pair] = set()
+        requests: list[tuple[int, int]] = []
+        for place, pair in enumerate(pairs):
+            named = f"{pair.problem_id}\x1f{pair.first}\x1f{pair.second}\x1f{pair in seen}"
+            seen.add(pair)
+            requests += [(place, sample_seed(how.seed, named, n)) for n in range(how.reasons)]
         found = self.engine.sample(prompts, requests, self.sampling(plain))
         self.costs.add(found)
-        none = ("error", "refused")
-        return [None if one.finish in none else one.text.rstrip() for one in found]
+        reasons: list[list[str | None]] = [[] for _ in asked]
+        for (place, _), one in zip(requests, found, strict=True):
+            lost = one.finish in ("error", "refused")
+            reasons[place].append(None if lost else one.text.rstrip())
+        return reasons
 
 
 def by_reward(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.compare.draw import Pair, draw_pairs
 from tasks.compare.judge_prompt import JudgePrompt, load_judge_prompt
-from tasks.compare.label import JUDGED, Costs, Judge, by_reward
+from tasks.compare.label import JUDGED, Costs, Judge, Reasoning, by_reward
 from tasks.compare.people import read_people
 from tasks.compare.rendering import hosted_renderer, renderer
 from tasks.dag.runtime import Runtime
@@ -96,7 +96,14 @@ def judging(settings: JudgeSettings) -> Json:
     """What decides a judge's labels, for cache keys."""
     prompt = load_judge_prompt(settings.prompt)
     how: Json = {"prompt": prompt.digest, "swap": settings.swap}
-    return how | ({"reason_tokens": settings.reason_tokens} if settings.reasoning else {})
+    if settings.reasoning:
+        how["reason_tokens"] = settings.reason_tokens
+        if settings.reason_temperature:
+            how |= {
+                "reasons": settings.reasons,
+                "reason_temperature": settings.reason_temperature,
+            }
+    return how
 
 
 @step(COMPARE, "preferences")
@@ -176,6 +183,9 @@ def open_judge(call: Call, runtime: Runtime, prompt: JudgePrompt) -> Judge:
         served = bool(runtime.resources.endpoints)
         render, sampling = renderer(runtime.store.path(model), prompt, as_tokens=served)
     engine = runtime.engine(model, how | ({"field": FIELD} if hosted else {}))
-    return Judge(
-        engine, prompt, render, sampling, how.get("swap", True), how.get("reason_tokens", 0)
-    )
+    reasoning = None
+    if "reason_tokens" in how:
+        temperature = how.get("reason_temperature", 0.0)
+        reasons = how.get("reasons", 1)
+        reasoning = Reasoning(how["reason_tokens"], reasons, temperature, how.get("seed", 0))
+    return Judge(engine, prompt, render, sampling, how.get("swap", True), reasoning)

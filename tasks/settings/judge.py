@@ -76,6 +76,20 @@ class JudgeSettings(Section):
     reason_tokens: int = Field(
         default=512, ge=1, le=32_768, description="Longest reason in tokens (RLAIF: 512)."
     )
+    reason_temperature: float = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        description="Temperature of the reasons; 0: greedy (RLAIF).",
+    )
+    reasons: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Reasons that are drawn for each answer; the mean of their labels counts "
+        "(self-consistency, which did harm in RLAIF). More than one with a `reason_temperature` "
+        "above 0 alone.",
+    )
     pairs: int = Field(
         default=3,
         ge=0,
@@ -123,4 +137,9 @@ class JudgeSettings(Section):
         for name in ("config", "split", "limit", "columns"):
             if not self.source and not self.is_default(name):
                 raise ValueError(f"{name}: it is of a preference set; expected a source")
+        if self.reasons > 1 and not self.reason_temperature:
+            raise ValueError(
+                f"reasons: {self.reasons} greedy ones are all the same; expected 1, or a "
+                "reason_temperature above 0"
+            )
         return self

@@ -18,10 +18,11 @@ from flows.study.preference_metrics import (
 from flows.study.quantities import better, lead, order
 
 RLHF, RLAIF, SMALL, DIRECT = "RLHF", "RLAIF", "smaller judge", "direct RLAIF"
-NO_SWAP, NO_REASON, REST, ORACLE = "no swap", "no rationale", "ReST", "oracle"
+NO_SWAP, NO_REASON, SEVERAL = "no swap", "no rationale", "several rationales"
+REST, ORACLE = "ReST", "oracle"
 # Those whose policy is trained by a reward model and in the same way.
-BY_MODEL = (RLHF, RLAIF, SMALL, NO_SWAP, NO_REASON, ORACLE)
-ARMS = (RLHF, RLAIF, SMALL, DIRECT, NO_SWAP, NO_REASON, REST, ORACLE)
+BY_MODEL = (RLHF, RLAIF, SMALL, NO_SWAP, NO_REASON, SEVERAL, ORACLE)
+ARMS = (RLHF, RLAIF, SMALL, DIRECT, NO_SWAP, NO_REASON, SEVERAL, REST, ORACLE)
 # Points of win rate within which two ways count as equally good.
 _EQUAL = 0.05
 
@@ -35,6 +36,8 @@ def arms(_: Bases) -> list[Arm]:
         DIRECT: {"reward.by": "judge"},
         NO_SWAP: {"judge.swap": False},
         NO_REASON: {"judge.reasoning": False},
+        # Four of the paper's sixteen: each is as dear as a label without.
+        SEVERAL: {"judge.reasons": 4, "judge.reason_temperature": 1.0},
         REST: {
             "judge.labels": "people",
             "finetune.improve": "sft",
@@ -90,6 +93,12 @@ STUDY = Study(
             better(RLAIF, NO_REASON, ALIGNMENT, 0),
         ),
         Claim(
+            "Self-consistency hurts: 78.0% to 72.8% with 16 rationales at temperature 1.",
+            "alignment of labels: several rationales minus RLAIF",
+            better(SEVERAL, RLAIF, ALIGNMENT, 0),
+            "below",
+        ),
+        Claim(
             "Larger labellers align better: 62.7%, 73.8%, 78.0%.",
             "alignment of labels: RLAIF minus smaller judge",
             better(RLAIF, SMALL, ALIGNMENT, 0),
@@ -134,7 +143,7 @@ STUDY = Study(
         ),
         bars(
             "Labels",
-            {name: (name, 0) for name in (RLHF, RLAIF, SMALL, NO_SWAP, NO_REASON)},
+            {name: (name, 0) for name in (RLHF, RLAIF, SMALL, NO_SWAP, NO_REASON, SEVERAL)},
             {
                 "agree with the checker": ALIGNMENT,
                 "stay with the position": SAME_PLACE,

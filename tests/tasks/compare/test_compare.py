@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tasks.compare.draw import Pair, draw_pairs
 from tasks.compare.judge_prompt import load_judge_prompt
-from tasks.compare.label import Judge, by_reward
+from tasks.compare.label import Judge, Reasoning, by_reward
+from tasks.decoding.request import Completion, Completions, Sampling
 from tasks.errors import UserError
 from tasks.evaluate.alignment import align
 
@@ -29,11 +30,12 @@ class Says:
         self.log_odds = log_odds
 
     def choose(self, prompts: Sequence[str], choices: Sequence[str]) -> list[list[float]]:
-        return [[self.log_odds(prompt), 0.0] for prompt in prompts]
+        others = [0.0] * (len(choices) - 1)
+        return [[self.log_odds(prompt), *others] for prompt in prompts]
 
 
 def _judge(log_odds, *, swap: bool = True) -> Judge:
-    return Judge(Says(log_odds), PROMPT, lambda asked, said: asked + said, lambda s: s, swap, 0)
+    return Judge(Says(log_odds), PROMPT, lambda asked, said: asked + said, lambda s: s, swap)
 
 
 PAIRS = [Pair("a", n, n + 1, (f"good {n}", f"bad {n}")) for n in range(6)]
@@ -66,6 +68,50 @@ def test_a_judge_that_always_says_first_is_right_by_half_and_stays_with_the_plac
         assert {round(row["p"], 9) for row in rows} == {1.0}
 
 
+class Muses(Says):
+    """Writes its seed as the reason, and prefers the first place where that is even."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda prompt: 50.0 if int(prompt.split()[-2]) % 2 == 0 else -50.0)
+        self.asked: list[tuple[int, int]] = []
+        self.sampling: list[Sampling] = []
+
+    def sample(
+        self, prompts: Sequence[str], requests: Sequence[tuple[int, int]], sampling: Sampling
+    ) -> Completions:
+        self.asked += requests
+        self.sampling.append(sampling)
+        return Completions(Completion(f" {seed}", 1, "stop") for _, seed in requests)
+
+
+def _musing(engine: Muses, reasons: int, temperature: float, seed: int = 1) -> Judge:
+    how = Reasoning(8, reasons, temperature, seed)
+    return Judge(engine, PROMPT, lambda a, b: f"{a}{b}", lambda s: s, swap=True, reasoning=how)
+
+
+def test_several_reasons_have_seeds_of_their_own_and_their_mean_is_the_label() -> None:
+    engine = Muses()
+    rows = list(_musing(engine, 5, 1.0).label(PAIRS, {"a": "?"}))
+    assert len({seed for _, seed in engine.asked}) == 5 * 2 * len(PAIRS)
+    assert engine.sampling[0].temperature == 1.0
+    for row in rows:
+        first = [int(one) for one in row["reason_first"].split()]
+        second = [int(one) for one in row["reason_second"].split()]
+        assert row["p_first"] == pytest.approx(sum(n % 2 == 0 for n in first) / 5)
+        assert row["p_second"] == pytest.approx(sum(n % 2 == 1 for n in second) / 5)
+    again, other = Muses(), Muses()
+    assert list(_musing(again, 5, 1.0).label(PAIRS, {"a": "?"})) == rows
+    list(_musing(other, 5, 1.0, seed=2).label(PAIRS, {"a": "?"}))
+    assert {seed for _, seed in other.asked}.isdisjoint(seed for _, seed in engine.asked)
+
+
+def test_fewer_reasons_are_among_those_of_more() -> None:
+    few, more = Muses(), Muses()
+    list(_musing(few, 2, 1.0).label(PAIRS, {"a": "?"}))
+    list(_musing(more, 3, 1.0).label(PAIRS, {"a": "?"}))
+    assert {seed for _, seed in few.asked} < {seed for _, seed in more.asked}
+
+
 def test_what_a_judge_cannot_take_has_no_label_and_the_rest_has() -> None:
     class Full(Says):
         """Takes no prompt of `bad 3`; says nothing of one order of `bad 4`."""
@@ -77,7 +123,7 @@ def test_what_a_judge_cannot_take_has_no_label_and_the_rest_has() -> None:
                 for prompt, values in zip(prompts, found, strict=True)
             ]
 
-    judge = Judge(Full(lambda prompt: 1.0), PROMPT, lambda a, b: a + b, lambda s: s, True, 0)
+    judge = Judge(Full(lambda prompt: 1.0), PROMPT, lambda a, b: a + b, lambda s: s, True)
     rows = list(judge.label(PAIRS, {"a": "?"}))
     lost = [n for n, row in enumerate(rows) if row["status"] == "judge_error"]
     assert lost == [3, 4]

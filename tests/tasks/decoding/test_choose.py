@@ -23,6 +23,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def policy():
+    torch.set_num_threads(1)  # threads that spin for each other starve what runs beside the test
     folder = MODELS / "tiny-math"
     return AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(
         folder
