@@ -24,6 +24,7 @@ from flows.runs.journal import ESTIMATE
 from tasks.dag.runtime import home
 from tasks.dag.step_names import FINETUNE
 from tasks.facts import Facts
+from tasks.settings.finetune import RL
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def estimate(
         expected_rows(keep, splits["train"], config.sampling.samples, config.filter)
         for keep in (costs.keep, (1.0,))
     )
+    if config.finetune.improve == RL:
+        rows = most = splits["train"]  # it is given the problems
     validation = splits["validation"]
     seconds = stage_seconds(stages, costs, config, rows, validation)
     lines = tuple(

@@ -21,6 +21,7 @@ from tasks.finetune.results import TrainingFacts
 from tasks.generate.step import SAMPLES_FILE
 from tasks.rows import VERDICTS_FILE, read_rows
 from tasks.settings import FilterSettings
+from tasks.settings.finetune import RL
 from tasks.store.store import ArtifactRef, Store
 
 VALIDATION = "validation"
@@ -187,7 +188,9 @@ def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:
             continue
         ref = _ref(stage.line)
         manifest = store.read_manifest(ref.kind, ref.key)
-        taken, batch = manifest.stats.parts or {}, manifest.provenance.settings["batch_size"]
+        taken, how = manifest.stats.parts or {}, manifest.provenance.settings
+        # Of rl the problems, of each of which some samples are drawn.
+        batch = how["batch_size"] // (how.get("generations", 2) if how.get("improve") == RL else 1)
         facts = TrainingFacts.read(store.path(ref))
         epochs = facts.steps * min(batch, facts.sequences) / max(1, facts.sequences)
         checks = taken.get("checkpoints", 0.0) + taken.get("validation", 0.0)
