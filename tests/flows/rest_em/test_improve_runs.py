@@ -47,7 +47,11 @@ class Notes:
     def artifact(self, steps: list[dict[str, Any]], name: str) -> Path:
         """The folder of the one step of this name."""
         (made,) = [step for step in steps if step["step"] == name]
-        return self._restem.home / "store" / made["artifact"]
+        return self.folder(made)
+
+    def folder(self, step: dict[str, Any]) -> Path:
+        """The folder of what a step made."""
+        return self._restem.home / "store" / step["artifact"]
 
     @property
     def page(self) -> str:
@@ -86,7 +90,7 @@ def test_extremes_take_the_rewards_of_the_model_that_was_fitted(notes: Notes) ->
     problems = [row["problem_id"] for row in rows]
     assert len(problems) == len(set(problems)) > 0
     (rated,) = [step for step in steps if step["step"] == "rate draw"]
-    verdicts = pq.read_table(notes._restem.home / "store" / rated["artifact"] / "verdicts.parquet")
+    verdicts = pq.read_table(notes.folder(rated) / "verdicts.parquet")
     reward = {(one["problem_id"], one["index"]): one["reward"] for one in verdicts.to_pylist()}
     for row in rows:
         here = [value for (name, _), value in reward.items() if name == row["problem_id"]]
@@ -106,13 +110,14 @@ def test_policy_gradient_on_a_reward_model_goes_through_and_is_found_again(notes
 
 
 def test_policy_gradient_on_the_checker_asks_it_and_fits_nothing(notes: Notes) -> None:
-    steps = notes.run(*RL, "reward.by=checker")
+    steps = notes.run(*RL, "reward.by=checker", "finetune.temperature=0.7")  # as it is drawn
     assert not {"fit", "compare draw"} & {step["step"] for step in steps}
     facts = json.loads((notes.artifact(steps, "finetune") / "training.json").read_text())
     (drawn,) = [step for step in steps if step["step"] == "score draw"]
-    verdicts = pq.read_table(notes._restem.home / "store" / drawn["artifact"] / "verdicts.parquet")
+    verdicts = pq.read_table(notes.folder(drawn) / "verdicts.parquet")
     mean = sum(verdicts.column("reward").to_pylist()) / verdicts.num_rows
-    assert facts["history"][0]["sampled_reward"] == pytest.approx(mean, abs=0.15)
+    rewards = [entry["sampled_reward"] for entry in facts["history"] if "loss" in entry]
+    assert sum(rewards) / len(rewards) == pytest.approx(mean, abs=0.12)  # of 128 samples
 
 
 @pytest.mark.parametrize(
