@@ -17,11 +17,11 @@ from flows.estimate.fit import least_squares, linear
 from flows.estimate.stages import is_greedy, work_before
 from flows.runs.journal_forms import StepLine
 from tasks.dag.step_names import DRAW, FINETUNE, GENERATE, SCORE
-from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.results import TrainingFacts
 from tasks.generate.step import SAMPLES_FILE
 from tasks.rows import VERDICTS_FILE, read_rows
-from tasks.settings import FilterSettings, FinetuneSettings
+from tasks.settings import FilterSettings
+from tasks.settings.finetune import RL
 from tasks.store.store import ArtifactRef, Store
 
 VALIDATION = "validation"
@@ -190,11 +190,8 @@ def _training(stages: list[JournalStage], store: Store) -> TrainingCosts | None:
         ref = _ref(stage.line)
         manifest = store.read_manifest(ref.kind, ref.key)
         taken, how = manifest.stats.parts or {}, manifest.provenance.settings
-        batch = how["batch_size"]
-        if OBJECTIVES[
-            how.get("improve", FinetuneSettings().improve)
-        ].prompts:  # a batch is of samples, rows are problems
-            batch //= how.get("generations", FinetuneSettings().generations)
+        # Of rl the problems, of each of which some samples are drawn.
+        batch = how["batch_size"] // (how.get("generations", 2) if how.get("improve") == RL else 1)
         facts = TrainingFacts.read(store.path(ref))
         epochs = facts.steps * min(batch, facts.sequences) / max(1, facts.sequences)
         checks = taken.get("checkpoints", 0.0) + taken.get("validation", 0.0)

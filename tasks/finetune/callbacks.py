@@ -161,7 +161,13 @@ class TrainingCallback(TrainerCallback):
         if step % self._every == 0 or step == self._total:
             steps = course.loss_steps
             sampled = {name: total / steps for name, total in course.sampled.items()}
-            course.history.append(HistoryEntry(step, loss=course.loss_sum / steps, **sampled))
+            entry = HistoryEntry(
+                step,
+                loss=course.loss_sum / steps,
+                sampled_reward=sampled.get("sampled_reward"),
+                kl=sampled.get("kl"),
+            )
+            course.history.append(entry)
             course.loss_sum, course.loss_steps, course.sampled = 0.0, 0, {}
 
     def _check(self, step: int) -> bool:

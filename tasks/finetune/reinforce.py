@@ -116,7 +116,8 @@ class Reinforce(QuietTrainer, RLOOTrainer):
         self._drawn: list[Completion] = []
         self._sampled: dict[str, float] = {}
         super().__init__(*args, reward_funcs=self._reward, train_dataset=train_dataset, **kwargs)
-        config = self.args
+        config: Any = self.args  # RLOOConfig, which Trainer's type does not say
+        self._each: int = config.num_generations
         self._passes = Passes(
             self.sequences,
             config.seed,
@@ -154,7 +155,7 @@ class Reinforce(QuietTrainer, RLOOTrainer):
 
     def _generate(self, prompts: list[str]) -> tuple[list[list[int]], list[list[int]], list[str]]:
         """Tokens of prompts, tokens and texts of a sample of each."""
-        step, each = self.state.global_step, self.num_generations
+        step, each = self.state.global_step, self._each
         requests = []
         for place, row in enumerate(self._asked):
             number, index = divmod(place, each)
@@ -177,9 +178,8 @@ class Reinforce(QuietTrainer, RLOOTrainer):
         finally:
             model.train()
         # Of what the engine could not give there is nothing to learn: it has no reward.
-        drawn: list[list[int]] = [
-            list(one.ids or [self._tokenizer.eos_token_id]) for one in self._drawn
-        ]
+        end: Any = self._tokenizer.eos_token_id
+        drawn: list[list[int]] = [list(one.ids or [end]) for one in self._drawn]
         return ids, drawn, [one.text for one in self._drawn]
 
     def _reward(self, **_: object) -> list[float | None]:

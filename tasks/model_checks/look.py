@@ -31,6 +31,7 @@ RULES: tuple[Callable[[rules.Facts], str | None], ...] = (
     rules.context,
     rules.places,
     rules.packing,
+    rules.left_padding,
     rules.adapters,
     rules.sampling_memory,
     rules.training_memory,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks.model_checks.question import Question
 from tasks.rows import Json
+from tasks.settings.finetune import RL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -195,12 +196,23 @@ def places(facts: Facts) -> str | None:
 def packing(facts: Facts) -> str | None:
     """Rows of a packed sequence that stay apart."""
     settings = facts.question.finetune
-    if settings is None or settings.improve == "dpo" or not settings.packing:
+    if settings is None or settings.improve in ("dpo", RL) or not settings.packing:
         return None
     if facts.kind in _BLIND or _recurrent(facts.config):
         kind = facts.kind
         return f"finetune.packing: {kind} models mix the rows of a packed sequence; expected false"
     return None
+
+
+def left_padding(facts: Facts) -> str | None:
+    """Samples of prompts of several lengths in one forward pass."""
+    settings = facts.question.finetune
+    if settings is None or settings.improve != RL or not _recurrent(facts.config):
+        return None
+    return (
+        f"finetune.improve: rl pads prompts on the left, which {facts.kind} models read as text; "
+        "expected sft or dpo"
+    )
 
 
 def adapters(facts: Facts) -> str | None:

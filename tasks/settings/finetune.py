@@ -11,6 +11,8 @@ from tasks.settings.trainer_args import FOR_PAIRS, NOT_RL, Value, parse_trainer_
 
 # What pairs are made of (`pairs`).
 VERDICTS, PREFERENCES = "verdicts", "preferences"
+# `improve` of a policy that draws samples of its own.
+RL = "rl"
 
 
 class FinetuneSettings(Section):
@@ -151,7 +153,7 @@ class FinetuneSettings(Section):
                     "finetune.pairs = preferences"
                 )
         for name in NOT_RL:
-            if name in found and self.improve == "rl":
+            if name in found and self.improve == RL:
                 raise ValueError(f"finetune.trainer_args: {name} is not of finetune.improve = rl")
         return self
 
@@ -159,7 +161,7 @@ class FinetuneSettings(Section):
     def _fits_together(self) -> FinetuneSettings:
         if self.pairs != VERDICTS and self.improve != "dpo":
             raise ValueError(f"finetune.pairs: {self.pairs} is of finetune.improve = dpo alone")
-        if self.improve == "rl" and self.batch_size % self.generations:
+        if self.improve == RL and self.batch_size % self.generations:
             raise ValueError(
                 f"finetune.batch_size: {self.batch_size} samples are not {self.generations} "
                 "(finetune.generations) of each problem; expected a multiple"

@@ -28,6 +28,7 @@ from flows.rest_em.page.evaluation import (
     transfer,
 )
 from flows.rest_em.page.headline import headline
+from flows.rest_em.page.reinforce import reinforce_sections
 from flows.rest_em.page.samples import changes, endings, refused_samples
 from flows.rest_em.page.training import (
     acceptance_by_level,
@@ -96,6 +97,7 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [filter_table(report)],
         [endings(report)],
         [loss_curve(report), reward_curve(report)],
+        *reinforce_sections(report),
         [changes(report)],
         [refused_samples(report)],
         [time(report)],

@@ -1,0 +1,70 @@
+"""A fit that is killed at random moments, by SIGKILL, goes on to the same bytes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.fit.trainer import fit
+from tests.tasks.fit.test_fit import _digest, _facts, _job
+
+pytestmark = pytest.mark.engine
+
+
+def fit_until(job: dict[str, Any], point: str, count: int) -> None:
+    """Fit, and be killed when `point` is reached for the `count`th time."""
+    from tasks.finetune import checkpoints
+    from tasks.fit import trainer
+
+    reached = 0
+
+    def here() -> None:
+        nonlocal reached
+        reached += 1
+        if reached == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def before(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            here()
+            return original(*args, **kwargs)
+
+        setattr(owner, name, patched)
+
+    if point == "durable write":
+        before(checkpoints, "write_durably")
+    elif point == "best weights":
+        before(checkpoints, "put_durably")
+    elif point == "export":
+        before(trainer, "_export")
+    fit(job, lambda *_: here() if point == "step" else None)
+
+
+@pytest.mark.parametrize("point", ["step", "durable write", "best weights", "export"])
+def test_it_goes_on_to_the_same_bytes(tmp_path: Path, point: str) -> None:
+    folders = tmp_path / "whole", tmp_path / "killed"
+    for folder in folders:
+        folder.mkdir()
+    whole = _facts(fit(_job(folders[0])))
+    job, draw = _job(folders[1]), random.Random(point)
+    kills = 0
+    for most in (6, 3, 2):
+        count = draw.randrange(1, most)
+        child = multiprocessing.get_context("spawn").Process(
+            target=fit_until, args=(job, point, count)
+        )
+        child.start()
+        child.join(180)
+        assert child.exitcode in (-9, 0)  # a later one may have less left to do
+        kills += child.exitcode == -9
+    assert kills
+    assert _facts(fit(job)) == whole
+    assert _digest(folders[1] / "out") == _digest(folders[0] / "out")
