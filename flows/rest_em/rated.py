@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.judge import judge_call, judge_engine
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Scored, Shards
 from tasks.compare.step import compare_call
 from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, line_name
 from tasks.fit.step import fit_call
-from tasks.policy.step import base_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
-from tasks.rows import Json
 from tasks.settings.judge import POLICY
 from tasks.store.store import ArtifactRef
 
@@ -52,7 +51,7 @@ class Rewarder:
         self._problems = problems
         self._judge: ArtifactRef | None = None
         self._model: ArtifactRef | None = None
-        self.engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+        self.engine = judge_engine(config.judge, config.sampling, config.model)
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
@@ -62,10 +61,7 @@ class Rewarder:
         if settings.model == POLICY:
             return policy
         if self._judge is None:
-            named = self._config.model.model_copy(
-                update={"base": settings.model, "revision": "main"}
-            )
-            self._judge = self._caller.call(base_call(named), 0, "judge")
+            self._judge = self._caller.call(judge_call(settings, self._config.model), 0, "judge")
         return self._judge
 
     def win_rate_judge(self, base: ArtifactRef) -> ArtifactRef | None:
@@ -76,6 +72,17 @@ class Rewarder:
         settings = self._config.judge
         asked = settings.labels == "judge" or self._config.reward.by == "judge"
         return self.judge(base) if asked and settings.model else None
+
+    def see_judge(self, policy: ArtifactRef) -> None:
+        """Bring the judge, if one is asked: that it cannot judge is said before samples are drawn.
+
+        Args:
+            policy: p_0.
+        """
+        if self._config.reward.by != "checker":
+            self.judge(policy)
+        else:
+            self.win_rate_judge(policy)
 
     def rate(
         self, number: int, base: ArtifactRef, policy: ArtifactRef, drawn: Shards, shots: int
