@@ -26,6 +26,7 @@ ROLLOUTS_FILE = "rollouts.parquet"
 SCORES_FILE = "scores.parquet"
 ROWS_FILE = "rows.parquet"
 PREFERENCES_FILE = "preferences.parquet"
+HELD_OUT_FILE = "held_out.parquet"
 
 # Columns of tokens as they were sampled: of a sample, or of the one that a training row is made of;
 # of the wrong side of a pair. Where they are not known they are null, or the column is missing.
@@ -158,6 +159,21 @@ PREFERENCE: Schema = pa.schema(
         ("reason_first", pa.string()),  # what the judge wrote before, in both orders
         ("reason_second", pa.string()),
         ("status", pa.string()),  # "judged" or "judge_error"
+    ]
+)
+
+# Pairs that a reward model was not fit on, and its rewards for them.
+HELD_OUT: Schema = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("first", pa.int32()),
+        ("second", pa.int32()),
+        ("p", pa.float64()),  # the label
+        ("first_reward", pa.float32()),
+        ("second_reward", pa.float32()),
+        ("first_tokens", pa.int32()),  # of prompt and sample
+        ("second_tokens", pa.int32()),
+        ("watched", pa.bool_()),  # whether the weights that were kept are chosen by this pair
     ]
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from flows.config.rest_em import RestEmConfig
-from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.alarm import Alarm
 from flows.orchestrator.pipeline import Chain, in_turn
 from flows.rest_em.loop import Loop
 from tasks.dag.runtime import Runtime, home, open_store
@@ -100,7 +100,7 @@ class PlanCaller:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, fall: AccuracyFall) -> None:
+    def alarm(self, number: int, alarm: Alarm) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:

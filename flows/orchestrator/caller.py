@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.alarm import Alarm
 from flows.orchestrator.pipeline import Chain
 from flows.orchestrator.review import Decision
 from tasks.dag.step import Call
@@ -56,6 +56,6 @@ class Caller(Protocol):
         """What a person decides after an iteration; None: nobody is asked."""
         ...
 
-    def alarm(self, number: int, fall: AccuracyFall) -> None:
-        """Test accuracy fell while training accuracy rose (flows/orchestrator/alarm.py)."""
+    def alarm(self, number: int, alarm: Alarm) -> None:
+        """Something went wrong with a policy (flows/orchestrator/alarm.py)."""
         ...

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from flows.config.rest_em import RestEmConfig
 from flows.machines.local import LocalMachine
-from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.alarm import Alarm
 from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, in_turn, pipeline_of
 from tasks.dag.runtime import Runtime, home, open_store
@@ -78,7 +78,7 @@ class DirectCaller:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""
 
-    def alarm(self, number: int, fall: AccuracyFall) -> None:
+    def alarm(self, number: int, alarm: Alarm) -> None:
         """Nobody is told."""
 
     def warn(self, text: str) -> None:

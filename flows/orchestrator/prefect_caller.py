@@ -14,7 +14,7 @@ from prefect.utilities.annotations import quote
 
 from flows.machines.local import LocalMachine
 from flows.machines.ray_cluster import ACTOR_STEPS, TASK_STEPS, RayCluster
-from flows.orchestrator.alarm import AccuracyFall, emit
+from flows.orchestrator.alarm import Alarm, emit
 from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
 from flows.orchestrator.review import Decision, Reviews
@@ -168,9 +168,9 @@ class PrefectCaller:
         )
         return Reviews(self.journal.folder).ask(number, sampling, facts)
 
-    def alarm(self, number: int, fall: AccuracyFall) -> None:
+    def alarm(self, number: int, alarm: Alarm) -> None:
         """Tell whoever listens on the server."""
-        emit(self.journal.folder.name, number, fall)
+        emit(self.journal.folder.name, number, alarm)
 
     def publish(self, report: ArtifactRef) -> Path:
         """Put a report where people look and into Prefect's UI; where it is."""

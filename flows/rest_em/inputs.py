@@ -1,8 +1,9 @@
 """Inputs of a run's report: their names, and the readers of what they hold.
 
-Names are in the report's key: `problems`; of policy N `pN policy`, `pN metrics`, `pN selection`,
-`pN win_rates` and sets of scored samples, `pN SET` (tasks/dag/shard_inputs.py). A set is one of
-SETS, or `transfer:BENCHMARK`.
+Names are in the report's key: `problems`; of policy N `pN policy`, `pN metrics`, `pN selection` and
+sets of scored samples, `pN SET` (tasks/dag/shard_inputs.py). A set is one of SETS, or
+`transfer:BENCHMARK`. Where a judge or a reward model rewards, there are `pN labels` and `pN proxy`,
+and in a run by preferences `pN win_rates`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Literal
 from flows.orchestrator.shards import Shards
 from flows.rest_em.loop import LoopResult
 from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of, shards_of, verdicts_of
+from tasks.evaluate.labels import LabelMetrics
+from tasks.evaluate.proxy import ProxyMetrics
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.win_rate import WinRates
 from tasks.finetune.results import TrainingFacts
@@ -26,6 +29,7 @@ from tasks.store.store import ArtifactRef, Store
 PROBLEMS, POLICY, METRICS, SELECTION = "problems", "policy", "metrics", "selection"
 WIN_RATES = "win_rates"
 GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN = "greedy", "train", "validation", "sampled", "drawn"
+LABELS, PROXY = "labels", "proxy"
 SETS = (GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN)
 TRANSFER = "transfer:"
 
@@ -40,6 +44,10 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
             inputs[_name(now.number, SELECTION)] = now.selection
         if now.win_rates is not None:
             inputs[_name(now.number, WIN_RATES)] = now.win_rates
+        if now.rated is not None and now.rated.measured is not None:
+            inputs[_name(now.number, LABELS)] = now.rated.measured
+        if now.proxy is not None:
+            inputs[_name(now.number, PROXY)] = now.proxy
         sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
         sets |= {f"{TRANSFER}{name}": shards for name, shards in now.transfer.items()}
         for kind, shards in sets.items():
@@ -102,6 +110,16 @@ class RunInputs:
         """Of a policy over the base; None where none were measured."""
         ref = self.refs.get(_name(number, WIN_RATES))
         return WinRates.read(self.store.path(ref)) if ref else None
+
+    def labels(self, number: int) -> LabelMetrics | None:
+        """Of the labels of samples of a policy; None where nothing was labelled."""
+        ref = self.refs.get(_name(number, LABELS))
+        return LabelMetrics.read(self.store.path(ref)) if ref else None
+
+    def proxy(self, number: int) -> ProxyMetrics | None:
+        """Of the reward that a policy was trained for; None where that was the checker's."""
+        ref = self.refs.get(_name(number, PROXY))
+        return ProxyMetrics.read(self.store.path(ref)) if ref else None
 
     def solutions(self, number: int, kind: str) -> list[Row]:
         """Samples of a set merged with their verdicts."""

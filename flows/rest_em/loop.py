@@ -9,6 +9,7 @@ The loop only decides *what* to call; a `Caller` decides how: through Prefect
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from flows.config.rest_em import RestEmConfig
 from flows.machines.gpus import idle_gpus, visible_gpus
@@ -21,18 +22,16 @@ from flows.rest_em.imports import unused_imports
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.rated import Rated, Rewarder
+from flows.rest_em.reward_measures import RewardMeasures
+from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from flows.rest_em.wins import over_the_base
-from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.quantized import refuse_without_package
-from tasks.generate.hosted.service import hosted_call
-from tasks.generate.imported import import_call
-from tasks.hub import MAIN
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
@@ -40,7 +39,6 @@ from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
 from tasks.select.decontaminate import overlapping
-from tasks.settings import IMPORTED
 from tasks.store.store import ArtifactRef
 
 
@@ -60,6 +58,7 @@ class Iteration:
     rated: Rated | None = None
     selection: ArtifactRef | None = None
     win_rates: ArtifactRef | None = None
+    proxy: ArtifactRef | None = None  # what it was trained for beside what is meant
 
 
 @dataclass
@@ -109,12 +108,14 @@ class Loop:
         self.benchmarks = transfer_benchmarks(config, caller)
         look = ModelLook(config, caller, self.sampler.template, self.splits)
         base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
-        if call := self._teacher_call():
+        if call := teacher_call(config):
             self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
         self.rewarder.see_judge(base)
         others = [one.problems for one in self.benchmarks]
         warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])
+        warn = partial(self._warn, outcome)
+        self.measures = RewardMeasures(config, caller, self.rewarder, self.problems, warn)
         train, most = self.splits["train"], self.drawing.samples
         words = config.filter.decontaminate_ngram
         self.overlapping = overlapping([*train, *self.splits["test"]], words)
@@ -133,6 +134,7 @@ class Loop:
                 break
             now.drawn = self._draw(number, policy)
             self._warn_of_failed_rewards(outcome, now)
+            self.measures.proxy(outcome.iterations)
             made = self._improve(number + 1, base, policy, self._rewarded(now, base))
             now.selection = made.selection
             caller.end_stage()
@@ -141,6 +143,7 @@ class Loop:
             if made.policy is None:
                 break
             policy = made.policy
+        self.measures.proxy(outcome.iterations)
         caller.end_stage()
         over_the_base(config, caller, self.sampler, self.rewarder, outcome)
         return outcome
@@ -237,21 +240,8 @@ class Loop:
             return now.drawn
         shots = self._shots(now.number)
         now.rated = self.rewarder.rate(now.number, base, now.policy, now.drawn, shots)
+        self.measures.labels(now.number, now.drawn, now.rated)
         return now.rated.shards
-
-    def _teacher_call(self) -> Call | None:
-        """The call that brings what samples in the place of the policy."""
-        sampling = self.config.sampling
-        if sampling.hosted_teacher:
-            return hosted_call(sampling.hosted_teacher)
-        if sampling.teacher.startswith(IMPORTED):
-            return import_call(sampling.teacher)
-        if sampling.teacher:
-            teacher = self.config.model.model_copy(
-                update={"base": sampling.teacher, "revision": MAIN}
-            )
-            return base_call(teacher, "sampling.teacher")
-        return None
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards

@@ -10,6 +10,7 @@ rules of `filter` and all ways of `finetune.improve` work on them as on those of
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
@@ -17,11 +18,11 @@ from flows.orchestrator.judge import judge_call, judge_engine
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Scored, Shards
 from tasks.compare.step import compare_call
-from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, line_name
+from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, TEST, line_name
 from tasks.fit.step import fit_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
-from tasks.settings.judge import POLICY
+from tasks.settings.judge import PEOPLE, POLICY, JudgeSettings
 from tasks.store.store import ArtifactRef
 
 
@@ -33,11 +34,21 @@ class Rated:
         shards: Samples with real-valued verdicts.
         preferences: Labelled pairs, block by block; none where a judge rates directly.
         model: The reward model; None where a judge rates.
+        judge: The model that is asked; None where none is.
+        shots: Exemplars in the prompts that samples are rated with.
+        people: Labels of people on the same pairs, where `judge.reference` asks for them.
+        null: The model that was fit on shuffled labels, where `reward.null` asks for it.
+        measured: What labels and model are worth; None where nothing was labelled.
     """
 
     shards: Shards
     preferences: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
     model: ArtifactRef | None = None
+    judge: ArtifactRef | None = None
+    shots: int = 0
+    people: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
+    null: ArtifactRef | None = None
+    measured: ArtifactRef | None = None
 
 
 class Rewarder:
@@ -100,19 +111,52 @@ class Rewarder:
         by_block = _by_block(drawn, len(blocks))
         judge = self.judge(policy)
         preferences: list[ArtifactRef] = []
-        model = None
+        people: list[ArtifactRef] = []
+        model = null = None
         if self._config.reward.by == "model":
             model = self._fitted(number)
             if model is None:
                 for block, scored in zip(blocks, by_block, strict=True):
                     preferences.append(self._compare(number, block, scored, judge))
-                model = self._fit(number, base, policy, preferences, drawn, shots)
+                    if self._config.judge.reference:
+                        people.append(self._ask_people(number, block, scored))
+                fit = partial(self._fit, number, base, policy, preferences, drawn, shots)
+                model = self._model = fit()
+                null = fit(shuffled=True) if self._config.reward.null else None
+        made = Rated(Shards(), preferences, model, judge, shots, people, null)
+        made.shards = self._rate_all(number, f"{DRAW} p{number}", DRAW, "train", drawn, made)
+        return made
+
+    def rate_test(self, number: int, of: int, greedy: Shards, rated: Rated) -> Shards:
+        """Rate greedy answers to test problems by what rated an iteration's samples.
+
+        Args:
+            number: Of the iteration, for tables.
+            of: Number of the policy that gave the answers.
+            greedy: These.
+            rated: What has the rater.
+        """
+        return self._rate_all(number, f"{TEST} p{of}", TEST, "test", greedy, rated)
+
+    def _rate_all(
+        self, number: int, label: str, purpose: str, split: str, scored: Shards, by: Rated
+    ) -> Shards:
+        blocks = self._sampler.blocks(split)
         rated = Shards()
-        for block, scored in zip(blocks, by_block, strict=True):
+        for block, part in zip(blocks, _by_block(scored, len(blocks)), strict=True):
+            named = f"{RATE} {label} [{block.start}:{block.stop}]"
             rated.parts.append(
-                [(one, self._rate(number, block, one, model, judge, shots)) for one, _ in scored]
+                [(one, self._rate(number, named, purpose, block, one, by)) for one, _ in part]
             )
-        return Rated(rated, preferences, model)
+        return rated
+
+    def _ask_people(self, number: int, block: Block, scored: list[Scored]) -> ArtifactRef:
+        """The labels that the others are measured against, on the same pairs."""
+        source = self._config.judge.reference
+        people = self._config.judge.model_copy(
+            update={"labels": "people", "source": "" if source == PEOPLE else source}
+        )
+        return self._compare(number, block, scored, None, people, "people")
 
     def _fitted(self, number: int) -> ArtifactRef | None:
         """The reward model of an earlier iteration, where it serves this one too."""
@@ -120,11 +164,17 @@ class Rewarder:
         return self._model if last and number >= last else None
 
     def _compare(
-        self, number: int, block: Block, scored: list[Scored], judge: ArtifactRef | None
+        self,
+        number: int,
+        block: Block,
+        scored: list[Scored],
+        judge: ArtifactRef | None,
+        settings: JudgeSettings | None = None,
+        purpose: str = DRAW,
     ) -> ArtifactRef:
         call = compare_call(
-            f"{COMPARE} {DRAW} p{number} [{block.start}:{block.stop}]",
-            self._config.judge,
+            f"{COMPARE} {purpose} p{number} [{block.start}:{block.stop}]",
+            settings or self._config.judge,
             seed=self._config.seed,
             references=block.digest,
             problems=self._problems,
@@ -134,7 +184,7 @@ class Rewarder:
             judge=judge,
             engine=self.engine,
         )
-        return self._caller.call(call, number, line_name(COMPARE, DRAW))
+        return self._caller.call(call, number, line_name(COMPARE, purpose))
 
     def _fit(
         self,
@@ -144,10 +194,12 @@ class Rewarder:
         preferences: list[ArtifactRef],
         drawn: Shards,
         shots: int,
+        *,
+        shuffled: bool = False,
     ) -> ArtifactRef:
-        settings = self._config.reward
+        settings, name = self._config.reward, line_name(FIT, "null") if shuffled else FIT
         call = fit_call(
-            f"{FIT} p{number}",
+            f"{name} p{number}",
             settings,
             seed=self._config.seed,
             prompt=self._sampler.template.digest,
@@ -157,34 +209,34 @@ class Rewarder:
             start=base if settings.start_from == "base" else policy,
             preferences=preferences,
             samples=drawn.samples,
+            shuffled=shuffled,
         )
-        self._model = self._caller.call(call, number, FIT)
-        return self._model
+        return self._caller.call(call, number, name)
 
     def _rate(
         self,
         number: int,
+        label: str,
+        purpose: str,
         block: Block,
         samples: ArtifactRef,
-        model: ArtifactRef | None,
-        judge: ArtifactRef | None,
-        shots: int,
+        by: Rated,
     ) -> ArtifactRef:
         call = rate_call(
-            f"{RATE} {DRAW} p{number} [{block.start}:{block.stop}]",
+            label,
             samples,
             block.digest,
             self._problems,
             block.to_json(),
-            model=model,
+            model=by.model,
             template=self._sampler.prompt,
             prompt=self._sampler.template.digest,
-            shots=shots,
-            judge=judge,
+            shots=by.shots,
+            judge=by.judge,
             settings=self._config.judge,
             engine=self.engine,
         )
-        return self._caller.call(call, number, line_name(RATE, DRAW))
+        return self._caller.call(call, number, line_name(RATE, purpose))
 
 
 def _by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flows.rest_em.m_step import Improved
+from tasks.evaluate.intervals import Interval
+from tasks.evaluate.labels import LabelMetrics
 from tasks.store.manifest import Stats
 
 
@@ -53,3 +55,32 @@ def failed_line(number: int, reward: str, stats: Sequence[Stats], total: int) ->
         f"iteration {number}: {reward} failed on {failed:,} of {total:,} samples, which are "
         f"checker errors with reward 0; one shard: {first}"
     )
+
+
+def label_lines(number: int, found: LabelMetrics) -> Iterator[str]:
+    """What a run says of labels and a reward model that are worth little; nothing of good ones.
+
+    Args:
+        number: Of the iteration.
+        found: What was measured.
+    """
+    if found.lost:
+        yield (
+            f"iteration {number}: {found.lost:,} of {found.pairs:,} pairs got no label and are not "
+            "fit on"
+        )
+    if found.alignment and (agreed := found.alignment.agreement).low <= 0.5:
+        yield (
+            f"iteration {number}: the labels are right on {_share(agreed)} of the pairs, which is "
+            "no more than chance gives"
+        )
+    if (model := found.model) and not model.beats_nulls:
+        yield (
+            f"iteration {number}: the reward model agrees with {_share(model.accuracy)} of the "
+            f"held-out labels, which is no more than coins (50%) or the longer sample "
+            f"({100 * model.longer.value:.1f}%) may"
+        )
+
+
+def _share(m: Interval) -> str:
+    return f"{100 * m.value:.1f}% [{100 * m.low:.1f}, {100 * m.high:.1f}]"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
-from flows.orchestrator.alarm import AccuracyFall
+from flows.orchestrator.alarm import Alarm
 from flows.orchestrator.pipeline import Chain, StepRequest
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.study.results import Account, Source
@@ -99,7 +99,7 @@ class SharedCaller:
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked: the arms of a study are fixed before it."""
 
-    def alarm(self, number: int, fall: AccuracyFall) -> None:
+    def alarm(self, number: int, alarm: Alarm) -> None:
         """Over-fitting is what some studies look for; it is in their figures."""
 
     def warn(self, text: str) -> None:

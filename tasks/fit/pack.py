@@ -3,20 +3,25 @@
 A text is the prompt, the sample and the token that ends it, the very tokens that were sampled where
 they are known (tasks/decoding/trained_ids.py), so a reward model that starts from a policy reads
 what the policy wrote. Pairs of a seeded share of
-*problems* are held out, for a problem's pairs share its samples.
+*problems* are held out, for a problem's pairs share its samples. Half of these problems are watched
+during the fit and choose its weights; only the other half can say how good the model is.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from tasks.decoding.trained_ids import TrainedIds
 from tasks.rows import Row
 
 # A sample's text, and its tokens where they are known.
 Sampled = tuple[str, Sequence[int] | None]
+# Problem, and the indices of both samples.
+PairName = tuple[str, int, int]
 
 
 @dataclass
@@ -26,6 +31,7 @@ class TokenPair:
     first: list[int]
     second: list[int]
     p: float
+    name: PairName = ("", 0, 0)
 
 
 @dataclass
@@ -77,8 +83,19 @@ def pack_pairs(
             found.dropped_long += 1
             continue
         side = found.held_out if is_held_out(name, held_out, seed) else found.train
-        side.append(TokenPair(first, second, row["p"]))
+        side.append(TokenPair(first, second, row["p"], (name, row["first"], row["second"])))
     return found
+
+
+def shuffled(pairs: Sequence[TokenPair], seed: int) -> list[TokenPair]:
+    """The pairs with each other's labels: what is learnt of them is in no label."""
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    return [replace(pair, p=pairs[place].p) for pair, place in zip(pairs, order, strict=True)]
+
+
+def is_watched(problem_id: str, share: float, seed: int) -> bool:
+    """Whether the pairs of a held-out problem choose the weights; half of the problems do."""
+    return is_held_out(problem_id, share / 2, seed)
 
 
 def whole_ids(

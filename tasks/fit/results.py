@@ -15,12 +15,13 @@ class FitFacts(FactsFile):
 
     Attributes:
         pairs: Trained on.
-        held_out: Pairs kept for accuracy.
+        held_out: Pairs that were not trained on; each is a row of rows.HELD_OUT.
         dropped_long: Pairs with a side longer than `max_length`, left out.
         unlabelled: Pairs without a label, left out.
         best_step: Step of the weights that were kept.
-        accuracy: Theirs, on held-out pairs: share on which the higher reward is that of the
-            preferred sample, where labels prefer one; None without such pairs.
+        accuracy: Theirs, on watched pairs: share on which the higher reward is that of the
+            preferred sample, where labels prefer one; None without such pairs. It chose the
+            weights, so it flatters them.
         mean, deviation: Of rewards of held-out samples, before they are put into [0, 1].
     """
 

@@ -20,7 +20,7 @@ from tasks.store.store import Draft
 
 FITTER = "tasks.fit.trainer:main"
 # Where a reward comes from, and when a model of it is fit, is the loop's business.
-_NOT_KEYED = {"by", "start_from", "iterations"}
+_NOT_KEYED = {"by", "start_from", "iterations", "null"}
 
 
 def fit_call(
@@ -35,6 +35,7 @@ def fit_call(
     start: ArtifactRef,
     preferences: Sequence[ArtifactRef],
     samples: Sequence[ArtifactRef],
+    shuffled: bool = False,
 ) -> Call:
     """The call that fits a reward model.
 
@@ -49,9 +50,11 @@ def fit_call(
         start: Policy whose weights it starts from.
         preferences: Labelled pairs.
         samples: All shards that these pairs are of.
+        shuffled: Whether it is fit on each other pair's labels, to see what there is in none.
     """
     keyed = settings.model_dump(exclude=_NOT_KEYED)
     keyed |= {"seed": seed, "prompt": prompt, "shots": shots}
+    keyed |= {"shuffled": True} if shuffled else {}
     inputs = {"problems": problems, "start": start}
     inputs |= {f"preferences {n}": ref for n, ref in enumerate(preferences)}
     inputs |= {f"samples {n}": ref for n, ref in enumerate(samples)}
@@ -63,6 +66,7 @@ def fit_reward_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fit on all pairs that have a label."""
     settings = dict(call.settings)
     seed, shots = settings.pop("seed"), settings.pop("shots")
+    shuffled = settings.pop("shuffled", False)
     template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
     start = runtime.store.path(call.inputs["start"])
     chat = Chat(start, template) if template.form == "chat" else None
@@ -103,6 +107,7 @@ def fit_reward_model(call: Call, draft: Draft, runtime: Runtime) -> None:
         "work": str(work),
         "settings": {**settings, "by": "model"},
         "seed": seed,
+        "shuffled": shuffled,
         "resources": runtime.resources.model_dump(),
     }
     reply = _fit(job, call.label, runtime)

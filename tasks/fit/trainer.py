@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.decoding.trained_ids import TrainedIds, ends_of
 from tasks.errors import UserError
-from tasks.fit.pack import TokenPair, TokenPairs, pack_pairs
+from tasks.fit.pack import TokenPair, TokenPairs, is_watched, pack_pairs, shuffled
 from tasks.fit.results import FitFacts
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.rows import TOKEN_IDS, read_rows
@@ -54,7 +54,8 @@ def fit(
     Args:
         job: preferences and samples (paths of Parquet files), prompts (by problem), chat, model
             (folder to start from), out, work (folder that outlives a kill), settings
-            (RewardSettings), seed and resources (Resources).
+            (RewardSettings), seed, shuffled (whether pairs are trained on with each other's
+            labels) and resources (Resources).
         progress: Told the optimiser steps done and how many there are.
         alive: Told after each forward pass.
 
@@ -73,6 +74,7 @@ def fit(
     from tasks.finetune.common import arguments
     from tasks.finetune.number_format import Rounding
     from tasks.finetune.process_setup import micro_batch, set_up_torch
+    from tasks.fit.held_out import write_held_out
     from tasks.fit.soft_labels import SoftRewardTrainer
 
     logging.disable_progress_bar()
@@ -110,7 +112,11 @@ def fit(
     course, latest = checkpoints.finished(), checkpoints.latest()
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
-        held = [pair for pair in pairs.held_out if pair.p != 0.5]
+        held = [
+            pair
+            for pair in pairs.held_out
+            if pair.p != 0.5 and is_watched(pair.name[0], settings.held_out, job["seed"])
+        ]
         callback = TrainingCallback(
             course,
             checkpoints,
@@ -129,6 +135,7 @@ def fit(
     _export(model, checkpoints.best(course.best_step), start, Path(job["out"]))
     known = [ids for pair in pairs.held_out for ids in (pair.first, pair.second)]
     rewards = rewards_of(model, known, resources.batch_size) if known else [0.0]
+    write_held_out(Path(job["out"]), pairs.held_out, rewards, settings.held_out, job["seed"])
     mean = sum(rewards) / len(rewards)
     spread = math.sqrt(sum((reward - mean) ** 2 for reward in rewards) / len(rewards))
     facts = FitFacts(
@@ -266,6 +273,8 @@ def _pairs(
             f"reward.max_length = {settings.max_length}, {pairs.unlabelled} without a label, "
             f"{len(pairs.held_out)} held out); expected at least one"
         )
+    if job.get("shuffled"):
+        pairs.train = shuffled(pairs.train, job["seed"])
     return pairs
 
 
@@ -309,5 +318,5 @@ def _identity(job: Message) -> str:
         with Path(path).open("rb") as file:
             files.append(hashlib.file_digest(file, "sha256").hexdigest())
     model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
-    parts = [job["settings"], job["seed"], job["prompts"], files, model]
+    parts = [job["settings"], job["seed"], job["prompts"], files, model, job.get("shuffled")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

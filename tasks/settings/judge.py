@@ -12,10 +12,15 @@ from tasks.settings.section import Section
 
 # `judge.model` of the policy that drew the samples itself.
 POLICY = "policy"
+# `judge.reference` of simulated people.
+PEOPLE = "people"
 
 
 class JudgeSettings(Section):
     """Who labels pairs of samples, or scores samples."""
+
+    LATER = frozenset({"reference"})
+    LATEST = LATER
 
     labels: Literal["judge", "people", "oracle"] = Field(
         default="judge",
@@ -56,6 +61,13 @@ class JudgeSettings(Section):
         "`p`, as `restem label` writes it.",
     )
 
+    reference: Place = Field(
+        default="",
+        description="What labels are measured against. Empty: the checker's rewards. `people`: "
+        "three simulated people who go by them. Otherwise a file of people's labels, as in "
+        "`source`. It decides no label.",
+    )
+
     @property
     def hosted(self) -> str:
         """Name of a hosted judge at its service; empty: it is another one."""
@@ -65,4 +77,6 @@ class JudgeSettings(Section):
     def _fits_together(self) -> JudgeSettings:
         if self.source and self.labels != "people":
             raise ValueError("source: it has labels of people; expected labels = people")
+        if self.reference == PEOPLE and self.labels == "people" and not self.source:
+            raise ValueError("reference: these people are the labels; expected a file or nothing")
         return self

@@ -12,6 +12,9 @@ from tasks.settings.section import Section
 class RewardSettings(Section):
     """Where rewards come from; the fit of a reward model on preferences."""
 
+    LATER = frozenset({"null"})
+    LATEST = LATER
+
     by: Literal["checker", "judge", "model"] = Field(
         default="checker",
         description="Who rewards training samples. `checker`: `filter.score` (paper). `judge`: the "
@@ -47,7 +50,8 @@ class RewardSettings(Section):
         default=0.1,
         gt=0.0,
         lt=1.0,
-        description="Share of problems whose pairs are held out; accuracy on them is watched.",
+        description="Share of problems whose pairs are held out. Half of them are watched and "
+        "choose the weights, the other half measures the accuracy that is reported.",
     )
     checks: int = Field(
         default=4,
@@ -55,6 +59,11 @@ class RewardSettings(Section):
         le=100,
         description="How often accuracy on held-out pairs is measured; the best weights are kept. "
         "0: never, keep the last.",
+    )
+    null: bool = Field(
+        default=False,
+        description="Also fit a model on shuffled labels: what its accuracy is, no label explains. "
+        "It costs as much as the model itself.",
     )
     iterations: int = Field(
         default=0,

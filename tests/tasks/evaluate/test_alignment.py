@@ -48,7 +48,9 @@ def test_a_labeller_that_is_right_three_times_of_four() -> None:
     assert found.agreement.low < 0.75 < found.agreement.high
     assert found.same_place is not None and found.same_place.value == 0.0
     (only,) = found.calibration
-    assert (only.low, only.high, only.pairs, only.right) == (0.9, 1.0, 1200, 0.75)
+    assert (only.low, only.high, only.pairs, only.right.value) == (0.9, 1.0, 1200, 0.75)
+    # Always sure by 1, right by 3/4.
+    assert found.calibration_error is not None and found.calibration_error.value == 0.25
 
 
 def test_calibration_says_how_often_a_sureness_is_right() -> None:
@@ -60,7 +62,9 @@ def test_calibration_says_how_often_a_sureness_is_right() -> None:
     found = align(_rows(shown), wanted, *ARGS)
     assert [one.low for one in found.calibration] == [0.5, 0.6, 0.7, 0.8, 0.9]
     for one in found.calibration:
-        assert one.right == pytest.approx(one.sure, abs=4 * math.sqrt(0.25 / one.pairs))
+        assert one.right.value == pytest.approx(one.sure, abs=4 * math.sqrt(0.25 / one.pairs))
+        assert one.right.low < one.right.value < one.right.high
+    assert found.calibration_error is not None and found.calibration_error.value < 0.03
 
 
 def test_undecided_references_and_missing_labels_are_left_out() -> None:
@@ -78,3 +82,11 @@ def test_harder_pairs_are_told_apart() -> None:
     shown = [[p if n % 3 == 2 else 0.5] * 2 for n, p in enumerate(wanted.values())]
     found = align(_rows(shown), wanted, *ARGS, differences=apart)
     assert [one.value for one in found.by_difficulty] == [0.5, 0.5, 1.0]
+    assert found.differences == [1.0, 2.0, 3.0]
+
+
+def test_pairs_that_are_all_as_far_apart_have_no_difficulty() -> None:
+    wanted = _reference(30)
+    equal = dict.fromkeys(wanted, -1.0)
+    found = align(_rows([[p, p] for p in wanted.values()]), wanted, *ARGS, differences=equal)
+    assert found.by_difficulty == []
