@@ -129,7 +129,7 @@ FIELDS: dict[str, Rule] = {
     "EvaluateConfig.prompts": Rule.TEMPLATE,
     "EvaluateConfig.sources": Rule.DATA,
     "EvaluateConfig.grades": Rule.PLACE,
-    "WinRateJudge.model": Rule.POLICY,
+    "WinRateJudge.model": Rule.TEACHER,
     "WinRateJudge.prompt": Rule.TEMPLATE,
     "StudyConfig.study": Rule.WORD,
     "StudyConfig.math": Rule.TEMPLATE,
