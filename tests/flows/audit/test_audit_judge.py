@@ -100,7 +100,7 @@ def test_hard_problems_stand_first() -> None:
     assert both.alignment
     assert [one.value for one in both.alignment.by_difficulty] == [0.5, 0.5, 1.0]
     calibrated = {one.low: one for one in both.alignment.calibration}
-    assert calibrated[0.8].right == 1.0
+    assert calibrated[0.8].right.value == 1.0
     assert calibrated[0.8].sure == pytest.approx(1 / (1 + math.exp(-2)))
 
 
