@@ -9,6 +9,7 @@ from __future__ import annotations
 from flows.report.page import (
     Page,
     bootstrap_footer,
+    markdown_table,
     markdown_warnings,
     picture,
     plain,
@@ -16,6 +17,7 @@ from flows.report.page import (
 )
 from flows.report.panel import Panel
 from flows.report.values import change_cell, pass_sizes, policy_title, scrub, share_cell
+from flows.report.win_rates import win_rates_panel, win_rates_table
 from flows.rest_em.page.evaluation import (
     accuracy,
     accuracy_chart,
@@ -40,6 +42,7 @@ from flows.rest_em.page.training import (
     time,
 )
 from flows.rest_em.results import PolicyReport, RunReport
+from tasks.evaluate.win_rate import WinRates
 
 # Metrics in the short table, where they were measured.
 _BRIEF = ("greedy", "train", "gap", "validation")
@@ -79,6 +82,9 @@ def markdown(report: RunReport) -> str:
     for now in shown.iterations:
         cells = " | ".join(_cell(now, name) for name in names)
         lines.append(f"| {policy_title(now.iteration)} | {cells} |")
+    if shown.win_rates:
+        lines += ["", "Win rate over the base policy, in %.", ""]
+        lines += markdown_table(win_rates_table(_won(shown)))
     if chart := picture(accuracy_chart(shown, standalone=True), "Accuracy over iterations"):
         lines += ["", chart]
     return "\n".join([*lines, *markdown_warnings(shown.warnings)]) + "\n"
@@ -88,6 +94,7 @@ def _sections(report: RunReport) -> list[list[Panel]]:
     """The page's sections in rows of one or two."""
     return [
         [accuracy(report), gap(report)],
+        *([[win_rates_panel(_won(report), "the base policy")]] if report.win_rates else []),
         [pass_at_k_curves(report), by_level(report)],
         [all_metrics(report)],
         [by_base_success(report)],
@@ -102,6 +109,11 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [cost(report)],
         [configuration(report)],
     ]
+
+
+def _won(report: RunReport) -> dict[str, WinRates]:
+    """Win rates over the base by the title of the policy."""
+    return {policy_title(number): one for number, one in report.win_rates.items()}
 
 
 def _brief_names(report: RunReport) -> list[str]:
