@@ -155,6 +155,7 @@ class RestEmConfig(BaseModel):
             *self.data.places,
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
+            ("judge.reference", self.judge.reference),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
             ("resources.store", self.resources.store),
         ]

@@ -104,6 +104,7 @@ FIELDS: dict[str, Rule] = {
     "ColumnSettings.subject": Rule.TEXT,
     "ColumnSettings.id": Rule.TEXT,
     "ColumnSettings.split": Rule.TEXT,
+    "JudgeSettings.reference": Rule.TEMPLATE,
     "ModelSettings.base": Rule.MODEL,
     "ModelSettings.revision": Rule.HUB_NAME,
     "ModelSettings.prompt": Rule.TEMPLATE,

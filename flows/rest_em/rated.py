@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
@@ -19,6 +20,7 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Scored, Shards
 from tasks.compare.step import compare_call
 from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, TEST, line_name
+from tasks.errors import UserError
 from tasks.fit.step import fit_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
@@ -37,7 +39,7 @@ class Rated:
         judge: The model that is asked; None where none is.
         shots: Exemplars in the prompts that samples are rated with.
         people: Labels of people on the same pairs, where `judge.reference` asks for them.
-        null: The model that was fit on shuffled labels, where `reward.null` asks for it.
+        nulls: Models that were fit on shuffled labels, as many as `reward.null` asks for.
         measured: What labels and model are worth; None where nothing was labelled.
     """
 
@@ -47,7 +49,7 @@ class Rated:
     judge: ArtifactRef | None = None
     shots: int = 0
     people: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
-    null: ArtifactRef | None = None
+    nulls: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
     measured: ArtifactRef | None = None
 
 
@@ -57,7 +59,17 @@ class Rewarder:
     def __init__(
         self, config: RestEmConfig, caller: Caller, sampler: Sampler, problems: ArtifactRef
     ) -> None:
-        """Nothing is asked yet."""
+        """Nothing is asked yet.
+
+        Raises:
+            UserError: `judge.reference` is no file.
+        """
+        reference = config.judge.reference
+        if reference not in ("", PEOPLE) and not Path(reference).expanduser().is_file():
+            raise UserError(
+                f"judge.reference: {reference!r:.200}: no such file; expected `people`, or a file "
+                "of people's labels"
+            )
         self._config, self._caller, self._sampler = config, caller, sampler
         self._problems = problems
         self._judge: ArtifactRef | None = None
@@ -112,7 +124,8 @@ class Rewarder:
         judge = self.judge(policy)
         preferences: list[ArtifactRef] = []
         people: list[ArtifactRef] = []
-        model = null = None
+        nulls: list[ArtifactRef] = []
+        model = None
         if self._config.reward.by == "model":
             model = self._fitted(number)
             if model is None:
@@ -122,8 +135,8 @@ class Rewarder:
                         people.append(self._ask_people(number, block, scored))
                 fit = partial(self._fit, number, base, policy, preferences, drawn, shots)
                 model = self._model = fit()
-                null = fit(shuffled=True) if self._config.reward.null else None
-        made = Rated(Shards(), preferences, model, judge, shots, people, null)
+                nulls = [fit(shuffled=n + 1) for n in range(self._config.reward.null)]
+        made = Rated(Shards(), preferences, model, judge, shots, people, nulls)
         made.shards = self._rate_all(number, f"{DRAW} p{number}", DRAW, "train", drawn, made)
         return made
 
@@ -195,11 +208,11 @@ class Rewarder:
         drawn: Shards,
         shots: int,
         *,
-        shuffled: bool = False,
+        shuffled: int = 0,
     ) -> ArtifactRef:
         settings, name = self._config.reward, line_name(FIT, "null") if shuffled else FIT
         call = fit_call(
-            f"{name} p{number}",
+            f"{name} p{number}" + (f" {shuffled}" if shuffled else ""),
             settings,
             seed=self._config.seed,
             prompt=self._sampler.template.digest,

@@ -1,7 +1,7 @@
 """A run's report as one self-contained HTML page and as a short markdown artifact.
 
-Words and tiles: headline.py; sections: evaluation.py, training.py, samples.py; what they are made
-of: flows/report.
+Words and tiles: headline.py; sections: evaluation.py, preferences.py, training.py, samples.py; what
+they are made of: flows/report.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from flows.rest_em.page.evaluation import (
     transfer,
 )
 from flows.rest_em.page.headline import headline
+from flows.rest_em.page.preferences import preference_sections
 from flows.rest_em.page.samples import changes, endings, refused_samples
 from flows.rest_em.page.training import (
     acceptance_by_level,
@@ -99,6 +100,7 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [all_metrics(report)],
         [by_base_success(report)],
         *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
+        *preference_sections(report),
         [acceptance_by_level(report), fates(report)],
         [filter_table(report)],
         [endings(report)],
