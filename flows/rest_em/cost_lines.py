@@ -58,7 +58,7 @@ def cost_lines(inputs: RunInputs) -> list[CostLine]:
 
 
 def _rewarding(kind: str, manifest: Manifest) -> Iterator[tuple[str, ArtifactRef]]:
-    """What a judge or a reward model did, and the step: behind labels, proxies, wins, selections."""
+    """What a judge or a reward model did, and the step: behind labels, proxies, wins and rows."""
     rated = {kinds.PROXY: step_names.TEST, kinds.SELECTION: step_names.DRAW}
     for name, ref in _made_from(manifest).items():
         if kind == kinds.LABELS:
