@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from flows.audit.judge_results import AskedSo, JudgeAudit
 from flows.audit.sample import scored_shards
 from flows.machines.local import LocalMachine
+from flows.orchestrator.judge import named_judge, spelled_judge
 from flows.runs.journal import read_journal
-from flows.runs.policies import is_source, policy_of, spelled_out
 from flows.runs.store_use import in_use
 from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.compare.verdicts import PAIRS_FILE, compare_verdicts_call
@@ -26,11 +26,11 @@ from tasks.dag.runtime import home, open_store
 from tasks.dag.step import Call, find_artifact, perform
 from tasks.errors import UserError
 from tasks.evaluate.alignment import PairKey, align
-from tasks.policy.step import base_call
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.rows import Json, Row, read_rows
-from tasks.settings import ModelSettings, Resources
+from tasks.settings import Resources
 from tasks.settings.judge import JudgeSettings
-from tasks.store.store import ArtifactRef, Damage, Store
+from tasks.store.store import ArtifactRef, Damage
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -76,7 +76,7 @@ def audit_judge(
     Raises:
         UserError: the run, the judge, the template or an artifact is not as expected.
     """
-    judge = spelled_out(options.judge, _FIELD)
+    judge = spelled_judge(options.judge, _FIELD)
     load_judge_prompt(options.prompt)
     head, steps = read_journal(run)
     resources = Resources.model_validate(head.config.get("resources", {}))
@@ -93,11 +93,15 @@ def audit_judge(
             shards, problems = scored_shards(store, steps)
             if not shards:
                 raise UserError(f"RUN {head.run}: it has no scored samples; expected some")
-            model = _model(judge, store, made)
             asked = JudgeSettings(
-                prompt=options.prompt, pairs=options.pairs, reason_tokens=options.reason_tokens
+                model=judge,
+                prompt=options.prompt,
+                pairs=options.pairs,
+                reason_tokens=options.reason_tokens,
             )
-            engine, found = _engine(head.config, options), list[list[Row]]()
+            model = named_judge(asked, store, made, _FIELD)
+            engine = {"engine": HOSTED_ENGINE} if asked.hosted else _engine(head.config, options)
+            found: list[list[Row]] = []
             for reasoning in (False, True):
                 call = compare_verdicts_call(
                     asked.model_copy(update={"reasoning": reasoning}),
@@ -153,12 +157,6 @@ def way_of(rows: Iterable[Row], seed: int, *, reasoning: bool, swap: bool) -> As
 def _one_order(row: Row) -> Row:
     """The row as it were if only the first order had been asked."""
     return {**row, "p": row["p_first"], "p_second": None}
-
-
-def _model(judge: str, store: Store, made: Callable[[Call], ArtifactRef]) -> ArtifactRef:
-    if is_source(judge):
-        return made(base_call(ModelSettings(base=judge), _FIELD))
-    return policy_of(judge, store, _FIELD)
 
 
 def _engine(config: Json, options: JudgeOptions) -> Json:

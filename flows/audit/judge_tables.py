@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flows.audit.judge_results import AskedSo, JudgeAudit
 from flows.report.panel import Table
 from flows.report.tables import metric_cell, plain_table
 from flows.report.values import percent
-from tasks.evaluate.alignment import Alignment, Calibrated
+from tasks.evaluate.alignment import Alignment
 
 THIRDS = ("hard problems", "middle", "easy problems")
 
@@ -43,7 +41,7 @@ def calibration_table(facts: JudgeAudit) -> Table:
             f"{100 * one.low:.0f} to {100 * one.high:.0f}",
             str(one.pairs),
             percent(one.sure),
-            percent(one.right.value),
+            metric_cell(one.right),
         ]
         for way in facts.ways
         if way.alignment
@@ -56,12 +54,6 @@ def way_name(way: AskedSo) -> str:
     """How the judge is asked, in words."""
     orders = "both orders" if way.swap else "one order"
     return f"{orders}, {'a reason first' if way.reasoning else 'at once'}"
-
-
-def calibration_error(bins: Sequence[Calibrated]) -> float:
-    """Mean over pairs of the distance between how sure the judge is and how often it is right."""
-    pairs = sum(one.pairs for one in bins)
-    return sum(one.pairs * abs(one.sure - one.right.value) for one in bins) / max(1, pairs)
 
 
 def notes(facts: JudgeAudit) -> list[str]:
@@ -88,5 +80,5 @@ def _cells(found: Alignment | None) -> list[str]:
         f"{100 * found.first_place:.1f}",
         *thirds,
         *["-"] * (len(THIRDS) - len(thirds)),
-        f"{100 * calibration_error(found.calibration):.1f}",
+        metric_cell(found.calibration_error),
     ]

@@ -26,6 +26,8 @@ from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.api_limits import checked
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.hub_commits import warn_of_moved
+from flows.orchestrator.judge import FIELD as JUDGE
+from flows.orchestrator.judge import named_judge, spelled_judge
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
@@ -34,6 +36,7 @@ from flows.runs.policies import is_source, policy_of, spelled_out
 from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
 from tasks.score.group_step import group_call
@@ -42,7 +45,6 @@ from tasks.settings.vllm_args import parse_vllm_args
 from tasks.store.store import ArtifactRef
 
 FLOW = "evaluate"
-_JUDGE = "judge.model"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,13 @@ class Evaluation:
         vllm = parse_vllm_args(self.opened.vllm_args)
         engine = {"engine": self.opened.engine, "dtype": self.opened.dtype}
         engine |= {"vllm_args": vllm} if vllm else {}
-        return AskedJudge(self._policy(0, settings.model, _JUDGE, "judge"), settings.asked, engine)
+        asked = settings.asked
+        if asked.hosted:
+            engine = {"engine": HOSTED_ENGINE}
+        model = named_judge(
+            asked, self.caller.store, lambda call: self.caller.call(call, 0, "judge"), JUDGE
+        )
+        return AskedJudge(model, asked, engine)
 
     def _rate_wins(
         self, asked: list[_Asked], done: list[Evaluated], judge: AskedJudge | None
@@ -130,12 +138,10 @@ class Evaluation:
         )
         return _Asked(name, how, problems, sampler)
 
-    def _policy(
-        self, number: int, name: str, field: str = "", group: str = "policy"
-    ) -> ArtifactRef:
-        field = field or ("against" if name == self.opened.against else "model")
+    def _policy(self, number: int, name: str) -> ArtifactRef:
+        field = "against" if name == self.opened.against else "model"
         if is_source(name):
-            return self.caller.call(base_call(ModelSettings(base=name), field), number, group)
+            return self.caller.call(base_call(ModelSettings(base=name), field), number, "policy")
         return policy_of(name, self.caller.store, field)
 
     def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:
@@ -219,6 +225,6 @@ def resolved(config: EvaluateConfig) -> EvaluateConfig:
         field: spelled_out(getattr(config, field), field) for field in ("model", "against")
     }
     if (judge := config.judge).is_model:
-        named = spelled_out(judge.model, _JUDGE)
+        named = spelled_judge(judge.model, JUDGE)
         names["judge"] = judge.model_copy(update={"model": named})
     return config.model_copy(update=names)

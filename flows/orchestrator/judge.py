@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from flows.runs.policies import is_source, policy_of, spelled_out
 from tasks.dag.step import Call
 from tasks.generate.hosted.judge import hosted_judge_call
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.policy.step import base_call
 from tasks.rows import Json
-from tasks.settings import ModelSettings, SamplingSettings
+from tasks.settings import HOSTED, ModelSettings, SamplingSettings
 from tasks.settings.judge import JudgeSettings
+from tasks.store.store import ArtifactRef, Store
 
 FIELD = "judge.model"
 
@@ -27,6 +31,36 @@ def judge_call(settings: JudgeSettings, model: ModelSettings) -> Call:
         return hosted_judge_call(settings.hosted)
     named = model.model_copy(update={"base": settings.model, "revision": "main"})
     return base_call(named, FIELD)
+
+
+def named_judge(
+    settings: JudgeSettings, store: Store, made: Callable[[Call], ArtifactRef], field: str
+) -> ArtifactRef:
+    """A judge that may be a policy of a run as well.
+
+    Args:
+        settings: Of the judge, its name spelled out.
+        store: Where policies of runs lie.
+        made: Performs a call, or finds it done.
+        field: For messages.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if settings.hosted:
+        return made(hosted_judge_call(settings.hosted))
+    if is_source(settings.model):
+        return made(base_call(ModelSettings(base=settings.model), field))
+    return policy_of(settings.model, store, field)
+
+
+def spelled_judge(name: str, field: str) -> str:
+    """A judge's name that stays true when other runs come.
+
+    Raises:
+        UserError: there is no such run, or it made no such policy.
+    """
+    return name if name.startswith(HOSTED) else spelled_out(name, field)
 
 
 def judge_engine(settings: JudgeSettings, sampling: SamplingSettings, model: ModelSettings) -> Json:

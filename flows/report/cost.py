@@ -12,14 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.report.panel import Table
-from tasks.dag.step_names import DRAW, GENERATE, SCORE, SELECT, line_name
+from tasks.dag.step_names import COMPARE, DRAW, FIT, GENERATE, RATE, SCORE, SELECT, line_name
 from tasks.facts import Facts
 from tasks.metering import ALL_COSTS, COST_NAMES, HOSTED_COSTS
 from tasks.select.results import SelectionCounts
 from tasks.store.manifest import Stats
 
 # What makes training rows of a policy: the E-step.
-E_STEP = (line_name(GENERATE, DRAW), line_name(SCORE, DRAW), SELECT)
+E_STEP = (
+    *(line_name(step, DRAW) for step in (GENERATE, SCORE, COMPARE, RATE)),
+    FIT,
+    SELECT,
+)
 _TITLES = {
     "seconds": "s",
     "cpu_seconds": "CPU s",

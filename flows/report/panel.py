@@ -32,6 +32,7 @@ class ShownSolution:
         before: Text of the earlier solution; empty: there is none.
         before_mark: How that was graded.
         before_policy: Whose it is.
+        more: Further texts, each with its title.
     """
 
     id: str
@@ -43,6 +44,7 @@ class ShownSolution:
     before: str = ""
     before_mark: str = ""
     before_policy: str = "Base policy"
+    more: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)

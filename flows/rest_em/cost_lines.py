@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flows.report.cost import CostLine, made_line
 from flows.rest_em import inputs as kinds
 from flows.rest_em.inputs import RunInputs, parse_name
 from tasks.dag import step_names
 from tasks.dag.shard_inputs import is_sample_input, is_verdict_input
+from tasks.evaluate.labels_step import MODEL, NULL, PEOPLE, PREFERENCES
 from tasks.evaluate.win_rate_step import preferences_of
+from tasks.rate.step import rate_shard
 from tasks.store.manifest import ArtifactRef, Manifest
 
 _STEPS = {
     kinds.METRICS: step_names.MEASURE,
     kinds.SELECTION: step_names.SELECT,
     kinds.WIN_RATES: step_names.WIN_RATES,
+    kinds.LABELS: step_names.MEASURE_LABELS,
+    kinds.PROXY: step_names.MEASURE_PROXY,
+}
+# What stands behind the metrics of labels: kind of input -> step.
+_LABELLING = {
+    PREFERENCES: step_names.line_name(step_names.COMPARE, step_names.DRAW),
+    PEOPLE: step_names.line_name(step_names.COMPARE, PEOPLE),
+    MODEL: step_names.FIT,
+    NULL: step_names.line_name(step_names.FIT, "null"),
 }
 _PURPOSES = {
     kinds.GREEDY: step_names.TEST,
@@ -25,6 +38,7 @@ _PURPOSES = {
 def cost_lines(inputs: RunInputs) -> list[CostLine]:
     """A line for each input of a report, and for what stands behind it: votes, Improve steps."""
     lines = []
+    known = {ref.key for ref in inputs.refs.values()}
     for name, ref in inputs.refs.items():
         number, kind = parse_name(name)
         manifest = inputs.store.manifest(ref)
@@ -36,11 +50,26 @@ def cost_lines(inputs: RunInputs) -> list[CostLine]:
         if kind == kinds.METRICS and (groups := _made_from(manifest).get("groups")):
             grouped = inputs.store.manifest(groups)
             lines.append(made_line(number, step_names.GROUP_ANSWERS, grouped.stats))
-        if kind == kinds.WIN_RATES:
-            asked = preferences_of(_made_from(manifest))
-            judged = (inputs.store.manifest(one).stats for one in asked)
-            lines += [made_line(number, step_names.COMPARE_ANSWERS, stats) for stats in judged]
+        for step, made in _rewarding(kind, manifest):
+            if made.key not in known:
+                known.add(made.key)
+                lines.append(made_line(number, step, inputs.store.manifest(made).stats))
     return lines
+
+
+def _rewarding(kind: str, manifest: Manifest) -> Iterator[tuple[str, ArtifactRef]]:
+    """What a judge or a reward model did, and the step: behind labels, proxies, wins and rows."""
+    rated = {kinds.PROXY: step_names.TEST, kinds.SELECTION: step_names.DRAW}
+    for name, ref in _made_from(manifest).items():
+        if kind == kinds.LABELS:
+            for what, step in _LABELLING.items():
+                if name.startswith(what):
+                    yield step, ref
+        elif kind in rated and ref.kind == rate_shard.kind:
+            yield step_names.line_name(step_names.RATE, rated[kind]), ref
+    if kind == kinds.WIN_RATES:
+        for ref in preferences_of(_made_from(manifest)):
+            yield step_names.COMPARE_ANSWERS, ref
 
 
 def _step(name: str, number: int, kind: str) -> str:

@@ -43,6 +43,7 @@ from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from flows.rest_em.tracking.gather import tracked_run
 from flows.rest_em.tracking.trackers import installed, tell
+from flows.rest_em.warning_lines import alarm_lines
 from tasks.dag.runtime import home
 from tasks.rows import Json
 
@@ -85,6 +86,7 @@ def _run(config: RestEmConfig, opened: RestEmConfig) -> Json:
                 log = caller.journal.logs / f"tracking-{name}.log"
                 tell(name, tracked, home(), log, caller.say, caller.warn)
         table = metrics_text({one.iteration: one.metrics for one in found.iterations})
+        table = "\n".join([table, *alarm_lines(found.iterations)])
         won = win_rates_text({f"p{n}": one for n, one in found.win_rates.items()}, "the base")
         table = "\n\n".join(filter(None, [table, won]))
         caller.end(page, "accuracy in %, with intervals:", table, policies=policies)

@@ -46,7 +46,7 @@ class Rated:
         judge: The model that is asked; None where none is.
         shots: Exemplars in the prompts that samples are rated with.
         people: Labels of people on the same pairs, where `judge.reference` asks for them.
-        null: The model that was fit on shuffled labels, where `reward.null` asks for it.
+        nulls: Models that were fit on shuffled labels, as many as `reward.null` asks for.
         measured: What labels and model are worth; None where nothing was labelled.
     """
 
@@ -56,7 +56,7 @@ class Rated:
     judge: ArtifactRef | None = None
     shots: int = 0
     people: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
-    null: ArtifactRef | None = None
+    nulls: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
     measured: ArtifactRef | None = None
 
 
@@ -66,7 +66,17 @@ class Rewarder:
     def __init__(
         self, config: RestEmConfig, caller: Caller, sampler: Sampler, problems: ArtifactRef
     ) -> None:
-        """Nothing is asked yet."""
+        """Nothing is asked yet.
+
+        Raises:
+            UserError: `judge.reference` is no file.
+        """
+        reference = config.judge.reference
+        if reference not in ("", PEOPLE) and not Path(reference).expanduser().is_file():
+            raise UserError(
+                f"judge.reference: {reference!r:.200}: no such file; expected `people`, or a file "
+                "of people's labels"
+            )
         self._config, self._caller, self._sampler = config, caller, sampler
         self._problems = problems
         self._judge: ArtifactRef | None = None
@@ -130,6 +140,8 @@ class Rewarder:
         """
         if self._config.reward.by != "checker" or compares(self._config):
             self.judge(policy)
+        else:
+            self.win_rate_judge(policy)
 
     def rate(
         self, number: int, base: ArtifactRef, policy: ArtifactRef, drawn: Shards, shots: int
@@ -150,21 +162,21 @@ class Rewarder:
         model = self._fitted(number) if by == "model" else None
         preferences: list[ArtifactRef] = []
         people: list[ArtifactRef] = []
-        null: ArtifactRef | None = None
+        nulls: list[ArtifactRef] = []
         own = self._set
         if compares(self._config) or (by == "model" and model is None and own is None):
             for block, scored in zip(blocks, by_block, strict=True):
                 preferences.append(self._compare(number, block, scored, judge))
                 if self._config.judge.reference:
                     people.append(self._ask_people(number, block, scored))
-        made = Rated(drawn, preferences, model, judge, shots, people, null)
+        made = Rated(drawn, preferences, model, judge, shots, people, nulls)
         if by == "checker":
             return made
         if by == "model" and model is None:
             pairs, texts = (preferences, drawn.samples) if own is None else ([own], [own])
             fit = partial(self._fit, number, base, policy, pairs, texts, shots, problems=own)
             made.model = self._model = fit()
-            made.null = fit(shuffled=True) if self._config.reward.null else None
+            made.nulls = [fit(shuffled=n + 1) for n in range(self._config.reward.null)]
         made.shards = self._rate_all(number, f"{DRAW} p{number}", DRAW, "train", drawn, made)
         return made
 
@@ -237,11 +249,11 @@ class Rewarder:
         shots: int,
         *,
         problems: ArtifactRef | None = None,
-        shuffled: bool = False,
+        shuffled: int = 0,
     ) -> ArtifactRef:
         settings, name = self._config.reward, line_name(FIT, "null") if shuffled else FIT
         call = fit_call(
-            f"{name} p{number}",
+            f"{name} p{number}" + (f" {shuffled}" if shuffled else ""),
             settings,
             seed=self._config.seed,
             prompt=self._sampler.template.digest,

@@ -82,14 +82,15 @@ class PolicyReport(Metrics):
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
         against_base: None for the base. In the file its fields stand beside the others.
-        win_rates: Over the base on the test problems, greedy, in a run by preferences.
         labels: Of the pairs of samples drawn from it, and the reward model that was fit on them;
             None, and not in the file, where nothing was labelled.
         proxy: What it was trained for beside what is meant; None, and not in the file, where that
             is the checker's reward.
+        win_rates: Over the base on the test problems, greedy; None, and not in the file, in a run
+            without preferences.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("win_rates", "labels", "proxy")
+    SPARSE: ClassVar[tuple[str, ...]] = ("labels", "proxy", "win_rates")
 
     iteration: int
     model: str
@@ -99,9 +100,9 @@ class PolicyReport(Metrics):
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)
     against_base: AgainstBase | None = None
-    win_rates: WinRates | None = None
     labels: LabelMetrics | None = None
     proxy: ProxyMetrics | None = None
+    win_rates: WinRates | None = None
 
     @property
     def acceptance(self) -> float | None:

@@ -60,7 +60,7 @@ class RewardMeasures:
                 preferences=rated.preferences,
                 people=rated.people,
                 model=rated.model,
-                null=rated.null,
+                nulls=rated.nulls,
             ),
             number,
             MEASURE_LABELS,

@@ -93,9 +93,9 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             )
             if number
             else None,
-            win_rates=inputs.win_rates(number),
             labels=inputs.labels(number),
             proxy=inputs.proxy(number),
+            win_rates=inputs.win_rates(number),
         )
         for number in inputs.policies
     ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from flows.orchestrator.alarm import parted
 from flows.rest_em.m_step import Improved
+from flows.rest_em.results import PolicyReport
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.labels import LabelMetrics
 from tasks.store.manifest import Stats
@@ -57,6 +59,12 @@ def failed_line(number: int, reward: str, stats: Sequence[Stats], total: int) ->
     )
 
 
+def alarm_lines(policies: Sequence[PolicyReport]) -> list[str]:
+    """The alarms about proxy rewards, for the end of a run."""
+    found = ((now.iteration, parted(now.proxy)) for now in policies if now.proxy)
+    return [f"warning: {alarm.words(number)}" for number, alarm in found if alarm]
+
+
 def label_lines(number: int, found: LabelMetrics) -> Iterator[str]:
     """What a run says of labels and a reward model that are worth little; nothing of good ones.
 
@@ -77,8 +85,8 @@ def label_lines(number: int, found: LabelMetrics) -> Iterator[str]:
     if (model := found.model) and not model.beats_nulls:
         yield (
             f"iteration {number}: the reward model agrees with {_share(model.accuracy)} of the "
-            f"held-out labels, which is no more than coins (50%) or the longer sample "
-            f"({100 * model.longer.value:.1f}%) may"
+            f"held-out labels, which may be no better than coins (50%) or the longer sample "
+            f"({100 * model.longer.value:.1f}%)"
         )
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from tasks.compare.draw import Pair
 from tasks.compare.judge_prompt import load_judge_prompt
-from tasks.compare.label import JUDGED
-from tasks.compare.step import JUDGE, judging, open_judge
+from tasks.compare.label import JUDGED, Costs
+from tasks.compare.step import JUDGE, judge_stats, judging, open_judge
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import COMPARE_ANSWERS
@@ -28,7 +28,7 @@ from tasks.rows import (
     write_rows,
 )
 from tasks.settings.judge import JudgeSettings
-from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.manifest import ArtifactRef
 from tasks.store.store import Draft
 
 _FIRST, _OTHER = "first", "other"
@@ -83,11 +83,10 @@ def compare_answers(call: Call, draft: Draft, runtime: Runtime) -> None:
     asked = {pair.problem_id for pair in pairs}
     stored = read_rows(store.path(call.context["problems"]) / PROBLEMS_FILE)
     questions = {row["id"]: row["question"] for row in stored if row["id"] in asked}
-    judged = 0
+    judge, judged = open_judge(call, runtime, prompt) if pairs else None, 0
 
     def rows() -> Iterator[Row]:
         nonlocal judged
-        judge = open_judge(call, runtime, prompt) if pairs else None
         for begin in range(0, len(pairs), _AT_ONCE):
             assert judge is not None
             for row in judge.label(pairs[begin : begin + _AT_ONCE], questions):
@@ -97,6 +96,5 @@ def compare_answers(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     draft.rows = write_rows(draft.path / PREFERENCES_FILE, PREFERENCE, rows())
     lost = draft.rows - judged
-    draft.stats = Stats(
-        note=f"{draft.rows:,} pairs" + (f", {lost:,} without a label" if lost else "")
-    )
+    note = f"{draft.rows:,} pairs" + (f", {lost:,} without a label" if lost else "")
+    draft.stats = judge_stats(judge.costs if judge else Costs(), note)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.compare.known import draw_known
 from tasks.compare.label import JUDGED
-from tasks.compare.step import JUDGE, judging, open_judge
+from tasks.compare.step import JUDGE, judge_stats, judging, open_judge
 from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of
 from tasks.dag.step import Call, step
@@ -20,7 +20,7 @@ from tasks.dag.step_names import COMPARE_VERDICTS
 from tasks.errors import UserError
 from tasks.rows import PREFERENCE, PROBLEMS_FILE, Json, Row, read_rows, write_rows
 from tasks.settings.judge import JudgeSettings
-from tasks.store.manifest import ArtifactRef, Stats
+from tasks.store.manifest import ArtifactRef
 from tasks.store.store import Draft
 
 # A row of rows.PREFERENCE, in which `first` and `second` number the problem's unlike texts.
@@ -95,4 +95,5 @@ def compare_verdicts(call: Call, draft: Draft, runtime: Runtime) -> None:
             runtime.progress(call.label, begin + len(known), len(drawn))
 
     draft.rows = write_rows(draft.path / PAIRS_FILE, JUDGED_PAIR, rows())
-    draft.stats = Stats(note=f"{draft.rows:,} pairs, {draft.rows - judged:,} without a label")
+    note = f"{draft.rows:,} pairs, {draft.rows - judged:,} without a label"
+    draft.stats = judge_stats(judge.costs, note)

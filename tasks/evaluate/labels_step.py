@@ -51,7 +51,7 @@ def labels_call(
     preferences: Refs,
     people: Refs = (),
     model: ArtifactRef | None = None,
-    null: ArtifactRef | None = None,
+    nulls: Refs = (),
 ) -> Call:
     """The call that measures the labels of an iteration, and the model that was fit on them.
 
@@ -66,12 +66,13 @@ def labels_call(
         preferences: Their labels.
         people: Labels of people on the same pairs, which are the reference in the checker's place.
         model: The reward model.
-        null: The one that was fit on shuffled labels.
+        nulls: Those that were fit on shuffled labels.
     """
     inputs = {"problems": problems, **inputs_of(_DRAWN, samples, verdicts)}
     inputs |= {f"{PREFERENCES} {n}": ref for n, ref in enumerate(preferences)}
     inputs |= {f"{PEOPLE} {n}": ref for n, ref in enumerate(people)}
-    inputs |= {name: ref for name, ref in ((MODEL, model), (NULL, null)) if ref is not None}
+    inputs |= {f"{NULL} {n}": ref for n, ref in enumerate(nulls)}
+    inputs |= {MODEL: model} if model is not None else {}
     keyed = {"labels": labels, "seed": seed, **_bounds(settings)}
     return Call(measure_labels, label, keyed, inputs)
 
@@ -214,13 +215,16 @@ def _agreement(
 def _accuracy(
     call: Call, runtime: Runtime, oracle: Mapping[PairKey, float]
 ) -> ModelAccuracy | None:
-    def held_out(name: str) -> list[Row]:
-        ref = call.inputs.get(name)
-        return list(read_rows(runtime.store.path(ref) / HELD_OUT_FILE)) if ref else []
+    def held_out(kind: str) -> list[list[Row]]:
+        return [
+            list(read_rows(runtime.store.path(ref) / HELD_OUT_FILE))
+            for name, ref in call.inputs.items()
+            if name.startswith(kind)
+        ]
 
     how = call.settings
     return model_accuracy(
-        held_out(MODEL),
+        [row for rows in held_out(MODEL) for row in rows],
         how["bootstrap"],
         how["confidence"],
         _BOOTSTRAP_SEED,

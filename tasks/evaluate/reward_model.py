@@ -7,7 +7,9 @@ can be had:
 
 - *longer*: the longer sample wins;
 - *random*: a coin says it; its interval is what coins reach on so many pairs;
-- *shuffled*: a model that was fit in the same way on labels of other pairs (`reward.null`);
+- *shuffled*: models that were fit in the same way on labels of other pairs (`reward.null`). What
+  one learns from noise may lie far from 1/2 on all problems at once, so with several the interval
+  is over models as well;
 - *ceiling*: the oracle says it. Where people label, and disagree with themselves, no model that is
   right gets further. The labels of a judge have no ceiling that is known.
 
@@ -36,7 +38,7 @@ class ModelAccuracy(Facts):
         accuracy: Agreement with these labels.
         longer: The same of the longer sample,
         random: of coins,
-        shuffled: of a model that was fit on shuffled labels; None: there is none,
+        shuffled: of models that were fit on shuffled labels; None: there is none,
         ceiling: and of the oracle; None: it is not known, or no ceiling.
         oracle: Agreement of the model with the oracle, on pairs on which that prefers one; None
             without such pairs.
@@ -52,8 +54,9 @@ class ModelAccuracy(Facts):
 
     @property
     def beats_nulls(self) -> bool:
-        """Whether its whole interval lies above what coins and lengths reach."""
-        return self.accuracy.low > max(self.random.value, self.longer.value)
+        """Whether its whole interval lies above what coins, lengths and shuffled labels reach."""
+        nulls = (self.random, self.longer, self.shuffled)
+        return self.accuracy.low > max(null.value for null in nulls if null)
 
 
 def model_accuracy(
@@ -62,7 +65,7 @@ def model_accuracy(
     confidence: float,
     seed: int,
     *,
-    shuffled: Sequence[Row] = (),
+    shuffled: Sequence[Sequence[Row]] = (),
     oracle: Mapping[PairKey, float] | None = None,
     ceiling: bool = False,
 ) -> ModelAccuracy | None:
@@ -73,7 +76,7 @@ def model_accuracy(
         resamples: Of the bootstrap.
         confidence: Of the intervals.
         seed: Of the bootstrap.
-        shuffled: Of rows.HELD_OUT too, of a model that was fit on shuffled labels.
+        shuffled: Of rows.HELD_OUT too, of each model that was fit on shuffled labels.
         oracle: p of each pair by (problem, first, second): 1, 0, or 1/2.
         ceiling: Whether the oracle's agreement with the labels is the most that can be had.
     """
@@ -91,7 +94,7 @@ def model_accuracy(
     def of_oracle(row: Row) -> float:
         return truth.get(_key(row), 0.5)
 
-    null = [row for row in shuffled if not row["watched"] and row["p"] != 0.5]
+    nulls = [[row for row in one if not row["watched"] and row["p"] != 0.5] for one in shuffled]
     decided = [row for row in measured if of_oracle(row) != 0.5]
     right = [(row["problem_id"], _agree(_by_reward(row), of_oracle(row))) for row in decided]
     return ModelAccuracy(
@@ -99,7 +102,7 @@ def model_accuracy(
         said(known, _by_reward),
         said(known, _by_length),
         _coins(known, resamples, confidence, seed),
-        said(null, _by_reward) if null else None,
+        _over_models(nulls, resamples, confidence, seed) if nulls else None,
         said(known, of_oracle) if ceiling and truth else None,
         over_pairs(right, resamples, confidence, seed) if right else None,
     )
@@ -120,6 +123,28 @@ def _by_reward(row: Row) -> float:
 
 def _by_length(row: Row) -> float:
     return 0.5 + 0.5 * float(np.sign(row["first_tokens"] - row["second_tokens"]))
+
+
+def _over_models(
+    models: Sequence[Sequence[Row]], resamples: int, confidence: float, seed: int
+) -> Interval:
+    """Mean agreement of several models on the same pairs, over models and problems."""
+    problems = sorted({row["problem_id"] for row in models[0]})
+    places = {name: place for place, name in enumerate(problems)}
+    right, count = np.zeros((len(models), len(problems))), np.zeros(len(problems))
+    for number, rows in enumerate(models):
+        for row in rows:
+            right[number, places[row["problem_id"]]] += _agree(_by_reward(row), row["p"])
+    for row in models[0]:
+        count[places[row["problem_id"]]] += 1
+    generator = np.random.default_rng(seed)
+    drawn = np.empty(resamples)
+    for place in range(resamples):
+        some = generator.integers(0, len(problems), size=len(problems))
+        those = generator.integers(0, len(models), size=len(models))
+        drawn[place] = right[np.ix_(those, some)].sum() / (len(models) * count[some].sum())
+    value = float(right.sum() / (len(models) * count.sum()))
+    return Interval(value, *percentiles(drawn, confidence), len(problems))
 
 
 def _coins(rows: Sequence[Row], resamples: int, confidence: float, seed: int) -> Interval:

@@ -35,7 +35,7 @@ def fit_call(
     start: ArtifactRef,
     preferences: Sequence[ArtifactRef],
     samples: Sequence[ArtifactRef],
-    shuffled: bool = False,
+    shuffled: int = 0,
 ) -> Call:
     """The call that fits a reward model.
 
@@ -50,11 +50,12 @@ def fit_call(
         start: Policy whose weights it starts from.
         preferences: Labelled pairs.
         samples: All shards that these pairs are of.
-        shuffled: Whether it is fit on each other pair's labels, to see what there is in none.
+        shuffled: Number of a model that is fit with each other pair's labels, to see what there
+            is in none; 0: its own.
     """
     keyed = settings.model_dump(exclude=_NOT_KEYED)
     keyed |= {"seed": seed, "prompt": prompt, "shots": shots}
-    keyed |= {"shuffled": True} if shuffled else {}
+    keyed |= {"shuffled": shuffled} if shuffled else {}
     inputs = {"problems": problems, "start": start}
     inputs |= {f"preferences {n}": ref for n, ref in enumerate(preferences)}
     inputs |= {f"samples {n}": ref for n, ref in enumerate(samples)}
@@ -66,7 +67,7 @@ def fit_reward_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Fit on all pairs that have a label."""
     settings = dict(call.settings)
     seed, shots = settings.pop("seed"), settings.pop("shots")
-    shuffled = settings.pop("shuffled", False)
+    shuffled = settings.pop("shuffled", 0)
     template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
     start = runtime.store.path(call.inputs["start"])
     chat = Chat(start, template) if template.form == "chat" else None

@@ -55,8 +55,8 @@ def fit(
     Args:
         job: preferences and samples (paths of Parquet files), prompts (by problem), chat, model
             (folder to start from), out, work (folder that outlives a kill), settings
-            (RewardSettings), seed, shuffled (whether pairs are trained on with each other's
-            labels) and resources (Resources).
+            (RewardSettings), seed, shuffled (0, or the number of a model that is fit with each
+            other pair's labels) and resources (Resources).
         progress: Told the optimiser steps done and how many there are.
         alive: Told after each forward pass.
 
@@ -90,7 +90,9 @@ def fit(
     # A pair passes through the model as two rows.
     micro = micro_batch(settings.batch_size, max(1, resources.train_batch_size // 2))
     began = time.monotonic()
-    model = load_reward_model(start, tokenizer, job["seed"])
+    # Another head and another order, but the same pairs held out.
+    own_seed = job["seed"] + job.get("shuffled", 0)
+    model = load_reward_model(start, tokenizer, own_seed)
     trainer = SoftRewardTrainer(
         model=model,
         args=RewardConfig(
@@ -100,7 +102,7 @@ def fit(
             gradient_checkpointing=False,
             **{
                 name: value
-                for name, value in arguments(plain, job["seed"], device, total).items()
+                for name, value in arguments(plain, own_seed, device, total).items()
                 if name != "router_aux_loss_coef"
             },
         ),
@@ -209,8 +211,8 @@ def _pairs(
             f"reward.max_length = {settings.max_length}, {pairs.unlabelled} without a label, "
             f"{len(pairs.held_out)} held out); expected at least one"
         )
-    if job.get("shuffled"):
-        pairs.train = shuffled(pairs.train, job["seed"])
+    if number := job.get("shuffled", 0):
+        pairs.train = shuffled(pairs.train, job["seed"] + number)
     return pairs
 
 
@@ -254,5 +256,5 @@ def _identity(job: Message) -> str:
         with Path(path).open("rb") as file:
             files.append(hashlib.file_digest(file, "sha256").hexdigest())
     model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
-    parts = [job["settings"], job["seed"], job["prompts"], files, model, job.get("shuffled")]
+    parts = [job["settings"], job["seed"], job["prompts"], files, model, job.get("shuffled", 0)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

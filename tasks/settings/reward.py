@@ -60,10 +60,13 @@ class RewardSettings(Section):
         description="How often accuracy on held-out pairs is measured; the best weights are kept. "
         "0: never, keep the last.",
     )
-    null: bool = Field(
-        default=False,
-        description="Also fit a model on shuffled labels: what its accuracy is, no label explains. "
-        "It costs as much as the model itself.",
+    null: int = Field(
+        default=0,
+        ge=0,
+        le=20,
+        description="Also fit so many models on shuffled labels: what their accuracy is, no label "
+        "explains. Each costs as much as the model itself, and one alone may be far from 50% by "
+        "chance. 0: none.",
     )
     iterations: int = Field(
         default=0,

@@ -19,8 +19,9 @@ class WinRateJudge(Section):
 
     model: Place = Field(
         default="",
-        description="The judge, for win rates of `model` over `against`: `oracle` (the checker), "
-        "or a policy in the form of `model`, and then the checker's too; empty: no win rates.",
+        description="The judge, for win rates of `model` over `against`: `oracle` (the checker); a "
+        "policy in the form of `model`, or `openai:MODEL` (a service runs it), and then the "
+        "checker's too; empty: no win rates.",
     )
     answers: Literal["greedy", "sampled"] = Field(
         default="greedy",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flows.report.paired import p_value
 from flows.report.panel import Tile, tone_of
 from flows.report.values import between, duration, pass_sizes, percent, points, policy_title
+from flows.rest_em.page.preferences import preference_line
 from flows.rest_em.results import AgainstBase, PolicyReport, RunReport
 from tasks.evaluate.intervals import Interval, square_and_add
 
@@ -52,7 +53,8 @@ def headline(report: RunReport) -> Headline:
             f"{policy_title(now.iteration).capitalize()} is the best of "
             f"{len(report.iterations) - 1} on these same test problems, which flatters it a little."
         )
-    return Headline(title, [" ".join(lines), *_variety(base, last)], _tiles(report, now))
+    said = [" ".join(lines), *_variety(base, last), *preference_line(report)]
+    return Headline(title, said, _tiles(report, now))
 
 
 def _gain(base: PolicyReport, now: PolicyReport) -> _Gain:

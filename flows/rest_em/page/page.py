@@ -1,7 +1,7 @@
 """A run's report as one self-contained HTML page and as a short markdown artifact.
 
-Words and tiles: headline.py; sections: evaluation.py, training.py, samples.py; what they are made
-of: flows/report.
+Words and tiles: headline.py; sections: evaluation.py, preferences.py, training.py, samples.py; what
+they are made of: flows/report.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from flows.report.page import (
     Page,
     bootstrap_footer,
+    markdown_table,
     markdown_warnings,
     picture,
     plain,
@@ -16,6 +17,7 @@ from flows.report.page import (
 )
 from flows.report.panel import Panel
 from flows.report.values import change_cell, pass_sizes, policy_title, scrub, share_cell
+from flows.report.win_rates import win_rates_panel, win_rates_table
 from flows.rest_em.page.evaluation import (
     accuracy,
     accuracy_chart,
@@ -28,6 +30,7 @@ from flows.rest_em.page.evaluation import (
     transfer,
 )
 from flows.rest_em.page.headline import headline
+from flows.rest_em.page.preferences import preference_sections
 from flows.rest_em.page.reinforce import reinforce_sections
 from flows.rest_em.page.samples import changes, endings, refused_samples
 from flows.rest_em.page.training import (
@@ -41,6 +44,7 @@ from flows.rest_em.page.training import (
     time,
 )
 from flows.rest_em.results import PolicyReport, RunReport
+from tasks.evaluate.win_rate import WinRates
 
 # Metrics in the short table, where they were measured.
 _BRIEF = ("greedy", "train", "gap", "validation")
@@ -80,6 +84,9 @@ def markdown(report: RunReport) -> str:
     for now in shown.iterations:
         cells = " | ".join(_cell(now, name) for name in names)
         lines.append(f"| {policy_title(now.iteration)} | {cells} |")
+    if shown.win_rates:
+        lines += ["", "Win rate over the base policy, in %.", ""]
+        lines += markdown_table(win_rates_table(_won(shown)))
     if chart := picture(accuracy_chart(shown, standalone=True), "Accuracy over iterations"):
         lines += ["", chart]
     return "\n".join([*lines, *markdown_warnings(shown.warnings)]) + "\n"
@@ -89,10 +96,12 @@ def _sections(report: RunReport) -> list[list[Panel]]:
     """The page's sections in rows of one or two."""
     return [
         [accuracy(report), gap(report)],
+        *([[win_rates_panel(_won(report), "the base policy")]] if report.win_rates else []),
         [pass_at_k_curves(report), by_level(report)],
         [all_metrics(report)],
         [by_base_success(report)],
         *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
+        *preference_sections(report),
         [acceptance_by_level(report), fates(report)],
         [filter_table(report)],
         [endings(report)],
@@ -104,6 +113,11 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [cost(report)],
         [configuration(report)],
     ]
+
+
+def _won(report: RunReport) -> dict[str, WinRates]:
+    """Win rates over the base by the title of the policy."""
+    return {policy_title(number): one for number, one in report.win_rates.items()}
 
 
 def _brief_names(report: RunReport) -> list[str]:

@@ -227,9 +227,11 @@ def time(report: RunReport) -> Panel:
 
 def cost(report: RunReport) -> Panel:
     """What each accepted sample and each point of accuracy cost."""
+    rewarded = any(now.proxy for now in report.iterations)
+    parts = "drawing, scoring, rewarding" if rewarded else "drawing, scoring"
     return Panel(
         "Cost of a sample and of a point",
-        "Of samples: drawing, scoring and selecting them. Of a point: the whole run, its measuring "
+        f"Of samples: {parts} and selecting them. Of a point: the whole run, its measuring "
         "included. A dash: nothing of it was used, or nothing gained.",
         table=each_table(report.cost) if report.cost else None,
     ).or_nothing()

@@ -17,6 +17,8 @@ from tasks.compare.label import Judge
 from tasks.rows import Row
 from tests.flows.audit.audit_parts import PAIRS, make_run
 from tests.flows.conftest import Restem
+from tests.tasks.generate.hosted_parts import KEY, serving
+from tests.tasks.generate.test_hosted_choices import chose
 
 PROMPT = load_judge_prompt("notes")
 TEMPLATE = """
@@ -100,7 +102,7 @@ def test_hard_problems_stand_first() -> None:
     assert both.alignment
     assert [one.value for one in both.alignment.by_difficulty] == [0.5, 0.5, 1.0]
     calibrated = {one.low: one for one in both.alignment.calibration}
-    assert calibrated[0.8].right == 1.0
+    assert calibrated[0.8].right.value == 1.0
     assert calibrated[0.8].sure == pytest.approx(1 / (1 + math.exp(-2)))
 
 
@@ -128,6 +130,22 @@ class TestCommand:
         assert "both orders, a reason first" in said and "A judge that knows nothing" in said
         assert sorted((copied.home / "store" / "judged_pairs").iterdir()) == made
         assert json.loads(file.read_text()) == facts
+
+    def test_a_hosted_judge_that_always_says_first(self, copied: Restem) -> None:
+        with serving(lambda *_: chose(("1", {"1": 0.9, "2": 0.1}), finish="stop")) as service:
+            env = {"OPENAI_BASE_URL": service.address, "OPENAI_API_KEY": KEY}
+            asked = ("audit", "latest", "--judge=openai:judge", "--pairs=40", "--json")
+            facts = json.loads(copied(*asked, **env))
+            paid = len(service.requests)
+            assert json.loads(copied(*asked, **env)) == facts and len(service.requests) == paid
+        for way in facts["ways"]:
+            found = way["alignment"]
+            assert found["first_place"] == 1.0
+            if way["swap"]:
+                assert found["agreement"]["value"] == 0.5
+                assert found["same_place"]["value"] == 1.0
+            else:
+                assert found["agreement"]["low"] < 0.5 < found["agreement"]["high"]
 
     @pytest.mark.parametrize(
         ("options", "message"),

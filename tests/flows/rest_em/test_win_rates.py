@@ -65,6 +65,10 @@ def test_a_run_with_a_judge_has_win_rates_of_it_and_of_the_checker(
     text = win_rates_text({"p1": policy.win_rates}, "the base")
     assert "win rate over the base" in text and "at equal length" in text
 
+    [folder] = _artifacts(home, "report")
+    for page in ("report.html", "report.md"):
+        assert "Win rate over the base policy" in (folder / page).read_text()
+
     made = _artifacts(home)
     assert _ran(judged) == report
     assert _artifacts(home) == made

@@ -13,11 +13,12 @@ import torch
 from tasks.compare.draw import Pair
 from tasks.compare.label import preference_row
 from tasks.errors import UserError
+from tasks.evaluate.reward_model import model_accuracy
 from tasks.fit.results import FitFacts
 from tasks.fit.soft_labels import soft_loss
 from tasks.fit.trainer import fit
 from tasks.paths import MODELS
-from tasks.rows import PREFERENCE, SAMPLE, write_rows
+from tasks.rows import HELD_OUT_FILE, PREFERENCE, SAMPLE, read_rows, write_rows
 from tasks.settings import Resources
 
 SETTINGS = {
@@ -107,6 +108,31 @@ def test_labels_at_random_teach_nothing(tmp_path: Path) -> None:
     assert abs(facts.accuracy - 0.5) < spread
 
 
+def test_half_of_the_held_out_problems_measure_what_was_learnt(tmp_path: Path) -> None:
+    fit(_job(tmp_path, settings={"held_out": 0.6, "checks": 1}))
+    rows = list(read_rows(tmp_path / "out" / HELD_OUT_FILE))
+    watched = {row["problem_id"] for row in rows if row["watched"]}
+    assert watched and watched.isdisjoint(row["problem_id"] for row in rows if not row["watched"])
+    found = model_accuracy(rows, 500, 0.99, 0)
+    assert found is not None and found.beats_nulls
+
+
+@pytest.mark.slow
+def test_models_of_shuffled_labels_are_at_one_half_within_their_interval(tmp_path: Path) -> None:
+    """Answers of one digit have few orders, and noise teaches one: single models are far off."""
+    rows = []
+    for number in range(1, 6):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        settings = {"held_out": 0.6, "checks": 1, "epochs": 1.0}
+        fit({**_job(folder, settings=settings), "shuffled": number})
+        rows.append(list(read_rows(folder / "out" / HELD_OUT_FILE)))
+    found = model_accuracy(rows[0], 500, 0.95, 0, shuffled=rows)
+    assert found is not None and found.shuffled is not None
+    null = found.shuffled
+    assert null.problems > 30 and null.low < 0.5 < null.high
+
+
 def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     class Killed(Exception):
         pass
@@ -123,6 +149,8 @@ def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert list(Path(str(other["work"])).glob("checkpoints/checkpoint-*"))
     assert _facts(fit(other)) == undisturbed
     assert _digest(tmp_path / "b" / "out") == _digest(tmp_path / "a" / "out")
+    held = [(tmp_path / name / "out" / HELD_OUT_FILE).read_bytes() for name in ("a", "b")]
+    assert held[0] == held[1]
 
 
 def test_nothing_to_fit_on_is_said(tmp_path: Path) -> None:
