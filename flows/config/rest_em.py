@@ -139,7 +139,6 @@ class RestEmConfig(BaseModel):
             *self.data.places,
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
-            ("judge.reference", self.judge.reference),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
             ("judge.model", "" if self.judge.hosted else self.judge.model),
             ("judge.prompt", self.judge.prompt),
