@@ -48,16 +48,18 @@ def fit_until(job: dict[str, Any], point: str, count: int) -> None:
     fit(job, lambda *_: here() if point == "step" else None)
 
 
-@pytest.mark.parametrize("point", ["step", "durable write", "best weights", "export"])
-def test_it_goes_on_to_the_same_bytes(tmp_path: Path, point: str) -> None:
+@pytest.mark.parametrize(
+    ("point", "times"), [("step", 5), ("durable write", 2), ("best weights", 1), ("export", 1)]
+)
+def test_it_goes_on_to_the_same_bytes(tmp_path: Path, point: str, times: int) -> None:
     folders = tmp_path / "whole", tmp_path / "killed"
     for folder in folders:
         folder.mkdir()
     whole = _facts(fit(_job(folders[0])))
     job, draw = _job(folders[1]), random.Random(point)
     kills = 0
-    for most in (6, 3, 2):
-        count = draw.randrange(1, most)
+    for _ in range(2):
+        count = draw.randint(1, times)
         child = multiprocessing.get_context("spawn").Process(
             target=fit_until, args=(job, point, count)
         )
