@@ -104,10 +104,8 @@ class Rewarder:
                 "finetune.pairs = preferences expected labels of the run's own samples"
             )
         if judge.reference:
-            raise UserError(
-                "judge.reference: pairs of a preference set are of other texts than the run's "
-                "samples; expected none"
-            )
+            said = "pairs of a preference set are of other texts than the run's samples"
+            raise UserError(f"judge.reference: {said}; expected none")
         call = preference_set_call(judge, self._config.seed)
         self._set = self._caller.call(call, 0, PREFERENCE_SET)
         warn_of_moved(self._caller, self._set)

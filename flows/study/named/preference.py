@@ -77,7 +77,7 @@ STUDY = Study(
         ),
         Claim(
             "A small judge is enough: 68% with one of the policy's own size (59% at equal length). "
-            "The smaller one here has half the parameters of the policy.",
+            "The smaller one here has a third of the policy's parameters.",
             "win rate over the base at equal length: smaller judge minus 50%",
             lead(SMALL, WIN_CONTROLLED, 0.5),
         ),
