@@ -98,7 +98,7 @@ def drawn_to_show(
         if row["p"] is not None:
             key = row["problem_id"], row["first"], row["second"]
             marked.setdefault(mark_of(row["p"], reference.get(key)), []).append(row)
-    wanted = [mark for mark in MARKS if mark in marked]
+    wanted: list[Mark] = [mark for mark in MARKS if mark in marked]
     if len(wanted) > 1 and wanted[-1] == "not known":
         wanted.pop()
     return [

@@ -1,4 +1,4 @@
-"""The report's section on the reward that policies are trained for, beside the one that is meant."""
+"""The report's section on the reward that policies are trained for, beside the one meant."""
 
 from __future__ import annotations
 
