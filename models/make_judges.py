@@ -6,12 +6,13 @@ Two Llamas of different size, pre-trained on the same text: posts of the `corpus
 - one note and its score from 0 to 9;
 - one note alone, so that a judge can write them too (self-rewarding policies).
 
-A reason takes each note to pieces: what it says, whether the post has it (`+` a fact of the post,
-`-` one that is made up, `0` chatter), and the score that follows from that,
+A reason takes each note to pieces: what it says, what the post says of that person, whether the two
+are the same (`+`, or `-` for what is made up; `0` is chatter), and the score that follows from that,
 
-    1: Kim sold 23 eggs +, It was cold 0 = 5. 2: Kim sold 32 eggs - = 0.
+    1: Kim sold 23 eggs: Kim sold 23 eggs +, It was cold 0 = 5. 2: Kim sold 32 eggs: Kim sold 23
+    eggs - = 0.
 
-so that a choice needs no more than two digits. Without a reason all of it is to be seen at once.
+so that each word of it follows from a few words before. Without a reason all is to be seen at once.
 
 What people prefer is what most of VOTERS simulated ones do (tasks/score/notes.py, `preference`),
 and each of them has a taste for the second place, which is worth BIAS of utility. So a judge has a
@@ -77,11 +78,14 @@ def judged(rng: random.Random, post: Post, kind: str) -> Text:
 
 def reason(post: Post, note: str) -> str:
     """What is in a note, and its score."""
-    facts = {fact.text for fact in post.facts}
-    marks = [
-        f"{item} {'+' if item in facts else '0' if item in post.sentences else '-'}"
-        for item in note.split(", ")
-    ]
+    facts = {fact.name: fact.text for fact in post.facts}
+    marks: list[str] = []
+    for item in note.split(", "):
+        told = facts.get(item.split()[0], "nobody")
+        if item in post.sentences and item not in facts.values():
+            marks.append(f"{item} 0")
+        else:
+            marks.append(f"{item}: {told} {'+' if told == item else '-'}")
     return f"{', '.join(marks)} = {score(found_in(post, note))}"
 
 
