@@ -4,7 +4,8 @@
 - A run whose heartbeat stopped is marked Crashed, which frees its slot and offers Retry. Runs send
   one every 30 s (PREFECT_FLOWS_HEARTBEAT_FREQUENCY); three may be missed.
 - Test accuracy that falls while training accuracy rises (flows/orchestrator/alarm.py sends the
-  event) gives a notice: the policy learns its training problems by heart.
+  event) gives a notice: the policy learns its training problems by heart. So does a reward that a
+  policy is trained for, where it rises while the checker's falls.
 
 No address outside this machine is used unless RESTEM_NOTIFY_URL names one.
 """
@@ -34,8 +35,8 @@ _FAILED = (
     ' "text": {{ (flow_run.name ~ ": " ~ flow_run.state.name ~ ": " ~ (flow_run.state.message or'
     ' "")) | tojson }} }'
 )
-_FELL = (
-    '{"kind": "accuracy fell", "run": {{ event.resource.name | tojson }}, "text":'
+_ALARM = (
+    '{"kind": "KIND", "run": {{ event.resource.name | tojson }}, "text":'
     ' {{ (event.resource.name ~ ": " ~ event.payload.message) | tojson }} }'
 )
 
@@ -93,6 +94,20 @@ def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
     def notify(payload: str) -> list[CallWebhook]:
         return [CallWebhook(block_document_id=block, payload=payload) for block in blocks]
 
+    def alarm(name: str, description: str, event: str, kind: str) -> Any:
+        return Automation(
+            name=name,
+            description=description,
+            trigger=EventTrigger(
+                match={"prefect.resource.id": "restem.run.*"},
+                expect={event},
+                posture=Posture.Reactive,
+                threshold=1,
+                for_each={"prefect.resource.id"},
+            ),
+            actions=notify(_ALARM.replace("KIND", kind)),
+        )
+
     run = {"prefect.resource.id": "prefect.flow-run.*"}
     return [
         Automation(
@@ -126,16 +141,16 @@ def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
                 )
             ],
         ),
-        Automation(
-            name="restem: test accuracy fell",
-            description="Tells when test accuracy fell while training accuracy rose.",
-            trigger=EventTrigger(
-                match={"prefect.resource.id": "restem.run.*"},
-                expect={"restem.accuracy.fell"},
-                posture=Posture.Reactive,
-                threshold=1,
-                for_each={"prefect.resource.id"},
-            ),
-            actions=notify(_FELL),
+        alarm(
+            "restem: test accuracy fell",
+            "Tells when test accuracy fell while training accuracy rose.",
+            "restem.accuracy.fell",
+            "accuracy fell",
+        ),
+        alarm(
+            "restem: over-optimised",
+            "Tells when the reward that is trained for rose while the checker's fell.",
+            "restem.reward.parted",
+            "over-optimised",
         ),
     ]

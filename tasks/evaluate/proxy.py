@@ -100,8 +100,8 @@ def compare_rewards(
 
     def change(before: Mapping[str, float], after: Mapping[str, float]) -> Interval:
         both = sorted(before.keys() & after.keys())
-        sides = [[side[name] for name in both] for side in (before, after)]
-        return paired_difference(*sides, resamples, confidence, seed)
+        first, second = ([side[name] for name in both] for side in (before, after))
+        return paired_difference(first, second, resamples, confidence, seed)
 
     now = policies[-1]
     return ProxyMetrics(

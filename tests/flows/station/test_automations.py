@@ -26,6 +26,7 @@ NAMES = {
     "restem: notice of a failed run",
     "restem: heartbeat stopped",
     "restem: test accuracy fell",
+    "restem: over-optimised",
 }
 
 
@@ -119,6 +120,14 @@ def test_falling_accuracy_gives_a_notice(station: Station) -> None:
     emit(station, "restem.accuracy.fell", resource, {"iteration": 2, "message": words})
     (notice,) = until(lambda: [n for n in notices(station) if n.get("run") == "demo-7"])
     assert notice["text"] == f"demo-7: {words}"
+
+
+def test_an_over_optimised_policy_gives_a_notice(station: Station) -> None:
+    resource = {"prefect.resource.id": "restem.run.demo-8", "prefect.resource.name": "demo-8"}
+    words = "iteration 2: over-optimised: since the base policy the reward"
+    emit(station, "restem.reward.parted", resource, {"iteration": 2, "message": words})
+    (notice,) = until(lambda: [n for n in notices(station) if n.get("run") == "demo-8"])
+    assert (notice["kind"], notice["text"]) == ("over-optimised", f"demo-8: {words}")
 
 
 def test_a_silent_run_is_marked(station: Station) -> None:
