@@ -59,7 +59,7 @@ class Status(enum.StrEnum):
     CHECKER_ERROR = "checker_error"
     SANDBOX_ERROR = "sandbox_error"
     ENGINE_ERROR = "engine_error"  # no sample: the prompt does not fit or ends the engine
-    RATED = "rated"  # by a judge or a reward model: the reward is a number in [0, 1]
+    RATED = "rated"  # not by the checker: the reward is a number in [0, 1]
     UNGRADED = "ungraded"  # left to a person: reward 0 here, and in no metric
 
 

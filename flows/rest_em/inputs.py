@@ -19,6 +19,7 @@ from tasks.evaluate.results import Metrics
 from tasks.finetune.results import TrainingFacts
 from tasks.problems.step import load_splits
 from tasks.rows import Row
+from tasks.select.relabel import VoteFacts
 from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
@@ -26,6 +27,8 @@ PROBLEMS, POLICY, METRICS, SELECTION = "problems", "policy", "metrics", "selecti
 GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN = "greedy", "train", "validation", "sampled", "drawn"
 SETS = (GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN)
 TRANSFER = "transfer:"
+# Drawn samples with the rewards of `filter.score` where these ask for no reference.
+RELABELED = "relabeled"
 
 
 def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
@@ -38,6 +41,7 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
             inputs[_name(now.number, SELECTION)] = now.selection
         sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
         sets |= {f"{TRANSFER}{name}": shards for name, shards in now.transfer.items()}
+        sets[RELABELED] = now.relabeled
         for kind, shards in sets.items():
             inputs |= inputs_of(_name(now.number, kind), shards.samples, shards.verdicts)
     return inputs
@@ -101,6 +105,15 @@ class RunInputs:
     def verdicts(self, number: int, kind: str) -> list[Row]:
         """Verdicts of a set: problem_id, index, reward, status."""
         return list(verdicts_of(self.store, self.refs, _name(number, kind)))
+
+    def votes(self, number: int) -> VoteFacts | None:
+        """What the votes on the samples drawn from a policy are worth; None where nobody votes."""
+        facts = VoteFacts()
+        for shard in self.shards(number, RELABELED):
+            if not (self.store.path(shard.verdicts) / VoteFacts.FILE).is_file():
+                return None
+            facts.add(VoteFacts.read(self.store.path(shard.verdicts)))
+        return facts if facts.samples else None
 
     def shards(self, number: int, kind: str) -> list[ScoredShard]:
         """Shards of a set; none where there is no such set."""

@@ -21,17 +21,15 @@ from flows.rest_em.imports import unused_imports
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.rated import Rated, Rewarder
+from flows.rest_em.relabeled import relabeled
+from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
-from tasks.dag.step import Call
 from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.quantized import refuse_without_package
-from tasks.generate.hosted.service import hosted_call
-from tasks.generate.imported import import_call
-from tasks.hub import MAIN
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
@@ -39,7 +37,7 @@ from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
 from tasks.select.decontaminate import overlapping
-from tasks.settings import IMPORTED
+from tasks.settings.filter import UNCHECKED
 from tasks.store.store import ArtifactRef
 
 
@@ -57,6 +55,8 @@ class Iteration:
     transfer: dict[str, Shards] = field(default_factory=dict)
     drawn: Shards = field(default_factory=Shards)
     rated: Rated | None = None
+    relabeled: Shards = field(default_factory=Shards)
+    rewarded: Shards = field(default_factory=Shards)
     selection: ArtifactRef | None = None
 
 
@@ -107,7 +107,7 @@ class Loop:
         self.benchmarks = transfer_benchmarks(config, caller)
         look = ModelLook(config, caller, self.sampler.template, self.splits)
         base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
-        if call := self._teacher_call():
+        if call := teacher_call(config):
             self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
         others = [one.problems for one in self.benchmarks]
         warn_of_moved(caller, self.problems, *others, base, self.teacher)
@@ -130,7 +130,7 @@ class Loop:
                 break
             now.drawn = self._draw(number, policy)
             self._warn_of_failed_rewards(outcome, now)
-            made = self._improve(number + 1, base, policy, self._rewarded(now, base))
+            made = self._improve(number + 1, base, policy, self._pool(outcome, now, base))
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
@@ -218,7 +218,7 @@ class Loop:
             settings.samples,
             settings.enough,
             settings.hard_samples,
-            self.config.filter.score,
+            self.config.filter.checked_score,
             rewards_of(self.config.filter),
             hosted=bool(settings.hosted_teacher),
             system=settings.teacher_system,
@@ -227,27 +227,23 @@ class Loop:
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 
+    def _pool(self, outcome: LoopResult, now: Iteration, base: ArtifactRef) -> Shards:
+        """What is selected from: samples of this iteration, or of all up to it."""
+        now.rewarded = self._rewarded(now, base)
+        if self.config.filter.pool == "last":
+            return now.rewarded
+        return Shards([part for one in outcome.iterations for part in one.rewarded.parts])
+
     def _rewarded(self, now: Iteration, base: ArtifactRef) -> Shards:
         """The drawn samples with the rewards that decide what is trained on."""
+        if self.config.filter.score in UNCHECKED:
+            now.relabeled = relabeled(now.number, self.config, self.caller, self.sampler, now.drawn)
+            return now.relabeled
         if self.config.reward.by == "checker":
             return now.drawn
         shots = self._shots(now.number)
         now.rated = self.rewarder.rate(now.number, base, now.policy, now.drawn, shots)
         return now.rated.shards
-
-    def _teacher_call(self) -> Call | None:
-        """The call that brings what samples in the place of the policy."""
-        sampling = self.config.sampling
-        if sampling.hosted_teacher:
-            return hosted_call(sampling.hosted_teacher)
-        if sampling.teacher.startswith(IMPORTED):
-            return import_call(sampling.teacher)
-        if sampling.teacher:
-            teacher = self.config.model.model_copy(
-                update={"base": sampling.teacher, "revision": MAIN}
-            )
-            return base_call(teacher, "sampling.teacher")
-        return None
 
     def _improve(
         self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards

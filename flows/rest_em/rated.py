@@ -81,18 +81,18 @@ class Rewarder:
             shots: Exemplars in the prompt of each sample.
         """
         blocks = self._sampler.blocks("train")
-        by_block = _by_block(drawn, len(blocks))
+        parts = by_block(drawn, len(blocks))
         judge = self.judge(policy)
         preferences: list[ArtifactRef] = []
         model = None
         if self._config.reward.by == "model":
             model = self._fitted(number)
             if model is None:
-                for block, scored in zip(blocks, by_block, strict=True):
+                for block, scored in zip(blocks, parts, strict=True):
                     preferences.append(self._compare(number, block, scored, judge))
                 model = self._fit(number, base, policy, preferences, drawn, shots)
         rated = Shards()
-        for block, scored in zip(blocks, by_block, strict=True):
+        for block, scored in zip(blocks, parts, strict=True):
             rated.parts.append(
                 [(one, self._rate(number, block, one, model, judge, shots)) for one, _ in scored]
             )
@@ -171,7 +171,7 @@ class Rewarder:
         return self._caller.call(call, number, line_name(RATE, DRAW))
 
 
-def _by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:
+def by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:
     """The scored shards of each block of problems; all blocks have as many parts."""
     each = len(drawn.parts) // blocks
     return [

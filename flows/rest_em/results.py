@@ -16,6 +16,7 @@ from tasks.evaluate.results import Bin, Change, Metrics
 from tasks.facts import Facts, FactsFile
 from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
+from tasks.select.relabel import VoteFacts
 from tasks.select.results import SelectionCounts
 
 
@@ -75,16 +76,20 @@ class PolicyReport(Metrics):
         model: Digest of its artifact.
         selection: Counts of the samples drawn from it; None where it was the last.
         drawn: How these ended.
+        votes: What the votes on them are worth, where the majority is the reward.
         finetune: That made it; None for the base.
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
         against_base: None for the base. In the file its fields stand beside the others.
     """
 
+    SPARSE: ClassVar[tuple[str, ...]] = (*Metrics.SPARSE, "votes")
+
     iteration: int
     model: str
     selection: SelectionCounts | None = None
     drawn: DrawnSamples | None = None
+    votes: VoteFacts | None = None
     finetune: TrainingFacts | None = None
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)

@@ -85,6 +85,7 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             model=inputs.ref(number, kinds.POLICY).digest,
             selection=inputs.selection(number),
             drawn=_drawn(inputs, number),
+            votes=inputs.votes(number),
             finetune=inputs.training(number),
             checks=_checks(inputs, number, how),
             transfer=_transfer(inputs, number, how),

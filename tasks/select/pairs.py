@@ -26,13 +26,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.rows import REJECTED_IDS, Row, Status
+from tasks.select.cap import rank
 from tasks.select.drawn import Shard, fetch
+from tasks.select.paths import plain_digest
 from tasks.select.results import SelectionCounts
 from tasks.select.select import (
     batches,
     blocks,
-    plain_digest,
-    rank,
     select,
     trained,
 )
@@ -131,7 +131,7 @@ def _rejected(
     drawn: dict[str, list[Candidate]] = {}
     for problem_id, wrong in found.items():
         unique = sorted(wrong)
-        if settings.dedup == "exact":
+        if settings.dedup != "none":
             unique = list({one.digest: one for one in reversed(unique)}.values())
         unique.sort(key=lambda one: rank(seed, problem_id, one.index))
         drawn[problem_id] = unique[: settings.cap or None]
