@@ -31,7 +31,7 @@ from tasks.settings import (
     Section,
     domain_of,
 )
-from tasks.settings.filter import SCORE
+from tasks.settings.filter import SCORE, UNCHECKED
 from tasks.settings.judge import JudgeSettings
 from tasks.settings.problems import OWN, TRAIN
 from tasks.settings.reward import RewardSettings
@@ -107,11 +107,38 @@ class RestEmConfig(BaseModel):
                 f"filter.{field}: tests is a reward of programs; expected correct, or a data.train "
                 f"of code, not {self.data.train}"
             )
+        if self.filter.score in UNCHECKED:
+            self._can_relabel()
         if self.finetune.method == "qlora":
             self._can_quantize()
         if OBJECTIVES[self.finetune.improve].pairs:
             self._can_pair()
         return self
+
+    def _can_relabel(self) -> None:
+        """Rewards that look at no reference need all samples, and know no wrong ones."""
+        score = self.filter.score
+        if self.sampling.enough or self.sampling.hard_samples:
+            raise ValueError(
+                f"sampling.enough, sampling.hard_samples: these go by correct samples, and "
+                f"filter.score = {score} asks for no reference; expected 0"
+            )
+        if self.reward.by != "checker":
+            raise ValueError(
+                f"filter.score: {score} rewards samples, and so does reward.by = "
+                f"{self.reward.by}; expected one of them"
+            )
+        if OBJECTIVES[self.finetune.improve].pairs:
+            raise ValueError(
+                f"filter.score: {score} knows no wrong samples, which finetune.improve = "
+                f"{self.finetune.improve} asks for; expected sft"
+            )
+        own = self.data.train not in TRAIN.names  # its domain is known when it is read
+        if score == "vote" and not own and self.data.train_domains & {"code", "notes", "hand"}:
+            raise ValueError(
+                "filter.score: vote needs answers that can be equal; expected any, random, or a "
+                f"data.train of math, not {self.data.train}"
+            )
 
     def _can_quantize(self) -> None:
         if self.resources.device == "cpu":

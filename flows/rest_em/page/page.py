@@ -39,6 +39,7 @@ from flows.rest_em.page.training import (
     reward_curve,
     time,
 )
+from flows.rest_em.page.votes import votes
 from flows.rest_em.results import PolicyReport, RunReport
 
 # Metrics in the short table, where they were measured.
@@ -94,6 +95,7 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
         [acceptance_by_level(report), fates(report)],
         [filter_table(report)],
+        *([[votes(report)]] if any(now.votes for now in report.iterations) else []),
         [endings(report)],
         [loss_curve(report), reward_curve(report)],
         [changes(report)],
