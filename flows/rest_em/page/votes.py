@@ -24,8 +24,8 @@ def votes(report: RunReport) -> Panel:
     table = Table(["", *(f"from {policy_title(number)}" for number in found)], rows)
     note = (
         "Samples were rewarded for the answer that most of them give. The checker's verdicts, "
-        "which training did not see, say what that is worth: a wrong majority still gives the right "
-        "reward, 0, to every wrong answer that is not its own."
+        "which training did not see, say what that is worth: a wrong majority still gives the "
+        "right reward, 0, to every wrong answer that is not its own."
     )
     return Panel("What the votes are worth", note, table=table if found else None).or_nothing()
 
