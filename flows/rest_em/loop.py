@@ -17,6 +17,7 @@ from flows.orchestrator.caller import Caller
 from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
+from flows.rest_em.blended import blended
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
@@ -137,7 +138,7 @@ class Loop:
                 self._warn(outcome, too_few(number + 1, made, self.config.filter.thresholds))
             if made.policy is None:
                 break
-            policy = made.policy
+            policy = self._blended(number + 1, made.policy, base, policy)
         caller.end_stage()
         return outcome
 
@@ -254,6 +255,14 @@ class Loop:
         )
         adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
         return improver.improve(number, base, last, drawn, adaptive=adaptive)
+
+    def _blended(
+        self, number: int, tuned: ArtifactRef, base: ArtifactRef, last: ArtifactRef
+    ) -> ArtifactRef:
+        """The policy that goes on: the tuned one, or a mean of it and another."""
+        other = base if self.config.finetune.blend_with == "base" else last
+        shots = self._shots(number)
+        return blended(number, self.config, self.caller, self.sampler, tuned, other, shots)
 
     def _sampling(self, settings: Json) -> Json:
         return {**settings, "max_tokens": self.config.sampling.max_tokens}

@@ -54,7 +54,7 @@ def finetune_call(
         number_format: Of `start` (number_format.py). float32 stands in no key, for such a policy is
             the one that it was before others were rounded.
     """
-    keyed = {**settings.recipe(), "seed": seed, "validation": validation}
+    keyed = {**settings.training.recipe(), "seed": seed, "validation": validation}
     if number_format != FLOAT32:
         keyed["format"] = number_format
     inputs = {"start": start, "rows": rows}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.section import Section
 from tasks.settings.trainer_args import FOR_PAIRS, Value, parse_trainer_args
@@ -13,8 +13,8 @@ from tasks.settings.trainer_args import FOR_PAIRS, Value, parse_trainer_args
 class FinetuneSettings(Section):
     """The M-step: fine-tuning on the selected samples."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"improve", "beta", "choose", "trainer_args"})
-    LATEST: ClassVar[frozenset[str]] = frozenset({"choose", "trainer_args"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"choose", "trainer_args", "blend", "blend_with"})
+    LATER: ClassVar[frozenset[str]] = LATEST | {"improve", "beta"}
 
     improve: Literal["sft", "dpo"] = Field(
         default="sft",
@@ -100,8 +100,34 @@ class FinetuneSettings(Section):
         description="Arguments of TRL's trainer that no field here decides, each `name=value`, "
         "such as `optim=adamw_8bit` or `torch_compile=true` (tasks/settings/trainer_args.py).",
     )
+    blend: list[float] = Field(
+        default=[],
+        max_length=20,
+        description="Go on with a mean of the weights before and after the fine-tune, which has "
+        "this share of those after it (WiSE-FT, 2504.10478), such as [0.5]. Of several the one "
+        "with the highest validation reward. Empty: with the tuned policy itself.",
+    )
+    blend_with: Literal["base", "last"] = Field(
+        default="base",
+        description="Whose weights are mixed in: those of the base, or of the policy that the "
+        "samples are from.",
+    )
     lora_rank: int = Field(default=16, ge=1, le=1024, description="Rank of LoRA adapters.")
     lora_alpha: int = Field(default=32, ge=1, le=4096, description="Scale of LoRA adapters.")
+
+    @field_validator("blend")
+    @classmethod
+    def _shares(cls, value: list[float]) -> list[float]:
+        if not all(0.0 <= one <= 1.0 for one in value) or len(set(value)) < len(value):
+            raise ValueError(
+                f"expected different shares in [0, 1], such as [0.5, 1.0], not {value}"
+            )
+        return value
+
+    @property
+    def training(self) -> FinetuneSettings:
+        """What decides the fine-tune itself: what is made of it afterwards is left out."""
+        return self.model_copy(update={"blend": [], "blend_with": "base"})
 
     @model_validator(mode="after")
     def _known_arguments(self) -> FinetuneSettings:
