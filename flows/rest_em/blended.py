@@ -47,10 +47,6 @@ def blended(
         drawn = sampler.shards(number, f"{_PURPOSE} {share:g}", policy, "validation", draw)
         found[share] = _reward(caller, drawn)
     best = max(shares, key=lambda share: (found[share], share))
-    said = ", ".join(f"{share:g}: {100 * found[share]:.1f}" for share in shares)
-    caller.say(
-        f"iteration {number}: validation by share of the tuned weights {said}; {best:g} it is"
-    )
     return _blend(number, caller, tuned, other, best)  # its line is the last: it is the policy
 
 
@@ -59,9 +55,8 @@ def _blend(
 ) -> ArtifactRef:
     if share == 1.0:
         return tuned
-    return caller.call(
-        blend_call(f"{BLEND} {number} {share:g}", tuned, other, share), number, BLEND
-    )
+    call = blend_call(f"{BLEND} {number} {share:g}", tuned, other, share)
+    return caller.call(call, number, BLEND)
 
 
 def _reward(caller: Caller, drawn: Shards) -> float:

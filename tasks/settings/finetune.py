@@ -120,7 +120,7 @@ class FinetuneSettings(Section):
     def _shares(cls, value: list[float]) -> list[float]:
         if not all(0.0 <= one <= 1.0 for one in value) or len(set(value)) < len(value):
             raise ValueError(
-                f"expected different shares in [0, 1], such as [0.5, 1.0], not {value}"
+                f"expected shares in [0, 1], each once, such as [0.5, 1.0], not {value}"
             )
         return value
 

@@ -104,10 +104,8 @@ def _base_of(source: Source, policy: ArtifactRef) -> tuple[ArtifactRef, int]:
             policy, tunes = made.inputs["start"], tunes + 1
         else:
             # A mean of the base and of an adapter is one; that of two adapters has both ranks.
-            policy, tunes = (
-                made.inputs[TUNED],
-                tunes + (source.config.finetune.blend_with == "last"),
-            )
+            policy = made.inputs[TUNED]
+            tunes += source.config.finetune.blend_with == "last"
     if not tunes:
         raise UserError(
             f"--adapter: {source.run}:{source.number} is the base policy; expected RUN:1 or later"

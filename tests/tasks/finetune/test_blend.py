@@ -1,4 +1,4 @@
-"""A policy between two others: its ends bit by bit, its middle by hand, its files those of a policy."""
+"""A policy between two others: its ends bit by bit, its middle by hand, and its files."""
 
 from __future__ import annotations
 
