@@ -15,6 +15,8 @@ from typing import Literal
 from flows.orchestrator.shards import Shards
 from flows.rest_em.loop import LoopResult
 from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of, shards_of, verdicts_of
+from tasks.dag.step_names import DIVERSITY
+from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.results import Metrics
 from tasks.finetune.results import TrainingFacts
 from tasks.problems.step import load_splits
@@ -37,6 +39,8 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
     for now in result.iterations:
         inputs[_name(now.number, POLICY)] = now.policy
         inputs[_name(now.number, METRICS)] = now.metrics
+        if now.diversity is not None:
+            inputs[_name(now.number, DIVERSITY)] = now.diversity
         if now.selection is not None:
             inputs[_name(now.number, SELECTION)] = now.selection
         sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
@@ -105,6 +109,11 @@ class RunInputs:
     def verdicts(self, number: int, kind: str) -> list[Row]:
         """Verdicts of a set: problem_id, index, reward, status."""
         return list(verdicts_of(self.store, self.refs, _name(number, kind)))
+
+    def diversity(self, number: int) -> Diversity | None:
+        """How different a policy's samples are; None where the run does not ask."""
+        ref = self.refs.get(_name(number, DIVERSITY))
+        return Diversity.read(self.store.path(ref)) if ref else None
 
     def votes(self, number: int) -> VoteFacts | None:
         """What the votes on the samples drawn from a policy are worth; None where nobody votes."""

@@ -23,10 +23,20 @@ from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.rated import Rated, Rewarder
 from flows.rest_em.relabeled import relabeled
+from flows.rest_em.search import Found, search
 from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
-from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
+from tasks.dag.step_names import (
+    BASE_MODEL,
+    DIVERSITY,
+    DRAW,
+    GROUP_ANSWERS,
+    MEASURE,
+    PASS_AT_K,
+    TEST,
+)
+from tasks.evaluate.diversity_step import diversity_call
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import OBJECTIVES
@@ -55,6 +65,8 @@ class Iteration:
     metrics: ArtifactRef
     transfer: dict[str, Shards] = field(default_factory=dict)
     drawn: Shards = field(default_factory=Shards)
+    diversity: ArtifactRef | None = None
+    found: Found | None = None
     rated: Rated | None = None
     relabeled: Shards = field(default_factory=Shards)
     rewarded: Shards = field(default_factory=Shards)
@@ -129,9 +141,11 @@ class Loop:
                 break
             if config.review and number and not self._goes_on(outcome, now):
                 break
-            now.drawn = self._draw(number, policy)
+            now.found = self._search(outcome, number, policy)
+            now.drawn = self._draw(number, policy, now.found.temperature)
             self._warn_of_failed_rewards(outcome, now)
-            made = self._improve(number + 1, base, policy, self._pool(outcome, now, base))
+            drawn = self._pool(outcome, now, base)
+            made = self._improve(number + 1, base, policy, drawn, now.found.min_reward)
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
@@ -168,6 +182,7 @@ class Loop:
             for chain in sampler.chains(made, number, purpose, policy, split, draw, limit)
         ]
         self.caller.drive(chains)
+        groups = self._groups(now)
         now.metrics = self.caller.call(
             measure_call(
                 f"{MEASURE} p{number}",
@@ -179,11 +194,15 @@ class Loop:
                     "sampled": (now.sampled.samples, now.sampled.verdicts),
                 },
                 self.problems,
-                self._groups(now),
+                groups,
             ),
             number,
             MEASURE,
         )
+        if settings.diversity and settings.samples:
+            sampled_set = now.sampled.samples, now.sampled.verdicts
+            call = diversity_call(f"{DIVERSITY} p{number}", settings, sampled_set, groups)
+            now.diversity = self.caller.call(call, number, DIVERSITY)
         now.transfer = {
             other.name: other.solve(number, policy, self.config.model.shots)
             for other in self.benchmarks
@@ -200,16 +219,25 @@ class Loop:
         )
         return self.caller.call(call, now.number, GROUP_ANSWERS)
 
-    def _draw(self, number: int, policy: ArtifactRef) -> Shards:
+    def _search(self, outcome: LoopResult, number: int, policy: ArtifactRef) -> Found:
+        """What this iteration samples and selects with."""
+        shots = self._shots(number)
+        config = self.config.model_copy(update={"sampling": self.drawing})
+        found = search(number, config, self.caller, self.sampler, policy, shots)
+        if found.words:
+            self._warn(outcome, f"iteration {number}: {found.words}")
+        return found
+
+    def _draw(self, number: int, policy: ArtifactRef, temperature: float) -> Shards:
         """The E-step: N samples for each training problem, scored."""
         settings = self.drawing
         sampling = (
             {
-                "temperature": settings.temperature,
+                "temperature": temperature,
                 "top_k": settings.top_k,
                 "top_p": settings.top_p,
             }
-            if settings.temperature
+            if temperature
             else GREEDY
         )
         draw = Draw(
@@ -247,12 +275,19 @@ class Loop:
         return now.rated.shards
 
     def _improve(
-        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards
+        self,
+        number: int,
+        base: ArtifactRef,
+        last: ArtifactRef,
+        drawn: Shards,
+        min_reward: float,
     ) -> Improved:
         """The M-step: p_number from the samples of the policy before it."""
-        improver = Improver(
-            self.config, self.caller, self.sampler, self.problems, self._shots(number)
-        )
+        # What has been decided by now is no part of the selection: equal rows have one key.
+        decided = {"min_reward": min_reward, "search": [], "pool": "last"}
+        rules = self.config.filter.model_copy(update=decided)
+        config = self.config.model_copy(update={"filter": rules})
+        improver = Improver(config, self.caller, self.sampler, self.problems, self._shots(number))
         adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
         return improver.improve(number, base, last, drawn, adaptive=adaptive)
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from flows.report.cost import Cost
 from flows.report.validation import Checks
+from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, Metrics
 from tasks.facts import Facts, FactsFile
@@ -76,6 +77,7 @@ class PolicyReport(Metrics):
         model: Digest of its artifact.
         selection: Counts of the samples drawn from it; None where it was the last.
         drawn: How these ended.
+        diversity: How different its samples of the test problems are.
         votes: What the votes on them are worth, where the majority is the reward.
         finetune: That made it; None for the base.
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
@@ -83,13 +85,14 @@ class PolicyReport(Metrics):
         against_base: None for the base. In the file its fields stand beside the others.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = (*Metrics.SPARSE, "votes")
+    SPARSE: ClassVar[tuple[str, ...]] = (*Metrics.SPARSE, "votes", "diversity")
 
     iteration: int
     model: str
     selection: SelectionCounts | None = None
     drawn: DrawnSamples | None = None
     votes: VoteFacts | None = None
+    diversity: Diversity | None = None
     finetune: TrainingFacts | None = None
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flows.rest_em.m_step import Improved
+from tasks.evaluate.results import Metrics
 from tasks.store.manifest import Stats
 
 
@@ -52,4 +53,26 @@ def failed_line(number: int, reward: str, stats: Sequence[Stats], total: int) ->
     return (
         f"iteration {number}: {reward} failed on {failed:,} of {total:,} samples, which are "
         f"checker errors with reward 0; one shard: {first}"
+    )
+
+
+def narrowed_line(first: Metrics, last: Metrics, number: int) -> str:
+    """What to say of a policy that solves fewer problems in many tries than the base; "" of others.
+
+    Args:
+        first: Of the base.
+        last: Of the policy.
+        number: Of the policy.
+    """
+    names = [name for name in first.metrics if name.startswith("pass@") and name in last.metrics]
+    fallen = [name for name in names if last.metrics[name].high < first.metrics[name].low]
+    if not fallen:
+        return ""
+    name = fallen[-1]
+    before, now = first.metrics[name].value, last.metrics[name].value
+    return (
+        f"iteration {number}: {name} fell from {100 * before:.1f} to {100 * now:.1f}: the policy "
+        "solves fewer problems in many tries than the base. What helps: finetune.blend (a mean "
+        "with the base), filter.select = diverse, filter.cap_by = difficulty, filter.max_pass_rate,"
+        " fewer finetune.epochs"
     )

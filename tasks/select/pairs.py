@@ -28,7 +28,6 @@ import numpy as np
 from tasks.rows import REJECTED_IDS, Row, Status
 from tasks.select.cap import rank
 from tasks.select.drawn import Shard, fetch
-from tasks.select.paths import plain_digest
 from tasks.select.results import SelectionCounts
 from tasks.select.select import (
     batches,
@@ -38,6 +37,7 @@ from tasks.select.select import (
 )
 from tasks.select.selectors import Candidate, Choose
 from tasks.settings import FilterSettings
+from tasks.solutions import plain_digest
 
 # What makes a sample a wrong one.
 WRONG = (

@@ -21,9 +21,9 @@ from tasks.rows import (
     read_rows,
     write_rows,
 )
-from tasks.select.paths import said_digest
 from tasks.select.relabel import Judged, at_random, by_vote, count_votes
 from tasks.settings import FilterSettings
+from tasks.solutions import said_digest
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 

@@ -32,10 +32,10 @@ from tasks.rows import FINISH, ROW_GROUP, TOKEN_IDS, Row
 from tasks.select.cap import cap_of, rank, turns_of
 from tasks.select.decontaminate import overlapping
 from tasks.select.drawn import Shard, fetch
-from tasks.select.paths import bigrams, most_unlike, plain_digest, said_digest
 from tasks.select.results import LevelCount, SelectionCounts
 from tasks.select.selectors import SELECTORS, Candidate, Choose
 from tasks.settings import FilterSettings
+from tasks.solutions import bigrams, most_unlike, plain_digest, said_digest
 
 
 def select(

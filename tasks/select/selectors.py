@@ -20,7 +20,7 @@ class Candidate(NamedTuple):
     shard: int
     row: int
     length: int  # characters of its text
-    words: frozenset[int] = frozenset()  # paths.bigrams of it, where a rule asks for them
+    words: frozenset[int] = frozenset()  # solutions.bigrams of it, where a rule asks for them
 
 
 Selector = Callable[[list[Candidate]], list[Candidate]]

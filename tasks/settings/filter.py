@@ -41,7 +41,7 @@ class FilterSettings(Section):
 
     LATEST: ClassVar[frozenset[str]] = frozenset(
         {"rewards", "function_seconds", "thinking"}
-        | {"pool", "min_pass_rate", "max_pass_rate", "cap_by"}
+        | {"pool", "min_pass_rate", "max_pass_rate", "cap_by", "search"}
     )
     LATER: ClassVar[frozenset[str]] = LATEST | {"score", "select", "thresholds", "first"}
     CHOICES: ClassVar[Mapping[str, Choice]] = {"score": SCORE, "select": SELECT}
@@ -96,6 +96,12 @@ class FilterSettings(Section):
         gt=0.0,
         le=1.0,
         description="Keep samples with at least this reward (paper: correct ones).",
+    )
+    search: list[float] = Field(
+        default=[],
+        max_length=20,
+        description="Thresholds among which each iteration chooses `min_reward` on validation "
+        "problems, together with the temperatures of `sampling.search`. Empty: `min_reward`.",
     )
     thresholds: list[float] = Field(
         default=[],
@@ -187,6 +193,12 @@ class FilterSettings(Section):
             raise ValueError(
                 f"rewards: {min(unchecked)} is no part of a mean; expected it as score, alone"
             )
+        if self.search and self.thresholds:
+            raise ValueError(
+                "search: it chooses one threshold, and thresholds has several; expected one of the two"
+            )
+        if not all(0 < one <= 1 for one in self.search):
+            raise ValueError(f"search: expected rewards in (0, 1], not {self.search}")
         if self.min_pass_rate > self.max_pass_rate:
             raise ValueError(
                 f"min_pass_rate: {self.min_pass_rate} is above max_pass_rate = "

@@ -16,6 +16,7 @@ from flows.report.page import (
 )
 from flows.report.panel import Panel
 from flows.report.values import change_cell, pass_sizes, policy_title, scrub, share_cell
+from flows.rest_em.page.diversity import diversity
 from flows.rest_em.page.evaluation import (
     accuracy,
     accuracy_chart,
@@ -92,6 +93,7 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [pass_at_k_curves(report), by_level(report)],
         [all_metrics(report)],
         [by_base_success(report)],
+        *([[diversity(report)]] if any(now.diversity for now in report.iterations) else []),
         *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
         [acceptance_by_level(report), fates(report)],
         [filter_table(report)],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.select.paths import bigrams, distance, equations, most_unlike
+from tasks.solutions import bigrams, distance, equations, most_unlike
 from tests.tasks.select.test_select import problem, run, sample, shard
 
 MANY = settings(
