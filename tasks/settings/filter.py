@@ -195,7 +195,7 @@ class FilterSettings(Section):
             )
         if self.search and self.thresholds:
             raise ValueError(
-                "search: it chooses one threshold, and thresholds has several; expected one of the two"
+                "search: it chooses one threshold and thresholds has several; expected one of them"
             )
         if not all(0 < one <= 1 for one in self.search):
             raise ValueError(f"search: expected rewards in (0, 1], not {self.search}")
