@@ -109,6 +109,11 @@ class RestEmConfig(BaseModel):
             )
         if self.filter.score in UNCHECKED:
             self._can_relabel()
+        if self.evaluation.verifier == "reward" and self.reward.by != "model":
+            raise ValueError(
+                "evaluation.verifier: reward takes the run's reward model, and there is none; "
+                "expected own, or reward.by = model"
+            )
         if self.finetune.method == "qlora":
             self._can_quantize()
         if OBJECTIVES[self.finetune.improve].pairs:

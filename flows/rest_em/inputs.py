@@ -15,9 +15,10 @@ from typing import Literal
 from flows.orchestrator.shards import Shards
 from flows.rest_em.loop import LoopResult
 from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of, shards_of, verdicts_of
-from tasks.dag.step_names import DIVERSITY
+from tasks.dag.step_names import DIVERSITY, VERIFY
 from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.results import Metrics
+from tasks.evaluate.verified import Verified
 from tasks.finetune.results import TrainingFacts
 from tasks.problems.step import load_splits
 from tasks.rows import Row
@@ -41,6 +42,8 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
         inputs[_name(now.number, METRICS)] = now.metrics
         if now.diversity is not None:
             inputs[_name(now.number, DIVERSITY)] = now.diversity
+        if now.verified is not None:
+            inputs[_name(now.number, VERIFY)] = now.verified
         if now.selection is not None:
             inputs[_name(now.number, SELECTION)] = now.selection
         sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
@@ -114,6 +117,11 @@ class RunInputs:
         """How different a policy's samples are; None where the run does not ask."""
         ref = self.refs.get(_name(number, DIVERSITY))
         return Diversity.read(self.store.path(ref)) if ref else None
+
+    def verified(self, number: int) -> Verified | None:
+        """What a verifier makes of a policy's samples; None where there is none."""
+        ref = self.refs.get(_name(number, VERIFY))
+        return Verified.read(self.store.path(ref)) if ref else None
 
     def votes(self, number: int) -> VoteFacts | None:
         """What the votes on the samples drawn from a policy are worth; None where nobody votes."""

@@ -26,6 +26,7 @@ from flows.rest_em.relabeled import relabeled
 from flows.rest_em.search import Found, search
 from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from flows.rest_em.verified import Verifier
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from tasks.dag.step_names import (
     BASE_MODEL,
@@ -65,7 +66,9 @@ class Iteration:
     metrics: ArtifactRef
     transfer: dict[str, Shards] = field(default_factory=dict)
     drawn: Shards = field(default_factory=Shards)
+    groups: ArtifactRef | None = None
     diversity: ArtifactRef | None = None
+    verified: ArtifactRef | None = None
     found: Found | None = None
     rated: Rated | None = None
     relabeled: Shards = field(default_factory=Shards)
@@ -154,7 +157,24 @@ class Loop:
                 break
             policy = self._blended(number + 1, made.policy, base, policy)
         caller.end_stage()
+        self._verify(outcome, base)
         return outcome
+
+    def _verify(self, outcome: LoopResult, base: ArtifactRef) -> None:
+        """Let a verifier choose among each policy's samples of test problems."""
+        which = self.config.evaluation.verifier
+        sources = [one for one in outcome.iterations if one.drawn.parts]
+        if which == "none" or not sources or not self.config.evaluation.samples:
+            return
+        verifier = Verifier(self.config, self.caller, self.sampler, self.problems)
+        last = sources[-1]
+        shots = self._shots(last.number)
+        model = last.rated.model if last.rated else None
+        if which == "own":
+            model = verifier.fit(last.number, base, last.drawn, shots)
+        assert model is not None  # the configuration says that there is one
+        for now in outcome.iterations:
+            now.verified = verifier.verify(now.number, model, now.sampled, now.groups, shots)
 
     def _evaluate(self, number: int, policy: ArtifactRef) -> Iteration:
         settings, sampler = self.config.evaluation, self.sampler
@@ -182,7 +202,7 @@ class Loop:
             for chain in sampler.chains(made, number, purpose, policy, split, draw, limit)
         ]
         self.caller.drive(chains)
-        groups = self._groups(now)
+        now.groups = self._groups(now)
         now.metrics = self.caller.call(
             measure_call(
                 f"{MEASURE} p{number}",
@@ -194,14 +214,14 @@ class Loop:
                     "sampled": (now.sampled.samples, now.sampled.verdicts),
                 },
                 self.problems,
-                groups,
+                now.groups,
             ),
             number,
             MEASURE,
         )
         if settings.diversity and settings.samples:
             sampled_set = now.sampled.samples, now.sampled.verdicts
-            call = diversity_call(f"{DIVERSITY} p{number}", settings, sampled_set, groups)
+            call = diversity_call(f"{DIVERSITY} p{number}", settings, sampled_set, now.groups)
             now.diversity = self.caller.call(call, number, DIVERSITY)
         now.transfer = {
             other.name: other.solve(number, policy, self.config.model.shots)

@@ -14,6 +14,7 @@ from flows.report.validation import Checks
 from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, Metrics
+from tasks.evaluate.verified import Verified
 from tasks.facts import Facts, FactsFile
 from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
@@ -78,6 +79,7 @@ class PolicyReport(Metrics):
         selection: Counts of the samples drawn from it; None where it was the last.
         drawn: How these ended.
         diversity: How different its samples of the test problems are.
+        verified: What a verifier makes of these.
         votes: What the votes on them are worth, where the majority is the reward.
         finetune: That made it; None for the base.
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
@@ -85,7 +87,7 @@ class PolicyReport(Metrics):
         against_base: None for the base. In the file its fields stand beside the others.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = (*Metrics.SPARSE, "votes", "diversity")
+    SPARSE: ClassVar[tuple[str, ...]] = (*Metrics.SPARSE, "votes", "diversity", "verified")
 
     iteration: int
     model: str
@@ -93,6 +95,7 @@ class PolicyReport(Metrics):
     drawn: DrawnSamples | None = None
     votes: VoteFacts | None = None
     diversity: Diversity | None = None
+    verified: Verified | None = None
     finetune: TrainingFacts | None = None
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)

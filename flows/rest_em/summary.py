@@ -93,6 +93,7 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             drawn=_drawn(inputs, number),
             votes=inputs.votes(number),
             diversity=inputs.diversity(number),
+            verified=inputs.verified(number),
             finetune=inputs.training(number),
             checks=_checks(inputs, number, how),
             transfer=_transfer(inputs, number, how),

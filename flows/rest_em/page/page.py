@@ -40,6 +40,7 @@ from flows.rest_em.page.training import (
     reward_curve,
     time,
 )
+from flows.rest_em.page.verified import verified
 from flows.rest_em.page.votes import votes
 from flows.rest_em.results import PolicyReport, RunReport
 
@@ -93,6 +94,7 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [pass_at_k_curves(report), by_level(report)],
         [all_metrics(report)],
         [by_base_success(report)],
+        *([[verified(report)]] if any(now.verified for now in report.iterations) else []),
         *([[diversity(report)]] if any(now.diversity for now in report.iterations) else []),
         *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
         [acceptance_by_level(report), fates(report)],
