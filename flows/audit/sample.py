@@ -20,6 +20,8 @@ from flows.runs.journal import read_journal
 from flows.runs.journal_forms import StepLine
 from tasks.dag.mixed import CHECKERS_KEY
 from tasks.dag.runtime import open_store
+from tasks.dag.shard_inputs import ScoredShard
+from tasks.dag.step_names import RATE
 from tasks.errors import UserError
 from tasks.rows import (
     PROBLEMS_FILE,
@@ -135,6 +137,8 @@ def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set
             continue
         verdicts = _need(store, location)
         made = store.manifest(verdicts).provenance
+        if made.step == RATE:
+            continue
         if CHECKERS_KEY in made.settings:
             others.add("several checkers")
         elif "sandbox" in made.settings:
@@ -146,6 +150,31 @@ def _math_shards(store: Store, steps: list[StepLine]) -> tuple[list[_Shard], set
             samples, problems = (_need(store, one.location) for one in places)
             shards.append(_Shard(samples, verdicts, problems, made.hints["split"]))
     return shards, others
+
+
+def scored_shards(
+    store: Store, steps: list[StepLine]
+) -> tuple[list[ScoredShard], list[ArtifactRef]]:
+    """All samples of a run with the checker's verdicts, in order, and their problems.
+
+    Raises:
+        UserError: an artifact is gone.
+    """
+    shards: list[ScoredShard] = []
+    problems: dict[str, ArtifactRef] = {}
+    for location in dict.fromkeys(line.artifact for line in steps):
+        if not location.startswith("verdicts/"):
+            continue
+        verdicts = _need(store, location)
+        made = store.manifest(verdicts).provenance
+        if made.step == RATE:
+            continue
+        samples, asked = (
+            _need(store, one.location) for one in (made.inputs["samples"], made.context["problems"])
+        )
+        shards.append(ScoredShard(samples, verdicts))
+        problems[asked.location] = asked
+    return shards, list(problems.values())
 
 
 def _need(store: Store, location: str) -> ArtifactRef:

@@ -23,6 +23,10 @@ def evaluate_command(
         str, typer.Option(help="Benchmarks, with commas: math,math500,gsm8k,humaneval,bbh,…")
     ] = "",
     against: Annotated[str, typer.Option(help="Policy to compare with, in the same form.")] = "",
+    judge: Annotated[
+        str,
+        typer.Option(help="Who prefers, for win rates over the other: a policy, or `oracle`."),
+    ] = "",
     config: Annotated[str, typer.Option(help="A TOML file, or a name in configs/evaluate/.")] = "",
     limit: Annotated[
         int | None, typer.Option(help="Problems of each benchmark; 0: all.", min=0)
@@ -50,6 +54,8 @@ def evaluate_command(
     fields = {name: value for name, value in given.items() if value not in ("", None)}
     if on:
         fields["on"] = [name.strip() for name in on.split(",") if name.strip()]
+    if judge:
+        changes = [f"judge.model={json.dumps(judge, ensure_ascii=False)}", *(changes or [])]
     settings = load_evaluation(config, fields, changes)
     start_evaluation(settings, as_json, rebuild)
 

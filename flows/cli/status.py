@@ -24,7 +24,9 @@ def status_command(
     from flows.report.cost import Cost, each_table, steps_table
     from flows.report.tables import metrics_text, plain_table
     from flows.report.validation import CHECKS_HEAD, Checks, checks_rows
+    from flows.report.win_rates import win_rates_text
     from tasks.evaluate.intervals import Interval
+    from tasks.evaluate.win_rate import WinRates
     from tasks.facts import of_json
 
     typer.echo(f"{facts['run']}: {facts['state']} {facts.get('error', '')}".rstrip())
@@ -49,6 +51,13 @@ def status_command(
         ]
         if checks:
             typer.echo(plain_table(CHECKS_HEAD, checks))
+        won = {
+            f"p{one['iteration']}": WinRates.from_json(one["win_rates"], "win_rates")
+            for one in facts["iterations"]
+            if "win_rates" in one
+        }
+        if won:
+            typer.echo(win_rates_text(won, "the base"))
     for one in facts.get("studies", []):
         for claim in one["claims"]:
             typer.echo(f"{one['study']}: {claim['here']}: {claim['sentence']}")

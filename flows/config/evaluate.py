@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -15,9 +15,14 @@ from tasks.score.step import sandbox_settings
 from tasks.settings import BenchmarkName, ExecutionSettings, MeasureSettings, Resources
 from tasks.settings.place import Place
 from tasks.settings.vllm_args import MOST, check_sampling_args
+from tasks.settings.win_rate import ORACLE, WinRateJudge
 from tasks.store.store import digest_of
 
 EVALUATIONS = CONFIGS / "evaluate"
+Engine = Literal["transformers", "vllm"]
+Dtype = Literal["float32", "bfloat16", "float16"]
+ENGINES: tuple[str, ...] = get_args(Engine)
+DTYPES: tuple[str, ...] = get_args(Dtype)
 
 
 class EvaluateConfig(BaseModel):
@@ -58,9 +63,7 @@ class EvaluateConfig(BaseModel):
     shots: int = Field(
         default=-1, ge=-1, le=64, description="Exemplars in the prompts; -1: all of each template."
     )
-    engine: Literal["transformers", "vllm"] = Field(
-        default="transformers", description="Sampling engine."
-    )
+    engine: Engine = Field(default="transformers", description="Sampling engine.")
     vllm_args: Annotated[list[str], AfterValidator(check_sampling_args)] = Field(
         default=[],
         max_length=MOST,
@@ -68,7 +71,7 @@ class EvaluateConfig(BaseModel):
         description="Arguments of vLLM's own that change samples, each name=value, as "
         "`sampling.vllm_args` of a run.",
     )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+    dtype: Dtype = Field(
         default="float32",
         description="Number format in sampling. float32 is right on CPU, bfloat16 on GPU.",
     )
@@ -89,6 +92,7 @@ class EvaluateConfig(BaseModel):
         description="JSON lines with the points of samples that were graded by hand (hungarian), "
         "as exported by this evaluation and filled in; empty: not graded yet.",
     )
+    judge: WinRateJudge = Field(default_factory=WinRateJudge, title="Judge (win rates)")
     measure: MeasureSettings = Field(default_factory=MeasureSettings, title="Measure")
     execution: ExecutionSettings = Field(
         default_factory=ExecutionSettings, title="Execute (code), and how math is checked"
@@ -118,6 +122,29 @@ class EvaluateConfig(BaseModel):
             raise ValueError("vllm_args: for samples that vLLM draws; expected engine = vllm")
         return self
 
+    @model_validator(mode="after")
+    def _can_judge(self) -> EvaluateConfig:
+        judge = self.judge
+        if not judge.model:
+            if judge != WinRateJudge():
+                raise ValueError("judge.model: expected oracle or a model that is asked so")
+            return self
+        if not self.against:
+            raise ValueError("judge.model: it prefers one of two policies; expected against")
+        for name in self.on:
+            how = BENCHMARKS[name]
+            if how.by_hand and judge.model == ORACLE:
+                raise ValueError(
+                    f"judge.model: {name} is graded by a person; expected a model, not {ORACLE}"
+                )
+            if how.by_hand and judge.answers == "sampled":
+                raise ValueError(f"judge.answers: {name} has one sample; expected greedy")
+        if judge.answers == "sampled" and not self.measure.samples:
+            raise ValueError(
+                "judge.answers: there are no samples; expected measure.samples above 0"
+            )
+        return self
+
     @property
     def sandbox(self) -> Json | None:
         """What an evaluation needs of the sandbox; None where no benchmark is of code."""
@@ -131,6 +158,8 @@ class EvaluateConfig(BaseModel):
             ("model", self.model),
             ("against", self.against),
             ("grades", self.grades),
+            ("judge.model", self.judge.model),
+            ("judge.prompt", self.judge.prompt),
             ("resources.store", self.resources.store),
             *((f"prompts.{name}", place) for name, place in self.prompts.items()),
             *((f"sources.{name}", place) for name, place in self.sources.items()),
@@ -138,7 +167,7 @@ class EvaluateConfig(BaseModel):
 
     def described(self) -> Json:
         """The recipe as it stands in the key of results: without what is at a later default."""
-        later = set() if self.vllm_args else {"vllm_args"}
+        later = {name for name in ("vllm_args", "judge") if not _is_set(self, name)}
         return self.model_dump(exclude={"resources", "grades", *later})
 
     @property
@@ -148,6 +177,11 @@ class EvaluateConfig(BaseModel):
         del recipe["name"]
         recipe["execution"] = self.execution.recipe()
         return f"{self.name}-{digest_of(recipe)[:8]}"
+
+
+def _is_set(config: EvaluateConfig, name: str) -> bool:
+    field = EvaluateConfig.model_fields[name]
+    return getattr(config, name) != field.get_default(call_default_factory=True)
 
 
 def load_evaluation(

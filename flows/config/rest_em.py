@@ -257,6 +257,11 @@ class RestEmConfig(BaseModel):
         return plain
 
     @property
+    def has_preferences(self) -> bool:
+        """Whether a judge, people or a reward model have a say in the run."""
+        return len(self._unused_sections) < len(_DEFAULTS)
+
+    @property
     def _unused_sections(self) -> list[str]:
         """Sections that came later and of which nothing is said: they stand in no key."""
         return [name for name in ("judge", "reward") if getattr(self, name) == _DEFAULTS[name]]

@@ -4,7 +4,8 @@ The protocol is the paper's (Singh et al., arXiv 2312.06585, section 5): greedy 
 temperature 1.0 and top-p 0.95, majority vote. What is added: an interval on every number, tests on
 the same problems of both policies, and every sample with its verdict in one table.
 
-    for each policy, for each benchmark: generate -> score -> group -> measure;  then one summary
+    for each policy, for each benchmark: generate -> score -> group -> measure
+    with a judge, for each benchmark: compare answers -> win rates;  then one summary
 
 Steps are those of the loop, so what a run has sampled of a benchmark is found in the cache. The
 engine of a policy is started once for all benchmarks.
@@ -28,7 +29,9 @@ from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
+from flows.orchestrator.win_rates import AskedJudge, WinRater
 from flows.runs.policies import is_source, policy_of, spelled_out
+from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
 from tasks.policy.step import base_call
@@ -39,6 +42,7 @@ from tasks.settings.vllm_args import parse_vllm_args
 from tasks.store.store import ArtifactRef
 
 FLOW = "evaluate"
+_JUDGE = "judge.model"
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,41 @@ class Evaluation:
         opened = [name for name in (self.opened.against, self.opened.model) if name]
         policies = [self._policy(number, name) for number, name in enumerate(opened)]
         asked = [self._ask(name) for name in self.config.on]
-        warn_of_moved(self.caller, *policies, *(one.problems for one in asked))
+        judge = self._judge()
+        told = [judge.model] if judge else []
+        warn_of_moved(self.caller, *policies, *told, *(one.problems for one in asked))
         done = []
         for number, (name, policy) in enumerate(zip(names, policies, strict=True)):
             done += [self._evaluate(number, name, policy, one) for one in asked]
             self.caller.end_stage()
+        if self.config.judge.model:
+            self._rate_wins(asked, done, judge)
         return done
+
+    def _judge(self) -> AskedJudge | None:
+        """The model that prefers; looked for before anything is sampled."""
+        settings = self.opened.judge
+        if not settings.is_model:
+            return None
+        load_judge_prompt(settings.prompt)
+        vllm = parse_vllm_args(self.opened.vllm_args)
+        engine = {"engine": self.opened.engine, "dtype": self.opened.dtype}
+        engine |= {"vllm_args": vllm} if vllm else {}
+        return AskedJudge(self._policy(0, settings.model, _JUDGE, "judge"), settings.asked, engine)
+
+    def _rate_wins(
+        self, asked: list[_Asked], done: list[Evaluated], judge: AskedJudge | None
+    ) -> None:
+        """Measure how often the policy's answers are preferred to those of the other."""
+        settings = self.config.judge
+        others, policies = done[: len(asked)], done[len(asked) :]
+        for how, other, first in zip(asked, others, policies, strict=True):
+            rater = WinRater(self.caller, how.sampler, how.problems, self.config.measure, judge)
+            sets, limit = (first.greedy, other.greedy), 0
+            if settings.answers == "sampled":
+                sets, limit = (first.sampled, other.sampled), self.config.measure.sampled_problems
+            first.win_rates = rater.rate(first.number, *sets, how.name, limit)
+        self.caller.end_stage()
 
     def _ask(self, name: BenchmarkName) -> _Asked:
         config, how = self.opened, BENCHMARKS[name]
@@ -97,10 +130,12 @@ class Evaluation:
         )
         return _Asked(name, how, problems, sampler)
 
-    def _policy(self, number: int, name: str) -> ArtifactRef:
-        field = "against" if name == self.opened.against else "model"
+    def _policy(
+        self, number: int, name: str, field: str = "", group: str = "policy"
+    ) -> ArtifactRef:
+        field = field or ("against" if name == self.opened.against else "model")
         if is_source(name):
-            return self.caller.call(base_call(ModelSettings(base=name), field), number, "policy")
+            return self.caller.call(base_call(ModelSettings(base=name), field), number, group)
         return policy_of(name, self.caller.store, field)
 
     def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:
@@ -180,5 +215,10 @@ def evaluate(config: EvaluateConfig) -> dict[str, str]:
 
 def resolved(config: EvaluateConfig) -> EvaluateConfig:
     """The configuration with its policies' names spelled out, so that its id stays true."""
-    names = {field: spelled_out(getattr(config, field), field) for field in ("model", "against")}
+    names: dict[str, object] = {
+        field: spelled_out(getattr(config, field), field) for field in ("model", "against")
+    }
+    if (judge := config.judge).is_model:
+        named = spelled_out(judge.model, _JUDGE)
+        names["judge"] = judge.model_copy(update={"model": named})
     return config.model_copy(update=names)

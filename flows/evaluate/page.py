@@ -26,6 +26,7 @@ from flows.report.values import (
     scrub,
     share_cell,
 )
+from flows.report.win_rates import win_rates_panel, win_rates_table
 
 
 def render(results: EvaluationResults) -> str:
@@ -37,7 +38,8 @@ def render(results: EvaluationResults) -> str:
         [_pass_at_k(shown, one) for one in several[i : i + 2]] for i in range(0, len(several), 2)
     ]
     if shown.against:
-        rows += [[_comparison(shown)], [_bins(shown)]]
+        rows += [[_comparison(shown)], [win_rates_panel(shown.win_rates, shown.against)]]
+        rows += [[_bins(shown)]]
     rows += [[_subjects(shown)], [_endings(shown)]]
     rows += [_changes(shown, one) for one in shown.benchmarks if one.comparison]
     rows.append([_configuration(shown)])
@@ -64,6 +66,9 @@ def markdown(results: EvaluationResults) -> str:
     lines += markdown_table(results_table(shown))
     if chart := picture(_accuracy_chart(shown, standalone=True), "Accuracy by benchmark"):
         lines += ["", chart]
+    if won := shown.win_rates:
+        lines += ["", f"Win rate over {plain(shown.against)}, in %.", ""]
+        lines += markdown_table(win_rates_table(won))
     return "\n".join([*lines, *markdown_warnings(shown.warnings)]) + "\n"
 
 

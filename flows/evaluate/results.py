@@ -9,6 +9,7 @@ from flows.orchestrator.shards import Shards
 from flows.report.paired import Comparison
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Metrics
+from tasks.evaluate.win_rate import WinRates
 from tasks.facts import Facts, FactsFile
 from tasks.rows import Json, Row
 from tasks.settings import BenchmarkName
@@ -28,6 +29,7 @@ class Evaluated:
     sampled: Shards
     groups: ArtifactRef | None = None
     metrics: ArtifactRef | None = None
+    win_rates: ArtifactRef | None = None
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,20 @@ class HandScores(Facts):
 
 @dataclass(frozen=True)
 class BenchmarkResult(Facts):
-    """One benchmark: every policy on it, and the two of them compared."""
+    """One benchmark: every policy on it, and the two of them compared.
+
+    Attributes:
+        win_rates: Of the policy over the one that it is compared with; None: nobody was asked.
+    """
+
+    SPARSE: ClassVar[tuple[str, ...]] = ("win_rates",)
 
     name: str
     problems: int
     policies: list[PolicyMetrics]
     hand: HandScores | None
     comparison: Comparison | None
+    win_rates: WinRates | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,11 @@ class EvaluationResults(FactsFile):
     def label(self, number: int) -> str:
         """How a policy is called in tables."""
         return next(one.label for one in self.policies if one.number == number)
+
+    @property
+    def win_rates(self) -> dict[str, WinRates]:
+        """Of `model` over `against`, by benchmark; empty where nobody was asked."""
+        return {one.name: one.win_rates for one in self.benchmarks if one.win_rates}
 
     @property
     def confidence(self) -> float:

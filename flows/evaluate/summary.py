@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ from tasks.dag.shard_inputs import inputs_of, rows_of, verdicts_of
 from tasks.dag.step import Call, step
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import read_groups
+from tasks.evaluate.win_rate import WinRates
 from tasks.problems.step import load_splits
 from tasks.rows import SAMPLE, SAMPLES_FILE, VERDICT, Json, Row, write_rows
 from tasks.settings import BenchmarkName, MeasureSettings
@@ -49,6 +50,7 @@ EVALUATED = pa.schema(
     ]
 )
 _SETS = ("greedy", "sampled")
+_WIN_RATES = "win_rates"
 
 
 def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
@@ -62,7 +64,11 @@ def results_call(config: EvaluateConfig, done: list[Evaluated]) -> Call:
         name = f"{one.benchmark} p{one.number}"
         inputs[f"{one.benchmark} problems"] = one.problems
         inputs[f"p{one.number} policy"] = one.policy
-        for kind, ref in (("groups", one.groups), ("metrics", one.metrics)):
+        for kind, ref in (
+            ("groups", one.groups),
+            ("metrics", one.metrics),
+            (_WIN_RATES, one.win_rates),
+        ):
             if ref is not None:
                 inputs[f"{name} {kind}"] = ref
         for kind in _SETS:
@@ -91,7 +97,12 @@ def write_results(call: Call, draft: Draft, runtime: Runtime) -> None:
         PolicyLabel(int(number), label, call.inputs[f"p{number} policy"].digest)
         for number, label in settings["labels"].items()
     ]
-    results = summarise(found, settings["run"], settings["config"], labels, grades)
+    won = {
+        name: WinRates.read(store.path(ref))
+        for name in settings["config"]["on"]
+        if (ref := call.inputs.get(f"{name} p1 {_WIN_RATES}"))
+    }
+    results = summarise(found, settings["run"], settings["config"], labels, grades, won)
     results.write(draft.path)
     draft.rows = write_rows(draft.path / SAMPLES_FILE, EVALUATED, _samples(call, store, found))
     for name in settings["config"]["on"]:
@@ -109,12 +120,24 @@ def summarise(
     config: Json,
     labels: list[PolicyLabel],
     grades: list[HandGrade],
+    won: Mapping[str, WinRates],
 ) -> EvaluationResults:
-    """The results of an evaluation; `config` is its configuration as plain data."""
+    """The results of an evaluation.
+
+    Args:
+        found: What each policy did on each benchmark.
+        run: Its id.
+        config: Its configuration as plain data.
+        labels: The policies.
+        grades: What a person graded.
+        won: Win rates by benchmark.
+    """
     settings = MeasureSettings(**config["measure"])
     benchmarks = _corrected(
         [
-            _benchmark([one for one in found if one.benchmark == name], grades, settings)
+            _benchmark(
+                [one for one in found if one.benchmark == name], grades, settings, won.get(name)
+            )
             for name in config["on"]
         ]
     )
@@ -136,7 +159,10 @@ def summarise(
 
 
 def _benchmark(
-    found: list[ScoredBenchmark], grades: list[HandGrade], settings: MeasureSettings
+    found: list[ScoredBenchmark],
+    grades: list[HandGrade],
+    settings: MeasureSettings,
+    won: WinRates | None,
 ) -> BenchmarkResult:
     """One benchmark by all policies."""
     first, how = found[0], BENCHMARKS[found[0].benchmark]
@@ -148,6 +174,7 @@ def _benchmark(
         comparison=compare_policies(first, found[1], settings)
         if len(found) > 1 and not how.by_hand
         else None,
+        win_rates=won,
     )
 
 

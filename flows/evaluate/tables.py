@@ -6,6 +6,7 @@ from flows.evaluate.results import EvaluationResults
 from flows.report.panel import Table
 from flows.report.tables import metric_order, plain_table
 from flows.report.values import change_cell, share_cell
+from flows.report.win_rates import win_rates_text
 
 
 def shown_metrics(results: EvaluationResults) -> list[str]:
@@ -40,5 +41,7 @@ def results_table(results: EvaluationResults) -> Table:
 def results_text(results: EvaluationResults) -> str:
     """The same for the console, with the warnings under it."""
     table = results_table(results)
+    won = win_rates_text(results.win_rates, results.against)
     warnings = [f"warning: {text}" for text in results.warnings]
-    return "\n".join([plain_table(table.head, table.rows), *warnings])
+    told = [f"\n{won}"] if won else []
+    return "\n".join([plain_table(table.head, table.rows), *told, *warnings])

@@ -129,6 +129,8 @@ FIELDS: dict[str, Rule] = {
     "EvaluateConfig.prompts": Rule.TEMPLATE,
     "EvaluateConfig.sources": Rule.DATA,
     "EvaluateConfig.grades": Rule.PLACE,
+    "WinRateJudge.model": Rule.POLICY,
+    "WinRateJudge.prompt": Rule.TEMPLATE,
     "StudyConfig.study": Rule.WORD,
     "StudyConfig.math": Rule.TEMPLATE,
     "StudyConfig.code": Rule.TEMPLATE,

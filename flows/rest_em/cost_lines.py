@@ -7,10 +7,15 @@ from flows.rest_em import inputs as kinds
 from flows.rest_em.inputs import RunInputs, parse_name
 from tasks.dag import step_names
 from tasks.dag.shard_inputs import is_sample_input, is_verdict_input
+from tasks.evaluate.win_rate_step import preferences_of
 from tasks.finetune.blend import TUNED
 from tasks.store.manifest import ArtifactRef, Manifest
 
-_STEPS = {kinds.METRICS: step_names.MEASURE, kinds.SELECTION: step_names.SELECT}
+_STEPS = {
+    kinds.METRICS: step_names.MEASURE,
+    kinds.SELECTION: step_names.SELECT,
+    kinds.WIN_RATES: step_names.WIN_RATES,
+}
 _PURPOSES = {
     kinds.GREEDY: step_names.TEST,
     kinds.SAMPLED: step_names.PASS_AT_K,
@@ -38,6 +43,10 @@ def cost_lines(inputs: RunInputs) -> list[CostLine]:
         if kind == kinds.METRICS and (groups := _made_from(manifest).get("groups")):
             grouped = inputs.store.manifest(groups)
             lines.append(made_line(number, step_names.GROUP_ANSWERS, grouped.stats))
+        if kind == kinds.WIN_RATES:
+            asked = preferences_of(_made_from(manifest))
+            judged = (inputs.store.manifest(one).stats for one in asked)
+            lines += [made_line(number, step_names.COMPARE_ANSWERS, stats) for stats in judged]
     return lines
 
 

@@ -13,6 +13,7 @@ is.
 | transfer.py   | greedy accuracy on other benchmarks                       |
 | inputs.py     | names and readers of what the report is made from         |
 | cost_lines.py | what each of these artifacts cost                         |
+| wins.py       | win rates over the base, in runs by preferences           |
 | summary.py    | the last step: report.json and the pages                  |
 | results.py    | `RunReport`, the one form of the report                   |
 | page/         | the report as HTML and markdown                           |
@@ -36,6 +37,7 @@ from flows.orchestrator.api_limits import checked
 from flows.orchestrator.review import AwaitsReview
 from flows.orchestrator.session import session
 from flows.report.tables import metrics_text
+from flows.report.win_rates import win_rates_text
 from flows.rest_em.loop import Loop
 from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
@@ -83,8 +85,13 @@ def _run(config: RestEmConfig, opened: RestEmConfig) -> Json:
                 log = caller.journal.logs / f"tracking-{name}.log"
                 tell(name, tracked, home(), log, caller.say, caller.warn)
         table = metrics_text({one.iteration: one.metrics for one in found.iterations})
+        won = win_rates_text({f"p{n}": one for n, one in found.win_rates.items()}, "the base")
+        table = "\n\n".join(filter(None, [table, won]))
         caller.end(page, "accuracy in %, with intervals:", table, policies=policies)
-    return {"run": config.run_id, "report": str(page), "policies": policies}
+    made: Json = {"run": config.run_id, "report": str(page), "policies": policies}
+    if rates := found.win_rates:
+        made["win_rates"] = {str(number): one.to_json() for number, one in rates.items()}
+    return made
 
 
 def _rename(run_id: str) -> None:

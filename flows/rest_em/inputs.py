@@ -1,8 +1,8 @@
 """Inputs of a run's report: their names, and the readers of what they hold.
 
-Names are in the report's key: `problems`; of policy N `pN policy`, `pN metrics`, `pN selection` and
-sets of scored samples, `pN SET` (tasks/dag/shard_inputs.py). A set is one of SETS, or
-`transfer:BENCHMARK`.
+Names are in the report's key: `problems`; of policy N `pN policy`, `pN metrics`, `pN selection`,
+`pN win_rates` and sets of scored samples, `pN SET` (tasks/dag/shard_inputs.py). A set is one of
+SETS, or `transfer:BENCHMARK`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tasks.dag.step_names import DIVERSITY, VERIFY
 from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.verified import Verified
+from tasks.evaluate.win_rate import WinRates
 from tasks.finetune.results import TrainingFacts
 from tasks.problems.step import load_splits
 from tasks.rows import Row
@@ -27,6 +28,7 @@ from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
 PROBLEMS, POLICY, METRICS, SELECTION = "problems", "policy", "metrics", "selection"
+WIN_RATES = "win_rates"
 GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN = "greedy", "train", "validation", "sampled", "drawn"
 SETS = (GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN)
 TRANSFER = "transfer:"
@@ -46,6 +48,8 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
             inputs[_name(now.number, VERIFY)] = now.verified
         if now.selection is not None:
             inputs[_name(now.number, SELECTION)] = now.selection
+        if now.win_rates is not None:
+            inputs[_name(now.number, WIN_RATES)] = now.win_rates
         sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
         sets |= {f"{TRANSFER}{name}": shards for name, shards in now.transfer.items()}
         sets[RELABELED] = now.relabeled
@@ -104,6 +108,11 @@ class RunInputs:
         """Counts of the samples drawn from a policy; None where none were."""
         ref = self.refs.get(_name(number, SELECTION))
         return SelectionCounts.read(self.store.path(ref)) if ref else None
+
+    def win_rates(self, number: int) -> WinRates | None:
+        """Of a policy over the base; None where none were measured."""
+        ref = self.refs.get(_name(number, WIN_RATES))
+        return WinRates.read(self.store.path(ref)) if ref else None
 
     def solutions(self, number: int, kind: str) -> list[Row]:
         """Samples of a set merged with their verdicts."""

@@ -28,6 +28,7 @@ from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
 from flows.rest_em.verified import Verifier
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
+from flows.rest_em.wins import over_the_base
 from tasks.dag.step_names import (
     BASE_MODEL,
     DIVERSITY,
@@ -74,6 +75,7 @@ class Iteration:
     relabeled: Shards = field(default_factory=Shards)
     rewarded: Shards = field(default_factory=Shards)
     selection: ArtifactRef | None = None
+    win_rates: ArtifactRef | None = None
 
 
 @dataclass
@@ -158,6 +160,7 @@ class Loop:
             policy = self._blended(number + 1, made.policy, base, policy)
         caller.end_stage()
         self._verify(outcome, base)
+        over_the_base(config, caller, self.sampler, self.rewarder, outcome)
         return outcome
 
     def _verify(self, outcome: LoopResult, base: ArtifactRef) -> None:

@@ -52,7 +52,7 @@ class Rewarder:
         self._problems = problems
         self._judge: ArtifactRef | None = None
         self._model: ArtifactRef | None = None
-        self._engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+        self.engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
@@ -67,6 +67,15 @@ class Rewarder:
             )
             self._judge = self._caller.call(base_call(named), 0, "judge")
         return self._judge
+
+    def win_rate_judge(self, base: ArtifactRef) -> ArtifactRef | None:
+        """The model that judges win rates, one for all policies; None where none is named.
+
+        Where policies judge themselves it is the base.
+        """
+        settings = self._config.judge
+        asked = settings.labels == "judge" or self._config.reward.by == "judge"
+        return self.judge(base) if asked and settings.model else None
 
     def rate(
         self, number: int, base: ArtifactRef, policy: ArtifactRef, drawn: Shards, shots: int
@@ -116,7 +125,7 @@ class Rewarder:
             samples=[sample for sample, _ in scored],
             verdicts=[verdict for _, verdict in scored],
             judge=judge,
-            engine=self._engine,
+            engine=self.engine,
         )
         return self._caller.call(call, number, line_name(COMPARE, DRAW))
 
@@ -166,7 +175,7 @@ class Rewarder:
             shots=shots,
             judge=judge,
             settings=self._config.judge,
-            engine=self._engine,
+            engine=self.engine,
         )
         return self._caller.call(call, number, line_name(RATE, DRAW))
 

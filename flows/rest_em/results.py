@@ -15,6 +15,7 @@ from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.results import Bin, Change, Metrics
 from tasks.evaluate.verified import Verified
+from tasks.evaluate.win_rate import WinRates
 from tasks.facts import Facts, FactsFile
 from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
@@ -85,9 +86,10 @@ class PolicyReport(Metrics):
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
         against_base: None for the base. In the file its fields stand beside the others.
+        win_rates: Over the base on the test problems, greedy, in a run by preferences.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = (*Metrics.SPARSE, "votes", "diversity", "verified")
+    SPARSE: ClassVar[tuple[str, ...]] = ("votes", "diversity", "verified", "win_rates")
 
     iteration: int
     model: str
@@ -100,6 +102,7 @@ class PolicyReport(Metrics):
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)
     against_base: AgainstBase | None = None
+    win_rates: WinRates | None = None
 
     @property
     def acceptance(self) -> float | None:
@@ -151,6 +154,11 @@ class RunReport(FactsFile):
     def to_json(self) -> dict[str, object]:
         """What is in the file: times differ between equal runs and stay out of its digest."""
         return {"run": self.run, "iterations": [one.to_json() for one in self.iterations]}
+
+    @property
+    def win_rates(self) -> dict[int, WinRates]:
+        """Over the base, by policy; empty where none were measured."""
+        return {one.iteration: one.win_rates for one in self.iterations if one.win_rates}
 
     @property
     def confidence(self) -> float:

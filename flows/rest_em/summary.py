@@ -102,6 +102,7 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             )
             if number
             else None,
+            win_rates=inputs.win_rates(number),
         )
         for number in inputs.policies
     ]

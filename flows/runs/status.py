@@ -12,9 +12,10 @@ from flows.report.validation import Checks, checks_of
 from flows.runs.journal import lookup, read_estimate, read_journal
 from flows.runs.journal_forms import RunHead, StepLine
 from tasks.dag.runtime import home, open_store
-from tasks.dag.step_names import FINETUNE, MEASURE, SELECT
+from tasks.dag.step_names import FINETUNE, MEASURE, SELECT, WIN_RATES
 from tasks.errors import UserError
 from tasks.evaluate.results import Metrics
+from tasks.evaluate.win_rate import WinRates
 from tasks.facts import of_json, read_json
 from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
@@ -33,6 +34,7 @@ def status(run: str) -> Json:
     store = store_of(head)
     metrics = measured(store, steps)
     checks = _checks(head, store, steps, metrics)
+    won = _win_rates(store, steps)
     greedy = [one.greedy.value for one in metrics.values()]
     return {
         **_known(head),
@@ -40,6 +42,7 @@ def status(run: str) -> Json:
         "iterations": [
             {"iteration": number, **one.to_json()}
             | ({"finetune": checks[number].to_json()} if number in checks else {})
+            | ({"win_rates": won[number].to_json()} if number in won else {})
             | {"steps": [line for line in lines if line["iteration"] == number]}
             for number, one in metrics.items()
         ],
@@ -54,6 +57,15 @@ def measured(store: Store, steps: list[StepLine]) -> dict[int, Metrics]:
         line.iteration: Metrics.read(store.path(ref))
         for line in steps
         if line.step == MEASURE and (ref := lookup(store, line.artifact)) is not None
+    }
+
+
+def _win_rates(store: Store, steps: list[StepLine]) -> dict[int, WinRates]:
+    """Of each policy over the base, in a run by preferences."""
+    return {
+        line.iteration: WinRates.read(store.path(ref))
+        for line in steps
+        if line.step == WIN_RATES and (ref := lookup(store, line.artifact)) is not None
     }
 
 

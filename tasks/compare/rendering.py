@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.compare.judge_prompt import JudgePrompt
 from tasks.compare.label import Render
 from tasks.decoding.request import Sampling
+from tasks.errors import UserError
 from tasks.prompts import PromptTemplate
 
 
@@ -23,8 +24,13 @@ def renderer(folder: Path, prompt: JudgePrompt) -> tuple[Render, Callable[[Sampl
     """
     if prompt.form == "text":
         return lambda asked, said: asked + said, lambda plain: plain
-    from tasks.decoding.chat import Chat
+    from tasks.decoding.chat import Chat, policy_tokenizer
 
+    if not policy_tokenizer(folder).chat_template:
+        raise UserError(
+            f"judge.prompt: {prompt.name} needs a judge with a chat template, and the tokenizer of "
+            "this one has none; expected an instruct model, or a template of text"
+        )
     # The whole of what is asked is the user's message: marks of control in it act as text.
     template = PromptTemplate(
         name=prompt.name,
