@@ -24,6 +24,7 @@ from flows.cli.export import export_command
 from flows.cli.grade import grade_command
 from flows.cli.import_file import import_command
 from flows.cli.init import init_command
+from flows.cli.label import label_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.service import service_app
@@ -55,6 +56,7 @@ app.command("report")(report_command)
 app.command("trace")(trace_command)
 app.command("grade")(grade_command)
 app.command()(audit)
+app.command("label")(label_command)
 app.command("evaluate")(evaluate_command)
 app.command("export")(export_command)
 app.command("import")(import_command)

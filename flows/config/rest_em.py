@@ -188,6 +188,7 @@ class RestEmConfig(BaseModel):
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
+            ("judge.source", self.judge.source),
             ("resources.store", self.resources.store),
         ]
 
@@ -321,6 +322,7 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(part, name, folder, own=own)
     for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
         _whole(_table(raw, section), name, folder)
+    _whole(_table(raw, "judge"), "source", folder, own=True)
 
 
 def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:

@@ -122,6 +122,7 @@ class Loop:
             resources=config.resources,
         )
         self.rewarder = Rewarder(config, caller, self.sampler, self.problems)
+        self.rewarder.prepare()
         self.benchmarks = transfer_benchmarks(config, caller)
         look = ModelLook(config, caller, self.sampler.template, self.splits)
         base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))

@@ -3,20 +3,25 @@
     samples -> compare -> preferences -> fit -> reward model -> rate -> verdicts with real rewards
 
 RLHF and RLAIF (Lee et al., arXiv 2309.00267) differ by who labels the pairs (`judge.labels`).
-Direct RLAIF leaves compare and fit out (`reward.by = "judge"`). What comes out are verdicts, so all
-rules of `filter` and all ways of `finetune.improve` work on them as on those of a checker.
+Direct RLAIF leaves compare and fit out (`reward.by = "judge"`), and a preference set of others
+takes the place of compare (`judge.source`). What comes out are verdicts, so all rules of `filter`
+and all ways of `finetune.improve` work on them as on those of a checker.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Scored, Shards
+from tasks.compare.people import parse_labels
+from tasks.compare.preference_set import names_set, preference_set_call
 from tasks.compare.step import compare_call
-from tasks.dag.step_names import COMPARE, DRAW, FIT, RATE, line_name
+from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, line_name
 from tasks.fit.step import fit_call
 from tasks.policy.step import base_call
 from tasks.problems.step import Block
@@ -32,7 +37,8 @@ class Rated:
 
     Attributes:
         shards: Samples with real-valued verdicts.
-        preferences: Labelled pairs, block by block; none where a judge rates directly.
+        preferences: Labelled pairs, block by block; none where a judge rates directly, or where the
+            pairs are of other texts.
         model: The reward model; None where a judge rates.
     """
 
@@ -52,7 +58,25 @@ class Rewarder:
         self._problems = problems
         self._judge: ArtifactRef | None = None
         self._model: ArtifactRef | None = None
+        self._set: ArtifactRef | None = None
         self.engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+
+    def prepare(self) -> None:
+        """Read what people labelled, so that a mistake in it is said before anything is sampled.
+
+        Raises:
+            UserError: it is nowhere, or a line or row of it is wrong.
+        """
+        judge = self._config.judge
+        if self._config.reward.by != "model" or not judge.source:
+            return
+        if names_set(judge):
+            call = preference_set_call(judge, self._config.seed)
+            self._set = self._caller.call(call, 0, PREFERENCE_SET)
+            warn_of_moved(self._caller, self._set)
+        else:
+            path = Path(judge.source).expanduser()
+            parse_labels(path.read_bytes(), path)
 
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
@@ -96,10 +120,13 @@ class Rewarder:
         model = None
         if self._config.reward.by == "model":
             model = self._fitted(number)
-            if model is None:
+            if model is None and self._set is not None:
+                own = self._set
+                model = self._fit(number, base, policy, [own], [own], shots, problems=own)
+            elif model is None:
                 for block, scored in zip(blocks, parts, strict=True):
                     preferences.append(self._compare(number, block, scored, judge))
-                model = self._fit(number, base, policy, preferences, drawn, shots)
+                model = self._fit(number, base, policy, preferences, drawn.samples, shots)
         rated = Shards()
         for block, scored in zip(blocks, parts, strict=True):
             rated.parts.append(
@@ -135,8 +162,9 @@ class Rewarder:
         base: ArtifactRef,
         policy: ArtifactRef,
         preferences: list[ArtifactRef],
-        drawn: Shards,
+        samples: list[ArtifactRef],
         shots: int,
+        problems: ArtifactRef | None = None,
     ) -> ArtifactRef:
         settings = self._config.reward
         call = fit_call(
@@ -146,10 +174,10 @@ class Rewarder:
             prompt=self._sampler.template.digest,
             shots=shots,
             template=self._sampler.prompt,
-            problems=self._problems,
+            problems=problems or self._problems,
             start=base if settings.start_from == "base" else policy,
             preferences=preferences,
-            samples=drawn.samples,
+            samples=samples,
         )
         self._model = self._caller.call(call, number, FIT)
         return self._model

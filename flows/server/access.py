@@ -6,9 +6,9 @@ asks for (`user:password`). It is handed on in the environment, never in a comma
 is sent to this home's own server only: not to one that PREFECT_API_URL names, and not to whoever
 took the port of a server that has ended.
 
-Two weaker values are derived: what a browser keeps to read the report pages (cookies of 127.0.0.1
-reach every port there, so it must be good for nothing else), and what an automation sends along
-with a notice.
+Weaker values are derived: what a browser keeps to read the report pages (cookies of 127.0.0.1
+reach every port there, so it must be good for nothing else), what an automation sends along with a
+notice, and what opens the page on which a run's pairs are labelled.
 """
 
 from __future__ import annotations
@@ -45,10 +45,15 @@ def new_server_secret() -> str:
     """
     given = os.environ.get(SERVER) or (os.environ.get(CLIENT) if not os.environ.get(API) else "")
     if not given:
-        return kept_secret(secret_file(), lambda: f"restem:{secrets.token_urlsafe(32)}")
+        return home_secret()
     if given != read_secret(secret_file()):
         write_secret(secret_file(), given)
     return given
+
+
+def home_secret() -> str:
+    """The secret of this home; a first call makes it."""
+    return kept_secret(secret_file(), lambda: f"restem:{secrets.token_urlsafe(32)}")
 
 
 def secret_for(address: str) -> str:
@@ -127,7 +132,7 @@ def shows(header: str, secret: str) -> bool:
 
 
 def derived(secret: str, purpose: str) -> str:
-    """A value that is good for one purpose ("pages", "notices") and does not tell the secret."""
+    """A value that is good for one purpose, such as "pages", and does not tell the secret."""
     return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 

@@ -84,8 +84,9 @@ def compare_call(
             {"problems": problems},
         )
     if settings.source:
-        keyed["source"] = hashlib.sha256(Path(settings.source).read_bytes()).hexdigest()
-        hints = {**hints, "source": settings.source}
+        source = Path(settings.source).expanduser()
+        keyed["source"] = hashlib.sha256(source.read_bytes()).hexdigest()
+        hints = {**hints, "source": str(source)}
     if unlike:
         keyed["unlike"] = True
     inputs = inputs_of("", samples, verdicts)

@@ -13,6 +13,33 @@ from tasks.settings.section import Section
 POLICY = "policy"
 
 
+class PairColumns(Section):
+    """Which column of a preference set holds what; an empty name: the usual names are looked for.
+
+    `a.b` is the field b of what stands in a, and `a.0` the first of a list in a.
+    """
+
+    question: str = Field(
+        default="",
+        description="What was asked; none where both answers are chats that begin with it.",
+    )
+    chosen: str = Field(default="", description="The better answer: a text, or chat messages.")
+    rejected: str = Field(default="", description="The other one.")
+    first: str = Field(
+        default="", description="One of two answers, where another column says which is better."
+    )
+    second: str = Field(default="", description="The other one.")
+    better: str = Field(
+        default="",
+        description="Which is better: 0 or 1, A or B, first or second; tie or both: neither.",
+    )
+    strength: str = Field(
+        default="",
+        description="How much better: from -3 (the first, by far) to 3 (the second, by far).",
+    )
+    p: str = Field(default="", description="The probability that the first is better, from 0 to 1.")
+
+
 class JudgeSettings(Section):
     """Who labels pairs of samples, or scores samples."""
 
@@ -50,12 +77,29 @@ class JudgeSettings(Section):
     )
     source: Place = Field(
         default="",
-        description="Of people: a file with `problem`, `first`, `second` (indices of samples) and "
-        "`p`, as `restem label` writes it.",
+        description="Of people: a file of labels of a run's samples, as `restem label` writes it; "
+        "or a preference set, whose pairs have texts of their own: a JSON-lines, JSON, CSV or "
+        "Parquet file, a folder, or a Hub id (org/name or org/name@REVISION).",
     )
+    config: str = Field(
+        default="", description="Of a preference set on the Hub: the configuration; empty: its one."
+    )
+    split: str = Field(
+        default="",
+        description="Of a preference set with several splits: the one that is read; empty: train.",
+    )
+    limit: int = Field(
+        default=0,
+        ge=0,
+        description="Of a preference set: so many of its pairs, drawn by the seed; 0: all.",
+    )
+    columns: PairColumns = Field(default_factory=PairColumns, title="Columns (of a preference set)")
 
     @model_validator(mode="after")
     def _fits_together(self) -> JudgeSettings:
         if self.source and self.labels != "people":
             raise ValueError("source: it has labels of people; expected labels = people")
+        for name in ("config", "split", "limit", "columns"):
+            if not self.source and not self.is_default(name):
+                raise ValueError(f"{name}: it is of a preference set; expected a source")
         return self

@@ -78,6 +78,8 @@ class Where:
         names: Of splits.
         config: Of a Hub data set.
         revision: Of a Hub data set.
+        config_field: Of the configuration, for messages,
+        split_fields: and those of the names of splits.
     """
 
     source: str
@@ -85,6 +87,8 @@ class Where:
     names: SplitNames = SplitNames()
     config: str = ""
     revision: str = ""
+    config_field: str = "data.config"
+    split_fields: str = "data.train_split and data.test_split"
 
     def parts(self) -> list[Part]:
         """All that is there, in a fixed order.
@@ -172,7 +176,7 @@ class Where:
                 if len(names) > 1:
                     raise UserError(
                         f"{self.field}: {self.source} has the splits {', '.join(names)}; say in "
-                        "data.train_split and data.test_split which to use"
+                        f"{self.split_fields} which to use"
                     )
                 known = {"": names[0]}
             tables = {
@@ -221,7 +225,7 @@ def _only_config(where: Where, datasets: Any, data: HubData) -> str:
     if len(names) > 1 and not {"main", "default"} & set(names):
         shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
         raise UserError(
-            f"{where.field}: {where.source} has several configurations; set data.config "
+            f"{where.field}: {where.source} has several configurations; set {where.config_field} "
             f"to one of {shown}"
         )
     return next((name for name in ("main", "default") if name in names), names[0])
