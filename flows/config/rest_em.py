@@ -232,7 +232,8 @@ class RestEmConfig(BaseModel):
     @property
     def addresses(self) -> list[tuple[str, str]]:
         """Everything that names where else to compute, and what it names."""
-        return [*self.resources.addresses, *hosted_addresses(self.sampling.hosted_teacher)]
+        hosted = self.sampling.hosted_teacher or self.judge.hosted
+        return [*self.resources.addresses, *hosted_addresses(hosted)]
 
     @property
     def run_id(self) -> str:

@@ -16,7 +16,7 @@ from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.processes.child import close_fork_server, fork_server, preload
 from tasks.processes.functions import LOAD_SECONDS, FunctionPool
 from tasks.rows import Json
-from tasks.settings import Resources, TeacherField
+from tasks.settings import Resources
 from tasks.settings.user_function import UserFunction
 from tasks.store.store import ArtifactRef, Store
 
@@ -91,6 +91,7 @@ class LocalMachine:
             *(model.digest, settings["engine"], settings.get("dtype", "")),
             json.dumps(settings.get("vllm_args", {}), sort_keys=True),
             *settings.get("fields", []),
+            settings.get("field", ""),
         )
         with self._lock:
             if self._engine is None or self._engine_of != wanted:
@@ -106,8 +107,9 @@ class LocalMachine:
     def _open(self, model: ArtifactRef, settings: Json) -> Engine:
         resources = self._resources
         if settings["engine"] == HOSTED_ENGINE:
-            return self._open_hosted(model, settings.get("fields", []))
+            return self._open_hosted(model, settings)
         if resources.endpoints:
+            from tasks.decoding.policy_tokenizer import policy_tokenizer
             from tasks.generate.endpoint import EngineOptions
             from tasks.generate.endpoints import EndpointEngine
 
@@ -122,6 +124,7 @@ class LocalMachine:
                 options,
                 stall=resources.stall_seconds,
                 without=resources.endpoints_without,
+                tokenizer=lambda: policy_tokenizer(self._store.path(model)),
             )
         folder = self._store.path(model)
         if not self.isolate:
@@ -160,21 +163,17 @@ class LocalMachine:
                 self._engine_of = wanted
             return self._rater
 
-    def _open_hosted(self, model: ArtifactRef, fields: list[TeacherField]) -> Engine:
-        from tasks.generate.hosted.answers import FILE
-        from tasks.generate.hosted.engine import HostedEngine
-        from tasks.generate.hosted.service import HostedModel, api_key
+    def _open_hosted(self, model: ArtifactRef, settings: Json) -> Engine:
+        from tasks.generate.hosted.client import TEACHER
+        from tasks.generate.hosted.judge import open_hosted
+        from tasks.generate.hosted.service import HostedModel
 
-        resources = self._resources
-        return HostedEngine(
+        return open_hosted(
             HostedModel.read(self._store.path(model)),
-            api_key(),
-            home() / "hosted" / FILE,
-            requests=resources.hosted_requests,
-            prices=(resources.price_in, resources.price_out),
-            fields=fields,
-            stall=resources.stall_seconds,
-            say=lambda text: self.runtime.say(text),
+            self.runtime,
+            self._resources,
+            settings.get("fields", []),
+            settings.get("field", TEACHER),
         )
 
     def _get_grader(

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
+from flows.orchestrator.judge import FIELD as JUDGE
 from flows.orchestrator.model_look import files_of
+from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.dag.runtime import home
 from tasks.dag.step import Call
 from tasks.dag.step_names import FINETUNE, GENERATE
@@ -66,7 +68,7 @@ class ModelLook:
         """
         if call.step is base_model:
             base, revision = call.hints["base"], call.hints["revision"]
-            field = BASE if base == self._config.model.base else TEACHER
+            field = call.hints.get("field", BASE)
             folder, whole = files_of(base, revision)
             if folder is None:
                 self._caller.warn(
@@ -92,6 +94,10 @@ class ModelLook:
         config, model = self._config, self._config.model
         resources = config.resources
         engine = config.sampling.engine
+        prompt = PromptChoice(_whole(model.prompt), model.system, model.thinking)
+        if field == JUDGE:  # it has a template of its own; of which form is what matters here
+            form = load_judge_prompt(config.judge.prompt).form
+            prompt = PromptChoice("chat" if form == "chat" else "notes")
         here = engine == "vllm" and not resources.endpoints and not resources.ray_address
         return Question(
             folder=str(folder),
@@ -99,10 +105,10 @@ class ModelLook:
             field=field,
             engine=engine,
             dtype=model.dtype,
-            max_tokens=config.sampling.max_tokens,
-            prompt=PromptChoice(_whole(model.prompt), model.system, model.thinking),
+            max_tokens=config.judge.reason_tokens if field == JUDGE else config.sampling.max_tokens,
+            prompt=prompt,
             resources=resources,
-            shortest=self._shortest(),
+            shortest=None if field == JUDGE else self._shortest(),
             finetune=config.finetune if field == BASE else None,
             machine=None if resources.ray_address else this_machine(),
             vllm_python=str(python_of(home())) if here else "",

@@ -128,6 +128,7 @@ class Loop:
         base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
         if call := teacher_call(config):
             self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))
+        self.rewarder.see_judge(base)
         others = [one.problems for one in self.benchmarks]
         warn_of_moved(caller, self.problems, *others, base, self.teacher)
         outcome = LoopResult(self.problems, [], [])

@@ -16,6 +16,7 @@ from pathlib import Path
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.hub_commits import warn_of_moved
+from flows.orchestrator.judge import judge_call, judge_engine
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Scored, Shards
 from tasks.compare.people import parse_labels
@@ -23,10 +24,8 @@ from tasks.compare.preference_set import names_set, preference_set_call
 from tasks.compare.step import compare_call
 from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, line_name
 from tasks.fit.step import fit_call
-from tasks.policy.step import base_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
-from tasks.rows import Json
 from tasks.settings.judge import POLICY
 from tasks.store.store import ArtifactRef
 
@@ -59,7 +58,7 @@ class Rewarder:
         self._judge: ArtifactRef | None = None
         self._model: ArtifactRef | None = None
         self._set: ArtifactRef | None = None
-        self.engine: Json = {"engine": config.sampling.engine, "dtype": config.model.dtype}
+        self.engine = judge_engine(config.judge, config.sampling, config.model)
 
     def prepare(self) -> None:
         """Read what people labelled, so that a mistake in it is said before anything is sampled.
@@ -86,10 +85,7 @@ class Rewarder:
         if settings.model == POLICY:
             return policy
         if self._judge is None:
-            named = self._config.model.model_copy(
-                update={"base": settings.model, "revision": "main"}
-            )
-            self._judge = self._caller.call(base_call(named), 0, "judge")
+            self._judge = self._caller.call(judge_call(settings, self._config.model), 0, "judge")
         return self._judge
 
     def win_rate_judge(self, base: ArtifactRef) -> ArtifactRef | None:
@@ -100,6 +96,15 @@ class Rewarder:
         settings = self._config.judge
         asked = settings.labels == "judge" or self._config.reward.by == "judge"
         return self.judge(base) if asked and settings.model else None
+
+    def see_judge(self, policy: ArtifactRef) -> None:
+        """Bring the judge, if one is asked: that it cannot judge is said before samples are drawn.
+
+        Args:
+            policy: p_0.
+        """
+        if self._config.reward.by != "checker":
+            self.judge(policy)
 
     def rate(
         self, number: int, base: ArtifactRef, policy: ArtifactRef, drawn: Shards, shots: int

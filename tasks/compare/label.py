@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -22,7 +22,7 @@ import numpy as np
 from tasks.compare.draw import Pair
 from tasks.compare.judge_prompt import JudgePrompt
 from tasks.dag.contracts import Engine
-from tasks.decoding.request import Sampling
+from tasks.decoding.request import Completions, Sampling, Weights
 from tasks.decoding.tokens import Prompt
 from tasks.rows import Row, sample_seed
 from tasks.score.notes import preference_of_rewards
@@ -32,6 +32,36 @@ ANNOTATORS = 3
 
 # An asked text, and behind it what the judge is to go on from, to what an engine is given.
 Render = Callable[[str, str], Prompt]
+
+
+@dataclass
+class Costs:
+    """What a judge has cost so far; the last two of a hosted one alone.
+
+    Attributes:
+        tokens: That it wrote.
+        engine_seconds: Of the engine at work.
+        input_tokens: That it read.
+        money: By the prices of the run.
+    """
+
+    tokens: int = 0
+    engine_seconds: float = 0.0
+    input_tokens: int | None = None
+    money: float | None = None
+
+    def add(self, found: object) -> None:
+        """Count what an engine gave."""
+        if isinstance(found, Completions):
+            self.tokens += sum(one.tokens for one in found)
+        elif isinstance(found, Weights):
+            self.tokens += found.tokens
+        else:
+            return
+        self.engine_seconds += found.engine_seconds
+        if found.money is not None:
+            self.money = (self.money or 0.0) + found.money
+            self.input_tokens = (self.input_tokens or 0) + (found.input_tokens or 0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +75,7 @@ class Judge:
         sampling: Changes what engines are told for it (Chat.sampling), or nothing.
         swap: Whether both orders are asked.
         reasoning: Most tokens of a reason; 0: none is asked for.
+        costs: Counted as it is asked.
     """
 
     engine: Engine
@@ -53,6 +84,7 @@ class Judge:
     sampling: Callable[[Sampling], Sampling]
     swap: bool
     reasoning: int
+    costs: Costs = field(default_factory=Costs)
 
     def label(self, pairs: Sequence[Pair], questions: Mapping[str, str]) -> Iterator[Row]:
         """Rows of rows.PREFERENCE for these pairs, in order.
@@ -75,9 +107,12 @@ class Judge:
         known = [place for place, reason in enumerate(reasons) if reason is not None]
         behind = self.prompt.after if self.reasoning else ""
         prompts = [self.render(asked[place], f"{reasons[place]}{behind}") for place in known]
-        found = self.engine.choose(prompts, self.prompt.choices)
-        first: dict[int, float] = {
-            place: _softmax(*values) for place, values in zip(known, found, strict=True)
+        first = {
+            place: _softmax(*values)
+            for place, values in zip(
+                known, self._weights(prompts, self.prompt.choices), strict=True
+            )
+            if values is not None
         }
         for place, pair in enumerate(pairs):
             places = range(place, len(asked), len(pairs))
@@ -86,8 +121,8 @@ class Judge:
                 shown[1] = 1.0 - shown[1]
             yield preference_row(pair, shown, [reasons[at] or "" for at in places])
 
-    def rate(self, questions: Sequence[str], answers: Sequence[str]) -> list[float]:
-        """A reward in [0, 1] for each answer: the expectation of its score.
+    def rate(self, questions: Sequence[str], answers: Sequence[str]) -> list[float | None]:
+        """A reward in [0, 1] for each answer, the expectation of its score; None: it has none.
 
         Args:
             questions: Of each answer.
@@ -97,20 +132,32 @@ class Judge:
             self.render(self.prompt.rate(question, answer), "")
             for question, answer in zip(questions, answers, strict=True)
         ]
-        found = np.array(self.engine.choose(prompts, self.prompt.scores))
-        masses = np.exp(found - found.max(axis=1, keepdims=True))
-        masses /= masses.sum(axis=1, keepdims=True)
-        return (masses @ np.linspace(0.0, 1.0, len(self.prompt.scores))).tolist()
+        worth = np.linspace(0.0, 1.0, len(self.prompt.scores))
+        rewards: list[float | None] = []
+        for values in self._weights(prompts, self.prompt.scores):
+            masses = np.exp(np.array(values or ()) - max(values or (0.0,)))
+            rewards.append(float(masses @ worth / masses.sum()) if values else None)
+        return rewards
+
+    def _weights(
+        self, prompts: Sequence[Prompt], choices: Sequence[str]
+    ) -> Sequence[list[float] | None]:
+        """Log-probabilities of the choices behind each prompt; None where there are none."""
+        found = self.engine.choose(prompts, choices)
+        self.costs.add(found)
+        return found
 
     def _reasons(self, asked: list[str]) -> list[str | None]:
-        """What the judge writes first; None where the engine failed on it."""
+        """What the judge writes first; None where the engine failed on it, or it refused."""
         if not self.reasoning:
             return [""] * len(asked)
         prompts = [self.render(text, "") for text in asked]
         plain = Sampling(temperature=0.0, max_tokens=self.reasoning, stop=self.prompt.stop)
         requests = [(place, 0) for place in range(len(prompts))]
         found = self.engine.sample(prompts, requests, self.sampling(plain))
-        return [None if one.finish == "error" else one.text.rstrip() for one in found]
+        self.costs.add(found)
+        none = ("error", "refused")
+        return [None if one.finish in none else one.text.rstrip() for one in found]
 
 
 def by_reward(

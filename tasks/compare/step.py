@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tasks.compare.draw import Pair, draw_pairs
 from tasks.compare.judge_prompt import JudgePrompt, load_judge_prompt
-from tasks.compare.label import JUDGED, Judge, by_reward
+from tasks.compare.label import JUDGED, Costs, Judge, by_reward
 from tasks.compare.people import read_people
-from tasks.compare.rendering import renderer
+from tasks.compare.rendering import hosted_renderer, renderer
 from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import COMPARE
+from tasks.generate.hosted.client import JUDGE as FIELD
+from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.rows import (
     PREFERENCE,
     PREFERENCES_FILE,
@@ -113,8 +116,10 @@ def compare_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
     }
     unlike = rewards if how.get("unlike") else None
     pairs = list(draw_pairs(samples, how["seed"], how["pairs"], unlike))
+    judge, began = None, time.perf_counter()
     if how["labels"] == "judge":
-        rows = _by_judge(call, runtime, pairs)
+        judge = open_judge(call, runtime, load_judge_prompt(hints["template"], how["prompt"]))
+        rows = _by_judge(judge, call, runtime, pairs)
     elif "source" in how:
         rows = read_people(Path(hints["source"]), how["source"], pairs)
     else:
@@ -131,14 +136,33 @@ def compare_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
 
     draft.rows = write_rows(draft.path / PREFERENCES_FILE, PREFERENCE, counted())
     lost = draft.rows - judged
-    draft.stats = Stats(
-        note=f"{draft.rows:,} pairs" + (f", {lost:,} without a label" if lost else "")
+    note = f"{draft.rows:,} pairs" + (f", {lost:,} without a label" if lost else "")
+    if judge is None:
+        draft.stats = Stats(note=note)
+        return
+    if lost and lost == draft.rows:
+        runtime.say(f"{call.label}: the judge chose between the samples of no pair (judge_error)")
+    draft.stats = judge_stats(judge.costs, note)
+    draft.waited = max(0.0, time.perf_counter() - began - judge.costs.engine_seconds)
+
+
+def judge_stats(costs: Costs, note: str) -> Stats:
+    """Of an artifact that a judge made.
+
+    Args:
+        costs: Of the judge.
+        note: One line for people.
+    """
+    return Stats(
+        note=note,
+        tokens=costs.tokens,
+        engine_seconds=round(costs.engine_seconds, 3),
+        input_tokens=costs.input_tokens,
+        money=costs.money,
     )
 
 
-def _by_judge(call: Call, runtime: Runtime, pairs: Sequence[Pair]) -> Iterator[Row]:
-    prompt = load_judge_prompt(call.hints["template"], call.settings["prompt"])
-    judge = open_judge(call, runtime, prompt)
+def _by_judge(judge: Judge, call: Call, runtime: Runtime, pairs: Sequence[Pair]) -> Iterator[Row]:
     hints = call.hints
     stored = runtime.store.path(call.context["problems"]) / PROBLEMS_FILE
     split = [row for row in read_rows(stored) if row["split"] == hints["split"]]
@@ -150,8 +174,13 @@ def _by_judge(call: Call, runtime: Runtime, pairs: Sequence[Pair]) -> Iterator[R
 def open_judge(call: Call, runtime: Runtime, prompt: JudgePrompt) -> Judge:
     """The judge of a call that has one among its inputs."""
     how, model = call.settings, call.inputs[JUDGE]
-    render, sampling = renderer(runtime.store.path(model), prompt)
-    engine = runtime.engine(model, how)
+    hosted = how["engine"] == HOSTED_ENGINE
+    if hosted:
+        render, sampling = hosted_renderer(prompt)
+    else:
+        served = bool(runtime.resources.endpoints)
+        render, sampling = renderer(runtime.store.path(model), prompt, as_tokens=served)
+    engine = runtime.engine(model, how | ({"field": FIELD} if hosted else {}))
     return Judge(
         engine, prompt, render, sampling, how.get("swap", True), how.get("reason_tokens", 0)
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tasks.decoding.request import Completions, SampleProgress, Sampling
+from tasks.decoding.request import Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
 from tasks.processes.functions import FunctionPool
 from tasks.rows import Json, Status
@@ -37,11 +37,15 @@ class Engine(Protocol):
         """
         ...
 
-    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> list[list[float]]:
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> Weights:
         """Log-probabilities of each of `choices` after each prompt, in the order of both.
 
+        All engines give them to within 1e-3 in float32. Where an engine says nothing but the
+        likeliest next tokens (hosted models, plain servers), a choice that is not among them has
+        the most that it can have: tasks/generate/top_tokens.py.
+
         Raises:
-            UserError: the prompts or choices do not fit the model, or the engine gives none.
+            UserError: no prompt fits the model, or the choices do not; or the engine gives none.
             StepError: the engine failed; the message names its log.
         """
         ...

@@ -4,22 +4,23 @@ log p(choice | prompt) is the sum over the choice's tokens. Choices of one token
 the digits of a score) cost one forward pass over the prompts and nothing more, as in Lee et al.
 (arXiv 2309.00267, section 2.1); what all prompts start with is computed once (prefill.py).
 
-No choice may be the start of another, for then it also stands for that one.
+Models whose rows must not be padded (same_length.py) get prompts of one length at a time.
 """
 
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tasks.decoding.choice_tokens import mistake, next_tokens, totals
 from tasks.decoding.decode import PREFILL_TOKENS
-from tasks.decoding.prefill import Prompts
-from tasks.decoding.tokens import Prompt, completion_ids
+from tasks.decoding.kv_cache import is_plain, longrope_switch
+from tasks.decoding.prefill import Prompts, room
+from tasks.decoding.tokens import Prompt, completion_ids, prompt_ids
 from tasks.errors import StepError, UserError
 
 
@@ -31,7 +32,8 @@ def choose(
     *,
     batch_size: int,
     progress: Callable[[int, int], None] | None = None,
-) -> list[list[float]]:
+    finished: Callable[[int, list[float] | None], None] | None = None,
+) -> list[list[float] | None]:
     """Log-probabilities of given answers.
 
     Args:
@@ -41,43 +43,94 @@ def choose(
         choices: The same for all prompts.
         batch_size: Most prompts in a forward pass.
         progress: Told how many prompts are done.
+        finished: Told the place of each prompt and what it got, as soon as it is there.
 
     Returns:
-        For each prompt, log p of each choice (natural, float64 sums), in the order of both.
+        For each prompt, log p of each choice (natural, float64 sums), in the order of both; None
+        for one that leaves no room for them.
 
     Raises:
-        UserError: a choice has no tokens, or begins with another.
+        UserError: a choice or prompt has no tokens, or a choice begins with another; no prompt
+            leaves room for them.
         StepError: the model gives logits that are not finite.
     """
     if not prompts:
         return []
     answers = completion_ids(tokenizer, choices)
-    for one, other in itertools.permutations(answers, 2):
-        if not one or other[: len(one)] == one:
-            raise UserError(
-                f"judge.prompt: choices {list(choices)}: expected answers of which none is empty "
-                "and none is the start of another, as the model's tokenizer cuts them"
-            )
-    found: list[list[float]] = [[] for _ in prompts]
-    with torch.inference_mode():
-        known = Prompts(model, tokenizer, prompts)
-        done = 0
-        for places in _batches(known.lengths.tolist(), batch_size):
-            for place, values in zip(places, _batch(model, known, places, answers), strict=True):
-                found[place] = values
-            done += len(places)
-            if progress:
-                progress(done, len(prompts))
+    if wrong := mistake(choices, answers):
+        raise UserError(wrong)
+    ids = prompt_ids(tokenizer, prompts)
+    lengths, longest = [len(one) for one in ids], max(map(len, answers))
+    if not min(lengths):
+        raise UserError("judge.prompt: a prompt has no tokens")
+    most = room(model, min(lengths), longest)
+    found: list[list[float] | None] = [None] * len(ids)
+    done = 0
+
+    def end(places: Sequence[int], values: Sequence[list[float] | None]) -> None:
+        nonlocal done
+        for place, some in zip(places, values, strict=True):
+            found[place] = some
+            if finished:
+                finished(place, some)
+        done += len(places)
+        if progress and places:
+            progress(done, len(ids))
+
+    fitting = [place for place, length in enumerate(lengths) if length <= most]
+    left_out = sorted(set(range(len(ids))) - set(fitting))
+    end(left_out, [None] * len(left_out))
+    kept = [ids[place] for place in fitting]
+    for places, values in _weighed(model, tokenizer, kept, answers, batch_size):
+        end([fitting[n] for n in places], values)
     return found
 
 
-def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+def _weighed(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    ids: list[list[int]],
+    answers: list[list[int]],
+    batch_size: int,
+) -> Iterator[tuple[list[int], list[list[float]]]]:
+    """Places of prompts, and what these got, batch by batch."""
+    lengths = [len(one) for one in ids]
+    plain, switch = is_plain(model.config), longrope_switch(model.config)
+    longest = max(lengths) + max(map(len, answers))
+    with torch.inference_mode():
+        if not plain or (switch is not None and longest > switch):
+            for places in _batches(lengths, batch_size, equal=True):
+                yield places, _unpadded(model, [ids[place] for place in places], answers)
+            return
+        known = Prompts(model, tokenizer, ids)
+        for places in _batches(lengths, batch_size, equal=False):
+            yield places, _batch(model, known, places, answers)
+
+
+def _batches(lengths: Sequence[int], batch_size: int, *, equal: bool) -> Iterator[list[int]]:
     """Places of prompts of like length, the longest first."""
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     while order:
-        rows = max(1, min(batch_size, PREFILL_TOKENS // lengths[order[0]]))
+        first = lengths[order[0]]
+        rows = max(1, min(batch_size, PREFILL_TOKENS // first))
+        if equal:
+            same = next((n for n, at in enumerate(order) if lengths[at] != first), len(order))
+            rows = min(rows, same)
         yield order[:rows]
         order = order[rows:]
+
+
+def _unpadded(
+    model: PreTrainedModel, rows: list[list[int]], answers: list[list[int]]
+) -> list[list[float]]:
+    """What prompts of one length got, each stem of an answer in a forward pass of its own."""
+    known: list[dict[tuple[int, ...], dict[int, float]]] = [{} for _ in rows]
+    for stem, tokens in next_tokens(answers).items():
+        fed = torch.tensor([[*row, *stem] for row in rows], device=model.device)
+        last = _log_probabilities(model(input_ids=fed, use_cache=False).logits[:, -1])
+        for row, values in zip(known, last[:, tokens].tolist(), strict=True):
+            row[stem] = dict(zip(tokens, values, strict=True))
+    return [totals(answers, row) for row in known]
 
 
 def _batch(

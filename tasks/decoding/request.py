@@ -73,8 +73,8 @@ class Completion:
     ids: Sequence[int] | None = None
 
 
-class Completions(list[Completion]):
-    """Completions in the order asked for.
+class Costed:
+    """What a list of an engine's answers cost.
 
     Attributes:
         engine_seconds: Of engines at work on them; of several at once, all.
@@ -85,3 +85,19 @@ class Completions(list[Completion]):
     engine_seconds: float = 0.0
     input_tokens: int | None = None
     money: float | None = None
+
+
+class Completions(list[Completion], Costed):
+    """Completions in the order asked for."""
+
+
+class Weights(list["list[float] | None"], Costed):
+    """Log-probabilities of choices, by prompt in the order asked for.
+
+    None stands for a prompt that the engine could not take, as the finish `error` of a completion.
+
+    Attributes:
+        tokens: That a hosted model wrote for them; 0 of others.
+    """
+
+    tokens: int = 0

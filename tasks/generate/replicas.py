@@ -15,8 +15,10 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError
 from tasks.generate.connection import Connection, Died
@@ -26,10 +28,22 @@ from tasks.metering import meter
 from tasks.processes.child import Child, close_fork_server
 from tasks.processes.wire import Message
 
-# Prompts whose choices are weighed; a further child takes seconds to start.
-PROMPTS_A_REPLICA = 256
-# Of an engine that dies while it weighs choices.
-STARTS = 3
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class _Asked(Generic[_Item]):
+    """What is asked about every prompt.
+
+    Attributes:
+        fields: Of each message that asks it.
+        read: What an item of an answer says, its place left out.
+        lost: What a prompt gets that the engine cannot take.
+    """
+
+    fields: Message
+    read: Callable[..., _Item]
+    lost: _Item
 
 
 class ChildEngine:
@@ -68,12 +82,36 @@ class ChildEngine:
         progress: SampleProgress | None = None,
     ) -> Completions:
         """See `Engine`."""
-        completions = Completions()
+        asked = _Asked(
+            {"sampling": sampling.to_json()}, _completion, Completion("", 0, "error", ())
+        )
+        done, seconds = self._all(prompts, requests, asked, progress)
+        completions = Completions(done)
+        completions.engine_seconds = seconds
+        return completions
+
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> Weights:
+        """See `Engine`."""
+        asked: _Asked[list[float] | None] = _Asked({"choices": list(choices)}, _weights, None)
+        requests = [(place, 0) for place in range(len(prompts))]
+        done, seconds = self._all(prompts, requests, asked, None)
+        weights = Weights(done)
+        weights.engine_seconds = seconds
+        return weights
+
+    def _all(
+        self,
+        prompts: Sequence[Prompt],
+        requests: Sequence[tuple[int, int]],
+        asked: _Asked[_Item],
+        progress: SampleProgress | None,
+    ) -> tuple[list[_Item], float]:
+        """What each request got, in order, and the seconds that engines were at it."""
         if not requests:
-            return completions
+            return [], 0.0
         parts = deal(prompts, requests, len(self._replicas), self._least)
         seats = self._seats.take([*map(len, parts)], lambda seat: self._replicas[seat].alive)
-        done: list[dict[int, Completion]] = [{} for _ in parts]
+        done: list[dict[int, _Item]] = [{} for _ in parts]
         over = threading.Event()
 
         def advance() -> None:
@@ -82,7 +120,7 @@ class ChildEngine:
 
         def run(number: int) -> float:
             part = [requests[i] for i in parts[number]]
-            work = _Work(self._options, prompts, part, sampling, done[number], advance)
+            work = _Work(self._options, prompts, part, asked, done[number], advance)
 
             def ask(places: list[int], alone: bool) -> None:
                 if self._closed or over.is_set():
@@ -90,7 +128,7 @@ class ChildEngine:
                 self._replicas[seats[number]].ask(work, places, alone)
 
             try:
-                sample_all(part, ask, done[number], self._warn)
+                sample_all(part, ask, done[number], self._warn, asked.lost)
             finally:
                 self._seats.give_back(seats[number], len(part))
             return work.seconds
@@ -102,7 +140,7 @@ class ChildEngine:
                 for number in range(len(parts))
             ]
             try:
-                completions.engine_seconds = sum(future.result() for future in futures)
+                seconds = sum(future.result() for future in futures)
             except BaseException as error:
                 over.set()
                 # The threads that still wait must come back: at once where a person interrupted.
@@ -117,27 +155,7 @@ class ChildEngine:
             for number, part in enumerate(parts)
             for place, i in enumerate(part)
         }
-        completions.extend(found[i] for i in range(len(requests)))
-        return completions
-
-    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> list[list[float]]:
-        """See `Engine`."""
-        if not prompts:
-            return []
-        count = max(1, min(len(self._replicas), len(prompts) // PROMPTS_A_REPLICA))
-        parts = [range(number, len(prompts), count) for number in range(count)]
-
-        def run(number: int) -> list[list[float]]:
-            asked = [prompts[i] for i in parts[number]]
-            message = {**self._options, "prompts": asked, "choices": list(choices)}
-            return self._replicas[number].choose(message, self._warn)
-
-        with ThreadPoolExecutor(count) as pool:
-            found = list(pool.map(run, range(count)))
-        values: dict[int, list[float]] = {}
-        for part, some in zip(parts, found, strict=True):
-            values.update(zip(part, some, strict=True))
-        return [values[i] for i in range(len(prompts))]
+        return [found[i] for i in range(len(requests))], seconds
 
     def pids(self) -> list[int]:
         """Process ids of the children that live."""
@@ -165,7 +183,15 @@ class ChildEngine:
             self._say(text)
 
 
-class _Work:
+def _completion(text: str, tokens: int, finish: Any, ids: list[int]) -> Completion:
+    return Completion(text, tokens, finish, array("i", ids))
+
+
+def _weights(values: list[float] | None) -> list[float] | None:
+    return values
+
+
+class _Work(Generic[_Item]):
     """The part of a shard that one child does."""
 
     def __init__(
@@ -173,12 +199,12 @@ class _Work:
         options: Message,
         prompts: Sequence[Prompt],
         requests: Sequence[tuple[int, int]],
-        sampling: Sampling,
-        done: dict[int, Completion],
+        asked: _Asked[_Item],
+        done: dict[int, _Item],
         advance: Callable[[], None],
     ) -> None:
         self._options, self._prompts, self._requests = options, prompts, requests
-        self._sampling, self._done, self._advance = sampling, done, advance
+        self._asked, self._done, self._advance = asked, done, advance
         self.seconds = 0.0
 
     def message(self, places: list[int]) -> Message:
@@ -188,13 +214,13 @@ class _Work:
             **self._options,
             "prompts": [self._prompts[i] for i in used],
             "requests": [[at[self._requests[i][0]], self._requests[i][1]] for i in places],
-            "sampling": self._sampling.to_json(),
+            **self._asked.fields,
         }
 
     def take(self, places: list[int], message: Message) -> None:
         """Keep what has come."""
-        for i, text, tokens, finish, ids in message.get("items", ()):
-            self._done[places[i]] = Completion(text, tokens, finish, array("i", ids))
+        for i, *item in message.get("items", ()):
+            self._done[places[i]] = self._asked.read(*item)
         self._advance()
 
 
@@ -215,7 +241,7 @@ class _Replica:
         """Whether its child is there."""
         return (connection := self.connection) is not None and connection.alive
 
-    def ask(self, work: _Work, places: list[int], alone: bool) -> None:
+    def ask(self, work: _Work[Any], places: list[int], alone: bool) -> None:
         """Have requests done; raises `Died` where the child died of them, or of others."""
         with self._among(alone):
             answer = self._call(work, places)
@@ -225,19 +251,6 @@ class _Replica:
                     self._positions = answer["restart"]
                     self.close()
                 self._call(work, places)
-
-    def choose(self, message: Message, say: Callable[[str], None]) -> list[list[float]]:
-        """Have choices weighed; a child that dies is started again."""
-        asked, deaths = {**message, "positions": self._positions}, 0
-        while True:
-            try:
-                with self._among(False):
-                    return self._connected().ask(asked, lambda heard: None)["log_probabilities"]
-            except Died as died:
-                deaths += 1
-                if deaths == STARTS:
-                    raise StepError(f"the engine dies whenever it has to choose ({died})") from None
-                say(f"the engine died and is started again ({died})")
 
     def close(self) -> None:
         connection, self.connection = self.connection, None
@@ -251,7 +264,7 @@ class _Replica:
                 self.connections.append(self.connection)
             return self.connection
 
-    def _call(self, work: _Work, places: list[int]) -> Message:
+    def _call(self, work: _Work[Any], places: list[int]) -> Message:
         connection = self._connected()
         request = {**work.message(places), "positions": self._positions}
         try:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from tasks.decoding.request import Completion
 from tasks.errors import StepError
 from tasks.generate.connection import Died
 
@@ -25,6 +25,7 @@ MAX_DEATHS_WITHOUT_SAMPLE = 12
 MAX_FAILED_STARTS = 2
 
 Request = tuple[int, int]  # prompt, seed
+_Done = TypeVar("_Done")
 
 
 class NotUp(Died):
@@ -34,8 +35,9 @@ class NotUp(Died):
 def sample_all(
     requests: Sequence[Request],
     ask: Callable[[list[int], bool], None],
-    done: dict[int, Completion],
+    done: dict[int, _Done],
     say: Callable[[str], None],
+    lost: _Done,
 ) -> None:
     """Have every request done, whatever the engine does.
 
@@ -43,8 +45,9 @@ def sample_all(
         requests: What is asked.
         ask: Asks for the requests at these places and puts completions into `done` as they come;
             the second argument says whether it must be alone with the engine.
-        done: Completions by place.
+        done: What the engine gave, by place.
         say: Told what a person should know.
+        lost: Stands for what a prompt that is given up would have got.
 
     Raises:
         StepError: the engine does not come up, or dies whatever it is asked.
@@ -88,7 +91,7 @@ def sample_all(
             continue
         deaths.update(prompts)
         if prompts and deaths[prompts[0]] >= MAX_DEATHS:
-            done.update((place, Completion("", 0, "error", ())) for place in left)
+            done.update((place, lost) for place in left)
         else:
             groups.appendleft((level + 1, left))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
 from tasks.processes.wire import Message, Wire, answer_requests
 
@@ -85,18 +85,24 @@ class TransformersEngine:
         prompts: Sequence[Prompt],
         choices: Sequence[str],
         progress: SampleProgress | None = None,
-    ) -> list[list[float]]:
+        finished: Callable[[int, list[float] | None], None] | None = None,
+    ) -> Weights:
         """See tasks.decoding.choose.choose."""
         from tasks.decoding.choose import choose
 
-        return choose(
+        began = time.perf_counter()
+        found = choose(
             self._model,
             self._tokenizer,
             prompts,
             choices,
             batch_size=self._batch_size,
             progress=progress,
+            finished=finished,
         )
+        weights = Weights(found)
+        weights.engine_seconds = time.perf_counter() - began
+        return weights
 
     def close(self) -> None:
         """Free the model."""
@@ -118,10 +124,7 @@ def main(wire: Wire) -> None:
                 threads=request["threads"],
                 batch_size=request["batch_size"],
             )
-        if "choices" in request:
-            wire.progress(0, len(request["prompts"]))  # loaded
-            found = engines[model].choose(request["prompts"], request["choices"], wire.progress)
-            return {"log_probabilities": found}
+        engine, prompts = engines[model], request["prompts"]
         total = len(request["requests"])
         wire.progress(0, total)  # loaded
         items: list[list[object]] = []
@@ -131,8 +134,15 @@ def main(wire: Wire) -> None:
             wire.write({"progress": [done, total], "items": items})
             items.clear()
 
-        completions = engines[model].sample(
-            request["prompts"],
+        if "choices" in request:
+            asked = [prompts[prompt] for prompt, _ in request["requests"]]
+            weights = engine.choose(
+                asked, request["choices"], progress, lambda i, values: items.append([i, values])
+            )
+            progress(total, total)
+            return {"engine_seconds": weights.engine_seconds}
+        completions = engine.sample(
+            prompts,
             [(prompt, seed) for prompt, seed in request["requests"]],
             Sampling.from_json(request["sampling"]),
             progress,

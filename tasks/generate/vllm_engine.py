@@ -25,8 +25,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
 POSITIONS_STEP = 1024
@@ -49,6 +50,38 @@ ENVIRONMENT = {
 }
 
 Message = dict[str, Any]
+
+
+class Shard(Protocol):
+    """What is under way; the classes are in vllm_shards.py.
+
+    Attributes:
+        requests: Index into `prompts`, and seed.
+        room: Tokens that a prompt must leave free.
+        needs: How the line begins that says they are too many.
+        items: What is finished and not yet told, each by its place in `requests`.
+        left: Requests of the engine that are not finished.
+        done: Items that were told.
+        seconds: Of the engine at work on it.
+    """
+
+    id: int
+    requests: list[list[int]]
+    prompts: list[list[int]]
+    room: int
+    needs: str
+    items: list[list[Any]]
+    left: int
+    done: int
+    seconds: float
+
+    def asks(self, positions: int) -> Iterator[tuple[str, list[int], Any]]:
+        """Requests for the engine: place, tokens, vLLM's SamplingParams; they count as `left`."""
+        ...
+
+    def take(self, place: str, output: Any) -> None:
+        """Keep what the engine answered to one of them."""
+        ...
 
 
 class UserError(Exception):
@@ -103,45 +136,10 @@ class Engine:
             raise UserError(f"vllm_args: vLLM does not start with {told}: {why}") from error
 
     def add(self, shard: Shard) -> None:
-        """Take the requests of a shard in; prompts that do not fit are marked `error`."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
-        sampling = shard.sampling
-        common: Message = {
-            "temperature": sampling["temperature"],
-            "max_tokens": sampling["max_tokens"],
-            "stop": sampling["stop"],
-            "stop_token_ids": sampling["ends"],
-            "skip_special_tokens": not sampling["special"],
-            "output_kind": RequestOutputKind.FINAL_ONLY,
-        }
-        greedy = sampling["temperature"] == 0
-        if not greedy:
-            common |= {"top_k": sampling["top_k"], "top_p": sampling["top_p"]}
-        for i, (prompt, seed) in enumerate(shard.requests):
-            tokens = shard.prompts[prompt]
-            if len(tokens) + sampling["max_tokens"] > self.positions:
-                shard.items.append([i, "", 0, "error", []])
-                continue
-            self.steps.add_request(
-                f"{shard.id}-{i}",
-                {"prompt_token_ids": tokens},
-                SamplingParams(**common, seed=None if greedy else seed),
-            )
-            shard.left += 1
-
-
-class Shard:
-    """One shard under way."""
-
-    def __init__(self, request: Message, prompts: list[list[int]]) -> None:
-        self.id = request["id"]
-        self.sampling = request["sampling"]
-        self.requests, self.prompts = request["requests"], prompts
-        self.items: list[list[Any]] = []  # finished and not yet told
-        self.left = self.done = 0
-        self.seconds = 0.0
+        """Take the requests of a shard in."""
+        for place, tokens, sampling in shard.asks(self.positions):
+            name = f"{shard.id}-{place}"
+            self.steps.add_request(name, {"prompt_token_ids": tokens}, sampling)
 
 
 class Server:
@@ -194,14 +192,11 @@ class Server:
                 request["model"], trust_remote_code=False
             )
             self._limit = _limit(request["model"])
-        shard = Shard(request, self._tokens(request["prompts"]))
-        room = request["sampling"]["max_tokens"]
-        shortest, longest = min(map(len, shard.prompts)) + room, max(map(len, shard.prompts)) + room
+        shard = self._shard(request)
+        lengths = [len(prompt) + shard.room for prompt in shard.prompts]
+        shortest, longest = min(lengths), max(lengths)
         if self._limit and shortest > self._limit:
-            raise UserError(
-                f"sampling.max_tokens: a prompt and its completion need {shortest} positions, but "
-                f"the model has {self._limit}"
-            )
+            raise UserError(f"{shard.needs} {shortest} positions, but the model has {self._limit}")
         needed = min(longest, self._limit or longest)
         if self._engine is None:
             positions = max(-(-needed // POSITIONS_STEP) * POSITIONS_STEP, request["positions"])
@@ -213,6 +208,17 @@ class Server:
         self._wire.write({"id": shard.id, "progress": [0, len(shard.requests)]})  # loaded
         self._engine.add(shard)
         return shard
+
+    def _shard(self, request: Message) -> Shard:
+        shards, prompts = _load("generate/vllm_shards.py"), self._tokens(request["prompts"])
+        if "choices" not in request:
+            return shards.Samples(request, prompts)
+        choice_tokens = _load("decoding/choice_tokens.py")
+        choices = request["choices"]
+        answers = _load("decoding/prompt_tokens.py").plain_ids(self._tokenizer, choices)
+        if wrong := choice_tokens.mistake(choices, answers):
+            raise UserError(wrong)
+        return shards.Weighing(request, prompts, answers, choice_tokens)
 
     def _tokens(self, prompts: list[Any]) -> list[list[int]]:
         """Tokens of prompts, those that come as tokens as they are."""
@@ -228,14 +234,9 @@ class Server:
         for shard in self._shards.values():
             shard.seconds += took * shard.left / running
         for output in outputs:
-            number, i = output.request_id.split("-")
-            first = output.outputs[0]
-            if first.finish_reason not in ("stop", "length"):
-                raise RuntimeError(f"vLLM ended a request with {first.finish_reason!r}")
+            number, place = output.request_id.split("-")
             shard = self._shards[int(number)]
-            ids = list(first.token_ids)
-            shard.items.append([int(i), first.text, len(ids), first.finish_reason, ids])
-            shard.left -= 1
+            shard.take(place, output.outputs[0])
             self._finish(shard)
 
     def _finish(self, shard: Shard) -> None:
@@ -263,8 +264,9 @@ def main() -> None:
 
     A request: id, model, dtype, batch_size, memory_fraction, cpu_cache_gb, tensor_parallel,
     vllm_args (further arguments, by the field that they are from), prompts (texts or tokens),
-    requests (index into prompts, seed), sampling (tasks.decoding.request.Sampling), and positions:
-    0, or what an earlier child asked for.
+    requests (index into prompts, seed), sampling (tasks.decoding.request.Sampling) or choices
+    (texts, which are weighed behind each prompt), and positions: 0, or what an earlier child asked
+    for.
     """
     os.environ.update(ENVIRONMENT)
     wire = _load_wire()

@@ -1,7 +1,8 @@
 """The step `rate`: a real-valued reward for every sample of a shard, by a judge or a reward model.
 
 The reward of a reward model is sigmoid(r), so that all rewards lie in [0, 1]. What is rated is a
-finished sample with a text; any other has reward 0 and the status `no_answer`.
+finished sample with a text; any other has reward 0 and the status `no_answer`, and one that the
+judge could not rate `engine_error`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Iterator
 import pyarrow.parquet as pq
 
 from tasks.compare.judge_prompt import load_judge_prompt
-from tasks.compare.step import JUDGE, judging, open_judge
+from tasks.compare.label import Costs
+from tasks.compare.step import JUDGE, judge_stats, judging, open_judge
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import RATE
@@ -95,8 +97,15 @@ def rate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     rows = list(read_rows(shard, pq.read_schema(shard).names))
     asked = [row for row in rows if row["finish"] == "stop" and answer_of(row).strip()]
     rate = _by_judge if JUDGE in call.inputs else _by_model
-    rewards = iter(rate(call, runtime, problems, asked))
-    known = {(row["problem_id"], row["index"]): next(rewards) for row in asked}
+    rewards, costs = rate(call, runtime, problems, asked)
+    known = {
+        (row["problem_id"], row["index"]): reward
+        for row, reward in zip(asked, rewards, strict=True)
+        if reward is not None
+    }
+    lost = {(row["problem_id"], row["index"]) for row in asked} - known.keys()
+
+    unrated = {True: Status.ENGINE_ERROR, False: Status.NO_ANSWER}
 
     def verdicts() -> Iterator[Row]:
         for row in rows:
@@ -105,7 +114,7 @@ def rate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
                 "problem_id": key[0],
                 "index": key[1],
                 "reward": known.get(key, 0.0),
-                "status": Status.RATED if key in known else Status.NO_ANSWER,
+                "status": Status.RATED if key in known else unrated[key in lost],
                 "extracted": "",
                 "first_failure": -1,
             }
@@ -114,21 +123,23 @@ def rate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     write_rows(draft.path / TIMINGS_FILE, TIMING, ({"seconds": 0.0} for _ in rows))
     draft.volatile = {TIMINGS_FILE}
     mean = sum(known.values()) / len(known) if known else 0.0
-    draft.stats = Stats(note=f"mean reward {mean:.3f} of {len(known):,} samples")
+    note = f"mean reward {mean:.3f} of {len(known):,} samples"
+    note += f", {len(lost):,} that the judge could not rate" if lost else ""
+    draft.stats = judge_stats(costs, note) if costs else Stats(note=note)
 
 
 def _by_judge(
     call: Call, runtime: Runtime, problems: dict[str, Row], rows: list[Row]
-) -> list[float]:
+) -> tuple[list[float | None], Costs | None]:
     prompt = load_judge_prompt(call.hints["template"], call.settings["prompt"])
     judge = open_judge(call, runtime, prompt)
     questions = [problems[row["problem_id"]]["question"] for row in rows]
-    return judge.rate(questions, [answer_of(row).strip() for row in rows])
+    return judge.rate(questions, [answer_of(row).strip() for row in rows]), judge.costs
 
 
 def _by_model(
     call: Call, runtime: Runtime, problems: dict[str, Row], rows: list[Row]
-) -> list[float]:
+) -> tuple[list[float | None], Costs | None]:
     model = call.inputs[_MODEL]
     template = load_template(PromptChoice.of(call.hints), call.settings["prompt"])
     chat = Chat(runtime.store.path(model), template) if template.form == "chat" else None
@@ -138,4 +149,4 @@ def _by_model(
     }
     texts = [(prompts[row["problem_id"]], row["text"], row.get(TOKEN_IDS)) for row in rows]
     found = runtime.rater(model, chat is not None).rewards(texts)
-    return [1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, one)))) for one in found]
+    return [1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, one)))) for one in found], None

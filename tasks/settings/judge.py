@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from tasks.settings.place import Place
+from tasks.settings.sampling import HOSTED
 from tasks.settings.section import Section
 
 # `judge.model` of the policy that drew the samples itself.
@@ -52,7 +53,8 @@ class JudgeSettings(Section):
     model: Place = Field(
         default="",
         description="The judge: a source as in `model.base`; `policy`: the policy that drew the "
-        "samples (self-rewarding, 2401.10020).",
+        "samples (self-rewarding, 2401.10020); `openai:MODEL`: a model that a service runs, which "
+        "gives log-probabilities of its tokens.",
     )
     prompt: Place = Field(
         default="answers",
@@ -94,6 +96,11 @@ class JudgeSettings(Section):
         description="Of a preference set: so many of its pairs, drawn by the seed; 0: all.",
     )
     columns: PairColumns = Field(default_factory=PairColumns, title="Columns (of a preference set)")
+
+    @property
+    def hosted(self) -> str:
+        """Name of a hosted judge at its service; empty: it is another one."""
+        return self.model.removeprefix(HOSTED) if self.model.startswith(HOSTED) else ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> JudgeSettings:

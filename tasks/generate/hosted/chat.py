@@ -35,6 +35,10 @@ class Malformed(Exception):
     """An answer that is none; the message says what is wrong with it."""
 
 
+class NoLogProbabilities(Exception):
+    """An answer without what a judge's choice is made of; the message says what is there."""
+
+
 @dataclass(frozen=True)
 class Ask:
     """One sample that is asked for.
@@ -67,6 +71,15 @@ class Ask:
         if self.seed is not None:
             body["seed"] = self.seed
         return body
+
+    def read(self, text: str) -> Answer:
+        """An answer from the body of a response.
+
+        Raises:
+            Malformed: it has not the protocol's form.
+            NoLogProbabilities: it gives none, and they were asked for.
+        """
+        return read_answer(text)
 
     def digest(self, model: str, address: str) -> str:
         """What the answer is kept under: all that may change it."""

@@ -9,6 +9,7 @@
 | the prompt is too long, or not taken     | finish `error`                                       |
 | it does not know `seed` or `stop`        | without it; `max_tokens` has a newer name            |
 | it does not know one of `teacher_fields` | one line, and the run ends                           |
+| it gives no log-probabilities to a judge | the same; fewer than 20 are asked for where it says  |
 | 401, 402, 403, 404, no quota left        | one line, and the run ends                           |
 | nothing for `resources.stall_seconds`    | the same                                             |
 """
@@ -24,7 +25,8 @@ import httpx
 
 from sandbox.awake import awake, silent_since
 from tasks.errors import StepError, UserError
-from tasks.generate.hosted.chat import Answer, Ask, Malformed, read_answer
+from tasks.generate.hosted.chat import Answer, Ask, Malformed, NoLogProbabilities
+from tasks.generate.hosted.choices import FEWER_TOP, LOG_PROBABILITIES
 from tasks.generate.hosted.patience import wait_seconds
 from tasks.generate.hosted.service import ADDRESS, KEY, HostedModel
 from tasks.generate.neutral import NEUTRAL
@@ -38,7 +40,7 @@ REFUSALS = 4
 CONNECT_SECONDS = 30.0
 # After a wait that all share, requests come back spread over so many seconds.
 SPREAD_SECONDS = 0.25
-FIELD = "sampling.teacher"
+TEACHER, JUDGE = "sampling.teacher", "judge.model"  # fields that name a hosted model
 # What is sent of [sampling] under its own name.
 _SETTINGS = ("temperature", "top_p", "max_tokens")
 _NEWER = {"max_tokens": "max_completion_tokens"}
@@ -65,7 +67,9 @@ class _Otherwise(Exception):
 class Client:
     """One service; used in one event loop."""
 
-    def __init__(self, model: HostedModel, key: str, *, requests: int, stall: float) -> None:
+    def __init__(
+        self, model: HostedModel, key: str, *, requests: int, stall: float, field: str = TEACHER
+    ) -> None:
         """Nothing is asked yet.
 
         Args:
@@ -73,7 +77,9 @@ class Client:
             key: Empty: none.
             requests: Most under way at once.
             stall: Seconds without any answer after which `answer` fails; the longest answer too.
+            field: Of the configuration, which names the model.
         """
+        self._field = field
         self._model, self._key, self._stall = model, key, stall
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -83,6 +89,7 @@ class Client:
         self._places = asyncio.Semaphore(requests)
         self._without: set[str] = set()
         self._newer: set[str] = set()
+        self._top = 0  # likeliest tokens that it gives at most; 0: as many as are asked for
         self._asking = 0
         self._heard = self._told_busy = self._rests_until = awake()
         self._waves = 0  # of 429, in a row
@@ -182,7 +189,10 @@ class Client:
         # A service may repeat what it was sent.
         text = response.text.replace(self._key, f"({KEY})") if self._key else response.text
         if response.status_code == 200:
-            found = read_answer(text)
+            try:
+                found = ask.read(text)
+            except NoLogProbabilities as error:
+                raise self._no_log_probabilities(str(error)) from None
             self._answered += 1
             return found
         return self._failed(response, _error_of(text), body)
@@ -193,6 +203,8 @@ class Client:
             del body[name]
         for name in self._newer & body.keys():
             body[_NEWER[name]] = body.pop(name)
+        if self._top and "top_logprobs" in body:
+            body["top_logprobs"] = self._top
         return body
 
     def _failed(self, response: httpx.Response, error: Json, body: Json) -> Answer | None:
@@ -211,13 +223,13 @@ class Client:
         if status in (401, 403):
             raise UserError(f"{KEY}: {host} refuses it ({said})")
         if status == 404:
-            raise UserError(f"{FIELD}: {host} has no model {self._model.model!r} ({said})")
+            raise UserError(f"{self._field}: {host} has no model {self._model.model!r} ({said})")
         if status not in (400, 413, 422):
             raise UserError(f"{ADDRESS}: {host} answers HTTP {status}; expected a service's base")
         self._know(str(error.get("param")), said, body)
         self._refused, self.refusal = self._refused + 1, self.refusal or said
         if not self._answered and self._refused >= REFUSALS:
-            raise UserError(f"{FIELD}: {host} refuses what it is asked: {self.refusal}")
+            raise UserError(f"{self._field}: {host} refuses what it is asked: {self.refusal}")
         return None
 
     def _know(self, field: str, said: str, body: Json) -> None:
@@ -240,6 +252,11 @@ class Client:
                     )
                 self._without.add(name)
                 raise _Otherwise
+        if any(name in body and _names(name, field, said) for name in LOG_PROBABILITIES):
+            if field == "logprobs" or body["top_logprobs"] == FEWER_TOP:
+                raise self._no_log_probabilities(said)
+            self._top = FEWER_TOP
+            raise _Otherwise
         for name in NEUTRAL:
             if name in body and name not in _SETTINGS and _names(name, field, said):
                 raise UserError(
@@ -247,6 +264,13 @@ class Client:
                 )
         if field in _SETTINGS:
             raise UserError(f"sampling.{field}: {self._model.host} does not take it: {said}")
+
+    def _no_log_probabilities(self, why: str) -> UserError:
+        return UserError(
+            f"{self._field}: {self._model.host} gives no log-probabilities of {self._model.model} "
+            f"({why}), which a judge's choice is made of; expected a model that takes logprobs and "
+            "top_logprobs in chat completions, or a judge that runs here"
+        )
 
 
 def _names(name: str, field: str, said: str) -> bool:

@@ -16,12 +16,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.request import (
+    Completion,
+    Completions,
+    Costed,
+    SampleProgress,
+    Sampling,
+    Weights,
+)
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError, UserError
 from tasks.generate.hosted.answers import Answers
 from tasks.generate.hosted.chat import Answer, Ask, as_completed
-from tasks.generate.hosted.client import FIELD, Client
+from tasks.generate.hosted.choices import WRITTEN, ChoiceAsk, weights_of
+from tasks.generate.hosted.client import TEACHER, Client
 from tasks.generate.hosted.service import HostedModel
 from tasks.settings import TeacherField
 
@@ -52,6 +60,7 @@ class HostedEngine:
         prices: tuple[float, float],
         stall: float,
         fields: Sequence[TeacherField] = (),
+        field: str = TEACHER,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Nothing is asked yet.
@@ -64,13 +73,14 @@ class HostedEngine:
             prices: Of a million tokens, read and written.
             stall: Seconds without any answer after which sampling fails.
             fields: That the service takes beside those of the protocol.
+            field: Of the configuration, which names the model.
             say: Told what a person should know.
         """
-        self._fields = fields
+        self._fields, self._field = fields, field
         self._model, self._width, self._prices, self._say = model, requests, prices, say
         self._answers = Answers(answers, model.model)
         self._loop = asyncio.new_event_loop()
-        self._client = Client(model, key, requests=requests, stall=stall)
+        self._client = Client(model, key, requests=requests, stall=stall, field=field)
         self._shards: set[asyncio.Task[None]] = set()
         self._closed = False
         threading.Thread(target=self._turn, name="hosted", daemon=True).start()
@@ -88,17 +98,48 @@ class HostedEngine:
             UserError: the service refuses the key, the model or what it is asked.
             StepError: it gives no answer for too long, or has no quota left.
         """
-        if self._closed:
-            raise StepError("the engine was closed")
-        asks: dict[str, Ask] = {}
-        places: dict[str, list[int]] = {}
-        for place, (prompt, seed) in enumerate(requests):
-            ask = Ask(
+        asks = [
+            Ask(
                 json.loads(str(prompts[prompt])),
                 sampling,
                 seed if sampling.temperature else None,
                 self._fields,
             )
+            for prompt, seed in requests
+        ]
+        made = Completions()
+        answers = self._answered(asks, made, progress)
+        made.extend(
+            Completion(one.text, one.tokens_out, one.finish) if one else Completion("", 0, "error")
+            for one in (answer and as_completed(answer, sampling.stop) for answer in answers)
+        )
+        return made
+
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> Weights:
+        """See `Engine`.
+
+        Raises:
+            UserError: the service refuses the key, the model or what it is asked, or gives no
+                log-probabilities.
+            StepError: it gives no answer for too long, or has no quota left.
+        """
+        greedy = Sampling(temperature=0.0, max_tokens=WRITTEN)
+        asks = [ChoiceAsk(json.loads(str(prompt)), greedy, None) for prompt in prompts]
+        weights = Weights()
+        answers = self._answered(asks, weights, None)
+        weights.tokens = sum(answer.tokens_out for answer in answers if answer)
+        weights.extend(answer and weights_of(answer, choices) for answer in answers)
+        return weights
+
+    def _answered(
+        self, asked: Sequence[Ask], costs: Costed, progress: SampleProgress | None
+    ) -> list[Answer | None]:
+        """What the service said to each, in order; what it cost is noted in `costs`."""
+        if self._closed:
+            raise StepError("the engine was closed")
+        asks: dict[str, Ask] = {}
+        places: dict[str, list[int]] = {}
+        for place, ask in enumerate(asked):
             digest = ask.digest(self._model.model, self._model.address)
             asks[digest] = ask
             places.setdefault(digest, []).append(place)
@@ -109,11 +150,17 @@ class HostedEngine:
             seconds += one.seconds
             done += len(places[one.digest])
             if progress:
-                progress(done, len(requests))
+                progress(done, len(asked))
         if found and not any(found.values()) and self._client.refusal:
-            raise UserError(f"{FIELD}: no prompt is taken: {self._client.refusal}")
-        cut = {one: answer and as_completed(answer, sampling.stop) for one, answer in found.items()}
-        return self._completions(cut, places, seconds)
+            raise UserError(f"{self._field}: no prompt is taken: {self._client.refusal}")
+        answers = [one for one in found.values() if one is not None]
+        costs.input_tokens = sum(one.tokens_in for one in answers)
+        written = sum(one.tokens_out for one in answers)
+        price_in, price_out = self._prices
+        costs.money = (price_in * costs.input_tokens + price_out * written) / MILLION
+        costs.engine_seconds = seconds / self._width
+        at = {place: found[digest] for digest, its in places.items() for place in its}
+        return [at[place] for place in range(len(at))]
 
     def close(self) -> None:
         """End what is under way; shards that wait for it fail."""
@@ -121,27 +168,6 @@ class HostedEngine:
             self._closed = True
             asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
-
-    def _completions(
-        self,
-        found: Mapping[str, Answer | None],
-        places: Mapping[str, Sequence[int]],
-        seconds: float,
-    ) -> Completions:
-        """In the order that they were asked for, with what they cost."""
-        made = Completions()
-        answers = [one for one in found.values() if one is not None]
-        made.input_tokens = sum(one.tokens_in for one in answers)
-        written = sum(one.tokens_out for one in answers)
-        price_in, price_out = self._prices
-        made.money = (price_in * made.input_tokens + price_out * written) / MILLION
-        made.engine_seconds = seconds / self._width
-        at = {place: found[digest] for digest, its in places.items() for place in its}
-        made.extend(
-            Completion(one.text, one.tokens_out, one.finish) if one else Completion("", 0, "error")
-            for one in (at[place] for place in range(len(at)))
-        )
-        return made
 
     def _ask(self, asks: Mapping[str, Ask]) -> Iterator[_Answered]:
         """Have them answered, in whatever order."""

@@ -22,15 +22,19 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from transformers import AutoModelForCausalLM
 
 from flows.machines.engine_server import serving
 from tasks.dag.runtime import home as restem_home
+from tasks.decoding.choose import choose
+from tasks.decoding.policy_tokenizer import policy_tokenizer
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
 from tasks.generate.endpoint import EngineOptions
-from tasks.generate.endpoints import STARTS, EndpointEngine
+from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine import open_engine
 from tasks.generate.engine_token import TOKEN
+from tasks.generate.served_shard import STARTS
 from tasks.generate.vllm_environment import MARKER, VARIABLE, folder_of
 from tasks.paths import ROOT
 from tasks.settings import Resources
@@ -174,6 +178,38 @@ def test_a_served_policy_gives_the_samples_of_a_local_one(
     assert seen[-1] == (len(REQUESTS), len(REQUESTS))
     greedy = Sampling(temperature=0.0, max_tokens=8)
     assert engine.sample(PROMPTS, [(1, 1), (1, 2)], greedy)[0].tokens > 0
+
+
+def test_a_served_policy_weighs_choices_as_the_model_does(
+    place: Path, policy: ArtifactRef, address: str
+) -> None:
+    folder = place / "store" / policy.location
+    managed = EndpointEngine(
+        [address], policy, OPTIONS, stall=600.0, tokenizer=lambda: policy_tokenizer(folder)
+    )
+    for choices in (("1", "2"), ("yes it is", "yes it was", "no")):
+        expected = choose(
+            AutoModelForCausalLM.from_pretrained(folder).eval(),
+            policy_tokenizer(folder),
+            PROMPTS,
+            choices,
+            batch_size=1,
+        )
+        served = managed.choose(PROMPTS, choices)
+        # The same vLLM as a server that others started, in the two exact ways that it has.
+        url = f"http://127.0.0.1:{int(address.split(':')[-1]) + 1}"
+        for way in ("ids", "echo"):
+            plain = EndpointEngine(
+                [url], policy, OPTIONS, stall=600.0, tokenizer=lambda: policy_tokenizer(folder)
+            )
+            if way == "echo":  # as one that does not know token ids
+                plain._ways[url] = way
+            for ours, theirs, wanted in zip(
+                plain.choose(PROMPTS, choices), served, expected, strict=True
+            ):
+                assert ours == pytest.approx(wanted, abs=1e-3)
+                assert theirs == pytest.approx(wanted, abs=1e-3)
+            assert plain._ways == {url: way}
 
 
 def test_two_shards_at_once_get_their_own_samples(policy: ArtifactRef, address: str) -> None:

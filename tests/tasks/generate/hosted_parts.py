@@ -172,6 +172,7 @@ def engine(
     stall: float = 30.0,
     words: list[str] | None = None,
     fields: Sequence[TeacherField] = (),
+    field: str = "sampling.teacher",
 ) -> Iterator[HostedEngine]:
     model = HostedModel("some-model", service.address)
     made = HostedEngine(
@@ -182,6 +183,7 @@ def engine(
         prices=(2.0, 10.0),
         stall=stall,
         fields=fields,
+        field=field,
         say=(words if words is not None else []).append,
     )
     try:
