@@ -182,6 +182,17 @@ PAIR: Schema = pa.schema(
     ]
 )
 
+# A preferred sample (`completion`) and another one of the same problem.
+SOFT_PAIR: Schema = pa.schema(
+    [
+        *PAIR,
+        ("p", pa.float64()),  # probability that the preferred one is better, at least 1/2
+    ]
+)
+
+# What a policy is asked where it draws samples while it is trained.
+PROMPT: Schema = pa.schema([("problem_id", pa.string()), ("prompt", pa.string())])
+
 
 def with_ids(schema: Schema, *names: str) -> Schema:
     """A schema with columns of token ids behind it."""

@@ -12,9 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
+from flows.config.improve import check_improve
 from flows.config.read import change, parse, read_toml
+from flows.config.rewards import check_rewards
 from tasks.errors import UserError
-from tasks.finetune.objectives import OBJECTIVES
 from tasks.generate.hosted.service import hosted_addresses
 from tasks.paths import CONFIGS
 from tasks.rows import Json
@@ -31,7 +32,7 @@ from tasks.settings import (
     Section,
     domain_of,
 )
-from tasks.settings.filter import SCORE, UNCHECKED
+from tasks.settings.filter import SCORE
 from tasks.settings.judge import JudgeSettings
 from tasks.settings.problems import OWN, TRAIN
 from tasks.settings.reward import RewardSettings
@@ -107,43 +108,11 @@ class RestEmConfig(BaseModel):
                 f"filter.{field}: tests is a reward of programs; expected correct, or a data.train "
                 f"of code, not {self.data.train}"
             )
-        if self.filter.score in UNCHECKED:
-            self._can_relabel()
-        if self.evaluation.verifier == "reward" and self.reward.by != "model":
-            raise ValueError(
-                "evaluation.verifier: reward takes the run's reward model, and there is none; "
-                "expected own, or reward.by = model"
-            )
+        check_rewards(self)
         if self.finetune.method == "qlora":
             self._can_quantize()
-        if OBJECTIVES[self.finetune.improve].pairs:
-            self._can_pair()
+        check_improve(self)
         return self
-
-    def _can_relabel(self) -> None:
-        """Rewards that look at no reference need all samples, and know no wrong ones."""
-        score = self.filter.score
-        if self.sampling.enough or self.sampling.hard_samples:
-            raise ValueError(
-                f"sampling.enough, sampling.hard_samples: these go by correct samples, and "
-                f"filter.score = {score} asks for no reference; expected 0"
-            )
-        if self.reward.by != "checker":
-            raise ValueError(
-                f"filter.score: {score} rewards samples, and so does reward.by = "
-                f"{self.reward.by}; expected one of them"
-            )
-        if OBJECTIVES[self.finetune.improve].pairs:
-            raise ValueError(
-                f"filter.score: {score} knows no wrong samples, which finetune.improve = "
-                f"{self.finetune.improve} asks for; expected sft"
-            )
-        own = self.data.train not in TRAIN.names  # its domain is known when it is read
-        if score == "vote" and not own and self.data.train_domains & {"code", "notes", "hand"}:
-            raise ValueError(
-                "filter.score: vote needs answers that can be equal; expected any, random, or a "
-                f"data.train of math, not {self.data.train}"
-            )
 
     def _can_quantize(self) -> None:
         if self.resources.device == "cpu":
@@ -155,21 +124,6 @@ class RestEmConfig(BaseModel):
             raise ValueError(
                 "resources.train_strategy: weights of four bits (finetune.method = qlora) are not "
                 "split; expected ddp"
-            )
-
-    def _can_pair(self) -> None:
-        name = self.finetune.improve
-        if self.filter.thresholds or self.filter.select != "threshold":
-            raise ValueError(
-                f"finetune.improve: {name} prefers correct over wrong samples; expected "
-                "filter.select = threshold and no filter.thresholds"
-            )
-        if self.filter.weight != "one":
-            raise ValueError(f"filter.weight: the pairs of {name} have no weight; expected one")
-        if self.resources.train_processes > 1:
-            raise ValueError(
-                f"resources.train_processes: {name} trains in one process; expected 1, not "
-                f"{self.resources.train_processes}"
             )
 
     @property

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from flows.orchestrator.shards import Shards
-from flows.rest_em.loop import LoopResult
+from flows.rest_em.iterations import LoopResult
 from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of, shards_of, verdicts_of
 from tasks.dag.step_names import DIVERSITY, VERIFY
 from tasks.evaluate.diversity import Diversity

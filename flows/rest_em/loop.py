@@ -8,8 +8,6 @@ The loop only decides *what* to call; a `Caller` decides how: through Prefect
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from flows.config.rest_em import RestEmConfig
 from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.alarm import overfitted
@@ -19,9 +17,10 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.blended import blended
 from flows.rest_em.imports import unused_imports
+from flows.rest_em.iterations import Iteration, LoopResult
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
-from flows.rest_em.rated import Rated, Rewarder
+from flows.rest_em.rated import Rewarder, compares
 from flows.rest_em.relabeled import relabeled
 from flows.rest_em.search import Found, search
 from flows.rest_em.teacher import teacher_call
@@ -41,7 +40,7 @@ from tasks.dag.step_names import (
 from tasks.evaluate.diversity_step import diversity_call
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
-from tasks.finetune.objectives import OBJECTIVES
+from tasks.finetune.objectives import IN_GROUPS
 from tasks.finetune.quantized import refuse_without_package
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
@@ -52,39 +51,6 @@ from tasks.score.rewards import rewards_of
 from tasks.select.decontaminate import overlapping
 from tasks.settings.filter import UNCHECKED
 from tasks.store.store import ArtifactRef
-
-
-@dataclass
-class Iteration:
-    """What there is about policy p_i; `drawn` and `selection` are of the step that follows it."""
-
-    number: int
-    policy: ArtifactRef
-    greedy: Shards
-    train: Shards
-    validation: Shards
-    sampled: Shards
-    metrics: ArtifactRef
-    transfer: dict[str, Shards] = field(default_factory=dict)
-    drawn: Shards = field(default_factory=Shards)
-    groups: ArtifactRef | None = None
-    diversity: ArtifactRef | None = None
-    verified: ArtifactRef | None = None
-    found: Found | None = None
-    rated: Rated | None = None
-    relabeled: Shards = field(default_factory=Shards)
-    rewarded: Shards = field(default_factory=Shards)
-    selection: ArtifactRef | None = None
-    win_rates: ArtifactRef | None = None
-
-
-@dataclass
-class LoopResult:
-    """All artifacts of a run."""
-
-    problems: ArtifactRef
-    iterations: list[Iteration]
-    warnings: list[str]
 
 
 class Loop:
@@ -105,7 +71,7 @@ class Loop:
     def run(self) -> LoopResult:
         """Run all iterations, or find them in the cache."""
         config, caller = self.config, self.caller
-        several = not OBJECTIVES[config.finetune.improve].pairs  # processes of a fine-tune
+        several = config.finetune.improve in IN_GROUPS  # processes of a fine-tune
         for text in idle_gpus(config.resources, visible_gpus(), trains=several):
             caller.warn(text)
         self.problems = caller.call(problems_call(config.data), 0, "problems")
@@ -152,7 +118,7 @@ class Loop:
             now.drawn = self._draw(number, policy, now.found.temperature)
             self._warn_of_failed_rewards(outcome, now)
             drawn = self._pool(outcome, now, base)
-            made = self._improve(number + 1, base, policy, drawn, now.found.min_reward)
+            made = self._improve(now, base, drawn)
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
@@ -293,28 +259,24 @@ class Loop:
         if self.config.filter.score in UNCHECKED:
             now.relabeled = relabeled(now.number, self.config, self.caller, self.sampler, now.drawn)
             return now.relabeled
-        if self.config.reward.by == "checker":
+        if self.config.reward.by == "checker" and not compares(self.config):
             return now.drawn
         shots = self._shots(now.number)
         now.rated = self.rewarder.rate(now.number, base, now.policy, now.drawn, shots)
-        return now.rated.shards
+        # Preferences stand for themselves, whatever a reward model then says.
+        return now.drawn if compares(self.config) else now.rated.shards
 
-    def _improve(
-        self,
-        number: int,
-        base: ArtifactRef,
-        last: ArtifactRef,
-        drawn: Shards,
-        min_reward: float,
-    ) -> Improved:
-        """The M-step: p_number from the samples of the policy before it."""
+    def _improve(self, now: Iteration, base: ArtifactRef, drawn: Shards) -> Improved:
+        """The M-step: the next policy from the samples of this one."""
+        assert now.found is not None
         # What has been decided by now is no part of the selection: equal rows have one key.
-        decided = {"min_reward": min_reward, "search": [], "pool": "last"}
+        decided = {"min_reward": now.found.min_reward, "search": [], "pool": "last"}
         rules = self.config.filter.model_copy(update=decided)
         config = self.config.model_copy(update={"filter": rules})
+        number = now.number + 1
         improver = Improver(config, self.caller, self.sampler, self.problems, self._shots(number))
         adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
-        return improver.improve(number, base, last, drawn, adaptive=adaptive)
+        return improver.improve(number, base, now.policy, drawn, adaptive=adaptive, rated=now.rated)
 
     def _blended(
         self, number: int, tuned: ArtifactRef, base: ArtifactRef, last: ArtifactRef

@@ -6,7 +6,8 @@ methods beside it do otherwise is a field of the configuration each:
 - `filter.thresholds`: several Improve steps with rising thresholds, each from the policy of the one
   before (ReST, arXiv 2308.08998, algorithm 1);
 - `finetune.start_from`: the first of them starts from the base or from the last policy;
-- `finetune.improve`: likelihood of accepted samples, or preference of correct over wrong ones.
+- `finetune.improve`: likelihood of accepted samples, preference between samples, or a policy
+  gradient on samples of the policy's own (`rl`), which is given the problems and a reward.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Shards
+from flows.rest_em.rated import Rated
 from tasks.dag.step import Call
-from tasks.dag.step_names import FINETUNE, PAIRS, SELECT
+from tasks.dag.step_names import FINETUNE, PAIRS, PROMPTS, SELECT
 from tasks.finetune.number_format import CONFIG, FLOAT32, format_of
 from tasks.finetune.objectives import OBJECTIVES
+from tasks.finetune.reward_source import RewardSource
 from tasks.finetune.step import finetune_call
 from tasks.rows import Json
+from tasks.select.prompts import prompts_call
 from tasks.select.step import pairs_call, select_call
 from tasks.settings import FilterSettings
 from tasks.store.store import ArtifactRef
@@ -34,12 +38,13 @@ class Improved:
     """What an M-step gave; without a policy there was nothing to train on.
 
     Attributes:
-        selection: Rows of the first Improve step, which has the lowest threshold.
+        selection: Rows of the first Improve step, which has the lowest threshold; None of `rl`,
+            which selects none.
         policy: The improved policy.
         threshold: Of the Improve step that found no row, if one did.
     """
 
-    selection: ArtifactRef
+    selection: ArtifactRef | None
     policy: ArtifactRef | None = None
     threshold: float | None = None
 
@@ -60,7 +65,14 @@ class Improver:
     shots: int
 
     def improve(
-        self, number: int, base: ArtifactRef, last: ArtifactRef, drawn: Shards, *, adaptive: bool
+        self,
+        number: int,
+        base: ArtifactRef,
+        last: ArtifactRef,
+        drawn: Shards,
+        *,
+        adaptive: bool,
+        rated: Rated | None = None,
     ) -> Improved:
         """Run all Improve steps of an iteration, which make policy p_number.
 
@@ -70,7 +82,10 @@ class Improver:
             last: The policy that `drawn` was sampled from.
             drawn: Scored samples.
             adaptive: Whether verdicts decided how many samples a problem got.
+            rated: Preferences, reward model and judge, where there are any.
         """
+        if OBJECTIVES[self.config.finetune.improve].prompts:
+            return self._reinforce(number, base, last, rated)
         settings = self.config.filter
         several = settings.thresholds or [settings.min_reward]
         start = base if self.config.finetune.start_from == "base" else last
@@ -80,7 +95,7 @@ class Improver:
             rules = settings.model_copy(update={"min_reward": threshold, "thresholds": []})
             group = f"{SELECT}, step {step + 1}" if step else SELECT
             rows = self.caller.call(
-                self._select(label, rules, base, drawn, adaptive), number, group
+                self._select(label, rules, base, drawn, adaptive, rated), number, group
             )
             first = first or rows
             if rows.rows == 0:
@@ -92,6 +107,35 @@ class Improver:
         assert first is not None
         return Improved(first, start)
 
+    def _reinforce(
+        self, number: int, base: ArtifactRef, last: ArtifactRef, rated: Rated | None
+    ) -> Improved:
+        """The M-step of rl: prompts, and a fine-tune that draws its own samples."""
+        caller, config = self.caller, self.config
+        call = prompts_call(
+            f"{PROMPTS} {number}",
+            decontaminate_ngram=config.filter.decontaminate_ngram,
+            prompt=self.sampler.template.digest,
+            shots=self.shots,
+            template=self.sampler.prompt,
+            problems=self.problems,
+            chat=base if self.sampler.template.form == "chat" else None,
+        )
+        prompts = caller.call(call, number, PROMPTS)
+        caller.end_stage()
+        reward = RewardSource(
+            config.reward.by,
+            self.problems,
+            model=rated.model if rated else None,
+            judge=rated.judge if rated else None,
+            settings=config.judge,
+            engine={"engine": config.sampling.engine, "dtype": config.model.dtype},
+            checking=self.sampler.checking("train"),
+        )
+        start = base if config.finetune.start_from == "base" else last
+        call = self._finetune(f"{number}", start, prompts, reward)
+        return Improved(None, caller.call(call, number, FINETUNE))
+
     def _select(
         self,
         label: str,
@@ -99,6 +143,7 @@ class Improver:
         base: ArtifactRef,
         drawn: Shards,
         adaptive: bool,
+        rated: Rated | None,
     ) -> Call:
         preferred = OBJECTIVES[self.config.finetune.improve].pairs
         call = select_call(
@@ -114,9 +159,17 @@ class Improver:
             verdicts=drawn.verdicts,
             adaptive=adaptive,
         )
-        return pairs_call(call) if preferred else call
+        if not preferred:
+            return call
+        return pairs_call(call, self.config.finetune.pairs, rated.preferences if rated else ())
 
-    def _finetune(self, label: str, start: ArtifactRef, rows: ArtifactRef) -> Call:
+    def _finetune(
+        self,
+        label: str,
+        start: ArtifactRef,
+        rows: ArtifactRef,
+        reward: RewardSource | None = None,
+    ) -> Call:
         validation: Json = {
             "prompt": self.sampler.template.digest,
             "shots": self.shots,
@@ -134,6 +187,7 @@ class Improver:
             start=start,
             rows=rows,
             number_format=self._number_format(start),
+            reward=reward,
         )
 
     def _number_format(self, policy: ArtifactRef) -> str:

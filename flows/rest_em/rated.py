@@ -26,6 +26,7 @@ from tasks.dag.step_names import COMPARE, DRAW, FIT, PREFERENCE_SET, RATE, line_
 from tasks.fit.step import fit_call
 from tasks.problems.step import Block
 from tasks.rate.step import rate_call
+from tasks.settings.finetune import PREFERENCES
 from tasks.settings.judge import POLICY
 from tasks.store.store import ArtifactRef
 
@@ -38,12 +39,14 @@ class Rated:
         shards: Samples with real-valued verdicts.
         preferences: Labelled pairs, block by block; none where a judge rates directly, or where the
             pairs are of other texts.
-        model: The reward model; None where a judge rates.
+        model: The reward model; None where there is none.
+        judge: The model that is asked; None where none is.
     """
 
     shards: Shards
     preferences: list[ArtifactRef] = field(default_factory=list[ArtifactRef])
     model: ArtifactRef | None = None
+    judge: ArtifactRef | None = None
 
 
 class Rewarder:
@@ -80,7 +83,7 @@ class Rewarder:
     def judge(self, policy: ArtifactRef) -> ArtifactRef | None:
         """The model that judges samples of `policy`; None where people do, or the oracle."""
         settings = self._config.judge
-        if self._config.reward.by == "model" and settings.labels != "judge":
+        if self._config.reward.by != "judge" and settings.labels != "judge":
             return None
         if settings.model == POLICY:
             return policy
@@ -121,23 +124,26 @@ class Rewarder:
         blocks = self._sampler.blocks("train")
         parts = by_block(drawn, len(blocks))
         judge = self.judge(policy)
+        by = self._config.reward.by
+        model = self._fitted(number) if by == "model" else None
         preferences: list[ArtifactRef] = []
-        model = None
-        if self._config.reward.by == "model":
-            model = self._fitted(number)
-            if model is None and self._set is not None:
-                own = self._set
-                model = self._fit(number, base, policy, [own], [own], shots, problems=own)
-            elif model is None:
-                for block, scored in zip(blocks, parts, strict=True):
-                    preferences.append(self._compare(number, block, scored, judge))
-                model = self._fit(number, base, policy, preferences, drawn.samples, shots)
+        own = self._set
+        fits = by == "model" and model is None
+        if own is None and (fits or compares(self._config)):
+            for block, scored in zip(blocks, parts, strict=True):
+                preferences.append(self._compare(number, block, scored, judge))
+        if by == "checker":
+            return Rated(drawn, preferences, judge=judge)
+        if fits and own is not None:
+            model = self._fit(number, base, policy, [own], [own], shots, problems=own)
+        elif fits:
+            model = self._fit(number, base, policy, preferences, drawn.samples, shots)
         rated = Shards()
         for block, scored in zip(blocks, parts, strict=True):
             rated.parts.append(
                 [(one, self._rate(number, block, one, model, judge, shots)) for one, _ in scored]
             )
-        return Rated(rated, preferences, model)
+        return Rated(rated, preferences, model, judge)
 
     def _fitted(self, number: int) -> ArtifactRef | None:
         """The reward model of an earlier iteration, where it serves this one too."""
@@ -211,6 +217,12 @@ class Rewarder:
             engine=self.engine,
         )
         return self._caller.call(call, number, line_name(RATE, DRAW))
+
+
+def compares(config: RestEmConfig) -> bool:
+    """Whether a run trains on preferences themselves."""
+    finetune = config.finetune
+    return finetune.improve == "dpo" and finetune.pairs == PREFERENCES
 
 
 def by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:

@@ -12,7 +12,7 @@ from flows.report.values import shown_reference
 from flows.rest_em import inputs as kinds
 from flows.rest_em.cost_lines import cost_lines
 from flows.rest_em.inputs import RunInputs, report_inputs
-from flows.rest_em.loop import LoopResult
+from flows.rest_em.iterations import LoopResult
 from flows.rest_em.page.page import markdown, render
 from flows.rest_em.results import (
     AgainstBase,

@@ -156,9 +156,13 @@ class TrainingCallback(TrainerCallback):
         # Each process's loss is its share times their number.
         course.loss_sum += self._ranks.total(trainer.take_loss_sum()) / self._ranks.count
         course.loss_steps += 1
+        for name, value in trainer.take_sampled().items():
+            course.sampled[name] = course.sampled.get(name, 0.0) + value
         if step % self._every == 0 or step == self._total:
-            course.history.append(HistoryEntry(step, loss=course.loss_sum / course.loss_steps))
-            course.loss_sum, course.loss_steps = 0.0, 0
+            steps = course.loss_steps
+            sampled = {name: total / steps for name, total in course.sampled.items()}
+            course.history.append(HistoryEntry(step, loss=course.loss_sum / steps, **sampled))
+            course.loss_sum, course.loss_steps, course.sampled = 0.0, 0, {}
 
     def _check(self, step: int) -> bool:
         """Measure, keep the weights if the rule says so, and say whether to stop."""

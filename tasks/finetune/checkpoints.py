@@ -8,6 +8,7 @@ renamed. What they supersede is deleted after that.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from tasks.durable import make_folders, put_durably, sync_folder, sync_tree, write_durably
 from tasks.facts import Facts
+from tasks.finetune.load_model import is_split
 from tasks.finetune.results import HistoryEntry
+from tasks.processes.wire import Message
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +40,7 @@ class TrainingState(Facts):
         loss_steps: How many these are.
         steps: Steps taken, set at the end.
         held: Steps of further weights that may be kept yet, and of those kept, where there are any.
+        sampled: Sums of what a trainer that draws samples knows of the same steps as the loss.
     """
 
     history: list[HistoryEntry] = field(default_factory=list)
@@ -47,6 +51,7 @@ class TrainingState(Facts):
     loss_steps: int = 0
     steps: int = 0
     held: list[int] = field(default_factory=list)
+    sampled: dict[str, float] = field(default_factory=dict)
 
     @property
     def needed(self) -> set[int]:
@@ -143,3 +148,18 @@ def _sizes(folder: Path) -> dict[str, int]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith((CHECKPOINT_MARKER, f".{CHECKPOINT_MARKER}"))
     }
+
+
+def identity_of(job: Message) -> str:
+    """What a checkpoint must have been made from to be of use to this job."""
+    with Path(job["rows"]).open("rb") as file:
+        rows = hashlib.file_digest(file, "sha256").hexdigest()
+    # Weights may be many gigabytes, so their sizes have to do; the caller keeps one work folder
+    # for each start model anyway.
+    model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
+    parts = [job["settings"], job["seed"], job["validation"], rows, model]
+    if "reward" in job:
+        parts.append(job["reward"])
+    if is_split(job["resources"]):
+        parts.append("fsdp, in parts")  # its checkpoints are laid out in another way
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

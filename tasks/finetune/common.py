@@ -87,6 +87,13 @@ class QuietTrainer(Trainer):
         losses, self._losses = self._losses, ()
         return float(sum(loss.item() for loss in losses))
 
+    def take_sampled(self) -> dict[str, float]:
+        """What a trainer that draws samples knows of those since it was last asked.
+
+        By the names of HistoryEntry; nothing of others.
+        """
+        return {}
+
     def create_accelerator_and_postprocess(self) -> None:  # noqa: D102
         super().create_accelerator_and_postprocess()
         prepare = self.accelerator.prepare

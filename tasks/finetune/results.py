@@ -17,14 +17,19 @@ class HistoryEntry(Facts):
 
     Attributes:
         rewards: By validation problem, in their order, where the rule of the choice needs them.
+        sampled_reward: Of a trainer that draws samples: their mean reward over the same steps as
+            the loss, without the KL.
+        kl: Of the same, in nats a token: mean log ratio to the start policy.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("loss", "reward", "rewards")
+    SPARSE: ClassVar[tuple[str, ...]] = ("loss", "reward", "rewards", "sampled_reward", "kl")
 
     step: int
     loss: float | None = None
     reward: float | None = None
     rewards: list[float] | None = None
+    sampled_reward: float | None = None
+    kl: float | None = None
 
 
 @dataclass(frozen=True)

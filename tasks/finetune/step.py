@@ -18,6 +18,8 @@ from tasks.errors import StepError
 from tasks.finetune.choose import standard_error
 from tasks.finetune.number_format import FLOAT32
 from tasks.finetune.results import TrainingFacts
+from tasks.finetune.reward_answers import reward_answers
+from tasks.finetune.reward_source import MODEL, RewardSource
 from tasks.processes.child import Child, Silent
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import PROBLEMS_FILE, ROWS_FILE, Json, Row, read_rows
@@ -42,6 +44,7 @@ def finetune_call(
     start: ArtifactRef,
     rows: ArtifactRef,
     number_format: str = FLOAT32,
+    reward: RewardSource | None = None,
 ) -> Call:
     """The call that fine-tunes a policy.
 
@@ -51,14 +54,19 @@ def finetune_call(
             others than math what decides their verdicts (sandbox, checker, checkers).
         problems: Artifact with the validation problems.
         start: Policy that training starts from.
+        rows: Training rows, or pairs, or the prompts of rl.
         number_format: Of `start` (number_format.py). float32 stands in no key, for such a policy is
             the one that it was before others were rounded.
+        reward: Where the rewards of rl come from.
     """
     keyed = {**settings.training.recipe(), "seed": seed, "validation": validation}
     if number_format != FLOAT32:
         keyed["format"] = number_format
-    inputs = {"start": start, "rows": rows}
-    return Call(finetune, label, keyed, inputs, template.hints(), {"problems": problems})
+    inputs, hints = {"start": start, "rows": rows}, template.hints()
+    if reward is not None:
+        keyed["reward"] = reward.keyed()
+        inputs, hints = inputs | reward.inputs(), {**hints, **reward.hints()}
+    return Call(finetune, label, keyed, inputs, hints, {"problems": problems})
 
 
 # 2: packed rows attend one by one, which changes the last bits of sums.
@@ -69,6 +77,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     settings = dict(call.settings)
     validation, seed = settings.pop("validation"), settings.pop("seed")
     settings.pop("format", None)  # the trainer sees it in `start`
+    reward = settings.pop("reward", None)
     template = load_template(PromptChoice.of(call.hints), validation["prompt"])
     problems = _validation(runtime, call) if settings["checks"] else []
     start = runtime.store.path(call.inputs["start"])
@@ -97,8 +106,18 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
     if chat:
         job["validation"] |= {"prompts": chat.ids(prompts), "ends": list(chat.ends)}
         job["chat"] = True
+    if reward:
+        job["reward"] = reward
+        if MODEL in call.inputs:
+            job["reward"] = {**reward, "model": str(runtime.store.path(call.inputs[MODEL]))}
+    rewarded = (
+        reward_answers(call, runtime, reward) if reward and MODEL not in call.inputs else None
+    )
 
     def answer(question: Json) -> Json:
+        if "reward" in question:
+            assert rewarded is not None
+            return {"rewards": rewarded(question["reward"])}
         texts = question["score"]
         if chat:
             texts = [answer_in(*pair) for pair in zip(prompts, texts, strict=True)]

@@ -16,8 +16,6 @@ in which sums are added.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
 import time
@@ -29,7 +27,7 @@ from tasks.decoding.trained_ids import ends_of
 from tasks.errors import UserError
 from tasks.finetune.load_model import adapters, is_split, load_for
 from tasks.finetune.number_format import Rounding
-from tasks.finetune.objectives import OBJECTIVES
+from tasks.finetune.objectives import objective_of
 from tasks.finetune.process_group import Ranks
 from tasks.finetune.process_setup import keep_freed_memory, micro_batch, set_up_torch
 from tasks.finetune.visible_gpu import one_gpu
@@ -70,8 +68,10 @@ def train(
         job: rows (path of training rows), model (folder to start from), out (folder for the
             result), work (folder that outlives a kill), settings (FinetuneSettings), seed,
             validation (prompts, max_tokens, stop, batch_size) and resources (Resources). Where
-            prompts are rendered chats: chat (true), and in validation ends (Sampling's).
-        ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}.
+            prompts are rendered chats: chat (true), and in validation ends (Sampling's). Where rl
+            draws samples: reward (sample_rewards.py).
+        ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}; in rl also what
+            sample_rewards.py asks.
         progress: Told the optimiser steps done and how many there are at most.
         alive: Told after each forward pass, and while validation problems are solved.
 
@@ -92,7 +92,8 @@ def train(
     from transformers.utils import logging
 
     from tasks.finetune import pairs as pairing
-    from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
+    from tasks.finetune import prompt_rows
+    from tasks.finetune.checkpoints import CheckpointFolder, TrainingState, identity_of
     from tasks.finetune.export import export, export_afresh
     from tasks.finetune.packing import load, prepare
 
@@ -100,13 +101,15 @@ def train(
     seconds = {"imports": time.monotonic() - began}
     start, work = Path(job["model"]), Path(job["work"])
     ranks = Ranks()
-    checkpoints = CheckpointFolder(work)
+    checkpoints, objective = CheckpointFolder(work), objective_of(settings)
     began = time.monotonic()
     tokenizer = AutoTokenizer.from_pretrained(start, trust_remote_code=False)
 
     def found() -> tuple[TrainingState | None, tuple[Path, TrainingState] | None]:
-        checkpoints.claim(_identity(job))
-        pack = pairing.pack if OBJECTIVES[settings.improve].pairs else None
+        checkpoints.claim(identity_of(job))
+        pack = pairing.pack if objective.pairs else None
+        if objective.prompts:
+            pack = prompt_rows.pack_for(job["validation"]["max_tokens"])
         prepare(
             Path(job["rows"]),
             tokenizer,
@@ -123,11 +126,12 @@ def train(
     dataset, packed = load(work)
     seconds["packing"] = time.monotonic() - began
 
-    batch = settings.batch_size
+    # Of problems, of each of which some samples are drawn.
+    batch = settings.batch_size // (settings.generations if objective.prompts else 1)
     total = math.ceil(settings.epochs * math.ceil(packed.sequences / batch))
     began = time.monotonic()
     trainer = _trainer(
-        job, settings, resources, device, dataset, packed.weighted, total, checkpoints
+        job, settings, resources, device, dataset, packed.weighted, total, checkpoints, ask, alive
     )
     trainer.rounding = Rounding(start)
     if course is None:
@@ -170,8 +174,26 @@ def _trainer(
     weighted: bool,
     total: int,
     checkpoints: CheckpointFolder,
+    ask: Ask,
+    alive: Callable[[], None] | None,
 ) -> QuietTrainer:
-    objective = OBJECTIVES[settings.improve]
+    objective = objective_of(settings)
+    if objective.prompts:
+        from tasks.finetune import reinforce
+        from tasks.finetune.sample_rewards import rewards_for
+
+        return reinforce.make_trainer(
+            job,
+            settings,
+            device=device,
+            micro=micro_batch(settings.batch_size, resources.train_batch_size),
+            checkpointing=CHECKPOINTING_PARAMETERS,
+            dataset=dataset,
+            total=total,
+            output=checkpoints.folder,
+            rewards=rewards_for(job, ask, device),
+            alive=alive,
+        )
     if objective.pairs:
         from tasks.finetune.preference import make_trainer
 
@@ -283,16 +305,3 @@ def _add_callback(
     callback.trainer = trainer
     trainer.add_callback(callback)
     return callback
-
-
-def _identity(job: Message) -> str:
-    """What a checkpoint must have been made from to be of use to this job."""
-    with Path(job["rows"]).open("rb") as file:
-        rows = hashlib.file_digest(file, "sha256").hexdigest()
-    # Weights may be many gigabytes, so their sizes have to do; the caller keeps one work folder
-    # for each start model anyway.
-    model = sorted((path.name, path.stat().st_size) for path in Path(job["model"]).glob("*.*"))
-    parts = [job["settings"], job["seed"], job["validation"], rows, model]
-    if is_split(job["resources"]):
-        parts.append("fsdp, in parts")  # its checkpoints are laid out in another way
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest() + "\n"

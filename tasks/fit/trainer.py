@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.decoding.trained_ids import TrainedIds, ends_of
 from tasks.errors import UserError
+from tasks.finetune.reward_model import load_reward_model, rewards_of
 from tasks.fit.pack import TokenPair, TokenPairs, pack_pairs
 from tasks.fit.results import FitFacts
 from tasks.processes.wire import Message, Wire, answer_requests
@@ -145,71 +146,6 @@ def fit(
         history=course.history,
     )
     return {**facts.to_json(), "seconds": {"training": round(time.monotonic() - began, 3)}}
-
-
-def load_reward_model(
-    folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0
-) -> PreTrainedModel:
-    """A folder's model with a head that gives one number; of a policy the head is drawn.
-
-    Raises:
-        UserError: transformers has no such head for its architecture, or it has no pad token.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    torch.manual_seed(seed)
-    try:
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            num_labels=1,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-    except ValueError as error:
-        raise UserError(
-            f"reward.by: no reward model can start from this policy ({str(error)[:120]}); expected "
-            "an architecture with a head for classification"
-        ) from None
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
-    for parameter in model.parameters():
-        parameter.data = parameter.data.clone()  # aligned as a checkpoint's are
-    return model
-
-
-def rewards_of(
-    model: PreTrainedModel,
-    texts: Sequence[list[int]],
-    batch_size: int,
-) -> list[float]:
-    """The reward of each text, given by its tokens, in order.
-
-    Texts of like length go together; the reward does not hang on its neighbours but for rounding.
-    """
-    import torch
-
-    was, found = model.training, [0.0] * len(texts)
-    model.eval()
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    pad = model.config.pad_token_id
-    with torch.inference_mode():
-        for begin in range(0, len(order), batch_size):
-            places = order[begin : begin + batch_size]
-            rows = [torch.tensor(texts[place]) for place in places]
-            ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
-            lengths = torch.tensor([len(row) for row in rows])
-            mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-            logits = model(
-                input_ids=ids.to(model.device),
-                attention_mask=mask.to(model.device),
-                use_cache=False,
-            ).logits
-            for place, value in zip(places, logits[:, 0].float().tolist(), strict=True):
-                found[place] = value
-    model.train(was)
-    return found
 
 
 def right(model: PreTrainedModel, pairs: Sequence[TokenPair], batch_size: int) -> list[float]:

@@ -63,8 +63,8 @@ def main(wire: Wire) -> None:
         from transformers import AutoTokenizer
 
         from tasks.decoding.trained_ids import TrainedIds, ends_of
+        from tasks.finetune.reward_model import load_reward_model, rewards_of
         from tasks.fit.pack import whole_ids
-        from tasks.fit.trainer import load_reward_model, rewards_of
 
         folder, chat = Path(request["model"]), request["chat"]
         if not loaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
@@ -17,10 +18,12 @@ from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
     FINISH,
     PAIR,
+    PREFERENCES_FILE,
     PROBLEMS_FILE,
     REJECTED_IDS,
     ROWS_FILE,
     SAMPLES_FILE,
+    SOFT_PAIR,
     TOKEN_IDS,
     TRAINING,
     VERDICTS_FILE,
@@ -34,12 +37,15 @@ from tasks.select.own_selector import OwnSelector
 from tasks.select.results import SelectionCounts
 from tasks.select.selectors import Choose
 from tasks.settings import FilterSettings
+from tasks.settings.finetune import PREFERENCES, VERDICTS
 from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
 
 # Input of a call whose prompts are chats.
 _CHAT = "chat"
+# Setting of pairs that are not of verdicts, and the inputs of those of preferences.
+_PAIRS, _PREFERENCES = "pairs", "preferences "
 
 
 class Rule(Protocol):
@@ -101,9 +107,24 @@ def select_call(
     return Call(select_rows, label, keyed, inputs, hints)
 
 
-def pairs_call(selection: Call) -> Call:
-    """The call that makes preference pairs in the place of the rows of a `select_call`."""
-    return replace(selection, step=make_pairs)
+def pairs_call(
+    selection: Call, kind: str = VERDICTS, preferences: Sequence[ArtifactRef] = ()
+) -> Call:
+    """The call that makes preference pairs in the place of the rows of a `select_call`.
+
+    Args:
+        selection: What it would be.
+        kind: As `finetune.pairs`.
+        preferences: Labelled pairs, where these are what it is made of.
+    """
+    if kind == VERDICTS:
+        return replace(selection, step=make_pairs)
+    return replace(
+        selection,
+        step=make_pairs,
+        settings={**selection.settings, _PAIRS: kind},
+        inputs=selection.inputs | {f"{_PREFERENCES}{n}": ref for n, ref in enumerate(preferences)},
+    )
 
 
 @step(SELECT, "rows")
@@ -121,14 +142,31 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 @step(PAIRS, "rows")
 def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
-    """Put a wrong sample beside each that `select` would keep."""
-    from tasks.select.pairs import pairs
-
-    counts = _make(call, draft, runtime, pairs, PAIR, [TOKEN_IDS, REJECTED_IDS])
+    """Put a wrong sample beside each that `select` would keep, or what else `kind` says."""
+    rule, schema = _pairs_rule(call, runtime)
+    counts = _make(call, draft, runtime, rule, schema, [TOKEN_IDS, REJECTED_IDS])
     draft.stats = Stats(
         note=f"{counts.samples:,} samples, {counts.correct:,} correct, {counts.kept:,} kept, "
         f"{draft.rows:,} pairs"
     )
+
+
+def _pairs_rule(call: Call, runtime: Runtime) -> tuple[Rule, pa.Schema]:
+    """What makes the pairs of a call, and the form of their rows."""
+    from tasks.select.extremes import extreme_pairs
+    from tasks.select.pairs import pairs
+    from tasks.select.preferences import preference_pairs
+
+    kind = call.settings.get(_PAIRS, VERDICTS)
+    if kind != PREFERENCES:
+        return (pairs if kind == VERDICTS else extreme_pairs), PAIR
+    files = [
+        runtime.store.path(ref) / PREFERENCES_FILE
+        for name, ref in call.inputs.items()
+        if name.startswith(_PREFERENCES)
+    ]
+    labelled = (row for file in files for row in read_rows(file))
+    return partial(preference_pairs, labelled), SOFT_PAIR
 
 
 def _make(
@@ -149,6 +187,7 @@ def _make(
         render = Chat(runtime.store.path(call.inputs[_CHAT]), template).render
     seed, shots = settings.pop("seed"), settings.pop("shots")
     adaptive = settings.pop("adaptive", False)
+    settings.pop(_PAIRS, None)
     # Functions of the user's stand there by what they are; rules read neither reward nor score.
     own = {"score", "rewards", *(["select"] if "select" in call.hints else [])}
     rules = FilterSettings(**{name: settings[name] for name in settings if name not in own})

@@ -7,25 +7,52 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.section import Section
-from tasks.settings.trainer_args import FOR_PAIRS, Value, parse_trainer_args
+from tasks.settings.trainer_args import FOR_PAIRS, NOT_RL, Value, parse_trainer_args
+
+# What pairs are made of (`pairs`).
+VERDICTS, PREFERENCES = "verdicts", "preferences"
 
 
 class FinetuneSettings(Section):
     """The M-step: fine-tuning on the selected samples."""
 
-    LATEST: ClassVar[frozenset[str]] = frozenset({"choose", "trainer_args", "blend", "blend_with"})
+    LATEST: ClassVar[frozenset[str]] = frozenset(
+        {"pairs", "generations", "temperature", "choose", "trainer_args", "blend", "blend_with"}
+    )
     LATER: ClassVar[frozenset[str]] = LATEST | {"improve", "beta"}
 
-    improve: Literal["sft", "dpo"] = Field(
+    improve: Literal["sft", "dpo", "rl"] = Field(
         default="sft",
         description="How a policy is improved. `sft`: likelihood of the accepted samples (paper). "
-        "`dpo`: preference of correct over wrong samples of the same problem (2305.18290).",
+        "`dpo`: preference between samples of the same problem (2305.18290), see `pairs`. `rl`: "
+        "policy gradient with a leave-one-out baseline (RLOO, 2402.14740) on samples of its own, "
+        "whose reward is that of `reward.by` (RLHF, RLAIF: 2309.00267).",
+    )
+    pairs: Literal["verdicts", "preferences", "extremes"] = Field(
+        default="verdicts",
+        description="DPO: which pairs. `verdicts`: correct over wrong samples. `preferences`: "
+        "those that `judge.labels` labels, by how surely (soft labels). `extremes`: a problem's "
+        "highest over its lowest rewards (self-rewarding, 2401.10020: with `filter.cap` = 1).",
     )
     beta: float = Field(
         default=0.1,
         gt=0.0,
         le=10.0,
-        description="DPO: how strongly the policy is held at the one that it starts from.",
+        description="How strongly the policy is held at the one that it starts from. DPO: as in "
+        "the paper. RL: weight of the KL to it in a sample's reward (RLAIF: 0.05).",
+    )
+    generations: int = Field(
+        default=2,
+        ge=2,
+        le=1024,
+        description="RL: samples of a problem that are each other's baseline, in one optimiser "
+        "step (RLOO: 2 and 4).",
+    )
+    temperature: float = Field(
+        default=0.9,
+        gt=0.0,
+        le=10.0,
+        description="RL: of its samples, and of the probabilities in the loss (RLAIF: 0.9).",
     )
     start_from: Literal["base", "last"] = Field(
         default="base",
@@ -52,17 +79,19 @@ class FinetuneSettings(Section):
         default=32,
         ge=1,
         le=65_536,
-        description="Packed sequences (dpo: pairs) for each optimiser step. Not in the paper.",
+        description="Packed sequences (dpo: pairs, rl: samples) for each optimiser step. Not in "
+        "the paper (RLAIF's rl: 128).",
     )
     max_length: int = Field(
         default=1024,
         ge=16,
         le=131_072,
-        description="Tokens of a packed sequence; longer rows are dropped and counted.",
+        description="Tokens of a packed sequence; longer rows are dropped and counted (rl: prompts "
+        "that leave no room for `sampling.max_tokens`).",
     )
     packing: bool = Field(
         default=True,
-        description="Pack several rows into a sequence without attention between them (not dpo).",
+        description="Pack several rows into a sequence without attention between them (sft alone).",
     )
     warmup: float = Field(
         default=0.03, ge=0.0, le=1.0, description="Share of steps with rising learning rate."
@@ -140,6 +169,25 @@ class FinetuneSettings(Section):
                 raise ValueError(
                     f"finetune.trainer_args: {name} is of finetune.improve = dpo alone"
                 )
+            if name in found and self.pairs == PREFERENCES:
+                raise ValueError(
+                    f"finetune.trainer_args: {name} is of hard labels; expected none with "
+                    "finetune.pairs = preferences"
+                )
+        for name in NOT_RL:
+            if name in found and self.improve == "rl":
+                raise ValueError(f"finetune.trainer_args: {name} is not of finetune.improve = rl")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> FinetuneSettings:
+        if self.pairs != VERDICTS and self.improve != "dpo":
+            raise ValueError(f"finetune.pairs: {self.pairs} is of finetune.improve = dpo alone")
+        if self.improve == "rl" and self.batch_size % self.generations:
+            raise ValueError(
+                f"finetune.batch_size: {self.batch_size} samples are not {self.generations} "
+                "(finetune.generations) of each problem; expected a multiple"
+            )
         return self
 
     @property

@@ -32,6 +32,8 @@ ARGUMENTS: dict[str, type] = {
 }
 # Those of a preference (dpo) alone; the loss of rows is ours.
 FOR_PAIRS = ("label_smoothing", "loss_type")
+# Those that TRL's RLOOTrainer has not.
+NOT_RL = ("activation_offloading",)
 # What fields of ours decide.
 OWNED = {
     "learning_rate": "finetune.learning_rate",
@@ -45,6 +47,8 @@ OWNED = {
     "max_length": "finetune.max_length",
     "packing": "finetune.packing",
     "beta": "finetune.beta",
+    "num_generations": "finetune.generations",
+    "temperature": "finetune.temperature",
     "seed": "seed",
     "per_device_train_batch_size": "resources.train_batch_size",
     "gradient_accumulation_steps": "finetune.batch_size",

@@ -107,7 +107,12 @@ def grade(question: dict[str, Any]) -> dict[str, Any]:
     return {"rewards": [value / 255 for value in sums]}
 
 
-def train_until(job: dict[str, Any], point: str, count: int) -> None:
+def train_until(
+    job: dict[str, Any],
+    point: str,
+    count: int,
+    ask: Callable[[dict[str, Any]], dict[str, Any]] = grade,
+) -> None:
     """Train, and be killed by SIGKILL when `point` is reached for the `count`th time."""
     from tasks.finetune import checkpoints as course
     from tasks.finetune import export, supervised, trainer
@@ -140,4 +145,4 @@ def train_until(job: dict[str, Any], point: str, count: int) -> None:
         before(export.shutil, "copyfile")
     elif point != "step":
         raise ValueError(point)
-    trainer.train(job, grade, lambda *_: here() if point == "step" else None)
+    trainer.train(job, ask, lambda *_: here() if point == "step" else None)
