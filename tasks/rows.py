@@ -31,6 +31,8 @@ PREFERENCES_FILE = "preferences.parquet"
 # of the wrong side of a pair. Where they are not known they are null, or the column is missing.
 TOKEN_IDS = "token_ids"
 REJECTED_IDS = "rejected_token_ids"
+# Whether a row is of a right sample, where rows of wrong ones are trained on too.
+LABEL = "label"
 # How a sample ended; beside the ids of a training row too.
 FINISH = "finish"
 
@@ -171,6 +173,8 @@ TRAINING: Schema = pa.schema(
         ("samples", pa.string()),  # key of the samples artifact that holds the sample
     ]
 )
+
+LABELLED: Schema = pa.schema([*TRAINING, (LABEL, pa.bool_())])
 
 # A correct sample (`completion`) and a wrong one of the same problem.
 PAIR: Schema = pa.schema(

@@ -46,7 +46,8 @@ def _check_unchecked(config: RestEmConfig) -> None:
             f"filter.score: {score} rewards samples, and so does reward.by = {config.reward.by}; "
             "expected one of them"
         )
-    if OBJECTIVES[config.finetune.improve].pairs:
+    objective = OBJECTIVES[config.finetune.improve]
+    if objective.pairs or objective.labels:
         raise ValueError(
             f"filter.score: {score} knows no wrong samples, which finetune.improve = "
             f"{config.finetune.improve} asks for; expected sft"

@@ -30,7 +30,7 @@ class SelectionCounts(FactsFile):
     """
 
     FILE: ClassVar[str] = "counts.json"
-    SPARSE: ClassVar[tuple[str, ...]] = ("first", "pairs", "dropped_band")
+    SPARSE: ClassVar[tuple[str, ...]] = ("first", "pairs", "wrong", "dropped_band")
 
     samples: int = 0
     correct: int = 0  # reward at least min_reward
@@ -52,6 +52,8 @@ class SelectionCounts(FactsFile):
     dropped_band: int = 0
     # Of preference pairs (pairs.py): how many came of the samples kept.
     pairs: int | None = None
+    # Of rows of wrong samples (labelled.py): how many came besides.
+    wrong: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """The fields by name, levels in order."""

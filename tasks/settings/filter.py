@@ -41,7 +41,7 @@ class FilterSettings(Section):
 
     LATEST: ClassVar[frozenset[str]] = frozenset(
         {"rewards", "function_seconds", "thinking"}
-        | {"pool", "min_pass_rate", "max_pass_rate", "cap_by", "search"}
+        | {"pool", "min_pass_rate", "max_pass_rate", "cap_by", "search", "wrong_weight"}
     )
     LATER: ClassVar[frozenset[str]] = LATEST | {"score", "select", "thresholds", "first"}
     CHOICES: ClassVar[Mapping[str, Choice]] = {"score": SCORE, "select": SELECT}
@@ -159,6 +159,13 @@ class FilterSettings(Section):
         default="one",
         description="Weight of a row in the loss. `reward`: the reward-weighted loss of section 3, "
         "the same as `one` for a binary reward.",
+    )
+    wrong_weight: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Weight of rows of wrong samples, of which as many as the cap are trained on "
+        "beside the accepted ones (2601.04992). 0: none.",
     )
     thinking: Literal["keep", "drop"] = Field(
         default="keep",

@@ -10,29 +10,53 @@ from tasks.settings.section import Section
 from tasks.settings.trainer_args import FOR_PAIRS, NOT_RL, Value, parse_trainer_args
 
 # What pairs are made of (`pairs`).
-VERDICTS, PREFERENCES = "verdicts", "preferences"
+VERDICTS, PREFERENCES, HUMAN = "verdicts", "preferences", "human"
 
 
 class FinetuneSettings(Section):
     """The M-step: fine-tuning on the selected samples."""
 
     LATEST: ClassVar[frozenset[str]] = frozenset(
-        {"pairs", "generations", "temperature", "choose", "trainer_args", "blend", "blend_with"}
+        {
+            "pairs",
+            "nll",
+            "reference",
+            "generations",
+            "temperature",
+            "choose",
+            "trainer_args",
+            "blend",
+            "blend_with",
+        }
     )
     LATER: ClassVar[frozenset[str]] = LATEST | {"improve", "beta"}
 
-    improve: Literal["sft", "dpo", "rl"] = Field(
+    improve: Literal["sft", "dpo", "kto", "rl"] = Field(
         default="sft",
         description="How a policy is improved. `sft`: likelihood of the accepted samples (paper). "
-        "`dpo`: preference between samples of the same problem (2305.18290), see `pairs`. `rl`: "
+        "`dpo`: preference between samples of the same problem (2305.18290), see `pairs`. `kto`: "
+        "right and wrong samples, each for itself (2402.01306). `rl`: "
         "policy gradient with a leave-one-out baseline (RLOO, 2402.14740) on samples of its own, "
         "whose reward is that of `reward.by` (RLHF, RLAIF: 2309.00267).",
     )
-    pairs: Literal["verdicts", "preferences", "extremes"] = Field(
+    pairs: Literal["verdicts", "preferences", "extremes", "human"] = Field(
         default="verdicts",
         description="DPO: which pairs. `verdicts`: correct over wrong samples. `preferences`: "
         "those that `judge.labels` labels, by how surely (soft labels). `extremes`: a problem's "
-        "highest over its lowest rewards (self-rewarding, 2401.10020: with `filter.cap` = 1).",
+        "highest over its lowest rewards (self-rewarding, 2401.10020: with `filter.cap` = 1). "
+        "`human`: the data set's own solution over samples, right or wrong (SPIN, 2401.01335).",
+    )
+    nll: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description="DPO: weight of the negative log-likelihood of the chosen side, a token's "
+        "mean, beside the preference (iterative RPO, 2404.19733: 1). 0: off.",
+    )
+    reference: Literal["start", "base"] = Field(
+        default="start",
+        description="DPO, KTO: the policy that p_0 stands for in the loss. `start`: the one that "
+        "training starts from. `base`: the base, also where it starts from the last.",
     )
     beta: float = Field(
         default=0.1,
