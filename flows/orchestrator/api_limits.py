@@ -118,7 +118,6 @@ FIELDS: dict[str, Rule] = {
     "JudgeSettings.model": Rule.TEACHER,
     "JudgeSettings.prompt": Rule.TEMPLATE,
     "JudgeSettings.source": Rule.DATA,
-    "JudgeSettings.reference": Rule.DATA,
     "JudgeSettings.config": Rule.HUB_NAME,
     "JudgeSettings.split": Rule.HUB_NAME,
     "PairColumns.question": Rule.TEXT,
