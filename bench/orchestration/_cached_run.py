@@ -17,6 +17,7 @@ from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.access import authorization, secret_for
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
 from tasks.decoding.tokens import Prompt
+from  import Weights
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
 from tasks.rows import Json
@@ -39,6 +40,10 @@ class Shelf:
         """
         self._solutions, self._all = solutions, list(solutions.values())
         self.policy = ""  # digest of the policy that is played
+
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> Weights:
+        """Nobody asks: no run of the benches has a judge."""
+        raise NotImplementedError
 
     def sample(
         self,

@@ -176,11 +176,12 @@ def _trainer(
     weighted: bool,
     total: int,
     checkpoints: CheckpointFolder,
-    ask: Ask,
-    alive: Callable[[], None] | None,
+    ask: Ask | None = None,
+    alive: Callable[[], None] | None = None,
 ) -> QuietTrainer:
     objective = objective_of(settings)
     if objective.prompts:
+        assert ask is not None  # rewards come from the parent
         from tasks.finetune import reinforce
         from tasks.finetune.sample_rewards import rewards_for
 
