@@ -15,9 +15,8 @@ from typing import Any
 
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.access import authorization, secret_for
-from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
-from  import Weights
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
 from tasks.rows import Json
