@@ -32,6 +32,8 @@ HELD_OUT_FILE = "held_out.parquet"
 # of the wrong side of a pair. Where they are not known they are null, or the column is missing.
 TOKEN_IDS = "token_ids"
 REJECTED_IDS = "rejected_token_ids"
+# Whether a row is of a right sample, where rows of wrong ones are trained on too.
+LABEL = "label"
 # How a sample ended; beside the ids of a training row too.
 FINISH = "finish"
 
@@ -60,7 +62,7 @@ class Status(enum.StrEnum):
     CHECKER_ERROR = "checker_error"
     SANDBOX_ERROR = "sandbox_error"
     ENGINE_ERROR = "engine_error"  # no sample: the prompt does not fit or ends the engine
-    RATED = "rated"  # by a judge or a reward model: the reward is a number in [0, 1]
+    RATED = "rated"  # not by the checker: the reward is a number in [0, 1]
     UNGRADED = "ungraded"  # left to a person: reward 0 here, and in no metric
 
 
@@ -187,6 +189,8 @@ TRAINING: Schema = pa.schema(
         ("samples", pa.string()),  # key of the samples artifact that holds the sample
     ]
 )
+
+LABELLED: Schema = pa.schema([*TRAINING, (LABEL, pa.bool_())])
 
 # A correct sample (`completion`) and a wrong one of the same problem.
 PAIR: Schema = pa.schema(

@@ -15,7 +15,7 @@ from typing import Any
 
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.server.access import authorization, secret_for
-from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling
+from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
 from tasks.problems.step import load_splits
 from tasks.prompts import load_template
@@ -39,6 +39,10 @@ class Shelf:
         """
         self._solutions, self._all = solutions, list(solutions.values())
         self.policy = ""  # digest of the policy that is played
+
+    def choose(self, prompts: Sequence[Prompt], choices: Sequence[str]) -> Weights:
+        """Nobody asks: no run of the benches has a judge."""
+        raise NotImplementedError
 
     def sample(
         self,

@@ -22,8 +22,11 @@ def check_improve(config: RestEmConfig) -> None:
         _check_pairs(config)
     if objective.prompts:
         _check_rl(config)
-    if objective.pairs or objective.prompts:
+    if objective.labels:
+        _check_labels(config)
+    if objective.pairs or objective.prompts or objective.labels:
         _check_processes(config)
+    _check_reference(config)
 
 
 def _check_pairs(config: RestEmConfig) -> None:
@@ -33,8 +36,11 @@ def _check_pairs(config: RestEmConfig) -> None:
             f"finetune.improve: {name} prefers correct over wrong samples; expected "
             "filter.select = threshold and no filter.thresholds"
         )
-    if config.filter.weight != "one":
-        raise ValueError(f"filter.weight: the pairs of {name} have no weight; expected one")
+    if config.filter.weight != "one" or config.filter.wrong_weight:
+        raise ValueError(
+            f"filter.weight, filter.wrong_weight: the pairs of {name} have no weight; expected one "
+            "and 0"
+        )
     if kind != PREFERENCES:
         return
     if config.reward.by == "judge":
@@ -43,6 +49,40 @@ def _check_pairs(config: RestEmConfig) -> None:
             "expected reward.by = checker or model with preferences, or pairs = extremes"
         )
     _check_judge(config, asked=config.judge.labels == "judge")
+
+
+def _check_labels(config: RestEmConfig) -> None:
+    if config.filter.thresholds or config.filter.select != "threshold":
+        raise ValueError(
+            "finetune.improve: kto trains on right and wrong samples; expected filter.select = "
+            "threshold and no filter.thresholds"
+        )
+    if config.filter.weight != "one" or config.filter.wrong_weight:
+        raise ValueError(
+            "filter.weight, filter.wrong_weight: the samples of kto have no weight; expected one "
+            "and 0"
+        )
+
+
+def _check_reference(config: RestEmConfig) -> None:
+    """See that what only some losses have is asked of these alone."""
+    tune, objective = config.finetune, OBJECTIVES[config.finetune.improve]
+    if tune.nll and (not objective.pairs or tune.pairs == PREFERENCES):
+        raise ValueError(
+            "finetune.nll: it stands beside the preference of finetune.improve = dpo on pairs with "
+            "hard labels; expected 0"
+        )
+    if tune.reference == "start":
+        return
+    if not (objective.pairs or objective.labels):
+        raise ValueError(
+            f"finetune.reference: {tune.improve} has no reference; expected start, or dpo or kto"
+        )
+    if tune.has_adapters:
+        raise ValueError(
+            "finetune.reference: adapters have the model without them as their reference; expected "
+            "start, or finetune.method = full"
+        )
 
 
 def _check_rl(config: RestEmConfig) -> None:

@@ -6,6 +6,7 @@ Recipe sections decide the result and are in cache keys; `resources` is in none.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.improve import check_improve
 from flows.config.read import change, parse, read_toml
+from flows.config.rewards import check_rewards
 from tasks.errors import UserError
 from tasks.generate.hosted.service import hosted_addresses
 from tasks.paths import CONFIGS
@@ -107,6 +109,7 @@ class RestEmConfig(BaseModel):
                 f"filter.{field}: tests is a reward of programs; expected correct, or a data.train "
                 f"of code, not {self.data.train}"
             )
+        check_rewards(self)
         if self.finetune.method == "qlora":
             self._can_quantize()
         check_improve(self)
@@ -246,20 +249,59 @@ def load_config(
     """Read a configuration and apply `key=value` changes.
 
     Args:
-        path: A TOML file, or the name of one in configs/ without its ending.
+        path: A TOML file, or the name of one in configs/ without its ending. With `like = "NAME"`
+            it has the fields of that one, and its own above them.
         changes: Such as `sampling.samples=16`; values are TOML, a bare word is text.
         check: Looks at it before files that it names are read.
 
     Raises:
         UserError: naming the file or field and what was expected.
     """
-    raw, file = read_toml(path, CONFIGS)
-    begin_at(Path(file).parent, raw)
+    raw, file = read_config(path)
     change(raw, changes or [])
     config = parse(RestEmConfig, raw, file)
     check(config)
     config.find_functions()
     return config
+
+
+def read_config(path: str | Path, seen: tuple[str, ...] = ()) -> tuple[Json, str]:
+    """The content of a configuration, with what it takes from the one that it is `like`.
+
+    Args:
+        path: A TOML file, or the name of one in configs/ without its ending.
+        seen: Files that are like it.
+
+    Returns:
+        The fields, with paths that begin at the folder of the file that names them; and the file.
+
+    Raises:
+        UserError: naming the file and what was expected.
+    """
+    raw, file = read_toml(path, CONFIGS)
+    folder = Path(file).parent
+    begin_at(folder, raw)
+    like = raw.pop("like", None)
+    if like is None:
+        return raw, file
+    if not isinstance(like, str) or not like:
+        raise UserError(f"{file}: like: expected the name or path of another configuration")
+    whole = os.path.realpath(file)
+    if whole in seen:
+        raise UserError(f"{file}: like: it is like itself; expected another configuration")
+    beside_it = folder / like
+    other, _ = read_config(beside_it if beside_it.is_file() else like, (*seen, whole))
+    return _overlaid(other, raw), file
+
+
+def _overlaid(below: Json, above: Json) -> Json:
+    """Fields of two configurations; where both have one, the second counts."""
+    made = dict(below)
+    for name, value in above.items():
+        old = made.get(name)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        made[name] = _overlaid(old, value) if both else value
+    return made
 
 
 def begin_at(folder: Path, raw: Json) -> None:

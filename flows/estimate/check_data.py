@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.config.read import change, parse, read_toml
-from flows.config.rest_em import RestEmConfig, begin_at
+from flows.config.read import change, parse
+from flows.config.rest_em import RestEmConfig, read_config
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
-from tasks.paths import CONFIGS
 from tasks.problems.loading import prepare_splits
 from tasks.problems.longest import keep_longest
 from tasks.problems.own.load import Found, OwnProblems
@@ -123,9 +122,7 @@ def data_config(source: str, config: str, changes: list[str]) -> RestEmConfig:
     if not source and not config:
         raise UserError("SOURCE: expected a file, a folder or a Hub id, or --config")
     raw: dict[str, Any]
-    raw, file = read_toml(config, CONFIGS) if config else (dict(_NO_CONFIG), "--set")
-    if config:
-        begin_at(Path(file).parent, raw)
+    raw, file = read_config(config) if config else (dict(_NO_CONFIG), "--set")
     if source:
         raw["data"] = {**raw.get("data", {}), "train": OWN, "source": source}
     change(raw, changes)

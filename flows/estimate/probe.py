@@ -22,7 +22,8 @@ from flows.machines.local import IN_FLIGHT
 from flows.orchestrator.pipeline import engines_at_once
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.session import session
-from flows.rest_em.loop import Loop, LoopResult
+from flows.rest_em.iterations import LoopResult
+from flows.rest_em.loop import Loop
 from flows.rest_em.summary import report_call
 from flows.runs.journal import STEPS, read_steps
 from flows.runs.journal_forms import StepLine

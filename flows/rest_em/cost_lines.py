@@ -11,6 +11,7 @@ from tasks.dag import step_names
 from tasks.dag.shard_inputs import is_sample_input, is_verdict_input
 from tasks.evaluate.labels_step import MODEL, NULL, PEOPLE, PREFERENCES
 from tasks.evaluate.win_rate_step import preferences_of
+from tasks.finetune.blend import TUNED
 from tasks.rate.step import rate_shard
 from tasks.store.manifest import ArtifactRef, Manifest
 
@@ -44,8 +45,14 @@ def cost_lines(inputs: RunInputs) -> list[CostLine]:
         manifest = inputs.store.manifest(ref)
         # A selection stands under the iteration that is trained on it.
         at = number + (kind == kinds.SELECTION)
-        lines.append(made_line(at, _step(name, number, kind), manifest.stats))
+        made = _step(name, number, kind)
+        if kind == kinds.POLICY and _is_blend(manifest):
+            made = step_names.BLEND
+        lines.append(made_line(at, made, manifest.stats))
         if kind == kinds.POLICY:
+            if _is_blend(manifest):
+                manifest = inputs.store.manifest(_made_from(manifest)[TUNED])
+                lines.append(made_line(number, step_names.FINETUNE, manifest.stats))
             lines += _earlier_steps(inputs, number, manifest)
         if kind == kinds.METRICS and (groups := _made_from(manifest).get("groups")):
             grouped = inputs.store.manifest(groups)
@@ -99,6 +106,10 @@ def _earlier_steps(inputs: RunInputs, number: int, manifest: Manifest) -> list[C
         manifest = inputs.store.manifest(made["start"])
         lines.append(made_line(number, step_names.FINETUNE, manifest.stats))
     return lines
+
+
+def _is_blend(manifest: Manifest) -> bool:
+    return manifest.provenance.step == step_names.BLEND
 
 
 def _made_from(manifest: Manifest) -> dict[str, ArtifactRef]:

@@ -14,15 +14,19 @@ from functools import cached_property
 from typing import Literal
 
 from flows.orchestrator.shards import Shards
-from flows.rest_em.loop import LoopResult
+from flows.rest_em.iterations import LoopResult
 from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of, shards_of, verdicts_of
+from tasks.dag.step_names import DIVERSITY, VERIFY
+from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.labels import LabelMetrics
 from tasks.evaluate.proxy import ProxyMetrics
 from tasks.evaluate.results import Metrics
+from tasks.evaluate.verified import Verified
 from tasks.evaluate.win_rate import WinRates
 from tasks.finetune.results import TrainingFacts
 from tasks.problems.step import load_splits
 from tasks.rows import Row
+from tasks.select.relabel import VoteFacts
 from tasks.select.results import SelectionCounts
 from tasks.store.store import ArtifactRef, Store
 
@@ -32,6 +36,8 @@ GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN = "greedy", "train", "validation", "sa
 LABELS, PROXY = "labels", "proxy"
 SETS = (GREEDY, TRAIN, VALIDATION, SAMPLED, DRAWN)
 TRANSFER = "transfer:"
+# Drawn samples with the rewards of `filter.score` where these ask for no reference.
+RELABELED = "relabeled"
 
 
 def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
@@ -40,6 +46,10 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
     for now in result.iterations:
         inputs[_name(now.number, POLICY)] = now.policy
         inputs[_name(now.number, METRICS)] = now.metrics
+        if now.diversity is not None:
+            inputs[_name(now.number, DIVERSITY)] = now.diversity
+        if now.verified is not None:
+            inputs[_name(now.number, VERIFY)] = now.verified
         if now.selection is not None:
             inputs[_name(now.number, SELECTION)] = now.selection
         if now.win_rates is not None:
@@ -50,6 +60,7 @@ def report_inputs(result: LoopResult) -> dict[str, ArtifactRef]:
             inputs[_name(now.number, PROXY)] = now.proxy
         sets: dict[str, Shards] = {kind: getattr(now, kind) for kind in SETS}
         sets |= {f"{TRANSFER}{name}": shards for name, shards in now.transfer.items()}
+        sets[RELABELED] = now.relabeled
         for kind, shards in sets.items():
             inputs |= inputs_of(_name(now.number, kind), shards.samples, shards.verdicts)
     return inputs
@@ -128,6 +139,25 @@ class RunInputs:
     def verdicts(self, number: int, kind: str) -> list[Row]:
         """Verdicts of a set: problem_id, index, reward, status."""
         return list(verdicts_of(self.store, self.refs, _name(number, kind)))
+
+    def diversity(self, number: int) -> Diversity | None:
+        """How different a policy's samples are; None where the run does not ask."""
+        ref = self.refs.get(_name(number, DIVERSITY))
+        return Diversity.read(self.store.path(ref)) if ref else None
+
+    def verified(self, number: int) -> Verified | None:
+        """What a verifier makes of a policy's samples; None where there is none."""
+        ref = self.refs.get(_name(number, VERIFY))
+        return Verified.read(self.store.path(ref)) if ref else None
+
+    def votes(self, number: int) -> VoteFacts | None:
+        """What the votes on the samples drawn from a policy are worth; None where nobody votes."""
+        facts = VoteFacts()
+        for shard in self.shards(number, RELABELED):
+            if not (self.store.path(shard.verdicts) / VoteFacts.FILE).is_file():
+                return None
+            facts.add(VoteFacts.read(self.store.path(shard.verdicts)))
+        return facts if facts.samples else None
 
     def shards(self, number: int, kind: str) -> list[ScoredShard]:
         """Shards of a set; none where there is no such set."""

@@ -8,7 +8,6 @@ The loop only decides *what* to call; a `Caller` decides how: through Prefect
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 
 from flows.config.rest_em import RestEmConfig
@@ -18,16 +17,30 @@ from flows.orchestrator.caller import Caller
 from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
+from flows.rest_em.blended import blended
 from flows.rest_em.imports import unused_imports
+from flows.rest_em.iterations import Iteration, LoopResult
 from flows.rest_em.look import BASE, TEACHER, ModelLook
 from flows.rest_em.m_step import Improved, Improver
-from flows.rest_em.rated import Rated, Rewarder, compares
+from flows.rest_em.rated import Rewarder, compares
+from flows.rest_em.relabeled import relabeled
 from flows.rest_em.reward_measures import RewardMeasures
+from flows.rest_em.search import Found, search
 from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
+from flows.rest_em.verified import Verifier
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from flows.rest_em.wins import over_the_base
-from tasks.dag.step_names import BASE_MODEL, DRAW, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
+from tasks.dag.step_names import (
+    BASE_MODEL,
+    DIVERSITY,
+    DRAW,
+    GROUP_ANSWERS,
+    MEASURE,
+    PASS_AT_K,
+    TEST,
+)
+from tasks.evaluate.diversity_step import diversity_call
 from tasks.evaluate.results import Metrics
 from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import IN_GROUPS
@@ -39,35 +52,8 @@ from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
 from tasks.select.decontaminate import overlapping
+from tasks.settings.filter import UNCHECKED
 from tasks.store.store import ArtifactRef
-
-
-@dataclass
-class Iteration:
-    """What there is about policy p_i; `drawn` and `selection` are of the step that follows it."""
-
-    number: int
-    policy: ArtifactRef
-    greedy: Shards
-    train: Shards
-    validation: Shards
-    sampled: Shards
-    metrics: ArtifactRef
-    transfer: dict[str, Shards] = field(default_factory=dict)
-    drawn: Shards = field(default_factory=Shards)
-    rated: Rated | None = None
-    selection: ArtifactRef | None = None
-    win_rates: ArtifactRef | None = None
-    proxy: ArtifactRef | None = None  # what it was trained for beside what is meant
-
-
-@dataclass
-class LoopResult:
-    """All artifacts of a run."""
-
-    problems: ArtifactRef
-    iterations: list[Iteration]
-    warnings: list[str]
 
 
 class Loop:
@@ -133,21 +119,40 @@ class Loop:
                 break
             if config.review and number and not self._goes_on(outcome, now):
                 break
-            now.drawn = self._draw(number, policy)
+            now.found = self._search(outcome, number, policy)
+            now.drawn = self._draw(number, policy, now.found.temperature)
             self._warn_of_failed_rewards(outcome, now)
             self.measures.proxy(outcome.iterations)
-            made = self._improve(now, base)
+            drawn = self._pool(outcome, now, base)
+            made = self._improve(now, base, drawn)
             now.selection = made.selection
             caller.end_stage()
             if made.threshold is not None:
                 self._warn(outcome, too_few(number + 1, made, self.config.filter.thresholds))
             if made.policy is None:
                 break
-            policy = made.policy
+            policy = self._blended(number + 1, made.policy, base, policy)
         self.measures.proxy(outcome.iterations)
         caller.end_stage()
+        self._verify(outcome, base)
         over_the_base(config, caller, self.sampler, self.rewarder, outcome)
         return outcome
+
+    def _verify(self, outcome: LoopResult, base: ArtifactRef) -> None:
+        """Let a verifier choose among each policy's samples of test problems."""
+        which = self.config.evaluation.verifier
+        sources = [one for one in outcome.iterations if one.drawn.parts]
+        if which == "none" or not sources or not self.config.evaluation.samples:
+            return
+        verifier = Verifier(self.config, self.caller, self.sampler, self.problems)
+        last = sources[-1]
+        shots = self._shots(last.number)
+        model = last.rated.model if last.rated else None
+        if which == "own":
+            model = verifier.fit(last.number, base, last.drawn, shots)
+        assert model is not None  # the configuration says that there is one
+        for now in outcome.iterations:
+            now.verified = verifier.verify(now.number, model, now.sampled, now.groups, shots)
 
     def _evaluate(self, number: int, policy: ArtifactRef) -> Iteration:
         settings, sampler = self.config.evaluation, self.sampler
@@ -175,6 +180,7 @@ class Loop:
             for chain in sampler.chains(made, number, purpose, policy, split, draw, limit)
         ]
         self.caller.drive(chains)
+        now.groups = self._groups(now)
         now.metrics = self.caller.call(
             measure_call(
                 f"{MEASURE} p{number}",
@@ -186,11 +192,15 @@ class Loop:
                     "sampled": (now.sampled.samples, now.sampled.verdicts),
                 },
                 self.problems,
-                self._groups(now),
+                now.groups,
             ),
             number,
             MEASURE,
         )
+        if settings.diversity and settings.samples:
+            sampled_set = now.sampled.samples, now.sampled.verdicts
+            call = diversity_call(f"{DIVERSITY} p{number}", settings, sampled_set, now.groups)
+            now.diversity = self.caller.call(call, number, DIVERSITY)
         now.transfer = {
             other.name: other.solve(number, policy, self.config.model.shots)
             for other in self.benchmarks
@@ -207,16 +217,25 @@ class Loop:
         )
         return self.caller.call(call, now.number, GROUP_ANSWERS)
 
-    def _draw(self, number: int, policy: ArtifactRef) -> Shards:
+    def _search(self, outcome: LoopResult, number: int, policy: ArtifactRef) -> Found:
+        """What this iteration samples and selects with."""
+        shots = self._shots(number)
+        config = self.config.model_copy(update={"sampling": self.drawing})
+        found = search(number, config, self.caller, self.sampler, policy, shots)
+        if found.words:
+            self._warn(outcome, f"iteration {number}: {found.words}")
+        return found
+
+    def _draw(self, number: int, policy: ArtifactRef, temperature: float) -> Shards:
         """The E-step: N samples for each training problem, scored."""
         settings = self.drawing
         sampling = (
             {
-                "temperature": settings.temperature,
+                "temperature": temperature,
                 "top_k": settings.top_k,
                 "top_p": settings.top_p,
             }
-            if settings.temperature
+            if temperature
             else GREEDY
         )
         draw = Draw(
@@ -226,7 +245,7 @@ class Loop:
             settings.samples,
             settings.enough,
             settings.hard_samples,
-            self.config.filter.score,
+            self.config.filter.checked_score,
             rewards_of(self.config.filter),
             hosted=bool(settings.hosted_teacher),
             system=settings.teacher_system,
@@ -235,8 +254,18 @@ class Loop:
         )
         return self.sampler.shards(number, DRAW, self.teacher or policy, "train", draw)
 
+    def _pool(self, outcome: LoopResult, now: Iteration, base: ArtifactRef) -> Shards:
+        """What is selected from: samples of this iteration, or of all up to it."""
+        now.rewarded = self._rewarded(now, base)
+        if self.config.filter.pool == "last":
+            return now.rewarded
+        return Shards([part for one in outcome.iterations for part in one.rewarded.parts])
+
     def _rewarded(self, now: Iteration, base: ArtifactRef) -> Shards:
         """The drawn samples with the rewards that decide what is trained on."""
+        if self.config.filter.score in UNCHECKED:
+            now.relabeled = relabeled(now.number, self.config, self.caller, self.sampler, now.drawn)
+            return now.relabeled
         if self.config.reward.by == "checker" and not compares(self.config):
             return now.drawn
         shots = self._shots(now.number)
@@ -245,14 +274,25 @@ class Loop:
         # Preferences stand for themselves, whatever a reward model then says.
         return now.drawn if compares(self.config) else now.rated.shards
 
-    def _improve(self, now: Iteration, base: ArtifactRef) -> Improved:
+    def _improve(self, now: Iteration, base: ArtifactRef, drawn: Shards) -> Improved:
         """The M-step: the next policy from the samples of this one."""
-        number, drawn = now.number + 1, self._rewarded(now, base)
-        improver = Improver(
-            self.config, self.caller, self.sampler, self.problems, self._shots(number)
-        )
+        assert now.found is not None
+        # What has been decided by now is no part of the selection: equal rows have one key.
+        decided = {"min_reward": now.found.min_reward, "search": [], "pool": "last"}
+        rules = self.config.filter.model_copy(update=decided)
+        config = self.config.model_copy(update={"filter": rules})
+        number = now.number + 1
+        improver = Improver(config, self.caller, self.sampler, self.problems, self._shots(number))
         adaptive = bool(self.drawing.enough or self.drawing.hard_samples)
         return improver.improve(number, base, now.policy, drawn, adaptive=adaptive, rated=now.rated)
+
+    def _blended(
+        self, number: int, tuned: ArtifactRef, base: ArtifactRef, last: ArtifactRef
+    ) -> ArtifactRef:
+        """The policy that goes on: the tuned one, or a mean of it and another."""
+        other = base if self.config.finetune.blend_with == "base" else last
+        shots = self._shots(number)
+        return blended(number, self.config, self.caller, self.sampler, tuned, other, shots)
 
     def _sampling(self, settings: Json) -> Json:
         return {**settings, "max_tokens": self.config.sampling.max_tokens}

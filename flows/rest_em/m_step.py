@@ -22,14 +22,14 @@ from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Shards
 from flows.rest_em.rated import Rated
 from tasks.dag.step import Call
-from tasks.dag.step_names import FINETUNE, PAIRS, PROMPTS, SELECT
+from tasks.dag.step_names import FINETUNE, LABELLED_ROWS, PAIRS, PROMPTS, SELECT
 from tasks.finetune.number_format import CONFIG, FLOAT32, format_of
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.reward_source import RewardSource
 from tasks.finetune.step import finetune_call
 from tasks.rows import Json
 from tasks.select.prompts import prompts_call
-from tasks.select.step import pairs_call, select_call
+from tasks.select.step import labelled_call, pairs_call, select_call
 from tasks.settings import FilterSettings
 from tasks.store.store import ArtifactRef
 
@@ -104,7 +104,8 @@ class Improver:
                 return Improved(first, start if step else None, threshold)
             if not step:
                 self.caller.end_stage()
-            start = self.caller.call(self._finetune(label, start, rows), number, FINETUNE)
+            call = self._finetune(label, start, rows, base=base)
+            start = self.caller.call(call, number, FINETUNE)
         assert first is not None
         return Improved(first, start)
 
@@ -146,9 +147,11 @@ class Improver:
         adaptive: bool,
         rated: Rated | None,
     ) -> Call:
-        preferred = OBJECTIVES[self.config.finetune.improve].pairs
+        objective = OBJECTIVES[self.config.finetune.improve]
+        preferred, both = objective.pairs, objective.labels or bool(rules.wrong_weight)
+        made = PAIRS if preferred else LABELLED_ROWS if both else SELECT
         call = select_call(
-            f"{PAIRS if preferred else SELECT} {label}",
+            f"{made} {label}",
             rules,
             seed=self.config.seed,
             prompt=self.sampler.template.digest,
@@ -161,7 +164,7 @@ class Improver:
             adaptive=adaptive,
         )
         if not preferred:
-            return call
+            return labelled_call(call) if both else call
         return pairs_call(call, self.config.finetune.pairs, rated.preferences if rated else ())
 
     def _finetune(
@@ -170,6 +173,7 @@ class Improver:
         start: ArtifactRef,
         rows: ArtifactRef,
         reward: RewardSource | None = None,
+        base: ArtifactRef | None = None,
     ) -> Call:
         validation: Json = {
             "prompt": self.sampler.template.digest,
@@ -189,6 +193,7 @@ class Improver:
             rows=rows,
             number_format=self._number_format(start),
             reward=reward,
+            reference=base if self.config.finetune.reference == "base" and base != start else None,
         )
 
     def _number_format(self, policy: ArtifactRef) -> str:

@@ -154,7 +154,7 @@ class Rewarder:
             shots: Exemplars in the prompt of each sample.
         """
         blocks = self._sampler.blocks("train")
-        by_block = _by_block(drawn, len(blocks))
+        parts = by_block(drawn, len(blocks))
         judge = self.judge(policy)
         by = self._config.reward.by
         model = self._fitted(number) if by == "model" else None
@@ -163,7 +163,7 @@ class Rewarder:
         nulls: list[ArtifactRef] = []
         own = self._set
         if compares(self._config) or (by == "model" and model is None and own is None):
-            for block, scored in zip(blocks, by_block, strict=True):
+            for block, scored in zip(blocks, parts, strict=True):
                 preferences.append(self._compare(number, block, scored, judge))
                 if self._config.judge.reference:
                     people.append(self._ask_people(number, block, scored))
@@ -194,7 +194,7 @@ class Rewarder:
     ) -> Shards:
         blocks = self._sampler.blocks(split)
         rated = Shards()
-        for block, part in zip(blocks, _by_block(scored, len(blocks)), strict=True):
+        for block, part in zip(blocks, by_block(scored, len(blocks)), strict=True):
             named = f"{RATE} {label} [{block.start}:{block.stop}]"
             rated.parts.append(
                 [(one, self._rate(number, named, purpose, block, one, by)) for one, _ in part]
@@ -310,7 +310,7 @@ def compares(config: RestEmConfig) -> bool:
     return finetune.improve == "dpo" and finetune.pairs == PREFERENCES
 
 
-def _by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:
+def by_block(drawn: Shards, blocks: int) -> list[list[Scored]]:
     """The scored shards of each block of problems; all blocks have as many parts."""
     each = len(drawn.parts) // blocks
     return [

@@ -11,14 +11,17 @@ from typing import ClassVar, Literal
 
 from flows.report.cost import Cost
 from flows.report.validation import Checks
+from tasks.evaluate.diversity import Diversity
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.labels import LabelMetrics
 from tasks.evaluate.proxy import ProxyMetrics
 from tasks.evaluate.results import Bin, Change, Metrics
+from tasks.evaluate.verified import Verified
 from tasks.evaluate.win_rate import WinRates
 from tasks.facts import Facts, FactsFile
 from tasks.finetune.results import TrainingFacts
 from tasks.rows import Json
+from tasks.select.relabel import VoteFacts
 from tasks.select.results import SelectionCounts
 
 
@@ -78,6 +81,9 @@ class PolicyReport(Metrics):
         model: Digest of its artifact.
         selection: Counts of the samples drawn from it; None where it was the last.
         drawn: How these ended.
+        diversity: How different its samples of the test problems are.
+        verified: What a verifier makes of these.
+        votes: What the votes on them are worth, where the majority is the reward.
         finetune: That made it; None for the base.
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
@@ -90,12 +96,18 @@ class PolicyReport(Metrics):
             without preferences.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("labels", "proxy", "win_rates")
+    SPARSE: ClassVar[tuple[str, ...]] = (
+        *("votes", "diversity", "verified"),
+        *("labels", "proxy", "win_rates"),
+    )
 
     iteration: int
     model: str
     selection: SelectionCounts | None = None
     drawn: DrawnSamples | None = None
+    votes: VoteFacts | None = None
+    diversity: Diversity | None = None
+    verified: Verified | None = None
     finetune: TrainingFacts | None = None
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)

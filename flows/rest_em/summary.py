@@ -12,7 +12,7 @@ from flows.report.values import shown_reference
 from flows.rest_em import inputs as kinds
 from flows.rest_em.cost_lines import cost_lines
 from flows.rest_em.inputs import RunInputs, report_inputs
-from flows.rest_em.loop import LoopResult
+from flows.rest_em.iterations import LoopResult
 from flows.rest_em.page.page import markdown, render
 from flows.rest_em.results import (
     AgainstBase,
@@ -22,6 +22,7 @@ from flows.rest_em.results import (
     RunReport,
     Transfer,
 )
+from flows.rest_em.warning_lines import narrowed_line
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.evaluate.intervals import interval
@@ -70,7 +71,12 @@ def summarise(call: Call, store: Store) -> RunReport:
         base=config["model"]["base"],
         config=config,
         cost=costs(cost_lines(inputs), counts, [one.greedy.value for one in policies]),
-        warnings=[*call.settings["warnings"], *_gaps(inputs), *_regressions(policies[-1])],
+        warnings=[
+            *call.settings["warnings"],
+            *_gaps(inputs),
+            *_regressions(policies[-1]),
+            *_narrowed(policies),
+        ],
         commits=inputs.commits,
     )
 
@@ -85,6 +91,9 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             model=inputs.ref(number, kinds.POLICY).digest,
             selection=inputs.selection(number),
             drawn=_drawn(inputs, number),
+            votes=inputs.votes(number),
+            diversity=inputs.diversity(number),
+            verified=inputs.verified(number),
             finetune=inputs.training(number),
             checks=_checks(inputs, number, how),
             transfer=_transfer(inputs, number, how),
@@ -111,6 +120,12 @@ def _gaps(inputs: RunInputs) -> list[str]:
     """What the data have that is not graded, or not well."""
     note = inputs.store.manifest(inputs.refs[kinds.PROBLEMS]).stats.note
     return [f"problems: {note}"] if note else []
+
+
+def _narrowed(policies: list[PolicyReport]) -> list[str]:
+    """A word where the last policy solves less in many tries than the base."""
+    said = narrowed_line(policies[0], policies[-1], policies[-1].iteration)
+    return [said] if said else []
 
 
 def _regressions(last: PolicyReport) -> list[str]:

@@ -1,4 +1,4 @@
-"""What samples in the place of the policy, where a run has a teacher."""
+"""Who samples in the place of the policy, where somebody does (`sampling.teacher`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.settings import IMPORTED
 
 
 def teacher_call(config: RestEmConfig) -> Call | None:
-    """The call that brings it; None where the policy samples itself."""
+    """The call that brings what samples in the place of the policy; None where the policy does."""
     sampling = config.sampling
     if sampling.hosted_teacher:
         return hosted_call(sampling.hosted_teacher)

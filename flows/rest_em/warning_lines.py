@@ -9,6 +9,7 @@ from flows.rest_em.m_step import Improved
 from flows.rest_em.results import PolicyReport
 from tasks.evaluate.intervals import Interval
 from tasks.evaluate.labels import LabelMetrics
+from tasks.evaluate.results import Metrics
 from tasks.store.manifest import Stats
 
 
@@ -92,3 +93,25 @@ def label_lines(number: int, found: LabelMetrics) -> Iterator[str]:
 
 def _share(m: Interval) -> str:
     return f"{100 * m.value:.1f}% [{100 * m.low:.1f}, {100 * m.high:.1f}]"
+
+
+def narrowed_line(first: Metrics, last: Metrics, number: int) -> str:
+    """What to say of a policy that solves fewer problems in many tries than the base; "" of others.
+
+    Args:
+        first: Of the base.
+        last: Of the policy.
+        number: Of the policy.
+    """
+    names = [name for name in first.metrics if name.startswith("pass@") and name in last.metrics]
+    fallen = [name for name in names if last.metrics[name].high < first.metrics[name].low]
+    if not fallen:
+        return ""
+    name = fallen[-1]
+    before, now = first.metrics[name].value, last.metrics[name].value
+    return (
+        f"iteration {number}: {name} fell from {100 * before:.1f} to {100 * now:.1f}: the policy "
+        "solves fewer problems in many tries than the base. What helps: finetune.blend (a mean "
+        "with the base), filter.select = diverse, filter.cap_by = difficulty, filter.max_pass_rate,"
+        " fewer finetune.epochs"
+    )

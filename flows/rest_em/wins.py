@@ -14,7 +14,7 @@ from flows.orchestrator.win_rates import AskedJudge, WinRater
 from flows.rest_em.rated import Rewarder
 
 if TYPE_CHECKING:
-    from flows.rest_em.loop import LoopResult
+    from flows.rest_em.iterations import LoopResult
 
 
 def over_the_base(

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from flows.runs.journal import read_journal
 from flows.runs.journal_forms import RunHead
-from tasks.dag.step_names import BASE_MODEL, FINETUNE
+from tasks.dag.step_names import BASE_MODEL, BLEND, FINETUNE
 from tasks.errors import UserError
 from tasks.store.store import ArtifactRef, Damage, Store
 
+# Steps whose line names the policy of its iteration; the last of them does.
+_MAKERS = (BASE_MODEL, FINETUNE, BLEND)
 _SOURCES = ("embedded:", "package:")
 _OR_SOURCE = (
     "; or expected embedded:NAME, package:MODULE, a folder, a .gguf file or a Hub id (org/name)"
@@ -88,7 +90,7 @@ def _made(run: str, field: str, otherwise: str) -> tuple[RunHead, dict[int, str]
         head, steps = read_journal(run, "rest-em")
     except UserError as error:
         raise UserError(f"{field}{error}{otherwise}") from None
-    made = {line.iteration: line.artifact for line in steps if line.step in (BASE_MODEL, FINETUNE)}
+    made = {line.iteration: line.artifact for line in steps if line.step in _MAKERS}
     if not made:
         raise UserError(f"{field}{run}: that run made no policy")
     return head, made

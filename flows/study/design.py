@@ -62,11 +62,27 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A table of arms, each held against one of them on the same seeds.
+
+    Attributes:
+        against: The arm that the others are held against.
+        arms: These.
+        metrics: Title of a column → metric of the last policy (results.py names them).
+    """
+
+    against: str
+    arms: Sequence[str]
+    metrics: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Study:
     """A named study.
 
     Attributes:
         question: What it asks, in a sentence or two.
+        comparison: A table of arms against one of them, where there is one.
     """
 
     name: str
@@ -75,3 +91,4 @@ class Study:
     arms: Callable[[Bases], Sequence[Arm]]
     claims: Sequence[Claim]
     figures: Sequence[DrawFigure]
+    comparison: Comparison | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -26,13 +26,19 @@ class Pair:
     texts: tuple[str, str]
 
 
-def draw_pairs(samples: Iterable[Row], seed: int, count: int) -> Iterator[Pair]:
+def draw_pairs(
+    samples: Iterable[Row],
+    seed: int,
+    count: int,
+    unlike: Mapping[tuple[str, int], float] | None = None,
+) -> Iterator[Pair]:
     """Draw pairs of samples.
 
     Args:
         samples: Rows of one block of problems, of all its shards, in any order.
         seed: Of the draw.
         count: Most pairs of a problem; 0: all.
+        unlike: Rewards by problem and index, where pairs of equal ones are not drawn.
 
     Yields:
         Pairs by problem, in the order of the first sample of each, then by their indices.
@@ -49,6 +55,7 @@ def draw_pairs(samples: Iterable[Row], seed: int, count: int) -> Iterator[Pair]:
         pairs = [
             Pair(problem_id, i, j, (one, other))
             for (i, one), (j, other) in itertools.combinations(sorted(texts.values()), 2)
+            if unlike is None or unlike[problem_id, i] != unlike[problem_id, j]
         ]
         ranked = sorted(pairs, key=lambda pair: _rank(seed, pair))
         yield from sorted(ranked[: count or None], key=lambda pair: (pair.first, pair.second))

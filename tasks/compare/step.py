@@ -51,6 +51,7 @@ def compare_call(
     verdicts: Sequence[ArtifactRef],
     judge: ArtifactRef | None,
     engine: Json,
+    unlike: bool = False,
 ) -> Call:
     """The call that compares samples of one block of problems.
 
@@ -65,6 +66,7 @@ def compare_call(
         verdicts: the checker's verdicts on them, which a judge does not see.
         judge: The model that is asked, where `labels` is judge.
         engine: Its engine and dtype.
+        unlike: Whether only samples with different verdicts are paired; not with a judge.
     """
     keyed: Json = {
         "labels": settings.labels,
@@ -88,6 +90,8 @@ def compare_call(
         source = Path(settings.source).expanduser()
         keyed["source"] = hashlib.sha256(source.read_bytes()).hexdigest()
         hints = {**hints, "source": str(source)}
+    if unlike:
+        keyed["unlike"] = True
     inputs = inputs_of("", samples, verdicts)
     return Call(compare_samples, label, keyed, inputs, hints, {"problems": problems})
 
@@ -112,7 +116,13 @@ def compare_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
     how, hints = call.settings, call.hints
     shards = [ref for name, ref in call.inputs.items() if name.startswith("samples ")]
     samples = (row for ref in shards for row in read_rows(runtime.store.path(ref) / SAMPLES_FILE))
-    pairs = list(draw_pairs(samples, how["seed"], how["pairs"]))
+    rewards = {
+        (row["problem_id"], row["index"]): row["reward"]
+        for shard in (shards_of(call.inputs) if how["labels"] != "judge" else ())
+        for row in read_rows(runtime.store.path(shard.verdicts) / VERDICTS_FILE)
+    }
+    unlike = rewards if how.get("unlike") else None
+    pairs = list(draw_pairs(samples, how["seed"], how["pairs"], unlike))
     judge, began = None, time.perf_counter()
     if how["labels"] == "judge":
         judge = open_judge(call, runtime, load_judge_prompt(hints["template"], how["prompt"]))
@@ -120,11 +130,6 @@ def compare_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
     elif "source" in how:
         rows = read_people(Path(hints["source"]), how["source"], pairs)
     else:
-        rewards = {
-            (row["problem_id"], row["index"]): row["reward"]
-            for shard in shards_of(call.inputs)
-            for row in read_rows(runtime.store.path(shard.verdicts) / VERDICTS_FILE)
-        }
         rows = by_reward(pairs, rewards, people=how["labels"] == "people", seed=how["seed"])
     judged = 0
 

@@ -16,7 +16,7 @@ from tasks.store.store import ArtifactRef, Draft, Store
 # Only these change the metrics of given samples; the others change which samples are given.
 _KEYED = {"pass_k", "majority", "samples", "bootstrap", "confidence"}
 # Intervals are a property of the samples, so equal samples have equal intervals for every run.
-_BOOTSTRAP_SEED = 0
+BOOTSTRAP_SEED = 0
 
 SampledShards = tuple[list[ArtifactRef], list[ArtifactRef]]
 
@@ -57,7 +57,7 @@ def measure_policy(call: Call, draft: Draft, runtime: Runtime) -> None:
         merged("train"),
         list(problems),
         MeasureSettings(**call.settings),
-        _BOOTSTRAP_SEED,
+        BOOTSTRAP_SEED,
         validation_rows=merged("validation"),
         groups=None if groups is None else read_groups(runtime.store, groups),
     )

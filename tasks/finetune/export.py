@@ -61,7 +61,7 @@ def export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> Non
         raise ValueError(f"{weights.name} holds weights of another model: {sorted(kept)[:3]}")
     model = getattr(model, "merge_and_unload", lambda: model)()
     Rounding(start).apply(model)
-    _write(model, start, out)
+    write_policy(model, start, out)
 
 
 def export_afresh(job: Message, settings: FinetuneSettings, weights: Path) -> None:
@@ -89,7 +89,8 @@ def export_afresh(job: Message, settings: FinetuneSettings, weights: Path) -> No
     export(model, weights, start, out)
 
 
-def _write(model: PreTrainedModel, start: Path, out: Path) -> None:
+def write_policy(model: PreTrainedModel, start: Path, out: Path) -> None:
+    """Write a model whose weights are as they shall be; arguments as those of `export`."""
     from transformers import AutoConfig
 
     # Training turns the cache off and such; none of that belongs to the policy.

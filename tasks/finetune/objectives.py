@@ -25,11 +25,13 @@ class Objective:
         trainer: module:class of the trainer, imported where training happens.
         pairs: Whether it trains on pairs, and not on rows.
         prompts: Whether it trains on samples of its own, and is given prompts alone.
+        labels: Whether its rows are of right and wrong samples, each with its label.
     """
 
     trainer: str
     pairs: bool = False
     prompts: bool = False
+    labels: bool = False
 
     def load(self) -> Any:
         """The trainer's class."""
@@ -41,10 +43,13 @@ class Objective:
 OBJECTIVES = {
     "sft": Objective("tasks.finetune.supervised:Supervised"),
     "dpo": Objective("tasks.finetune.preference:Preference", pairs=True),
+    "kto": Objective("tasks.finetune.single_labels:SingleLabels", labels=True),
     "rl": Objective("tasks.finetune.reinforce:Reinforce", prompts=True),
 }
 # Those that several processes can train together.
-IN_GROUPS = {name for name, one in OBJECTIVES.items() if not (one.pairs or one.prompts)}
+IN_GROUPS = {
+    name for name, one in OBJECTIVES.items() if not (one.pairs or one.prompts or one.labels)
+}
 _SOFT = Objective("tasks.finetune.soft_preference:SoftPreference", pairs=True)
 
 

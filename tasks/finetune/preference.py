@@ -6,7 +6,10 @@ The loss is equation 7 of Rafailov et al. (arXiv 2305.18290),
 
 where y_w is a correct and y_l a wrong sample of problem x, and the reference p_0 is the policy that
 training starts from: another copy of it, or with adapters the same model without them. Its mean is
-taken over the pairs of a forward pass, and then over the forward passes of an optimiser step.
+taken over the pairs of a forward pass, and then over the forward passes of an optimiser step. With
+`nll` the mean negative log-likelihood of the chosen side's tokens stands beside it (iterative RPO,
+Pang et al., arXiv 2404.19733, equation 1, which takes each sequence's mean first). With `reference`
+p_0 is the base, wherever training starts.
 
 Order, checks of the validation reward, checkpoints and export are those of supervised fine-tuning,
 so a killed fine-tune goes on from its last checkpoint here too. Does not cover several processes,
@@ -28,6 +31,7 @@ from tasks.finetune.common import QuietTrainer, arguments
 from tasks.finetune.load_model import adapters, load_for, load_plain
 from tasks.finetune.process_group import Ranks
 from tasks.processes.wire import Message
+from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
 
@@ -85,14 +89,14 @@ def make_trainer(
     lora = settings.has_adapters
     trainer = trainer_class(
         model=model,
-        ref_model=None if lora else load_plain(job["model"], device),
+        ref_model=None if lora else load_plain(job.get("reference", job["model"]), device),
         args=DPOConfig(
             output_dir=str(output),
             per_device_train_batch_size=micro,
             gradient_accumulation_steps=settings.batch_size // micro,
             gradient_checkpointing=model.num_parameters() >= checkpointing,
             beta=settings.beta,
-            **arguments(settings, job["seed"], device, total),
+            **_with_likelihood(arguments(settings, job["seed"], device, total), settings.nll),
         ),
         train_dataset=dataset,
         processing_class=AutoTokenizer.from_pretrained(job["model"], trust_remote_code=False),
@@ -100,3 +104,16 @@ def make_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _with_likelihood(told: Json, weight: float) -> Json:
+    """The arguments with the likelihood of the chosen side as a second loss, where it has weight.
+
+    Args:
+        told: DPOConfig's.
+        weight: Of the second loss; 0: there is none.
+    """
+    if not weight:
+        return told
+    first = told.get("loss_type", "sigmoid")
+    return {**told, "loss_type": [first, "sft"], "loss_weights": [1.0, weight]}

@@ -30,6 +30,8 @@ from tasks.store.store import Draft
 TRAINER = "tasks.finetune.trainer:main"
 # Starts in a row in which a trainer hung before it came further than ever before.
 MAX_FRUITLESS_STARTS = 2
+# Input of a fine-tune whose loss has another reference than where it starts.
+_REFERENCE = "reference"
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -45,6 +47,7 @@ def finetune_call(
     rows: ArtifactRef,
     number_format: str = FLOAT32,
     reward: RewardSource | None = None,
+    reference: ArtifactRef | None = None,
 ) -> Call:
     """The call that fine-tunes a policy.
 
@@ -58,11 +61,14 @@ def finetune_call(
         number_format: Of `start` (number_format.py). float32 stands in no key, for such a policy is
             the one that it was before others were rounded.
         reward: Where the rewards of rl come from.
+        reference: p_0 of a loss against a reference, where it is not `start`.
     """
-    keyed = {**settings.recipe(), "seed": seed, "validation": validation}
+    keyed = {**settings.training.recipe(), "seed": seed, "validation": validation}
     if number_format != FLOAT32:
         keyed["format"] = number_format
     inputs, hints = {"start": start, "rows": rows}, template.hints()
+    if reference is not None:
+        inputs[_REFERENCE] = reference
     if reward is not None:
         keyed["reward"] = reward.keyed()
         inputs, hints = inputs | reward.inputs(), {**hints, **reward.hints()}
@@ -103,6 +109,8 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
         },
         "resources": runtime.resources.model_dump(),
     }
+    if _REFERENCE in call.inputs:
+        job["reference"] = str(runtime.store.path(call.inputs[_REFERENCE]))
     if chat:
         job["validation"] |= {"prompts": chat.ids(prompts), "ends": list(chat.ends)}
         job["chat"] = True

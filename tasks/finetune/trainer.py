@@ -91,8 +91,8 @@ def train(
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
+    from tasks.finetune import labelled_rows, prompt_rows
     from tasks.finetune import pairs as pairing
-    from tasks.finetune import prompt_rows
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState, identity_of
     from tasks.finetune.export import export, export_afresh
     from tasks.finetune.packing import load, prepare
@@ -108,6 +108,8 @@ def train(
     def found() -> tuple[TrainingState | None, tuple[Path, TrainingState] | None]:
         checkpoints.claim(identity_of(job))
         pack = pairing.pack if objective.pairs else None
+        if objective.labels:
+            pack = labelled_rows.pack
         if objective.prompts:
             pack = prompt_rows.pack_for(job["validation"]["max_tokens"])
         prepare(
@@ -174,11 +176,12 @@ def _trainer(
     weighted: bool,
     total: int,
     checkpoints: CheckpointFolder,
-    ask: Ask,
-    alive: Callable[[], None] | None,
+    ask: Ask | None = None,
+    alive: Callable[[], None] | None = None,
 ) -> QuietTrainer:
     objective = objective_of(settings)
     if objective.prompts:
+        assert ask is not None  # rewards come from the parent
         from tasks.finetune import reinforce
         from tasks.finetune.sample_rewards import rewards_for
 
@@ -194,10 +197,13 @@ def _trainer(
             rewards=rewards_for(job, ask, device),
             alive=alive,
         )
-    if objective.pairs:
-        from tasks.finetune.preference import make_trainer
+    if objective.pairs or objective.labels:
+        if objective.pairs:
+            from tasks.finetune.preference import make_trainer
+        else:
+            from tasks.finetune.single_labels import make_trainer
 
-        # A pair passes through the model as two rows.
+        # A pair passes through the model as two rows, and a sample with another one's prompt too.
         micro = micro_batch(settings.batch_size, max(1, resources.train_batch_size // 2))
         return make_trainer(
             objective.load(),

@@ -16,12 +16,14 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.rows import REJECTED_IDS, Row, Status
+from tasks.select.cap import rank
 from tasks.select.drawn import Shard, fetch
 from tasks.select.pairs import WRONG
 from tasks.select.results import SelectionCounts
-from tasks.select.select import batches, blocks, plain_digest, rank, select, trained
+from tasks.select.select import batches, blocks, select, trained
 from tasks.select.selectors import Candidate, Choose
 from tasks.settings import FilterSettings
+from tasks.solutions import plain_digest
 
 # What a reward was given for; a failure of a checker, the sandbox or an engine says nothing.
 _JUDGED = (Status.CORRECT, Status.RATED, *WRONG)
@@ -106,7 +108,7 @@ def _lowest(block: list[Shard], settings: FilterSettings, seed: int) -> dict[str
     drawn: dict[str, list[Candidate]] = {}
     for problem_id, rated in found.items():
         unique = sorted(rated)
-        if settings.dedup == "exact":
+        if settings.dedup != "none":
             unique = list({one.digest: one for one in reversed(unique)}.values())
         unique.sort(key=lambda one: (one.reward, rank(seed, problem_id, one.index)))
         drawn[problem_id] = unique[: settings.cap or None]

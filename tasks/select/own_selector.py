@@ -33,7 +33,7 @@ class OwnSelector:
         Raises:
             UserError: it failed, or gave what is not among them; names function and problem.
         """
-        plain = [[one.index, one.digest.hex(), *one[2:]] for one in found]
+        plain = [[one.index, one.digest.hex(), *one[2:6]] for one in found]
         answer = self._pool.submit({"candidates": plain}).result()
         if answer.error:
             named = f"{self._function.field}: {self._function.label}: {problem_id}: {answer.error}"

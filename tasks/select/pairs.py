@@ -26,18 +26,18 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.rows import REJECTED_IDS, Row, Status
+from tasks.select.cap import rank
 from tasks.select.drawn import Shard, fetch
 from tasks.select.results import SelectionCounts
 from tasks.select.select import (
     batches,
     blocks,
-    plain_digest,
-    rank,
     select,
     trained,
 )
 from tasks.select.selectors import Candidate, Choose
 from tasks.settings import FilterSettings
+from tasks.solutions import plain_digest
 
 # What makes a sample a wrong one.
 WRONG = (
@@ -51,8 +51,8 @@ WRONG = (
 )
 
 
-class _Rejected(NamedTuple):
-    """The wrong side of a pair."""
+class Wrong(NamedTuple):
+    """A wrong sample: of a pair, the other side."""
 
     text: str
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]  (hides tuple.index)
@@ -89,8 +89,8 @@ def _paired(
     seed: int,
     counts: SelectionCounts,
 ) -> Iterator[Row]:
-    ahead = (_rejected(block, settings, seed) for block in blocks(shards))
-    wrong: dict[str, list[_Rejected]] = {}
+    ahead = (wrong_samples(block, settings, seed) for block in blocks(shards))
+    wrong: dict[str, list[Wrong]] = {}
     for problem_id, rows in groupby(chosen, key=lambda row: row["problem_id"]):
         while problem_id not in wrong:  # blocks come in the order in which `select` takes them
             wrong = next(ahead)
@@ -103,7 +103,7 @@ def _paired(
         yield from sorted(made, key=lambda row: row["index"])
 
 
-def _trained(wrong: list[_Rejected], prompt: str, settings: FilterSettings) -> list[_Rejected]:
+def _trained(wrong: list[Wrong], prompt: str, settings: FilterSettings) -> list[Wrong]:
     """The wrong samples as they are trained on; of those that are thoughts alone nothing is."""
     if settings.thinking == "keep":
         return wrong
@@ -111,7 +111,7 @@ def _trained(wrong: list[_Rejected], prompt: str, settings: FilterSettings) -> l
     return [one for one in found if one.text]
 
 
-def _pair(row: Row, rejected: _Rejected) -> Row:
+def _pair(row: Row, rejected: Wrong) -> Row:
     return {
         **row,
         "rejected": rejected.text,
@@ -121,9 +121,9 @@ def _pair(row: Row, rejected: _Rejected) -> Row:
     }
 
 
-def _rejected(
+def wrong_samples(
     block: list[Shard], settings: FilterSettings, seed: int
-) -> dict[str, list[_Rejected]]:
+) -> dict[str, list[Wrong]]:
     """For every problem of a block its wrong samples by rank, as many as pairs may need."""
     found: dict[str, list[Candidate]] = {}
     for number, shard in enumerate(block):
@@ -131,14 +131,14 @@ def _rejected(
     drawn: dict[str, list[Candidate]] = {}
     for problem_id, wrong in found.items():
         unique = sorted(wrong)
-        if settings.dedup == "exact":
+        if settings.dedup != "none":
             unique = list({one.digest: one for one in reversed(unique)}.values())
         unique.sort(key=lambda one: rank(seed, problem_id, one.index))
         drawn[problem_id] = unique[: settings.cap or None]
     said = fetch(block, drawn.values())
     return {
         problem_id: [
-            _Rejected(sample.text, one.index, block[one.shard][2], sample.ids)
+            Wrong(sample.text, one.index, block[one.shard][2], sample.ids)
             for one in wrong
             for sample in (said[one.shard, one.row],)
         ]

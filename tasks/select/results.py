@@ -15,17 +15,22 @@ class LevelCount:
     samples: int = 0
     correct: int = 0
 
+    @property
+    def share(self) -> float:
+        """Of the samples that is correct; 0 of none."""
+        return self.correct / self.samples if self.samples else 0.0
+
 
 @dataclass
 class SelectionCounts(FactsFile):
     """What came in, what each rule dropped, what stays; complete when the rows are consumed.
 
-    samples = dropped_reward + dropped_unfinished + dropped_duplicate + dropped_cap
+    samples = dropped_reward + dropped_unfinished + dropped_duplicate + dropped_band + dropped_cap
     + dropped_contaminated + kept.
     """
 
     FILE: ClassVar[str] = "counts.json"
-    SPARSE: ClassVar[tuple[str, ...]] = ("first", "pairs")
+    SPARSE: ClassVar[tuple[str, ...]] = ("first", "pairs", "wrong", "dropped_band")
 
     samples: int = 0
     correct: int = 0  # reward at least min_reward
@@ -43,8 +48,12 @@ class SelectionCounts(FactsFile):
     # that every problem has whatever came out. Their share of correct ones estimates the policy's
     # accuracy without bias; that of all samples does not.
     first: LevelCount | None = None
+    # Samples of problems that too few or too many of the samples solve.
+    dropped_band: int = 0
     # Of preference pairs (pairs.py): how many came of the samples kept.
     pairs: int | None = None
+    # Of rows of wrong samples (labelled.py): how many came besides.
+    wrong: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """The fields by name, levels in order."""

@@ -4,10 +4,11 @@ Section 3 of Singh et al. (arXiv 2312.06585): keep the correct samples, at most 
 problem. The rules run in this order, each on what the one before left:
 1. reward at least `min_reward`; 2. finished, not cut at the token limit; 3. of texts of a problem
 that are equal up to white space the one with the lowest index; 4. those that the selector wants
-(selectors.py), such as the ones with the problem's highest reward; 5. at most `cap` by a seeded
-draw; 6. problems whose question overlaps the test set's, where they were sampled (a run leaves them
-out before that); then the weight. With `select = "human"` a problem of which a sample is left gets
-one row with the data set's own solution (figure 6).
+(selectors.py), such as the ones with the problem's highest reward; 5. none of a problem that too
+few or too many of its samples solve; 6. at most `cap` by a seeded draw; 7. problems whose question
+overlaps the test set's, where they were sampled (a run leaves them out before that); then the
+weight. With `select = "human"` a problem of which a sample is left gets one row with the data set's
+own solution (figure 6).
 
 The draw ranks each sample by a hash of (seed, problem, index), so it depends on nothing else: not
 on the order of shards nor on other problems, and a cap of 4 keeps a subset of a cap of 10.
@@ -18,7 +19,6 @@ held), then to fetch the texts that stay. So memory grows with a block, not with
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -29,11 +29,13 @@ import pyarrow.parquet as pq
 from tasks.decoding.thinking import without_thoughts
 from tasks.errors import StepError
 from tasks.rows import FINISH, ROW_GROUP, TOKEN_IDS, Row
+from tasks.select.cap import cap_of, rank, turns_of
 from tasks.select.decontaminate import overlapping
 from tasks.select.drawn import Shard, fetch
 from tasks.select.results import LevelCount, SelectionCounts
 from tasks.select.selectors import SELECTORS, Candidate, Choose
 from tasks.settings import FilterSettings
+from tasks.solutions import bigrams, most_unlike, plain_digest, said_digest
 
 
 def select(
@@ -87,16 +89,18 @@ def _rows(
     counts.problems_contaminated = len(overlap)
     for block in blocks(shards):
         candidates: dict[str, list[Candidate]] = {}
-        solved: set[str] = set()
+        tried: dict[str, LevelCount] = {}
         for number, shard in enumerate(block):
             _gather(
-                shard, number, problems, position, settings, prompt_of, counts, candidates, solved
+                shard, number, problems, position, settings, prompt_of, counts, candidates, tried
             )
+        turns = turns_of(block)
         kept: dict[str, list[Candidate]] = {}
         counts.problems += len(candidates)
-        counts.problems_solved += len(solved)
+        counts.problems_solved += sum(one.correct > 0 for one in tried.values())
         for problem_id in sorted(candidates, key=position.__getitem__):
-            chosen = _choose(problem_id, candidates[problem_id], settings, seed, counts, choose)
+            found, share = candidates[problem_id], tried[problem_id].share
+            chosen = _choose(problem_id, found, share, settings, seed, turns, counts, choose)
             if problem_id in overlap:
                 counts.dropped_contaminated += len(chosen)
             elif settings.select == "human" and not problems[position[problem_id]]["solution"]:
@@ -161,7 +165,7 @@ def _gather(
     prompt_of: Callable[[Row], str],
     counts: SelectionCounts,
     candidates: dict[str, list[Candidate]],
-    solved: set[str],
+    tried: dict[str, LevelCount],
 ) -> None:
     """Rules 1 and 2 on one shard; the survivors are noted by problem."""
     start, begins = 0, False
@@ -192,11 +196,10 @@ def _gather(
                 if name not in position:
                     raise StepError(f"samples of problem {name!r}, which is not in the problems")
                 candidates[name] = []
-            level = _level(counts, problems[position[name]])
-            level.samples += 1
-            level.correct += right
-            if right:
-                solved.add(name)
+                tried[name] = LevelCount()
+            for level in (_level(counts, problems[position[name]]), tried[name]):
+                level.samples += 1
+                level.correct += right
         part = sample.take(pa.array(kept))
         rewards = verdict.column("reward").take(pa.array(kept)).to_pylist()
         texts, indices = part.column("text").to_pylist(), part.column("index").to_pylist()
@@ -204,8 +207,9 @@ def _gather(
             if settings.thinking == "drop":
                 prompt = prompt_of(problems[position[names[row]]])
                 text = trained(text, prompt, settings)
-            digest = plain_digest(text)
-            one = Candidate(index, digest, reward, number, start + row, len(text))
+            digest = said_digest(text, settings.dedup) or plain_digest(text)
+            words = bigrams(text) if settings.select == "diverse" else frozenset[int]()
+            one = Candidate(index, digest, reward, number, start + row, len(text), words)
             candidates[names[row]].append(one)
         start += len(ids)
 
@@ -213,14 +217,16 @@ def _gather(
 def _choose(
     problem_id: str,
     found: list[Candidate],
+    share: float,
     settings: FilterSettings,
     seed: int,
+    turns: Sequence[int],
     counts: SelectionCounts,
     choose: Choose,
 ) -> list[Candidate]:
-    """Rules 3 to 5 on one problem; by index."""
+    """Rules 3 to 6 on one problem, of whose samples a share is accepted; by index."""
     found.sort()
-    if settings.dedup == "exact":
+    if settings.dedup != "none":
         unique = {one.digest: one for one in reversed(found)}
         counts.dropped_duplicate += len(found) - len(unique)
         found = sorted(unique.values())
@@ -231,10 +237,16 @@ def _choose(
         counts.dropped_reward += below
         counts.dropped_cap += len(found) - len(wanted) - below
         found = sorted(wanted)
-    cap = 1 if settings.select == "human" else settings.cap
+    if not settings.min_pass_rate <= share <= settings.max_pass_rate:
+        counts.dropped_band += len(found)
+        return []
+    cap = cap_of(settings, share)
     if cap and len(found) > cap:
         counts.dropped_cap += len(found) - cap
-        found = sorted(found, key=lambda one: rank(seed, problem_id, one.index))
+        found.sort(key=lambda one: rank(seed, problem_id, one.index, turns[one.shard]))
+        if settings.select == "diverse":
+            sets = [one.words for one in found]
+            found = [found[place] for place in most_unlike(sets, range(len(sets)), cap)]
         found = sorted(found[:cap])
     return found
 
@@ -249,17 +261,6 @@ def _human(problem_id: str, prompt: str, solution: str) -> Row:
         "index": -1,
         "samples": "",
     }
-
-
-def rank(seed: int, problem_id: str, index: int) -> bytes:
-    """A sample's place in the draw."""
-    return hashlib.sha256(f"cap\x1f{seed}\x1f{problem_id}\x1f{index}".encode()).digest()
-
-
-def plain_digest(text: str) -> bytes:
-    """The same for texts that are equal up to white space."""
-    plain = " ".join(text.split())
-    return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _level(counts: SelectionCounts, problem: Row) -> LevelCount:

@@ -20,6 +20,7 @@ class Candidate(NamedTuple):
     shard: int
     row: int
     length: int  # characters of its text
+    words: frozenset[int] = frozenset()  # solutions.bigrams of it, where a rule asks for them
 
 
 Selector = Callable[[list[Candidate]], list[Candidate]]
@@ -43,4 +44,5 @@ SELECTORS: dict[str, Selector] = {
     "threshold": every,
     "best": best,
     "human": every,  # select.py puts the data set's own solution in their place
+    "diverse": every,  # the cap keeps those that are unlike each other
 }

@@ -13,10 +13,11 @@ import pyarrow as pa
 from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
-from tasks.dag.step_names import PAIRS, SELECT
+from tasks.dag.step_names import LABELLED_ROWS, PAIRS, SELECT
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import (
     FINISH,
+    LABELLED,
     PAIR,
     PREFERENCES_FILE,
     PROBLEMS_FILE,
@@ -37,7 +38,7 @@ from tasks.select.own_selector import OwnSelector
 from tasks.select.results import SelectionCounts
 from tasks.select.selectors import Choose
 from tasks.settings import FilterSettings
-from tasks.settings.finetune import PREFERENCES, VERDICTS
+from tasks.settings.finetune import HUMAN, PREFERENCES, VERDICTS
 from tasks.settings.user_function import UserFunction
 from tasks.store.manifest import ArtifactRef, Stats
 from tasks.store.store import Draft
@@ -107,6 +108,11 @@ def select_call(
     return Call(select_rows, label, keyed, inputs, hints)
 
 
+def labelled_call(selection: Call) -> Call:
+    """The call that adds rows of wrong samples to those of a `select_call`."""
+    return replace(selection, step=make_labelled)
+
+
 def pairs_call(
     selection: Call, kind: str = VERDICTS, preferences: Sequence[ArtifactRef] = ()
 ) -> Call:
@@ -140,6 +146,18 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     )
 
 
+@step(LABELLED_ROWS, "rows")
+def make_labelled(call: Call, draft: Draft, runtime: Runtime) -> None:
+    """Rows of right and of wrong samples, each with its label."""
+    from tasks.select.labelled import labelled
+
+    counts = _make(call, draft, runtime, labelled, LABELLED, [TOKEN_IDS])
+    draft.stats = Stats(
+        note=f"{counts.samples:,} samples, {counts.kept:,} right and {counts.wrong or 0:,} wrong "
+        "rows kept"
+    )
+
+
 @step(PAIRS, "rows")
 def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Put a wrong sample beside each that `select` would keep, or what else `kind` says."""
@@ -154,12 +172,13 @@ def make_pairs(call: Call, draft: Draft, runtime: Runtime) -> None:
 def _pairs_rule(call: Call, runtime: Runtime) -> tuple[Rule, pa.Schema]:
     """What makes the pairs of a call, and the form of their rows."""
     from tasks.select.extremes import extreme_pairs
+    from tasks.select.human_pairs import human_pairs
     from tasks.select.pairs import pairs
     from tasks.select.preferences import preference_pairs
 
     kind = call.settings.get(_PAIRS, VERDICTS)
     if kind != PREFERENCES:
-        return (pairs if kind == VERDICTS else extreme_pairs), PAIR
+        return {VERDICTS: pairs, HUMAN: human_pairs}.get(kind, extreme_pairs), PAIR
     files = [
         runtime.store.path(ref) / PREFERENCES_FILE
         for name, ref in call.inputs.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.problems import BenchmarkName
@@ -54,6 +56,9 @@ class MeasureSettings(Section):
 class EvaluationSettings(MeasureSettings):
     """How every policy of a run, the base included, is measured."""
 
+    LATEST: ClassVar[frozenset[str]] = frozenset({"diversity", "verifier"})
+    LATER: ClassVar[frozenset[str]] = LATEST
+
     train_problems: int = Field(
         default=200,
         ge=0,
@@ -66,6 +71,20 @@ class EvaluationSettings(MeasureSettings):
     )
     transfer_limit: int = Field(
         default=0, ge=0, description="Problems of each of them after a seeded shuffle; 0: all."
+    )
+
+    diversity: bool = Field(
+        default=False,
+        description="Count how different the samples of test problems are: right paths a problem "
+        "and the entropy of the answers, which fall before pass@k does.",
+    )
+
+    verifier: Literal["none", "own", "reward"] = Field(
+        default="none",
+        description="A model that chooses among the samples of test problems, beside the majority "
+        "vote: best of k and a weighted vote. `own`: a reward model fit on right and wrong samples "
+        "of training problems, by the fields of `reward` (V-STaR, 2402.06457). `reward`: the run's "
+        "reward model (`reward.by = model`).",
     )
 
     @field_validator("transfer")

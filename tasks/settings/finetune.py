@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.section import Section
 from tasks.settings.trainer_args import FOR_PAIRS, NOT_RL, Value, parse_trainer_args
 
 # What pairs are made of (`pairs`).
-VERDICTS, PREFERENCES = "verdicts", "preferences"
+VERDICTS, PREFERENCES, HUMAN = "verdicts", "preferences", "human"
 # `improve` of a policy that draws samples of its own.
 RL = "rl"
 
@@ -18,25 +18,47 @@ RL = "rl"
 class FinetuneSettings(Section):
     """The M-step: fine-tuning on the selected samples."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {"improve", "pairs", "beta", "generations", "temperature", "choose", "trainer_args"}
-    )
     LATEST: ClassVar[frozenset[str]] = frozenset(
-        {"pairs", "generations", "temperature", "choose", "trainer_args"}
+        {
+            "pairs",
+            "nll",
+            "reference",
+            "generations",
+            "temperature",
+            "choose",
+            "trainer_args",
+            "blend",
+            "blend_with",
+        }
     )
+    LATER: ClassVar[frozenset[str]] = LATEST | {"improve", "beta"}
 
-    improve: Literal["sft", "dpo", "rl"] = Field(
+    improve: Literal["sft", "dpo", "kto", "rl"] = Field(
         default="sft",
         description="How a policy is improved. `sft`: likelihood of the accepted samples (paper). "
-        "`dpo`: preference between samples of the same problem (2305.18290), see `pairs`. `rl`: "
+        "`dpo`: preference between samples of the same problem (2305.18290), see `pairs`. `kto`: "
+        "right and wrong samples, each for itself (2402.01306). `rl`: "
         "policy gradient with a leave-one-out baseline (RLOO, 2402.14740) on samples of its own, "
         "whose reward is that of `reward.by` (RLHF, RLAIF: 2309.00267).",
     )
-    pairs: Literal["verdicts", "preferences", "extremes"] = Field(
+    pairs: Literal["verdicts", "preferences", "extremes", "human"] = Field(
         default="verdicts",
         description="DPO: which pairs. `verdicts`: correct over wrong samples. `preferences`: "
         "those that `judge.labels` labels, by how surely (soft labels). `extremes`: a problem's "
-        "highest over its lowest rewards (self-rewarding, 2401.10020: with `filter.cap` = 1).",
+        "highest over its lowest rewards (self-rewarding, 2401.10020: with `filter.cap` = 1). "
+        "`human`: the data set's own solution over samples, right or wrong (SPIN, 2401.01335).",
+    )
+    nll: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description="DPO: weight of the negative log-likelihood of the chosen side, a token's "
+        "mean, beside the preference (iterative RPO, 2404.19733: 1). 0: off.",
+    )
+    reference: Literal["start", "base"] = Field(
+        default="start",
+        description="DPO, KTO: the policy that p_0 stands for in the loss. `start`: the one that "
+        "training starts from. `base`: the base, also where it starts from the last.",
     )
     beta: float = Field(
         default=0.1,
@@ -133,8 +155,34 @@ class FinetuneSettings(Section):
         description="Arguments of TRL's trainer that no field here decides, each `name=value`, "
         "such as `optim=adamw_8bit` or `torch_compile=true` (tasks/settings/trainer_args.py).",
     )
+    blend: list[float] = Field(
+        default=[],
+        max_length=20,
+        description="Go on with a mean of the weights before and after the fine-tune, which has "
+        "this share of those after it (WiSE-FT, 2504.10478), such as [0.5]. Of several the one "
+        "with the highest validation reward. Empty: with the tuned policy itself.",
+    )
+    blend_with: Literal["base", "last"] = Field(
+        default="base",
+        description="Whose weights are mixed in: those of the base, or of the policy that the "
+        "samples are from.",
+    )
     lora_rank: int = Field(default=16, ge=1, le=1024, description="Rank of LoRA adapters.")
     lora_alpha: int = Field(default=32, ge=1, le=4096, description="Scale of LoRA adapters.")
+
+    @field_validator("blend")
+    @classmethod
+    def _shares(cls, value: list[float]) -> list[float]:
+        if not all(0.0 <= one <= 1.0 for one in value) or len(set(value)) < len(value):
+            raise ValueError(
+                f"expected shares in [0, 1], each once, such as [0.5, 1.0], not {value}"
+            )
+        return value
+
+    @property
+    def training(self) -> FinetuneSettings:
+        """What decides the fine-tune itself: what is made of it afterwards is left out."""
+        return self.model_copy(update={"blend": [], "blend_with": "base"})
 
     @model_validator(mode="after")
     def _known_arguments(self) -> FinetuneSettings:

@@ -37,11 +37,13 @@ class SamplingSettings(Section):
     LATER: ClassVar[frozenset[str]] = frozenset(
         {
             *("enough", "hard_samples", "teacher", "teacher_system", "teacher_fields"),
-            "vllm_args",
+            *("vllm_args", "search", "search_samples"),
         }
     )
 
-    LATEST: ClassVar[frozenset[str]] = frozenset({"teacher_system", "teacher_fields", "vllm_args"})
+    LATEST: ClassVar[frozenset[str]] = frozenset(
+        {"teacher_system", "teacher_fields", "vllm_args", "search", "search_samples"}
+    )
 
     engine: Literal["transformers", "vllm"] = Field(
         default="transformers",
@@ -66,6 +68,19 @@ class SamplingSettings(Section):
         ge=0.0,
         le=5.0,
         description="Temperature (paper: 0.7). 0: greedy, one sample for each problem (STaR).",
+    )
+    search: list[float] = Field(
+        default=[],
+        max_length=20,
+        description="Temperatures among which each iteration chooses the one with the best balance "
+        "of unlike and correct samples on validation problems (B-STaR, 2412.17256), such as "
+        "[0.5, 0.7, 1.0]. Empty: `temperature`.",
+    )
+    search_samples: int = Field(
+        default=8,
+        ge=1,
+        le=4096,
+        description="Samples of each validation problem and temperature for that choice.",
     )
     top_k: int = Field(default=40, ge=0, le=100_000, description="Top-K (paper: 40); 0: off.")
     top_p: float = Field(

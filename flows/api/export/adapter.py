@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.api.export.policy import write_tokenizer
 from flows.api.export.source import Source
-from tasks.dag.step_names import FINETUNE
+from tasks.dag.step_names import BLEND, FINETUNE
 from tasks.errors import UserError
+from tasks.finetune.blend import TUNED
 from tasks.hub import MAIN, repository
 from tasks.store.manifest import ArtifactRef
 
@@ -98,8 +99,13 @@ def _base_of(source: Source, policy: ArtifactRef) -> tuple[ArtifactRef, int]:
     """The base policy behind a policy, and how many fine-tunes lie between them."""
     method = source.config.finetune.method
     tunes = 0
-    while (made := source.store.manifest(policy).provenance).step == FINETUNE:
-        policy, tunes = made.inputs["start"], tunes + 1
+    while (made := source.store.manifest(policy).provenance).step in (FINETUNE, BLEND):
+        if made.step == FINETUNE:
+            policy, tunes = made.inputs["start"], tunes + 1
+        else:
+            # A mean of the base and of an adapter is one; that of two adapters has both ranks.
+            policy = made.inputs[TUNED]
+            tunes += source.config.finetune.blend_with == "last"
     if not tunes:
         raise UserError(
             f"--adapter: {source.run}:{source.number} is the base policy; expected RUN:1 or later"

@@ -18,6 +18,7 @@ from flows.report.page import (
 from flows.report.panel import Panel
 from flows.report.values import change_cell, pass_sizes, policy_title, scrub, share_cell
 from flows.report.win_rates import win_rates_panel, win_rates_table
+from flows.rest_em.page.diversity import diversity
 from flows.rest_em.page.evaluation import (
     accuracy,
     accuracy_chart,
@@ -43,6 +44,8 @@ from flows.rest_em.page.training import (
     reward_curve,
     time,
 )
+from flows.rest_em.page.verified import verified
+from flows.rest_em.page.votes import votes
 from flows.rest_em.results import PolicyReport, RunReport
 from tasks.evaluate.win_rate import WinRates
 
@@ -100,10 +103,13 @@ def _sections(report: RunReport) -> list[list[Panel]]:
         [pass_at_k_curves(report), by_level(report)],
         [all_metrics(report)],
         [by_base_success(report)],
+        *([[verified(report)]] if any(now.verified for now in report.iterations) else []),
+        *([[diversity(report)]] if any(now.diversity for now in report.iterations) else []),
         *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
         *preference_sections(report),
         [acceptance_by_level(report), fates(report)],
         [filter_table(report)],
+        *([[votes(report)]] if any(now.votes for now in report.iterations) else []),
         [endings(report)],
         [loss_curve(report), reward_curve(report)],
         *reinforce_sections(report),

@@ -29,8 +29,9 @@ FATES = {
     "dropped_duplicate": "duplicate",
     "dropped_cap": "over the cap",
     "dropped_contaminated": "overlaps the test set",
+    "dropped_band": "solved too rarely or too often",
 }
-_FATE_COLOURS = (2, 1, 6, 3, 4, 0)
+_FATE_COLOURS = (2, 1, 6, 3, 4, 0, 5)
 # What is said of each rule by which a check is kept.
 _RULES: dict[Choose, str] = {
     "best": "The policy of the best step is kept.",
@@ -66,13 +67,13 @@ def fates(report: RunReport) -> Panel:
                 count,
                 f"from {policy_title(number)}: {count:,} {text} ({percent(count / sum(amounts))})",
             )
-            for shade, count, text in zip(_FATE_COLOURS, amounts, words.values(), strict=True)
+            for shade, count, text in zip(_FATE_COLOURS, amounts, words.values(), strict=False)
             if count
         ]
         if marks:
             rows.append((f"from {policy_tick(number)}", marks))
     axes = Axes("Fate of samples", "Samples kept and dropped by each rule.", "samples", "", [])
-    chart = stacked_bars(rows, axes, list(zip(_FATE_COLOURS, words.values(), strict=True)))
+    chart = stacked_bars(rows, axes, list(zip(_FATE_COLOURS, words.values(), strict=False)))
     note = "Every sample falls to the first rule that drops it, or is kept for training."
     return Panel("What became of the samples", note, charts(chart)).or_nothing()
 
@@ -85,7 +86,10 @@ def _selections(report: RunReport) -> dict[int, SelectionCounts]:
 def _fates(report: RunReport) -> dict[str, str]:
     """The words for each fate; a sample that passes some tests is not just wrong."""
     scored = report.accepted != "correct"
-    return FATES | ({"dropped_reward": "too little reward"} if scored else {})
+    words = FATES | ({"dropped_reward": "too little reward"} if scored else {})
+    if not any(counts.dropped_band for counts in _selections(report).values()):
+        del words["dropped_band"]
+    return words
 
 
 def filter_table(report: RunReport) -> Panel:

@@ -11,7 +11,7 @@ from flows.report.cost import CostLine
 from flows.report.values import flat
 from flows.rest_em.cost_lines import cost_lines
 from flows.rest_em.inputs import RunInputs, report_inputs
-from flows.rest_em.loop import LoopResult
+from flows.rest_em.iterations import LoopResult
 from flows.rest_em.results import PolicyReport, RunReport
 from flows.rest_em.tracking.record import TRAIN, Point, TrackedRun
 from tasks.evaluate.intervals import Interval

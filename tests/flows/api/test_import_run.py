@@ -12,7 +12,8 @@ import pytest
 from flows.api.imports.imports import check_import, import_rollouts
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.direct_caller import DirectCaller
-from flows.rest_em.loop import Iteration, Loop
+from flows.rest_em.iterations import Iteration
+from flows.rest_em.loop import Loop
 from tasks.errors import UserError
 from tasks.problems.step import load_splits
 from tasks.rows import ROWS_FILE, SAMPLES_FILE, VERDICTS_FILE, Row, read_rows

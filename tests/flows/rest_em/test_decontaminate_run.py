@@ -12,7 +12,8 @@ from flows.config.rest_em import RestEmConfig, load_config
 from flows.estimate.plan import plan
 from flows.estimate.stages import stages_of_plan
 from flows.orchestrator.direct_caller import DirectCaller
-from flows.rest_em.loop import Loop, LoopResult
+from flows.rest_em.iterations import LoopResult
+from flows.rest_em.loop import Loop
 from tasks.problems import synthetic_math
 from tasks.rows import read_rows
 from tasks.select.results import SelectionCounts

@@ -15,7 +15,8 @@ import pytest
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
 from flows.orchestrator.direct_caller import DirectCaller
-from flows.rest_em.loop import Loop, LoopResult
+from flows.rest_em.iterations import LoopResult
+from flows.rest_em.loop import Loop
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
 from tasks.errors import UserError

@@ -10,13 +10,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, MambaConfig, Mamba
 
 from tasks.errors import UserError
 from tasks.finetune.callbacks import check_steps
-from tasks.finetune.checkpoints import CheckpointFolder
+from tasks.finetune.checkpoints import CheckpointFolder, identity_of
 from tasks.finetune.common import Order
 from tasks.finetune.packing import prepare
 from tasks.finetune.process_setup import micro_batch, set_up_torch
 from tasks.finetune.row_attention import ROW_ATTENTION
 from tasks.finetune.supervised import Collator, check_separation
-from tasks.finetune.trainer import _identity, _trainer, train
+from tasks.finetune.trainer import _trainer, train
 from tasks.settings import FinetuneSettings, Resources
 from tests.tasks.finetune.finetune_parts import (
     grade,
@@ -242,7 +242,7 @@ def test_another_job_in_the_same_work_folder_starts_afresh(start, tmp_path):
     train(job, grade)
     train(make_job(start, second, tmp_path / "own"), grade)
     assert digests(tmp_path / "shared" / "out") == digests(tmp_path / "own" / "out")
-    assert _identity(job) != _identity({**job, "seed": 4})
+    assert identity_of(job) != identity_of({**job, "seed": 4})
 
 
 def test_order_is_another_permutation_each_epoch_and_seed():
