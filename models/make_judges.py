@@ -6,8 +6,8 @@ Two Llamas of different size, pre-trained on the same text: posts of the `corpus
 - one note and its score from 0 to 9;
 - one note alone, so that a judge can write them too (self-rewarding policies).
 
-A reason takes each note to pieces: what it says, what the post says of that person, whether the two
-are the same (`+`, or `-` for what is made up; `0` is chatter), and the score that follows from that,
+A reason takes each note to pieces: what it says, what the post says of that person, whether the
+two are the same (`+`, or `-` for what is made up; `0` is chatter), and the score that follows,
 
     1: Kim sold 23 eggs: Kim sold 23 eggs +, It was cold 0 = 5. 2: Kim sold 32 eggs: Kim sold 23
     eggs - = 0.
