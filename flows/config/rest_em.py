@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -298,7 +299,7 @@ def _overlaid(below: Json, above: Json) -> Json:
     """Fields of two configurations; where both have one, the second counts."""
     made = dict(below)
     for name, value in above.items():
-        old = made.get(name)
+        old: Any = made.get(name)
         both = isinstance(old, dict) and isinstance(value, dict)
         made[name] = _overlaid(old, value) if both else value
     return made
