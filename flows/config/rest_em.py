@@ -152,6 +152,7 @@ class RestEmConfig(BaseModel):
             ("model.base", self.model.base),
             ("model.prompt", self.model.prompt),
             ("sampling.teacher", "" if self.sampling.hosted_teacher else self.sampling.teacher),
+            *self.evaluation.places,
             ("resources.store", self.resources.store),
         ]
 
@@ -268,6 +269,9 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(part, name, folder, own=own)
     for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
         _whole(_table(raw, section), name, folder)
+    transfer = _table(_table(raw, "evaluation"), "transfer_sources")
+    for name in transfer:
+        _whole(transfer, name, folder, own=True)
 
 
 def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:

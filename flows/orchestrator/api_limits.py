@@ -116,6 +116,7 @@ FIELDS: dict[str, Rule] = {
     "WeightedReward.reward": Rule.FUNCTION,
     # Numbers, switches and words of a list of ours.
     "FinetuneSettings.trainer_args": Rule.TEXT,
+    "EvaluationSettings.transfer_sources": Rule.DATA,
     "Resources.store": Rule.STORE,
     "Resources.endpoints": Rule.ADDRESS,
     "Resources.ray_address": Rule.ADDRESS,

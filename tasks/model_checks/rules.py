@@ -138,7 +138,8 @@ def vllm(facts: Facts) -> str | None:
     known = set(re.findall(r'"(\w+)"', registry.read_text(encoding="utf-8")))
     if name in known or getattr(facts.skeleton, "_supports_attention_backend", False):
         return None
-    return f"sampling.engine: this vLLM has no {name} ({facts.kind} models); expected transformers"
+    field = question.fields.engine
+    return f"{field}: this vLLM has no {name} ({facts.kind} models); expected transformers"
 
 
 def heads(facts: Facts) -> str | None:
@@ -162,7 +163,8 @@ def float16(facts: Facts) -> str | None:
     """Numbers that hold the activations."""
     if facts.question.dtype != "float16" or facts.kind not in _OVERFLOW:
         return None
-    return f"model.dtype: {facts.kind} models overflow float16; expected bfloat16 or float32"
+    field = facts.question.fields.dtype
+    return f"{field}: {facts.kind} models overflow float16; expected bfloat16 or float32"
 
 
 def context(facts: Facts) -> str | None:
@@ -171,9 +173,10 @@ def context(facts: Facts) -> str | None:
     most = facts.question.max_tokens
     if not places or most < places:
         return None
+    fields = facts.question.fields
     return (
-        f"sampling.max_tokens: {most:,} tokens do not fit into the model's {places:,} positions "
-        f"with a prompt; expected less than {places:,}"
+        f"{fields.max_tokens}: {most:,} tokens do not fit into the model's {places:,} positions "
+        f"with a prompt; expected {fields.remedy or f'less than {places:,}'}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.settings.place import Place
 from tasks.settings.problems import BenchmarkName
 from tasks.settings.section import Section
 
@@ -54,6 +55,9 @@ class MeasureSettings(Section):
 class EvaluationSettings(MeasureSettings):
     """How every policy of a run, the base included, is measured."""
 
+    LATER = frozenset({"transfer_sources"})
+    LATEST = LATER
+
     train_problems: int = Field(
         default=200,
         ge=0,
@@ -67,6 +71,20 @@ class EvaluationSettings(MeasureSettings):
     transfer_limit: int = Field(
         default=0, ge=0, description="Problems of each of them after a seeded shuffle; 0: all."
     )
+    transfer_sources: dict[BenchmarkName, Place] = Field(
+        default={},
+        description="Where the data of some of them lie: a folder, a JSON-lines file or a Hub id "
+        "(org/name or org/name@REVISION). "
+        "Otherwise RESTEM_DATA if that is set, else the data set's own Hub id.",
+    )
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Fields that may name a file or a folder, and what they name."""
+        return [
+            (f"evaluation.transfer_sources.{name}", place)
+            for name, place in self.transfer_sources.items()
+        ]
 
     @field_validator("transfer")
     @classmethod
@@ -74,3 +92,11 @@ class EvaluationSettings(MeasureSettings):
         if "hungarian" in value:
             raise ValueError("hungarian is graded by hand; expected it in `restem evaluate` alone")
         return list(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _sources_are_used(self) -> EvaluationSettings:
+        if unused := sorted(set(self.transfer_sources) - set(self.transfer)):
+            raise ValueError(
+                f"transfer_sources: {unused[0]} is not in evaluation.transfer; expected it there"
+            )
+        return self
