@@ -59,9 +59,10 @@ _ORDER = ("first", "second", "third", "fourth", "fifth")
 _TRUTH = re.compile(
     r"^\W*(?:(?:thus|so|hence|therefore),? )?(?:(?:the|this|that) (?:given |above )?"
     r"(?:statement|claim|proposition|assertion|conjecture|hypothesis)|this|that|it) is"
-    r" (true|false)\W*$",
+    r" (true|false|not true|not false|not correct)\W*$",
     re.IGNORECASE,
 )
+_DENIED_TRUTH = {"not true": "False", "not correct": "False", "not false": "True"}
 # "B. Incorrect. C. Correct.": each choice judged on its own.
 _JUDGED = re.compile(
     r"(?:^|(?<=\s))\W*([A-J])[).:]\W*(?:(correct|right)|incorrect|wrong)\b[^\n]{0,200}$",
@@ -107,7 +108,7 @@ def stated_by_shape(line: str) -> str:
     if line[:1] in "YyNnTtFf" and _VERDICT.match(line):
         return line
     if " is " in line and (truth := _TRUTH.match(line)):
-        return truth[1]
+        return _DENIED_TRUTH.get(truth[1].casefold(), truth[1])
     return _choice(line)
 
 
