@@ -25,6 +25,8 @@ OF_OTHERS = re.compile(
     r"(?<=[\w%$}]) \((?=[^()]*\b(?:not|gives|fails?|would|which|because|since|doesn|too)\b)"
     r"(?![^()]*\b(?:wrong|incorrect|wait|actually|maybe|perhaps|or|impossible|if)\b)[^()]*\)$"
 )
+# "3x^2 + 1, by the power rule".
+_BY_RULE = re.compile(r", by (?:the|our|a|an) [^,;\d=]*$")
 # What is told around the claim, at its end: when, why, how, for how long. None of them holds a main
 # clause of its own, which would stand behind a comma or "and".
 _AROUND = (
@@ -35,11 +37,12 @@ _AROUND = (
         r"(?! [a-z]+ and \W*\d)(?:(?! and \W*\d)[^,;=])*$"
     ),
     re.compile(
-        r"(?<!and), (?:as|since|because|though|although|even though|counting|including|excluding"
-        r"|given|assuming|of which|after|before) (?!follows|well|many|much|long|shown|desired)"
+        r"(?<!and), (?:as|since|because|though|although|even though)"
+        r" (?!follows|well|many|much|long|shown|desired)"
         r"(?!.*\b(?:so|therefore|thus|hence|wrong|impossible|but)\b)[^;]*$"
+        r"|(?<!and), (?:counting|including|excluding|given|assuming|of which|after|before) [^,;=]*$"
     ),
-    re.compile(r", by (?:the|our|a|an) [^,;\d=]*$|, which (?:he|she|they|we|you|I) [^,;=]*$"),
+    re.compile(r", which (?:he|she|they|we|you|I) [^,;=]*$"),
     # "by selling what is left of the 16 eggs".
     re.compile(r"(?<=[\w%$]) by (?:only |just )?[a-z]{2,}ing\b[^,;=]*$"),
     # "over the three months", "after 20 years".
@@ -60,7 +63,7 @@ _TIMES_DONE = re.compile(
     r" (?:it |them |him |her |exactly |a total of )?(\d[\d,]*) times$"
 )
 # "8 centimetres long".
-_ADJECTIVE = re.compile(r"(?<=\d )([a-z]{1,12}) (?:long|wide|tall|high|deep|thick|old|apart)$")
+_ADJECTIVE = re.compile(r"(?<=\d )([a-z]{1,12}) (?:long|wide|tall|high|deep|thick|apart)$")
 _LEADING = re.compile(
     r"^(?:(?:so|thus|hence|therefore),? )?"
     r"(?:for|in|after|when|with|if|since|by|given|during|over|on|because|from) [^,]*, (?=[A-Za-z])",
@@ -91,7 +94,8 @@ _ONE_IN = re.compile(
     r"\b(?:chance|probability|likelihood)\b.*? ([a-z]+|\d+) in (?:every )?([a-z]+|\d+)$"
 )
 _DAYS = re.compile(
-    r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|June|July|August"
+    r"\b(?:(?:is|be|was|falls?|lands?(?: us)?) (?:on )?(?:an? )?|on an? )"
+    r"((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|June|July|August"
     r"|September|October|November|December)$"
 )
 _OTHER_DAY = re.compile(r", (?:and )?not (?:an? |on )*[A-Z][a-z]+$")
@@ -119,9 +123,13 @@ def main_clause(sentence: str) -> str:
     sentence = sentence.rstrip(" .!")
     if len(sentence) > MAX_LINE:
         return sentence
+    sentence = _BY_RULE.sub("", sentence)
+    numbers = _digits(sentence)
     for pattern in _AROUND:
         around = pattern.search(sentence)
-        if around and _has_value(sentence[: around.start()]):
+        # What has no number of its own may stay, where the claim is in digits.
+        competes = around and (_has_value(around.group()) or not numbers)
+        if around and competes and _has_value(sentence[: around.start()]):
             sentence = sentence[: around.start()]
     if done := _TIMES_DONE.search(sentence):
         return sentence[: done.end(1)]
@@ -187,7 +195,7 @@ def _expression(clause: str) -> str:
 
 def _in_words(sentence: str, clause: str) -> str:
     """The number in words of a main clause without digits, where more stands around it."""
-    clause = _LEADING.sub("", clause)
+    clause = _LEADING.sub("", clause) if "=" not in clause else clause
     return last_spoken(clause) if not _digits(clause) and len(clause) < len(sentence) - 2 else ""
 
 
