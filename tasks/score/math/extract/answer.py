@@ -31,7 +31,7 @@ from tasks.score.math.extract.denied import denied
 from tasks.score.math.extract.displays import flat
 from tasks.score.math.extract.languages import translated
 from tasks.score.math.extract.lines import judged_choices, numbered_lines, stated_by_shape
-from tasks.score.math.extract.prose import OF_OTHERS, claimed, main_clause
+from tasks.score.math.extract.prose import OF_OTHERS, claimed, computed, main_clause
 from tasks.score.math.extract.sentences import (
     BOLD,
     FORMULA,
@@ -299,7 +299,7 @@ def _final_line(text: str) -> str:
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
     line = without_parts(without_aside(line))
-    if shaped := stated_by_shape(line):
+    if shaped := stated_by_shape(line) or computed(line):
         return shaped
     sentence = FORMULA.search(line) and _UNSPACED.search(line)
     bare = prose_words(line) < PROSE_WORDS and not sentence

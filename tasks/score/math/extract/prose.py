@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 
-from tasks.score.math.limits import MAX_LINE
+from tasks.score.math.limits import MAX_BETWEEN, MAX_LINE
 from tasks.score.math.parse.changing import changed
 from tasks.score.math.parse.spoken import last_spoken, spoken_whole
+from tasks.score.math.parse.units import UNITS
 
 _TIMES = (
     r"(?:seconds?|minutes?|hours?|days?|nights?|weeks?|weekends?|months?|years?|rounds?|trips?)"
@@ -25,8 +26,13 @@ OF_OTHERS = re.compile(
     r"(?<=[\w%$}]) \((?=[^()]*\b(?:not|gives|fails?|would|which|because|since|doesn|too)\b)"
     r"(?![^()]*\b(?:wrong|incorrect|wait|actually|maybe|perhaps|or|impossible|if)\b)[^()]*\)$"
 )
-# "3x^2 + 1, by the power rule".
-_BY_RULE = re.compile(r", by (?:the|our|a|an) [^,;\d=]*$")
+# "3x^2 + 1, by the power rule"; "7 cups in all".
+_BY_RULE = re.compile(
+    r", by (?:the|our|a|an) [^,;\d=]*$|,? (?:in all|in total|altogether|overall)$"
+    r"|(?<=\S) with (?:no|nothing|zero)(?: [a-z]+){1,3}$"
+)
+# "Sam, who is 10 minutes slower, needs 35".
+_BETWEEN = re.compile(r"(?<=[A-Za-z]), (?:who|whose|which) [^,;=]{1,60},(?= [a-z])")
 # What is told around the claim, at its end: when, why, how, for how long. None of them holds a main
 # clause of its own, which would stand behind a comma or "and".
 _AROUND = (
@@ -42,13 +48,19 @@ _AROUND = (
         r"(?!.*\b(?:so|therefore|thus|hence|wrong|impossible|but)\b)[^;]*$"
         r"|(?<!and), (?:counting|including|excluding|given|assuming|of which|after|before) [^,;=]*$"
     ),
-    re.compile(r", which (?:he|she|they|we|you|I) [^,;=]*$"),
+    re.compile(r", (?:which (?:he|she|they|we|you|I)|who|whose|its|his|her|their) [^,;=]*$"),
+    # "15 loaves, three fewer than she had".
+    re.compile(
+        rf", {_SMALL}(?: [a-z]+)?(?: [a-z]+)? (?:more|fewer|less|greater|older|younger|later) than"
+        r" [^,;=]*$"
+    ),
     # "by selling what is left of the 16 eggs".
     re.compile(r"(?<=[\w%$]) by (?:only |just )?[a-z]{2,}ing\b[^,;=]*$"),
     # "over the three months", "after 20 years".
     re.compile(
         rf"(?<=[\w%$]) (?:over|during|within|across|throughout|after)"
         rf" (?:{_ITS}|all |next |last |first |past ){{0,2}}{_SMALL} {_TIMES}$"
+        rf"|(?<=[\w%$]) (?:over|during|across|throughout) {_ITS}{_SMALL} [a-z]+$"
     ),
     # "for all 16 glasses"; "for both pipes to fill the tank".
     re.compile(
@@ -76,6 +88,21 @@ _COUNTED = re.compile(
     + r"(?:only|exactly|just|precisely) ([a-z]+|\d+) of (?:the|these|those|them|his|her|our)\b",
     re.IGNORECASE,
 )
+# "There are six ways to do this with 3 colors."
+_THERE_ARE = re.compile(
+    _LED_IN + r"there (?:are|is|were|will be|must be) (?:exactly |only |a total of |just )?"
+    r"([a-z]+(?:-[a-z]+)?|\d[\d,]*)(?: [a-z]+){1,3} (?:to|with|for|in|on|that|of|from|between)"
+    r" [^,;=:]*$",
+    re.IGNORECASE,
+)
+# "She got 11 of the 14 questions right."
+_OUT_OF = re.compile(rf"(?<![\d.,$])(\d[\d,]*) of {_ITS}\d[\d,]* [a-z]+(?: [a-z]+)?$")
+# "None of the apples are left."
+_NONE_LEFT = re.compile(_LED_IN + r"none of [^,;\d]* (?:left|remain(?:s|ed|ing)?)$", re.IGNORECASE)
+# "a mile and a half"; "four dollars and fifty cents".
+_AND_A_HALF = re.compile(r"\b(an?|one|two|three|four|five|six|\d+) [a-z]{3,} and a half$")
+_MONEY = re.compile(r"\b((?:[a-z]+[ -]){1,4})dollars and ((?:[a-z]+[ -]){1,2})cents$")
+_ONE = ("a", "an")
 # "n = 5 is the smallest for which ..."; not where something follows from it.
 _SUPERLATIVE = re.compile(
     _LED_IN
@@ -116,6 +143,20 @@ _MATHY = re.compile(
 _TUPLE = re.compile(r"[(\[][^()\[\]]*,[^()\[\]]*[)\]]")
 _AMOUNT = re.compile(r"-?[\d.,]+ ?[A-Za-z](?:/[A-Za-z])?[²³]?")
 _TOKENS = 40
+# "... 24 + 26 = " of plain numbers and their nouns, then what it comes to.
+_SUM = re.compile(
+    r"(?<![\w^.,])\d[\d.,]*[%)$]*(?:[ /-][A-Za-z']{2,}){0,3}\s*[-+*/x×÷–·]\s*\(?\$?\d[\d.,]*[%)$]*"
+    r"(?:[ /][A-Za-z'/-]+){0,4}\s*$"
+)
+_TIMES_SIGN = re.compile(r"(?<=[\d)%])\s*x\s*(?=[\d$(])")
+_COMES_TO = re.compile(r"\s*\$?(-?\d[\d,]*(?:\.\d+)?%?)(?![\d(^]|[A-Za-z]|\s*[-+*/^×÷=]\s*[\d($])")
+_VARIABLE = re.compile(
+    r"(?<![A-Za-z])(?!a )[A-Za-z]\s*[-+*/^=]|\d[A-Za-z](?![A-Za-z])|[-+*/^]\s*[a-z]\b"
+)
+# What may take the sum back, or go on from it.
+_GOES_ON = re.compile(
+    r"[;:?]|[.!] |,.*\d|\b(?:so|which|therefore|then|leaving|and)\b.*\d|\b(?:not|but)\b"
+)
 
 
 def main_clause(sentence: str) -> str:
@@ -123,7 +164,8 @@ def main_clause(sentence: str) -> str:
     sentence = sentence.rstrip(" .!")
     if len(sentence) > MAX_LINE:
         return sentence
-    sentence = _BY_RULE.sub("", sentence)
+    sentence = _BY_RULE.sub("", _BETWEEN.sub("", sentence))
+    sentence = sentence.replace("plus or minus ", "±") if "plus or" in sentence else sentence
     numbers = _digits(sentence)
     for pattern in _AROUND:
         around = pattern.search(sentence)
@@ -134,6 +176,21 @@ def main_clause(sentence: str) -> str:
     if done := _TIMES_DONE.search(sentence):
         return sentence[: done.end(1)]
     return _ADJECTIVE.sub(r"\1", sentence)
+
+
+def computed(line: str) -> str:
+    """What the sum of plain numbers comes to that a line ends with: `5 * 11 = 55 times` is 55."""
+    left, equals, right = line.rpartition("=")
+    if not equals or len(line) > MAX_LINE or "\\" in line:
+        return ""
+    left = _TIMES_SIGN.sub("*", left[-MAX_BETWEEN:])
+    if _VARIABLE.search(left) or not _SUM.search(left):
+        return ""
+    value = _COMES_TO.match(right)
+    if value is None or _GOES_ON.search(right, value.end()):
+        return ""
+    word = right[value.end() :].strip(" .").split(" ")[0]
+    return f"{value[1]} {word}" if word[2:] and word.casefold() in UNITS else value[1]
 
 
 def claimed(sentence: str, clause: str) -> str:
@@ -147,8 +204,18 @@ def claimed(sentence: str, clause: str) -> str:
         return ""
     if (one := _COUNTED.match(clause)) and (value := _whole(one[1])):
         return value
-    if one := _SUPERLATIVE.match(clause):
+    if (one := _THERE_ARE.match(clause)) and (value := _whole(one[1])):
+        return value
+    if one := _SUPERLATIVE.match(clause) or _OUT_OF.search(clause):
         return one[1]
+    if _NONE_LEFT.match(clause):
+        return "0"
+    if one := _AND_A_HALF.search(clause):
+        return f"{'1' if one[1] in _ONE else _whole(one[1])}+1/2"
+    if one := _MONEY.search(clause):
+        whole, cents = last_spoken(one[1].strip()), _whole(one[2].strip())
+        whole = _whole(whole)
+        return f"{whole} dollars and {cents} cents" if whole and cents else ""
     if " and " in clause and (one := _LISTED.search(clause)):
         return one[1]
     if " in " in clause and (one := _ONE_IN.search(clause)):
@@ -169,6 +236,9 @@ def _expression(clause: str) -> str:
     if "$" in clause or "\\" in clause:
         return ""
     tokens = clause.split(" ")
+    while len(tokens) > 1 and tokens[-1].isalpha() and tokens[-1].islower() and tokens[-1][2:]:
+        tokens.pop()
+    nouns = clause.count(" ") + 1 - len(tokens)
     at = len(tokens)
     while at > max(0, len(tokens) - _TOKENS) and _MATHY.fullmatch(tokens[at - 1]):
         if tokens[at - 1] in ("i.e.", "e.g."):
@@ -179,7 +249,9 @@ def _expression(clause: str) -> str:
         return ""
     letters = any(one.isalpha() and one.isascii() for one in tail)
     left, equals, right = tail.rpartition("=")
-    if _TUPLE.fullmatch(tail):
+    if nouns:  # "2^n - 1 nonempty subsets"
+        found = nouns < 4 and letters and any(sign in tail for sign in "+*^√²³") and not equals
+    elif _TUPLE.fullmatch(tail):
         found = True
     elif any(sign in tail for sign in "<>≤≥"):
         found = letters
