@@ -19,6 +19,8 @@ _OVERFLOW = ("gemma2", "gemma3", "gemma3_text", "glm4")
 # Models of plain attention that do not tell rows apart by their positions; the matrix of
 # tests/tasks/families holds this list and `_recurrent` to what the trainer sees.
 _BLIND = ("bloom", "falcon", "gpt_oss", "mpt", "opt")
+# Their gated delta nets: vLLM's kernels for a CPU assert bfloat16 (0.32, ops/cpu/gdn_attention.py).
+_DELTA_NETS = ("qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_next")
 # Some of their layers are one and the same.
 _SHARED = ("zamba", "zamba2")
 # Names of layers that hold a vector for each position.
@@ -140,6 +142,18 @@ def vllm(facts: Facts) -> str | None:
         return None
     field = question.fields.engine
     return f"{field}: this vLLM has no {name} ({facts.kind} models); expected transformers"
+
+
+def delta_nets(facts: Facts) -> str | None:
+    """Numbers that vLLM's kernels of gated delta nets take on a CPU."""
+    question = facts.question
+    here = question.engine == "vllm" and bool(question.vllm_python) and not facts.on_gpu
+    if not here or facts.kind not in _DELTA_NETS or question.dtype == "bfloat16":
+        return None
+    return (
+        f"{question.fields.dtype}: on a CPU vLLM samples {facts.kind} models in bfloat16 alone; "
+        f"expected that, or transformers in {question.fields.engine}"
+    )
 
 
 def heads(facts: Facts) -> str | None:

@@ -2,8 +2,8 @@
 
 A fine-tune of adapters keeps the merged policy and no adapter. But what merging added to a weight
 has the adapter's rank, so the adapter is found again as the factors of the difference to the base:
-the range of the difference times a random matrix with a few columns more than the rank (Halko et al.,
-arXiv 0909.4061), cut to the rank by the singular values of the small rest. Where a policy was
+the range of the difference times a random matrix with a few columns more than the rank (Halko et
+al., arXiv 0909.4061), cut to the rank by the singular values of the small rest. Where a policy was
 trained from the one before it (`finetune.start_from = "last"`), the ranks add up. What the factors
 miss of the difference is compared with the rounding of the weights; more than that is refused.
 
