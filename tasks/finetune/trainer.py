@@ -129,7 +129,6 @@ def train(
     trainer = _trainer(
         job, settings, resources, device, dataset, packed.weighted, total, checkpoints
     )
-    trainer.rounding = Rounding(start)
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
         callback = _add_callback(
@@ -265,6 +264,7 @@ def _add_callback(
     from tasks.finetune.callbacks import TrainingCallback, validator
 
     settings = FinetuneSettings(**job["settings"])
+    trainer.rounding = Rounding(Path(job["model"]))
     checked = settings.checks and job["validation"]["prompts"]
     callback = TrainingCallback(
         course,
