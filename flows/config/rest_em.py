@@ -148,6 +148,7 @@ class RestEmConfig(BaseModel):
             ("judge.prompt", self.judge.prompt),
             ("judge.source", self.judge.source),
             ("judge.reference", self.judge.reference),
+            *self.evaluation.places,
             ("resources.store", self.resources.store),
         ]
 
@@ -323,6 +324,9 @@ def begin_at(folder: Path, raw: Json) -> None:
         _whole(_table(raw, section), name, folder)
     for name in ("model", "prompt", "source", "reference"):
         _whole(_table(raw, "judge"), name, folder, own=True)
+    transfer = _table(_table(raw, "evaluation"), "transfer_sources")
+    for name in transfer:
+        _whole(transfer, name, folder, own=True)
 
 
 def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:

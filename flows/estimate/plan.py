@@ -93,9 +93,10 @@ class PlanCaller:
     def end_stage(self) -> None:
         """Nothing was started."""
 
-    def look(self, question: Question) -> None:
+    def look(self, *questions: Question) -> None:
         """In this process, which does nothing else."""
-        look(question)
+        for question in questions:
+            look(question)
 
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""

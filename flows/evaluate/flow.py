@@ -28,6 +28,7 @@ from flows.orchestrator.caller import Caller
 from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.judge import FIELD as JUDGE
 from flows.orchestrator.judge import named_judge, spelled_judge
+from flows.orchestrator.model_look import ModelLook, Use, shortest_of
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
@@ -37,8 +38,10 @@ from tasks.compare.judge_prompt import load_judge_prompt
 from tasks.dag.step_names import GROUP_ANSWERS, MEASURE, PASS_AT_K
 from tasks.evaluate.step import measure_call
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
+from tasks.model_checks.question import Fields
 from tasks.policy.step import base_call
 from tasks.problems.step import benchmark_call, load_splits
+from tasks.rows import Row
 from tasks.score.group_step import group_call
 from tasks.settings import BenchmarkName, ModelSettings
 from tasks.settings.vllm_args import parse_vllm_args
@@ -54,6 +57,7 @@ class _Asked:
     name: BenchmarkName
     how: Benchmark
     problems: ArtifactRef
+    rows: list[Row]
     sampler: Sampler
 
 
@@ -75,8 +79,9 @@ class Evaluation:
             self.caller.warn(text)
         names = [name for name in (self.config.against, self.config.model) if name]
         opened = [name for name in (self.opened.against, self.opened.model) if name]
-        policies = [self._policy(number, name) for number, name in enumerate(opened)]
         asked = [self._ask(name) for name in self.config.on]
+        look = self._look(asked)
+        policies = [self._policy(number, name, look) for number, name in enumerate(opened)]
         judge = self._judge()
         told = [judge.model] if judge else []
         warn_of_moved(self.caller, *policies, *told, *(one.problems for one in asked))
@@ -125,10 +130,11 @@ class Evaluation:
             how.data, config.sources.get(name, ""), config.data_seed, config.limit
         )
         problems = self.caller.call(call, 0, "problems")
+        splits = load_splits(self.caller.store.path(problems))
         sampler = Sampler(
             self.caller,
             problems,
-            load_splits(self.caller.store.path(problems)),
+            splits,
             prompt=config.prompts.get(name, how.prompt),
             engine=config.engine,
             vllm_args=parse_vllm_args(config.vllm_args),
@@ -136,17 +142,40 @@ class Evaluation:
             execution=config.execution,
             resources=config.resources,
         )
-        return _Asked(name, how, problems, sampler)
+        return _Asked(name, how, problems, splits["test"], sampler)
 
-    def _policy(self, number: int, name: str) -> ArtifactRef:
+    def _look(self, asked: list[_Asked]) -> ModelLook:
+        """Each policy is looked at before it is sampled, for all benchmarks."""
+        uses = [
+            Use(
+                prompt=one.sampler.prompt,
+                max_tokens=self._max_tokens(one),
+                shortest=shortest_of(one.rows, one.sampler.shots(self.config.shots)),
+                fields=Fields("engine", "dtype", f"max_tokens.{one.name}", f"prompts.{one.name}"),
+            )
+            for one in asked
+        ]
+        return ModelLook(
+            self.caller,
+            engine=self.config.engine,
+            dtype=self.config.dtype,
+            resources=self.opened.resources,
+            uses=lambda field: [] if field == JUDGE else uses,
+        )
+
+    def _policy(self, number: int, name: str, look: ModelLook) -> ArtifactRef:
         field = "against" if name == self.opened.against else "model"
         if is_source(name):
-            return self.caller.call(base_call(ModelSettings(base=name), field), number, "policy")
-        return policy_of(name, self.caller.store, field)
+            call = base_call(ModelSettings(base=name), field)
+            return look.known(field, self.caller.call(call, number, "policy"))
+        return look.known(field, policy_of(name, self.caller.store, field))
+
+    def _max_tokens(self, asked: _Asked) -> int:
+        return self.config.max_tokens.get(asked.name, asked.how.max_tokens)
 
     def _evaluate(self, number: int, label: str, policy: ArtifactRef, asked: _Asked) -> Evaluated:
         name, how, settings = asked.name, asked.how, self.config.measure
-        tokens = self.config.max_tokens.get(name, how.max_tokens)
+        tokens = self._max_tokens(asked)
         shots = asked.sampler.shots(self.config.shots)
         # A greedy solution does not depend on a seed; 0 lets every evaluation share it.
         seed = self.config.seed if how.temperature else 0

@@ -37,7 +37,7 @@ from tasks.errors import StepError, UserError
 from tasks.facts import Facts
 from tasks.generate.engine import vllm_variables
 from tasks.generate.engine_token import TOKEN, server_token
-from tasks.generate.vllm_engine import ENVIRONMENT
+from tasks.generate.vllm_engine import ENVIRONMENT, POLICY
 from tasks.generate.vllm_environment import python_of, supported
 from tasks.paths import GUARD, ROOT
 from tasks.rows import Json
@@ -150,7 +150,7 @@ class EngineServer:
         resources = self._resources
         command = [
             *(str(supported(python_of(home())).absolute()), "-m", _VLLM_MODULE),
-            *("--model", str(folder.absolute()), "--served-model-name", name),
+            *("--model", POLICY, "--served-model-name", name),
             *("--host", self._host, "--port", str(self._port)),
             *("--dtype", asked.dtype, "--max-num-seqs", str(asked.batch_size)),
             *("--enable-prefix-caching", "--seed", "0", "--generation-config", "vllm"),
@@ -164,6 +164,9 @@ class EngineServer:
         log.parent.mkdir(parents=True, exist_ok=True)
         place = home() / SERVING_FOLDER / str(self._port)
         place.mkdir(parents=True, exist_ok=True)
+        # One name for all policies, so that they share compiled code (by_one_name of its engine).
+        (place / POLICY).unlink(missing_ok=True)
+        (place / POLICY).symlink_to(folder.absolute())
         threads = resources.threads or os.cpu_count() or 1
         with log.open("ab") as sink:
             begin = sink.tell()

@@ -130,6 +130,7 @@ FIELDS: dict[str, Rule] = {
     "PairColumns.p": Rule.TEXT,
     # Numbers, switches and words of a list of ours.
     "FinetuneSettings.trainer_args": Rule.TEXT,
+    "EvaluationSettings.transfer_sources": Rule.DATA,
     "Resources.store": Rule.STORE,
     "Resources.endpoints": Rule.ADDRESS,
     "Resources.ray_address": Rule.ADDRESS,

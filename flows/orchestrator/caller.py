@@ -48,7 +48,7 @@ class Caller(Protocol):
         """Tell the person something that they should know about the run."""
         ...
 
-    def look(self, question: Question) -> None:
+    def look(self, *questions: Question) -> None:
         """See that a model can be used so; raises a UserError where it cannot."""
         ...
 

@@ -71,9 +71,13 @@ class DirectCaller:
         """Free the engine's memory."""
         self._machine.release_engine()
 
-    def look(self, question: Question) -> None:
+    def look(self, *questions: Question) -> None:
         """In a process of its own where engines are in theirs."""
-        (look_apart if self._machine.isolate else look)(question)
+        if self._machine.isolate:
+            look_apart(questions)
+            return
+        for question in questions:
+            look(question)
 
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> None:
         """Nobody is asked."""

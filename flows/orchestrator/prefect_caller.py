@@ -156,9 +156,9 @@ class PrefectCaller:
         get_run_logger().warning(text)
         self.journal.warn(text)
 
-    def look(self, question: Question) -> None:
+    def look(self, *questions: Question) -> None:
         """In a process of its own, which has what is imported for it."""
-        look_apart(question)
+        look_apart(questions)
 
     def review(self, number: int, sampling: SamplingSettings, metrics: Metrics) -> Decision:
         """Ask the person; the run ends here until they answer."""

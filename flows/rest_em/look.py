@@ -1,130 +1,75 @@
-"""The models of a run are looked at before the first work that needs them, and at the dry run.
+"""What the models of a run are asked, which the look at them (flows/orchestrator) has to know.
 
-What is cached needs no model, so nothing is looked at for it.
+The base policy continues the prompts of the run's own problems and those of the benchmarks of
+`evaluation.transfer`, and is trained; a teacher samples the run's own problems alone.
 """
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.judge import FIELD as JUDGE
-from flows.orchestrator.model_look import files_of
+from flows.orchestrator.model_look import BASE, ModelLook, Use, shortest_of
+from flows.rest_em.transfer import TransferBenchmark
 from tasks.compare.judge_prompt import load_judge_prompt
-from tasks.dag.runtime import home
-from tasks.dag.step import Call
-from tasks.dag.step_names import FINETUNE, GENERATE
-from tasks.generate.vllm_environment import python_of
-from tasks.model_checks.machine import this_machine
-from tasks.model_checks.question import Question, Shortest
-from tasks.policy.step import base_model
+from tasks.model_checks.question import Fields
 from tasks.prompts import PromptChoice, PromptTemplate
 from tasks.rows import Row
-from tasks.store.store import ArtifactRef
 
-BASE, TEACHER = "model.base", "sampling.teacher"
-_POLICY = "model"  # kind of the artifacts that are models
+TEACHER = "sampling.teacher"
 
 
-class ModelLook:
-    """Tells a caller to look at the models of one run."""
+def run_look(
+    config: RestEmConfig,
+    caller: Caller,
+    template: PromptTemplate,
+    splits: dict[str, list[Row]],
+    benchmarks: list[TransferBenchmark],
+) -> ModelLook:
+    """Tells a caller to look at the models of one run.
 
-    def __init__(
-        self,
-        config: RestEmConfig,
-        caller: Caller,
-        template: PromptTemplate,
-        splits: dict[str, list[Row]],
-    ) -> None:
-        """Looks at nothing yet; from now on `caller` asks before it does work.
+    Args:
+        config: Of the run.
+        caller: Does the work, and looks.
+        template: Of the prompts.
+        splits: The problems.
+        benchmarks: On which every policy is measured besides.
+    """
+    model, sampling = config.model, config.sampling
+    shots = template.shots if model.shots < 0 else model.shots
+    own = Use(
+        prompt=PromptChoice(model.prompt, model.system, model.thinking),
+        max_tokens=sampling.max_tokens,
+        shortest=shortest_of(
+            (row for rows in splits.values() for row in rows),
+            shots,
+            model.tuned_shots if model.tuned_shots >= 0 else shots,
+        ),
+    )
+    base = Use(own.prompt, own.max_tokens, own.shortest, finetune=config.finetune)
 
-        Args:
-            config: Of the run.
-            caller: Does the work, and looks.
-            template: Of the prompts.
-            splits: The problems.
-        """
-        self._config, self._caller = config, caller
-        self._template, self._splits = template, splits
-        self._known: dict[str, ArtifactRef] = {}
-        self._seen: set[str] = set()
-        self._lock = threading.Lock()  # calls are made in threads
-        caller.before_work = self
-
-    def known(self, field: str, model: ArtifactRef) -> ArtifactRef:
-        """What a field names, as an artifact, given back; a model of ours is looked at."""
-        hosted = field == TEACHER and self._config.sampling.hosted_teacher
-        if model.kind == _POLICY and not hosted:
-            self._known[field] = model
-        return model
-
-    def __call__(self, call: Call) -> None:
-        """Look, before a call is done.
-
-        Raises:
-            UserError: a model cannot be used as the run will use it.
-        """
-        if call.step is base_model:
-            base, revision = call.hints["base"], call.hints["revision"]
-            field = call.hints.get("field", BASE)
-            folder, whole = files_of(base, revision)
-            if folder is None:
-                self._caller.warn(
-                    f"{field}: {base} is looked at when it is here; its config.json is not to be "
-                    "had now"
-                )
-            else:
-                self._look(field, folder, whole=whole)
-        elif call.step.name in (GENERATE, FINETUNE):
-            for field, model in self._known.items():
-                if not self._caller.pending(model):
-                    self._look(field, self._caller.store.path(model), whole=True)
-
-    def _look(self, field: str, folder: Path, *, whole: bool) -> None:
-        with self._lock:
-            if field in self._seen:
-                return
-            self._caller.look(self._question(field, folder, whole=whole))
-            if whole:
-                self._seen.add(field)
-
-    def _question(self, field: str, folder: Path, *, whole: bool) -> Question:
-        config, model = self._config, self._config.model
-        resources = config.resources
-        engine = config.sampling.engine
-        prompt = PromptChoice(_whole(model.prompt), model.system, model.thinking)
+    def uses(field: str) -> list[Use]:
         if field == JUDGE:  # it has a template of its own; of which form is what matters here
-            form = load_judge_prompt(config.judge.prompt).form
-            prompt = PromptChoice("chat" if form == "chat" else "notes")
-        here = engine == "vllm" and not resources.endpoints and not resources.ray_address
-        return Question(
-            folder=str(folder),
-            whole=whole,
-            field=field,
-            engine=engine,
-            dtype=model.dtype,
-            max_tokens=config.judge.reason_tokens if field == JUDGE else config.sampling.max_tokens,
-            prompt=prompt,
-            resources=resources,
-            shortest=None if field == JUDGE else self._shortest(),
-            finetune=config.finetune if field == BASE else None,
-            machine=None if resources.ray_address else this_machine(),
-            vllm_python=str(python_of(home())) if here else "",
-        )
+            form = "chat" if load_judge_prompt(config.judge.prompt).form == "chat" else "notes"
+            return [Use(PromptChoice(form), config.judge.reason_tokens, None)]
+        if field != BASE:
+            return [] if sampling.hosted_teacher else [own]  # what is hosted has no files
+        return [base, *(_transfer(one, model.shots) for one in benchmarks)]
 
-    def _shortest(self) -> Shortest | None:
-        rows = [row for split in self._splits.values() for row in split]
-        if not rows:
-            return None
-        row = min(rows, key=lambda one: len(one["question"]))
-        model, most = self._config.model, self._template.shots
-        shots = most if model.shots < 0 else model.shots
-        tuned = model.tuned_shots if model.tuned_shots >= 0 else shots
-        return Shortest(row["question"], row["subject"], shots, tuned)
+    return ModelLook(
+        caller,
+        engine=sampling.engine,
+        dtype=model.dtype,
+        resources=config.resources,
+        uses=uses,
+    )
 
 
-def _whole(prompt: str) -> str:
-    """A template's name, or its whole path: the look is made in another folder."""
-    return str(Path(prompt).expanduser().absolute()) if prompt.endswith(".toml") else prompt
+def _transfer(one: TransferBenchmark, shots: int) -> Use:
+    name = f"evaluation.transfer: {one.name}"
+    return Use(
+        prompt=one.sampler.prompt,
+        max_tokens=one.how.max_tokens,
+        shortest=shortest_of(one.rows, one.sampler.shots(shots)),
+        fields=Fields(max_tokens=name, prompt=name, remedy="a model of more, or other benchmarks"),
+    )

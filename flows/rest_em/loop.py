@@ -15,12 +15,13 @@ from flows.machines.gpus import idle_gpus, visible_gpus
 from flows.orchestrator.alarm import overfitted
 from flows.orchestrator.caller import Caller
 from flows.orchestrator.hub_commits import warn_of_moved
+from flows.orchestrator.model_look import BASE
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.blended import blended
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.iterations import Iteration, LoopResult
-from flows.rest_em.look import BASE, TEACHER, ModelLook
+from flows.rest_em.look import TEACHER, run_look
 from flows.rest_em.m_step import Improved, Improver
 from flows.rest_em.rated import Rewarder, compares
 from flows.rest_em.relabeled import relabeled
@@ -93,7 +94,7 @@ class Loop:
         self.rewarder = Rewarder(config, caller, self.sampler, self.problems)
         self.rewarder.prepare()
         self.benchmarks = transfer_benchmarks(config, caller)
-        look = ModelLook(config, caller, self.sampler.template, self.splits)
+        look = run_look(config, caller, self.sampler.template, self.splits, self.benchmarks)
         base = policy = look.known(BASE, caller.call(base_call(config.model), 0, BASE_MODEL))
         if call := teacher_call(config):
             self.teacher = look.known(TEACHER, caller.call(call, 0, "teacher"))

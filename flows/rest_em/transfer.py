@@ -14,17 +14,19 @@ from flows.orchestrator.caller import Caller
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import Draw, Shards
 from tasks.problems.step import benchmark_call, load_splits
+from tasks.rows import Row
 from tasks.settings import BenchmarkName
 from tasks.store.store import ArtifactRef
 
 
 @dataclass(frozen=True)
 class TransferBenchmark:
-    """One benchmark beside a run's own problems."""
+    """One benchmark beside a run's own problems; `rows` are what `problems` holds."""
 
     name: BenchmarkName
     how: Benchmark
     problems: ArtifactRef
+    rows: list[Row]
     sampler: Sampler
 
     def solve(self, number: int, policy: ArtifactRef, shots: int) -> Shards:
@@ -40,16 +42,19 @@ def transfer_benchmarks(config: RestEmConfig, caller: Caller) -> list[TransferBe
     for name in config.evaluation.transfer:
         how = BENCHMARKS[name]
         limit = config.evaluation.transfer_limit
-        problems = caller.call(benchmark_call(how.data, "", config.data.seed, limit), 0, "problems")
+        source = config.evaluation.transfer_sources.get(name, "")
+        call = benchmark_call(how.data, source, config.data.seed, limit)
+        problems = caller.call(call, 0, "problems")
+        splits = load_splits(caller.store.path(problems))
         sampler = Sampler(
             caller,
             problems,
-            load_splits(caller.store.path(problems)),
+            splits,
             prompt=how.prompt,
             engine=config.sampling.engine,
             dtype=config.model.dtype,
             execution=config.execution,
             resources=config.resources,
         )
-        found.append(TransferBenchmark(name, how, problems, sampler))
+        found.append(TransferBenchmark(name, how, problems, splits["test"], sampler))
     return found

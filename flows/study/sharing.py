@@ -44,9 +44,9 @@ class SharedCaller:
     def before_work(self, told: Callable[[Call], None]) -> None:
         self._inner.before_work = told
 
-    def look(self, question: Question) -> None:
+    def look(self, *questions: Question) -> None:
         """See that a model can be used so."""
-        self._inner.look(question)
+        self._inner.look(*questions)
 
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Do it, find it, or take what an earlier run had."""

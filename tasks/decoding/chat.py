@@ -67,8 +67,8 @@ class Chat:
         except ValueError:
             raise UserError(
                 f"model.prompt: {template.name} needs a model with a chat template, and the "
-                "tokenizer of this one has none; expected an instruct model in model.base, or a "
-                "prompt template of text"
+                "tokenizer of this one has none; expected an instruct model, or a prompt "
+                "template of text"
             ) from None
         self._control, self._asked_control = _control_tokens(self._tokenizer, written)
         self._asked: dict[str, Any] = {}

@@ -135,7 +135,6 @@ def train(
     trainer = _trainer(
         job, settings, resources, device, dataset, packed.weighted, total, checkpoints, ask, alive
     )
-    trainer.rounding = Rounding(start)
     if course is None:
         folder, course = latest if latest else (None, TrainingState())
         callback = _add_callback(
@@ -293,6 +292,7 @@ def _add_callback(
     from tasks.finetune.callbacks import TrainingCallback, validator
 
     settings = FinetuneSettings(**job["settings"])
+    trainer.rounding = Rounding(Path(job["model"]))
     checked = settings.checks and job["validation"]["prompts"]
     callback = TrainingCallback(
         course,

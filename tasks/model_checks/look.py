@@ -26,6 +26,7 @@ RULES: tuple[Callable[[rules.Facts], str | None], ...] = (
     rules.processes,
     rules.batch,
     rules.vllm,
+    rules.delta_nets,
     rules.heads,
     rules.float16,
     rules.context,

@@ -28,6 +28,28 @@ class Shortest:
 
 
 @dataclass(frozen=True)
+class Fields:
+    """What the configuration calls what a model may not fit, for messages; a run's names.
+
+    Attributes:
+        engine: Of sampling.
+        dtype: Number format in sampling.
+        max_tokens: Of a completion.
+        prompt: The template.
+        remedy: In the place of fewer tokens, where nobody chooses how many.
+    """
+
+    engine: str = "sampling.engine"
+    dtype: str = "model.dtype"
+    max_tokens: str = "sampling.max_tokens"
+    prompt: str = "model.prompt"
+    remedy: str = ""
+
+
+OF_RUNS = Fields()
+
+
+@dataclass(frozen=True)
 class Question:
     """Can this model be used so?
 
@@ -44,6 +66,7 @@ class Question:
         resources: Where and how fast.
         machine: What there is; None: the work is done elsewhere.
         vllm_python: The Python that has vLLM; "": none, or not this machine's.
+        fields: Names of what stands above.
     """
 
     folder: str
@@ -58,6 +81,7 @@ class Question:
     finetune: FinetuneSettings | None = None
     machine: Machine | None = None
     vllm_python: str = ""
+    fields: Fields = OF_RUNS
 
     def to_json(self) -> Json:
         """Plain JSON for the wire."""
@@ -68,6 +92,7 @@ class Question:
             "shortest": self.shortest and asdict(self.shortest),
             "finetune": self.finetune and self.finetune.model_dump(),
             "machine": self.machine and asdict(self.machine),
+            "fields": asdict(self.fields),
         }
 
     @classmethod
@@ -81,6 +106,7 @@ class Question:
             shortest=Shortest(**raw["shortest"]) if raw["shortest"] else None,
             finetune=FinetuneSettings(**raw["finetune"]) if raw["finetune"] else None,
             machine=Machine(machine["memory"], tuple(machine["gpus"])) if machine else None,
+            fields=Fields(**raw["fields"]),
         )
 
 

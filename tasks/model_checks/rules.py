@@ -20,6 +20,8 @@ _OVERFLOW = ("gemma2", "gemma3", "gemma3_text", "glm4")
 # Models of plain attention that do not tell rows apart by their positions; the matrix of
 # tests/tasks/families holds this list and `_recurrent` to what the trainer sees.
 _BLIND = ("bloom", "falcon", "gpt_oss", "mpt", "opt")
+# Their gated delta nets: vLLM's kernels for a CPU assert bfloat16 (0.32, ops/cpu/gdn_attention.py).
+_DELTA_NETS = ("qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_next")
 # Some of their layers are one and the same.
 _SHARED = ("zamba", "zamba2")
 # Names of layers that hold a vector for each position.
@@ -139,7 +141,20 @@ def vllm(facts: Facts) -> str | None:
     known = set(re.findall(r'"(\w+)"', registry.read_text(encoding="utf-8")))
     if name in known or getattr(facts.skeleton, "_supports_attention_backend", False):
         return None
-    return f"sampling.engine: this vLLM has no {name} ({facts.kind} models); expected transformers"
+    field = question.fields.engine
+    return f"{field}: this vLLM has no {name} ({facts.kind} models); expected transformers"
+
+
+def delta_nets(facts: Facts) -> str | None:
+    """Numbers that vLLM's kernels of gated delta nets take on a CPU."""
+    question = facts.question
+    here = question.engine == "vllm" and bool(question.vllm_python) and not facts.on_gpu
+    if not here or facts.kind not in _DELTA_NETS or question.dtype == "bfloat16":
+        return None
+    return (
+        f"{question.fields.dtype}: on a CPU vLLM samples {facts.kind} models in bfloat16 alone; "
+        f"expected that, or transformers in {question.fields.engine}"
+    )
 
 
 def heads(facts: Facts) -> str | None:
@@ -163,7 +178,8 @@ def float16(facts: Facts) -> str | None:
     """Numbers that hold the activations."""
     if facts.question.dtype != "float16" or facts.kind not in _OVERFLOW:
         return None
-    return f"model.dtype: {facts.kind} models overflow float16; expected bfloat16 or float32"
+    field = facts.question.fields.dtype
+    return f"{field}: {facts.kind} models overflow float16; expected bfloat16 or float32"
 
 
 def context(facts: Facts) -> str | None:
@@ -172,9 +188,10 @@ def context(facts: Facts) -> str | None:
     most = facts.question.max_tokens
     if not places or most < places:
         return None
+    fields = facts.question.fields
     return (
-        f"sampling.max_tokens: {most:,} tokens do not fit into the model's {places:,} positions "
-        f"with a prompt; expected less than {places:,}"
+        f"{fields.max_tokens}: {most:,} tokens do not fit into the model's {places:,} positions "
+        f"with a prompt; expected {fields.remedy or f'less than {places:,}'}"
     )
 
 

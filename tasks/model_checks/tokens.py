@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.decoding.chat import Chat
 from tasks.decoding.tokens import end_id, prompt_ids
 from tasks.errors import UserError
-from tasks.model_checks.question import Question, Shortest
+from tasks.model_checks.question import OF_RUNS, Fields, Question, Shortest
 from tasks.prompts import PromptTemplate, load_template
 
 if TYPE_CHECKING:
@@ -33,13 +35,14 @@ def check_tokens(question: Question, config: PreTrainedConfig) -> None:
             f"{field}: its tokenizer cannot be read ({type(error).__name__}: {why}); expected "
             "tokenizer.json or tokenizer.model beside config.json"
         ) from None
-    template = load_template(question.prompt)
-    chat = Chat(folder, template) if template.form == "chat" else None
-    end = end_id(tokenizer, chat=chat is not None)
-    if question.shortest is None:
-        return
     shortest = question.shortest
-    sampled = _ids(tokenizer, chat, template, shortest, shortest.shots)
+    with _naming(question.fields):
+        template = load_template(question.prompt)
+        chat = Chat(folder, template) if template.form == "chat" else None
+        end = end_id(tokenizer, chat=chat is not None)
+        if shortest is None:
+            return
+        sampled = _ids(tokenizer, chat, template, shortest, shortest.shots)
     size = config.get_text_config().vocab_size
     if (most := max([end, *sampled])) >= size:
         raise UserError(
@@ -73,8 +76,22 @@ def _ids(
 def _check_room(question: Question, config: PreTrainedConfig, prompt: int) -> None:
     places = getattr(config.get_text_config(), "max_position_embeddings", None)
     if places and prompt + question.max_tokens > places:
+        fields, fitting = question.fields, max(0, places - prompt)
         raise UserError(
-            f"sampling.max_tokens: the shortest prompt has {prompt:,} tokens, and with "
+            f"{fields.max_tokens}: the shortest prompt has {prompt:,} tokens, and with "
             f"{question.max_tokens:,} more it does not fit into the model's {places:,} positions; "
-            f"expected at most {max(0, places - prompt):,}"
+            f"expected {fields.remedy or f'at most {fitting:,}'}"
         )
+
+
+@contextmanager
+def _naming(fields: Fields) -> Iterator[None]:
+    """What a template or a tokenizer refuses names the field that asked for it."""
+    try:
+        yield
+    except UserError as error:
+        named = OF_RUNS.prompt + ":"
+        text = str(error)
+        if not text.startswith(named):
+            raise
+        raise UserError(f"{fields.prompt}:{text.removeprefix(named)}") from None

@@ -125,7 +125,7 @@ def score_call(
 
 
 # Raise the version with every change of the checker: samples are scored again, not drawn again.
-@step(SCORE, "verdicts", version=5)
+@step(SCORE, "verdicts", version=6)
 def score_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give every sample of a shard a verdict; none is dropped here."""
     from tasks.score.reward_samples import Rewarded

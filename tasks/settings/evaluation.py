@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.settings.place import Place
 from tasks.settings.problems import BenchmarkName
 from tasks.settings.section import Section
 
@@ -56,7 +57,7 @@ class MeasureSettings(Section):
 class EvaluationSettings(MeasureSettings):
     """How every policy of a run, the base included, is measured."""
 
-    LATEST: ClassVar[frozenset[str]] = frozenset({"diversity", "verifier"})
+    LATEST: ClassVar[frozenset[str]] = frozenset({"diversity", "verifier", "transfer_sources"})
     LATER: ClassVar[frozenset[str]] = LATEST
 
     train_problems: int = Field(
@@ -72,6 +73,20 @@ class EvaluationSettings(MeasureSettings):
     transfer_limit: int = Field(
         default=0, ge=0, description="Problems of each of them after a seeded shuffle; 0: all."
     )
+    transfer_sources: dict[BenchmarkName, Place] = Field(
+        default={},
+        description="Where the data of some of them lie: a folder, a JSON-lines file or a Hub id "
+        "(org/name or org/name@REVISION). "
+        "Otherwise RESTEM_DATA if that is set, else the data set's own Hub id.",
+    )
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Fields that may name a file or a folder, and what they name."""
+        return [
+            (f"evaluation.transfer_sources.{name}", place)
+            for name, place in self.transfer_sources.items()
+        ]
 
     diversity: bool = Field(
         default=False,
@@ -93,3 +108,11 @@ class EvaluationSettings(MeasureSettings):
         if "hungarian" in value:
             raise ValueError("hungarian is graded by hand; expected it in `restem evaluate` alone")
         return list(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _sources_are_used(self) -> EvaluationSettings:
+        if unused := sorted(set(self.transfer_sources) - set(self.transfer)):
+            raise ValueError(
+                f"transfer_sources: {unused[0]} is not in evaluation.transfer; expected it there"
+            )
+        return self

@@ -1,11 +1,14 @@
 """The LoRA adapter of a policy alone, as peft loads it onto the base model.
 
-A LoRA fine-tune keeps the merged policy and no adapter. But what merging added to a weight has the
-adapter's rank, so the adapter is found again as the factors of the difference to the base: the
-range of the difference times a random matrix with a few columns more than the rank (Halko et al.,
-arXiv 0909.4061), cut to the rank by the singular values of the small rest. Where a policy was
+A fine-tune of adapters keeps the merged policy and no adapter. But what merging added to a weight
+has the adapter's rank, so the adapter is found again as the factors of the difference to the base:
+the range of the difference times a random matrix with a few columns more than the rank (Halko et
+al., arXiv 0909.4061), cut to the rank by the singular values of the small rest. Where a policy was
 trained from the one before it (`finetune.start_from = "last"`), the ranks add up. What the factors
 miss of the difference is compared with the rounding of the weights; more than that is refused.
+
+QLoRA trains adapters on a rounded base and merges them into the base as its files have it, so the
+difference has their rank too, and the adapter on the whole base is the policy that the run sampled.
 
 One weight is in memory at a time.
 """
@@ -55,7 +58,7 @@ def write_adapter(folder: Path, source: Source) -> None:
     """Write `adapter_model.safetensors`, `adapter_config.json` and the tokenizer.
 
     Raises:
-        UserError: the policy was not made by LoRA fine-tunes, or differs from its base by more.
+        UserError: the policy was not made by fine-tunes of adapters, or differs by more.
     """
     from peft import LoraConfig
     from safetensors.torch import save
@@ -97,7 +100,6 @@ def write_adapter(folder: Path, source: Source) -> None:
 
 def _base_of(source: Source, policy: ArtifactRef) -> tuple[ArtifactRef, int]:
     """The base policy behind a policy, and how many fine-tunes lie between them."""
-    method = source.config.finetune.method
     tunes = 0
     while (made := source.store.manifest(policy).provenance).step in (FINETUNE, BLEND):
         if made.step == FINETUNE:
@@ -110,10 +112,11 @@ def _base_of(source: Source, policy: ArtifactRef) -> tuple[ArtifactRef, int]:
         raise UserError(
             f"--adapter: {source.run}:{source.number} is the base policy; expected RUN:1 or later"
         )
-    if method != "lora":
+    if not source.config.finetune.has_adapters:
+        method = source.config.finetune.method
         raise UserError(
-            f"--adapter: the run's finetune.method is {method}; expected lora. Without --adapter "
-            "the whole policy is exported"
+            f"--adapter: the run's finetune.method is {method}; expected lora or qlora. Without "
+            "--adapter the whole policy is exported"
         )
     return policy, tunes
 

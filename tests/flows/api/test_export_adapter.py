@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,23 @@ def test_the_adapter_on_the_base_gives_the_policys_answers(
         policy, folder, PROMPTS, 40, "\n"
     )
     assert adapted.peft_config["default"].r == 2 * 4
+
+
+@pytest.mark.parametrize("method", ["qlora", "full"])
+def test_adapters_of_qlora_are_merged_alike_and_whole_fine_tunes_have_none(
+    source: Source, tmp_path: Path, method: str
+) -> None:
+    tuned = source.config.finetune.model_copy(update={"method": method})
+    other = replace(source, config=source.config.model_copy(update={"finetune": tuned}))
+    if method == "full":
+        with pytest.raises(UserError, match=r"finetune\.method is full; expected lora or qlora"):
+            write_adapter(tmp_path, other)
+        return
+    for name, one in (("lora", source), ("qlora", other)):
+        (tmp_path / name).mkdir()
+        write_adapter(tmp_path / name, one)
+    weights = [tmp_path / name / "adapter_model.safetensors" for name in ("lora", "qlora")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def test_a_difference_of_a_higher_rank_is_refused(

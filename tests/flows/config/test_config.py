@@ -63,6 +63,7 @@ def test_defaults_are_the_papers() -> None:
         ("name=Not A Slug", "name"),
         ("data.train=imagenet", "data.train"),
         ("evaluation.pass_k=[1,99]", "evaluation"),
+        ('evaluation.transfer_sources.gsm8k="a/b@v1"', "evaluation: transfer_sources: gsm8k"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_field(change: str, names: str) -> None:
@@ -92,6 +93,19 @@ def test_a_setting_of_chats_is_in_keys_and_reports_where_it_is_given_alone(
     for told in (lambda one: one.recipe(), lambda one: one.described()):
         assert name not in told(getattr(plain, section))
         assert name in told(getattr(other, section))
+
+
+def test_where_a_transfer_benchmark_lies_is_in_keys_where_it_is_given_alone(tmp_path: Path) -> None:
+    named = 'evaluation.transfer=["gsm8k"]'
+    given = 'evaluation.transfer_sources={gsm8k="openai/gsm8k@v1"}'
+    plain, same, other = (
+        load_config("math-demo", [named, *more])
+        for more in ([], ["evaluation.transfer_sources={}"], [given])
+    )
+    assert plain.run_id == same.run_id != other.run_id
+    for told in (lambda one: one.recipe(), lambda one: one.described()):
+        assert "transfer_sources" not in told(plain.evaluation)
+        assert told(other.evaluation)["transfer_sources"] == {"gsm8k": "openai/gsm8k@v1"}
 
 
 def test_a_missing_file_lists_what_is_shipped() -> None:

@@ -15,6 +15,7 @@ from flows.machines.engine_server import EngineServer, PolicyRequest, serving
 from tasks.dag.runtime import home, open_store
 from tasks.errors import UserError
 from tasks.generate.endpoint import EngineOptions
+from tasks.generate.vllm_engine import POLICY
 from tasks.generate.vllm_environment import VARIABLE
 from tasks.settings import Resources
 from tasks.settings.vllm_args import VllmArgs
@@ -81,6 +82,25 @@ def test_vllm_is_started_with_those_of_the_run_and_of_the_server(
     server.serve(asked(policy, {}))  # another engine, for it samples otherwise
     (line, *_) = commands()
     assert "--disable-sliding-window" not in line and "--block-size 32" in line
+
+
+def test_policies_have_one_name_under_which_vllm_keeps_compiled_code(
+    policy: ArtifactRef, server: EngineServer, vllm_python: Path
+) -> None:
+    store = open_store(RESOURCES)
+    with store.draft("models", "b" * 32) as draft:
+        save(draft.path)
+        (draft.path / "notes.txt").write_text("another policy")
+    other = store.lookup("models", "b" * 32)
+    assert other is not None
+    lines: list[str] = []
+    for one in (policy, other):
+        server.serve(asked(one, {}))
+        (line, *_) = commands()
+        lines.append(line.replace(one.digest, "DIGEST"))
+        (process, *_) = next(iter(serving(home()).values()))
+        assert (Path(process.cwd()) / POLICY).samefile(store.path(one))
+    assert lines[0] == lines[1] and f"--model {POLICY} " in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ HONEST = [
     r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}", r"(-\infty, 3] \cup (5, \infty)", "1,234",
     r"15\text{ cm}^2", r"50\%", r"90^\circ", r"\text{Tuesday}", "11_{2}", r"\$4.50", "x = 3, y = 4",
     r"\frac{\pi}{6}", r"1 \pm \sqrt{2}", r"3 \le x < 7", r"2\frac{1}{2}", r"0.\overline{3}", "(C)",
-    r"\binom{10}{3}", r"5!", r"\sin^2 x + \cos x", "3 : 4", "6 - 5i", r"y = 2x + 3", "3 + 4 = 7",
+    r"\binom{10}{3}", r"5!", r"\sin^2 x + \cos x", "3 : 4", "6 - 5i", r"y = 2x + 3", "x + 4 = 7",
 ]  # fmt: skip
 PIECES = [
     *"0123456789abexyiUAB+-*/^_=<>!%,;:.|()[]{}$\\&~'\"` \n\t\r\0", r"\frac", r"\dfrac", r"\sqrt",

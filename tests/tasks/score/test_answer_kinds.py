@@ -8,7 +8,7 @@ import pytest
 from tasks.rows import Status
 from tasks.score.math.pool import GradePool
 
-FILES = ("kinds_cases.json", "written_cases.json")
+FILES = ("kinds_cases.json", "written_cases.json", "sentence_cases.json")
 CASES = {
     kind: rows
     for name in FILES

@@ -31,6 +31,7 @@ from tasks.score.math.extract.denied import denied
 from tasks.score.math.extract.displays import flat
 from tasks.score.math.extract.languages import translated
 from tasks.score.math.extract.lines import judged_choices, numbered_lines, stated_by_shape
+from tasks.score.math.extract.prose import OF_OTHERS, claimed, computed, main_clause
 from tasks.score.math.extract.sentences import (
     BOLD,
     FORMULA,
@@ -65,8 +66,9 @@ from tasks.score.math.parse.spoken import last_spoken, spoken_whole
 
 _ANSWER_TAG = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _ANSWER_IS = re.compile(
-    r"\b(?:choose|pick|select)(?: option| choice)?(?=\s+\(?[A-J]\b)"
-    r"|\b(?:answer|correct (?:option|choice))(?: (?:that|which) [a-z ]{3,40}?)?"
+    r"(?<!not )(?<!n't )(?<!never )(?<!might )(?<!could )(?<!many would )(?<!some would )"
+    r"\b(?:choose|pick|select|go with|going with)(?: option| choice)?(?=\s+\(?[A-J]\b)"
+    r"|\b(?:answer|(?:correct|best|right) (?:option|choice))(?: (?:that|which) [a-z ]{3,40}?)?"
     r"(?:\**\s+(?:is|(?:must|would|should|will|has to) be)(?:\s+that)?|\**\s*[:=]|s\s+are"
     r"|\s*(?=\$|\\\(|\\\[))\s*:?\**",
     re.IGNORECASE,
@@ -110,7 +112,6 @@ _NO_SOLUTION = re.compile(
 )
 # "8, or 9 if you count the first".
 _HEDGE = re.compile(r"\W*(?:or|maybe|possibly|perhaps)\b.*\d")
-# What follows says why, not what: "the answer is 5, since 2 + 3 = 5".
 _SO = re.compile(
     r"^(?:所以|因此|故|于是|よって|したがって|따라서|Значит|Итак|Итого|Всего|Следовательно),?\s*(?=\S)"
 )
@@ -131,7 +132,10 @@ _COMPUTED = re.compile(r"^[-+]?\d[\d.,]*+(?:\s*+[-+*/x×÷]\s*+\d[\d.,]*+)++\s*+
 _SEVERAL_CLAUSES = re.compile(r"\d[^,;\d]*[\u3400-\u9fff][^,;\d]*[,;].*\d")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 # "The answer is d."
-_CHOICE = re.compile(r"^\(?([a-j])\)?[.)]?$")
+_CHOICE = re.compile(
+    r"^\(?([a-j])\)?[.)]?$"
+    r"|^\(?([A-J])\)? (?:here|then|now|for this (?:one|question)|as (?:the|my) (?:final )?answer)$"
+)
 _SENTENCES = re.compile(
     r"(?<=[.!?])\s+(?=[A-Z])|(?<=[a-z]{3}\.)\s+(?=\d)|(?<=\$\.)\s+|(?<=\.\$)\s+(?=[A-Z])"
 )
@@ -141,8 +145,6 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*$)")
-
-
 # "She has 6 apples.\n\nNote: this assumes that 2 were eaten."
 # "So x = 12. Checking: 12/3 + 2 = 6."
 _NOTE = re.compile(
@@ -260,9 +262,9 @@ def _phrase(rest: str) -> str:
         after = line[math.end() :]
         return inner_formula(math) + (after if changes(after) else "")
     line = REASON.split(unconditional(line), maxsplit=1)[0]
-    line = without_relative(BOLD.sub(r"\1", line))
+    line = without_relative(OF_OTHERS.sub("", BOLD.sub(r"\1", line)))
     if choice := _CHOICE.match(line):
-        return f"({choice[1]})"
+        return f"({choice[1] or choice[2]})"
     if prose_words(line) < PROSE_WORDS or spoken_whole(line):
         if counted := _COUNTED.match(line):
             line = counted[1]
@@ -297,7 +299,7 @@ def _final_line(text: str) -> str:
     if "since" in line or "as " in line or "because" in line:
         line = REASON.split(line, maxsplit=1)[0]
     line = without_parts(without_aside(line))
-    if shaped := stated_by_shape(line):
+    if shaped := stated_by_shape(line) or computed(line):
         return shaped
     sentence = FORMULA.search(line) and _UNSPACED.search(line)
     bare = prose_words(line) < PROSE_WORDS and not sentence
@@ -305,7 +307,8 @@ def _final_line(text: str) -> str:
         return short_answer(line)
     sentences = _SENTENCES.split(line[-MAX_LINE:])
     for sentence in reversed(sentences):
-        if found := last_value(sentence):
+        clause = main_clause(sentence)
+        if found := claimed(sentence, clause) or last_value(clause):
             return found
     if (said := last_spoken(line[-MAX_LINE:])) and not any(c.isdigit() for c in line):
         return said

@@ -46,6 +46,11 @@ _ONLY_CHOICE = re.compile(
     r"|is (?:correct|right|true|consistent|left))\b",
     re.IGNORECASE,
 )
+# "Checking them all shows that D holds."
+_SHOWN_CHOICE = re.compile(
+    r"\bthat (?:option |choice )?\(?([A-J])\)?"
+    r" (?:holds|works|matches|fits|is (?:true|correct|right))\W*$"
+)
 # "I would not go with option B".
 _REJECTED = re.compile(r"\b(?:not|never|cannot|avoid|against)\b[^,;]*$|n't\b[^,;]*$", re.IGNORECASE)
 # "The second option is correct."
@@ -59,9 +64,11 @@ _ORDER = ("first", "second", "third", "fourth", "fifth")
 _TRUTH = re.compile(
     r"^\W*(?:(?:thus|so|hence|therefore),? )?(?:(?:the|this|that) (?:given |above )?"
     r"(?:statement|claim|proposition|assertion|conjecture|hypothesis)|this|that|it) is"
-    r" (true|false)\W*$",
+    r" (true|false|not true|not false|not correct)\W*$",
     re.IGNORECASE,
 )
+_SO_FIRST = re.compile(r"^(?:so|thus|hence|therefore),? ", re.IGNORECASE)
+_DENIED_TRUTH = {"not true": "False", "not correct": "False", "not false": "True"}
 # "B. Incorrect. C. Correct.": each choice judged on its own.
 _JUDGED = re.compile(
     r"(?:^|(?<=\s))\W*([A-J])[).:]\W*(?:(correct|right)|incorrect|wrong)\b[^\n]{0,200}$",
@@ -77,7 +84,9 @@ _CHOICE_LAST = re.compile(
 _IS_THE_ANSWER = re.compile(
     r"^(\S{1,40}) is (?:the|my) (?:final |correct |only )?(?:answer|solution)\.?$"
 )
-_VERDICT = re.compile(r"^(?:yes|no|true|false)[,.;:] .{1,100}$", re.IGNORECASE)
+_VERDICT = re.compile(
+    r"^(?:(?:so|thus|hence|therefore),? )?(?:yes|no|true|false)[,.;:] .{1,100}$", re.IGNORECASE
+)
 # "(1) 3": a part of an answer; not a step that was computed.
 _PART = re.compile(
     r"^\(([1-9a-f])\)\s+\$?(?:[A-Za-z]\w{0,3} ?= ?)?(?=[^=]*$)(?=[^=]*\d)[^=A-Z]{1,60}$"
@@ -104,10 +113,10 @@ def stated_by_shape(line: str) -> str:
         return f"({next(filter(None, alone.groups())).upper()})"
     if is_answer := _IS_THE_ANSWER.match(line):
         return is_answer[1]
-    if line[:1] in "YyNnTtFf" and _VERDICT.match(line):
-        return line
+    if line[:1] in "YyNnTtFfSsHh" and _VERDICT.match(line):
+        return _SO_FIRST.sub("", line)
     if " is " in line and (truth := _TRUTH.match(line)):
-        return truth[1]
+        return _DENIED_TRUTH.get(truth[1].casefold(), truth[1])
     return _choice(line)
 
 
@@ -146,11 +155,13 @@ def _two_values(line: str) -> str:
 def _choice(line: str) -> str:
     chosen = None
     if any(word in line for word in ("correct", "right", "best", "answer", "only")):
-        chosen = _CHOICE_IS.match(line)
+        chosen = _CHOICE_IS.match(line) or _CHOICE_IS.match(line.rpartition(", but ")[2])
     if by_order := _BY_ORDER.match(line) if "th" in line or "ir" in line or "sec" in line else None:
         return f"({'ABCDE'[_ORDER.index(by_order[1].casefold())]})"
     if chosen is None and "nly " in line:
         chosen = _ONLY_CHOICE.search(line)
+    if chosen is None and " that " in line:
+        chosen = _SHOWN_CHOICE.search(line)
     if chosen is None and line.rstrip(" .)*!$")[-1:] in _LETTERS:
         chosen = _CHOICE_LAST.search(line[-_NEAR_END:])
     if not chosen or _REJECTED.search(line[: line.rfind(chosen[1])]):

@@ -52,7 +52,8 @@ _CHANGING_BEFORE = _either("""
     (?:cannot|can't|impossible to|never) (?:have|get|equal|reach|make|obtain)
     (?:no |not )?(?:more|less|fewer|greater|smaller) than(?: or equal to)?
     (?:larger|bigger|higher|lower|other|rather) than
-    (?<!all )(?<!left )over|under|above|below|beyond|exceeds|up to|not|never
+    (?<!all )(?<!left )(?<!hand )(?<!handed )(?<!hands )over|under|above|below|beyond|exceeds
+    (?<!add )(?<!adds )(?<!added )(?<!adding )(?<!sum )(?<!sums )up to|not|never
     (?:all (?:real )?numbers )?except(?: for)?|(?:all|every\\w*|any\\w*|no\\w*) but|excluding
     besides|but not|instead of|without
     first|last|next|previous|(?:an?|at) (?:minimum|maximum)(?: of)?

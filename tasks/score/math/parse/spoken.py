@@ -146,6 +146,7 @@ def last_spoken(text: str) -> str:
     for at in range(len(words)):
         rest = " ".join(words[at:]).rstrip(".!")
         sure = words[at].casefold() not in ("one", "a", "an") or words[at - 1] in _EXACTLY
+        sure = sure or (words[at + 1 : at + 2] or [""])[0] in ("dozen", "hundred", *_SCALES)
         if at < taken or not _may_be_spoken(rest) or not sure:
             continue
         reader = _Reader(_TOKEN.findall(_HYPHEN.sub(" ", rest)))
