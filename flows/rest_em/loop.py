@@ -19,6 +19,7 @@ from flows.orchestrator.model_look import BASE
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.shards import GREEDY, Draw, Shards
 from flows.rest_em.blended import blended
+from flows.rest_em.evaluated import Evaluator
 from flows.rest_em.imports import unused_imports
 from flows.rest_em.iterations import Iteration, LoopResult
 from flows.rest_em.look import TEACHER, run_look
@@ -29,28 +30,19 @@ from flows.rest_em.reward_measures import RewardMeasures
 from flows.rest_em.search import Found, search
 from flows.rest_em.teacher import teacher_call
 from flows.rest_em.transfer import TransferBenchmark, transfer_benchmarks
-from flows.rest_em.verified import Verifier
 from flows.rest_em.warning_lines import failed_line, overlap_lines, too_few
 from flows.rest_em.wins import over_the_base
 from tasks.dag.step_names import (
     BASE_MODEL,
-    DIVERSITY,
     DRAW,
-    GROUP_ANSWERS,
-    MEASURE,
-    PASS_AT_K,
-    TEST,
 )
-from tasks.evaluate.diversity_step import diversity_call
 from tasks.evaluate.results import Metrics
-from tasks.evaluate.step import measure_call
 from tasks.finetune.objectives import IN_GROUPS
 from tasks.finetune.quantized import refuse_without_package
 from tasks.policy.step import base_call
 from tasks.problems.step import load_splits, problems_call
 from tasks.prompts import PromptChoice, load_template
 from tasks.rows import Json
-from tasks.score.group_step import group_call
 from tasks.score.rewards import rewards_of
 from tasks.select.decontaminate import overlapping
 from tasks.settings.filter import UNCHECKED
@@ -112,8 +104,9 @@ class Loop:
             *overlap_lines(len(self.overlapping), len(train), words),
         ):
             self._warn(outcome, text)
+        evaluator = Evaluator(config, caller, self.sampler, self.problems, self.benchmarks)
         for number in range(config.iterations + 1):
-            now = self._evaluate(number, policy)
+            now = evaluator.evaluate(number, policy, self._shots(number))
             outcome.iterations.append(now)
             self._warn_of_overfitting(outcome)
             if number == config.iterations or self._worse(outcome):
@@ -135,88 +128,9 @@ class Loop:
             policy = self._blended(number + 1, made.policy, base, policy)
         self.measures.proxy(outcome.iterations)
         caller.end_stage()
-        self._verify(outcome, base)
+        evaluator.verify(outcome.iterations, base, self._shots)
         over_the_base(config, caller, self.sampler, self.rewarder, outcome)
         return outcome
-
-    def _verify(self, outcome: LoopResult, base: ArtifactRef) -> None:
-        """Let a verifier choose among each policy's samples of test problems."""
-        which = self.config.evaluation.verifier
-        sources = [one for one in outcome.iterations if one.drawn.parts]
-        if which == "none" or not sources or not self.config.evaluation.samples:
-            return
-        verifier = Verifier(self.config, self.caller, self.sampler, self.problems)
-        last = sources[-1]
-        shots = self._shots(last.number)
-        model = last.rated.model if last.rated else None
-        if which == "own":
-            model = verifier.fit(last.number, base, last.drawn, shots)
-        assert model is not None  # the configuration says that there is one
-        for now in outcome.iterations:
-            now.verified = verifier.verify(now.number, model, now.sampled, now.groups, shots)
-
-    def _evaluate(self, number: int, policy: ArtifactRef) -> Iteration:
-        settings, sampler = self.config.evaluation, self.sampler
-        shots = self._shots(number)
-        greedy = Draw(self._sampling(GREEDY), 0, shots)
-        sampled = Draw(
-            self._sampling(
-                {"temperature": settings.temperature, "top_k": 0, "top_p": settings.top_p}
-            ),
-            self.config.seed,
-            shots,
-            settings.samples,
-        )
-        now = Iteration(number, policy, Shards(), Shards(), Shards(), Shards(), self.problems)
-        sets = [
-            (now.greedy, TEST, "test", greedy, 0),
-            (now.validation, "validation", "validation", greedy, 0),
-            (now.sampled, PASS_AT_K, "test", sampled, settings.sampled_problems),
-        ]
-        if settings.train_problems:
-            sets.insert(1, (now.train, "train", "train", greedy, settings.train_problems))
-        chains = [
-            chain
-            for made, purpose, split, draw, limit in sets
-            for chain in sampler.chains(made, number, purpose, policy, split, draw, limit)
-        ]
-        self.caller.drive(chains)
-        now.groups = self._groups(now)
-        now.metrics = self.caller.call(
-            measure_call(
-                f"{MEASURE} p{number}",
-                settings,
-                {
-                    "greedy": (now.greedy.samples, now.greedy.verdicts),
-                    "train": (now.train.samples, now.train.verdicts),
-                    "validation": (now.validation.samples, now.validation.verdicts),
-                    "sampled": (now.sampled.samples, now.sampled.verdicts),
-                },
-                self.problems,
-                now.groups,
-            ),
-            number,
-            MEASURE,
-        )
-        if settings.diversity and settings.samples:
-            sampled_set = now.sampled.samples, now.sampled.verdicts
-            call = diversity_call(f"{DIVERSITY} p{number}", settings, sampled_set, now.groups)
-            now.diversity = self.caller.call(call, number, DIVERSITY)
-        now.transfer = {
-            other.name: other.solve(number, policy, self.config.model.shots)
-            for other in self.benchmarks
-        }
-        return now
-
-    def _groups(self, now: Iteration) -> ArtifactRef | None:
-        """Which answers of the sampled test problems are equal, where there is a vote on them."""
-        settings, kind = self.config.evaluation, self.sampler.domain("test")
-        if kind == "code" or settings.samples < 2 or not settings.majority:
-            return None
-        call = group_call(
-            f"{GROUP_ANSWERS} p{now.number}", now.sampled.verdicts, exact=kind != "math"
-        )
-        return self.caller.call(call, now.number, GROUP_ANSWERS)
 
     def _search(self, outcome: LoopResult, number: int, policy: ArtifactRef) -> Found:
         """What this iteration samples and selects with."""
