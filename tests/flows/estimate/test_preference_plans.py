@@ -22,7 +22,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "changes", "there", "not_there"), CASES, ids=lambda one: str(one))
+@pytest.mark.parametrize(
+    ("name", "changes", "there", "not_there"), CASES, ids=[case[0] for case in CASES]
+)
 def test_a_plan_has_the_steps_of_its_method(
     name: str, changes: tuple[str, ...], there: set[str], not_there: set[str], home: Path
 ) -> None:
