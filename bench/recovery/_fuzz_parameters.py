@@ -14,7 +14,7 @@ from bench.recovery._fuzz_inputs import changed, written
 from bench.recovery.fuzz import Violation
 from flows.config.evaluate import EVALUATIONS, EvaluateConfig
 from flows.config.read import parse
-from flows.config.rest_em import RestEmConfig
+from flows.config.rest_em import RestEmConfig, read_config
 from flows.orchestrator.api_limits import check_config
 from flows.orchestrator.review import Review
 from flows.study.config import StudyConfig
@@ -34,7 +34,8 @@ class Parameters:
         self._seeds: list[tuple[type[BaseModel], Json]] = []
         for form, place in ((RestEmConfig, CONFIGS), (EvaluateConfig, EVALUATIONS)):
             for file in sorted(place.glob("*.toml")):
-                raw = tomllib.loads(file.read_text(encoding="utf-8"))
+                whole = read_config(file)[0] if form is RestEmConfig else None
+                raw = whole or tomllib.loads(file.read_text(encoding="utf-8"))
                 self._seeds.append((form, raw))
                 self._seeds.append((form, form.model_validate(raw).model_dump(mode="json")))
         self._seeds.append((RestEmConfig, _FULL))

@@ -77,9 +77,13 @@ def blend_folders(other: Path, tuned: Path, share: float, out: Path) -> None:
 
     from tasks.finetune.export import write_policy
 
-    how = {"dtype": "auto", "use_safetensors": True, "trust_remote_code": False}
-    before = AutoModelForCausalLM.from_pretrained(other, **how).state_dict()
-    model = AutoModelForCausalLM.from_pretrained(tuned, **how)
+    before, model = (
+        AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto", use_safetensors=True, trust_remote_code=False
+        )
+        for folder in (other, tuned)
+    )
+    before = before.state_dict()
     after = model.state_dict()
     if {n: w.shape for n, w in before.items()} != {n: w.shape for n, w in after.items()}:
         raise StepError("finetune.blend: the two policies are not of one shape")

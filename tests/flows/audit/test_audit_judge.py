@@ -61,7 +61,7 @@ def _known(problems: int = 600) -> list[Row]:
 
 def _ways(log_odds: Callable[[str], float]) -> tuple[AskedSo, AskedSo]:
     """The judge in one order, and in both."""
-    judge = Judge(Says(log_odds), PROMPT, lambda asked, said: asked + said, lambda s: s, True, 0)
+    judge = Judge(Says(log_odds), PROMPT, lambda asked, said: asked + said, lambda s: s, True)
     drawn = draw_known(lambda: iter(_known()), 0, 0)
     labels = judge.label([one.pair for one in drawn], {f"p{n}": "?" for n in range(600)})
     rows = [

@@ -67,7 +67,8 @@ def test_the_study_of_methods_compares_all_of_its_arms_on_math() -> None:
 
     math = load_config("study-math")
     code = load_config("study-code")
-    arms = STUDY.arms(Bases(math=math, code=code, student=""))
+    notes = load_config("study-notes")
+    arms = STUDY.arms(Bases(math=math, code=code, notes=notes, student=""))
     names = [arm.name for arm in arms if arm.task == "math"]
     assert [comparison.against, *comparison.arms] == names
     for arm in arms:

@@ -74,7 +74,6 @@ def _judged(log_odds: Callable[[str], float], *, swap: bool) -> list[Row]:
         lambda asked, said: asked + said,
         lambda sampling: sampling,
         swap,
-        0,
     )
     return list(judge.label(PAIRS, {f"p{n}": f"post {n}" for n in range(PROBLEMS)}))
 
