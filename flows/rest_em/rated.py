@@ -66,17 +66,7 @@ class Rewarder:
     def __init__(
         self, config: RestEmConfig, caller: Caller, sampler: Sampler, problems: ArtifactRef
     ) -> None:
-        """Nothing is asked yet.
-
-        Raises:
-            UserError: `judge.reference` is no file.
-        """
-        reference = config.judge.reference
-        if reference not in ("", PEOPLE) and not Path(reference).expanduser().is_file():
-            raise UserError(
-                f"judge.reference: {reference!r:.200}: no such file; expected `people`, or a file "
-                "of people's labels"
-            )
+        """Nothing is asked yet."""
         self._config, self._caller, self._sampler = config, caller, sampler
         self._problems = problems
         self._judge: ArtifactRef | None = None

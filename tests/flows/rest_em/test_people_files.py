@@ -31,7 +31,7 @@ WRONG: dict[str, tuple[str | None, tuple[str, ...], str]] = {
     "no reference": (
         None,
         ("judge.labels=oracle", "judge.reference=FILE"),
-        "judge.reference: 'FILE': no such file; expected `people`",
+        "judge.reference: FILE: No such file or directory; expected a file of labels",
     ),
     "a set to train on": (
         PAIR,
