@@ -20,6 +20,7 @@ from bench.gpu._record import Bench
 from bench.gpu._training import job, rows
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError
+from tasks.finetune.checkpoints import CHECKPOINT_MARKER
 from tasks.processes.child import Child, fork_server
 from tasks.processes.wire import Message
 
@@ -72,7 +73,7 @@ def _job(bench: Bench, start: Path, name: str) -> Message:
         max_length=longest,
         batch_size=size,
         micro=size,
-        minutes=0.002 if bench.small else 0.01,
+        minutes=0.0005 if bench.small else 0.01,
     )
 
 
@@ -102,14 +103,14 @@ def resume(bench: Bench) -> None:
 
 
 def _killed(bench: Bench, of: Message, middle: int) -> int:
-    """Train until a step is reached, then kill; the step."""
-    reached = 0
+    """Train until a step is reached and a checkpoint is whole, then kill; the step."""
+    reached, work = 0, Path(of["work"])
     with _child(bench, TRAINER) as child, ended_at(child, bench.until):
 
         def progress(done: int, total: int) -> None:
             nonlocal reached
             reached = done
-            if done >= middle:
+            if done >= middle and any(work.rglob(CHECKPOINT_MARKER)):
                 os.kill(child.pid, signal.SIGKILL)
 
         try:

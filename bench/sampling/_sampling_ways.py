@@ -84,16 +84,22 @@ def _processor_seconds() -> float:
     return sum(t.user + t.system for t in times)
 
 
+# Fields of Sampling that vLLM has under the same names.
+_TOLD = ("temperature", "top_k", "top_p", "max_tokens", "stop")
+
+
 class Straight:
     """`LLM.generate` in a process with nothing of ours."""
 
     def __init__(
         self, python: Path, scratch: Path, model: Path, prompts: list[str], sampling: Sampling
     ) -> None:
+        said = sampling.to_json()
         task = {
             "model": str(model.resolve()),
             "prompts": prompts,
-            "sampling": sampling.to_json(),
+            # What is of chats alone is left out.
+            "sampling": {name: said[name] for name in _TOLD},
             "batch": SAMPLING_BATCH,
             "positions": POSITIONS_STEP,
             "cache": int(CACHE_GB * 2**30),

@@ -102,7 +102,6 @@ _NONE_LEFT = re.compile(_LED_IN + r"none of [^,;\d]* (?:left|remain(?:s|ed|ing)?
 # "a mile and a half"; "four dollars and fifty cents".
 _AND_A_HALF = re.compile(r"\b(an?|one|two|three|four|five|six|\d+) [a-z]{3,} and a half$")
 _MONEY = re.compile(r"\b((?:[a-z]+[ -]){1,4})dollars and ((?:[a-z]+[ -]){1,2})cents$")
-_ONE = ("a", "an")
 # "n = 5 is the smallest for which ..."; not where something follows from it.
 _SUPERLATIVE = re.compile(
     _LED_IN
@@ -211,10 +210,9 @@ def claimed(sentence: str, clause: str) -> str:
     if _NONE_LEFT.match(clause):
         return "0"
     if one := _AND_A_HALF.search(clause):
-        return f"{'1' if one[1] in _ONE else _whole(one[1])}+1/2"
+        return f"{'1' if one[1] in ('a', 'an') else _whole(one[1])}+1/2"
     if one := _MONEY.search(clause):
-        whole, cents = last_spoken(one[1].strip()), _whole(one[2].strip())
-        whole = _whole(whole)
+        whole, cents = _whole(last_spoken(one[1].strip())), _whole(one[2].strip())
         return f"{whole} dollars and {cents} cents" if whole and cents else ""
     if " and " in clause and (one := _LISTED.search(clause)):
         return one[1]
