@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import Any, TypedDict
 
 import docker
@@ -19,6 +20,9 @@ LABEL = "restem.sandbox"  # the process id of the owner
 BORN_LABEL = "restem.sandbox.born"  # when that process began, in ticks since the machine's start
 PLACE_LABEL = "restem.sandbox.place"  # where the process id means that process
 POOL_LABEL = "restem.sandbox.pool"  # which of the pools of that process
+# An engine that was killed may fail to remove a container whose files are still in use, whoever
+# asks for it, and works a moment later.
+GONE_SECONDS, AGAIN_SECONDS = 5.0, 0.2
 
 
 class Listed(TypedDict):
@@ -50,9 +54,14 @@ def remove_leftovers(client: docker.DockerClient) -> int:
     )
 
 
-def remove_pool(client: docker.DockerClient, pool: str) -> int:
-    """Remove what is left of a pool; how many containers there were."""
-    return sum(remove(client, each["Id"]) for each in labelled_containers(client, POOL_LABEL, pool))
+def remove_pool(client: docker.DockerClient, pool: str) -> None:
+    """Remove what is left of a pool, and see that it is gone."""
+    deadline = time.monotonic() + GONE_SECONDS
+    while left := labelled_containers(client, POOL_LABEL, pool):
+        removed = [remove(client, each["Id"]) for each in left]
+        if all(removed) or time.monotonic() > deadline:
+            return
+        time.sleep(AGAIN_SECONDS)
 
 
 def engine_api(client: docker.DockerClient) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
+import sandbox.owner as owner
 import sandbox.pool as pool_module
 from sandbox.check import HONEST
 from sandbox.container import Container, NoContainer
@@ -188,3 +189,19 @@ def test_a_closed_container_leaves_no_connection(
     finally:
         gc.enable()
     assert [line is not None and line.fileno() for line in lines] == [-1] * 3
+
+
+def test_closing_tries_again_where_the_engine_failed_to_remove(
+    client: docker.DockerClient, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def fails_once(one: docker.DockerClient, container: str) -> bool:
+        tries.append(container)
+        return len(tries) > 1 and remove(one, container)
+
+    monkeypatch.setattr(owner, "remove", fails_once)
+    with SandboxPool(image, workers=1) as pool:
+        client.api.create_container(image, ["sleep", "9"], labels=labels(pool._name))
+    assert len(tries) >= 2
+    assert not left(client, pool._name)
