@@ -14,51 +14,17 @@ import pytest
 
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
-from flows.orchestrator.direct_caller import DirectCaller
-from flows.rest_em.iterations import LoopResult
-from flows.rest_em.loop import Loop
 from flows.rest_em.page.page import render
 from flows.rest_em.summary import report_call, summarise
 from tasks.errors import UserError
 from tasks.paths import CONFIGS
 from tasks.problems.synthetic_code import load_split
-from tasks.rows import read_rows
 from tasks.settings import MoreData, Section
 from tasks.settings.filter import WeightedReward
-from tasks.store.manifest import Provenance
-from tasks.store.store import ArtifactRef, Store
+from tests.flows.rest_em.direct_run import QUIET, Ran
 from tests.small import SMALL, SMALLEST
 
 ROOT = CONFIGS.parent
-# Runs in this process and with one thread, so that busy neighbours cost little.
-QUIET = ("resources.threads=1", "resources.batch_size=64", "evaluation.train_problems=0")
-
-
-class Ran:
-    """A run of the loop straight in this process, and what there is of it."""
-
-    def __init__(self, config: RestEmConfig) -> None:
-        self.config = config
-        with DirectCaller(config) as caller:
-            self.outcome: LoopResult = Loop(config, caller).run()
-            self.store: Store = caller.store
-            self.done = caller.done
-
-    def policies(self) -> dict[str, ArtifactRef]:
-        """What a fine-tune was called → the policy that it made, in order."""
-        return {self.made(ref).label: ref for group, ref in self.done if group == "finetune"}
-
-    def made(self, ref: ArtifactRef) -> Provenance:
-        """What went into an artifact."""
-        return self.store.manifest(ref).provenance
-
-    def start(self, policy: ArtifactRef) -> str:
-        """Key of the policy that a fine-tune started from."""
-        return self.made(policy).inputs["start"].key
-
-    def rows(self, refs: list[ArtifactRef], file: str) -> list[dict[str, Any]]:
-        return [row for ref in refs for row in read_rows(self.store.path(ref) / file)]
-
 
 # ---- thresholds ----
 STEPS = (0.25, 0.8, 1.0)
