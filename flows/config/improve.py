@@ -114,10 +114,8 @@ def _check_rl(config: RestEmConfig) -> None:
 
 def _check_judge(config: RestEmConfig, *, asked: bool) -> None:
     if asked and not config.judge.model:
-        raise ValueError(
-            "judge.model: no model is named that judges; expected one"
-            + ("" if config.reward.by == "judge" else ", or judge.labels = people or oracle")
-        )
+        instead = "" if config.reward.by == "judge" else ", or other labels (judge.labels)"
+        raise ValueError(f"judge.model: no model is named that judges; expected one{instead}")
 
 
 def _check_processes(config: RestEmConfig) -> None:

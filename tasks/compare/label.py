@@ -203,24 +203,26 @@ class Judge:
 
 
 def by_reward(
-    pairs: Sequence[Pair], rewards: Mapping[tuple[str, int], float], *, people: bool, seed: int
+    pairs: Sequence[Pair], rewards: Mapping[tuple[str, int], float], *, by: str, seed: int
 ) -> Iterator[Row]:
-    """Rows of rows.PREFERENCE by the oracle, or by simulated people.
+    """Rows of rows.PREFERENCE by the oracle, by simulated people or by a coin.
 
     Args:
         pairs: What to compare.
         rewards: Of the samples, by problem and index.
-        people: Whether three simulated people say it.
-        seed: Of what they say.
+        by: `labels` of settings.judge, but judge.
+        seed: Of what people and the coin say.
     """
     for pair in pairs:
         one, other = (rewards[pair.problem_id, index] for index in (pair.first, pair.second))
         p = 0.5 + 0.5 * float(np.sign(one - other))
-        if people:
+        if by != "oracle":
             named = f"{pair.problem_id}\x1f{pair.first}"
             draw = np.random.default_rng(sample_seed(seed, named, pair.second))
-            says = draw.random(ANNOTATORS) < preference_of_rewards(one, other)
-            p = float(says.mean())
+            if by == "people":
+                p = float((draw.random(ANNOTATORS) < preference_of_rewards(one, other)).mean())
+            else:
+                p = float(draw.integers(2))
         yield preference_row(pair, [p], [""])
 
 

@@ -130,7 +130,7 @@ def compare_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
     elif "source" in how:
         rows = read_people(Path(hints["source"]), how["source"], pairs)
     else:
-        rows = by_reward(pairs, rewards, people=how["labels"] == "people", seed=how["seed"])
+        rows = by_reward(pairs, rewards, by=how["labels"], seed=how["seed"])
     judged = 0
 
     def counted() -> Iterator[Row]:

@@ -49,11 +49,12 @@ class JudgeSettings(Section):
     LATER = frozenset({"reference", "config", "split", "limit", "columns"})
     LATEST = LATER
 
-    labels: Literal["judge", "people", "oracle"] = Field(
+    labels: Literal["judge", "people", "oracle", "random"] = Field(
         default="judge",
         description="Who prefers. `judge`: the model below (RLAIF, 2309.00267). `people`: pairs of "
         "a file in `source`; without one, three simulated people who go by the checker's reward. "
-        "`oracle`: the checker's reward.",
+        "`oracle`: the checker's reward. `random`: a coin for each pair, the control that a gain "
+        "by labels has to beat.",
     )
     model: Place = Field(
         default="",

@@ -19,10 +19,10 @@ from flows.study.quantities import better, lead, order
 
 RLHF, RLAIF, SMALL, DIRECT = "RLHF", "RLAIF", "smaller judge", "direct RLAIF"
 NO_SWAP, NO_REASON, SEVERAL = "no swap", "no rationale", "several rationales"
-REST, ORACLE = "ReST", "oracle"
+REST, ORACLE, COIN = "ReST", "oracle", "random labels"
 # Those whose policy is trained by a reward model and in the same way.
-BY_MODEL = (RLHF, RLAIF, SMALL, NO_SWAP, NO_REASON, SEVERAL, ORACLE)
-ARMS = (RLHF, RLAIF, SMALL, DIRECT, NO_SWAP, NO_REASON, SEVERAL, REST, ORACLE)
+BY_MODEL = (RLHF, RLAIF, SMALL, NO_SWAP, NO_REASON, SEVERAL, ORACLE, COIN)
+ARMS = (RLHF, RLAIF, SMALL, DIRECT, NO_SWAP, NO_REASON, SEVERAL, REST, ORACLE, COIN)
 # Points of win rate within which two ways count as equally good.
 _EQUAL = 0.05
 
@@ -47,6 +47,7 @@ def arms(_: Bases) -> list[Arm]:
             "finetune.epochs": 1.0,
         },
         ORACLE: {"judge.labels": "oracle"},
+        COIN: {"judge.labels": "random"},
     }
     return [Arm(name, changes, "notes") for name, changes in found.items()]
 
@@ -126,6 +127,11 @@ STUDY = Study(
             "policy.",
             "win rate over the base at equal length: ReST minus 50%",
             lead(REST, WIN_CONTROLLED, 0.5),
+        ),
+        Claim(
+            "It is the labels that help: a coin in their place does not (no claim of a paper).",
+            "win rate over the base at equal length: RLAIF minus random labels",
+            better(RLAIF, COIN, WIN_CONTROLLED),
         ),
         Claim(
             "Labels without any mistake are the most that can be had (ours, no claim of a paper).",

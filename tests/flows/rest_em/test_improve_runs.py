@@ -142,7 +142,7 @@ def test_policy_gradient_on_the_checker_asks_it_and_fits_nothing(notes: Notes) -
         ),
         (
             ["finetune.improve=dpo", "finetune.pairs=preferences"],
-            "judge.model: no model is named that judges; expected one, or judge.labels",
+            "judge.model: no model is named that judges; expected one, or other labels",
         ),
         (
             [

@@ -150,12 +150,22 @@ def test_one_order_alone_has_no_second() -> None:
 def test_the_oracle_and_people_go_by_rewards() -> None:
     rewards = {("a", 0): 1.0, ("a", 1): 0.0, ("a", 2): 0.0}
     pairs = [Pair("a", 0, 1, ("", "")), Pair("a", 1, 2, ("", "")), Pair("a", 1, 0, ("", ""))]
-    oracle = by_reward(pairs, rewards, people=False, seed=1)
+    oracle = by_reward(pairs, rewards, by="oracle", seed=1)
     assert [row["p"] for row in oracle] == [1.0, 0.5, 0.0]
     same = Pair("a", 1, 2, ("", ""))
-    said = [next(by_reward([same], rewards, people=True, seed=n))["p"] for n in range(400)]
+    said = [next(by_reward([same], rewards, by="people", seed=n))["p"] for n in range(400)]
     assert {round(3 * p, 9) for p in said} == {0.0, 1.0, 2.0, 3.0}
     assert 0.45 < sum(said) / len(said) < 0.55
+
+
+def test_a_coin_does_not_look_at_rewards() -> None:
+    pairs = [Pair("a", 0, n, ("", "")) for n in range(1, 401)]
+    good = {("a", 0): 1.0} | {("a", n): 0.0 for n in range(1, 401)}
+    found = [row["p"] for row in by_reward(pairs, good, by="random", seed=3)]
+    assert set(found) == {0.0, 1.0} and 0.4 < sum(found) / len(found) < 0.6
+    bad = {key: 1.0 - reward for key, reward in good.items()}
+    assert found == [row["p"] for row in by_reward(pairs, bad, by="random", seed=3)]
+    assert found != [row["p"] for row in by_reward(pairs, good, by="random", seed=4)]
 
 
 texts = st.lists(st.sampled_from(["x", "y", "x ", "z", "  ", ""]), max_size=6)

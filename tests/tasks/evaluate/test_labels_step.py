@@ -155,8 +155,8 @@ def test_pairs_to_read_are_some_of_each_kind_with_their_texts(runtime: Runtime) 
 
 def test_people_take_the_checkers_place_and_have_a_ceiling(runtime: Runtime) -> None:
     rewards = {(pair.problem_id, i): REWARDS[i] for pair in PAIRS for i in range(3)}
-    people = list(by_reward(PAIRS, rewards, people=True, seed=4))
-    oracle = list(by_reward(PAIRS, rewards, people=False, seed=0))
+    people = list(by_reward(PAIRS, rewards, by="people", seed=4))
+    oracle = list(by_reward(PAIRS, rewards, by="oracle", seed=0))
     found = _measured(runtime, oracle, labels="oracle", people=people)
     assert found.reference == "people" and found.alignment is not None
     # The oracle's labels agree with these people as often as the checker does.
@@ -166,7 +166,7 @@ def test_people_take_the_checkers_place_and_have_a_ceiling(runtime: Runtime) -> 
 
 def test_labels_of_the_oracle_are_not_measured_against_themselves(runtime: Runtime) -> None:
     rewards = {(pair.problem_id, i): REWARDS[i] for pair in PAIRS for i in range(3)}
-    rows = list(by_reward(PAIRS, rewards, people=False, seed=0))
+    rows = list(by_reward(PAIRS, rewards, by="oracle", seed=0))
     found = _measured(runtime, rows, labels="oracle")
     assert found.alignment is None and {one.mark for one in found.shown} == {"not known"}
 
