@@ -22,8 +22,11 @@ def load_reward_model(
     """
     import torch
     from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
 
     torch.manual_seed(seed)
+    told = logging.get_verbosity()
+    logging.set_verbosity_error()  # that the head is new is what is wanted
     try:
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             folder,
@@ -37,6 +40,8 @@ def load_reward_model(
             f"reward.by: no reward model can start from this policy ({str(error)[:120]}); expected "
             "an architecture with a head for classification"
         ) from None
+    finally:
+        logging.set_verbosity(told)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id or tokenizer.eos_token_id
     for parameter in model.parameters():

@@ -81,9 +81,8 @@ class Person:
         expect(self.page.get_by_role("link", name="Deployments", exact=True)).to_be_visible()
 
     def open_form(self, deployment: str) -> None:
-        """From the first page to the form of a custom run."""
-        self.visit(self.ui)
-        self.page.get_by_role("link", name="Deployments", exact=True).click()
+        """From the list of all deployments to the form of a custom run."""
+        self.visit(f"{self.ui}/v2/deployments?limit=100")
         self.page.get_by_role("link", name=deployment, exact=True).click()
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Custom run").click()

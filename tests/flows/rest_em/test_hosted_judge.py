@@ -67,7 +67,7 @@ def test_a_hosted_judge_labels_both_orders_after_a_reason_and_is_paid_once(
         config = configured(monkeypatch, service.address)
         with DirectCaller(config) as caller:
             Loop(config, caller).run()
-            (compared,) = [ref for group, ref in caller.done if group.startswith("compare")]
+            (compared,) = [ref for group, ref in caller.done if group == "compare draw"]
             rows = list(read_rows(caller.store.path(compared) / PREFERENCES_FILE))
             stats = caller.store.manifest(compared).stats
             made = [ref.digest for _, ref in caller.done]
