@@ -25,6 +25,8 @@ OUTSIDE = {
 # A README of a folder is the page of that folder.
 INSIDE = {"docs/studies/README.md": "studies/index.md"}
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
+# A bar in code: the forge wants it escaped in a table, and here it would be shown so.
+BAR = re.compile(r"(?<=`)[^`\n]*\\\|[^`\n]*(?=`)")
 FENCE = re.compile(r"^(```.*?^```)$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,8 +64,11 @@ def rewritten(text: str, path: Path, address: str) -> str:
             return words
         return f"[{words}]({address}/{place.relative_to(ROOT)})"
 
+    def plain(piece: str) -> str:
+        return BAR.sub(lambda found: found[0].replace("\\|", "|"), LINK.sub(link, piece))
+
     pieces = FENCE.split(text)
-    return "".join(piece if piece.startswith("```") else LINK.sub(link, piece) for piece in pieces)
+    return "".join(piece if piece.startswith("```") else plain(piece) for piece in pieces)
 
 
 def documents() -> list[Path]:

@@ -11,8 +11,8 @@ def cell(text: str) -> str:
 
 
 def code(value: object) -> str:
-    """A value as code, also in a cell of a table."""
-    return f"`{str(value).replace('|', chr(92) + '|')}`"
+    """A value as code; a bar in it ends no cell of a table here."""
+    return f"`{value}`"
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -142,6 +142,7 @@ def test_links_stay_on_the_site(tmp_path: Path, address: str) -> None:
         ("[![a](docs/pictures/report.png)](docs/results.md)", "",
          "[![a](pictures/report.png)](results.md)"),
         ("```\n[a](LICENSE)\n```", "", "```\n[a](LICENSE)\n```"),
+        ("| `a \\| b` | c |", "", "| `a | b` | c |"),
     ],
 )  # fmt: skip
 def test_a_link_of_the_checkout_becomes_one_of_the_site(text: str, address: str, made: str) -> None:
