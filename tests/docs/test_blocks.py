@@ -3,7 +3,8 @@
 The word behind the three ticks decides. `text` is what is printed, and a `console` block has what
 is typed behind `$ ` and what is printed below. A block of any other kind is in `RUN_BY`, the table
 of tests that run whole pages, or is looked at here: commands are read by the parser of `restem`,
-their fields and configurations by the models, other code by its language.
+and `DONE_BY` has the test that does in earnest what each does; their fields and configurations are
+read by the models, other code by its language.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ OUTPUT = {"text", "console"}
 COMMANDS = {"bash", "sh", "console"}
 # Which test runs the blocks of a page, or reads them as the product does.
 RUN_BY = {
+    ("README.md", "python"): "tests/docs/test_readme.py",
     ("CONTRIBUTING.md", "python"): "tests/docs/test_contributing.py",
     ("CONTRIBUTING.md", "diff"): "tests/docs/test_contributing.py",
     ("docs/chat.md", "toml"): "tests/docs/test_chat_page.py",
@@ -50,6 +52,43 @@ RUN_BY = {
     ("docs/python.md", "python"): "tests/flows/api/test_python.py",
     ("docs/sandbox.md", "python"): "tests/docs/test_sandbox_page.py",
     ("docs/sandbox.md", "json"): "tests/docs/test_sandbox_page.py",
+}
+# Which test does in earnest what a command of the pages does, and words of that test.
+DONE_BY = {
+    "audit": ("tests/flows/audit/test_audit_command.py", '"audit"'),
+    "backup": ("tests/flows/station/test_backup_station.py", '"backup"'),
+    "bench": ("tests/bench/test_chaos.py", "bench"),
+    "compare": ("tests/flows/compare/test_compare.py", '"compare"'),
+    "data check": ("tests/docs/test_own.py", "own.md"),
+    "demo": ("tests/flows/rest_em/test_code.py", '"demo"'),
+    "doctor": ("tests/flows/station/test_doctor.py", '"doctor"'),
+    "down": ("tests/flows/station/test_station.py", '"down"'),
+    "engine check": ("tests/tasks/generate/test_vllm_versions.py", "engine_check"),
+    "engine install": ("scripts/test_parts.sh", "engine install vllm --cpu"),
+    "evaluate": ("tests/flows/evaluate/test_evaluate.py", '"evaluate"'),
+    "execute": ("tests/docs/test_sandbox_page.py", '"execute"'),
+    "export": ("tests/docs/test_export.py", "export.md"),
+    "grade": ("tests/flows/cli/test_cli.py", '"grade"'),
+    "import": ("tests/docs/test_export.py", "export.md"),
+    "init": ("tests/docs/test_own.py", "own.md"),
+    "label": ("tests/flows/label/label_parts.py", '"label"'),
+    "report": ("tests/docs/test_own.py", "own.md"),
+    "restore": ("tests/flows/station/test_backup_station.py", '"restore"'),
+    "resume": ("tests/flows/rest_em/test_review.py", '"resume"'),
+    "review": ("tests/flows/rest_em/test_review.py", '"review"'),
+    "run": ("tests/docs/test_own.py", "own.md"),
+    "sandbox build": ("tests/conftest.py", "build_image"),
+    "service install": ("tests/flows/station/test_service.py", "service"),
+    "service remove": ("tests/flows/station/test_service.py", "service"),
+    "service status": ("tests/flows/station/test_service.py", "service"),
+    "status": ("tests/docs/test_own.py", "own.md"),
+    "store gc": ("tests/flows/cli/test_cli.py", '"gc"'),
+    "store list": ("tests/flows/cli/test_cli.py", '"list"'),
+    "store sign": ("tests/flows/cli/test_lost_store_cli.py", '"sign"'),
+    "store verify": ("tests/flows/cli/test_lost_store_cli.py", '"verify"'),
+    "study": ("tests/flows/study/test_study.py", "study("),
+    "trace": ("tests/docs/test_own.py", "own.md"),
+    "up": ("tests/flows/station/test_station.py", '"up"'),
 }
 # Programs of others that a command may begin with.
 OTHERS = {
@@ -180,6 +219,7 @@ def assert_read(words: list[str]) -> None:
         assert words and words[0] in command.commands, [*path, *words]
         path.append(words[0])
         command, words = command.commands[words[0]], words[1:]
+    assert " ".join(path[1:]) in DONE_BY, f"{path}: which test does this?"
     context = command.make_context(" ".join(path), list(words))
     given = context.params
     changes = [one.replace("MODEL", "m") for one in given.get("changes") or []]
@@ -195,6 +235,12 @@ def assert_read(words: list[str]) -> None:
         raw |= {"judge": {"model": "oracle"}, "against": "latest:0"} if given.get("judge") else {}
         change(raw, changes)
         parse(EvaluateConfig, raw, "a page")
+
+
+@pytest.mark.parametrize("verb", DONE_BY)
+def test_the_test_of_a_command_is_there(verb: str) -> None:
+    file, words = DONE_BY[verb]
+    assert words in (ROOT / file).read_text(encoding="utf-8")
 
 
 @of("toml")
