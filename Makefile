@@ -9,8 +9,10 @@ PYTEST := $(BIN)/python -m pytest tests -q
 
 # A list of all that is installed, as CycloneDX; the tool has an environment of its own.
 SBOM := build/sbom-tool
+# The site of the documents; its tools have an environment of their own too.
+SITE := build/docs/tool
 
-.PHONY: setup demo check test bench ui format sbom _style _types _fast
+.PHONY: setup demo check test bench ui format docs sbom _style _types _fast
 .DEFAULT_GOAL := demo
 
 setup: .venv/.stamp
@@ -58,6 +60,18 @@ bench: setup
 
 ui: setup
 	@$(BIN)/restem up
+
+# Strict: a dead link or a page that cannot be made ends it. Nothing is fetched while it builds.
+docs: setup $(SITE)/.stamp
+	@$(BIN)/python -m scripts.site
+	@$(SITE)/bin/zensical build --strict --clean
+	@echo build/docs/site/index.html
+
+$(SITE)/.stamp: locks/docs.txt
+	@mkdir -p build/docs
+	@test -x $(SITE)/bin/python || $(BIN)/python -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r locks/docs.txt
+	@touch $@
 
 sbom: setup
 	@mkdir -p build

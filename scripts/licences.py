@@ -28,6 +28,7 @@ WHERE = {
     "torch": "torch and, with its CUDA build on Linux, NVIDIA's libraries",
     "sbom": "the tool of make sbom",
     "contest": "what programs may import in the sandbox's image contest",
+    "docs": "the tools of make docs",
 }
 # Locks for another Python than the one that runs this.
 PYTHON = {"contest": "3.13"}

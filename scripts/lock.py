@@ -49,6 +49,12 @@ LOCKS = (
     Lock("base", "restem and what the image of docker-compose.yml adds", ("compose",)),
     Lock("dev", "what make setup installs", ("compose", "dev"), on="base"),
     Lock("trackers", "all trackers", ("compose", "dev", "trackers"), on="dev"),
+    Lock(
+        "docs",
+        "what make docs builds with",
+        tool="zensical mkdocstrings-python",
+        python="3.11.5",
+    ),
     Lock("sbom", "what make sbom writes with", tool="cyclonedx-bom"),
     Lock(
         "contest",

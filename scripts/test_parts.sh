@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Brings what the tests use beside .venv: Chromium, strace, systemd-analyze, a Docker engine, PostgreSQL,
 # Redis and docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
-# .venv does not have: Trackio would have Prefect's server run on another event loop. What cannot be
-# brought is said here with the installer's own words; the tests that need it then skip and say so
+# .venv does not have: Trackio would have Prefect's server run on another event loop; and zensical, which
+# builds the site of the documents. What cannot be brought is said here with the installer's own words; the tests that need it then skip and say so
 # again, or with CI=true this script fails. Prints, last, the Python that has vLLM (or nothing).
 set -uo pipefail
 log=$(mktemp)
@@ -81,6 +81,8 @@ if [ ! -d $trackers ]; then
         miss "MLflow and Trackio" "pip did not bring them"
     fi
 fi
+
+make -s build/docs/tool/.stamp >>"$log" 2>&1 || miss "zensical, which builds the site" "pip did not bring it"
 
 if [ "${CI:-}" = true ] && [ -n "$lacking" ]; then
     say "with CI=true nothing may be missing: $lacking"

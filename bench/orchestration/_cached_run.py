@@ -66,7 +66,7 @@ class Shelf:
 
 
 def make(config: str, changes: list[str]) -> None:
-    """Do the whole run with every step called straight; its engine is a `Shelf`."""
+    """Do the whole run with every step called directly; its engine is a `Shelf`."""
     from flows.orchestrator.direct_caller import DirectCaller
     from flows.rest_em.loop import Loop
     from flows.rest_em.summary import report_call

@@ -1,4 +1,4 @@
-"""`restem bench overhead`: the flow against the same functions called straight in one process.
+"""`restem bench overhead`: the flow against the same functions called directly in one process.
 
 Both run the embedded default, with more samples so that it takes minutes, from an empty store. The
 baseline knows no Prefect, no task states and no child processes: engine, checker and trainer are

@@ -1,4 +1,4 @@
-"""`restem bench generate`: sampling engines against each other and against vLLM called straight.
+"""`restem bench generate`: sampling engines against each other and against vLLM called directly.
 
 Four ways to sample the same requests (SVAMP-style questions of our own, the shipped few-shot
 prompt, temperature 0.7, top-K 40) from one model on CPU: transformers' own `generate`, our
@@ -46,7 +46,7 @@ def run(
         model: Folder of a model; empty: Gemma 3 270M from its Python package.
         problems: Different prompts.
         samples: Samples for each.
-        rounds: Pairs of turns of our vLLM path and of `LLM.generate` called straight.
+        rounds: Pairs of turns of our vLLM path and of `LLM.generate` called directly.
 
     Returns:
         Speed of our vLLM path over that of `LLM.generate`: the median of the pairs.

@@ -106,9 +106,9 @@ def disagreements_table(facts: AuditReport, side: str, width: int = 0) -> Table:
 def notes(facts: AuditReport) -> list[str]:
     """What a reader must know to read the numbers."""
     return [
-        "Disagreements are errors of one of the two, so what rests on the second checker alone is "
-        "an upper bound for our errors, but for those that both make alike: nothing here sees "
-        "them.",
+        "Where the two checkers disagree, one of them is wrong. So a rate that rests on the second "
+        "checker alone is the most that ours can be wrong, among the errors that this audit can "
+        "see. It cannot see an error that both checkers make.",
         *_nothing_seen(facts),
         *_undecided(facts),
         *_unsettled(facts),

@@ -98,10 +98,10 @@ def _said(one: RunComparison) -> str:
     m, test = one.greedy, one.mcnemar
     if m is None:
         return ""
-    word = {"up": "better", "down": "worse", "": "not told apart"}[tone_of(m)]
+    word = {"up": "is better", "down": "is worse", "": "shows no clear difference"}[tone_of(m)]
     p = p_value(test.p_holm)
     return (
-        f"{one.label} is {word}: greedy {points(m.value)} {between(m, False)} on {m.problems} "
+        f"{one.label} {word}: greedy {points(m.value)} {between(m, False)} on {m.problems} "
         f"shared problems, {test.solved} newly solved and {test.lost} newly lost (McNemar, "
         f"Holm: p {p if p[0] == '<' else f'= {p}'})."
     )

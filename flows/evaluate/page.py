@@ -81,7 +81,7 @@ def _headline(results: EvaluationResults) -> tuple[str, list[str]]:
     for one in results.benchmarks:
         if one.comparison and (m := one.comparison.greedy):
             said[tone_of(m)].append(f"{one.name} ({change_cell(m)})")
-    words = {"up": "Better", "down": "Worse", "": "Not told apart"}
+    words = {"up": "Better", "down": "Worse", "": "No clear difference"}
     lines = [f"{words[tone]}, greedy: {'; '.join(items)}." for tone, items in said.items() if items]
     return f"{results.model} against {results.against}", lines
 

@@ -1,4 +1,4 @@
-"""The loop without Prefect: every step is called straight, in this process.
+"""The loop without Prefect: every step is called directly, in this process.
 
 The baseline of `restem bench overhead`, and what tests use to look at steps alone.
 """

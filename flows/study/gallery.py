@@ -51,8 +51,8 @@ def _summary(studies: list[StudyReport]) -> str:
     return (
         f"Of {verdicts.total()} claims {verdicts['agrees']} agree, {verdicts['disagrees']} "
         f"disagree, and {verdicts['undecided']} are undecided at this scale. The studies' runs ask "
-        f"for {asked:,.0f} samples; {100 * (1 - shared / max(asked, 1)):.0f}% of them had to be "
-        "drawn, the others are shared."
+        f"for {asked:,.0f} samples. {100 * (1 - shared / max(asked, 1)):.0f}% of these were drawn "
+        "for them; the others were there already, from another run of the studies."
     )
 
 

@@ -25,7 +25,7 @@ exec "{python}" -P -m flows.cli "$@"
 
 
 def blocks() -> list[tuple[str, str]]:
-    """The page's blocks: language ("": what is printed) and text."""
+    """The page's blocks: language (`text`: what is printed) and text."""
     return BLOCK.findall(PAGE.read_text())
 
 
@@ -35,7 +35,7 @@ def script() -> str:
     for kind, text in blocks():
         if kind == "sh":
             lines.append(text)
-        elif kind:
+        elif kind != "text":
             name = text.splitlines()[0].removeprefix("# ")
             lines.append(f"cat > {name} <<'END'\n{text}END")
     return "\n".join(lines)
@@ -66,7 +66,7 @@ def test_a_stranger_gets_through_the_page(server: str, tmp_path: Path) -> None: 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     printed = {plain(line) for line in done.stdout.splitlines()}
-    shown = [line for kind, text in blocks() if not kind for line in text.splitlines()]
+    shown = [line for kind, text in blocks() if kind == "text" for line in text.splitlines()]
     lost = [line for line in shown if plain(line) not in printed]
     assert lost == [], done.stdout
     before, after = re.findall(r"greedy ([\d.]+) \[[\d., ]+\] on 40 problems", done.stdout)[:2]
@@ -78,7 +78,7 @@ def test_the_configurations_of_the_page_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_project(tmp_path)
-    found = {text.splitlines()[0].removeprefix("# "): text for kind, text in blocks() if kind}
+    found = {text.splitlines()[0].removeprefix("# "): text for kind, text in blocks()}
     for name in ("rewards.py", "shop.toml", "big.toml"):
         (tmp_path / name).write_text(found[name])
     (tmp_path / "shop.csv").write_text("Text;Result\n")

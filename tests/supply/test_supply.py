@@ -76,14 +76,14 @@ def test_every_package_of_a_lock_has_one_version_and_hashes(name: str) -> None:
     assert all(re.fullmatch(r"-r \w+\.txt", line) for line in rest), rest
 
 
-@pytest.mark.parametrize("name", ["base", "dev", "trackers"])
+@pytest.mark.parametrize("name", ["base", "dev", "trackers", "docs"])
 def test_a_lock_has_the_versions_of_the_constraints(name: str) -> None:
     for package, one in locked(name).items():
         assert str(one.specifier) == f"=={pins()[package]}", package
 
 
 def test_the_constraints_name_nothing_that_no_lock_has() -> None:
-    assert set(pins()) == {*locked("trackers"), TORCH}
+    assert set(pins()) == {*locked("trackers"), *locked("docs"), TORCH}
     assert str(locked("torch")[TORCH].specifier) == f"=={pins()[TORCH]}"
     assert all(package == TORCH or package.startswith(OF_TORCH) for package in locked("torch"))
 
@@ -98,6 +98,12 @@ def test_a_lock_has_all_that_is_asked_for(lock: str, extras: list[str]) -> None:
         version = pins()[name]
         assert name in locked(lock) or name == TORCH, name
         assert wanted.specifier.contains(version), f"{wanted}: {version}"
+
+
+def test_the_lock_of_the_site_has_its_extra() -> None:
+    for wanted in map(Requirement, EXTRAS["docs"]):
+        name = canonicalize_name(wanted.name)
+        assert name in locked("docs") and wanted.specifier.contains(pins()[name]), name
 
 
 def test_what_is_locked_needs_nothing_that_is_not() -> None:
