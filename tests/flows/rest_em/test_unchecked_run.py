@@ -2,71 +2,70 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from flows.config.rest_em import load_config
+from flows.rest_em.page.page import render
+from flows.rest_em.results import RunReport
+from flows.rest_em.summary import report_call, summarise
 from tasks.errors import UserError
-from tests.flows.conftest import Restem
+from tests.flows.rest_em.direct_run import QUIET, Ran
+from tests.small import SMALL, SMALLEST
 
-CHANGES = (
-    "iterations=1",
-    "data.train_limit=96",
-    "data.test_limit=64",
-    "data.validation=32",
-    "evaluation.sampled_problems=32",
-    "evaluation.train_problems=32",
-    "filter.cap=3",
-)
+SMALL_RUN = (*SMALL, *SMALLEST, "iterations=1", "data.train_limit=64", "filter.cap=3", *QUIET)
 
 
 @pytest.fixture(scope="module")
-def restem(server: str, tmp_path_factory: pytest.TempPathFactory) -> Restem:
-    return Restem(tmp_path_factory.mktemp("unchecked"), server)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all runs here: what they have in common is made once."""
+    return tmp_path_factory.mktemp("unchecked")
 
 
-def rows_of(restem: Restem, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    (made,) = [step for step in steps if step["step"] == "select"]
-    return pq.read_table(restem.home / "store" / made["artifact"] / "rows.parquet").to_pylist()
+def ran(home: Path, *changes: str) -> Ran:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESTEM_HOME", str(home))
+        return Ran(load_config("math-demo", [*SMALL_RUN, *changes]))
 
 
-def test_other_rewards_share_all_samples_and_the_control_has_as_many_rows(restem: Restem) -> None:
-    plain = rows_of(restem, restem.demo(*CHANGES))
-    by_problem = Counter(row["problem_id"] for row in plain)
+def report_of(run: Ran) -> RunReport:
+    return summarise(report_call(run.config, run.outcome), run.store)
+
+
+def rows_of(run: Ran) -> list[dict[str, Any]]:
+    selection = run.outcome.iterations[0].selection
+    assert selection is not None
+    return run.rows([selection], "rows.parquet")
+
+
+@pytest.mark.engine
+def test_other_rewards_share_all_samples_and_the_control_has_as_many_rows(home: Path) -> None:
+    plain = ran(home)
+    by_problem = Counter(row["problem_id"] for row in rows_of(plain))
     found = {}
     for score in ("random", "any", "vote"):
-        steps = restem.demo(*CHANGES, f"filter.score={score}")
-        states = {
-            step["state"] for step in steps if step["step"] in ("generate draw", "score draw")
-        }
-        assert states == {"Cached"}
-        found[score] = rows_of(restem, steps)
-    random = Counter(row["problem_id"] for row in found["random"])
-    assert random == by_problem
-    assert {row["completion"] for row in found["random"]} != {row["completion"] for row in plain}
-    assert len(found["any"]) > len(plain)
-
-    (votes,) = [one["votes"] for one in latest(restem)["iterations"] if "votes" in one]
-    assert 0 < votes["labels_right"] < votes["problems"] <= 96
-    assert votes["misled_right"] <= votes["misled"] < votes["samples"]
-    assert {step["state"] for step in restem.demo(*CHANGES, "filter.score=vote")} == {"Cached"}
+        run = ran(home, f"filter.score={score}")
+        drawn = [one.outcome.iterations[0].drawn for one in (run, plain)]
+        assert drawn[0].samples == drawn[1].samples and drawn[0].verdicts == drawn[1].verdicts
+        found[score] = rows_of(run)
+    assert Counter(row["problem_id"] for row in found["random"]) == by_problem
+    texts = {row["completion"] for row in rows_of(plain)}
+    assert {row["completion"] for row in found["random"]} != texts
+    assert len(found["any"]) > len(rows_of(plain))
 
 
-def latest(restem: Restem) -> dict[str, Any]:
-    """report.json of the last run."""
-    (made,) = [step for step in restem.status()["steps"] if step["step"] == "report"]
-    return json.loads((restem.home / "store" / made["artifact"] / "report.json").read_text())
-
-
-def test_the_page_says_what_votes_are_worth(restem: Restem, tmp_path: Path) -> None:
-    restem.demo(*CHANGES, "filter.score=vote")
-    pages = [path.read_text() for path in restem.home.glob("runs/*/report.html")]
-    assert sum("What the votes are worth" in page for page in pages) == 1
+@pytest.mark.engine
+def test_the_page_says_what_votes_are_worth(home: Path) -> None:
+    report = report_of(ran(home, "filter.score=vote"))
+    votes = report.iterations[0].votes
+    assert votes is not None
+    assert 0 < votes.labels_right < votes.problems <= 64
+    assert votes.misled_right <= votes.misled < votes.samples
+    assert "What the votes are worth" in render(report)
+    assert "What the votes are worth" not in render(report_of(ran(home)))
 
 
 @pytest.mark.parametrize(
