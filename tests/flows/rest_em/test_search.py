@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.config.rest_em import load_config
+from flows.rest_em.page.page import render
 from flows.rest_em.search import balance_score
-from tests.flows.conftest import Restem
+from flows.rest_em.summary import report_call, summarise
+from tests.flows.rest_em.direct_run import QUIET, Ran
+from tests.small import SMALL, SMALLEST
 
 SAMPLES = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from("xyz")),
@@ -48,18 +52,22 @@ def test_it_is_what_plain_counting_gives(found, threshold, wanted) -> None:  # t
     )
 
 
-def test_a_run_takes_the_best_temperature_and_shares_the_draw(server: str, tmp_path: Path) -> None:
-    restem = Restem(tmp_path / "home", server)
-    small = (
-        *("iterations=1", "data.train_limit=48", "data.test_limit=32", "data.validation=24"),
-        *("evaluation.sampled_problems=16", "evaluation.train_problems=16"),
-    )
-    steps = restem.demo(*small, "sampling.search=[0.7,1.4]", "sampling.search_samples=4")
-    lines = [step["step"] for step in steps]
-    assert lines.count("generate search 0.7") == lines.count("generate search 1.4") > 0
-    (page,) = restem.home.glob("runs/*/report.html")
-    taken = page.read_text().split("samples at temperature ")[1].split(" ")[0]
+@pytest.mark.engine
+def test_a_run_takes_the_best_temperature_and_shares_the_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTEM_HOME", str(tmp_path))
+
+    def ran(*changes: str) -> Ran:
+        small = ("iterations=1", "data.train_limit=48", "data.validation=24")
+        return Ran(load_config("math-demo", [*SMALL, *SMALLEST, *small, *QUIET, *changes]))
+
+    searched = ran("sampling.search=[0.7,1.4]", "sampling.search_samples=4")
+    groups = [group for group, _ in searched.done]
+    assert groups.count("generate search 0.7") == groups.count("generate search 1.4") > 0
+    page = render(summarise(report_call(searched.config, searched.outcome), searched.store))
+    taken = page.split("samples at temperature ")[1].split(" ")[0]
     # A run with that temperature and no search draws the very same samples.
-    plain = restem.demo(*small, f"sampling.temperature={taken}")
-    drawn = {step["state"] for step in plain if step["step"].endswith(" draw")}
-    assert drawn == {"Cached"}
+    plain = ran(f"sampling.temperature={taken}")
+    first, same = (run.outcome.iterations[0].drawn for run in (searched, plain))
+    assert first.samples == same.samples
