@@ -12,6 +12,7 @@ import pytest
 from flows.config.rest_em import load_config
 from tasks.errors import UserError
 from tests.flows.conftest import Restem
+from tests.flows.rest_em.direct_run import Ran
 
 NOTES = (
     "iterations=1",
@@ -32,91 +33,93 @@ NOTES = (
 RL = ("finetune.improve=rl", "finetune.generations=2")
 
 
-class Notes:
-    """The notes demo, made small, in a home of its own."""
+class Improved:
+    """The notes demo, made small and run in this process."""
 
-    def __init__(self, restem: Restem) -> None:
-        self._restem = restem
+    def __init__(self, *changes: str) -> None:
+        self.run = Ran(load_config("notes-demo", [*NOTES, *changes]))
+        self.names = {group for group, _ in self.run.done}
 
-    def run(self, *changes: str) -> list[dict[str, Any]]:
-        """The journal of a run with these changes."""
-        flags = [part for change in (*NOTES, *changes) for part in ("--set", change)]
-        self._restem("run", "notes-demo", *flags)
-        return self._restem.status()["steps"]
+    def folder(self, name: str) -> Path:
+        """What the one step of this name made."""
+        (made,) = [ref for group, ref in self.run.done if group == name]
+        return self.run.store.path(made)
 
-    def artifact(self, steps: list[dict[str, Any]], name: str) -> Path:
-        """The folder of the one step of this name."""
-        (made,) = [step for step in steps if step["step"] == name]
-        return self.folder(made)
+    def rows(self, name: str, file: str) -> list[dict[str, Any]]:
+        """Rows of what the one step of this name made."""
+        return pq.read_table(self.folder(name) / file).to_pylist()
 
-    def folder(self, step: dict[str, Any]) -> Path:
-        """The folder of what a step made."""
-        return self._restem.home / "store" / step["artifact"]
-
-    @property
-    def page(self) -> str:
-        """Of the run that was the last to end."""
-        pages = self._restem.home.glob("runs/*/report.html")
-        return max(pages, key=lambda one: one.stat().st_mtime).read_text()
+    def training(self) -> dict[str, Any]:
+        """Facts of the fine-tune."""
+        return json.loads((self.folder("finetune") / "training.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def notes(server: str, tmp_path_factory: pytest.TempPathFactory) -> Notes:
-    return Notes(Restem(tmp_path_factory.mktemp("notes") / "home", server))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all runs here: what they have in common is made once."""
+    return tmp_path_factory.mktemp("notes")
 
 
-def states(steps: list[dict[str, Any]]) -> set[str]:
-    return {step["state"] for step in steps}
+@pytest.fixture(autouse=True)
+def _at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTEM_HOME", str(home))
 
 
-def test_preferences_are_trained_on_with_their_labels_and_without_a_reward_model(
-    notes: Notes,
-) -> None:
+@pytest.mark.engine
+def test_preferences_are_trained_on_with_their_labels_and_without_a_reward_model() -> None:
     changes = ("finetune.improve=dpo", "finetune.pairs=preferences", "reward.by=checker")
-    steps = notes.run(*changes)
-    names = {step["step"] for step in steps}
-    assert "compare draw" in names
-    assert not {"fit", "rate draw"} & names
-    rows = pq.read_table(notes.artifact(steps, "select") / "rows.parquet").to_pylist()
+    found = Improved(*changes)
+    assert "compare draw" in found.names
+    assert not {"fit", "rate draw"} & found.names
+    rows = found.rows("select", "rows.parquet")
     assert {round(row["p"], 3) for row in rows} == {0.667, 1.0}  # of three people
-    facts = json.loads((notes.artifact(steps, "finetune") / "training.json").read_text())
-    assert facts["rows"] == len(rows) > 0
-    assert states(notes.run(*changes)) == {"Cached"}
+    assert found.training()["rows"] == len(rows) > 0
 
 
-def test_extremes_take_the_rewards_of_the_model_that_was_fitted(notes: Notes) -> None:
-    steps = notes.run("finetune.improve=dpo", "finetune.pairs=extremes", "filter.cap=1")
-    rows = pq.read_table(notes.artifact(steps, "select") / "rows.parquet").to_pylist()
+@pytest.mark.engine
+def test_extremes_take_the_rewards_of_the_model_that_was_fitted() -> None:
+    found = Improved("finetune.improve=dpo", "finetune.pairs=extremes", "filter.cap=1")
+    rows = found.rows("select", "rows.parquet")
     problems = [row["problem_id"] for row in rows]
     assert len(problems) == len(set(problems)) > 0
-    (rated,) = [step for step in steps if step["step"] == "rate draw"]
-    verdicts = pq.read_table(notes.folder(rated) / "verdicts.parquet")
-    reward = {(one["problem_id"], one["index"]): one["reward"] for one in verdicts.to_pylist()}
+    verdicts = found.rows("rate draw", "verdicts.parquet")
+    reward = {(one["problem_id"], one["index"]): one["reward"] for one in verdicts}
     for row in rows:
         here = [value for (name, _), value in reward.items() if name == row["problem_id"]]
         assert reward[row["problem_id"], row["index"]] == max(here)
 
 
-def test_policy_gradient_on_a_reward_model_goes_through_and_is_found_again(notes: Notes) -> None:
-    steps = notes.run(*RL)
-    assert {"fit", "rate draw", "prompts", "finetune"} <= {step["step"] for step in steps}
-    assert "select" not in {step["step"] for step in steps}
-    facts = json.loads((notes.artifact(steps, "finetune") / "training.json").read_text())
+def test_policy_gradient_on_a_reward_model_goes_through_and_is_found_again(
+    server: str, home: Path
+) -> None:
+    restem = Restem(home, server)
+
+    def run() -> list[dict[str, Any]]:
+        flags = [part for change in (*NOTES, *RL) for part in ("--set", change)]
+        restem("run", "notes-demo", *flags)
+        return restem.status()["steps"]
+
+    steps = run()
+    names = {step["step"] for step in steps}
+    assert {"fit", "rate draw", "prompts", "finetune"} <= names and "select" not in names
+    (made,) = [step for step in steps if step["step"] == "finetune"]
+    facts = json.loads((home / "store" / made["artifact"] / "training.json").read_text())
     rewards = [entry["sampled_reward"] for entry in facts["history"] if "loss" in entry]
     assert len(rewards) == facts["steps"] == 4
     assert all(0 < one < 1 for one in rewards)
-    assert "reward of its samples" in notes.page
-    assert states(notes.run(*RL)) == {"Cached"}
+    (page,) = home.glob("runs/*/report.html")
+    assert "reward of its samples" in page.read_text()
+    assert {step["state"] for step in run()} == {"Cached"}
 
 
-def test_policy_gradient_on_the_checker_asks_it_and_fits_nothing(notes: Notes) -> None:
-    steps = notes.run(*RL, "reward.by=checker", "finetune.temperature=0.7")  # as it is drawn
-    assert not {"fit", "compare draw"} & {step["step"] for step in steps}
-    facts = json.loads((notes.artifact(steps, "finetune") / "training.json").read_text())
-    (drawn,) = [step for step in steps if step["step"] == "score draw"]
-    verdicts = pq.read_table(notes.folder(drawn) / "verdicts.parquet")
-    mean = sum(verdicts.column("reward").to_pylist()) / verdicts.num_rows
-    rewards = [entry["sampled_reward"] for entry in facts["history"] if "loss" in entry]
+@pytest.mark.engine
+def test_policy_gradient_on_the_checker_asks_it_and_fits_nothing() -> None:
+    # The temperature is that of the draw.
+    found = Improved(*RL, "reward.by=checker", "finetune.temperature=0.7")
+    assert not {"fit", "compare draw"} & found.names
+    verdicts = found.rows("score draw", "verdicts.parquet")
+    mean = sum(row["reward"] for row in verdicts) / len(verdicts)
+    rewards = [one["sampled_reward"] for one in found.training()["history"] if "loss" in one]
     assert sum(rewards) / len(rewards) == pytest.approx(mean, abs=0.12)  # of 128 samples
 
 
