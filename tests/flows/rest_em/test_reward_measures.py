@@ -72,7 +72,7 @@ def test_a_run_measures_what_rewards_it_and_finds_it_again(home: None) -> None:
 def test_a_reference_that_is_no_file_is_said_in_a_line(home: None) -> None:
     changes = [*SMALL_NOTES, "judge.reference=/nowhere/labels.jsonl"]
     config = load_config("notes-demo", changes)
-    with pytest.raises(UserError, match=r"judge\.reference: '/nowhere/labels\.jsonl': no such"):
+    with pytest.raises(UserError, match=r"judge\.reference: /nowhere/labels\.jsonl: No such file"):
         _run(config)
 
 
