@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import AsJson, Changes, Rebuild, RunId
+from flows.cli.options import AsJson, Changes, Config, Rebuild, RunId
 from flows.cli.rebuild import see_store
 from flows.cli.sandbox import ready_for_code
 from tasks.errors import UserError
@@ -46,7 +46,7 @@ def demo(
 
 
 def run_command(
-    config: Annotated[str, typer.Argument(help="A TOML file, or a name in configs/.")],
+    config: Config,
     changes: Changes = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the plan, what is cached, and how long the rest takes.")
@@ -74,9 +74,11 @@ def resume(run: RunId = "latest", as_json: AsJson = False, rebuild: Rebuild = Fa
     """Go on with a run, an evaluation or a study that was ended early."""
     from flows.config.read import parse
     from flows.config.rest_em import RestEmConfig
+    from flows.runs.folder import go_to_folder
     from flows.runs.journal import read_journal
 
     head, _ = read_journal(run)
+    go_to_folder(head)
     where = f"RUN {head.run}: its configuration"
     if head.flow == "evaluate":
         from flows.cli.evaluate import start_evaluation

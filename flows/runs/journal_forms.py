@@ -27,11 +27,15 @@ class RunHead(Facts):
         ended: Unix time; None while it runs.
         report: Path of its page.
         policies: Artifacts of p0, p1 …
+        folder: Where relative paths of the configuration begin; "" where that is not known.
         process: Which process `pid` is (sandbox/process_name.py): a home may be shared by machines
             and containers.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies", "process")
+    SPARSE: ClassVar[tuple[str, ...]] = (
+        *("ended", "error", "report", "home", "policies", "process"),
+        "folder",
+    )
 
     run: str
     flow: str = "rest-em"
@@ -47,6 +51,7 @@ class RunHead(Facts):
     home: str = ""
     policies: tuple[str, ...] = ()
     process: str = ""
+    folder: str = ""
 
     @property
     def is_gone(self) -> bool:
