@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.complete import known_fields
 from flows.cli.options import AsJson, Changes, Config, Rebuild, RunId
 from flows.cli.rebuild import see_store
 from flows.cli.sandbox import ready_for_code
@@ -70,9 +71,22 @@ def run_command(
         _start(settings, as_json)
 
 
-def resume(run: RunId = "latest", as_json: AsJson = False, rebuild: Rebuild = False) -> None:
+def resume(
+    run: RunId = "latest",
+    as_json: AsJson = False,
+    rebuild: Rebuild = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Begin another run from this one with a field changed, such as iterations=4; what "
+            "both have in common comes from the cache.",
+            autocompletion=known_fields,
+        ),
+    ] = None,
+) -> None:
     """Go on with a run, an evaluation or a study that was ended early."""
-    from flows.config.read import parse
+    from flows.config.read import change, parse
     from flows.config.rest_em import RestEmConfig
     from flows.runs.folder import go_to_folder
     from flows.runs.journal import read_journal
@@ -80,6 +94,8 @@ def resume(run: RunId = "latest", as_json: AsJson = False, rebuild: Rebuild = Fa
     head, _ = read_journal(run)
     go_to_folder(head)
     where = f"RUN {head.run}: its configuration"
+    if changes and head.flow != "rest-em":
+        raise UserError(f"--set: RUN {head.run} is of {head.flow}; expected a run of the loop")
     if head.flow == "evaluate":
         from flows.cli.evaluate import start_evaluation
         from flows.config.evaluate import EvaluateConfig
@@ -91,7 +107,8 @@ def resume(run: RunId = "latest", as_json: AsJson = False, rebuild: Rebuild = Fa
 
         start_study(parse(StudyConfig, head.config, where), as_json, rebuild=rebuild)
     else:
-        settings = parse(RestEmConfig, head.config, where)
+        change(head.config, changes or [])
+        settings = parse(RestEmConfig, head.config, where, changes or [])
         see_store(settings.run_id, settings.resources, rebuild)
         _start(settings, as_json)
 
@@ -131,14 +148,21 @@ def review(
 
 def _start(settings: RestEmConfig, as_json: bool) -> None:
     from flows.api.start import AwaitsReview, start
+    from flows.runs.journal import note_wall, read_journal
+    from flows.runs.wall_time import since_command, steps_seconds, wall_line
 
     try:
         outcome = start(settings)
     except AwaitsReview as awaits:
         typer.echo(awaits)
         return
+    wall = since_command()
+    if wall is not None:
+        note_wall(outcome["run"], wall)
     if as_json:
-        typer.echo(json.dumps(outcome))
+        typer.echo(json.dumps(outcome | ({} if wall is None else {"wall_seconds": wall})))
+    elif wall is not None:
+        typer.echo(wall_line(wall, steps_seconds(read_journal(outcome["run"])[1])))
 
 
 def _print_plan(settings: RestEmConfig, as_json: bool, probe: bool) -> None:

@@ -18,10 +18,12 @@ from flows.orchestrator.alarm import Alarm, emit
 from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
 from flows.orchestrator.review import Decision, Reviews
+from flows.report.page import with_commands
 from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
 from flows.runs.journal import Journal
 from flows.runs.journal_forms import StepLine
+from flows.runs.next_steps import NextSteps
 from flows.runs.prefect_page import RunPage
 from tasks.dag.prefect_task import (
     FinishedTaskRun,
@@ -172,22 +174,39 @@ class PrefectCaller:
         """Tell whoever listens on the server."""
         emit(self.journal.folder.name, number, alarm)
 
-    def publish(self, report: ArtifactRef) -> Path:
-        """Put a report where people look and into Prefect's UI; where it is."""
+    def publish(self, report: ArtifactRef, then: NextSteps | None = None) -> Path:
+        """Put a report where people look and into Prefect's UI; where it is.
+
+        Args:
+            then: What can be done next; it names this machine, so it is no part of the artifact.
+        """
         made = self.store.path(report)
         page = self.journal.folder / "report.html"
-        page.write_bytes((made / "report.html").read_bytes())
-        self.show((made / "report.md").read_text(encoding="utf-8"))
+        html = (made / "report.html").read_text(encoding="utf-8")
+        markdown = (made / "report.md").read_text(encoding="utf-8")
+        if then is not None:
+            rows = [(f"model ({then.policy})", then.model), *then.commands.items()]
+            html = with_commands(html, "What next", rows)
+            markdown = "\n".join([markdown, "", "```", *then.lines, "```", ""])
+        page.write_text(html, encoding="utf-8")
+        self.show(markdown)
         return page
 
     def show(self, markdown: str) -> None:
         """Show a report on the run's page in Prefect's UI."""
         self._page.report(markdown)
 
-    def end(self, page: Path, title: str, table: str, policies: Sequence[str] = ()) -> None:
+    def end(
+        self,
+        page: Path,
+        title: str,
+        table: str,
+        policies: Sequence[str] = (),
+        then: NextSteps | None = None,
+    ) -> None:
         """Close the journal of a run that came to its end, and print its results."""
         self.journal.end("completed", report=str(page), policies=policies)
-        self.console.finish(title, table, page)
+        self.console.finish(title, table, page, then.lines if then else ())
 
     def _log(
         self,

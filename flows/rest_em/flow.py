@@ -44,6 +44,7 @@ from flows.rest_em.summary import report_call
 from flows.rest_em.tracking.gather import tracked_run
 from flows.rest_em.tracking.trackers import installed, tell
 from flows.rest_em.warning_lines import alarm_lines
+from flows.runs.next_steps import next_steps
 from tasks.dag.runtime import home
 from tasks.rows import Json
 
@@ -77,9 +78,10 @@ def _run(config: RestEmConfig, opened: RestEmConfig) -> Json:
         trackers = installed(config.tracking, caller.warn)
         outcome = Loop(opened, caller).run()
         report = caller.call(report_call(config, outcome), config.iterations, "report")
-        page = caller.publish(report)
-        found = RunReport.read(caller.store.path(report))
         policies = [iteration.policy.location for iteration in outcome.iterations]
+        then = next_steps(config, policies, caller.store)
+        page = caller.publish(report, then)
+        found = RunReport.read(caller.store.path(report))
         if trackers:
             tracked = tracked_run(config, outcome, found, page, caller.store)
             for name in trackers:
@@ -89,8 +91,9 @@ def _run(config: RestEmConfig, opened: RestEmConfig) -> Json:
         table = "\n".join([table, *alarm_lines(found.iterations)])
         won = win_rates_text({f"p{n}": one for n, one in found.win_rates.items()}, "the base")
         table = "\n\n".join(filter(None, [table, won]))
-        caller.end(page, "accuracy in %, with intervals:", table, policies=policies)
+        caller.end(page, "accuracy in %, with intervals:", table, policies, then)
     made: Json = {"run": config.run_id, "report": str(page), "policies": policies}
+    made |= {"model": then.model, "next": then.commands}
     if rates := found.win_rates:
         made["win_rates"] = {str(number): one.to_json() for number, one in rates.items()}
     return made

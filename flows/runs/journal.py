@@ -185,6 +185,14 @@ class Journal:
         write_durably(self.folder / HEAD, json.dumps(self._head.to_json(), indent=1))
 
 
+def note_wall(run_id: str, seconds: float) -> None:
+    """Add to the journal of a run that came to its end what its command took."""
+    folder = home() / "runs" / run_id
+    with contextlib.suppress(OSError, WrongFacts):
+        head = replace(read_head(folder), wall_seconds=seconds)
+        write_durably(folder / HEAD, json.dumps(head.to_json(), indent=1))
+
+
 def _here() -> str:
     """Where we are; "" in a folder that was removed."""
     try:

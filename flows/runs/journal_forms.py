@@ -28,13 +28,15 @@ class RunHead(Facts):
         report: Path of its page.
         policies: Artifacts of p0, p1 …
         folder: Where relative paths of the configuration begin; "" where that is not known.
+        wall_seconds: From the command to its end; None where it was no command, or did not come to
+            its end.
         process: Which process `pid` is (sandbox/process_name.py): a home may be shared by machines
             and containers.
     """
 
     SPARSE: ClassVar[tuple[str, ...]] = (
         *("ended", "error", "report", "home", "policies", "process"),
-        "folder",
+        *("folder", "wall_seconds"),
     )
 
     run: str
@@ -52,6 +54,7 @@ class RunHead(Facts):
     policies: tuple[str, ...] = ()
     process: str = ""
     folder: str = ""
+    wall_seconds: float | None = None
 
     @property
     def is_gone(self) -> bool:

@@ -1,0 +1,78 @@
+"""What can be done with a finished run: where its model is, and a command for each next step.
+
+Said at the end of a run, by `restem status` and on the report's page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flows.config.rest_em import RestEmConfig
+from tasks.facts import Facts
+from tasks.store.store import Store
+
+# A benchmark to measure a policy on, of the kind that it was trained for and not the same; where
+# none is named, by domain.
+_ANOTHER = {
+    "synthetic_math": "synthetic_math_shift",
+    "synthetic_code": "synthetic_code_shift",
+    "synthetic_notes": "synthetic_notes",
+    "code": "humaneval",
+}
+_ELSE = "gsm8k"
+# As many iterations as a configuration may have.
+_MOST = 20
+
+
+@dataclass(frozen=True)
+class NextSteps(Facts):
+    """What a person can do next.
+
+    Attributes:
+        model: Folder of the last policy, which plain transformers loads; where the store is on
+            another machine, its place there.
+        policy: Which one it is, such as p2.
+        commands: By what they do: export, serve, evaluate, compare, continue.
+    """
+
+    model: str
+    policy: str
+    commands: dict[str, str]
+
+    @property
+    def lines(self) -> list[str]:
+        """For a terminal."""
+        wide = max(map(len, self.commands), default=0)
+        commands = [f"  {name:<{wide}}  {command}" for name, command in self.commands.items()]
+        return [f"model: {self.model} ({self.policy})", *commands]
+
+
+def next_steps(config: RestEmConfig, policies: Sequence[str], store: Store) -> NextSteps:
+    """The next steps after a run.
+
+    Args:
+        config: Of the run.
+        policies: Artifacts of p0, p1 …
+        store: With them.
+    """
+    last, run = len(policies) - 1, config.run_id
+    commands = {
+        "export": f"restem export {run} --to model",
+        "serve": f"restem export {run} --to model && vllm serve model",
+        "evaluate": f"restem evaluate {run} --on {_benchmark(config)}",
+        "compare": f"restem compare {run}:0 {run}",
+    }
+    if config.iterations < _MOST:
+        commands["continue"] = f"restem resume {run} --set iterations={config.iterations + 1}"
+    return NextSteps(_place(store, policies[last]), f"p{last}", commands)
+
+
+def _place(store: Store, location: str) -> str:
+    return f"{store.root if store.local else store.address.rstrip('/')}/{location}"
+
+
+def _benchmark(config: RestEmConfig) -> str:
+    if (named := _ANOTHER.get(config.data.train)) is not None:
+        return named
+    return next((_ANOTHER[one] for one in config.data.domains if one in _ANOTHER), _ELSE)
