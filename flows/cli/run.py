@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 from flows.cli.complete import known_fields
 from flows.cli.options import AsJson, Changes, Config, Rebuild, RunId
 from flows.cli.rebuild import see_store
-from flows.cli.sandbox import ready_for_code
+from flows.cli.sandbox import make_image
 from tasks.errors import UserError
 from tasks.rows import Json
 
@@ -41,9 +42,24 @@ def demo(
 ) -> None:
     """Run the embedded default: a tiny model improves on synthetic problems, in minutes."""
     name = f"{domain.value}-demo"
-    if domain is Domain.CODE and not dry_run and not ready_for_code(name, changes, if_engine):
+    if domain is Domain.CODE and not dry_run and not _can_run_code(name, changes, if_engine):
         return
     run_command(name, changes, dry_run, rebuild=rebuild)
+
+
+def _can_run_code(name: str, changes: list[str] | None, forgiving: bool) -> bool:
+    from flows.config.rest_em import load_config
+    from sandbox.pool import NoEngine
+
+    settings = load_config(name, changes)
+    try:
+        make_image(settings.run_id, settings.execution.image)
+    except NoEngine as error:
+        if not forgiving:
+            raise UserError(str(error)) from None
+        typer.echo(f"the code demo is left out: {error}")
+        return False
+    return True
 
 
 def run_command(
@@ -151,6 +167,11 @@ def _start(settings: RestEmConfig, as_json: bool) -> None:
     from flows.runs.journal import note_wall, read_journal
     from flows.runs.wall_time import since_command, steps_seconds, wall_line
 
+    if settings.sandbox is not None and not settings.resources.ray_address:
+        from sandbox.pool import NoEngine
+
+        with contextlib.suppress(NoEngine):  # the run says it, where it needs one
+            make_image(settings.run_id, settings.execution.image)
     try:
         outcome = start(settings)
     except AwaitsReview as awaits:
@@ -170,14 +191,22 @@ def _print_plan(settings: RestEmConfig, as_json: bool, probe: bool) -> None:
 
     from flows.estimate.dry_run import planned
     from flows.estimate.estimate import table, words
-
-    caller, made = planned(settings, probe=probe)
+    from flows.estimate.preflight import preflight
     from flows.report.tables import plain_table
 
+    try:
+        caller, made = planned(settings, probe=probe)
+    except UserError as error:
+        if not as_json:
+            for one in preflight(settings, None, str(error)):
+                typer.echo(one.line)
+        raise
+    ready = preflight(settings, caller.splits)
     rows = [vars(group) for group in caller.groups.values()]
     if as_json:
         facts = {"run": settings.run_id, "config": settings.model_dump(), "steps": rows}
         facts["estimate"] = made and made.to_json()
+        facts["preflight"] = [one.to_json() for one in ready]
         typer.echo(json.dumps(facts | {"warnings": caller.warnings}))
         return
     typer.echo(tomli_w.dumps(settings.model_dump()))
@@ -189,3 +218,5 @@ def _print_plan(settings: RestEmConfig, as_json: bool, probe: bool) -> None:
     typer.echo(words(made))
     for warning in caller.warnings:
         typer.echo(f"warning: {warning}")
+    for one in ready:
+        typer.echo(one.line)

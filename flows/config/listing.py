@@ -18,6 +18,8 @@ _LONGEST = 110
 # The end of a sentence, but not of "et al.".
 _END = re.compile(r"(?<! al)[.;]\s")
 
+Verb = Literal["run", "evaluate"]
+
 
 @dataclass(frozen=True)
 class ConfigFacts(Facts):
@@ -31,7 +33,7 @@ class ConfigFacts(Facts):
     """
 
     name: str
-    verb: Literal["run", "evaluate"]
+    verb: Verb
     about: str
     own: bool
 
@@ -48,7 +50,8 @@ def list_configs(folder: Path) -> list[ConfigFacts]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected one with TOML files")
     shipped: list[ConfigFacts] = []
-    for place, verb in ((CONFIGS, "run"), (EVALUATIONS, "evaluate")):
+    places: list[tuple[Path, Verb]] = [(CONFIGS, "run"), (EVALUATIONS, "evaluate")]
+    for place, verb in places:
         for path in sorted(place.glob("*.toml")):
             shipped.append(ConfigFacts(path.stem, verb, _about(path), own=False))
     own: list[ConfigFacts] = []
@@ -59,7 +62,7 @@ def list_configs(folder: Path) -> list[ConfigFacts]:
     return [*own, *shipped]
 
 
-def _verb_of(path: Path) -> Literal["run", "evaluate"] | None:
+def _verb_of(path: Path) -> Verb | None:
     """The verb that a file is for, by its fields; None: it is something else, or broken."""
     try:
         names = set(tomllib.loads(path.read_text(encoding="utf-8")))
