@@ -14,10 +14,10 @@ from flows.cli.options import AsJson, Changes, Config, Rebuild, RunId
 from flows.cli.rebuild import see_store
 from flows.cli.sandbox import make_image
 from tasks.errors import UserError
-from tasks.rows import Json
 
 if TYPE_CHECKING:
     from flows.config.rest_em import RestEmConfig
+    from tasks.rows import Json
 
 
 class Domain(StrEnum):
@@ -141,7 +141,8 @@ def review(
     """Decide on a run that awaits its review; `restem resume` then goes on with it."""
     from flows.config.read import change, parse
     from flows.config.rest_em import RestEmConfig
-    from flows.orchestrator.review import CHANGEABLE, Review, Reviews
+    from flows.orchestrator.decision import CHANGEABLE
+    from flows.orchestrator.review import Review, Reviews
     from flows.runs.journal import find_run, read_journal
     from tasks.dag.step_names import MEASURE
 

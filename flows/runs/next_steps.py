@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from flows.config.rest_em import RestEmConfig
+from flows.report.page import with_commands
 from tasks.facts import Facts
 from tasks.store.store import Store
 
@@ -66,6 +68,22 @@ def next_steps(config: RestEmConfig, policies: Sequence[str], store: Store) -> N
     if config.iterations < _MOST:
         commands["continue"] = f"restem resume {run} --set iterations={config.iterations + 1}"
     return NextSteps(_place(store, policies[last]), f"p{last}", commands)
+
+
+def write_page(made: Path, folder: Path, then: NextSteps | None) -> Path:
+    """Put a report's page into a run's folder; where it is.
+
+    Args:
+        made: Folder of the report's artifact.
+        then: What can be done next; it names this machine, so it is no part of the artifact.
+    """
+    page = (made / "report.html").read_text(encoding="utf-8")
+    if then is not None:
+        rows = [(f"model ({then.policy})", then.model), *then.commands.items()]
+        page = with_commands(page, "What next", rows)
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
 
 
 def _place(store: Store, location: str) -> str:
