@@ -29,6 +29,7 @@ from flows.cli.init import init_command
 from flows.cli.label import label_command
 from flows.cli.run import demo, resume, review, run_command
 from flows.cli.runs import runs_app
+from flows.cli.samples import samples_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.service import service_app
 from flows.cli.station import down_command, serve_command, up_command
@@ -54,6 +55,7 @@ VERBS: dict[str, dict[str, Callable[..., Any] | typer.Typer]] = {
         "runs": runs_app,
         "status": status_command,
         "report": report_command,
+        "samples": samples_command,
         "trace": trace_command,
         "compare": compare_command,
         "up": up_command,

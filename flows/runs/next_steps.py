@@ -47,7 +47,8 @@ class NextSteps(Facts):
         """For a terminal."""
         wide = max(map(len, self.commands), default=0)
         commands = [f"  {name:<{wide}}  {command}" for name, command in self.commands.items()]
-        return [f"model: {self.model} ({self.policy})", *commands]
+        which = self.policy if self.policy != "p0" else "p0, the base: nothing was trained"
+        return [f"model: {self.model} ({which})", *commands]
 
 
 def next_steps(config: RestEmConfig, policies: Sequence[str], store: Store) -> NextSteps:
@@ -63,8 +64,9 @@ def next_steps(config: RestEmConfig, policies: Sequence[str], store: Store) -> N
         "export": f"restem export {run} --to model",
         "serve": f"restem export {run} --to model && vllm serve model",
         "evaluate": f"restem evaluate {run} --on {_benchmark(config)}",
-        "compare": f"restem compare {run}:0 {run}",
     }
+    if last:  # else there is the base alone
+        commands["compare"] = f"restem compare {run}:0 {run}"
     if config.iterations < _MOST:
         commands["continue"] = f"restem resume {run} --set iterations={config.iterations + 1}"
     return NextSteps(_place(store, policies[last]), f"p{last}", commands)

@@ -47,7 +47,7 @@ def test_the_model_is_the_last_policy(store: Store) -> None:
 )
 def test_each_command_is_one_that_there_is(store: Store, config: str, benchmark: str) -> None:
     settings = load_config(config)
-    commands = next_steps(settings, ["model/0"], store).commands
+    commands = next_steps(settings, ["model/0", "model/1"], store).commands
     assert list(commands) == ["export", "serve", "evaluate", "compare", "continue"]
     assert commands["evaluate"].endswith(f"--on {benchmark}")
     assert commands["continue"].endswith(f"iterations={settings.iterations + 1}")
@@ -57,6 +57,11 @@ def test_each_command_is_one_that_there_is(store: Store, config: str, benchmark:
         assert words[0] == "restem" and settings.run_id in command
         verb = root.commands[words[1]]
         verb.make_context(words[1], words[2:])  # refuses an option that there is not
+
+
+def test_a_run_that_trained_nothing_says_so(store: Store) -> None:
+    then = next_steps(load_config("math-demo"), ["model/0"], store)
+    assert "nothing was trained" in then.lines[0] and "compare" not in then.commands
 
 
 def test_no_more_iterations_than_may_be(store: Store) -> None:
