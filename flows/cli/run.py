@@ -165,9 +165,12 @@ def review(
 
 def _start(settings: RestEmConfig, as_json: bool) -> None:
     from flows.api.start import AwaitsReview, start
-    from flows.runs.journal import note_wall, read_journal
+    from flows.estimate.early import refuse_bad_data
+    from flows.runs.journal import is_completed, note_wall, read_journal
     from flows.runs.wall_time import since_command, steps_seconds, wall_line
 
+    if not is_completed(settings.run_id):
+        refuse_bad_data(settings)
     if settings.sandbox is not None and not settings.resources.ray_address:
         from sandbox.pool import NoEngine
 
