@@ -151,11 +151,21 @@ def _join_or_start(folder: Path, port: int) -> str:
 
 
 def server_is_there() -> bool:
-    """Whether a run would find a server, or was given one, so that none has to be started."""
-    if os.environ.get(access.API):
+    """Whether a run was given a server, or would find one that goes on without it."""
+    if os.environ.get(access.API) or station() is not None:
         return True
     noted = read_note()
-    return noted is not None and (station() is not None or _answers(noted.address))
+    return noted is not None and _is_used() and _answers(noted.address)
+
+
+def _is_used() -> bool:
+    """Whether another run holds the users' lock: a server that nobody holds is about to end."""
+    with (station_folder() / "users.lock").open("w", encoding="utf-8") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _answers(address: str) -> bool:
