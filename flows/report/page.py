@@ -73,7 +73,8 @@ def with_commands(page: str, title: str, rows: Sequence[tuple[str, str]]) -> str
     """
     body = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th>'
-        f"<td><code>{html.escape(clean(command))}</code></td></tr>\n"
+        '<td style="text-align:left;width:100%">'
+        f"<code>{html.escape(clean(command))}</code></td></tr>\n"
         for name, command in rows
     )
     section = (
