@@ -21,7 +21,9 @@ from pathlib import Path
 from flows.api.reading import Run, read_run
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig, load_config
+from flows.runs.folder import folder_of
 from flows.runs.journal import read_journal
+from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.paths import ROOT
 
@@ -49,8 +51,12 @@ def run(config: RestEmConfig | str | Path, *, quiet: bool = False) -> Run:
     """
     if not isinstance(config, RestEmConfig):
         config = load_config(config)
-    config = config.seeded(uuid.uuid4().hex)
-    with _started(config, quiet) as (process, outcome):
+    return _run(config.seeded(uuid.uuid4().hex), quiet)
+
+
+def _run(config: RestEmConfig, quiet: bool, folder: str | None = None) -> Run:
+    """Run it in a process of its own, in a folder; None: where we are."""
+    with _started(config, quiet, folder) as (process, outcome):
         try:
             _follow(process)
         except BaseException:
@@ -73,11 +79,14 @@ def resume(run_id: str = "latest", *, quiet: bool = False) -> Run:
     head, _ = read_journal(run_id, "rest-em")
     if head.flow != "rest-em":
         raise UserError(f"RUN {head.run}: its flow is {head.flow}; expected a run of the loop")
-    return run(parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration"), quiet=quiet)
+    config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
+    return _run(config, quiet, folder_of(head) or None)
 
 
 @contextlib.contextmanager
-def _started(config: RestEmConfig, quiet: bool) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def _started(
+    config: RestEmConfig, quiet: bool, folder: str | None
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The run's process, and the end of the pipe from which its outcome is read."""
     outcome, written = os.pipe()
     try:
@@ -91,7 +100,8 @@ def _started(config: RestEmConfig, quiet: bool) -> Iterator[tuple[subprocess.Pop
             start_new_session=True,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            cwd=folder,
+            env={**os.environ, "RESTEM_HOME": str(home()), "PYTHONUNBUFFERED": "1"},
         )
         os.close(written)
         assert process.stdin is not None

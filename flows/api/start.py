@@ -30,10 +30,16 @@ def start(config: RestEmConfig) -> Json:
     """
     from flows.machines.local import warm_up
     from flows.runs.journal import is_completed
-    from flows.server.local import prefect_server
+    from flows.server.local import prefect_environment, prefect_server, server_is_there
 
-    if not is_completed(config.run_id):  # else everything is likely cached
+    if not is_completed(config.run_id):
         warm_up()
+    elif not server_is_there():
+        from flows.rest_em.cached import cached_run
+
+        prefect_environment()  # before anything imports it
+        if (found := cached_run(config)) is not None:
+            return found
     with prefect_server():
         from flows.rest_em.flow import AWAITS, rest_em
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from flows.cli.options import AsJson, Rebuild
 from flows.cli.rebuild import see_store
+from flows.cli.sandbox import make_image
 from tasks.errors import StepError, UserError
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ def start_evaluation(settings: EvaluateConfig, as_json: bool, rebuild: bool = Fa
     from flows.machines.local import warm_up
     from flows.server.local import prefect_server
 
+    if settings.sandbox is not None and not settings.resources.ray_address:
+        from sandbox.pool import NoEngine
+
+        with contextlib.suppress(NoEngine):  # the evaluation says it, where it needs one
+            make_image(settings.run_id, settings.execution.image)
     warm_up()
     with prefect_server():
         from flows.evaluate.flow import evaluate as evaluate_flow

@@ -7,11 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from flows.cli.complete import known_runs
 from flows.cli.options import AsJson
 
 
 def export_command(
-    run: Annotated[str, typer.Argument(help="RUN or RUN:ITERATION, such as latest:2.")],
+    run: Annotated[
+        str,
+        typer.Argument(help="RUN or RUN:ITERATION, such as latest:2.", autocompletion=known_runs),
+    ],
     to: Annotated[str, typer.Option(help="A folder, or hub:NAME.")],
     data: Annotated[
         Literal["rows", "samples", "pairs"] | None,

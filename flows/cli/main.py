@@ -8,14 +8,16 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flows.cli.audit import audit
 from flows.cli.backup import backup_command, restore_command
 from flows.cli.bench import bench
 from flows.cli.compare import compare_command
+from flows.cli.configs import configs_command
 from flows.cli.data import data_app
 from flows.cli.doctor import doctor_command
 from flows.cli.engine import engine_app
@@ -26,6 +28,8 @@ from flows.cli.import_file import import_command
 from flows.cli.init import init_command
 from flows.cli.label import label_command
 from flows.cli.run import demo, resume, review, run_command
+from flows.cli.runs import runs_app
+from flows.cli.samples import samples_command
 from flows.cli.sandbox import execute, sandbox_app
 from flows.cli.service import service_app
 from flows.cli.station import down_command, serve_command, up_command
@@ -35,41 +39,91 @@ from flows.cli.study import study_command
 from tasks.errors import StepError, UserError
 from tasks.terminal import shown, use_utf8, visible
 
+# Verbs by what they are for, in the order of the help.
+VERBS: dict[str, dict[str, Callable[..., Any] | typer.Typer]] = {
+    "Run": {
+        "demo": demo,
+        "init": init_command,
+        "configs": configs_command,
+        "run": run_command,
+        "resume": resume,
+        "review": review,
+        "evaluate": evaluate_command,
+        "study": study_command,
+    },
+    "Look": {
+        "runs": runs_app,
+        "status": status_command,
+        "report": report_command,
+        "samples": samples_command,
+        "trace": trace_command,
+        "compare": compare_command,
+        "up": up_command,
+        "down": down_command,
+        "serve": serve_command,
+    },
+    "Check": {
+        "doctor": doctor_command,
+        "data": data_app,
+        "grade": grade_command,
+        "execute": execute,
+        "sandbox": sandbox_app,
+        "audit": audit,
+        "label": label_command,
+        "bench": bench,
+    },
+    "Keep": {
+        "export": export_command,
+        "import": import_command,
+        "store": store_app,
+        "engine": engine_app,
+        "backup": backup_command,
+        "restore": restore_command,
+        "service": service_app,
+    },
+}
+
+
+class Verbs(TyperGroup):
+    """Lists the verbs in their own order, groups of verbs among them."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: D102 - click's interface
+        return [name for panel in VERBS.values() for name in panel]
+
+
 app = typer.Typer(
+    cls=Verbs,
     help="ReST^EM self-training: generate, filter, finetune, evaluate, repeat.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.add_typer(data_app, name="data")
-app.add_typer(engine_app, name="engine")
-app.add_typer(store_app, name="store")
-app.add_typer(sandbox_app, name="sandbox")
-app.add_typer(service_app, name="service")
-app.command()(demo)
-app.command("init")(init_command)
-app.command("run")(run_command)
-app.command()(resume)
-app.command()(review)
-app.command("status")(status_command)
-app.command("report")(report_command)
-app.command("trace")(trace_command)
-app.command("grade")(grade_command)
-app.command()(audit)
-app.command("label")(label_command)
-app.command("evaluate")(evaluate_command)
-app.command("export")(export_command)
-app.command("import")(import_command)
-app.command("compare")(compare_command)
-app.command()(bench)
-app.command("study")(study_command)
-app.command()(execute)
-app.command("up")(up_command)
-app.command("down")(down_command)
-app.command("serve")(serve_command)
-app.command("doctor")(doctor_command)
-app.command("backup")(backup_command)
-app.command("restore")(restore_command)
+for _panel, _verbs in VERBS.items():
+    for _name, _verb in _verbs.items():
+        if isinstance(_verb, typer.Typer):
+            app.add_typer(_verb, name=_name, rich_help_panel=_panel)
+        else:
+            app.command(_name, rich_help_panel=_panel)(_verb)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        import importlib.metadata
+
+        typer.echo(f"restem {importlib.metadata.version('restem')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """ReST^EM self-training: generate, filter, finetune, evaluate, repeat."""
 
 
 def main() -> None:
@@ -98,7 +152,7 @@ def _show_data(command: Any) -> None:
     """Let no verb print what a terminal would obey; typer's own help may have its colours."""
     for verb in getattr(command, "commands", {}).values():
         _show_data(verb)
-    if command.callback and not hasattr(command, "commands"):
+    if command.callback and getattr(command, "invoke_without_command", True):
         command.callback = _printing(command.callback)
 
 

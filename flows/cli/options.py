@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.complete import known_configurations, known_fields, known_runs
 from tasks.errors import UserError
 
 _AGE = re.compile(r"(\d{1,9})([smhd]?)")
@@ -16,13 +17,25 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Change a field, such as sampling.samples=16; may be repeated."),
+    typer.Option(
+        "--set",
+        help="Change a field, such as sampling.samples=16; may be repeated.",
+        autocompletion=known_fields,
+    ),
 ]
 Rebuild = Annotated[
     bool,
     typer.Option("--rebuild", help="Make again what an emptied or another store has lost."),
 ]
-RunId = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
+Config = Annotated[
+    str,
+    typer.Argument(
+        help="A TOML file, or a name of `restem configs`.", autocompletion=known_configurations
+    ),
+]
+RunId = Annotated[
+    str, typer.Argument(help="Run id, its beginning, or `latest`.", autocompletion=known_runs)
+]
 
 
 def print_table(titles: list[str], rows: Sequence[Sequence[object]]) -> None:

@@ -42,35 +42,22 @@ def execute(
         raise UserError(str(error)) from None
 
 
-def ready_for_code(config: str, changes: list[str] | None, forgiving: bool) -> bool:
-    """Make the image if a run will need it; whether the run can start.
-
-    Args:
-        forgiving: Whether a missing engine is told and no mistake.
+def make_image(run_id: str, name: ImageName) -> None:
+    """Make the image that a run will need, if it is not there.
 
     Raises:
-        UserError: no engine answers, or the image cannot be made.
+        NoEngine: no engine answers, or the image cannot be made.
     """
-    from flows.config.rest_em import load_config
     from flows.runs.journal import is_completed
     from sandbox import image
-    from sandbox.pool import NoEngine, connect
+    from sandbox.pool import connect
 
-    settings = load_config(config, changes)
-    if is_completed(settings.run_id):  # likely all cached
-        return True
-    name = settings.execution.image
-    try:
-        with contextlib.closing(connect()) as client:
-            if image.find_image(client, IMAGES[name].tag) is None:
-                typer.echo("making the sandbox image, once; this takes about two minutes")
-                image.build_image(typer.echo, name=name)
-        return True
-    except NoEngine as error:
-        if not forgiving:
-            raise UserError(str(error)) from None
-        typer.echo(f"the code demo is left out: {error}")
-        return False
+    if is_completed(run_id):  # likely all cached
+        return
+    with contextlib.closing(connect()) as client:
+        if image.find_image(client, IMAGES[name].tag) is None:
+            typer.echo("making the sandbox image, once; this takes about two minutes")
+            image.build_image(typer.echo, name=name)
 
 
 @sandbox_app.command("build")

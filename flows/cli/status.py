@@ -70,6 +70,14 @@ def status_command(
     for table in (steps_table(cost), each_table(cost)):
         if table.rows:
             typer.echo(plain_table(table.head, table.rows))
+    if "wall_seconds" in facts:
+        from flows.runs.wall_time import wall_line
+
+        typer.echo(wall_line(facts["wall_seconds"], facts["steps_seconds"]))
+    if "model" in facts:
+        typer.echo(f"model: {facts['model']}")
+    for name, command in facts.get("next", {}).items():
+        typer.echo(f"  {name:<8}  {command}")
 
 
 def report_command(run: RunId = "latest") -> None:

@@ -200,4 +200,4 @@ def load_evaluation(
     raw, source = read_toml(path, EVALUATIONS) if path else ({}, "evaluate")
     raw |= fields
     change(raw, changes or [])
-    return parse(EvaluateConfig, raw, source)
+    return parse(EvaluateConfig, raw, source, changes or [])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flows.config.suggest import nearest, nearest_field
 from tasks.errors import UserError
 from tasks.store.untrusted import printable
 
@@ -25,8 +27,12 @@ def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, Any], str]:
     if not os.path.isfile(file):  # of what no file system takes, Path's own raises an error
         file = folder / f"{path}.toml"
     if not os.path.isfile(file):
-        shipped = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
-        raise UserError(f"{path}: no such file; expected a TOML file or one of: {shipped}")
+        shipped = sorted(p.stem for p in folder.glob("*.toml"))
+        if meant := nearest(str(path), [*shipped, *(p.name for p in Path().glob("*.toml"))]):
+            what = f"{meant} Expected a TOML file, or a name that `restem configs` lists"
+        else:
+            what = f"expected a TOML file or one of: {', '.join(shipped)}"
+        raise UserError(f"{path}: no such file; {what}")
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")), str(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -41,18 +47,50 @@ def change(raw: dict[str, Any], changes: list[str]) -> None:
         _apply(raw, one)
 
 
-def parse(model: type[Model], raw: dict[str, Any], source: str) -> Model:
-    """Validate plain data; every problem is named in one line."""
+def parse(
+    model: type[Model], raw: dict[str, Any], source: str, changes: Sequence[str] = ()
+) -> Model:
+    """Validate plain data; every problem is named in one line.
+
+    Args:
+        source: What the data are from, in front of a problem.
+        changes: `key=value` that were applied; a problem of theirs is theirs, not the source's.
+    """
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        problems = "; ".join(
-            ": ".join(part for part in (_field(item["loc"]), _plain(item)) if part)
-            for item in error.errors()[:_MOST_PROBLEMS]
-        )
-        if (more := error.error_count() - _MOST_PROBLEMS) > 0:
-            problems += f"; and {more:,} more"
-        raise UserError(printable(f"{source}: {problems}")) from None
+        raise UserError(printable(_problems(model, error, source, changed(changes)))) from None
+
+
+def changed(changes: Sequence[str] | None) -> list[str]:
+    """The fields that `key=value` changes name."""
+    return [one.partition("=")[0].strip() for one in changes or ()]
+
+
+def blamed(text: str, fields: Sequence[str]) -> str:
+    """A problem that begins with its field, with `--set` before it where that gave the field."""
+    return f"--set {text}" if _is_of(text.partition(":")[0], fields) else text
+
+
+def _problems(model: type[Model], error: ValidationError, source: str, fields: list[str]) -> str:
+    of: dict[str, list[str]] = {}
+    for item in error.errors()[:_MOST_PROBLEMS]:
+        parts = (_field(item["loc"]), _plain(item, model))
+        text = ": ".join(part for part in parts if part)
+        place = "--set" if _is_of(text.partition(":")[0], fields) else f"{source}:"
+        of.setdefault(place, []).append(text)
+    said = [f"{place} {'; '.join(texts)}" for place, texts in of.items()]
+    if (more := error.error_count() - _MOST_PROBLEMS) > 0:
+        said.append(f"and {more:,} more")
+    return "; ".join(said)
+
+
+def _is_of(field: str, fields: Sequence[str]) -> bool:
+    """Whether a field, a part of it, or its section is among those."""
+    return any(
+        field == one or field.startswith((f"{one}.", f"{one}[")) or one.startswith(f"{field}.")
+        for one in fields
+    )
 
 
 def _field(names: tuple[str | int, ...]) -> str:
@@ -60,9 +98,9 @@ def _field(names: tuple[str | int, ...]) -> str:
     return ".".join(str(one)[:_LONGEST_NAME] for one in names)
 
 
-def _plain(item: Any) -> str:
+def _plain(item: Any, model: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
-        return "no such field"
+        return "; ".join(filter(None, ["no such field", nearest_field(model, item["loc"])]))
     if item["type"] == "value_error":
         said = str(item["ctx"]["error"])
         return said if len(said) < _LONGEST_PROBLEM else f"{said[:_LONGEST_PROBLEM]}..."

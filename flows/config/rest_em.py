@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.improve import check_improve
-from flows.config.read import change, parse, read_toml
+from flows.config.read import blamed, change, changed, parse, read_toml
 from flows.config.rewards import check_rewards
 from tasks.errors import UserError
 from tasks.generate.hosted.service import hosted_addresses
@@ -261,9 +261,13 @@ def load_config(
     """
     raw, file = read_config(path)
     change(raw, changes or [])
-    config = parse(RestEmConfig, raw, file)
+    _whole_store(raw)
+    config = parse(RestEmConfig, raw, file, changes or [])
     check(config)
-    config.find_functions()
+    try:
+        config.find_functions()
+    except UserError as error:
+        raise UserError(blamed(str(error), changed(changes))) from None
     return config
 
 
@@ -341,6 +345,14 @@ def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:
     path = Path(text).expanduser()
     if not path.is_absolute() and (own or not path.exists()) and (folder / path).exists():
         part[name] = str((folder / path).absolute())
+
+
+def _whole_store(raw: Json) -> None:
+    """Other commands look a run's store up from other folders; it stands in no key."""
+    resources = _table(raw, "resources")
+    store = resources.get("store")
+    if isinstance(store, str) and store and not os.path.isabs(store) and ":" not in store:
+        resources["store"] = store if store.startswith("~") else os.path.abspath(store)
 
 
 def _table(raw: Json, name: str) -> Json:

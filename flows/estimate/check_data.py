@@ -126,7 +126,7 @@ def data_config(source: str, config: str, changes: list[str]) -> RestEmConfig:
     if source:
         raw["data"] = {**raw.get("data", {}), "train": OWN, "source": source}
     change(raw, changes)
-    return parse(RestEmConfig, raw, file)
+    return parse(RestEmConfig, raw, file, changes)
 
 
 def check_data(config: RestEmConfig, shown: int) -> DataFacts:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from prefect.events import emit_event
-
 from tasks.evaluate.proxy import ProxyMetrics
 from tasks.evaluate.results import Metrics
 from tasks.facts import Facts
@@ -114,6 +112,8 @@ def overfitted(before: Metrics, now: Metrics) -> AccuracyFall | None:
 
 def emit(run_id: str, number: int, alarm: Alarm) -> None:
     """Send the event."""
+    from prefect.events import emit_event
+
     emit_event(
         event=alarm.event,
         resource={"prefect.resource.id": f"restem.run.{run_id}", "prefect.resource.name": run_id},

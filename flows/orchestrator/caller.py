@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from flows.orchestrator.alarm import Alarm
+from flows.orchestrator.decision import Decision
 from flows.orchestrator.pipeline import Chain
-from flows.orchestrator.review import Decision
 from tasks.dag.step import Call
 from tasks.evaluate.results import Metrics
 from tasks.model_checks.question import Question

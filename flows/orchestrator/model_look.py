@@ -120,7 +120,7 @@ class ModelLook:
         resources, engine = self._resources, self._engine
         here = engine == "vllm" and not resources.endpoints and not resources.ray_address
         return Question(
-            folder=str(folder),
+            folder=str(folder.absolute()),  # the look is made in another one
             whole=whole,
             field=field,
             engine=engine,

@@ -15,21 +15,22 @@ from prefect.utilities.annotations import quote
 from flows.machines.local import LocalMachine
 from flows.machines.ray_cluster import ACTOR_STEPS, TASK_STEPS, RayCluster
 from flows.orchestrator.alarm import Alarm, emit
+from flows.orchestrator.decision import Decision
 from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
-from flows.orchestrator.review import Decision, Reviews
+from flows.orchestrator.review import Reviews
 from flows.report.tables import metric_cell, metric_order
 from flows.runs.console import Console
 from flows.runs.journal import Journal
-from flows.runs.journal_forms import StepLine
+from flows.runs.next_steps import NextSteps, write_page
 from flows.runs.prefect_page import RunPage
+from flows.runs.step_lines import step_line
 from tasks.dag.prefect_task import (
     FinishedTaskRun,
     StepTask,
     drop_broken_record,
     keep_record,
     prefect_task_of,
-    record_key,
 )
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, RemoteRuntime, find_artifact
@@ -172,22 +173,33 @@ class PrefectCaller:
         """Tell whoever listens on the server."""
         emit(self.journal.folder.name, number, alarm)
 
-    def publish(self, report: ArtifactRef) -> Path:
-        """Put a report where people look and into Prefect's UI; where it is."""
+    def publish(self, report: ArtifactRef, then: NextSteps | None = None) -> Path:
+        """Put a report where people look and into Prefect's UI; where it is.
+
+        Args:
+            then: What can be done next; it names this machine, so it is no part of the artifact.
+        """
         made = self.store.path(report)
-        page = self.journal.folder / "report.html"
-        page.write_bytes((made / "report.html").read_bytes())
-        self.show((made / "report.md").read_text(encoding="utf-8"))
+        page = write_page(made, self.journal.folder, then)
+        markdown = (made / "report.md").read_text(encoding="utf-8")
+        self.show("\n".join([markdown, "", "```", *then.lines, "```", ""]) if then else markdown)
         return page
 
     def show(self, markdown: str) -> None:
         """Show a report on the run's page in Prefect's UI."""
         self._page.report(markdown)
 
-    def end(self, page: Path, title: str, table: str, policies: Sequence[str] = ()) -> None:
+    def end(
+        self,
+        page: Path,
+        title: str,
+        table: str,
+        policies: Sequence[str] = (),
+        then: NextSteps | None = None,
+    ) -> None:
         """Close the journal of a run that came to its end, and print its results."""
         self.journal.end("completed", report=str(page), policies=policies)
-        self.console.finish(title, table, page)
+        self.console.finish(title, table, page, then.lines if then else ())
 
     def _log(
         self,
@@ -198,29 +210,13 @@ class PrefectCaller:
         cached: bool,
         started: float,
     ) -> None:
-        stats = self.store.manifest(ref).stats
-        line = StepLine(
-            iteration=iteration,
-            step=group,
-            label=call.label,
-            state="Cached" if cached else "Completed",
-            took=round(time.perf_counter() - started, 3),
-            ended=round(self.journal.now(), 3),
-            seconds=stats.seconds or 0.0,
-            tokens=stats.tokens or 0,
-            cpu_seconds=stats.cpu_seconds or 0,
-            engine_seconds=stats.engine_seconds or 0,
-            sandbox_seconds=stats.sandbox_seconds or 0,
-            input_tokens=stats.input_tokens or 0,
-            money=stats.money or 0,
-            rows=ref.rows,
-            artifact=ref.location,
-            digest=ref.digest,
-            record=record_key(call),
-            commits=stats.commits,
+        took = time.perf_counter() - started
+        ended = self.journal.now()
+        line, note = step_line(
+            self.store, call, ref, iteration, group, cached=cached, took=took, ended=ended
         )
         self.journal.step(line)
-        self.console.end(line, stats.note or "")
+        self.console.end(line, note)
         self.told(call, ref, cached)
         if call.step.name == MEASURE and not self.console.brief:
             metrics = Metrics.read(self.store.path(ref))

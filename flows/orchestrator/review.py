@@ -9,7 +9,7 @@ resumes the run finds it and does not ask again.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +18,14 @@ from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from pydantic import Field
 
+from flows.orchestrator.decision import CHANGEABLE, Decision
 from tasks.durable import write_durably
-from tasks.facts import Facts, of_json, read_json
+from tasks.facts import of_json, read_json
 from tasks.settings import SamplingSettings
 
 REVIEWS_FILE = "reviews.json"
 # A person may be away for a weekend and a week; then Prefect ends the run, and Retry asks again.
 WAIT_SECONDS = 14 * 24 * 3600
-CHANGEABLE = ("samples", "temperature", "top_k", "top_p")
 
 
 def deployed() -> bool:
@@ -54,37 +54,6 @@ class Review(RunInput):
     note: str = Field(
         default="", max_length=1000, description="Why; it is kept with the run and in its report."
     )
-
-
-@dataclass(frozen=True)
-class Decision(Facts):
-    """What a person decided after an iteration."""
-
-    decision: Literal["continue", "stop"]
-    samples: int
-    temperature: float
-    top_k: int
-    top_p: float
-    note: str = ""
-
-    @property
-    def changes(self) -> dict[str, float]:
-        """Fields of the sampling settings from here on."""
-        return {name: getattr(self, name) for name in CHANGEABLE}
-
-    def words(self, number: int, before: SamplingSettings) -> str:
-        """What it changes, for the report; nothing if it only lets the run go on."""
-        changed = [
-            f"{name} {getattr(before, name)} -> {value}"
-            for name, value in self.changes.items()
-            if value != getattr(before, name)
-        ]
-        if self.decision == "stop":
-            changed = ["the loop ends here"]
-        if not changed and not self.note:
-            return ""
-        why = f" ({self.note})" if self.note else ""
-        return f"review after iteration {number}: {', '.join(changed) or 'continue'}{why}"
 
 
 class Reviews:

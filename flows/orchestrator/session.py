@@ -95,7 +95,10 @@ def session(
                 # On a full disk the journal keeps what it last was: under way, and then
                 # interrupted.
                 with suppress(OSError):
-                    journal.end(_how_it_ended(error), error=refused or _said(error))
+                    if isinstance(error, UserError) and journal.is_no_run:
+                        journal.discard()
+                    else:
+                        journal.end(_how_it_ended(error), error=refused or _said(error))
                 if refused:
                     raise StepError(refused) from error
                 raise

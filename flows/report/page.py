@@ -65,6 +65,26 @@ def render_page(page: Page) -> str:
     )
 
 
+def with_commands(page: str, title: str, rows: Sequence[tuple[str, str]]) -> str:
+    """A rendered page with a section of commands after its headline.
+
+    Args:
+        rows: What a command does, and the command.
+    """
+    body = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th>'
+        '<td style="text-align:left;width:100%">'
+        f"<code>{html.escape(clean(command))}</code></td></tr>\n"
+        for name, command in rows
+    )
+    section = (
+        f'\n<section class="next"><h2>{html.escape(title)}</h2>'
+        f'<div class="scroll"><table><tbody>{body}</tbody></table></div></section>'
+    )
+    head, end, rest = page.partition("</header>")
+    return f"{head}{end}{section}{rest}" if end else page
+
+
 def bootstrap_footer(confidence: float, besides: str = "") -> str:
     """What the intervals of a page mean; `besides` is what else they do not cover."""
     return (

@@ -17,6 +17,8 @@ is.
 | summary.py    | the last step: report.json and the pages                  |
 | results.py    | `RunReport`, the one form of the report                   |
 | page/         | the report as HTML and markdown                           |
+| ending.py     | what a run prints and returns                             |
+| cached.py     | a finished run again, all of it found, without Prefect    |
 | tracking/     | the run's curves in TensorBoard, W&B, MLflow, Trackio     |
 
 Covered: ReST^EM; by fields of the configuration ReST, RFT, STaR, DPO and distillation
@@ -36,18 +38,14 @@ from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.api_limits import checked
 from flows.orchestrator.review import AwaitsReview
 from flows.orchestrator.session import session
-from flows.report.tables import metrics_text
-from flows.report.win_rates import win_rates_text
+from flows.rest_em.ending import FLOW, TITLE, Ending
 from flows.rest_em.loop import Loop
-from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from flows.rest_em.tracking.gather import tracked_run
 from flows.rest_em.tracking.trackers import installed, tell
-from flows.rest_em.warning_lines import alarm_lines
 from tasks.dag.runtime import home
 from tasks.rows import Json
 
-FLOW = "rest-em"
 AWAITS = "AwaitsReview"
 
 
@@ -77,23 +75,15 @@ def _run(config: RestEmConfig, opened: RestEmConfig) -> Json:
         trackers = installed(config.tracking, caller.warn)
         outcome = Loop(opened, caller).run()
         report = caller.call(report_call(config, outcome), config.iterations, "report")
-        page = caller.publish(report)
-        found = RunReport.read(caller.store.path(report))
-        policies = [iteration.policy.location for iteration in outcome.iterations]
+        ending = Ending.of(config, outcome, caller.store, report)
+        page = caller.publish(report, ending.then)
         if trackers:
-            tracked = tracked_run(config, outcome, found, page, caller.store)
+            tracked = tracked_run(config, outcome, ending.report, page, caller.store)
             for name in trackers:
                 log = caller.journal.logs / f"tracking-{name}.log"
                 tell(name, tracked, home(), log, caller.say, caller.warn)
-        table = metrics_text({one.iteration: one.metrics for one in found.iterations})
-        table = "\n".join([table, *alarm_lines(found.iterations)])
-        won = win_rates_text({f"p{n}": one for n, one in found.win_rates.items()}, "the base")
-        table = "\n\n".join(filter(None, [table, won]))
-        caller.end(page, "accuracy in %, with intervals:", table, policies=policies)
-    made: Json = {"run": config.run_id, "report": str(page), "policies": policies}
-    if rates := found.win_rates:
-        made["win_rates"] = {str(number): one.to_json() for number, one in rates.items()}
-    return made
+        caller.end(page, TITLE, ending.table, ending.policies, ending.then)
+    return ending.to_json(page)
 
 
 def _rename(run_id: str) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,8 +134,8 @@ class Console:
         """Print a warning above the bar."""
         self._rich.print(f"[yellow]warning:[/] {escape(visible(text))}", markup=True)
 
-    def finish(self, title: str, table: str, page: Path) -> None:
-        """Print the results and where the report is."""
+    def finish(self, title: str, table: str, page: Path, then: Sequence[str] = ()) -> None:
+        """Print the results, where the report is, and what can be done next."""
         self._flush()
         self._bar.stop()
         self._rich.print(visible(title), markup=False)
@@ -146,6 +146,8 @@ class Console:
             f"{seconds:.0f} s"
         )
         self._rich.print(visible(f"report: {page}"), markup=False)
+        for line in then:
+            self._rich.print(visible(line), markup=False)
 
     def _flush(self) -> None:
         """Print the lines of the groups that ended."""

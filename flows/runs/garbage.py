@@ -131,14 +131,14 @@ def collect(
         with needs_writing(store.root):
             see_writable(Path(store.root))
     if not wanted.delete:
-        return _Cleaning(store, wanted, time.time()).done()
+        return Cleaning(store, wanted, time.time()).done()
     lease = Lease.of_this_process("cleaning", "restem store gc", home_id(home()))
     with store.place.usage.by_cleaning(lease) as now:
         store.sweep_drafts()
-        return _Cleaning(store, wanted, now).done()
+        return Cleaning(store, wanted, now).done()
 
 
-class _Cleaning:
+class Cleaning:
     """One look at a store, and what follows from it."""
 
     def __init__(self, store: Store, wanted: Wanted, now: float) -> None:
@@ -153,7 +153,7 @@ class _Cleaning:
         homes, forgotten = self._split(found)
         mine, dropped = self._own(found)
         roots = {place for one in (*mine, *homes) for place in one.artifacts}
-        reached_by_roots = self._reachable(roots)
+        reached_by_roots = self.reachable(roots)
         ground = self._store.place.ground()
         there = ground.artifacts()
         garbage, young, size = [], 0, 0
@@ -172,7 +172,7 @@ class _Cleaning:
         waste += self._beside(set(there))
         left: list[str] = []
         if self._wanted.delete:
-            left = self._remove(ground, garbage, waste)
+            left = self.remove(ground, garbage, waste)
             removed({place for place, _ in garbage})
             drop(self._store.place.side, [*dropped, *forgotten])
         return Collected(
@@ -217,7 +217,7 @@ class _Cleaning:
         elsewhere = [one for one in written if not one.own_host]
         return [*mine, *elsewhere], [one for one in written if one.own_host]
 
-    def _reachable(self, roots: set[str]) -> set[str]:
+    def reachable(self, roots: set[str]) -> set[str]:
         """The roots and, through the manifests, all that they were made from."""
         seen: set[str] = set()
         asked = set(roots)
@@ -248,7 +248,7 @@ class _Cleaning:
             return
         journals = [reached(one) for one in (home() / "runs").glob("*") if one.is_dir()]
         mine = {place for one in journals for place in one}
-        known = self._reachable(mine | {place for one in dropped for place in one.artifacts})
+        known = self.reachable(mine | {place for one in dropped for place in one.artifacts})
         if unknown := [place for place in garbage if place not in known]:
             raise UserError(
                 f"--delete: nothing says whose {unknown[0]} is ({len(unknown)} such in "
@@ -267,7 +267,7 @@ class _Cleaning:
                 found.append(one)
         return found
 
-    def _remove(
+    def remove(
         self, ground: Ground, garbage: list[tuple[str, bool]], waste: list[Waste]
     ) -> list[str]:
         """Damage is set aside, all else removed, and Prefect's records with it."""

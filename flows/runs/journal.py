@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from flows.runs.gone import read_gone, write_gone
 from flows.runs.journal_forms import RunHead, State, StepLine
 from sandbox.process_name import ProcessName
 from tasks.dag.runtime import home
+from tasks.dag.step_names import BASE_MODEL
 from tasks.durable import make_folders, sync_file, whole_lines, write_durably
 from tasks.errors import UserError
 from tasks.facts import Facts, WrongFacts, is_object, parse_json, read_json
@@ -33,6 +35,8 @@ from tasks.terminal import warn
 HEAD, STEPS, REACHED = "run.json", "steps.jsonl", "reached.txt"
 ESTIMATE = "estimate.json"
 LOCK = "lock"
+# Steps, as in journals, before the first work of a run.
+PREPARING = frozenset({"problems", BASE_MODEL, "teacher", "judge", "policy"})
 
 # A configuration and warnings; a larger run.json was not written by a run.
 _HEAD_BYTES = 64_000_000
@@ -93,6 +97,8 @@ class Journal:
     def __init__(self, run_id: str, config: Json, flow: str, flow_run: str = "") -> None:
         """Start it; see `RunHead` for the arguments."""
         self.folder = home() / "runs" / run_id
+        self._worked = False
+        self._first = not any((self.folder / name).exists() for name in (HEAD, REACHED))
         make_folders(self.folder / "logs")
         self._started, self._began = time.time(), _passed()
         self._head = RunHead(
@@ -100,6 +106,7 @@ class Journal:
             state="running",
             pid=os.getpid(),
             process=str(ProcessName.own()),
+            folder=_here(),
             started=self._started,
             config=config,
             flow=flow,
@@ -124,6 +131,7 @@ class Journal:
     def step(self, line: StepLine) -> None:
         """Add the line of one step call; from any thread."""
         with self._lock:
+            self._worked = self._worked or line.step not in PREPARING
             self._steps.write(json.dumps(line.to_json()) + "\n")
             self._steps.flush()
             if line.artifact in self._gone:  # built again
@@ -161,8 +169,36 @@ class Journal:
         )
         self._write()
 
+    @property
+    def is_no_run(self) -> bool:
+        """Whether this first attempt came to no work: nothing was sampled, judged or trained."""
+        return self._first and not self._worked
+
+    def discard(self) -> None:
+        """Close the journal of what was no run; its folder stays for those who wait at its lock."""
+        self._steps.close()
+        for name in (HEAD, STEPS, REACHED):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "logs", ignore_errors=True)
+
     def _write(self) -> None:
         write_durably(self.folder / HEAD, json.dumps(self._head.to_json(), indent=1))
+
+
+def note_wall(run_id: str, seconds: float) -> None:
+    """Add to the journal of a run that came to its end what its command took."""
+    folder = home() / "runs" / run_id
+    with contextlib.suppress(OSError, WrongFacts):
+        head = replace(read_head(folder), wall_seconds=seconds)
+        write_durably(folder / HEAD, json.dumps(head.to_json(), indent=1))
+
+
+def _here() -> str:
+    """Where we are; "" in a folder that was removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def _passed() -> float:
@@ -213,13 +249,23 @@ def read_journal(run: str, flow: str = "") -> tuple[RunHead, list[StepLine]]:
         WrongFacts: its journal is broken.
     """
     folder = find_run(run, flow)
-    head = read_head(folder)
-    if head.state == "running" and not is_held(folder / LOCK):
-        head = replace(head, state="interrupted")
+    head = read_live_head(folder)
     try:
         return head, read_steps(folder)
     except OSError as error:
         raise WrongFacts(f"{folder / STEPS}: {error.strerror}") from None
+
+
+def read_live_head(folder: Path) -> RunHead:
+    """The head of a run; one that is not under way any more was interrupted.
+
+    Raises:
+        OSError: there is none.
+        WrongFacts: it is broken.
+    """
+    head = read_head(folder)
+    gone = head.state == "running" and not is_held(folder / LOCK)
+    return replace(head, state="interrupted") if gone else head
 
 
 def find_run(run: str, flow: str = "") -> Path:

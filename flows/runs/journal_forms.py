@@ -27,11 +27,17 @@ class RunHead(Facts):
         ended: Unix time; None while it runs.
         report: Path of its page.
         policies: Artifacts of p0, p1 …
+        folder: Where relative paths of the configuration begin; "" where that is not known.
+        wall_seconds: From the command to its end; None where it was no command, or did not come to
+            its end.
         process: Which process `pid` is (sandbox/process_name.py): a home may be shared by machines
             and containers.
     """
 
-    SPARSE: ClassVar[tuple[str, ...]] = ("ended", "error", "report", "home", "policies", "process")
+    SPARSE: ClassVar[tuple[str, ...]] = (
+        *("ended", "error", "report", "home", "policies", "process"),
+        *("folder", "wall_seconds"),
+    )
 
     run: str
     flow: str = "rest-em"
@@ -47,6 +53,8 @@ class RunHead(Facts):
     home: str = ""
     policies: tuple[str, ...] = ()
     process: str = ""
+    folder: str = ""
+    wall_seconds: float | None = None
 
     @property
     def is_gone(self) -> bool:

@@ -7,10 +7,6 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-import httpx
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.context import TaskRunContext
-
 # Each update is a request to the API; more often than this nobody reads it.
 EVERY_SECONDS = 3.0
 
@@ -37,6 +33,8 @@ class ProgressArtifacts:
 
     def update(self, label: str, done: int, total: int) -> None:
         """Publish the share done, at most every few seconds."""
+        from prefect.context import TaskRunContext
+
         now, shown = time.monotonic(), self._shown.get(label)
         if shown is None or not total or TaskRunContext.get() is None:
             return
@@ -46,6 +44,9 @@ class ProgressArtifacts:
             return
         shown.last = now
         share = min(100.0, 100.0 * done / total)
+        import httpx
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
         # A server that is being restarted is no reason to lose a step for its progress bar.
         with contextlib.suppress(httpx.HTTPError):
             if shown.artifact is None:

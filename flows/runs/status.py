@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from flows.config.read import parse
@@ -11,6 +12,8 @@ from flows.report.cost import costs
 from flows.report.validation import Checks, checks_of
 from flows.runs.journal import lookup, read_estimate, read_journal
 from flows.runs.journal_forms import RunHead, StepLine
+from flows.runs.next_steps import next_steps
+from flows.runs.wall_time import steps_seconds
 from tasks.dag.runtime import home, open_store
 from tasks.dag.step_names import FINETUNE, MEASURE, SELECT, WIN_RATES
 from tasks.errors import UserError
@@ -39,6 +42,8 @@ def status(run: str) -> Json:
     return {
         **_known(head),
         **_estimated(head),
+        **_then(head, store),
+        **_waited(head, steps),
         "iterations": [
             {"iteration": number, **one.to_json()}
             | ({"finetune": checks[number].to_json()} if number in checks else {})
@@ -116,6 +121,25 @@ def _known(head: RunHead) -> dict[str, object]:
     known = head.to_json()
     names = ("run", "flow", "state", "started", "ended", "error", "warnings", "report")
     return {name: known[name] for name in names if name in known}
+
+
+def _then(head: RunHead, store: Store) -> dict[str, object]:
+    """Where the model is and what can be done next; of a run that did not end, how it goes on."""
+    if head.state != "completed" or not head.policies:
+        how = "review" if head.state == "awaits review" else "resume"
+        return {} if head.state == "running" else {"next": {how: f"restem {how} {head.run}"}}
+    config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
+    then = next_steps(config, head.policies, store)
+    if store.local and not Path(then.model).is_dir():
+        return {"next": {"resume": f"restem resume {head.run} --rebuild"}}
+    return {"model": then.model, "next": then.commands}
+
+
+def _waited(head: RunHead, steps: list[StepLine]) -> dict[str, object]:
+    """What the last attempt took, with and without what is around its steps."""
+    if head.wall_seconds is None:
+        return {}
+    return {"wall_seconds": head.wall_seconds, "steps_seconds": steps_seconds(steps)}
 
 
 def _estimated(head: RunHead) -> dict[str, object]:

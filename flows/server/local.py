@@ -24,7 +24,6 @@ from pathlib import Path
 from flows.server import access
 from flows.server.address import ServerNote, StationNote, read_note, station, write_note
 from flows.server.address import folder as station_folder
-from flows.server.api import Api
 from flows.server.database import database_address, mend_database
 from flows.server.machine_checks import check_machine
 from tasks.dag.runtime import home
@@ -151,6 +150,24 @@ def _join_or_start(folder: Path, port: int) -> str:
         return address
 
 
+def server_is_there() -> bool:
+    """Whether a run was given a server, or would find one that goes on without it."""
+    if os.environ.get(access.API) or station() is not None:
+        return True
+    noted = read_note()
+    return noted is not None and _is_used() and _answers(noted.address)
+
+
+def _is_used() -> bool:
+    """Whether another run holds the users' lock: a server that nobody holds is about to end."""
+    with (station_folder() / "users.lock").open("w", encoding="utf-8") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _answers(address: str) -> bool:
     """Whether this home's server does, rather than somebody else's on its port."""
     return healthy(address) and access.is_ours(address)
@@ -158,6 +175,8 @@ def _answers(address: str) -> bool:
 
 def healthy(address: str) -> bool:
     """Whether a server answers there; it is told no secret."""
+    from flows.server.api import Api  # loads a client of HTTP
+
     return Api(address, secret="").healthy()
 
 

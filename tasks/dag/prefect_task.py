@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.futures import PrefectFuture
 
 from tasks.dag.runtime import Runtime
-from tasks.dag.step import Call, Step, perform
+from tasks.dag.step import Call, Step, perform, record_key
 from tasks.durable import write_whole
 from tasks.store.manifest import ArtifactRef
 
@@ -35,11 +35,6 @@ class StepKey(CachePolicy):
     ) -> str:
         """Key of the call that the task was given."""
         return record_key(inputs["call"])
-
-
-def record_key(call: Call) -> str:
-    """Name of Prefect's record of a call in its result storage."""
-    return f"{call.step.name}-{call.key}"
 
 
 # Prefect keeps a reference in its JSON.

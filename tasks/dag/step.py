@@ -58,6 +58,11 @@ class Step:
     fill: Callable[[Call, Draft, Runtime], None]
 
 
+def record_key(call: Call) -> str:
+    """Name of Prefect's record of a call in its result storage."""
+    return f"{call.step.name}-{call.key}"
+
+
 def step(
     name: str, kind: str, version: int = 1
 ) -> Callable[[Callable[[Call, Draft, Runtime], None]], Step]:

@@ -102,7 +102,8 @@ def test_a_run_at_work_says_no_end(home: Path) -> None:
     Journal("made", {}, "rest-em")
     written = json.loads((home / "runs" / "made" / "run.json").read_text())
     assert list(written) == [
-        *("run", "flow", "flow_run", "state", "pid", "started", "config", "warnings", "process")
+        *("run", "flow", "flow_run", "state", "pid", "started", "config", "warnings", "process"),
+        "folder",
     ]
     assert read_journal("made")[0].state == "interrupted"  # nobody holds its lock
 
