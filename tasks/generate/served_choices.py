@@ -152,10 +152,11 @@ class ServedChoices:
         return {token: float(top[f"token_id:{token}"]) for token in tokens}
 
     async def _top(self, client: httpx.AsyncClient, url: str, body: Json) -> dict[str, float]:
+        asked = self._tops  # of this request; others may find out meanwhile
         try:
-            return _next(await self._post(client, url, body | {"logprobs": self._tops}))
+            return _next(await self._post(client, url, body | {"logprobs": asked}))
         except NotTaken:
-            if self._tops == _TOPS[-1]:
+            if asked == _TOPS[-1]:
                 raise
         found = _next(await self._post(client, url, body | {"logprobs": _TOPS[-1]}))
         self._tops = _TOPS[-1]
