@@ -181,7 +181,8 @@ class RunReport(FactsFile):
     def accepted(self) -> Literal["correct", "accepted"]:
         """What a sample is called that has enough reward to be trained on."""
         rules = self.config["filter"]
-        return "correct" if rules["score"] == "correct" and not rules.get("rewards") else "accepted"
+        whole = rules.get("min_reward", 1.0) == 1.0 and not rules.get("rewards")
+        return "correct" if whole and rules["score"] == "correct" else "accepted"
 
     @property
     def best(self) -> PolicyReport:

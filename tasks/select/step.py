@@ -139,8 +139,9 @@ def select_rows(call: Call, draft: Draft, runtime: Runtime) -> None:
     from tasks.select.select import select
 
     counts = _make(call, draft, runtime, select, TRAINING, [TOKEN_IDS])
-    named = call.settings.get("score", "correct") == "correct" and "rewards" not in call.settings
-    accepted = "correct" if named else "accepted"
+    rules = call.settings
+    whole = rules.get("min_reward", 1.0) == 1.0 and "rewards" not in rules
+    accepted = "correct" if whole and rules.get("score", "correct") == "correct" else "accepted"
     draft.stats = Stats(
         note=f"{counts.samples:,} samples, {counts.correct:,} {accepted}, {draft.rows:,} rows kept"
     )
