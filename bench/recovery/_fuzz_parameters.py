@@ -14,7 +14,8 @@ from bench.recovery._fuzz_inputs import changed, written
 from bench.recovery.fuzz import Violation
 from flows.config.evaluate import EVALUATIONS, EvaluateConfig
 from flows.config.read import parse
-from flows.config.rest_em import RestEmConfig, read_config
+from flows.config.rest_em import RestEmConfig
+from flows.config.run_file import read_config
 from flows.orchestrator.api_limits import check_config
 from flows.orchestrator.review import Review
 from flows.study.config import StudyConfig

@@ -6,20 +6,18 @@ Recipe sections decide the result and are in cache keys; `resources` is in none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.config.benchmarks import BENCHMARKS
 from flows.config.improve import check_improve
-from flows.config.read import blamed, change, changed, parse, read_toml
+from flows.config.read import blamed, change, changed, parse
 from flows.config.rewards import check_rewards
+from flows.config.run_file import read_config, with_whole_store
 from tasks.errors import UserError
 from tasks.generate.hosted.service import hosted_addresses
-from tasks.paths import CONFIGS
 from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
@@ -36,10 +34,10 @@ from tasks.settings import (
 )
 from tasks.settings.filter import SCORE
 from tasks.settings.judge import JudgeSettings
-from tasks.settings.problems import OWN, TRAIN
+from tasks.settings.problems import TRAIN
 from tasks.settings.reward import RewardSettings
 from tasks.settings.tracking import TrackerName
-from tasks.settings.user_function import UserFunction, beside, file_of
+from tasks.settings.user_function import UserFunction, file_of
 from tasks.store.store import digest_of
 
 
@@ -261,7 +259,7 @@ def load_config(
     """
     raw, file = read_config(path)
     change(raw, changes or [])
-    _whole_store(raw)
+    with_whole_store(raw)
     config = parse(RestEmConfig, raw, file, changes or [])
     check(config)
     try:
@@ -269,97 +267,3 @@ def load_config(
     except UserError as error:
         raise UserError(blamed(str(error), changed(changes))) from None
     return config
-
-
-def read_config(path: str | Path, seen: tuple[str, ...] = ()) -> tuple[Json, str]:
-    """The content of a configuration, with what it takes from the one that it is `like`.
-
-    Args:
-        path: A TOML file, or the name of one in configs/ without its ending.
-        seen: Files that are like it.
-
-    Returns:
-        The fields, with paths that begin at the folder of the file that names them; and the file.
-
-    Raises:
-        UserError: naming the file and what was expected.
-    """
-    raw, file = read_toml(path, CONFIGS)
-    folder = Path(file).parent
-    begin_at(folder, raw)
-    like = raw.pop("like", None)
-    if like is None:
-        return raw, file
-    if not isinstance(like, str) or not like:
-        raise UserError(f"{file}: like: expected the name or path of another configuration")
-    whole = os.path.realpath(file)
-    if whole in seen:
-        raise UserError(f"{file}: like: it is like itself; expected another configuration")
-    beside_it = folder / like
-    other, _ = read_config(beside_it if beside_it.is_file() else like, (*seen, whole))
-    return _overlaid(other, raw), file
-
-
-def _overlaid(below: Json, above: Json) -> Json:
-    """Fields of two configurations; where both have one, the second counts."""
-    made = dict(below)
-    for name, value in above.items():
-        old: Any = made.get(name)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        made[name] = _overlaid(old, value) if both else value
-    return made
-
-
-def begin_at(folder: Path, raw: Json) -> None:
-    """Let paths in a file begin at its folder; those of changes begin where we are."""
-    data, rules = _table(raw, "data"), _table(raw, "filter")
-    more, rewards = _tables(data, "more"), _tables(rules, "rewards")
-    named = [(data, name) for name in DataSettings.CHOICES]
-    named += [(rules, name) for name in FilterSettings.CHOICES]
-    for part, name in [*named, *((one, "reward") for one in rewards)]:
-        if isinstance(part.get(name), str):
-            part[name] = beside(part[name], folder)
-    sources = [(data, name) for name in ("source", "test_source")]
-    sources += [(one, "source") for one in more]
-    for part, name in sources:
-        own = part.get("train", OWN if part is not data else "") == OWN
-        _whole(part, name, folder, own=own)
-    for section, name in (("model", "base"), ("model", "prompt"), ("sampling", "teacher")):
-        _whole(_table(raw, section), name, folder)
-    for name in ("model", "prompt", "source", "reference"):
-        _whole(_table(raw, "judge"), name, folder, own=True)
-    transfer = _table(_table(raw, "evaluation"), "transfer_sources")
-    for name in transfer:
-        _whole(transfer, name, folder, own=True)
-
-
-def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:
-    """Make a path whole that is found in a folder.
-
-    Paths of old began where we are, and their text is in run ids; so those that are found there
-    stay as they are, but for `own` ones, which came later.
-    """
-    text = part.get(name)
-    if not isinstance(text, str) or not text:
-        return
-    path = Path(text).expanduser()
-    if not path.is_absolute() and (own or not path.exists()) and (folder / path).exists():
-        part[name] = str((folder / path).absolute())
-
-
-def _whole_store(raw: Json) -> None:
-    """Other commands look a run's store up from other folders; it stands in no key."""
-    resources = _table(raw, "resources")
-    store = resources.get("store")
-    if isinstance(store, str) and store and not os.path.isabs(store) and ":" not in store:
-        resources["store"] = store if store.startswith("~") else os.path.abspath(store)
-
-
-def _table(raw: Json, name: str) -> Json:
-    found = raw.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _tables(raw: Json, name: str) -> list[Json]:
-    found = raw.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

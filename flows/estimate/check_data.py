@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.config.read import change, parse
-from flows.config.rest_em import RestEmConfig, read_config
+from flows.config.rest_em import RestEmConfig
+from flows.config.run_file import read_config
 from tasks.dag.runtime import home
 from tasks.errors import StepError, UserError
 from tasks.problems.loading import prepare_splits

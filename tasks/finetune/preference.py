@@ -19,10 +19,8 @@ packing, or row weights.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import datasets
-import torch
 from transformers import AutoTokenizer, PrinterCallback
 from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
@@ -30,29 +28,14 @@ from tasks.errors import UserError
 from tasks.finetune.common import QuietTrainer, arguments
 from tasks.finetune.load_model import adapters, load_for, load_plain
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.tokenised_rows import TokenisedRows
 from tasks.processes.wire import Message
 from tasks.rows import Json
 from tasks.settings import FinetuneSettings
 
 
-class Preference(QuietTrainer, DPOTrainer):
+class Preference(TokenisedRows, QuietTrainer, DPOTrainer):
     """DPOTrainer on tokenised pairs (pairs.py)."""
-
-    def __init__(self, *args: Any, train_dataset: datasets.Dataset, **kwargs: Any) -> None:
-        """Take DPOTrainer's arguments."""
-        self.sequences = len(train_dataset)
-        super().__init__(*args, train_dataset=train_dataset, **kwargs)
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102 - Trainer's interface
-        loss = super().training_step(*args, **kwargs)
-        # TRL notes a dozen numbers for each forward pass until they are logged, which they are not.
-        self._metrics["train"].clear()
-        return loss
-
-    def _prepare_dataset(
-        self, dataset: datasets.Dataset, *args: object, **kwargs: object
-    ) -> datasets.Dataset:
-        return dataset  # tokenised as in sampling, which TRL would do in its own way
 
 
 def make_trainer(

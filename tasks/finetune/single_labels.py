@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import torch
 from transformers import AutoTokenizer, PrinterCallback
 from trl import KTOConfig, KTOTrainer  # type: ignore[attr-defined]
 
@@ -28,31 +27,20 @@ from tasks.errors import UserError
 from tasks.finetune.common import QuietTrainer, arguments
 from tasks.finetune.load_model import adapters, load_for, load_plain
 from tasks.finetune.process_group import Ranks
+from tasks.finetune.tokenised_rows import TokenisedRows
 from tasks.processes.wire import Message
 from tasks.rows import LABEL, Row
 from tasks.settings import FinetuneSettings
 
 
-class SingleLabels(QuietTrainer, KTOTrainer):
+class SingleLabels(TokenisedRows, QuietTrainer, KTOTrainer):
     """KTOTrainer on tokenised rows (labelled_rows.py)."""
 
-    def __init__(self, *args: Any, train_dataset: datasets.Dataset, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take KTOTrainer's arguments."""
-        self.sequences = len(train_dataset)
-        super().__init__(*args, train_dataset=train_dataset, **kwargs)
+        super().__init__(*args, **kwargs)
         plain = self.data_collator
         self.data_collator = lambda rows: plain(mismatched(rows))
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102 - Trainer's interface
-        loss = super().training_step(*args, **kwargs)
-        # TRL notes a dozen numbers for each forward pass until they are logged, which they are not.
-        self._metrics["train"].clear()
-        return loss
-
-    def _prepare_dataset(
-        self, dataset: datasets.Dataset, *args: object, **kwargs: object
-    ) -> datasets.Dataset:
-        return dataset  # tokenised as in sampling, which TRL would do in its own way
 
 
 def mismatched(rows: list[Row]) -> list[Row]:

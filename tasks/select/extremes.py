@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.rows import REJECTED_IDS, Row, Status
+from tasks.rows import Row, Status
 from tasks.select.cap import rank
 from tasks.select.drawn import Shard, fetch
-from tasks.select.pairs import WRONG
+from tasks.select.pairs import WRONG, Wrong, pair_row
 from tasks.select.results import SelectionCounts
 from tasks.select.select import batches, blocks, select, trained
 from tasks.select.selectors import Candidate, Choose
@@ -29,13 +29,10 @@ from tasks.solutions import plain_digest
 _JUDGED = (Status.CORRECT, Status.RATED, *WRONG)
 
 
-class _Rejected(NamedTuple):
-    """The other side of a pair."""
+class _Rated(NamedTuple):
+    """The other side of a pair, and its reward."""
 
-    text: str
-    place: int  # its index among the samples
-    samples: str
-    ids: Sequence[int] | None
+    sample: Wrong
     reward: float
 
 
@@ -76,7 +73,7 @@ def _paired(
     counts: SelectionCounts,
 ) -> Iterator[Row]:
     ahead = (_lowest(block, settings, seed) for block in blocks(shards))
-    lowest: dict[str, list[_Rejected]] = {}
+    lowest: dict[str, list[_Rated]] = {}
     for problem_id, rows in groupby(chosen, key=lambda row: row["problem_id"]):
         while problem_id not in lowest:  # blocks come in the order in which `select` takes them
             lowest = next(ahead)
@@ -84,23 +81,16 @@ def _paired(
             rows, key=lambda row: (-row["weight"], rank(seed, problem_id, row["index"]))
         )
         for row, other in zip(ranked, lowest[problem_id], strict=False):
-            text = trained(other.text, row["prompt"], settings)
+            text = trained(other.sample.text, row["prompt"], settings)
             if row["weight"] <= other.reward:
                 break
             if not text:  # nothing but thoughts
                 continue
             counts.pairs = (counts.pairs or 0) + 1
-            yield {
-                **row,
-                "weight": 1.0,
-                "rejected": text,
-                REJECTED_IDS: other.ids,
-                "rejected_index": other.place,
-                "rejected_samples": other.samples,
-            }
+            yield pair_row({**row, "weight": 1.0}, other.sample._replace(text=text))
 
 
-def _lowest(block: list[Shard], settings: FilterSettings, seed: int) -> dict[str, list[_Rejected]]:
+def _lowest(block: list[Shard], settings: FilterSettings, seed: int) -> dict[str, list[_Rated]]:
     """For every problem of a block its samples by rising reward, as many as pairs may need."""
     found: dict[str, list[Candidate]] = {}
     for number, shard in enumerate(block):
@@ -115,7 +105,7 @@ def _lowest(block: list[Shard], settings: FilterSettings, seed: int) -> dict[str
     said = fetch(block, drawn.values())
     return {
         problem_id: [
-            _Rejected(sample.text, one.index, block[one.shard][2], sample.ids, one.reward)
+            _Rated(Wrong(sample.text, one.index, block[one.shard][2], sample.ids), one.reward)
             for one in some
             for sample in (said[one.shard, one.row],)
         ]

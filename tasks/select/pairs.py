@@ -98,7 +98,7 @@ def _paired(
         rejected = _trained(wrong[problem_id], ranked[0]["prompt"], settings)
         if not rejected:
             continue
-        made = [_pair(row, rejected[place % len(rejected)]) for place, row in enumerate(ranked)]
+        made = [pair_row(row, rejected[place % len(rejected)]) for place, row in enumerate(ranked)]
         counts.pairs = (counts.pairs or 0) + len(made)
         yield from sorted(made, key=lambda row: row["index"])
 
@@ -111,7 +111,8 @@ def _trained(wrong: list[Wrong], prompt: str, settings: FilterSettings) -> list[
     return [one for one in found if one.text]
 
 
-def _pair(row: Row, rejected: Wrong) -> Row:
+def pair_row(row: Row, rejected: Wrong) -> Row:
+    """A row of rows.PAIR: what is chosen, over the other side."""
     return {
         **row,
         "rejected": rejected.text,

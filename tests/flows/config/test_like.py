@@ -41,7 +41,7 @@ def test_paths_begin_at_the_file_that_names_them(tmp_path: Path) -> None:
     path = write(tmp_path, "here.toml", 'like = "far/there.toml"\n')
     raw = tomllib.loads(there.read_text(encoding="utf-8"))
     assert raw["data"]["source"] == "own.csv"
-    from flows.config.rest_em import read_config
+    from flows.config.run_file import read_config
 
     assert read_config(path)[0]["data"]["source"] == str(tmp_path / "far" / "own.csv")
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.tasks.decoding.decoding_parts import make_model, make_tokenizer
+from tests.tasks.generate.json_server import Reply, listening
 
 POSITIONS = 512
 
@@ -76,38 +75,10 @@ def serving(server: ChoiceServer) -> Iterator[ChoiceServer]:
     """The server at a free port, for the length of the block."""
     one = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(body: dict[str, Any]) -> Reply:
+        with one:
+            server.bodies.append(body)
+            return server.answer(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_PUT(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.say(404, {"error": "no such path"})
-
-        def do_GET(self) -> None:
-            self.say(200, {"data": [{"id": server.name}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with one:
-                server.bodies.append(body)
-                answer = server.answer(body)
-            self.say(*answer)
-
-        def say(self, status: int, value: dict[str, Any]) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.address = f"http://127.0.0.1:{listener.server_address[1]}"
-    threading.Thread(target=listener.serve_forever, args=(0.01,), daemon=True).start()
-    try:
+    with listening(server.name, answer) as server.address:
         yield server
-    finally:
-        listener.shutdown()
-        listener.server_close()

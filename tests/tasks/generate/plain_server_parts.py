@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tasks.decoding.request import Sampling
 from tasks.generate.transformers_engine import TransformersEngine
+from tests.tasks.generate.json_server import Reply, listening
 
 _NUMBERS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
 _READ = {
@@ -83,46 +83,20 @@ def serving(server: PlainServer) -> Iterator[PlainServer]:
     )
     one = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(body: dict[str, Any]) -> Reply:
+        server.bodies.append(body)
+        if why := server.wrong(body):
+            return 400, {"error": {"message": why}}
+        if body.get("stream"):
+            return 200, {}
+        sampling, seed = server.sampling(body)
+        with one:
+            (made,) = engine.sample([body["prompt"]], [(0, seed)], sampling)
+        choice = {"text": made.text, "finish_reason": made.finish}
+        return 200, {"choices": [choice], "usage": {"completion_tokens": made.tokens}}
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_PUT(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer(404, {"error": "no such path"})
-
-        def do_GET(self) -> None:
-            self.answer(200, {"data": [{"id": server.name}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            server.bodies.append(body)
-            if why := server.wrong(body):
-                return self.answer(400, {"error": {"message": why}})
-            if body.get("stream"):
-                return self.answer(200, {})
-            sampling, seed = server.sampling(body)
-            with one:
-                (made,) = engine.sample([body["prompt"]], [(0, seed)], sampling)
-            choice = {"text": made.text, "finish_reason": made.finish}
-            usage = {"completion_tokens": made.tokens}
-            return self.answer(200, {"choices": [choice], "usage": usage})
-
-        def answer(self, status: int, value: dict[str, Any]) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.address = f"http://127.0.0.1:{listener.server_address[1]}"
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
     try:
-        yield server
+        with listening(server.name, answer) as server.address:
+            yield server
     finally:
-        listener.shutdown()
-        listener.server_close()
         engine.close()
