@@ -98,9 +98,13 @@ class Hour:
     env: dict[str, str]
 
     def run(self, script: str, code: int = 0) -> str:
-        """What a command prints; its exit code must be `code`."""
+        """What a command prints; its exit code must be `code`.
+
+        The shell stays until the command has ended, as a person's does: completion looks at the
+        process above it for the kind of shell.
+        """
         done = subprocess.run(
-            ["bash", "-c", script],
+            ["bash", "-c", f"{script}\nexit $?"],
             cwd=self.folder,
             env=self.env,
             capture_output=True,

@@ -48,9 +48,13 @@ class Restem:
         self("demo", *flags)
         return self.status()["steps"]
 
-    def status(self) -> dict[str, Any]:
-        """`restem status latest --json`."""
-        return json.loads(self("status", "latest", "--json"))
+    def status(self, run: str = "latest") -> dict[str, Any]:
+        """`restem status RUN --json`."""
+        return json.loads(self("status", run, "--json"))
+
+    def runs(self) -> set[str]:
+        """The ids of all runs of this home."""
+        return {path.parent.name for path in self.home.glob("runs/*/run.json")}
 
     def environment(self) -> dict[str, str]:
         """Environment of a command: this home, this server."""

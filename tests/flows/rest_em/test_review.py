@@ -121,12 +121,15 @@ def test_the_run_page_has_metrics_and_report(finished: Restem) -> None:
 
 
 def test_a_users_mistake_is_one_line_in_prefects_log(finished: Restem, tmp_path: Path) -> None:
+    """One that only the run can find: what is wrong before it is no run and has no log there."""
     restem = Restem(tmp_path / "home", finished.api)
-    restem("demo", *FLAGS, "--set", "data.source=/nowhere", code=2)
+    file = tmp_path / "mine.py"
+    file.write_text("def pick(candidates):\n    return 5\n")
+    restem("demo", *FLAGS, "--set", f"filter.select={file}:pick", code=2)
     (head,) = (json.loads(p.read_text()) for p in restem.home.glob("runs/*/run.json"))
     lines = _api(finished, "/logs/filter", logs={"flow_run_id": {"any_": [head["flow_run"]]}})
-    assert any("data.source" in line["message"] for line in lines)
-    assert not any("Traceback" in line["message"] for line in lines)
+    assert any("filter.select: mine.py:pick" in line["message"] for line in lines)
+    assert not [line["message"] for line in lines if "Traceback" in line["message"]]
 
 
 def test_cleaning_keeps_what_an_earlier_attempt_reached(copied: Restem) -> None:
