@@ -61,6 +61,7 @@ class LocalMachine:
         for nobody wants to hear of a missing Docker engine after an hour of sampling.
         """
         preload(_PRELOAD)
+        self._is_first = True
         self._store, self._logs, self._resources = store, logs, resources
         self.isolate = isolate
         self._lock = threading.RLock()
@@ -72,6 +73,7 @@ class LocalMachine:
         self._needed = sandbox
         # Problems are there before an engine is.
         self._untried = [one for one in functions if one.kind != "loader"]
+        self._asked = functions
         self._functions: dict[tuple[str, float], FunctionPool] = {}
         self.engines_started = 0
         self.runtime = Runtime(
@@ -85,6 +87,22 @@ class LocalMachine:
             rater=self._get_rater,
             isolate=isolate,
         )
+
+    def beside(self, logs: Path, progress: StepProgress) -> LocalMachine:
+        """One for another run at the same time; the fork server stays this one's to end.
+
+        Args:
+            logs: Its folder.
+            progress: As in the constructor.
+        """
+        other = LocalMachine(
+            *(self._store, logs, self._resources, progress),
+            isolate=self.isolate,
+            sandbox=self._needed,
+            functions=self._asked,
+        )
+        other._is_first = False
+        return other
 
     def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
         wanted = (
@@ -243,7 +261,8 @@ class LocalMachine:
     def close(self) -> None:
         """End everything."""
         self.release_engine()
-        close_fork_server()
+        if self._is_first:
+            close_fork_server()
         while self._pools:
             self._pools.popitem()[1].close()
         if self._sandbox is not None:

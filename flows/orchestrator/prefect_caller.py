@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
 from flows.orchestrator.review import Reviews
 from flows.report.tables import metric_cell, metric_order
-from flows.runs.console import Console
+from flows.runs.console import Beside, Console
 from flows.runs.journal import Journal
 from flows.runs.next_steps import NextSteps, write_page
 from flows.runs.prefect_page import RunPage
@@ -35,6 +36,7 @@ from tasks.dag.prefect_task import (
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, RemoteRuntime, find_artifact
 from tasks.dag.step_names import MEASURE
+from tasks.durable import make_folders
 from tasks.evaluate.results import Metrics
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.model_checks.question import Question
@@ -127,10 +129,19 @@ class PrefectCaller:
             return self._call(request.call, request.iteration, request.group, found)
 
         with self.console.together():
-            pipeline = pipeline_of(self._machine.runtime.resources, perform, self._stop)
+            pipeline = pipeline_of(self._machine.runtime.resources, perform, self.stop)
             pipeline.run(found_first(chain, there) for chain in chains)
 
-    def _stop(self) -> None:
+    @contextmanager
+    def beside(self, number: int) -> Iterator[PrefectCaller]:
+        """Another for a run at the same time: with processes of its own and the same journal."""
+        console = Beside(self.console, f"{number}: ")
+        logs = self.journal.logs / str(number)
+        make_folders(logs)
+        with self._machine.beside(logs, console.progress) as machine:
+            yield PrefectCaller(machine, self.journal, console)
+
+    def stop(self) -> None:
         """End what steps are busy with."""
         if self._cluster is not None:
             self._cluster.close()

@@ -36,17 +36,17 @@ class ChildLogs:
         """What stands in the files already is of an earlier attempt and is left out.
 
         Args:
-            folder: Of the files, `*.log`.
+            folder: Of the files, `*.log`, and of folders with such files.
         """
         self._folder, self._logger = folder, logger
-        self._places = {path: path.stat().st_size for path in folder.glob("*.log")}
+        self._places = {path: path.stat().st_size for path in folder.rglob("*.log")}
         self._sent = dict[Path, int]()
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="child-logs", daemon=True)
 
     def look(self) -> None:
         """Pass on the whole lines that are new, and shorten what grew too large."""
-        for path in sorted(self._folder.glob("*.log")):
+        for path in sorted(self._folder.rglob("*.log")):
             with contextlib.suppress(OSError):
                 self._look_at(path)
                 if cap_log(path):

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console as Rich
@@ -103,7 +103,7 @@ class Console:
     def begin(self, iteration: int, group: str, label: str) -> None:
         """A step starts; this, `progress` and `end` from any thread."""
         with self._lock:
-            if (iteration, group) not in self._groups:
+            if not self.brief and (iteration, group) not in self._groups:
                 if not self._together:
                     self._flush()
                 self._groups[iteration, group] = _Group(began=time.perf_counter())
@@ -122,7 +122,8 @@ class Console:
         """A step is done; `note` is what it says of its artifact."""
         with self._lock:
             self._counts[line.state] += 1
-            self._groups[line.iteration, line.step].add(line, note)
+            if not self.brief:
+                self._groups[line.iteration, line.step].add(line, note)
             self._artifacts.end(line.label)
             self._bar.remove_task(self._bars.pop(line.label))
 
@@ -152,7 +153,40 @@ class Console:
     def _flush(self) -> None:
         """Print the lines of the groups that ended."""
         for (iteration, name), group in self._groups.items():
-            if group.calls and not self.brief:
+            if group.calls:
                 line = f"  {iteration} {name:<20}{group.words()}"
                 self._rich.print(visible(line), markup=False)
         self._groups.clear()
+
+
+class Beside(Console):
+    """The console of a run beside others in a brief one: its bars have a mark of their own."""
+
+    def __init__(self, console: Console, mark: str) -> None:
+        """Print where `console` does; `mark` stands before each label."""
+        self.brief, self._console, self._mark = True, console, mark
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Nothing is grouped in a brief console."""
+        yield
+
+    def begin(self, iteration: int, group: str, label: str) -> None:
+        """A step starts."""
+        self._console.begin(iteration, group, self._mark + label)
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """A step has done so much."""
+        self._console.progress(self._mark + label, done, total)
+
+    def end(self, line: StepLine, note: str) -> None:
+        """A step is done."""
+        self._console.end(replace(line, label=self._mark + line.label), note)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.say(text)
+
+    def warn(self, text: str) -> None:
+        """Print a warning above the bars."""
+        self._console.warn(text)

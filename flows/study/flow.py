@@ -3,14 +3,16 @@
     for each study, for each seed, for each arm: the loop; then one artifact and one page
 
 Arms differ by configuration alone, so what two of them have in common is one artifact, asked for
-once (sharing.py). A study that was interrupted goes on where it was, and one that is asked for
-again with more seeds runs the new ones alone.
+once (sharing.py). Where the machine has room, runs go side by side (lanes.py). A study that was
+interrupted goes on where it was, and one that is asked for again with more seeds runs the new ones
+alone.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -24,10 +26,11 @@ from flows.rest_em.loop import Loop
 from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from flows.study.config import StudyConfig
-from flows.study.design import Study
+from flows.study.design import Arm, Study
+from flows.study.lanes import open_lanes, side_by_side
 from flows.study.page import console_lines, overview, render
 from flows.study.results import Account, StudyRuns
-from flows.study.sharing import SharedCaller
+from flows.study.sharing import Known, SharedCaller
 from flows.study.summary import FinishedStudy, study_call, summarise
 from tasks.store.store import ArtifactRef
 
@@ -51,28 +54,40 @@ def study(config: StudyConfig) -> dict[str, str]:
         functions=config.functions,
         brief=True,
     ) as caller:
-        shared = SharedCaller(caller)
-        done = [_study(config, one, shared, caller) for one in config.studies]
+        known = Known()
+        most = max(config.seeds * len(config.arms(one)) for one in config.studies)
+        with open_lanes(caller, config.resources, most) as lanes:
+            done = [_study(config, one, known, lanes) for one in config.studies]
         return _publish(config, caller, done)
 
 
 def _study(
-    config: StudyConfig, one: Study, shared: SharedCaller, caller: PrefectCaller
+    config: StudyConfig, one: Study, known: Known, lanes: Sequence[PrefectCaller]
 ) -> FinishedStudy:
     """All runs of a study, and its results."""
     began = time.perf_counter()
-    shared.account = account = Account()
-    arms = config.arms(one)
+    arms, account = config.arms(one), Account()
+    jobs = [(arm, seed) for seed in range(1, config.seeds + 1) for arm in arms]
     runs: dict[tuple[str, int], ArtifactRef] = {}
-    for number, seed in enumerate(range(1, config.seeds + 1)):
-        for place, arm in enumerate(arms):
-            step = f"{one.name}: run {number * len(arms) + place + 1} of {config.seeds * len(arms)}"
-            runs[arm.name, seed] = _run(config.run_of(arm, seed), shared, caller, step)
+
+    def run(lane: PrefectCaller, job: tuple[Arm, int]) -> None:
+        arm, seed = job
+        step = f"{one.name}: run {jobs.index(job) + 1} of {len(jobs)}"
+        shared = SharedCaller(lane, known)
+        runs[arm.name, seed] = _run(config.run_of(arm, seed), shared, lane, step)
+        with known.lock:
+            account.add(shared.account)
+
+    side_by_side(jobs, lanes, run)
     account.wall = time.perf_counter() - began
-    made = shared.call(study_call(one.name, runs), 0, "study")
-    found = StudyRuns.read(caller.store.path(made)).results
+    last = SharedCaller(lanes[0], known)
+    # In the order of seeds and arms, whichever ended first.
+    ordered = {(arm.name, seed): runs[arm.name, seed] for arm, seed in jobs}
+    made = last.call(study_call(one.name, ordered), 0, "study")
+    account.add(last.account)
+    found = StudyRuns.read(lanes[0].store.path(made)).results
     finished = FinishedStudy(one, arms, found, account)
-    caller.say(console_lines(finished)[0])
+    lanes[0].say(console_lines(finished)[0])
     return finished
 
 
@@ -80,15 +95,14 @@ def _run(
     config: RestEmConfig, shared: SharedCaller, caller: PrefectCaller, step: str
 ) -> ArtifactRef:
     """One run of an arm; the report of it."""
-    began, before = time.perf_counter(), shared.account.samples.made
+    began = time.perf_counter()
     outcome = Loop(config, shared).run()
     report = shared.call(report_call(config, outcome), len(outcome.iterations) - 1, "report")
     found = RunReport.read(caller.store.path(report))
     greedy = [f"{100 * one.greedy.value:.1f}" for one in found.iterations]
-    new = shared.account.samples.made - before
     caller.say(
         f"  {step} ({config.run_id}) {time.perf_counter() - began:.1f} s · greedy "
-        f"{' → '.join(greedy)} · {new:,.0f} new samples"
+        f"{' → '.join(greedy)} · {shared.account.samples.made:,.0f} new samples"
     )
     return report
 

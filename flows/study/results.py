@@ -178,6 +178,11 @@ class Usage(Facts):
         self.asked += amount
         setattr(self, how, getattr(self, how) + amount)
 
+    def merge(self, other: Usage) -> None:
+        """Count what others asked for too."""
+        for name, amount in vars(other).items():
+            setattr(self, name, getattr(self, name) + amount)
+
 
 @dataclass
 class Account(Facts):
@@ -187,6 +192,15 @@ class Account(Facts):
     seconds: Usage = field(default_factory=Usage)
     tasks: Usage = field(default_factory=Usage)
     wall: float = 0.0
+
+    def add(self, other: Account) -> None:
+        """Count what a run of the study asked for; its time is in the study's own."""
+        for mine, its in (
+            (self.samples, other.samples),
+            (self.seconds, other.seconds),
+            (self.tasks, other.tasks),
+        ):
+            mine.merge(its)
 
 
 @dataclass(frozen=True)

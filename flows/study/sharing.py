@@ -1,15 +1,17 @@
 """A caller for many runs in one flow: what they have in common is asked for once and counted.
 
 Runs of a study ask for the same artifacts over and over: the base policy's evaluation, the first
-E-step, whole arms. The second time within a flow neither Prefect nor the store is asked. What each
-study asked for, shared, found and made is counted, in samples and in the seconds that the artifacts
-took when they were made.
+E-step, whole arms. The second time within a flow neither Prefect nor the store is asked. Of two
+runs at once that need the same the store lets one make it, and the other waits. What each run
+asked for, shared, found and made is counted, in samples and in the seconds that the artifacts took
+when they were made.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from flows.orchestrator.alarm import Alarm
 from flows.orchestrator.pipeline import Chain, StepRequest
@@ -24,15 +26,22 @@ from tasks.store.store import ArtifactRef
 _SAMPLES = "samples"  # kind of the artifacts that hold samples
 
 
-class SharedCaller:
-    """Calls steps through another caller, each key once."""
+@dataclass(frozen=True)
+class Known:
+    """What the runs of a flow have had: by key the artifact and the seconds that it took."""
 
-    def __init__(self, inner: PrefectCaller) -> None:
+    refs: dict[str, ArtifactRef] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class SharedCaller:
+    """Calls the steps of a run through another caller, each key once for all runs."""
+
+    def __init__(self, inner: PrefectCaller, known: Known) -> None:
+        """For a run, or what comes after all; `account` counts what is asked for."""
         self.store, self._inner = inner.store, inner
-        self._known: dict[str, ArtifactRef] = {}
-        self._seconds: dict[str, float] = {}
-        self.account = Account()
-        self._lock = threading.Lock()  # calls end in threads of their own
+        self._known, self.account = known, Account()
         inner.told = self._told
 
     @property
@@ -52,7 +61,8 @@ class SharedCaller:
         """Do it, find it, or take what an earlier run had."""
         ref = self._earlier(call)
         if ref is None:
-            ref = self._known[call.key] = self._inner.call(call, iteration, group)
+            ref = self._inner.call(call, iteration, group)
+            self._known.refs[call.key] = ref
         return ref
 
     def drive(self, chains: Iterable[Chain]) -> None:
@@ -64,25 +74,29 @@ class SharedCaller:
         while request is not None:
             given = self._earlier(request.call)
             if given is None:
-                given = self._known[request.call.key] = yield request
+                given = self._known.refs[request.call.key] = yield request
             try:
                 request = chain.send(given)
             except StopIteration:
                 return
 
     def _earlier(self, call: Call) -> ArtifactRef | None:
-        ref = self._known.get(call.key)
+        ref = self._known.refs.get(call.key)
         if ref is not None:
-            self._count(ref, self._seconds[call.key], "shared")
+            self._count(ref, self._known.seconds[call.key], "shared")
         return ref
 
     def _told(self, call: Call, ref: ArtifactRef, cached: bool) -> None:
         seconds = self.store.manifest(ref).stats.seconds or 0.0
-        self._seconds[call.key] = seconds
-        self._count(ref, seconds, "found" if cached else "made")
+        how: Source = "found" if cached else "made"
+        with self._known.lock:
+            if call.key in self._known.seconds:  # a run beside this one had it meanwhile
+                how = "shared"
+            self._known.seconds[call.key] = seconds
+        self._count(ref, seconds, how)
 
     def _count(self, ref: ArtifactRef, seconds: float, how: Source) -> None:
-        with self._lock:
+        with self._known.lock:
             self.account.tasks.add(1, how)
             self.account.seconds.add(seconds, how)
             if ref.kind == _SAMPLES:

@@ -114,6 +114,13 @@ class Resources(Section):
         le=4096,
         description="Packed sequences for each forward pass; the rest is accumulated.",
     )
+    study_runs: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Runs of a study at once, each with an engine and a trainer of its own. 0: one "
+        "a core where `threads` is 1 and there is no GPU, else one.",
+    )
     train_processes: int = Field(
         default=1,
         ge=1,
