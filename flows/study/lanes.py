@@ -46,7 +46,10 @@ def open_lanes(
     wanted = min(jobs, lanes_of(resources, visible_gpus(), len(os.sched_getaffinity(0))))
     with ExitStack() as stack:
         more = [stack.enter_context(caller.beside(number)) for number in range(2, wanted + 1)]
-        yield [caller, *more]
+        lanes = [caller, *more]
+        for lane in lanes:
+            lane.runtime.says_waits = not more
+        yield lanes
 
 
 def side_by_side(

@@ -70,6 +70,8 @@ class Runtime:
             say: Told what a person may wonder about, such as a wait.
         """
         self.say = say
+        # Runs that go side by side in one process wait for each other all the time.
+        self.says_waits = True
         self.store = store
         self.logs = logs
         self.resources = resources

@@ -102,7 +102,8 @@ def perform(call: Call, runtime: Runtime | RemoteRuntime) -> ArtifactRef:
     store, kind, key = runtime.store, call.step.kind, call.key
     if (ref := store.lookup(kind, key)) is not None:
         return ref
-    waits = partial(runtime.say, f"another run makes {call.label} now; waiting for it")
+    said = runtime.say if runtime.says_waits else lambda _: None
+    waits = partial(said, f"another run makes {call.label} now; waiting for it")
     with store.claim(kind, key, waits):
         if (ref := store.lookup(kind, key)) is not None:
             return ref
