@@ -32,9 +32,10 @@ from tasks.dag.prefect_task import (
     drop_broken_record,
     keep_record,
     prefect_task_of,
+    record_lock,
 )
 from tasks.dag.runtime import Runtime
-from tasks.dag.step import Call, RemoteRuntime, find_artifact
+from tasks.dag.step import Call, RemoteRuntime, find_artifact, waits_for
 from tasks.dag.step_names import MEASURE
 from tasks.durable import make_folders
 from tasks.evaluate.results import Metrics
@@ -70,6 +71,16 @@ class PrefectCaller:
         return self._call(call, iteration, group, find_artifact(call, self.store, self.warn))
 
     def _call(
+        self, call: Call, iteration: int, group: str, there: ArtifactRef | None
+    ) -> ArtifactRef:
+        """Do it as the one that does: Prefect would read a record that another is writing."""
+        waits = waits_for(call, self._machine.runtime) if there is None else None
+        with record_lock(call, self._results, waits):
+            if there is None:  # another may have made it meanwhile
+                there = find_artifact(call, self.store, self.warn)
+            return self._call_alone(call, iteration, group, there)
+
+    def _call_alone(
         self, call: Call, iteration: int, group: str, there: ArtifactRef | None
     ) -> ArtifactRef:
         started = time.perf_counter()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from prefect.futures import PrefectFuture
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, Step, perform, record_key
 from tasks.durable import write_whole
+from tasks.store.locks import alone
 from tasks.store.manifest import ArtifactRef
 
 
@@ -122,6 +124,20 @@ def drop_broken_record(call: Call, results: Path) -> bool:
     if not whole:
         path.unlink()
     return not whole
+
+
+def record_lock(
+    call: Call, results: Path, waits: Callable[[], None] | None
+) -> AbstractContextManager[None]:
+    """Be the one, of all runs of a home, that has to do with the record of a call.
+
+    Args:
+        results: Folder of the records.
+        waits: Told once, if another has; None: nobody is told.
+    """
+    folder = results.with_name(results.name + "-locks")
+    folder.mkdir(parents=True, exist_ok=True)
+    return alone(folder / record_key(call), waits or (lambda: None))
 
 
 def keep_record(call: Call, ref: ArtifactRef, results: Path) -> None:

@@ -95,6 +95,16 @@ class RemoteRuntime:
         self.perform = perform
 
 
+def waits_for(call: Call, runtime: Runtime) -> Callable[[], None]:
+    """Says that another run makes the artifact of a call."""
+
+    def said() -> None:
+        if runtime.says_waits:
+            runtime.say(f"another run makes {call.label} now; waiting for it")
+
+    return said
+
+
 def perform(call: Call, runtime: Runtime | RemoteRuntime) -> ArtifactRef:
     """Do the work of a call, unless its artifact is already there."""
     if isinstance(runtime, RemoteRuntime):
@@ -102,9 +112,7 @@ def perform(call: Call, runtime: Runtime | RemoteRuntime) -> ArtifactRef:
     store, kind, key = runtime.store, call.step.kind, call.key
     if (ref := store.lookup(kind, key)) is not None:
         return ref
-    said = runtime.say if runtime.says_waits else lambda _: None
-    waits = partial(said, f"another run makes {call.label} now; waiting for it")
-    with store.claim(kind, key, waits):
+    with store.claim(kind, key, waits_for(call, runtime)):
         if (ref := store.lookup(kind, key)) is not None:
             return ref
         started = time.perf_counter()
