@@ -21,7 +21,7 @@ from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
 from flows.orchestrator.review import Reviews
 from flows.report.tables import metric_cell, metric_order
-from flows.runs.console import Beside, Console
+from flows.runs.console import WorkerConsole, Console
 from flows.runs.journal import Journal
 from flows.runs.next_steps import NextSteps, write_page
 from flows.runs.prefect_page import RunPage
@@ -146,7 +146,7 @@ class PrefectCaller:
     @contextmanager
     def beside(self, number: int) -> Iterator[PrefectCaller]:
         """Another for a run at the same time: with processes of its own and the same journal."""
-        console = Beside(self.console, f"{number}: ")
+        console = WorkerConsole(self.console, f"{number}: ")
         logs = self.journal.logs / str(number)
         make_folders(logs)
         with self._machine.beside(logs, console.progress) as machine:

@@ -159,7 +159,7 @@ class Console:
         self._groups.clear()
 
 
-class Beside(Console):
+class WorkerConsole(Console):
     """The console of a run beside others in a brief one: its bars have a mark of their own."""
 
     def __init__(self, console: Console, mark: str) -> None:

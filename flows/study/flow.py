@@ -3,7 +3,7 @@
     for each study, for each seed, for each arm: the loop; then one artifact and one page
 
 Arms differ by configuration alone, so what two of them have in common is one artifact, asked for
-once (sharing.py). Where the machine has room, runs go side by side (lanes.py). A study that was
+once (sharing.py). Where the machine has room, runs go side by side (workers.py). A study that was
 interrupted goes on where it was, and one that is asked for again with more seeds runs the new ones
 alone.
 """
@@ -27,7 +27,7 @@ from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from flows.study.config import StudyConfig
 from flows.study.design import Arm, Study
-from flows.study.lanes import open_lanes, side_by_side
+from flows.study.workers import open_workers, side_by_side
 from flows.study.page import console_lines, overview, render
 from flows.study.results import Account, StudyRuns
 from flows.study.sharing import Known, SharedCaller
@@ -56,13 +56,13 @@ def study(config: StudyConfig) -> dict[str, str]:
     ) as caller:
         known = Known()
         most = max(config.seeds * len(config.arms(one)) for one in config.studies)
-        with open_lanes(caller, config.resources, most) as lanes:
-            done = [_study(config, one, known, lanes) for one in config.studies]
+        with open_workers(caller, config.resources, most) as workers:
+            done = [_study(config, one, known, workers) for one in config.studies]
         return _publish(config, caller, done)
 
 
 def _study(
-    config: StudyConfig, one: Study, known: Known, lanes: Sequence[PrefectCaller]
+    config: StudyConfig, one: Study, known: Known, workers: Sequence[PrefectCaller]
 ) -> FinishedStudy:
     """All runs of a study, and its results."""
     began = time.perf_counter()
@@ -70,24 +70,24 @@ def _study(
     jobs = [(arm, seed) for seed in range(1, config.seeds + 1) for arm in arms]
     runs: dict[tuple[str, int], ArtifactRef] = {}
 
-    def run(lane: PrefectCaller, job: tuple[Arm, int]) -> None:
+    def run(worker: PrefectCaller, job: tuple[Arm, int]) -> None:
         arm, seed = job
         step = f"{one.name}: run {jobs.index(job) + 1} of {len(jobs)}"
-        shared = SharedCaller(lane, known)
-        runs[arm.name, seed] = _run(config.run_of(arm, seed), shared, lane, step)
+        shared = SharedCaller(worker, known)
+        runs[arm.name, seed] = _run(config.run_of(arm, seed), shared, worker, step)
         with known.lock:
             account.add(shared.account)
 
-    side_by_side(jobs, lanes, run)
+    side_by_side(jobs, workers, run)
     account.wall = time.perf_counter() - began
-    last = SharedCaller(lanes[0], known)
+    last = SharedCaller(workers[0], known)
     # In the order of seeds and arms, whichever ended first.
     ordered = {(arm.name, seed): runs[arm.name, seed] for arm, seed in jobs}
     made = last.call(study_call(one.name, ordered), 0, "study")
     account.add(last.account)
-    found = StudyRuns.read(lanes[0].store.path(made)).results
+    found = StudyRuns.read(workers[0].store.path(made)).results
     finished = FinishedStudy(one, arms, found, account)
-    lanes[0].say(console_lines(finished)[0])
+    workers[0].say(console_lines(finished)[0])
     return finished
 
 

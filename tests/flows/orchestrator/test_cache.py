@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from bench.recovery.resume import digests, leftovers
-from tests.flows.conftest import Restem
+from tasks.store.locks import alone
+from tests.flows.conftest import ROOT, Restem
 from tests.small import SMALL
 
 
@@ -135,6 +138,34 @@ def test_a_broken_prefect_record_is_written_again(copied: Restem) -> None:
     }  # its artifact is there: only the record is new
     assert json.loads(json.loads(record.read_text())["result"]) == whole
     assert any("was damaged; it is written again" in w for w in copied.status()["warnings"])
+
+
+def test_a_record_that_another_run_is_writing_is_waited_for(copied: Restem) -> None:
+    record = sorted((copied.home / "results").glob("measure-*"))[-1]
+    whole, locks = record.read_text(), copied.home / "results-locks"
+    journal = next(copied.home.glob("runs/*/steps.jsonl"))
+    before = journal.stat().st_ino, journal.stat().st_mtime_ns
+    flags = [part for change in SMALL for part in ("--set", change)]
+    with alone(locks / record.name):
+        record.write_text(whole[:10])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "demo", *flags],
+            cwd=ROOT,
+            env=copied.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        while process.poll() is None and not (
+            (journal.stat().st_ino, journal.stat().st_mtime_ns) != before
+            and '"score' in journal.read_text()
+        ):
+            time.sleep(0.05)
+        time.sleep(1)  # it comes to the record of the measures
+        record.write_text(whole)
+    said, _ = process.communicate()  # pytest-timeout bounds it
+    assert process.returncode == 0 and "damaged" not in said, said
+    assert states(copied.status()["steps"]) == {"Cached"}
 
 
 def test_lost_prefect_records_cost_no_work(copied: Restem) -> None:

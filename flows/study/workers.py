@@ -1,4 +1,4 @@
-"""Runs of a study side by side, one in each lane, where a machine has room for more than one.
+"""Runs of a study side by side, one in each worker, where a machine has room for more than one.
 
 A run on a small model is a chain of steps that use one core each; two runs use two. What is made
 does not depend on it: each artifact has its own key and one thread's sums.
@@ -23,7 +23,7 @@ from tasks.settings import Resources
 Job = TypeVar("Job")
 
 
-def lanes_of(resources: Resources, gpus: int, cores: int) -> int:
+def workers_of(resources: Resources, gpus: int, cores: int) -> int:
     """Runs at once.
 
     Args:
@@ -39,40 +39,40 @@ def lanes_of(resources: Resources, gpus: int, cores: int) -> int:
 
 
 @contextmanager
-def open_lanes(
+def open_workers(
     caller: PrefectCaller, resources: Resources, jobs: int
 ) -> Iterator[list[PrefectCaller]]:
-    """A caller for each lane, at most one a job: the study's own, and others beside it."""
-    wanted = min(jobs, lanes_of(resources, visible_gpus(), len(os.sched_getaffinity(0))))
+    """A caller for each worker, at most one a job: the study's own, and others beside it."""
+    wanted = min(jobs, workers_of(resources, visible_gpus(), len(os.sched_getaffinity(0))))
     with ExitStack() as stack:
         more = [stack.enter_context(caller.beside(number)) for number in range(2, wanted + 1)]
-        lanes = [caller, *more]
-        for lane in lanes:
-            lane.runtime.says_waits = not more
-        yield lanes
+        workers = [caller, *more]
+        for worker in workers:
+            worker.runtime.says_waits = not more
+        yield workers
 
 
 def side_by_side(
     jobs: Sequence[Job],
-    lanes: Sequence[PrefectCaller],
+    workers: Sequence[PrefectCaller],
     perform: Callable[[PrefectCaller, Job], None],
 ) -> None:
-    """Do all jobs, each lane the next one as it gets free.
+    """Do all jobs, each worker the next one as it gets free.
 
     Raises:
-        BaseException: the first that `perform` raised, after the other lanes were ended.
+        BaseException: the first that `perform` raised, after the other workers were ended.
     """
-    if len(lanes) == 1:
+    if len(workers) == 1:
         for job in jobs:
-            perform(lanes[0], job)
+            perform(workers[0], job)
         return
     waiting, ends = deque(jobs), queue.SimpleQueue[BaseException | None]()
-    for lane in lanes:
+    for worker in workers:
         # In a copy of this context, so that Prefect knows the flow that a task belongs to.
         work = contextvars.copy_context().run
-        target = (_through, lane, waiting, ends, perform)
+        target = (_through, worker, waiting, ends, perform)
         threading.Thread(target=work, args=target, daemon=True).start()
-    at_work = len(lanes)
+    at_work = len(workers)
     try:
         while at_work:
             error = ends.get()
@@ -81,12 +81,12 @@ def side_by_side(
                 raise error
     except BaseException:
         waiting.clear()
-        _end(lanes, at_work, ends)
+        _end(workers, at_work, ends)
         raise
 
 
 def _through(
-    lane: PrefectCaller,
+    worker: PrefectCaller,
     waiting: deque[Job],
     ends: queue.SimpleQueue[BaseException | None],
     perform: Callable[[PrefectCaller, Job], None],
@@ -98,7 +98,7 @@ def _through(
                 job = waiting.popleft()
             except IndexError:
                 break
-            perform(lane, job)
+            perform(worker, job)
     except BaseException as error:
         ends.put(error)
     else:
@@ -106,16 +106,16 @@ def _through(
 
 
 def _end(
-    lanes: Sequence[PrefectCaller], at_work: int, ends: queue.SimpleQueue[BaseException | None]
+    workers: Sequence[PrefectCaller], at_work: int, ends: queue.SimpleQueue[BaseException | None]
 ) -> None:
-    """End what lanes are busy with, and wait for them for a while.
+    """End what workers are busy with, and wait for them for a while.
 
     Whoever does not end is left behind: it waits for another run's lock. A step that begins
     meanwhile finds its machine closed, so it is closed until all have ended.
     """
     for _ in range(int(END_SECONDS)):
-        for lane in lanes:
-            lane.stop()
+        for worker in workers:
+            worker.stop()
         while at_work:
             try:
                 ends.get(timeout=1.0)
