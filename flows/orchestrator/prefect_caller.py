@@ -21,7 +21,7 @@ from flows.orchestrator.model_look import look_apart
 from flows.orchestrator.pipeline import Chain, StepRequest, found_first, pipeline_of
 from flows.orchestrator.review import Reviews
 from flows.report.tables import metric_cell, metric_order
-from flows.runs.console import WorkerConsole, Console
+from flows.runs.console import Console, WorkerConsole
 from flows.runs.journal import Journal
 from flows.runs.next_steps import NextSteps, write_page
 from flows.runs.prefect_page import RunPage

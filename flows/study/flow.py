@@ -27,11 +27,11 @@ from flows.rest_em.results import RunReport
 from flows.rest_em.summary import report_call
 from flows.study.config import StudyConfig
 from flows.study.design import Arm, Study
-from flows.study.workers import open_workers, side_by_side
 from flows.study.page import console_lines, overview, render
 from flows.study.results import Account, StudyRuns
 from flows.study.sharing import Known, SharedCaller
 from flows.study.summary import FinishedStudy, study_call, summarise
+from flows.study.workers import open_workers, side_by_side
 from tasks.store.store import ArtifactRef
 
 FLOW = "study"

@@ -21,6 +21,8 @@ from flows.orchestrator.prefect_caller import PrefectCaller
 from tasks.settings import Resources
 
 Job = TypeVar("Job")
+# Each holds a model, a trainer and checkers; more are asked for by name.
+MOST = 8
 
 
 def workers_of(resources: Resources, gpus: int, cores: int) -> int:
@@ -35,7 +37,7 @@ def workers_of(resources: Resources, gpus: int, cores: int) -> int:
         return resources.study_runs
     elsewhere = resources.ray_address or resources.endpoints
     several = resources.threads == 1 and not elsewhere and (not gpus or resources.device == "cpu")
-    return max(1, cores) if several else 1
+    return max(1, min(MOST, cores)) if several else 1
 
 
 @contextmanager

@@ -119,7 +119,7 @@ class Resources(Section):
         ge=0,
         le=1024,
         description="Runs of a study at once, each with an engine and a trainer of its own. 0: one "
-        "a core where `threads` is 1 and there is no GPU, else one.",
+        "a core, at most 8, where `threads` is 1 and there is no GPU, else one.",
     )
     train_processes: int = Field(
         default=1,

@@ -35,7 +35,7 @@ from tests.flows.study.test_study import SMALL, listed, study
 def test_as_many_runs_as_cores_where_each_uses_one(
     settings: dict[str, Any], gpus: int, wanted: int
 ) -> None:
-    assert workers_of(Resources(**settings), gpus, 8) == wanted
+    assert workers_of(Resources(**settings), gpus, 12) == wanted
 
 
 def test_three_at_once_make_what_one_at_a_time_makes(
