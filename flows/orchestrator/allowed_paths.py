@@ -34,7 +34,10 @@ PACKAGE = "package:"
 # What runs write into RESTEM_HOME, such as models that a run may name: no code of the operator's.
 _WRITTEN = ("store", "cache", "work", "runs")
 # The station's own: secrets, its database, its records, what a hosted model was paid for.
-_CLOSED = ("prefect", "results", "engine-token", "hosted", "serving", "engines", "costs")
+_CLOSED = (
+    *("prefect", "results", "results-locks", "engine-token", "hosted", "serving", "engines"),
+    "costs",
+)
 # Where nobody's store may be, for a run could then write over what others left there.
 _NO_STORE = (*_CLOSED, "runs", "cache", "work", "logs", "imports", "functions", "compare")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
