@@ -76,6 +76,12 @@ class Comparison:
     metrics: Mapping[str, str]
 
 
+# Columns of the table of numbers: title → metric (results.py names them) and policy, -1 the last.
+NUMBERS: Mapping[str, tuple[str, int]] = {
+    name: (name, -1) for name in ("greedy", "train", "pass@1", "pass@8", "maj@8", "transfer")
+}
+
+
 @dataclass(frozen=True)
 class Study:
     """A named study.
@@ -83,6 +89,7 @@ class Study:
     Attributes:
         question: What it asks, in a sentence or two.
         comparison: A table of arms against one of them, where there is one.
+        numbers: Columns of the table of numbers, as in NUMBERS.
     """
 
     name: str
@@ -92,3 +99,4 @@ class Study:
     claims: Sequence[Claim]
     figures: Sequence[DrawFigure]
     comparison: Comparison | None = None
+    numbers: Mapping[str, tuple[str, int]] = field(default_factory=lambda: NUMBERS)

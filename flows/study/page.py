@@ -8,22 +8,12 @@ from dataclasses import dataclass
 
 from flows.report.page import Page, markdown_table, picture, plain, render_page
 from flows.report.panel import Panel, Table, Tile, charts
-from flows.study.comparison import comparison_table
+from flows.study.comparison import COMPARISON_NOTE, comparison_table
 from flows.study.config import StudyConfig
 from flows.study.design import Comparison
-from flows.study.quantities import of
-from flows.study.results import Account, Results
-from flows.study.summary import FinishedStudy
+from flows.study.results import Account
+from flows.study.summary import FinishedStudy, numbers_table
 
-# Columns of the table of numbers: metrics of an arm's last policy.
-SHOWN_METRICS = {
-    "greedy": "greedy",
-    "train": "train",
-    "pass@1": "pass@1",
-    "pass@8": "pass@8",
-    "maj@8": "maj@8",
-    "transfer": "transfer",
-}
 FOOTER = (
     "Intervals are 95% intervals of Student's t over seeds, all tested on the same problems: they "
     "say how far a number would move with other samples and another order of training. Agreement "
@@ -138,31 +128,18 @@ def _claims(one: FinishedStudy) -> Table:
 def _comparison(one: FinishedStudy, comparison: Comparison) -> Panel:
     return Panel(
         f"Held against {comparison.against}",
-        note="Points of accuracy of the last policy minus those of the same seed, with intervals "
-        "over seeds. *: p < 0.05 by a paired t-test over seeds, adjusted for all rows of the "
-        "column by Holm's rule.",
+        note=COMPARISON_NOTE,
         table=comparison_table(comparison, one.results),
     )
 
 
 def _numbers(one: FinishedStudy) -> Panel:
-    """Metrics of the last policy of each arm, and of the base, which arms share."""
-    rows = []
-    for arm in one.arms:
-        cells = [_mean_cell(one.results, arm.name, metric) for metric in SHOWN_METRICS]
-        rows.append([arm.name, str(one.results.policies(arm.name) - 1), *cells])
+    """Metrics of each arm."""
     return Panel(
         "Numbers",
-        note="Accuracy in % of each arm's last policy, with intervals over seeds.",
-        table=Table(["arm", "iterations", *SHOWN_METRICS.values()], rows),
+        note="In %, with intervals over seeds; accuracy is that of each arm's last policy.",
+        table=numbers_table(one),
     )
-
-
-def _mean_cell(results: Results, arm: str, metric: str) -> str:
-    mean = results.mean(of(arm, metric))
-    if mean is None:
-        return ""
-    return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
 
 
 def _design(one: FinishedStudy, config: StudyConfig) -> Panel:

@@ -209,6 +209,8 @@ class StudyReport(Facts):
 
     Attributes:
         arms: What each changes: dotted field → value.
+        numbers: The table of numbers, in lines of markdown.
+        comparison: That of arms against one of them, with its title; empty where there is none.
     """
 
     study: str
@@ -220,3 +222,5 @@ class StudyReport(Facts):
     warnings: list[str]
     figures: list[Figure]
     account: Account
+    numbers: list[str] = field(default_factory=list)
+    comparison: list[str] = field(default_factory=list)

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from flows.report.page import markdown_table
+from flows.report.panel import Table
 from flows.rest_em.results import RunReport
 from flows.study.claims import judge_claim
+from flows.study.comparison import COMPARISON_NOTE, comparison_table
 from flows.study.design import Arm, Study
-from flows.study.quantities import gain
+from flows.study.quantities import gain, of
 from flows.study.results import (
     Account,
     ArmRun,
@@ -21,6 +24,7 @@ from flows.study.results import (
 )
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
+from tasks.evaluate.intervals import Interval
 from tasks.store.store import ArtifactRef, Draft
 
 # Sizes at which pass@k is held against the base's.
@@ -93,4 +97,30 @@ def summarise(one: FinishedStudy) -> StudyReport:
         warnings=one.warnings,
         figures=[figure for figure in figures if figure.svg],
         account=one.account,
+        numbers=markdown_table(numbers_table(one)),
+        comparison=_compared(one),
     )
+
+
+def numbers_table(one: FinishedStudy) -> Table:
+    """A row an arm: how often it iterated, and the metrics that the study shows."""
+    rows = []
+    for arm in one.arms:
+        asked = one.study.numbers.values()
+        cells = [_mean_cell(one.results.mean(of(arm.name, *metric))) for metric in asked]
+        rows.append([arm.name, str(one.results.policies(arm.name) - 1), *cells])
+    return Table(["arm", "iterations", *one.study.numbers], rows)
+
+
+def _mean_cell(mean: Interval | None) -> str:
+    if mean is None:
+        return ""
+    return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
+
+
+def _compared(one: FinishedStudy) -> list[str]:
+    asked = one.study.comparison
+    if asked is None:
+        return []
+    table = markdown_table(comparison_table(asked, one.results))
+    return [f"Held against {asked.against}. {COMPARISON_NOTE}", "", *table]

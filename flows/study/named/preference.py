@@ -13,6 +13,7 @@ from flows.study.preference_metrics import (
     REWARD_ACCURACY,
     SAME_PLACE,
     WIN,
+    WIN_BY_JUDGE,
     WIN_CONTROLLED,
 )
 from flows.study.quantities import better, lead, order
@@ -158,4 +159,13 @@ STUDY = Study(
             "pairs",
         ),
     ],
+    numbers={
+        "win rate": (WIN, -1),
+        "at equal length": (WIN_CONTROLLED, -1),
+        "by the run's judge": (WIN_BY_JUDGE, -1),
+        "labels right": (ALIGNMENT, 0),
+        "stays with the position": (SAME_PLACE, 0),
+        "reward model right": (REWARD_ACCURACY, 0),
+        "greedy": ("greedy", -1),
+    },
 )

@@ -93,11 +93,12 @@ def test_the_page_shows_claims_figures_and_cost(
 
 def test_the_gallery_has_every_figure(home: Restem, cap: dict[str, Any], tmp_path: Path) -> None:
     study(home, "cap", "--seeds", "2", "--gallery", str(tmp_path / "studies"))
-    text = (tmp_path / "studies" / "README.md").read_text()
+    text = (tmp_path / "studies" / "cap.md").read_text()
     figures = sorted(p.name for p in (tmp_path / "studies").glob("*.svg"))
     assert figures == ["cap-1.svg"]
     assert "![One iteration, by cap](cap-1.svg)" in text
     assert "restem study cap --seeds 2" in text
+    assert "| no cap | `" in text and "| arm | iterations | greedy |" in text
 
 
 def test_mistakes_end_before_anything_starts(home: Restem) -> None:
