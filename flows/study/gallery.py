@@ -10,7 +10,8 @@ from flows.study.results import StudyReport
 _SCALE = """The models have some hundred thousand parameters and the problems are made by
 programs, so absolute values mean nothing beyond here; what is compared is directions. Of each claim
 stands what the paper found, what was measured in its place, and the result by the rule in the
-study's design (flows/study/named), which was there before it. Brackets are 95% intervals over seeds."""
+study's design (flows/study/named), which was there before it. Brackets are 95% intervals over
+seeds."""
 _HEAD = f"""# Studies
 
 The paper's experiments on the embedded tasks, each by one command. `restem study all --gallery
