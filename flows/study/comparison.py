@@ -14,8 +14,9 @@ from tasks.evaluate.over_seeds import holm, p_of_mean
 # Below it a difference is marked.
 _LEVEL = 0.05
 COMPARISON_NOTE = (
-    "Points of accuracy of the last policy minus those of the same seed, with intervals over seeds. "
-    "*: p < 0.05 by a paired t-test over seeds, adjusted for all rows of the column by Holm's rule."
+    "Points of accuracy of the last policy minus those of the same seed, with intervals over "
+    "seeds. *: p < 0.05 by a paired t-test over seeds, adjusted for all rows of the column by "
+    "Holm's rule."
 )
 
 
