@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bench.recovery.resume import _survivors
+from bench.recovery.resume import _survivors, digests
 from flows.study.workers import workers_of
 from tasks.settings import Resources
 from tests.flows.conftest import ROOT, Restem
-from tests.flows.study.test_study import SMALL, listed, study
+from tests.flows.study.test_study import SMALL, study
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_three_at_once_make_what_one_at_a_time_makes(
         found = study(home, "cap", "--seeds", "1", "--set", f"resources.study_runs={runs}")
         (one,) = found["studies"]
         counted.append(one["account"]["samples"])
-        made.append({(row["kind"], row["key"], row["digest"]) for row in listed(home)})
+        made.append(digests(home.home))
     assert made[0] == made[1]
     assert counted[0] == counted[1]
 
