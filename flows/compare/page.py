@@ -5,9 +5,10 @@ from __future__ import annotations
 from flows.compare import tables
 from flows.compare.results import ComparisonReport, RunComparison
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.curves import PolicyCurve, pass_at_k_panel, turn_colour
+from flows.report.curves import PolicyCurve, pass_at_k_panel
 from flows.report.page import Page, bootstrap_footer, render_page
 from flows.report.paired import p_value
+from flows.report.palette import place_colour
 from flows.report.panel import Panel, Table, Tile, charts, tone_of
 from flows.report.values import (
     between,
@@ -33,63 +34,50 @@ def render(found: ComparisonReport) -> str:
             lead=[_said(one) for one in shown.comparisons],
             tiles=_tiles(shown),
             warnings=shown.warnings,
-            rows=_rows(shown),
+            panels=_panels(shown),
             footer=bootstrap_footer(shown.confidence, " of sampling or training"),
         )
     )
 
 
-def _rows(found: ComparisonReport) -> list[list[Panel]]:
+def _panels(found: ComparisonReport) -> list[Panel]:
     test = "The same test problems, greedy"
     return [
-        [_by_iteration(found), _pass_at_k(found)],
-        [
-            _table(
-                "Measured",
-                "Each policy on all problems of its own run.",
-                tables.metrics_table(found),
-            )
-        ],
-        [
-            _table(
-                f"Difference to {found.first}",
-                "In percentage points, on the problems that both tried, resampled in pairs.",
-                tables.differences_table(found),
-            )
-        ],
-        [
-            _table(
-                "Newly solved against newly lost",
-                f"{test}; p of McNemar's exact test, and with Holm's correction for the number of "
-                "comparisons. A regression is a difference whose whole interval lies below zero.",
-                tables.tests_table(found),
-            )
-        ],
-        [
-            _table(
-                "By difficulty for the first run's base",
-                "Problems by how many of the samples of the first run's base policy are right; "
-                "before and after are greedy, which the bins were not made from.",
-                tables.bins_table(found),
-            )
-        ],
-        [
-            _table(
-                "Configurations",
-                "Fields in which the runs differ; those of resources change no result.",
-                tables.configuration_table(found),
-                "The configurations are the same.",
-            )
-        ],
-        [
-            _table(
-                "Cost",
-                "What it took to make each policy and to measure it, by the manifests of the "
-                "artifacts, whichever run made them. A shared artifact was paid for once.",
-                tables.costs_table(found),
-            )
-        ],
-        *([_flips(found.first, one)] for one in found.comparisons),
+        _by_iteration(found),
+        _pass_at_k(found),
+        _table(
+            "Measured", "Each policy on all problems of its own run.", tables.metrics_table(found)
+        ),
+        _table(
+            f"Difference to {found.first}",
+            "In percentage points, on the problems that both tried, resampled in pairs.",
+            tables.differences_table(found),
+        ),
+        _table(
+            "Newly solved against newly lost",
+            f"{test}; p of McNemar's exact test, and with Holm's correction for the number of "
+            "comparisons. A regression is a difference whose whole interval lies below zero.",
+            tables.tests_table(found),
+        ),
+        _table(
+            "By difficulty for the first run's base",
+            "Problems by how many of the samples of the first run's base policy are right; "
+            "before and after are greedy, which the bins were not made from.",
+            tables.bins_table(found),
+        ),
+        _table(
+            "Configurations",
+            "Fields in which the runs differ; those of resources change no result.",
+            tables.configuration_table(found),
+            "The configurations are the same.",
+        ),
+        _table(
+            "Cost",
+            "What it took to make each policy and to measure it, by the manifests of the "
+            "artifacts, whichever run made them. A shared artifact was paid for once.",
+            tables.costs_table(found),
+        ),
+        *(_flips(found.first, one) for one in found.comparisons),
     ]
 
 
@@ -133,7 +121,7 @@ def _by_iteration(found: ComparisonReport) -> Panel:
             point(now.iteration, now, f"{one.run}, {policy_title(now.iteration)}")
             for now in one.greedy
         ]
-        colour = turn_colour(runs.index(one.run))
+        colour = place_colour(runs.index(one.run))
         series.append(Series(one.run, colour, drawn, dashed=one.run == runs[0]))
     numbers = sorted({now.iteration for one in found.runs for now in one.greedy})
     axes = Axes(
@@ -149,7 +137,7 @@ def _by_iteration(found: ComparisonReport) -> Panel:
 
 def _pass_at_k(found: ComparisonReport) -> Panel:
     curves = [
-        PolicyCurve(one.label, turn_colour(place), one.metrics, dashed=not place)
+        PolicyCurve(one.label, place_colour(place), one.metrics, dashed=not place)
         for place, one in enumerate(found.policies)
     ]
     return pass_at_k_panel("pass@k", curves)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.panel import GREY, Panel, charts
+from flows.report.panel import Panel, charts
 from flows.report.values import pass_sizes, point
 from tasks.evaluate.intervals import Interval
 
@@ -49,8 +49,3 @@ def pass_at_k_panel(
         [(math.log2(k), str(k)) for k in sizes],
     )
     return Panel(title, note, charts(line_chart(series, axes))).or_nothing()
-
-
-def turn_colour(place: int) -> int:
-    """Grey for the first, which is compared with; the others take the other colours in turn."""
-    return (place - 1) % GREY if place else GREY
