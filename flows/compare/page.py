@@ -5,10 +5,9 @@ from __future__ import annotations
 from flows.compare import tables
 from flows.compare.results import ComparisonReport, RunComparison
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.curves import PolicyCurve, pass_at_k_panel
+from flows.report.curves import PolicyCurve, pass_at_k_panel, turn_colour
 from flows.report.page import Page, bootstrap_footer, render_page
 from flows.report.paired import p_value
-from flows.report.palette import place_colour
 from flows.report.panel import Panel, Table, Tile, charts, tone_of
 from flows.report.values import (
     between,
@@ -121,7 +120,7 @@ def _by_iteration(found: ComparisonReport) -> Panel:
             point(now.iteration, now, f"{one.run}, {policy_title(now.iteration)}")
             for now in one.greedy
         ]
-        colour = place_colour(runs.index(one.run))
+        colour = turn_colour(runs.index(one.run))
         series.append(Series(one.run, colour, drawn, dashed=one.run == runs[0]))
     numbers = sorted({now.iteration for one in found.runs for now in one.greedy})
     axes = Axes(
@@ -137,7 +136,7 @@ def _by_iteration(found: ComparisonReport) -> Panel:
 
 def _pass_at_k(found: ComparisonReport) -> Panel:
     curves = [
-        PolicyCurve(one.label, place_colour(place), one.metrics, dashed=not place)
+        PolicyCurve(one.label, turn_colour(place), one.metrics, dashed=not place)
         for place, one in enumerate(found.policies)
     ]
     return pass_at_k_panel("pass@k", curves)

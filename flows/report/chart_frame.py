@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
+from pathlib import Path
 
-from flows.report.palette import GREY, css
+from flows.report.palette import GREY
 
 WIDTH, WIDE = 420, 860
 PLOT = 168
@@ -23,15 +25,8 @@ _TITLE = 18
 # Labels that do not fit beside each other go up from left to right, at this angle.
 _TILT = 35
 _LONGEST_LABEL = 26
-# What the page's style says of charts, for pictures that stand alone.
-_STYLE = """
-.chart{--paper:#fff;--ink:#1f2430;--dim:#5b6270;--grid:#d9dce3;font:10px system-ui,sans-serif}
-@media(prefers-color-scheme:dark){.chart{--paper:#1d2128;--ink:#e8eaee;--dim:#a4abb8;--grid:#363c47}}
-.paper{fill:var(--paper)}.chart text{fill:var(--dim)}.chart .grid{stroke:var(--grid)}
-.chart .axis{stroke:var(--dim)}.line{fill:none;stroke:var(--c);stroke-width:2}
-.dashed{stroke-dasharray:5 4}.band{fill:var(--c);opacity:.14}.whisker{stroke:var(--c)}
-.over{stroke:var(--ink)}.dot,.bar{fill:var(--c)}
-"""
+# The part of the page's style that a picture takes along when it stands alone ends so.
+_END = "/*Up to here"
 
 
 @dataclass(frozen=True)
@@ -181,7 +176,7 @@ def svg(axes: Axes, parts: Sequence[str], height: float, *, standalone: bool = F
         size = f'width="{1.3 * axes.width:g}" height="{1.3 * height:g}"'
         head += f' xmlns="http://www.w3.org/2000/svg" {size}'
         ground = '<rect class="paper" width="100%" height="100%" rx="8"/>'
-        paper = f"<style>{_STYLE}{css('.chart')}</style>{ground}"
+        paper = f"<style>{_style()}</style>{ground}"
     name = clear(f"{axes.title}. {axes.description}")
     return f'<svg {head} aria-label="{name}">{paper}{"".join(parts)}</svg>'
 
@@ -233,6 +228,12 @@ def marker(colour: int, x: float, y: float) -> str:
 def clear(text: str) -> str:
     """Text that neither ends an element nor an attribute."""
     return escape(text, quote=True)
+
+
+@cache
+def _style() -> str:
+    style = (Path(__file__).resolve().parent / "assets" / "style.css").read_text(encoding="utf-8")
+    return f"{style.partition(_END)[0]}.chart{{font:10px system-ui,sans-serif}}"
 
 
 def _picture(key: Key, x: float, y: float) -> str:

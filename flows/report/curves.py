@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.report.charts import Axes, Series, line_chart
+from flows.report.palette import GREY, line_colour
 from flows.report.panel import Panel, charts
 from flows.report.values import pass_sizes, point
 from tasks.evaluate.intervals import Interval
@@ -49,3 +50,8 @@ def pass_at_k_panel(
         [(math.log2(k), str(k)) for k in sizes],
     )
     return Panel(title, note, charts(line_chart(series, axes))).or_nothing()
+
+
+def turn_colour(place: int) -> int:
+    """Grey for the first, which is compared with; the others take the other colours in turn."""
+    return line_colour(place - 1) if place else GREY

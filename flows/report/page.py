@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from flows.report.palette import css
 from flows.report.panel import Panel, Table, Tile, layout
 from flows.report.values import clean
 
@@ -62,7 +61,7 @@ def render_page(page: Page) -> str:
         page=page,
         rows=layout(page.panels),
         absent=[panel.title for panel in page.panels if panel.absent],
-        style=Markup(css(":root") + _asset("style.css")),
+        style=Markup(_asset("style.css")),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
     )

@@ -100,6 +100,11 @@ class Panel:
         narrow = self.table is None or self.table.width <= _HALF
         return not (wide or self.groups or self.kind == "prose" or self.folded) and narrow
 
+    @property
+    def drawn(self) -> bool:
+        """Whether it is half as wide and has charts alone, which fit three in a row."""
+        return self.half and bool(self.charts) and not self.table
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -120,12 +125,8 @@ def layout(panels: Sequence[Panel]) -> list[list[Panel]]:
         else:
             rows.append([panel])
     for before, row in pairwise(rows):
-        three = [*before, *row]
-        if (
-            len(before) == 2
-            and len(three) == 3
-            and all(one.half and not one.table for one in three)
-        ):
+        # A table of three would be too narrow.
+        if len(before) == 2 and len(row) == 1 and all(one.drawn for one in (*before, *row)):
             before.append(row.pop())
     return [row for row in rows if row]
 
