@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Brings what the tests use beside .venv: Chromium, strace, systemd-analyze, a Docker engine, PostgreSQL,
 # Redis and docker-compose for docker-compose.yml, an environment with vLLM's CPU build, and the trackers that
-# .venv does not have: Trackio would have Prefect's server run on another event loop; and zensical, which
-# builds the site of the documents. What cannot be brought is said here with the installer's own words; the tests that need it then skip and say so
+# .venv does not have: Trackio would have Prefect's server run on another event loop; axe-core; and
+# zensical, which builds the site of the documents. What cannot be brought is said here with the installer's own words; the tests that need it then skip and say so
 # again, or with CI=true this script fails. Prints, last, the Python that has vLLM (or nothing).
 set -uo pipefail
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# Of the wheel of axe-playwright-python 0.1.8, which has axe-core 4.12.1.
+axe_hash=fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8
 lacking=
 
 say() { echo "setup: $*" >&2; }
@@ -79,6 +81,20 @@ if [ ! -d $trackers ]; then
         --target $trackers.draft -r $trackers.txt >>"$log" 2>&1 ||
         ! mv $trackers.draft $trackers; then
         miss "MLflow and Trackio" "pip did not bring them"
+    fi
+fi
+
+# The wheel carries axe-core, with which the browser tests look for faults of accessibility.
+axe=.venv/home/axe
+if [ ! -d $axe ]; then
+    say "installing axe-core beside .venv"
+    mkdir -p .venv/home
+    rm -rf $axe.draft
+    echo "axe-playwright-python==0.1.8 --hash=sha256:$axe_hash" >$axe.txt
+    if ! .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps \
+        --target $axe.draft -r $axe.txt >>"$log" 2>&1 ||
+        ! mv $axe.draft $axe; then
+        miss axe-core "pip did not bring it"
     fi
 fi
 

@@ -17,6 +17,7 @@ from flows.audit.labels import check_out, read_labels, write_lines
 from flows.audit.results import AuditReport
 from flows.audit.sample import AuditSample, draw_pairs
 from flows.audit.summary import summarise
+from flows.report.values import counted
 from tasks.errors import UserError
 from tasks.score.second.math_verify import LIMIT_SECONDS, SecondChecker
 
@@ -72,8 +73,8 @@ def audit_run(run: str, options: Options, progress: Callable[[int, int], None]) 
         write_lines(options.out, disputed, labels)
     if strangers:
         drawn.notes.append(
-            f"{strangers} labels are of pairs that are no disagreement here, and were not used: "
-            "take the same --pairs and --seed."
+            f"Not used: {counted(strangers, 'label')} of pairs that are no disagreement here. Take "
+            "the same --pairs and --seed."
         )
     return summarise(run, drawn, checked, labels, seed=options.seed, limit=options.limit)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.audit.judge_results import AskedSo, JudgeAudit
 from flows.report.panel import Table
 from flows.report.tables import metric_cell, plain_table
-from flows.report.values import percent
+from flows.report.values import counted, percent
 from tasks.evaluate.alignment import Alignment
 
 THIRDS = ("hard problems", "middle", "easy problems")
@@ -15,8 +15,9 @@ def judge_text(facts: JudgeAudit) -> str:
     """What the console shows."""
     blocks = [
         f"{facts.run}: {facts.judge}, asked which of two samples is better ({facts.prompt})",
-        f"{facts.pairs:,} pairs of a right and a wrong sample of {facts.problems:,} problems; seed "
-        f"{facts.seed}. In %, with {100 * facts.confidence:g}% intervals over problems.",
+        f"{counted(facts.pairs, 'pair')} of a right and a wrong sample of "
+        f"{counted(facts.problems, 'problem')}; seed {facts.seed}. In %, with "
+        f"{100 * facts.confidence:g}% intervals over problems.",
     ]
     tables = (ways_table(facts), calibration_table(facts))
     blocks += [plain_table(one.head, one.rows) for one in tables if one.rows]

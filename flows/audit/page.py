@@ -41,11 +41,11 @@ def render(facts: AuditReport) -> str:
     """The HTML page."""
     shown = scrub(facts)
     said = notes(shown)
-    rows = [[_strata(shown)], [_rates(shown)]]
+    panels = [_strata(shown), _rates(shown)]
     if shown.agreement.groups:
         title = f"Agreement by {shown.grouped_by}"
-        rows.append([Panel(title, table=groups_table(shown), kind="long")])
-    rows += [[_direction(shown, side, words)] for side, words in DIRECTIONS.items()]
+        panels.append(Panel(title, table=groups_table(shown), kind="long"))
+    panels += [_direction(shown, side, words) for side, words in DIRECTIONS.items()]
     return render_page(
         Page(
             title=f"{shown.run}: audit of the checker",
@@ -54,7 +54,7 @@ def render(facts: AuditReport) -> str:
             lead=[lead(shown), said[0]],
             tiles=_tiles(shown),
             warnings=said[1:],
-            rows=rows,
+            panels=panels,
             footer=_method(shown),
         )
     )
@@ -85,7 +85,9 @@ def _tiles(facts: AuditReport) -> list[Tile]:
         if m := facts.estimates and vars(facts.estimates)[key]:
             tiles.append(Tile(percent(m.value), f"{words}, with labels {between(m)}"))
         elif m := vars(facts.bounds)[key]:
-            tiles.append(Tile(f"≤ {percent(m.value)}", f"{words}, a bound {between(m)}"))
+            # Of an error that was not seen, the bound is how often it may have gone unseen.
+            seen, said = (m.value, f"a bound {between(m)}") if m.value else (m.high, "none seen")
+            tiles.append(Tile(f"≤ {percent(seen)}", f"{words}, {said}"))
     return tiles
 
 
@@ -124,9 +126,9 @@ def _direction(facts: AuditReport, side: str, words: str) -> Panel:
     )
     note = "Pairs with equal readings together, the most common first."
     if len(kinds) > MOST_KINDS:
-        note += f" The first {MOST_KINDS} of {len(kinds)} kinds."
+        note += f" The first {MOST_KINDS} of {len(kinds):,} kinds."
     shown = Table(table.head, table.rows[:MOST_KINDS])
-    folded = f"{len(kinds)} kinds" if len(kinds) > MOST_TEXTS else ""
+    folded = f"{len(kinds):,} kinds" if len(kinds) > MOST_TEXTS else ""
     return Panel(title, note, table=shown, groups=[group], kind="long", folded=folded)
 
 

@@ -6,7 +6,7 @@ from flows.audit.results import AuditReport
 from flows.audit.sample import Stratum
 from flows.report.panel import Table
 from flows.report.tables import plain_table
-from flows.report.values import between, by_size, clean, percent
+from flows.report.values import between, by_size, clean, counted, percent
 from tasks.evaluate.intervals import Interval
 
 # Kinds of disagreement on the console; the page has more.
@@ -36,7 +36,7 @@ def audit_text(facts: AuditReport) -> str:
         if table.rows:
             blocks.append(f"{title}:\n{plain_table(table.head, table.rows[:SHOWN_KINDS])}")
             if len(table.rows) > SHOWN_KINDS:
-                blocks[-1] += f"\n… and {len(table.rows) - SHOWN_KINDS} kinds more"
+                blocks[-1] += f"\n… and {len(table.rows) - SHOWN_KINDS} more"
     blocks += [f"note: {text}" for text in notes(facts)]
     return "\n\n".join(blocks)
 
@@ -59,8 +59,9 @@ def lead(facts: AuditReport) -> str:
     asked = sum(one.asked for one in facts.strata.values())
     whole = sum(one.pairs for one in facts.strata.values())
     return (
-        f"{asked:,} of {whole:,} unlike (reference, text) pairs, from {facts.samples:,} samples "
-        f"of {facts.problems:,} problems; seed {facts.seed}."
+        f"{asked:,} of {counted(whole, 'unlike (reference, text) pair')}, from "
+        f"{counted(facts.samples, 'sample')} of {counted(facts.problems, 'problem')}; "
+        f"seed {facts.seed}."
     )
 
 
@@ -78,7 +79,7 @@ def rates_table(facts: AuditReport) -> Table:
     """Error rates: the bound, and the estimate where there are labels."""
     found = [facts.bounds, *([facts.estimates] if facts.estimates else [])]
     titles = ["our errors", "at most, if the second is right", "with labels"][: 1 + len(found)]
-    rows = [[title, *(_rate_cell(vars(of)[key]) for of in found)] for key, title in RATES.items()]
+    rows = [[title, *(_error_cell(vars(of)[key]) for of in found)] for key, title in RATES.items()]
     return Table(titles, rows)
 
 
@@ -126,9 +127,10 @@ def _nothing_seen(facts: AuditReport) -> list[str]:
     for key, m in rates.items():
         if m and m.value == 0:
             said.append(
-                f"{RATES[key].split(':')[0].capitalize()}: none seen in {m.problems:,} problems, "
-                f"so it may be as large as {percent(m.high)} (exact; the rule of three, "
-                f"3/{m.problems:,}, says {percent(min(1.0, 3 / m.problems))} one-sided)."
+                f"{RATES[key].split(':')[0].capitalize()}: none seen in "
+                f"{counted(m.problems, 'problem')}, so it may be as large as {percent(m.high)} "
+                f"(exact; the rule of three, 3/{m.problems:,}, says "
+                f"{percent(min(1.0, 3 / m.problems))} one-sided)."
             )
     return said
 
@@ -139,7 +141,7 @@ def _undecided(facts: AuditReport) -> list[str]:
         return []
     why = ", ".join(f"{clean(reason)}: {n}" for reason, n in facts.undecided.items())
     return [
-        f"{_count(count, 'pair')} left undecided by the second checker ({why}): out of the rates, "
+        f"{counted(count, 'pair')} left undecided by the second checker ({why}): out of the rates, "
         "as if like the others of the same verdict."
     ]
 
@@ -149,7 +151,7 @@ def _unsettled(facts: AuditReport) -> list[str]:
     if not one.pairs:
         return []
     return [
-        f"On {_count(one.pairs, 'pair')} our checker has no verdict (that counts as wrong, and "
+        f"On {counted(one.pairs, 'pair')} our checker has no verdict (that counts as wrong, and "
         f"is out of the rates); of {one.asked:,} asked the second says equal for "
         f"{one.equal:,}."
     ]
@@ -159,25 +161,28 @@ def _labels(facts: AuditReport) -> list[str]:
     if facts.estimates is None:
         return []
     return [
-        f"{DIRECTIONS[side]}: {one.labelled} of {one.disagreements} disagreements "
-        f"are labelled; our checker is wrong in {one.ours_wrong} of these."
+        f"{DIRECTIONS[side]}: {one.labelled} of {counted(one.disagreements, 'disagreement')} "
+        f"labelled; our checker is wrong in {one.ours_wrong} of these."
         for side, one in facts.labels.items()
         if one.disagreements
     ]
+
+
+def _error_cell(m: Interval | None) -> str:
+    """An error rate; of an error that was not seen, how large it may be."""
+    if m and m.value == 0:
+        return f"none seen, at most {percent(m.high, 2)}"
+    return _rate_cell(m)
 
 
 def _rate_cell(m: Interval | None) -> str:
     """A rate with its interval, to a hundredth of a percent."""
     if m is None:
         return "–"
-    return f"{percent(m.value, 2)} [{100 * m.low:.2f},\u00a0{100 * m.high:.2f}]"
+    return f"{percent(m.value, 2)} {between(m, digits=2)}"
 
 
 def _cut(text: str, width: int) -> str:
     """A text on one line, not wider than `width`."""
     text = " ".join(clean(text).split())
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -33,63 +33,50 @@ def render(found: ComparisonReport) -> str:
             lead=[_said(one) for one in shown.comparisons],
             tiles=_tiles(shown),
             warnings=shown.warnings,
-            rows=_rows(shown),
+            panels=_panels(shown),
             footer=bootstrap_footer(shown.confidence, " of sampling or training"),
         )
     )
 
 
-def _rows(found: ComparisonReport) -> list[list[Panel]]:
+def _panels(found: ComparisonReport) -> list[Panel]:
     test = "The same test problems, greedy"
     return [
-        [_by_iteration(found), _pass_at_k(found)],
-        [
-            _table(
-                "Measured",
-                "Each policy on all problems of its own run.",
-                tables.metrics_table(found),
-            )
-        ],
-        [
-            _table(
-                f"Difference to {found.first}",
-                "In percentage points, on the problems that both tried, resampled in pairs.",
-                tables.differences_table(found),
-            )
-        ],
-        [
-            _table(
-                "Newly solved against newly lost",
-                f"{test}; p of McNemar's exact test, and with Holm's correction for the number of "
-                "comparisons. A regression is a difference whose whole interval lies below zero.",
-                tables.tests_table(found),
-            )
-        ],
-        [
-            _table(
-                "By difficulty for the first run's base",
-                "Problems by how many of the samples of the first run's base policy are right; "
-                "before and after are greedy, which the bins were not made from.",
-                tables.bins_table(found),
-            )
-        ],
-        [
-            _table(
-                "Configurations",
-                "Fields in which the runs differ; those of resources change no result.",
-                tables.configuration_table(found),
-                "The configurations are the same.",
-            )
-        ],
-        [
-            _table(
-                "Cost",
-                "What it took to make each policy and to measure it, by the manifests of the "
-                "artifacts, whichever run made them. A shared artifact was paid for once.",
-                tables.costs_table(found),
-            )
-        ],
-        *([_flips(found.first, one)] for one in found.comparisons),
+        _by_iteration(found),
+        _pass_at_k(found),
+        _table(
+            "Measured", "Each policy on all problems of its own run.", tables.metrics_table(found)
+        ),
+        _table(
+            f"Difference to {found.first}",
+            "In percentage points, on the problems that both tried, resampled in pairs.",
+            tables.differences_table(found),
+        ),
+        _table(
+            "Newly solved against newly lost",
+            f"{test}; p of McNemar's exact test, and with Holm's correction for the number of "
+            "comparisons. A regression is a difference whose whole interval lies below zero.",
+            tables.tests_table(found),
+        ),
+        _table(
+            "By difficulty for the first run's base",
+            "Problems by how many of the samples of the first run's base policy are right; "
+            "before and after are greedy, which the bins were not made from.",
+            tables.bins_table(found),
+        ),
+        _table(
+            "Configurations",
+            "Fields in which the runs differ; those of resources change no result.",
+            tables.configuration_table(found),
+            "The configurations are the same.",
+        ),
+        _table(
+            "Cost",
+            "What it took to make each policy and to measure it, by the manifests of the "
+            "artifacts, whichever run made them. A shared artifact was paid for once.",
+            tables.costs_table(found),
+        ),
+        *(_flips(found.first, one) for one in found.comparisons),
     ]
 
 

@@ -16,7 +16,8 @@ from flows.report.page import (
     render_page,
 )
 from flows.report.paired import BIN_TITLES, TEST_TITLES, bin_rows, mcnemar_cells
-from flows.report.panel import GREY, Panel, Table, Tile, charts, tone_of
+from flows.report.palette import BLUE, GREY
+from flows.report.panel import Panel, Table, Tile, charts, tone_of
 from flows.report.values import (
     between,
     change_cell,
@@ -33,16 +34,13 @@ def render(results: EvaluationResults) -> str:
     """The HTML page of an evaluation."""
     shown = scrub(results)
     several = [one for one in shown.benchmarks if len(_sizes(one)) > 1]
-    rows = [[_accuracy(shown)], [_all_results(shown)]]
-    rows += [
-        [_pass_at_k(shown, one) for one in several[i : i + 2]] for i in range(0, len(several), 2)
-    ]
+    panels = [_accuracy(shown), *(_pass_at_k(shown, one) for one in several), _all_results(shown)]
     if shown.against:
-        rows += [[_comparison(shown)], [win_rates_panel(shown.win_rates, shown.against)]]
-        rows += [[_bins(shown)]]
-    rows += [[_subjects(shown)], [_endings(shown)]]
-    rows += [_changes(shown, one) for one in shown.benchmarks if one.comparison]
-    rows.append([_configuration(shown)])
+        panels += [_comparison(shown), win_rates_panel(shown.win_rates, shown.against)]
+        panels.append(_bins(shown))
+    panels += [_subjects(shown), _endings(shown)]
+    panels += [found for one in shown.benchmarks for found in _changes(shown, one)]
+    panels.append(_configuration(shown))
     title, lead = _headline(shown)
     return render_page(
         Page(
@@ -52,7 +50,7 @@ def render(results: EvaluationResults) -> str:
             lead=lead,
             tiles=_tiles(shown),
             warnings=shown.warnings,
-            rows=rows,
+            panels=panels,
             footer=bootstrap_footer(shown.confidence),
         )
     )
@@ -97,7 +95,7 @@ def _tiles(results: EvaluationResults) -> list[Tile]:
 
 def _colour(results: EvaluationResults, policy: int) -> int:
     """Grey is what is compared with."""
-    return GREY if results.against and policy == 0 else 0
+    return GREY if results.against and policy == 0 else BLUE
 
 
 def _accuracy_chart(results: EvaluationResults, *, standalone: bool = False) -> str:

@@ -25,7 +25,7 @@ E_STEP = (
     SELECT,
 )
 _TITLES = {
-    "seconds": "s",
+    "seconds": "seconds",
     "cpu_seconds": "CPU s",
     "engine_seconds": "engine s",
     "sandbox_seconds": "sandbox s",
@@ -223,4 +223,9 @@ def _cell(value: float) -> str:
 
 
 def _small(each: Amounts | None, names: Sequence[str]) -> list[str]:
-    return [f"{each[name]:.3g}" if each and each.get(name) else "-" for name in names]
+    return [_significant(each[name]) if each and each.get(name) else "-" for name in names]
+
+
+def _significant(value: float) -> str:
+    """Three digits that count, and all of a large number."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.panel import GREY, Panel, charts
+from flows.report.palette import GREY, line_colour
+from flows.report.panel import Panel, charts
 from flows.report.values import pass_sizes, point
 from tasks.evaluate.intervals import Interval
 
@@ -53,4 +54,4 @@ def pass_at_k_panel(
 
 def turn_colour(place: int) -> int:
     """Grey for the first, which is compared with; the others take the other colours in turn."""
-    return (place - 1) % GREY if place else GREY
+    return line_colour(place - 1) if place else GREY

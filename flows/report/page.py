@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from flows.report.panel import Panel, Table, Tile
+from flows.report.panel import Panel, Table, Tile, layout
 from flows.report.values import clean
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -30,7 +30,7 @@ class Page:
         facts: Short texts in the first line: run, policy, state.
         headline: What happened.
         lead: Sentences under it.
-        rows: Panels, one or two beside each other.
+        panels: In their order; narrow ones come to stand beside each other.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Page:
     lead: list[str] = field(default_factory=list)
     tiles: list[Tile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    rows: list[list[Panel]] = field(default_factory=list)
+    panels: list[Panel] = field(default_factory=list)
     footer: str = ""
 
 
@@ -59,6 +59,8 @@ def render_page(page: Page) -> str:
     )
     return environment.get_template("page.html.j2").render(
         page=page,
+        rows=layout(page.panels),
+        absent=[panel.title for panel in page.panels if panel.absent],
         style=Markup(_asset("style.css")),
         script=Markup(script),
         script_hash=f"sha256-{digest}",

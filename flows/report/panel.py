@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from markupsafe import Markup
 
 from tasks.evaluate.intervals import Interval
 
-NOT_MEASURED = "Nothing of this was measured in this run."
-GREY = 6
+# Characters of a row that fit half a page, the space around cells included.
+_HALF = 72
+_CELL_SPACE = 3
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,12 @@ class Table:
 
     head: Sequence[str]
     rows: Sequence[Sequence[str | int | float]]
+
+    @property
+    def width(self) -> int:
+        """Characters of a line, each column as wide as its widest cell; tags count for nothing."""
+        columns = zip(self.head, *self.rows, strict=True)
+        return sum(max(len(_words(cell)) for cell in of) + _CELL_SPACE for of in columns)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class Panel:
     Attributes:
         kind: `long` goes over the whole width, `prose` wraps its cells; empty: neither.
         folded: Words to click on, behind which the table is; empty: it is open.
+        absent: Whether nothing of it was measured, so that its title alone is told.
     """
 
     title: str
@@ -71,6 +80,7 @@ class Panel:
     groups: list[SolutionGroup] = field(default_factory=list)
     kind: Literal["", "long", "prose"] = ""
     folded: str = ""
+    absent: bool = False
 
     def __post_init__(self) -> None:
         """A table without rows is none."""
@@ -78,10 +88,22 @@ class Panel:
             self.table = None
 
     def or_nothing(self) -> Panel:
-        """Say so where there is nothing to show."""
+        """Note where there is nothing to show."""
         if not self.charts and not self.table and not self.groups:
-            self.note = NOT_MEASURED
+            self.absent = True
         return self
+
+    @property
+    def half(self) -> bool:
+        """Whether it fits beside another one."""
+        wide = any('class="chart wide"' in chart for chart in self.charts)
+        narrow = self.table is None or self.table.width <= _HALF
+        return not (wide or self.groups or self.kind == "prose" or self.folded) and narrow
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is half as wide and has charts alone, which fit three in a row."""
+        return self.half and bool(self.charts) and not self.table
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,22 @@ class Tile:
     value: str
     text: str
     tone: Literal["", "up", "down"] = ""
+
+
+def layout(panels: Sequence[Panel]) -> list[list[Panel]]:
+    """Panels in rows: those that are half as wide in twos, or three charts where one was left."""
+    rows: list[list[Panel]] = []
+    for panel in (one for one in panels if not one.absent):
+        last = rows[-1] if rows else []
+        if panel.half and last and last[0].half and len(last) < 2:
+            last.append(panel)
+        else:
+            rows.append([panel])
+    for before, row in pairwise(rows):
+        # A table of three would be too narrow.
+        if len(before) == 2 and len(row) == 1 and all(one.drawn for one in (*before, *row)):
+            before.append(row.pop())
+    return [row for row in rows if row]
 
 
 def charts(*drawn: str) -> list[Markup]:
@@ -103,3 +141,7 @@ def tone_of(difference: Interval | None) -> Literal["", "up", "down"]:
     if difference is None:
         return ""
     return "up" if difference.low > 0 else "down" if difference.high < 0 else ""
+
+
+def _words(cell: str | int | float) -> str:
+    return str(Markup(cell).striptags()) if isinstance(cell, Markup) else str(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from flows.report.values import hundredths
 from tasks.evaluate.intervals import Interval
 
 # The order of metrics in tables; pass@k and maj@k follow by their k.
@@ -47,4 +48,5 @@ def metric_cell(metric: Interval | None) -> str:
     """A value with its interval, in percent."""
     if not metric:
         return "-"
-    return f"{100 * metric.value:.1f} [{100 * metric.low:.0f}, {100 * metric.high:.0f}]"
+    low, high = (hundredths(bound, 0) for bound in (metric.low, metric.high))
+    return f"{hundredths(metric.value)} [{low}, {high}]"

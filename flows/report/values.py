@@ -15,13 +15,15 @@ from tasks.terminal import visible
 Value = TypeVar("Value")
 # Longer model texts are cut: a page of a hundred of them stays under a megabyte.
 _LONGEST_TEXT = 4000
+# Of a hundredth, where the first are all 0 or all 9.
+_MOST_DIGITS = 6
 _UNCHECKED = (Status.CHECKER_ERROR, Status.SANDBOX_ERROR, Status.ENGINE_ERROR)
 
 
 def point(x: float, m: Interval, text: str, *, signed: bool = False) -> Point:
     """A chart's point with its interval and the text for a pointer."""
     value = points(m.value) if signed else percent(m.value)
-    tip = f"{text}: {value} {between(m, not signed)}, {m.problems} problems"
+    tip = f"{text}: {value} {between(m, not signed)}, {counted(m.problems, 'problem')}"
     return Point(x, m.value, tip, m.low, m.high)
 
 
@@ -40,27 +42,49 @@ def policy_tick(number: int) -> str:
     return str(number) if number else "base"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts: `1 problem`, `1,200 problems`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def hundredths(value: float, digits: int = 1, *, signed: bool = False) -> str:
+    """A share of 1 in hundredths.
+
+    It has more digits than asked for where it would be taken for 0 or 100 and is neither.
+    """
+    exact = 100 * value
+    if abs(exact) < 1e-9:
+        return f"{0:.{digits}f}"
+    while digits < _MOST_DIGITS and abs(round(exact, digits)) in (0, 100) and abs(exact) != 100:
+        digits += 1
+    return f"{exact:{'+' if signed else ''}.{digits}f}".replace("-", "−")
+
+
 def percent(value: float, digits: int = 1) -> str:
     """A share of 1 as text."""
-    return f"{100 * value:.{digits}f}%"
+    return f"{hundredths(value, digits)}%"
 
 
 def points(value: float, unit: str = " points") -> str:
     """A difference of shares in percentage points."""
-    return f"{100 * value:+.1f}".replace("-", "−") + unit
+    return hundredths(value, signed=True) + unit
 
 
-def between(m: Interval, share: bool = True) -> str:
-    """An interval in brackets, in percent or in points; it does not break over lines."""
-    form = "{:.1f}" if share else "{:+.1f}"
-    low, high = (form.format(100 * bound).replace("-", "−") for bound in (m.low, m.high))
+def between(m: Interval, share: bool = True, digits: int = 1) -> str:
+    """An interval in brackets, in percent or in points; it does not break over lines.
+
+    Bounds stay where the value itself can be: over a few seeds t-intervals reach further.
+    """
+    least = 0.0 if share else -1.0
+    bounds = (min(1.0, max(least, bound)) for bound in (m.low, m.high))
+    low, high = (hundredths(bound, digits, signed=not share) for bound in bounds)
     return f"[{low},\u00a0{high}]"
 
 
 def duration(seconds: float) -> str:
     """Seconds in the two largest units."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.1 or not seconds else f"{seconds:.1g} s"
     minutes = round(seconds / 60)
     return f"{seconds / 60:.1f} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
@@ -112,7 +136,7 @@ def shown_reference(reference: str) -> str:
     if not isinstance(tests, dict):
         return f"answer {reference}"
     cases = tests.get("tests") or tests.get("cases")
-    return f"{len(cases)} tests" if cases else "a check function"
+    return counted(len(cases), "test") if cases else "a check function"
 
 
 def scrub(value: Value) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from flows.report.values import between, counted, points
 from flows.study.results import ClaimResult, ClaimVerdict, Quantity, Results
 from tasks.evaluate.intervals import Interval
 
@@ -24,6 +25,7 @@ class Claim:
         expect: Where the paper says that it lies: its interval over seeds above 0, below 0, within
             `margin` of 0, or not below -`margin`.
         margin: See `expect`.
+        in_points: Whether it is told in percentage points; a correlation is not.
     """
 
     paper: str
@@ -31,13 +33,16 @@ class Claim:
     value: Quantity
     expect: Expect = "above"
     margin: float = MARGIN
+    in_points: bool = True
 
 
 def judge_claim(claim: Claim, results: Results) -> ClaimResult:
     """Hold a claim against the results, by the rule that stands in its design."""
     mean = results.mean(claim.value)
     verdict = _verdict(claim, mean)
-    return ClaimResult(claim.paper, claim.here, mean, verdict, _sentence(mean, verdict))
+    return ClaimResult(
+        claim.paper, claim.here, mean, verdict, _sentence(mean, verdict, claim.in_points)
+    )
 
 
 def _verdict(claim: Claim, mean: Interval | None) -> ClaimVerdict:
@@ -55,9 +60,11 @@ def _verdict(claim: Claim, mean: Interval | None) -> ClaimVerdict:
     return "agrees" if agrees else "disagrees" if disagrees else "undecided"
 
 
-def _sentence(mean: Interval | None, verdict: ClaimVerdict) -> str:
+def _sentence(mean: Interval | None, verdict: ClaimVerdict, in_points: bool) -> str:
     if mean is None:
         return "Not measured in this study's runs."
-    numbers = f"{100 * mean.value:+.1f} points [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]"
+    numbers = f"{points(mean.value)} {between(mean, False)}"
+    if not in_points:
+        numbers = f"{mean.value:+.2f} [{max(-1.0, mean.low):+.2f}, {min(1.0, mean.high):+.2f}]"
     word = "Undecided at this scale" if verdict == "undecided" else verdict.title()
-    return f"{word}: {numbers} over {mean.problems} seed{'s' if mean.problems > 1 else ''}."
+    return f"{word}: {numbers} over {counted(mean.problems, 'seed')}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.report.panel import Table
+from flows.report.values import between, change_cell, hundredths
 from flows.study.design import Comparison
 from flows.study.quantities import better
 from flows.study.results import Results
@@ -74,15 +75,13 @@ def _value(results: Results, arm: str, metric: str) -> str:
     mean = results.mean(lambda found, seed: found.value(arm, seed, metric))
     if mean is None:
         return "–"
-    return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
+    return f"{hundredths(mean.value)} {between(mean)}"
 
 
 def _cell(one: Difference | None) -> str:
     if one is None:
         return "–"
-    mean = one.mean
-    sure = " *" if one.p < _LEVEL else ""
-    return f"{100 * mean.value:+.1f} [{100 * mean.low:+.1f}, {100 * mean.high:+.1f}]{sure}"
+    return change_cell(one.mean) + (" *" if one.p < _LEVEL else "")
 
 
 def _rows(results: Results, arm: str) -> str:

@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from flows.report.charts import Axes, Point, Series, bar_chart, line_chart
+from flows.report.palette import AMBER, BROWN, INK, OLIVE, PARTS, PINK, line_colour, policy_colour
+from flows.report.values import hundredths
 from flows.study.quantities import of
 from flows.study.results import Figure, Results
 
 ACCURACY = "problems solved (greedy)"
-
+# What is measured has one colour in all figures.
+_METRICS = {"greedy": INK, "train": AMBER, "transfer": PINK, "pass@1": BROWN, "maj@8": OLIVE}
 
 # Draws a figure; `standalone` brings the picture's own page, for files.
 DrawFigure = Callable[[Results, bool], Figure]
@@ -25,13 +28,14 @@ def by_iteration(title: str, lines: Mapping[str, tuple[str, str]], y: str = ACCU
 
     def draw(results: Results, standalone: bool) -> Figure:
         series, most = [], 0
-        for place, (name, (arm, metric)) in enumerate(lines.items()):
+        colours = _colours([metric for _, metric in lines.values()])
+        for colour, (name, (arm, metric)) in zip(colours, lines.items(), strict=True):
             if arm not in results.arms:
                 continue
             spots = {at: float(at) for at in range(results.policies(arm))}
             most = max(most, len(spots))
             found = _points(results, {x: (arm, metric, at) for at, x in spots.items()}, name)
-            series.append(Series(name, place, found))
+            series.append(Series(name, colour, found))
         ticks = [(float(i), f"p{i}" if i else "base") for i in range(most)]
         return _drawn(line_chart, series, title, "policy", y, ticks, standalone)
 
@@ -49,9 +53,10 @@ def bars(
 
     def draw(results: Results, standalone: bool) -> Figure:
         series = []
-        for place, (name, metric) in enumerate(metrics.items()):
+        colours = _colours(list(metrics.values()))
+        for colour, (name, metric) in zip(colours, metrics.items(), strict=True):
             spots = {float(i): (arm, metric, at) for i, (arm, at) in enumerate(groups.values())}
-            series.append(Series(name, place, _points(results, spots, name)))
+            series.append(Series(name, colour, _points(results, spots, name)))
         ticks = [(float(i), tick) for i, tick in enumerate(groups)]
         signed = any(metric.startswith("bin") for metric in metrics.values())
         return _drawn(bar_chart, series, title, x, y, ticks, standalone, signed=signed)
@@ -66,14 +71,29 @@ def over_numbers(
 
     def draw(results: Results, standalone: bool) -> Figure:
         series, numbers = [], set()
-        for place, (name, spots) in enumerate(lines.items()):
+        firsts = [next(iter(spots.values())) for spots in lines.values()]
+        policies = [at for _, _, at in firsts]
+        colours = _colours([metric for _, metric, _ in firsts])
+        if len(set(policies)) == len(policies) > 1:
+            colours = [policy_colour(at) for at in policies]
+        for colour, (name, spots) in zip(colours, lines.items(), strict=True):
             found = _points(results, {math.log2(n): spot for n, spot in spots.items()}, name)
             numbers |= set(spots)
-            series.append(Series(name, place, found))
+            series.append(Series(name, colour, found))
         ticks = [(math.log2(n), str(n)) for n in sorted(numbers)]
         return _drawn(line_chart, series, title, x, y, ticks, standalone)
 
     return draw
+
+
+def _colours(metrics: Sequence[str]) -> list[int]:
+    """Of lines or bars that show these: by metric, or by place where they show the same."""
+    if len(set(metrics)) < len(metrics):
+        return [line_colour(place) for place in range(len(metrics))]
+    own = {_METRICS.get(metric.partition(":")[0]): metric for metric in metrics[::-1]}
+    free = (colour for colour in PARTS if colour not in own)
+    known = {metric: colour for colour, metric in own.items() if colour is not None}
+    return [known[metric] if metric in known else next(free) for metric in metrics]
 
 
 def _points(
@@ -88,7 +108,7 @@ def _points(
         low, high = mean.low, mean.high
         if 0 <= mean.value <= 1 and not metric.startswith(("gap", "bin")):
             low, high = max(low, 0.0), min(high, 1.0)  # a share has no more
-        tip = f"{name}, {arm}: {100 * mean.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+        tip = f"{name}, {arm}: {hundredths(mean.value)} [{hundredths(low)}, {hundredths(high)}]"
         points.append(Point(x, mean.value, tip, low, high))
     return points
 

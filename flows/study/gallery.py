@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from flows.report.values import counted
 from flows.study.results import StudyReport
 
 _SCALE = """The models have some hundred thousand parameters and the problems are made by
@@ -81,9 +82,8 @@ def _summary(studies: list[StudyReport]) -> str:
 
 def _cost(one: StudyReport) -> str:
     samples, seconds = one.account.samples, one.account.seconds
-    arms = f"{len(one.arms)} arm{'s' if len(one.arms) > 1 else ''}"
     return (
-        f"{arms} × {one.seeds} seeds; by itself {samples.asked:,.0f} "
-        f"samples and {seconds.asked:,.0f} s of work, of which {samples.shared:,.0f} "
-        f"samples and {seconds.shared:,.0f} s were shared"
+        f"{counted(len(one.arms), 'arm')} × {counted(one.seeds, 'seed')}; by itself "
+        f"{samples.asked:,.0f} samples and {seconds.asked:,.0f} s of work, of which "
+        f"{samples.shared:,.0f} samples and {seconds.shared:,.0f} s were shared"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flows.report.page import Page, markdown_table, picture, plain, render_page
 from flows.report.panel import Panel, Table, Tile, charts
+from flows.report.values import counted
 from flows.study.comparison import COMPARISON_NOTE, comparison_table
 from flows.study.config import StudyConfig
 from flows.study.design import Comparison
@@ -48,7 +49,6 @@ def render(one: FinishedStudy, config: StudyConfig) -> str:
     """The HTML page of a study."""
     drawn = [draw(one.results, False) for draw in one.study.figures]
     figures = [Panel(figure.title, charts=charts(figure.svg)) for figure in drawn if figure.svg]
-    rows = [figures[i : i + 2] for i in range(0, len(figures), 2)]
     return render_page(
         Page(
             title=f"study {one.study.name}",
@@ -57,13 +57,13 @@ def render(one: FinishedStudy, config: StudyConfig) -> str:
             lead=[one.study.question],
             tiles=_tiles(one),
             warnings=one.warnings,
-            rows=[
-                [Panel("The paper's claims", table=_claims(one), kind="prose")],
-                *([[_comparison(one, found)]] if (found := one.study.comparison) else []),
-                *rows,
-                [_numbers(one)],
-                [_design(one, config)],
-                [Panel("Cost", note=reuse(one.account))],
+            panels=[
+                Panel("The paper's claims", table=_claims(one), kind="prose"),
+                *([_comparison(one, found)] if (found := one.study.comparison) else []),
+                *figures,
+                _numbers(one),
+                _design(one, config),
+                Panel("Cost", note=reuse(one.account)),
             ],
             footer=FOOTER,
         )
@@ -86,23 +86,13 @@ def overview(done: Sequence[FinishedStudy], config: StudyConfig) -> Overview:
     for one in done:
         drawn = [draw(one.results, False).svg for draw in one.study.figures[:1]]
         note = f"{one.study.question} Details: {one.study.name}.html. {reuse(one.account)}."
-        parts.append(
-            [
-                Panel(
-                    one.study.title,
-                    note=note,
-                    charts=charts(*drawn),
-                    table=_claims(one),
-                    kind="prose",
-                )
-            ]
-        )
+        parts.append(Panel(one.study.title, note, charts(*drawn), _claims(one), kind="prose"))
     html = render_page(
         Page(
             title="studies",
             facts=[config.run_id, _seeds(config.seeds)],
             headline="The paper's experiments",
-            rows=parts,
+            panels=parts,
             footer=FOOTER,
         )
     )
@@ -167,7 +157,7 @@ def _tiles(one: FinishedStudy) -> list[Tile]:
 
 
 def _seeds(count: int) -> str:
-    return f"{count} seed{'s' if count > 1 else ''}"
+    return counted(count, "seed")
 
 
 def _command(one: FinishedStudy) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from flows.report.page import markdown_table
 from flows.report.panel import Table
+from flows.report.values import between, hundredths, points
 from flows.rest_em.results import RunReport
 from flows.study.claims import judge_claim
 from flows.study.comparison import COMPARISON_NOTE, comparison_table
@@ -78,8 +79,7 @@ class FinishedStudy:
                 if change is not None and change.problems > 1 and change.high < 0:
                     found.append(
                         f"{arm}: pass@{k} of the last policy is below the base's: "
-                        f"{100 * change.value:+.1f} points "
-                        f"[{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
+                        f"{points(change.value)} {between(change, False)}"
                     )
         return found
 
@@ -115,7 +115,7 @@ def numbers_table(one: FinishedStudy) -> Table:
 def _mean_cell(mean: Interval | None) -> str:
     if mean is None:
         return ""
-    return f"{100 * mean.value:.1f} [{100 * mean.low:.1f}, {100 * mean.high:.1f}]"
+    return f"{hundredths(mean.value)} {between(mean)}"
 
 
 def _compared(one: FinishedStudy) -> list[str]:

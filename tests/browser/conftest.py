@@ -20,13 +20,12 @@ from playwright.sync_api import (
 )
 
 from flows.config.rest_em import load_config
-from tasks.paths import ROOT
+from scripts.pictures import PICTURES, shown_pictures
 from tests.flows.conftest import finished, server
 from tests.flows.station.conftest import Station, station, until
 from tests.small import SMALL, TINY
 
 __all__ = ["finished", "server", "station"]
-PICTURES = ROOT / "docs" / "pictures"
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
 # The UI asks the server every few seconds, and later on a busy machine.
@@ -155,9 +154,8 @@ class Person:
         pytest.fail("the review was not taken: " + form.inner_text())
 
     def take(self, name: str) -> None:
-        """Keep a picture for the documentation, when asked for."""
-        if os.environ.get("RESTEM_PICTURES"):
-            PICTURES.mkdir(exist_ok=True)
+        """Keep a picture that a document shows, when asked for (scripts/pictures.py)."""
+        if os.environ.get("RESTEM_PICTURES") and name in shown_pictures():
             self.page.wait_for_timeout(DRAWN_MS)
             self.page.screenshot(path=PICTURES / f"{name}.png")
 

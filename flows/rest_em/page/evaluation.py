@@ -5,7 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.curves import CHANCE, PolicyCurve, pass_at_k_panel, turn_colour
+from flows.report.curves import CHANCE, PolicyCurve, pass_at_k_panel
+from flows.report.palette import AMBER, BROWN, INK, PINK, policy_colour
 from flows.report.panel import Panel, Table, charts
 from flows.report.values import (
     between,
@@ -35,8 +36,8 @@ def metric_names(report: RunReport) -> list[str]:
 def accuracy_chart(report: RunReport, *, standalone: bool = False) -> str:
     """Accuracy over iterations: test, train, and the largest vote."""
     votes = [name for name in metric_names(report) if "maj@" in name]
-    lines = [("greedy", "test, greedy", 0), ("train", "train, greedy", 1)]
-    lines += [(name, f"test, {name}", 2) for name in votes[-1:]]
+    lines = [("greedy", "test, greedy", INK), ("train", "train, greedy", AMBER)]
+    lines += [(name, f"test, {name}", PINK) for name in votes[-1:]]
     series = [
         Series(
             label,
@@ -46,7 +47,7 @@ def accuracy_chart(report: RunReport, *, standalone: bool = False) -> str:
                 for now in report.iterations
                 if (m := now.metrics.get(name))
             ],
-            dashed=shade == 1,
+            dashed=name == "train",
         )
         for name, label, shade in lines
     ]
@@ -81,7 +82,7 @@ def gap(report: RunReport) -> Panel:
         "train − test",
         iteration_ticks(report.iterations),
     )
-    chart = line_chart([Series("train − test", 1, found)], axes)
+    chart = line_chart([Series("train − test", BROWN, found)], axes)
     note = "Training accuracy minus test accuracy, greedy. A gap that grows is over-fitting."
     return Panel("Train–test gap", note, charts(chart)).or_nothing()
 
@@ -89,7 +90,7 @@ def gap(report: RunReport) -> Panel:
 def pass_at_k_curves(report: RunReport) -> Panel:
     """pass@k of each policy against the base (figure 5)."""
     curves = [
-        PolicyCurve(policy_title(n), turn_colour(n), now.metrics, dashed=not n)
+        PolicyCurve(policy_title(n), policy_colour(n), now.metrics, dashed=not n)
         for now in shown_policies(report.iterations)
         for n in [now.iteration]
     ]

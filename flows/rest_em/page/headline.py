@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from flows.report.paired import p_value
 from flows.report.panel import Tile, tone_of
-from flows.report.values import between, duration, pass_sizes, percent, points, policy_title
+from flows.report.values import (
+    between,
+    counted,
+    duration,
+    pass_sizes,
+    percent,
+    points,
+    policy_title,
+)
+from flows.rest_em.page.learned import few_rows, nothing_accepted, why_no_gain
 from flows.rest_em.page.preferences import preference_line
 from flows.rest_em.results import AgainstBase, PolicyReport, RunReport
 from tasks.evaluate.intervals import Interval, square_and_add
@@ -33,8 +42,8 @@ def headline(report: RunReport) -> Headline:
     """The first thing a reader sees."""
     base, best, last = report.iterations[0], report.best, report.iterations[-1]
     if last is base:
-        title = f"The base policy solves {percent(base.greedy.value)} of the test problems"
-        return Headline(title, ["No iteration is done yet."], _tiles(report, None))
+        title, said = nothing_accepted(report)
+        return Headline(title, said, _tiles(report, None))
     now = last if best is base else best
     found = _gain(base, now)
     gain, start = found.interval, base.greedy.value
@@ -42,8 +51,12 @@ def headline(report: RunReport) -> Headline:
         change = f"{percent(start)} → {percent(start + gain.value)}"
         named = policy_title(now.iteration)
         title = f"Greedy accuracy {change}: {points(gain.value)} in {named}"
+        if gain.low <= 0:
+            title = f"Greedy accuracy {change} in {named}, which may be chance"
     else:
         title = f"No iteration beats the base policy ({percent(start)} greedy)"
+    if rows := few_rows(now):
+        title = f"Trained on {counted(rows, 'row')} alone: {title[0].lower()}{title[1:]}"
     lines = [_verdict(report, found, now)]
     if now is not last:
         at = percent(last.greedy.value)
@@ -53,7 +66,8 @@ def headline(report: RunReport) -> Headline:
             f"{policy_title(now.iteration).capitalize()} is the best of "
             f"{len(report.iterations) - 1} on these same test problems, which flatters it a little."
         )
-    said = [" ".join(lines), *_variety(base, last), *preference_line(report)]
+    why = why_no_gain(report, now, gain) if gain.low <= 0 else []
+    said = [" ".join(lines), *why, *_variety(base, last), *preference_line(report)]
     return Headline(title, said, _tiles(report, now))
 
 
@@ -74,11 +88,11 @@ def _verdict(report: RunReport, found: _Gain, now: PolicyReport) -> str:
     elif gain.high < 0:
         said = "the loss is larger than chance in the choice of problems explains"
     else:
-        said = "which includes no change: more test problems are needed to tell"
+        said = "which includes no change"
     text = (
         f"{policy_title(now.iteration).capitalize()} against the base policy: "
         f"{points(gain.value)}, {100 * report.confidence:g}% interval {reach} ({how} "
-        f"{gain.problems} test problems); {said}."
+        f"{counted(gain.problems, 'test problem')}); {said}."
     )
     return text + (_tested(now.against_base) if now.against_base else "")
 
@@ -86,8 +100,9 @@ def _verdict(report: RunReport, found: _Gain, now: PolicyReport) -> str:
 def _tested(found: AgainstBase) -> str:
     """McNemar's exact test in words."""
     p = p_value(found.p)
+    solved = counted(found.solved_total, "problem")
     return (
-        f" {found.solved_total} problems are newly solved, {found.lost_total} newly lost (McNemar "
+        f" Newly solved: {solved}; newly lost: {found.lost_total:,} (McNemar "
         f"p {p if p[0] == '<' else f'= {p}'})."
     )
 
@@ -105,7 +120,8 @@ def _variety(base: PolicyReport, last: PolicyReport) -> list[str]:
         return [f"{key} fell below the base policy's, {was} → {now}: the policy lost variety."]
     if low > 0:
         return [f"{key} rose too, {was} → {now}."]
-    return [f"{key} changed from {was} to {now}, within noise."]
+    change = f"changed from {was} to {now}, within noise" if was != now else f"stayed at {now}"
+    return [f"{key} {change}."]
 
 
 def _tiles(report: RunReport, now: PolicyReport | None) -> list[Tile]:

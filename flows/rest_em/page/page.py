@@ -34,15 +34,13 @@ from flows.rest_em.page.headline import headline
 from flows.rest_em.page.preferences import preference_sections
 from flows.rest_em.page.reinforce import reinforce_sections
 from flows.rest_em.page.samples import changes, endings, refused_samples
+from flows.rest_em.page.spent import configuration, cost, time
 from flows.rest_em.page.training import (
     acceptance_by_level,
-    configuration,
-    cost,
     fates,
     filter_table,
     loss_curve,
     reward_curve,
-    time,
 )
 from flows.rest_em.page.verified import verified
 from flows.rest_em.page.votes import votes
@@ -70,7 +68,7 @@ def render(report: RunReport) -> str:
             lead=found.lines,
             tiles=found.tiles,
             warnings=shown.warnings,
-            rows=_sections(shown),
+            panels=_sections(shown),
             footer=bootstrap_footer(shown.confidence),
         )
     )
@@ -95,29 +93,34 @@ def markdown(report: RunReport) -> str:
     return "\n".join([*lines, *markdown_warnings(shown.warnings)]) + "\n"
 
 
-def _sections(report: RunReport) -> list[list[Panel]]:
-    """The page's sections in rows of one or two."""
+def _sections(report: RunReport) -> list[Panel]:
+    """The page's sections in their order."""
+    every = report.iterations
     return [
-        [accuracy(report), gap(report)],
-        *([[win_rates_panel(_won(report), "the base policy")]] if report.win_rates else []),
-        [pass_at_k_curves(report), by_level(report)],
-        [all_metrics(report)],
-        [by_base_success(report)],
-        *([[verified(report)]] if any(now.verified for now in report.iterations) else []),
-        *([[diversity(report)]] if any(now.diversity for now in report.iterations) else []),
-        *([[transfer(report)]] if any(now.transfer for now in report.iterations) else []),
+        accuracy(report),
+        gap(report),
+        *([win_rates_panel(_won(report), "the base policy")] if report.win_rates else []),
+        pass_at_k_curves(report),
+        by_level(report),
+        all_metrics(report),
+        by_base_success(report),
+        *([verified(report)] if any(now.verified for now in every) else []),
+        *([diversity(report)] if any(now.diversity for now in every) else []),
+        *([transfer(report)] if any(now.transfer for now in every) else []),
         *preference_sections(report),
-        [acceptance_by_level(report), fates(report)],
-        [filter_table(report)],
-        *([[votes(report)]] if any(now.votes for now in report.iterations) else []),
-        [endings(report)],
-        [loss_curve(report), reward_curve(report)],
+        acceptance_by_level(report),
+        fates(report),
+        filter_table(report),
+        *([votes(report)] if any(now.votes for now in every) else []),
+        endings(report),
+        loss_curve(report),
+        reward_curve(report),
         *reinforce_sections(report),
-        [changes(report)],
-        [refused_samples(report)],
-        [time(report)],
-        [cost(report)],
-        [configuration(report)],
+        changes(report),
+        refused_samples(report),
+        time(report),
+        cost(report),
+        configuration(report),
     ]
 
 

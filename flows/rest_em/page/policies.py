@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flows.report.charts import Axes, Point, Series, bar_chart
-from flows.report.curves import turn_colour
+from flows.report.palette import policy_colour
 from flows.report.values import by_size, policy_tick, policy_title
 from flows.rest_em.results import PolicyReport
 
@@ -34,7 +34,7 @@ def level_bars(
             Point(levels.index(key), value, f"{name}, level {key or 'none'}: {tip}")
             for key, (value, tip) in of.items()
         ]
-        series.append(Series(name, turn_colour(number), points))
+        series.append(Series(name, policy_colour(number), points))
     ticks = [(float(i), level or "none") for i, level in enumerate(levels)]
     axes = Axes(title, f"{title}, by policy.", "level of difficulty", unit, ticks)
     return bar_chart(series, axes)

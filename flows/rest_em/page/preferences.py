@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flows.report.charts import Axes, Point, Series, bar_chart, line_chart
-from flows.report.curves import turn_colour
-from flows.report.panel import GREY, Panel, ShownSolution, SolutionGroup, Table, charts
+from flows.report.palette import AMBER, GREY, INK, OLIVE, PINK, RIGHT, policy_colour
+from flows.report.panel import Panel, ShownSolution, SolutionGroup, Table, charts
 from flows.report.values import percent, point, policy_title, share_cell
 from flows.rest_em.page.policies import iteration_ticks, shown_policies
 from flows.rest_em.page.proxy import proxy
@@ -22,29 +22,28 @@ _MARKS = {
 }
 # Accuracies of a reward model: field of ModelAccuracy -> words and colour.
 _ACCURACIES = {
-    "accuracy": ("reward model", 0),
-    "shuffled": ("fit on shuffled labels", 1),
-    "longer": ("longer wins", 3),
+    "accuracy": ("reward model", INK),
+    "shuffled": ("fit on shuffled labels", OLIVE),
+    "longer": ("longer wins", PINK),
     "random": ("coins", GREY),
-    "ceiling": ("ceiling", 2),
+    "ceiling": ("ceiling", RIGHT),
 }
 _THIRDS = ("smallest third", "middle third", "largest third")
 
 
-def preference_sections(report: RunReport) -> list[list[Panel]]:
-    """Rows of panels; none in a run that the checker alone rewards."""
-    rows: list[list[Panel]] = []
-    if _labels(report):
-        rows.append([labels(report)])
-    if any(found.alignment for found in _labels(report).values()):
-        rows += [[calibration(report), position(report)], [difficulty(report)]]
-    if any(found.model for found in _labels(report).values()):
-        rows.append([reward_model(report)])
+def preference_sections(report: RunReport) -> list[Panel]:
+    """Panels; none in a run that the checker alone rewards."""
+    found = _labels(report).values()
+    panels = [labels(report)] if found else []
+    if any(one.alignment for one in found):
+        panels += [calibration(report), position(report), difficulty(report)]
+    if any(one.model for one in found):
+        panels.append(reward_model(report))
     if any(now.proxy for now in report.iterations):
-        rows.append([proxy(report)])
-    if any(found.shown for found in _labels(report).values()):
-        rows.append([pairs(report)])
-    return rows
+        panels.append(proxy(report))
+    if any(one.shown for one in found):
+        panels.append(pairs(report))
+    return panels
 
 
 def preference_line(report: RunReport) -> list[str]:
@@ -102,13 +101,13 @@ def calibration(report: RunReport) -> Panel:
     series = [
         Series(
             policy_title(number),
-            turn_colour(number),
+            policy_colour(number),
             [point(one.sure, one.right, f"{one.pairs:,} pairs") for one in found.calibration],
         )
         for number, found in _aligned(report).items()
     ]
     exact = [Point(x, x, "") for x in (0.5, 1.0)]
-    series.append(Series("exact", GREY, exact, dashed=True, markers=False))
+    series.append(Series("exact", INK, exact, dashed=True, markers=False))
     axes = Axes(
         "Calibration of labels",
         "Share of labels that are right, by how sure the labeller was.",
@@ -132,7 +131,7 @@ def position(report: RunReport) -> Panel:
         Point(n, one.first_place, f"{policy_title(n)}, first place: {percent(one.first_place)}")
         for n, one in of.items()
     ]
-    series = [Series("same place in both orders", 1, same), Series("first place", 0, first)]
+    series = [Series("same place in both orders", PINK, same), Series("first place", AMBER, first)]
     axes = Axes(
         "Position bias",
         "Share of pairs whose answer stays with the place, and of answers for the first place.",
@@ -153,7 +152,7 @@ def difficulty(report: RunReport) -> Panel:
     series = [
         Series(
             policy_title(number),
-            turn_colour(number),
+            policy_colour(number),
             [
                 point(place, m, f"{policy_title(number)}, mean difference {apart:.2f}")
                 for place, (m, apart) in enumerate(

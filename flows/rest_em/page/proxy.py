@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flows.report.charts import Axes, Series, line_chart
-from flows.report.panel import GREY, Panel, Table, charts
+from flows.report.palette import PARTS, RIGHT
+from flows.report.panel import Panel, Table, charts
 from flows.report.values import change_cell, point, policy_title
 from flows.rest_em.page.policies import iteration_ticks, shown_policies
 from flows.rest_em.results import RunReport
@@ -23,7 +24,7 @@ def proxy(report: RunReport) -> Panel:
     series = [
         Series(
             "checker",
-            2,
+            RIGHT,
             [point(n, m, f"{policy_title(n)}, checker") for n, m in sorted(oracle.items())],
         ),
         *_proxy_series(of),
@@ -64,7 +65,7 @@ def _proxy_series(of: dict[int, ProxyMetrics]) -> list[Series]:
     for place, known in enumerate(levels.values()):
         name = "rated" if len(levels) == 1 else f"rated by model {place + 1}"
         points = [point(n, m, f"{policy_title(n)}, {name}") for n, m in sorted(known.items())]
-        made.append(Series(name, (0, 1, 3, 4, 5, GREY)[place % 6], points, dashed=True))
+        made.append(Series(name, PARTS[place % len(PARTS)], points, dashed=True))
     return made
 
 

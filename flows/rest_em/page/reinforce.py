@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flows.report.charts import Axes, Point, Series, line_chart, nice_ticks
-from flows.report.curves import turn_colour
+from flows.report.palette import policy_colour
 from flows.report.panel import Panel, charts
 from flows.report.values import policy_title
 from flows.rest_em.page.policies import shown_policies
@@ -15,7 +15,7 @@ from tasks.finetune.results import HistoryEntry
 _POINTS = 40  # from which on a curve has no markers
 
 
-def reinforce_sections(report: RunReport) -> list[list[Panel]]:
+def reinforce_sections(report: RunReport) -> list[Panel]:
     """Reward of the samples, and distance to the start, over the steps; nothing of other runs."""
     reward = _curves(
         report,
@@ -31,7 +31,7 @@ def reinforce_sections(report: RunReport) -> list[list[Panel]]:
         "Of the policy to the one that it started from, by the tokens that it drew.",
         lambda entry: entry.kl,
     )
-    return [[reward, distance]] if reward.charts else []
+    return [reward, distance] if reward.charts else []
 
 
 def _curves(
@@ -50,7 +50,7 @@ def _curves(
             if (y := value(entry)) is not None
         ]
         if found:
-            colour = turn_colour(now.iteration)
+            colour = policy_colour(now.iteration)
             series.append(Series(name, colour, found, markers=len(found) <= _POINTS))
     if not series:
         return Panel(title)

@@ -1,4 +1,4 @@
-"""The report's sections on how the policies were made: acceptance, filter, fine-tunes, time."""
+"""The report's sections on how the policies were made: acceptance, filter, fine-tunes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from flows.report.charts import Axes, Point, Series, line_chart, nice_ticks, stacked_bars
-from flows.report.cost import each_table
-from flows.report.curves import turn_colour
+from flows.report.palette import AMBER, BROWN, INK, OLIVE, PINK, RIGHT, WRONG, policy_colour
 from flows.report.panel import Panel, Table, charts
 from flows.report.validation import CHECKS_HEAD, checks_rows
-from flows.report.values import duration, flat, percent, point, policy_tick, policy_title
+from flows.report.values import percent, point, policy_tick, policy_title
 from flows.rest_em.page.policies import Shares, level_bars, shown_policies
 from flows.rest_em.results import PolicyReport, RunReport
 from tasks.finetune.results import Choose
-from tasks.metering import COST_NAMES
 from tasks.select.results import SelectionCounts
 
 # Loss curves of thousands of steps are averaged to so many points.
 _CURVE = 160
-# What becomes of a sample: field of SelectionCounts -> words. Green is kept, red is wrong; the
-# places are those of the palette in charts.py.
+# What becomes of a sample: field of SelectionCounts -> words.
 FATES = {
     "kept": "kept",
     "dropped_reward": "wrong",
@@ -31,7 +28,7 @@ FATES = {
     "dropped_contaminated": "overlaps the test set",
     "dropped_band": "solved too rarely or too often",
 }
-_FATE_COLOURS = (2, 1, 6, 3, 4, 0, 5)
+_FATE_COLOURS = dict(zip(FATES, (RIGHT, WRONG, BROWN, PINK, AMBER, INK, OLIVE), strict=True))
 # What is said of each rule by which a check is kept.
 _RULES: dict[Choose, str] = {
     "best": "The policy of the best step is kept.",
@@ -58,22 +55,24 @@ def acceptance_by_level(report: RunReport) -> Panel:
 
 def fates(report: RunReport) -> Panel:
     """What became of the samples drawn from each policy."""
-    rows, words = [], _fates(report)
+    rows, words, found = [], _fates(report), set()
     for number, counts in _selections(report).items():
-        amounts = [getattr(counts, name) for name in words]
+        amounts = {name: getattr(counts, name) for name in words if getattr(counts, name)}
         marks = [
             (
-                shade,
+                _FATE_COLOURS[name],
                 count,
-                f"from {policy_title(number)}: {count:,} {text} ({percent(count / sum(amounts))})",
+                f"from {policy_title(number)}: {count:,} {words[name]} "
+                f"({percent(count / sum(amounts.values()))})",
             )
-            for shade, count, text in zip(_FATE_COLOURS, amounts, words.values(), strict=False)
-            if count
+            for name, count in amounts.items()
         ]
+        found |= amounts.keys()
         if marks:
             rows.append((f"from {policy_tick(number)}", marks))
     axes = Axes("Fate of samples", "Samples kept and dropped by each rule.", "samples", "", [])
-    chart = stacked_bars(rows, axes, list(zip(_FATE_COLOURS, words.values(), strict=False)))
+    names = [(_FATE_COLOURS[name], text) for name, text in words.items() if name in found]
+    chart = stacked_bars(rows, axes, names)
     note = "Every sample falls to the first rule that drops it, or is kept for training."
     return Panel("What became of the samples", note, charts(chart)).or_nothing()
 
@@ -144,7 +143,7 @@ def reward_curve(report: RunReport) -> Panel:
             found = [point(one.step, one.reward, f"{name}, step {one.step}") for one in checks]
             rows += checks_rows(name, now.checks)
         kept = f" (kept step {best})" if best else ""
-        series.append(Series(name + kept, turn_colour(now.iteration), found))
+        series.append(Series(name + kept, policy_colour(now.iteration), found))
     rules: dict[Choose, None] = dict.fromkeys(now.finetune.choose for now in shown if now.finetune)
     note = f"Greedy accuracy on held-out problems. {' '.join(_RULES[rule] for rule in rules)}"
     title = "Fine-tuning: validation reward"
@@ -171,7 +170,7 @@ def _losses(now: PolicyReport) -> Series:
         if entry.loss is not None and math.isfinite(entry.loss)
     ]
     found = [Point(x, y, f"{name}, step {x:.0f}: {y:.3f}") for x, y in _thin(values)]
-    return Series(name, turn_colour(now.iteration), found, markers=len(found) <= 40)
+    return Series(name, policy_colour(now.iteration), found, markers=len(found) <= 40)
 
 
 def _curves(title: str, series: list[Series], y: str, note: str, *, percent: bool) -> Panel:
@@ -185,67 +184,6 @@ def _curves(title: str, series: list[Series], y: str, note: str, *, percent: boo
         percent=percent,
     )
     return Panel(title, note, charts(line_chart(series, axes))).or_nothing()
-
-
-def time(report: RunReport) -> Panel:
-    """Seconds and tokens by step, as measured when the work was first done."""
-    steps = report.cost.steps if report.cost else []
-    kinds = list(dict.fromkeys(row.step.split()[0] for row in steps))
-    seconds: dict[int, dict[str, float]] = {}
-    totals: dict[str, list[float]] = {}
-    for row in steps:
-        kind, spent = row.step.split()[0], [row.tasks, *(row.made[name] for name in COST_NAMES)]
-        of_iteration = seconds.setdefault(row.iteration, {})
-        of_iteration[kind] = of_iteration.get(kind, 0.0) + row.made["seconds"]
-        before = totals.setdefault(row.step, [0.0] * len(spent))
-        totals[row.step] = [a + b for a, b in zip(before, spent, strict=True)]
-    bars = []
-    for number, of in seconds.items():
-        text = f"iteration {number}" if number else "base"
-        marks = [(kinds.index(k), v, f"{text}, {k}: {duration(v)}") for k, v in of.items()]
-        bars.append((text, marks))
-    axes = Axes("Time by step", "Seconds of each step by iteration.", "seconds", "", [])
-    chart = stacked_bars(bars, axes, list(enumerate(kinds)))
-    rows = [
-        [
-            step,
-            f"{shards:,.0f}",
-            *[duration(value) if value else "–" for value in (took, *parts)],
-            f"{tokens:,.0f}" if tokens else "–",
-            f"{tokens / took:,.0f}" if tokens and took else "–",
-        ]
-        for step, (shards, took, *parts, tokens) in sorted(
-            totals.items(), key=lambda item: -item[1][1]
-        )
-    ]
-    head = ["step, all iterations", "shards", "time", "processor", "engine", "sandbox"]
-    head += ["tokens", "tokens a second"]
-    note = (
-        "Times are those of the work when it was first done; what the cache gave cost nothing. "
-        "Processor: of the steps and of the processes that work for them, all cores together. "
-        "Engine: in which it sampled. Sandbox: in which containers ran programs, together."
-    )
-    table = Table(head, rows)
-    return Panel("Time and tokens by step", note, charts(chart), table).or_nothing()
-
-
-def cost(report: RunReport) -> Panel:
-    """What each accepted sample and each point of accuracy cost."""
-    rewarded = any(now.proxy for now in report.iterations)
-    parts = "drawing, scoring, rewarding" if rewarded else "drawing, scoring"
-    return Panel(
-        "Cost of a sample and of a point",
-        f"Of samples: {parts} and selecting them. Of a point: the whole run, its measuring "
-        "included. A dash: nothing of it was used, or nothing gained.",
-        table=each_table(report.cost) if report.cost else None,
-    ).or_nothing()
-
-
-def configuration(report: RunReport) -> Panel:
-    """The whole recipe."""
-    rows = list(flat(report.config))
-    table = Table(["setting", "value"], rows)
-    return Panel("Configuration", table=table, folded=f"Show {len(rows)} settings").or_nothing()
 
 
 def _thin(values: list[tuple[float, float]]) -> Iterable[tuple[float, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.report.panel import Panel, Table
-from flows.report.values import policy_title, share_cell
+from flows.report.values import change_cell, policy_title, share_cell
 from flows.rest_em.results import RunReport
 
 
@@ -14,18 +14,13 @@ def verified(report: RunReport) -> Panel:
     rows: list[list[str]] = []
     for name in names:
         cells = (one.metrics.get(name) for one in found.values())
-        rows.append([name, *(share_cell(cell) if cell else "–" for cell in cells)])
+        rows.append([name, *map(share_cell, cells)])
         if any(name in one.over_majority for one in found.values()):
             more = (one.over_majority.get(name) for one in found.values())
             rows.append(
                 [
                     f"{name} minus the plain vote, points",
-                    *(
-                        f"{100 * m.value:+.1f} [{100 * m.low:+.1f}, {100 * m.high:+.1f}]"
-                        if m
-                        else "–"
-                        for m in more
-                    ),
+                    *map(change_cell, more),
                 ]
             )
     table = Table(["", *(policy_title(number) for number in found)], rows)

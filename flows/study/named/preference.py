@@ -122,6 +122,7 @@ STUDY = Study(
             order(BY_MODEL, (REWARD_ACCURACY, 0), (WIN_CONTROLLED, -1)),
             "equal",
             0.5,
+            in_points=False,
         ),
         Claim(
             "ReST (2308.08998): filtering by a reward model with rising thresholds improves the "

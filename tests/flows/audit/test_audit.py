@@ -16,6 +16,7 @@ from flows.audit.flow import Options, audit_run
 from flows.audit.labels import read_labels, write_lines
 from flows.audit.page import markdown, render
 from flows.audit.sample import Stratum, draw_pairs, shares
+from flows.audit.tables import audit_text
 from tasks.errors import UserError
 from tasks.score.second.opinion import Opinion, Second
 from tests.flows.audit.audit_parts import PAIRS, make_run
@@ -160,6 +161,16 @@ def test_weights_undo_the_strata(home: Path) -> None:
 def test_shares_of_strata(sizes: Any, count: int, given: Any) -> None:
     found = shares(dict(zip(Stratum, sizes, strict=True)), count)
     assert tuple(found[one] for one in Stratum) == given
+
+
+def test_an_error_that_was_not_seen_is_not_called_none(home: Path) -> None:
+    """Four answers accepted, four refused, and no word against any: rates of up to 60%."""
+    make_run(home, [{"gold": str(n), "text": f"The answer is {n + n % 2}."} for n in range(8)])
+    facts = audit_run("made", HOW, quiet)
+    text = check(render(facts)).text
+    assert "≤ 60.2%" in text and "false-positive rate, none seen" in text
+    assert "≤ 0.0%" not in text and "0.00% [" not in text.split("Agreement by")[0]
+    assert "none seen, at most 60.24%" in audit_text(facts)
 
 
 def test_hostile_text_is_shown_and_not_run(home: Path) -> None:

@@ -61,7 +61,7 @@ def policy(number: int, greedy: float) -> dict[str, Any]:
         "levels": {"1": {"samples": 500, "correct": 300}, HOSTILE: {"samples": 5, "correct": 1}},
     }
     history = [{"step": s, "loss": 1 / s} for s in range(1, 900)] + [{"step": 800, "reward": 0.4}]
-    counts = dict.fromkeys(("rows", "dropped_long", "sequences", "tokens", "targets"), 9)
+    counts = dict.fromkeys(("rows", "dropped_long", "sequences", "tokens", "targets"), 247)
     base = {
         "iteration": number,
         "model": HOSTILE,

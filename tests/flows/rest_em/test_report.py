@@ -42,7 +42,7 @@ def test_a_paired_gain_is_preferred_where_there_is_one() -> None:
     report["iterations"][2]["gain"] = {"value": 0.2, "low": -0.01, "high": 0.3, "problems": 77}
     page = check(page_of(report))
     assert "−1.0 to +30.0 points (paired over the same 77 test problems)" in page.text
-    assert "more test problems are needed" in page.text
+    assert "which may be chance" in page.text and "try more (data.test_limit)" in page.text
 
 
 def test_a_lost_variety_is_said() -> None:

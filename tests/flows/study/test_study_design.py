@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from flows.report.charts import Axes, Point, Series, bar_chart
-from flows.rest_em.results import Transfer
 from flows.study.claims import Claim, judge_claim
 from flows.study.config import StudyConfig, find_study, load_study, study_names
-from flows.study.preference_metrics import PREFERENCE_METRICS
 from flows.study.quantities import better, gain, lead, of, order, rank_average
 from flows.study.results import Results, StudyPolicy
 from tasks.errors import UserError
-from tasks.evaluate.intervals import Interval
-from tasks.evaluate.results import Bin
-
-
-def estimate(value: float) -> Interval:
-    return Interval(value, value, value, 9)
+from tests.flows.study.study_parts import estimate, made_up
 
 
 def run(*greedy: float) -> list[StudyPolicy]:
@@ -45,27 +39,36 @@ def test_every_arm_is_a_configuration_of_its_own(name: str) -> None:
 @pytest.mark.parametrize("name", study_names())
 def test_claims_and_figures_speak_of_arms_that_there_are(name: str) -> None:
     """With made-up results of all arms, every claim has a value and every figure is drawn."""
-    config, study = StudyConfig(), find_study(name)
-    metrics = ("greedy", "train", "gap", "validation", *(f"pass@{k}" for k in (1, 2, 4, 8, 16)))
-    bins = ("75% or more", "50% to 75%", "25% to 50%", "less than 25%")
-    others = (
-        *config.bases.math.evaluation.transfer,
-        *config.bases.code.evaluation.transfer,
-    )
-    policy = StudyPolicy(
-        1,
-        "m",
-        {name: estimate(0.5) for name in (*metrics, *PREFERENCE_METRICS, "maj@8")},
-        transfer={name: Transfer(estimate(0.4)) for name in others},
-        bins=[Bin(name, 9, 0.1, 0.2, estimate(0.1)) for name in bins],
-    )
-    arms = [arm.name for arm in config.arms(study)]
-    found = Results({(arm, s): [policy] * 4 for arm in arms for s in (1, 2)}, (1, 2))
+    study, found = find_study(name), made_up(name)
     for claim in study.claims:
         assert judge_claim(claim, found).mean is not None, claim.here
     for draw in study.figures:
         figure = draw(found, True)
         assert figure.svg.startswith("<svg"), figure.title
+
+
+def test_a_colour_means_one_thing_in_the_figures_of_a_study() -> None:
+    """Of a figure no two series have one; what is measured has the same in all of them."""
+    colours: dict[str, set[str]] = {}
+    for name in study_names():
+        study, found = find_study(name), made_up(name)
+        for draw in study.figures:
+            keys = re.findall(
+                r'<g class="(s\d+)">(?:(?!</g>).)*?<text[^>]*>(.*?)</text></g>',
+                (draw(found, False).svg),
+            )
+            assert len({colour for colour, _ in keys}) == len(keys), study.title
+            for colour, title in keys:
+                colours.setdefault(title, set()).add(colour)
+    assert {"greedy", "shifted task", "pass@1", "base", "p1"} <= colours.keys()
+    for title in ("greedy", "shifted task", "pass@1", "base", "p1"):
+        assert len(colours[title]) == 1, title
+
+
+def test_a_correlation_is_not_told_in_points() -> None:
+    claim = Claim("the paper", "here", better("a", "b"), "equal", 0.5, in_points=False)
+    said = judge_claim(claim, results([1.0, 0.9, 0.7], [0.0, 0.0, 0.0])).sentence
+    assert said.endswith(": +0.87 [+0.49, +1.00] over 3 seeds.")
 
 
 @pytest.mark.parametrize(
@@ -153,4 +156,4 @@ def test_a_loss_hangs_below_the_line_that_gains_stand_on() -> None:
     ends = [top + float(e.get("height", "")) for top, e in zip(tops, bars, strict=True)]
     assert ends[0] == pytest.approx(tops[1] + 1, abs=0.2)  # the line; a bar begins one pixel above
     assert (ends[0] - tops[0]) == pytest.approx(2 * (ends[1] - tops[1]), abs=2)
-    assert "-20%" in svg
+    assert "−20%" in svg

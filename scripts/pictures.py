@@ -1,0 +1,75 @@
+"""Renew docs/pictures: the report's first screen, and Prefect's UI as the browser tests see it.
+
+    restem run math-demo && python scripts/pictures.py
+
+Takes the latest run of RESTEM_HOME, and starts a station of its own for the UI (some minutes). A
+picture is renewed where a document shows it. Look at them before you commit them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+REPORT = "report-page"
+# Where a run lies on this machine is nobody's business.
+HIDE_HOME = """home => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode())
+    walker.currentNode.data = walker.currentNode.data.replaceAll(home, "~/.restem");
+}"""
+
+
+def shown_pictures() -> set[str]:
+    """Names of the PNGs that documents show, without their ends."""
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    texts = (path.read_text(encoding="utf-8") for path in documents)
+    return {name for text in texts for name in re.findall(r"pictures/([\w-]+)\.png\)", text)}
+
+
+def report(page: Path, home: Path) -> None:
+    """Keep what is seen first of a report, light, on a desk."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 1200, "height": 780}, color_scheme="light")
+        shown.goto(page.as_uri())
+        shown.evaluate(HIDE_HOME, str(home))
+        shown.screenshot(path=str(PICTURES / f"{REPORT}.png"))
+        browser.close()
+
+
+def main() -> None:
+    """Renew all, or the report alone."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--run", default="latest", help="a finished run; default: the latest")
+    parser.add_argument("--only-report", action="store_true", help="leave out Prefect's UI")
+    given = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    from flows.runs.journal import find_run
+    from tasks.dag.runtime import home
+    from tasks.errors import UserError
+
+    try:
+        folder = find_run(given.run, "rest-em")
+        report((folder / "report.html").resolve(strict=True), home())
+    except (UserError, FileNotFoundError) as error:
+        sys.exit(f"--run {given.run}: {error}")
+    if not given.only_report:
+        tests = [sys.executable, "-m", "pytest", "-q", "tests/browser/test_run.py"]
+        tests.append("tests/browser/test_person.py")
+        environment = {**os.environ, "RESTEM_PICTURES": "1"}
+        sys.exit(subprocess.run(tests, cwd=ROOT, env=environment).returncode)
+
+
+if __name__ == "__main__":
+    main()
