@@ -111,7 +111,8 @@ def _done(steps: list[StepLine]) -> str:
 
 
 def _cells(line: StepLine) -> list[str]:
-    return [line.label, line.state, f"{line.took:.1f}", f"{line.rows:,}", when(line.ended)]
+    ended = when(line.ended) if line.ended else ""
+    return [line.label, line.state, f"{line.took:.1f}", f"{line.rows:,}", ended]
 
 
 def _report(folder: Path) -> bool:
