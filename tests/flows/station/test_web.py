@@ -126,7 +126,9 @@ def test_a_long_notice_is_refused(pages: int) -> None:
 
 def test_a_page_from_elsewhere_cannot_ask(pages: int) -> None:
     """A name of another host that leads here (DNS rebinding) is not this server's."""
-    assert ask(pages, "/", Host="evil.example")[0] == 403
+    for path in ("/", "/runs/demo-1", "/runs/demo-1/samples"):
+        assert ask(pages, path, Host="evil.example")[0] == 403
+        assert ask(pages, path, Origin="http://evil.example")[0] == 403
     assert ask(pages, "/notices", "POST", b"x", Host="evil.example")[0] == 403
     assert ask(pages, "/notices", "POST", b"x", Origin="http://evil.example")[0] == 403
     assert notices() == []
@@ -135,7 +137,8 @@ def test_a_page_from_elsewhere_cannot_ask(pages: int) -> None:
 
 def test_nobody_reads_without_the_cookie_or_the_secret(pages: int) -> None:
     good = f"{COOKIE}={derived(SECRET, 'pages')}"
-    for path in ("/", "/notices", "/runs/demo-1/report.html", "/runs/none/report.html"):
+    pages_of_runs = ("/runs", "/runs/demo-1", "/runs/demo-1/samples", "/runs/none/samples")
+    for path in ("/", "/notices", "/runs/demo-1/report.html", *pages_of_runs):
         for wrong in ("", "Basic", "Basic x", f"Bearer {derived(SECRET, 'pages')}"):
             status, text = ask(pages, path, Authorization=wrong)
             assert status == 401 and "restem up" in text
