@@ -6,9 +6,8 @@ or their texts where a text is asked for. So memory grows with a shard and not w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,21 @@ from tasks.dag.shard_inputs import ScoredShard
 from tasks.dag.step_names import SCORE, line_name
 from tasks.errors import UserError
 from tasks.evaluate.results import CORRECT
-from tasks.problems.step import load_splits
-from tasks.rows import ROW_GROUP, SAMPLES_FILE, VERDICTS_FILE, Row, Status, answer_of
+from tasks.rows import (
+    PROBLEMS_FILE,
+    ROW_GROUP,
+    SAMPLES_FILE,
+    VERDICTS_FILE,
+    Row,
+    Status,
+    answer_of,
+    read_rows_at,
+)
 from tasks.store.store import Store
 
 _PROBLEMS = "problems"
+# A shard's step, and which of its samples are asked for, ascending.
+_Places = tuple[StepLine, ScoredShard, np.ndarray]
 _OF_ROW = ("index", "seed", "text", "tokens", "finish", "reward", "extracted")
 
 
@@ -96,12 +105,12 @@ class SampleReader:
     @property
     def drawn(self) -> dict[str, list[int]]:
         """By purpose the policies that were sampled for it, each as they come in the journal."""
-        found: dict[str, dict[int, None]] = {}
+        found: dict[str, list[int]] = {}
         for line in self._scored:
-            found.setdefault(line.step.removeprefix(line_name(SCORE, "")), {})[line.iteration] = (
-                None
-            )
-        return {purpose: list(policies) for purpose, policies in found.items()}
+            policies = found.setdefault(line.step.removeprefix(line_name(SCORE, "")), [])
+            if line.iteration not in policies:
+                policies.append(line.iteration)
+        return found
 
     def samples(self, asked: SampleFilter) -> Iterator[ScoredSample]:
         """All that are asked for, one at a time.
@@ -109,22 +118,31 @@ class SampleReader:
         Raises:
             UserError: the run has no such samples, or an artifact is gone.
         """
-        for line, shard, places in self._found(asked):
-            yield from self._read(line, shard, places)
+        return self._all(self._found(asked))
 
     def page(self, asked: SampleFilter, first: int, count: int) -> SamplePage:
         """Of those that are asked for `count` samples from `first` on; raises as `samples`."""
-        shown, total = list[ScoredSample](), 0
+        found, total = list[tuple[StepLine, Row]](), 0
         for line, shard, places in self._found(asked):
             here = places[max(first - total, 0) : max(first + count - total, 0)]
-            shown += self._read(line, shard, here)
+            found += [(line, row) for row in self._rows(shard, here)]
             total += len(places)
-        return SamplePage(shown, total)
+        problems = self._problems({row["problem_id"] for _, row in found})
+        return SamplePage([_sample(line, row, problems) for line, row in found], total)
 
-    def _found(self, asked: SampleFilter) -> Iterator[tuple[StepLine, ScoredShard, np.ndarray]]:
+    def _all(self, found: Iterator[_Places]) -> Iterator[ScoredSample]:
+        problems: dict[str, Problem] | None = None
+        for line, shard, places in found:
+            for row in self._rows(shard, places):
+                problems = self._problems() if problems is None else problems
+                yield _sample(line, row, problems)
+
+    def _found(self, asked: SampleFilter) -> Iterator[_Places]:
         """Of each shard the places of the samples that are asked for."""
         asked.check()
-        lines = self._lines(asked)
+        return self._found_in(self._lines(asked), asked)
+
+    def _found_in(self, lines: Sequence[StepLine], asked: SampleFilter) -> Iterator[_Places]:
         problems = self._problem_ids(asked.problem)
         before = self._base(asked) if asked.flipped else None
         for line in lines:
@@ -155,20 +173,11 @@ class SampleReader:
         verdicts = need_artifact(self._store, line.artifact)
         return ScoredShard(self._store.manifest(verdicts).provenance.inputs["samples"], verdicts)
 
-    def _read(
-        self, line: StepLine, shard: ScoredShard, places: np.ndarray
-    ) -> Iterator[ScoredSample]:
-        if not len(places):
-            return
-        need_artifact(self._store, shard.samples.location)
-        for row in shard.rows_at(self._store, places.tolist()):
-            yield ScoredSample(
-                iteration=line.iteration,
-                problem=self._problems[row["problem_id"]],
-                answer=answer_of(row),
-                status=Status(row["status"]),
-                **{name: row[name] for name in _OF_ROW},
-            )
+    def _rows(self, shard: ScoredShard, places: np.ndarray) -> Iterator[Row]:
+        """Samples of a shard, each merged with its verdict."""
+        if len(places):
+            need_artifact(self._store, shard.samples.location)
+            yield from shard.rows_at(self._store, places.tolist())
 
     def _base(self, asked: SampleFilter) -> _Rewards:
         """Which problems the base's samples for the same purpose solve, and which not."""
@@ -183,24 +192,31 @@ class SampleReader:
         ids = table["problem_id"]
         return _Rewards(ids.filter(right), ids.filter(pc.invert(right)))
 
-    @cached_property
-    def _problems(self) -> dict[str, Problem]:
-        """By id; those of transfer benchmarks too."""
+    def _problem_files(self) -> list[Path]:
+        """Those of transfer benchmarks too."""
+        places = [one.artifact for one in self._steps if one.artifact.startswith(f"{_PROBLEMS}/")]
+        refs = (need_artifact(self._store, place) for place in places)
+        return [self._store.path(ref) / PROBLEMS_FILE for ref in refs]
+
+    def _problems(self, ids: Collection[str] | None = None) -> dict[str, Problem]:
+        """By id; None: all."""
         found: dict[str, Problem] = {}
-        for line in self._steps:
-            if line.artifact.startswith(f"{_PROBLEMS}/"):
-                ref = need_artifact(self._store, line.artifact)
-                for rows in load_splits(self._store.path(ref)).values():
-                    found |= {row["id"]: _problem(row) for row in rows}
+        for path in self._problem_files():
+            known = _columns(path, "id")["id"]
+            kept = np.arange(len(known))
+            if ids is not None:
+                kept = np.flatnonzero(_is_in(known, pa.array(sorted(ids), pa.string())))
+            found |= {row["id"]: _problem(row) for row in read_rows_at(path, kept.tolist())}
         return found
 
-    def _problem_ids(self, wanted: str) -> list[str] | None:
+    def _problem_ids(self, wanted: str) -> pa.ChunkedArray | None:
         """The problem with this id or, where there is none, those with the text; None: all."""
         if not wanted:
             return None
-        if wanted in self._problems:
-            return [wanted]
-        return [one.id for one in self._problems.values() if wanted in one.question]
+        known = pa.concat_tables(_columns(one, "id", "question") for one in self._problem_files())
+        ids = known["id"]
+        itself = ids.filter(pc.equal(ids, wanted))
+        return itself if len(itself) else ids.filter(pc.match_substring(known["question"], wanted))
 
 
 @dataclass(frozen=True)
@@ -211,14 +227,18 @@ class _Rewards:
     wrong: pa.ChunkedArray
 
 
+def _columns(path: Path, *names: str) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=list(names))
+
+
 def _table(verdicts: Path) -> pa.Table:
     """What decides of a shard's verdicts."""
-    with pq.ParquetFile(verdicts) as file:
-        return file.read(columns=["problem_id", "status", "reward"])
+    return _columns(verdicts, "problem_id", "status", "reward")
 
 
 def _judged(
-    verdicts: Path, asked: SampleFilter, problems: Sequence[str] | None, before: _Rewards | None
+    verdicts: Path, asked: SampleFilter, problems: pa.ChunkedArray | None, before: _Rewards | None
 ) -> np.ndarray:
     """The places of the verdicts that are asked for."""
     if not asked.status and problems is None and before is None:
@@ -228,7 +248,7 @@ def _judged(
     if asked.status:
         kept &= _is_in(table["status"], pa.array(sorted(asked.statuses), pa.string()))
     if problems is not None:
-        kept &= _is_in(table["problem_id"], pa.array(problems, pa.string()))
+        kept &= _is_in(table["problem_id"], problems)
     if before is not None:
         now = np.asarray(pc.greater_equal(table["reward"], CORRECT))
         solved = asked.flipped == SOLVED
@@ -251,6 +271,16 @@ def _with_text(samples: Path, places: np.ndarray, text: str) -> np.ndarray:
             found.append(here[np.asarray(pc.match_substring(texts, text))])
             start += len(batch)
     return np.concatenate(found)
+
+
+def _sample(line: StepLine, row: Row, problems: dict[str, Problem]) -> ScoredSample:
+    return ScoredSample(
+        iteration=line.iteration,
+        problem=problems[row["problem_id"]],
+        answer=answer_of(row),
+        status=Status(row["status"]),
+        **{name: row[name] for name in _OF_ROW},
+    )
 
 
 def _problem(row: Row) -> Problem:

@@ -25,20 +25,21 @@ import threading
 import time
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from markupsafe import Markup
 
 from flows.runs.journal import HEAD
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
 from flows.server.hosts import HostNames, host_names
 from flows.server.limited_http import LimitedHandler, LimitedServer
+from flows.station.pages.html import Html, render, when
+from flows.station.pages.runs import run_page, runs_page
+from flows.station.pages.samples import samples_page
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import WrongFacts, is_object
 from tasks.settings.secret import read_secret
-
-if TYPE_CHECKING:
-    from flows.station.pages.html import Html
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}")
 _TYPES = {
@@ -219,11 +220,6 @@ def _file(parts: list[str]) -> Path | None:
 
 def _page(parts: list[str], query: str) -> Html | None:
     """The page of a request's path, or None."""
-    # Not before a page is asked for: what reads runs is heavy, and the station starts without it.
-    from flows.station.pages.html import render, when
-    from flows.station.pages.runs import run_page, runs_page
-    from flows.station.pages.samples import samples_page
-
     if parts in ([], ["runs"]):
         return runs_page()
     if parts == ["notices"]:
@@ -253,8 +249,6 @@ def _run(parts: list[str]) -> Path | None:
 
 def _told(one: dict[str, object]) -> list[str]:
     """Text and link of a notice."""
-    from markupsafe import Markup
-
     notice = one.get("notice", "")
     text = notice.get("text", notice) if is_object(notice) else notice
     link = notice.get("link", "") if is_object(notice) else ""

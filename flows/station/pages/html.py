@@ -14,6 +14,9 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
 from flows.report.page import ASSETS as REPORT_ASSETS
 from flows.report.values import clean, whole
 
@@ -35,20 +38,11 @@ def render(template: str, status: HTTPStatus = HTTPStatus.OK, **shown: object) -
     Args:
         shown: What the template shows; texts among it are escaped.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=FileSystemLoader(_ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clean": clean, "whole": whole, "when": when}
     style, script = _style(), _script()
-    text = environment.get_template(template).render(
-        style=Markup(style), script=Markup(script), **shown
+    text = (
+        _environment()
+        .get_template(template)
+        .render(style=Markup(style), script=Markup(script), **shown)
     )
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
@@ -65,6 +59,19 @@ def when(seconds: object) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
     except (OverflowError, ValueError, OSError):  # of a damaged file
         return "?"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"clean": clean, "whole": whole, "when": when}
+    return made
 
 
 @cache
