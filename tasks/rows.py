@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -238,11 +239,26 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Row]:
             the room of the text.
     """
     with pq.ParquetFile(path) as file:
-        if columns is None:
-            ids = (TOKEN_IDS, REJECTED_IDS)
-            columns = [name for name in file.schema_arrow.names if name not in ids]
-        for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
+        for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns or _columns(file)):
             yield from batch.to_pylist()
+
+
+def read_rows_at(path: Path, places: Sequence[int]) -> Iterator[Row]:
+    """Yield some rows of a Parquet file; only row groups that have one of them are read.
+
+    Args:
+        path: Of the file.
+        places: Of the rows, from 0 and ascending.
+    """
+    wanted, start = np.asarray(places, dtype=np.int64), 0
+    with pq.ParquetFile(path) as file:
+        columns = _columns(file)
+        for group in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            here = wanted[np.searchsorted(wanted, start) : np.searchsorted(wanted, stop)]
+            if len(here):
+                yield from file.read_row_group(group, columns).take(here - start).to_pylist()
+            start = stop
 
 
 def answer_of(sample: Row) -> str:
@@ -268,6 +284,11 @@ def sample_seed(seed: int, problem_id: str, index: int) -> int:
     """
     raw = hashlib.sha256(f"{seed}\x1f{problem_id}\x1f{index}".encode()).digest()
     return int.from_bytes(raw[:8], "big") >> 2
+
+
+def _columns(file: pq.ParquetFile) -> list[str]:
+    """All but token ids."""
+    return [name for name in file.schema_arrow.names if name not in (TOKEN_IDS, REJECTED_IDS)]
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -19,7 +19,10 @@ _SECRET = "restem:fuzzed-SENTINEL"
 _OUTSIDE, _INSIDE = b"OUTSIDE-SENTINEL", b"a line of the log"
 # A good request in between, from time to time.
 _CHECK = 100
-_PATHS = ("/notices", "/", "/runs/demo-1/logs/engine.log", "/runs/demo-1/report.html")
+_PATHS = (
+    *("/notices", "/", "/runs/demo-1/logs/engine.log", "/runs/demo-1/report.html"),
+    *("/runs/demo-1", "/runs/demo-1/samples?purpose=test&iteration=1&text=a&page=2"),
+)
 
 
 class Pages:

@@ -7,76 +7,26 @@ far as it came.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.api.samples import SampleReader, ScoredSample
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
 from flows.runs.journal import find_run, read_journal
 from flows.runs.journal_forms import RunHead, State, StepLine
 from flows.runs.policies import of_run, policy_of
-from flows.runs.status import measured, need_artifact
-from tasks.dag.runtime import open_store
-from tasks.dag.shard_inputs import ScoredShard
-from tasks.dag.step_names import DRAW, SCORE, line_name
+from flows.runs.sample_filter import SampleFilter
+from flows.runs.status import measured, store_of
+from tasks.dag.step_names import DRAW
 from tasks.errors import UserError
-from tasks.problems.step import load_splits
-from tasks.rows import Row, Status, answer_of
 from tasks.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PROBLEMS = "problems"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """A problem as the run has it.
-
-    Attributes:
-        reference: The gold answer, or the tests of a program as JSON.
-        split: train, validation or test.
-    """
-
-    id: str
-    question: str
-    reference: str
-    level: str
-    subject: str
-    split: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoredSample:
-    """A sample of a policy and the verdict on it.
-
-    Attributes:
-        iteration: The policy p_iteration that it was drawn from; 0 is the base.
-        index: Among the samples of its problem, from 0.
-        seed: That it alone was drawn with.
-        answer: What was checked: the text, of a chat model without its thoughts.
-        tokens: Their number, the one that ended it included.
-        finish: "stop", "length" (cut at max_tokens), or "error" where the engine gave none.
-        reward: In [0, 1].
-        status: Why it got that reward.
-        extracted: The answer that the checker found in the text.
-    """
-
-    iteration: int
-    problem: Problem
-    index: int
-    seed: int
-    text: str
-    answer: str
-    tokens: int
-    finish: str
-    reward: float
-    status: Status
-    extracted: str
 
 
 @dataclass(frozen=True)
@@ -128,28 +78,33 @@ class Run:
         names = ("iteration", "metric", "value", "low", "high", "problems")
         return pd.DataFrame(rows, columns=pd.Index(names))
 
-    def samples(self, iteration: int | None = None, purpose: str = DRAW) -> Iterator[ScoredSample]:
-        """Every sample with its problem and its verdict, wrong ones too, one at a time.
+    def samples(
+        self,
+        iteration: int | None = None,
+        purpose: str = DRAW,
+        *,
+        status: str = "",
+        flipped: str = "",
+        problem: str = "",
+        text: str = "",
+    ) -> Iterator[ScoredSample]:
+        """Samples with their problems and verdicts, wrong ones too, one at a time.
 
         Args:
             iteration: Of the policy that was sampled, 0 for the base; None: all.
             purpose: What was sampled for: "draw" (training), "test" (greedy), "train",
                 "validation", "pass@k", or the name of a transfer benchmark.
+            status: Of this verdict; "not_correct" and "not_checked" are several; empty: all.
+            flipped: "solved": right where the base's sample of the problem is wrong; "lost": the
+                reverse. For purposes with one sample a problem.
+            problem: Of the problem with this id or, where none has it, with this text.
+            text: With this text in them.
 
         Raises:
             UserError: the run has no such samples, or an artifact is gone.
         """
-        wanted = line_name(SCORE, purpose)
-        scored = [line for line in self._steps if line.step.startswith(f"{SCORE} ")]
-        lines = [line for line in scored if line.step == wanted]
-        if not lines:
-            known = ", ".join(sorted({line.step.removeprefix(f"{SCORE} ") for line in scored}))
-            raise UserError(f"purpose: {purpose}: expected one of {known or 'none yet'}")
-        if iteration is not None:
-            lines = [line for line in lines if line.iteration == iteration]
-        if not lines:
-            raise UserError(f"iteration: {iteration}: nothing was sampled for {purpose} there")
-        return self._read(lines)
+        asked = SampleFilter(purpose, iteration, status, flipped, problem, text)
+        return self.reader.samples(asked)
 
     def policy(self, iteration: int | None = None) -> Path:
         """The folder of a policy, as `AutoModelForCausalLM.from_pretrained` takes it.
@@ -167,35 +122,12 @@ class Run:
 
     @cached_property
     def _store(self) -> Store:
-        return open_store(self.config.resources)
+        return store_of(self._head)
 
     @cached_property
-    def _problems(self) -> dict[str, Problem]:
-        """By id; those of transfer benchmarks too."""
-        found: dict[str, Problem] = {}
-        for line in self._steps:
-            if line.artifact.startswith(f"{_PROBLEMS}/"):
-                ref = need_artifact(self._store, line.artifact)
-                for rows in load_splits(self._store.path(ref)).values():
-                    found |= {row["id"]: _problem(row) for row in rows}
-        return found
-
-    def _read(self, lines: list[StepLine]) -> Iterator[ScoredSample]:
-        for line in lines:
-            verdicts = need_artifact(self._store, line.artifact)
-            made = self._store.manifest(verdicts).provenance.inputs["samples"]
-            samples = need_artifact(self._store, made.location)
-            for row in ScoredShard(samples, verdicts).rows(self._store):
-                yield ScoredSample(
-                    iteration=line.iteration,
-                    problem=self._problems[row["problem_id"]],
-                    answer=answer_of(row),
-                    status=Status(row["status"]),
-                    **{name: row[name] for name in _OF_ROW},
-                )
-
-
-_OF_ROW = ("index", "seed", "text", "tokens", "finish", "reward", "extracted")
+    def reader(self) -> SampleReader:
+        """Reads the samples."""
+        return SampleReader(self._store, self._steps)
 
 
 def read_run(run_id: str = "latest") -> Run:
@@ -207,12 +139,16 @@ def read_run(run_id: str = "latest") -> Run:
     Raises:
         UserError: there is no such run, or several begin so.
     """
-    head, steps = read_journal(run_id, "rest-em")
+    return run_of(*read_journal(run_id, "rest-em"))
+
+
+def run_of(head: RunHead, steps: Sequence[StepLine]) -> Run:
+    """The run of a journal.
+
+    Raises:
+        UserError: it is of another flow, or its configuration is none.
+    """
     if head.flow != "rest-em":
         raise UserError(f"RUN {head.run}: its flow is {head.flow}; expected a run of the loop")
     config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
     return Run(head.run, head.state, head.error, config, head, tuple(steps))
-
-
-def _problem(row: Row) -> Problem:
-    return Problem(**{name: row[name] for name in Problem.__dataclass_fields__})

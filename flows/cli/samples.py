@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.options import AsJson, RunId
-from tasks.errors import UserError
 
 if TYPE_CHECKING:
-    from flows.api.reading import ScoredSample
+    from flows.api.samples import ScoredSample
 
 
 def samples_command(
     run: RunId = "latest",
     problem: Annotated[
-        str, typer.Option(help="Of the problem with this id, or with this text in its question.")
+        str,
+        typer.Option(help="Of the problem with this id or, where none has it, with this text."),
     ] = "",
     status: Annotated[
-        str, typer.Option(help="With this verdict, such as correct or wrong_answer.")
+        str,
+        typer.Option(help="With this verdict, such as correct, wrong_answer or not_correct."),
+    ] = "",
+    flipped: Annotated[
+        str, typer.Option(help="solved: right where the base is wrong; lost: the reverse.")
     ] = "",
     text: Annotated[str, typer.Option(help="With this text in them.")] = "",
     iteration: Annotated[
@@ -35,27 +39,21 @@ def samples_command(
 ) -> None:
     """Show samples of a run with what the checker said of them; --json: a line for each."""
     from flows.api.reading import read_run
-    from tasks.rows import Status
 
-    known = [one.value for one in Status]
-    if status and status not in known:
-        raise UserError(f"--status {status}: expected one of: {', '.join(known)}")
-    found = 0
-    for one in read_run(run).samples(iteration, purpose):
-        asked = one.problem
-        if problem and problem != asked.id and problem not in asked.question:
-            continue
-        if (status and one.status.value != status) or text not in one.text:
-            continue
-        found += 1
-        if limit and found > limit:
+    found = read_run(run).samples(
+        iteration, purpose, status=status, flipped=flipped, problem=problem, text=text
+    )
+    shown = 0
+    for one in found:
+        if limit and shown == limit:
             typer.echo("there are more: --limit 0 shows all", err=True)
             break
+        shown += 1
         if as_json:
             typer.echo(json.dumps(asdict(one)))
         else:
             _print(one)
-    if not found:
+    if not shown:
         typer.echo("no such sample", err=True)
 
 

@@ -66,6 +66,11 @@ class PrefectCaller:
         self.before_work: Callable[[Call], None] = lambda _: None
         machine.runtime.say = self.say
 
+    def begun(self) -> PrefectCaller:
+        """This one, when the run's page in Prefect's UI leads to where the run can be followed."""
+        self._page.begin()
+        return self
+
     def call(self, call: Call, iteration: int, group: str) -> ArtifactRef:
         """Run the step's task, or find it cached; see tasks/dag/step.py for the order of trust."""
         return self._call(call, iteration, group, find_artifact(call, self.store, self.warn))

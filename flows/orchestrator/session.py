@@ -83,13 +83,13 @@ def session(
                 ):
                     store.sweep_drafts()
                     if not resources.ray_address:
-                        yield PrefectCaller(machine, journal, console)
+                        yield PrefectCaller(machine, journal, console).begun()
                         return
                     from flows.machines.ray_cluster import open_cluster
 
                     spec = WorkerSpec(resources, sandbox, run_id, str(home()), tuple(functions))
                     with open_cluster(spec, console.say) as ray:
-                        yield PrefectCaller(machine, journal, console, ray)
+                        yield PrefectCaller(machine, journal, console, ray).begun()
             except BaseException as error:
                 refused = _system_error(error, resources.store)
                 # On a full disk the journal keeps what it last was: under way, and then

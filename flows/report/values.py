@@ -17,7 +17,8 @@ Value = TypeVar("Value")
 _LONGEST_TEXT = 4000
 # Of a hundredth, where the first are all 0 or all 9.
 _MOST_DIGITS = 6
-_UNCHECKED = (Status.CHECKER_ERROR, Status.SANDBOX_ERROR, Status.ENGINE_ERROR)
+# Verdicts that say nothing of the solution.
+UNCHECKED = (Status.CHECKER_ERROR, Status.SANDBOX_ERROR, Status.ENGINE_ERROR)
 
 
 def point(x: float, m: Interval, text: str, *, signed: bool = False) -> Point:
@@ -101,7 +102,7 @@ def change_cell(m: Interval | None) -> str:
 
 def unchecked(statuses: Mapping[str, int]) -> int:
     """Solutions of which nobody knows whether they are right; they count as wrong."""
-    return sum(statuses.get(name, 0) for name in _UNCHECKED)
+    return sum(statuses.get(name, 0) for name in UNCHECKED)
 
 
 def by_size(levels: Sequence[str]) -> list[str]:
@@ -114,14 +115,18 @@ def by_size(levels: Sequence[str]) -> list[str]:
 def clean(text: str) -> str:
     """Text of a model made fit to show: control characters visible, length bounded."""
     rest = len(text) - _LONGEST_TEXT
-    shown = text[:_LONGEST_TEXT] + (f"… ({rest} more characters)" if rest > 0 else "")
+    return whole(text[:_LONGEST_TEXT] + (f"… ({rest} more characters)" if rest > 0 else ""))
+
+
+def whole(text: str) -> str:
+    """The same in its whole length."""
     shown = "".join(
         chr(0x2400 + ord(c))
         if ord(c) < 32 and c not in "\n\t"
         else "\ufffd"
         if 127 <= ord(c) < 160
         else c
-        for c in shown
+        for c in text
     )
     # What is left of it turns the direction of writing, or ends a line.
     return visible(shown.encode("utf-8", "replace").decode("utf-8"))

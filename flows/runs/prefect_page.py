@@ -1,13 +1,13 @@
 """What a run puts on its page in Prefect's UI, beside states and logs.
 
-A table of metrics that grows with every policy, the report in markdown with its pictures, and a
-link to the whole page where a station serves it (`restem up`). All of it is a view: a server that
+A table of metrics that grows with every policy, the report in markdown with its pictures, and where
+a station serves pages (`restem up`) links to them: from the start to the run's own, which follows
+it and leads to its samples, at the end to the whole report. All of it is a view: a server that
 is being restarted delays it for a while, and one that stays away loses it, never the run.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +21,7 @@ from prefect.artifacts import (
 )
 
 from flows.report.tables import metric_cell, metric_order
+from flows.server.address import pages_address
 from sandbox.awake import awake
 from tasks.evaluate.results import Metrics
 
@@ -39,6 +40,15 @@ class RunPage:
         """
         self._run_id, self._warn = run_id, warn
         self._rows: list[tuple[str, Metrics]] = []
+
+    def begin(self) -> None:
+        """Link to the page that follows the run, where there is one."""
+        self._link(
+            "run",
+            "",
+            "Progress, training curves, samples",
+            "The run as it goes, and all its samples with their verdicts.",
+        )
 
     def measured(self, policy: str, metrics: Metrics) -> None:
         """Add a policy's metrics to the table; `policy` is what to call it, such as `p1`."""
@@ -63,13 +73,21 @@ class RunPage:
             markdown=markdown,
             description=f"Report of {self._run_id}",
         )
-        if pages := os.environ.get("RESTEM_PAGES_URL"):
+        self._link(
+            "page",
+            "/report.html",
+            "The whole report",
+            "The report page with all tables and pictures.",
+        )
+
+    def _link(self, kind: str, path: str, text: str, description: str) -> None:
+        if pages := pages_address():
             self._show(
                 create_link_artifact,
-                key=f"page-{self._run_id}",
-                link=f"{pages}/runs/{self._run_id}/report.html",
-                link_text="The whole report",
-                description="The report page with all tables and pictures.",
+                key=f"{kind}-{self._run_id}",
+                link=f"{pages}/runs/{self._run_id}{path}",
+                link_text=text,
+                description=description,
             )
 
     def _show(self, create: Callable[..., Any], **content: Any) -> None:

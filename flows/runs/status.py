@@ -164,7 +164,9 @@ def need_artifact(store: Store, location: str) -> ArtifactRef:
 
 
 def store_of(head: RunHead) -> Store:
-    """The store that a run wrote to."""
-    return open_store(
-        parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration").resources
-    )
+    """The store that a run wrote to; a relative one begins where the run was started."""
+    config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
+    address = config.resources.store
+    if address and "://" not in address:
+        address = str(Path(head.folder, Path(address).expanduser()))
+    return open_store(config.resources.model_copy(update={"store": address}))

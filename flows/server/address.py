@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tasks.dag.runtime import home
 from tasks.durable import write_whole
 from tasks.facts import Facts, is_object, read_json
 
+# Where a browser finds the pages, for processes that a station starts.
+PAGES_VARIABLE = "RESTEM_PAGES_URL"
 _FILE = "server.json"
 
 
@@ -84,6 +87,14 @@ def station() -> StationNote | None:
     if isinstance(note, StationNote) and started(note.pid) == note.started:
         return note
     return None
+
+
+def pages_address() -> str:
+    """Where a browser finds the pages of this home's station; "" where none is up."""
+    if given := os.environ.get(PAGES_VARIABLE):
+        return given.rstrip("/")
+    found = station()
+    return found.pages if found else ""
 
 
 def started(pid: int) -> int | None:

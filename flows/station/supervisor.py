@@ -28,7 +28,7 @@ import time
 from types import FrameType
 
 from flows.server import access
-from flows.server.address import StationNote, folder, started, write_note
+from flows.server.address import PAGES_VARIABLE, StationNote, folder, started, write_note
 from flows.server.api import Api, ApiError
 from flows.server.database import database_file, is_damaged, mend_database
 from flows.station.deployments import POOL, is_closed
@@ -271,7 +271,7 @@ def environment(api: str, pages: str, secret: str) -> dict[str, str]:
     prefect = {
         access.API: api,
         access.CLIENT: secret,
-        "RESTEM_PAGES_URL": pages,
+        PAGES_VARIABLE: pages,
         "RESTEM_HOME": str(home()),
         # The UI asks this address, whatever port it was itself loaded from.
         "PREFECT_SERVER_UI_API_URL": api,

@@ -1,21 +1,22 @@
 """A small web server for what a browser wants beside Prefect's UI: reports, runs, notices.
 
-    /                        runs of this home with their state, and their reports
+    /, /runs                 runs of this home with their state, and their reports
+    /runs/RUN                how far a run is; renews itself while the run goes
+    /runs/RUN/samples        its samples with their verdicts, by a form
     /runs/RUN/FILE           a file of a run's folder, such as report.html
     /notices                 what the automations told; POST adds one
 
-It reads RESTEM_HOME/runs and writes RESTEM_HOME/prefect/notices.jsonl, nothing else. A reader has
-the cookie that the UI's server gives (flows/server/open_page.py), or the secret by HTTP Basic; an
-automation has a value of its own. Whatever address it binds, it answers only requests that name one
-of its own hosts (flows/server/hosts.py), so that a page from elsewhere cannot reach it through a
-browser.
+It reads RESTEM_HOME/runs and the stores of these runs, and writes
+RESTEM_HOME/prefect/notices.jsonl, nothing else. A reader has the cookie that the UI's server gives
+(flows/server/open_page.py), or the secret by HTTP Basic; an automation has a value of its own.
+Whatever address it binds, it answers only requests that name one of its own hosts
+(flows/server/hosts.py), so that a page from elsewhere cannot reach it through a browser.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hmac
-import html
 import json
 import os
 import re
@@ -26,11 +27,15 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from flows.runs.journal import HEAD, newest_heads, read_head
+from markupsafe import Markup
+
+from flows.runs.journal import HEAD
 from flows.server.access import CLIENT, COOKIE, derived, secret_file, shows
-from flows.server.address import started
 from flows.server.hosts import HostNames, host_names
 from flows.server.limited_http import LimitedHandler, LimitedServer
+from flows.station.pages.html import Html, render, when
+from flows.station.pages.runs import run_page, runs_page
+from flows.station.pages.samples import samples_page
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.facts import WrongFacts, is_object
@@ -54,21 +59,11 @@ _HOW = (
     "`restem up` prints, and come back; or sign in with the user and the password of the UI."
 )
 _add_lock = threading.Lock()
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem;
-  color-scheme: light dark }}
-table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884;
-  vertical-align: top }}
-</style>
-<nav><a href="/">runs</a> · <a href="/notices">notices</a></nav>
-<h1>{title}</h1>
-{body}
-</html>
-"""
+# Reports hold texts that a model wrote: whatever slips in may load and send nothing.
+_FILE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "font-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 class Pages(LimitedHandler):
@@ -85,12 +80,10 @@ class Pages(LimitedHandler):
         parts = _parts(self.path)
         if parts != ["health"] and not self._may_read():
             self._fail(HTTPStatus.UNAUTHORIZED, _HOW)
-        elif not parts:
-            self._page("Runs", _runs())
-        elif parts == ["notices"]:
-            self._page("Notices", _notices())
         elif parts == ["health"]:
             self._send(b"true", "application/json")
+        elif page := _page(parts, urlsplit(self.path).query):
+            self._send(page.body, _TYPES[".html"], page.status, page.policy)
         elif file := _file(parts):
             self._send_file(file)
         else:
@@ -136,12 +129,14 @@ class Pages(LimitedHandler):
         given = ";".join(self.headers.get_all("Cookie", [])).split(";")
         return any(_equal(cookie.strip(), wanted) for cookie in given)
 
-    def _page(self, title: str, body: str) -> None:
-        text = _PAGE.format(title=html.escape(title), body=body)
-        self._send(text.encode(errors="backslashreplace"), _TYPES[".html"])
-
-    def _send(self, body: bytes, kind: str, status: int = HTTPStatus.OK) -> None:
-        self._head(len(body), kind, status)
+    def _send(
+        self,
+        body: bytes,
+        kind: str,
+        status: int = HTTPStatus.OK,
+        policy: str = _FILE_POLICY,
+    ) -> None:
+        self._head(len(body), kind, status, policy)
         if self.command != "HEAD":
             self.wfile.write(body)
 
@@ -154,15 +149,15 @@ class Pages(LimitedHandler):
                 self.wfile.write(some)
                 left -= len(some)
 
-    def _head(self, length: int, kind: str, status: int = HTTPStatus.OK) -> None:
+    def _head(
+        self, length: int, kind: str, status: int = HTTPStatus.OK, policy: str = _FILE_POLICY
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
         self.send_header("X-Content-Type-Options", "nosniff")
-        # Reports hold texts that a model wrote: whatever slips in may load and send nothing.
-        policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-        policy += "img-src data:; font-src data:; form-action 'none'; base-uri 'none'; "
-        self.send_header("Content-Security-Policy", policy + "frame-ancestors 'none'")
+        self.send_header("Content-Security-Policy", policy)
+        self.send_header("Referrer-Policy", "no-referrer")
         # A browser asks its person for a password where they went, not where a page sent it.
         mode = self.headers.get("Sec-Fetch-Mode", "navigate")
         if status == HTTPStatus.UNAUTHORIZED and mode == "navigate":
@@ -223,58 +218,43 @@ def _file(parts: list[str]) -> Path | None:
     return None
 
 
-def _runs() -> str:
-    rows = []
-    for path in newest_heads()[:_SHOWN]:
-        name = path.parent.name
-        try:
-            head = read_head(path.parent)
-        except (OSError, WrongFacts) as error:
-            said = str(error).replace(str(path), f"damaged: {HEAD}")
-            rows.append([html.escape(name), "", html.escape(said[:300]), "", ""])
-            continue
-        state = head.state
-        if state == "running" and started(head.pid) is None:
-            state = "interrupted"
-        page = path.parent / "report.html"
-        link = f'<a href="/runs/{html.escape(name)}/report.html">report</a>'
-        rows.append(
-            [
-                html.escape(name),
-                html.escape(head.flow),
-                html.escape(f"{state} {head.error}".strip()[:300]),
-                _when(head.started),
-                link if page.is_file() else "",
-            ]
-        )
-    return _table(["run", "flow", "state", "started", ""], rows) if rows else "<p>No runs yet.</p>"
-
-
-def _notices() -> str:
-    rows = []
-    for one in notices()[:_SHOWN]:
-        notice = one.get("notice", "")
-        text = notice.get("text", notice) if isinstance(notice, dict) else notice
-        link = notice.get("link", "") if isinstance(notice, dict) else ""
-        shown = html.escape(text if isinstance(text, str) else json.dumps(text))
-        if isinstance(link, str) and link.startswith(("http://", "https://")):
-            shown += f' <a href="{html.escape(link)}">open</a>'
-        rows.append([_when(one.get("at", 0)), shown])
-    return _table(["when", "notice"], rows) if rows else "<p>No notices.</p>"
-
-
-def _table(titles: list[str], rows: list[list[str]]) -> str:
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _when(seconds: object) -> str:
-    given = seconds if isinstance(seconds, int | float) else 0
+def _page(parts: list[str], query: str) -> Html | None:
+    """The page of a request's path, or None."""
+    if parts in ([], ["runs"]):
+        return runs_page()
+    if parts == ["notices"]:
+        rows = [[when(one.get("at", 0)), *_told(one)] for one in notices()[:_SHOWN]]
+        head = ["when", "notice", "link"]
+        return render("runs.html.j2", title="Notices", head=head, rows=rows, nothing="No notices.")
+    folder = _run(parts)
+    if folder is None:
+        return None
     try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given))
-    except (OverflowError, ValueError, OSError):  # of a damaged file
-        return "?"
+        if len(parts) == 2:
+            return run_page(folder)
+        return samples_page(folder, query) if parts[2:] == ["samples"] else None
+    except (OSError, WrongFacts) as error:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return render("runs.html.j2", status, title=folder.name, rows=[], nothing=str(error))
+
+
+def _run(parts: list[str]) -> Path | None:
+    """The folder of the run of `runs/RUN/...`, or None."""
+    if parts[0] != "runs" or not _NAME.fullmatch(parts[1]):
+        return None
+    root = (home() / "runs").resolve()
+    folder = (root / parts[1]).resolve()
+    return folder if folder.parent == root and (folder / HEAD).is_file() else None
+
+
+def _told(one: dict[str, object]) -> list[str]:
+    """Text and link of a notice."""
+    notice = one.get("notice", "")
+    text = notice.get("text", notice) if is_object(notice) else notice
+    link = notice.get("link", "") if is_object(notice) else ""
+    shown = text if isinstance(text, str) else json.dumps(text)
+    is_link = isinstance(link, str) and link.startswith(("http://", "https://"))
+    return [shown, Markup('<a href="{}">open</a>').format(link) if is_link else ""]
 
 
 def _equal(given: str, wanted: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tasks.rows import SAMPLES_FILE, VERDICTS_FILE, Row, read_rows
+from tasks.rows import SAMPLES_FILE, VERDICTS_FILE, Row, read_rows, read_rows_at
 from tasks.store.store import ArtifactRef, Store
 
 _SAMPLES, _VERDICTS = "samples", "verdicts"
@@ -32,6 +32,16 @@ class ScoredShard(NamedTuple):
         pairs = zip(
             read_rows(store.path(self.samples) / SAMPLES_FILE),
             read_rows(store.path(self.verdicts) / VERDICTS_FILE),
+            strict=True,
+        )
+        for sample, verdict in pairs:
+            yield {**sample, **verdict}
+
+    def rows_at(self, store: Store, places: Sequence[int]) -> Iterator[Row]:
+        """The same of the samples at some places, ascending."""
+        pairs = zip(
+            read_rows_at(store.path(self.samples) / SAMPLES_FILE, places),
+            read_rows_at(store.path(self.verdicts) / VERDICTS_FILE, places),
             strict=True,
         )
         for sample, verdict in pairs:

@@ -56,6 +56,7 @@ class TrainingCallback(TrainerCallback):
         minutes: float,
         progress: Callable[[int, int], None] | None,
         alive: Callable[[], None] | None = None,
+        noted: Callable[[HistoryEntry], None] = lambda _: None,
     ) -> None:
         """TrainingCallback a training of `total` steps.
 
@@ -69,6 +70,7 @@ class TrainingCallback(TrainerCallback):
             minutes: Time between checkpoints where checks are further apart.
             progress: Told the steps done and `total`.
             alive: Told after each forward pass.
+            noted: Told of each entry of the history.
         """
         self.trainer: QuietTrainer | None = None
         self.seconds = {"validation": 0.0, "checkpoints": 0.0}
@@ -82,6 +84,7 @@ class TrainingCallback(TrainerCallback):
         self._minutes = minutes
         self._progress = progress
         self._alive = alive
+        self._noted = noted
         self._every = max(1, total // LOSS_POINTS)
         self._checks = check_steps(settings.checks, total) if validate else set()
         self._saved = time.monotonic()
@@ -168,6 +171,7 @@ class TrainingCallback(TrainerCallback):
                 kl=sampled.get("kl"),
             )
             course.history.append(entry)
+            self._noted(entry)
             course.loss_sum, course.loss_steps, course.sampled = 0.0, 0, {}
 
     def _check(self, step: int) -> bool:
@@ -181,6 +185,7 @@ class TrainingCallback(TrainerCallback):
         paired = rewards if self._rule == "one_se" else None
         entry = HistoryEntry(step, reward=reward, rewards=paired)
         course.history.append(entry)
+        self._noted(entry)
         course.misses = 0 if best(course.history) is entry else course.misses + 1
         found = kept(course.history, self._rule)
         assert found is not None

@@ -181,6 +181,7 @@ def _train(job: Json, label: str, answer: object, runtime: Runtime) -> Json:
         from tasks.finetune.trainer import train
 
         return train(job, answer, progress)  # type: ignore[arg-type]
+    job = {**job, "label": label}  # its own log has the lines, and no console of a bench
     Path(job["work"]).mkdir(parents=True, exist_ok=True)
     log = runtime.logs / "finetune.log"
     python = Path(sys.executable)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tasks.finetune.callbacks import TrainingCallback
     from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
     from tasks.finetune.common import QuietTrainer
+    from tasks.finetune.results import HistoryEntry
     from tasks.finetune.supervised import Flat
 
 Ask = Callable[[Message], Message]
@@ -69,7 +70,8 @@ def train(
             result), work (folder that outlives a kill), settings (FinetuneSettings), seed,
             validation (prompts, max_tokens, stop, batch_size) and resources (Resources). Where
             prompts are rendered chats: chat (true), and in validation ends (Sampling's). Where rl
-            draws samples: reward (sample_rewards.py).
+            draws samples: reward (sample_rewards.py). Where each entry of the history is to be a
+            line of the output (log_lines.py): label.
         ask: Answers {"score": [text, ...]} with {"rewards": [number, ...]}; in rl also what
             sample_rewards.py asks.
         progress: Told the optimiser steps done and how many there are at most.
@@ -290,6 +292,11 @@ def _add_callback(
     alive: Callable[[], None] | None,
 ) -> TrainingCallback:
     from tasks.finetune.callbacks import TrainingCallback, validator
+    from tasks.finetune.log_lines import log_line
+
+    def noted(entry: HistoryEntry) -> None:
+        if "label" in job and Ranks().first:
+            print(log_line(job["label"], total, entry), flush=True)
 
     settings = FinetuneSettings(**job["settings"])
     trainer.rounding = Rounding(Path(job["model"]))
@@ -307,6 +314,7 @@ def _add_callback(
         minutes=job["resources"]["checkpoint_minutes"],
         progress=progress,
         alive=alive,
+        noted=noted,
     )
     callback.trainer = trainer
     trainer.add_callback(callback)

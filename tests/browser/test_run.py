@@ -39,6 +39,13 @@ def test_a_person_starts_a_run_and_reads_its_report(person: Person) -> None:
     person.visit(link)
     expect(page.get_by_text(head["run"]).first).to_be_visible()
     person.take("page")
+    person.open_run(run, "Artifacts")
+    person.open_artifact(f"run-{head['run']}")
+    follow = page.get_by_role("link", name="Progress, training curves, samples")
+    person.visit(str(follow.get_attribute("href")))
+    page.get_by_role("link", name="samples", exact=True).click()
+    expect(page.get_by_role("article").first).to_be_visible()
+    person.take("samples")
 
 
 def test_a_run_that_failed_is_retried_and_finds_what_was_done(person: Person) -> None:

@@ -29,3 +29,10 @@ for (const box of document.querySelectorAll(".scroll, pre")) watch.observe(box);
 addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details")) part.open = true;
 });
+// A station has the samples behind a count; where there is none, the count has the command's title.
+if (/^http.*\/runs\/[^/]+\/report\.html$/.test(location.origin + location.pathname)) {
+  for (const count of document.querySelectorAll("a[data-samples]")) {
+    count.href = count.dataset.samples;
+    count.title = "Read these samples";
+  }
+}

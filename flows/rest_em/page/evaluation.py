@@ -18,6 +18,7 @@ from flows.report.values import (
     share_cell,
     unchecked,
 )
+from flows.rest_em.page.links import samples_link
 from flows.rest_em.page.policies import (
     Shares,
     iteration_ticks,
@@ -25,6 +26,8 @@ from flows.rest_em.page.policies import (
     shown_policies,
 )
 from flows.rest_em.results import PolicyReport, RunReport, Transfer
+from flows.runs.sample_filter import NOT_CHECKED, SampleFilter
+from tasks.dag.step_names import TEST
 from tasks.evaluate.intervals import Interval
 
 
@@ -126,13 +129,18 @@ def all_metrics(report: RunReport) -> Panel:
     if any(share is not None for share in cut):
         rows.append(["cut at the limit", *(percent(share or 0.0) for share in cut)])
     if any(now.statuses for now in policies):
-        counts = (str(unchecked(now.statuses)) for now in policies)
-        rows.append(["not checked (error)", *counts])
+        rows.append(["not checked (error)", *(_unchecked(report, now) for now in policies)])
     digests = (Markup("<code>{}</code>").format(now.model[:12]) for now in policies)
     rows.append(["model digest", *digests])
     note = f"{100 * report.confidence:g}% intervals in brackets; the gap is in percentage points."
     head = ["", *(policy_title(now.iteration) for now in policies)]
     return Panel("All results", note, table=Table(head, rows), kind="long")
+
+
+def _unchecked(report: RunReport, now: PolicyReport) -> str:
+    asked = SampleFilter(TEST, now.iteration, NOT_CHECKED)
+    count = unchecked(now.statuses)
+    return samples_link(report.run, asked, f"{count:,}") if count else "0"
 
 
 def _rank(key: str) -> tuple[int, str, int]:

@@ -1,7 +1,7 @@
 """A run's report as one self-contained HTML page and as a short markdown artifact.
 
-Words and tiles: headline.py; sections: evaluation.py, preferences.py, training.py, samples.py; what
-they are made of: flows/report.
+Words and tiles: headline.py; sections: evaluation.py, preferences.py, training.py, fine_tunes.py,
+samples.py; what they are made of: flows/report.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from flows.rest_em.page.evaluation import (
     pass_at_k_curves,
     transfer,
 )
+from flows.rest_em.page.fine_tunes import loss_curve, reward_curve
 from flows.rest_em.page.headline import headline
 from flows.rest_em.page.preferences import preference_sections
 from flows.rest_em.page.reinforce import reinforce_sections
@@ -39,8 +40,6 @@ from flows.rest_em.page.training import (
     acceptance_by_level,
     fates,
     filter_table,
-    loss_curve,
-    reward_curve,
 )
 from flows.rest_em.page.verified import verified
 from flows.rest_em.page.votes import votes

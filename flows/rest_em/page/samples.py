@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from markupsafe import Markup
+
 from flows.report.paired import changed_groups
 from flows.report.panel import Panel, ShownSolution, SolutionGroup, Table
 from flows.report.values import percent, policy_tick, policy_title
+from flows.rest_em.page.links import samples_link
 from flows.rest_em.results import RunReport
+from flows.runs.sample_filter import LOST, SOLVED, SampleFilter
+from tasks.dag.step_names import DRAW, TEST
 
 # Where nothing else happens, the accuracy says it already.
 _PLAIN = {"correct", "wrong_answer", "no_answer"}
@@ -13,19 +20,18 @@ _PLAIN = {"correct", "wrong_answer", "no_answer"}
 
 def endings(report: RunReport) -> Panel:
     """Statuses of greedy solutions of test problems and of samples drawn to train on."""
-    columns: list[tuple[str, dict[str, int]]] = []
+    columns: list[tuple[str, SampleFilter, dict[str, int]]] = []
     for now in report.iterations:
-        tick = policy_tick(now.iteration)
-        columns.append((f"{tick}, greedy", now.statuses))
-        columns.append((f"{tick}, drawn", now.drawn.statuses if now.drawn else {}))
-    columns = [(title, counts) for title, counts in columns if counts]
-    found = {status for _, counts in columns for status in counts}
+        tick, drawn = policy_tick(now.iteration), now.drawn.statuses if now.drawn else {}
+        columns.append((f"{tick}, greedy", SampleFilter(TEST, now.iteration), now.statuses))
+        columns.append((f"{tick}, drawn", SampleFilter(DRAW, now.iteration), drawn))
+    columns = [one for one in columns if one[-1]]
+    found = {status for *_, counts in columns for status in counts}
     rows = []
     for status in sorted(found, key=lambda status: (status != "correct", status)):
-        counts = [(of.get(status, 0), sum(of.values())) for _, of in columns]
-        cells = (f"{count:,} ({percent(count / total)})" for count, total in counts)
+        cells = (_ended(report, asked, counts, status) for _, asked, counts in columns)
         rows.append([status.replace("_", " "), *cells])
-    table = Table(["", *(title for title, _ in columns)], rows)
+    table = Table(["", *(title for title, *_ in columns)], rows)
     note = (
         "Greedy solutions of test problems, and samples drawn for training, by policy. "
         "A checker or sandbox error says nothing about the solution; it counts as wrong and is "
@@ -33,6 +39,14 @@ def endings(report: RunReport) -> Panel:
     )
     wide = "long" if found - _PLAIN else ""
     return Panel("How solutions ended", note, table=table, kind=wide).or_nothing()
+
+
+def _ended(report: RunReport, asked: SampleFilter, counts: dict[str, int], status: str) -> str:
+    """How many ended so, and their share."""
+    count = counts.get(status, 0)
+    link = samples_link(report.run, replace(asked, status=status), f"{count:,}")
+    share = percent(count / sum(counts.values()))
+    return Markup("{} ({})").format(link if count else count, share)
 
 
 def refused_samples(report: RunReport) -> Panel:
@@ -66,8 +80,11 @@ def changes(report: RunReport) -> Panel:
     for number, found in wanted.items():
         if found:
             name, totals = policy_title(number).capitalize(), (found.solved_total, found.lost_total)
-            groups += changed_groups(
-                totals, found.solved, found.lost, name, prefix=f"{name}: newly"
-            )
+            pair = changed_groups(totals, found.solved, found.lost, name, prefix=f"{name}: newly")
+            for group, kind, count in zip(pair, (SOLVED, LOST), totals, strict=True):
+                asked = SampleFilter(TEST, number, flipped=kind)
+                link = samples_link(report.run, asked, f"read all {count:,}")
+                title = Markup("{} {}").format(group.title, link if count else "")
+                groups.append(replace(group, title=title))
     note = "Against the base policy, greedy, on test problems. Open one to read both solutions."
     return Panel("Newly solved and newly lost", note, groups=groups, kind="long").or_nothing()

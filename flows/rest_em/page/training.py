@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import replace
-
-from flows.report.charts import Axes, Point, Series, line_chart, nice_ticks, stacked_bars
-from flows.report.palette import AMBER, BROWN, INK, OLIVE, PINK, RIGHT, WRONG, policy_colour
+from flows.report.charts import Axes, stacked_bars
+from flows.report.palette import AMBER, BROWN, INK, OLIVE, PINK, RIGHT, WRONG
 from flows.report.panel import Panel, Table, charts
-from flows.report.validation import CHECKS_HEAD, checks_rows
-from flows.report.values import percent, point, policy_tick, policy_title
-from flows.rest_em.page.policies import Shares, level_bars, shown_policies
+from flows.report.values import percent, policy_tick, policy_title
+from flows.rest_em.page.links import samples_link
+from flows.rest_em.page.policies import Shares, level_bars
 from flows.rest_em.results import PolicyReport, RunReport
-from tasks.finetune.results import Choose
+from flows.runs.sample_filter import NOT_CORRECT, SampleFilter
+from tasks.dag.step_names import DRAW
+from tasks.rows import Status
 from tasks.select.results import SelectionCounts
 
-# Loss curves of thousands of steps are averaged to so many points.
-_CURVE = 160
 # What becomes of a sample: field of SelectionCounts -> words.
 FATES = {
     "kept": "kept",
@@ -29,12 +25,6 @@ FATES = {
     "dropped_band": "solved too rarely or too often",
 }
 _FATE_COLOURS = dict(zip(FATES, (RIGHT, WRONG, BROWN, PINK, AMBER, INK, OLIVE), strict=True))
-# What is said of each rule by which a check is kept.
-_RULES: dict[Choose, str] = {
-    "best": "The policy of the best step is kept.",
-    "one_se": "The earliest within one standard error of the best is kept.",
-    "last": "The last is kept.",
-}
 
 
 def acceptance_by_level(report: RunReport) -> Panel:
@@ -109,7 +99,7 @@ def filter_table(report: RunReport) -> Panel:
         "problems_solved": f"problems with {article} {accepted} sample",
     }
     rows = [
-        [text, *(f"{getattr(counts, name) or 0:,}" for counts in drawn.values())]
+        [text, *(_count(report, now, name) for now in report.iterations if now.selection)]
         for name, text in columns.items()
     ]
     rates = [now.acceptance for now in report.iterations if now.selection]
@@ -123,72 +113,17 @@ def filter_table(report: RunReport) -> Panel:
     return Panel("What the filter dropped", note, table=table if drawn else None).or_nothing()
 
 
-def loss_curve(report: RunReport) -> Panel:
-    """Training loss of the fine-tunes over their steps."""
-    series = [_losses(now) for now in shown_policies(report.iterations)]
-    note = "On the solution's tokens only."
-    return _curves("Fine-tuning: training loss", series, "loss (nats a token)", note, percent=False)
-
-
-def reward_curve(report: RunReport) -> Panel:
-    """Validation reward of the fine-tunes over their steps, and which check each kept."""
-    shown = shown_policies(report.iterations)
-    series, rows = [], []
-    for now in shown:
-        name = policy_title(now.iteration)
-        best = now.finetune.best_step if now.finetune else 0
-        found = _plain_rewards(now)
-        if now.checks:
-            checks = now.checks.checks
-            found = [point(one.step, one.reward, f"{name}, step {one.step}") for one in checks]
-            rows += checks_rows(name, now.checks)
-        kept = f" (kept step {best})" if best else ""
-        series.append(Series(name + kept, policy_colour(now.iteration), found))
-    rules: dict[Choose, None] = dict.fromkeys(now.finetune.choose for now in shown if now.finetune)
-    note = f"Greedy accuracy on held-out problems. {' '.join(_RULES[rule] for rule in rules)}"
-    title = "Fine-tuning: validation reward"
-    panel = _curves(title, series, "validation problems solved", note, percent=True)
-    return replace(panel, table=Table(CHECKS_HEAD, rows)) if rows else panel
-
-
-def _plain_rewards(now: PolicyReport) -> list[Point]:
-    """The rewards of a report that was read from its file, which has no intervals of them."""
-    name = policy_title(now.iteration)
-    return [
-        Point(one.step, one.reward, f"{name}, step {one.step}: {percent(one.reward)}")
-        for one in (now.finetune.history if now.finetune else [])
-        if one.reward is not None
-    ]
-
-
-def _losses(now: PolicyReport) -> Series:
-    """The loss of a fine-tune."""
-    name = policy_title(now.iteration)
-    values = [
-        (float(entry.step), entry.loss)
-        for entry in (now.finetune.history if now.finetune else [])
-        if entry.loss is not None and math.isfinite(entry.loss)
-    ]
-    found = [Point(x, y, f"{name}, step {x:.0f}: {y:.3f}") for x, y in _thin(values)]
-    return Series(name, policy_colour(now.iteration), found, markers=len(found) <= 40)
-
-
-def _curves(title: str, series: list[Series], y: str, note: str, *, percent: bool) -> Panel:
-    last = max([1.0, *(p.x for one in series for p in one.points)])
-    axes = Axes(
-        title,
-        f"{title} over optimiser steps, by iteration.",
-        "optimiser step",
-        y,
-        [(t, f"{t:g}") for t in nice_ticks(0, last) if t == int(t)],
-        percent=percent,
-    )
-    return Panel(title, note, charts(line_chart(series, axes))).or_nothing()
-
-
-def _thin(values: list[tuple[float, float]]) -> Iterable[tuple[float, float]]:
-    """Average neighbouring points so that at most _CURVE are left."""
-    size = -(-len(values) // _CURVE) or 1
-    for start in range(0, len(values), size):
-        block = values[start : start + size]
-        yield block[-1][0], sum(y for _, y in block) / len(block)
+def _count(report: RunReport, now: PolicyReport, name: str) -> str:
+    """A count of a policy's selection; one that verdicts alone decide leads to the samples."""
+    count = getattr(now.selection, name) or 0
+    statuses = now.drawn.statuses if now.drawn else {}
+    right = statuses.get(Status.CORRECT, 0)
+    asked, found = {
+        "samples": ("", sum(statuses.values())),
+        "correct": (Status.CORRECT.value, right),
+        "dropped_reward": (NOT_CORRECT, sum(statuses.values()) - right),
+    }.get(name, ("", 0))
+    # Rules of the selection may count in another way.
+    if not count or count != found:
+        return f"{count:,}"
+    return samples_link(report.run, SampleFilter(DRAW, now.iteration, asked), f"{count:,}")

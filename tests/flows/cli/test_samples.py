@@ -37,4 +37,4 @@ def test_more_than_is_shown_is_said(finished: Restem) -> None:
 
 def test_a_verdict_that_there_is_not(finished: Restem) -> None:
     said = finished("samples", "--status", "right", code=2)
-    assert said.startswith("restem: --status right: expected one of: correct, wrong_answer")
+    assert said.startswith("restem: status: right: expected one of: correct, wrong_answer")

@@ -25,6 +25,27 @@ def test_hostile_text_is_shown_and_not_run() -> None:
     assert "{{ 7*7 }}" in page.text and "\x00" not in page.text and "␛[31m" in page.text
 
 
+def test_a_count_of_samples_has_the_command_that_shows_them() -> None:
+    report = full()
+    report["iterations"][0]["drawn"] = {"statuses": {"correct": 400, "time_limit": 600}} | {
+        "refused": []
+    }
+    counts = [a for tag, a in check(page_of(report)).seen if tag == "a"]
+    assert all("href" not in one for one in counts)  # a station makes links of them
+    asked = {str(one["data-samples"]).removeprefix("samples?") for one in counts}
+    assert {
+        "purpose=test&iteration=2&flipped=solved",
+        "purpose=test&iteration=1&status=not_checked",
+        "iteration=0&status=time_limit",
+        "iteration=0&status=not_correct",
+        "iteration=0",
+    } <= asked
+    assert "iteration=1" not in asked  # its verdicts are not those that were counted
+    titles = {str(one["title"]) for one in counts}
+    assert all(title.startswith("restem samples '</pre>") for title in titles)
+    assert any(title.endswith(" --iteration 0 --status not_correct") for title in titles)
+
+
 def test_long_model_text_is_cut_and_says_so() -> None:
     text = page_of(full())
     assert "more characters)" in text and len(text) < 400_000

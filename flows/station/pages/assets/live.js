@@ -1,0 +1,24 @@
+// A page of a run that goes on shows what is new, unless its reader is in the middle of it.
+const EVERY = 5000;
+const pause = document.getElementById("pause");
+async function renew() {
+  const live = document.getElementById("live");
+  const busy = live.contains(document.activeElement) || document.hidden;
+  if (!busy && pause.getAttribute("aria-pressed") === "false") {
+    const reply = await fetch(location.href).catch(() => null);
+    const text = reply && reply.ok ? await reply.text().catch(() => "") : "";
+    const found = new DOMParser().parseFromString(text, "text/html").getElementById("live");
+    if (found) live.replaceWith(found);
+  }
+  begin();
+}
+function begin() {
+  const live = document.getElementById("live");
+  if (pause) pause.hidden = !live || !("live" in live.dataset);
+  if (pause && !pause.hidden) setTimeout(renew, EVERY);
+}
+if (pause) pause.addEventListener("click", () => {
+  const stopped = pause.getAttribute("aria-pressed") === "true";
+  pause.setAttribute("aria-pressed", String(!stopped));
+});
+begin();

@@ -1,0 +1,111 @@
+"""A run whose samples and verdicts are made by hand, in the home of the environment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.config.rest_em import load_config
+from flows.runs.journal import Journal
+from flows.runs.journal_forms import StepLine
+from tasks.dag.runtime import home
+from tasks.dag.step_names import line_name
+from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, Status, write_rows
+from tasks.store.manifest import ArtifactRef, Provenance, Stats
+from tasks.store.store import Store
+
+RUN = "made-1"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A sample with its verdict."""
+
+    problem: str
+    index: int
+    text: str
+    status: Status
+
+    @property
+    def reward(self) -> float:
+        return float(self.status is Status.CORRECT)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Samples that one step drew."""
+
+    purpose: str
+    iteration: int
+    samples: Sequence[Made]
+
+
+def make_run(problems: dict[str, str], shards: Sequence[Shard], run: str = RUN) -> Path:
+    """The folder of a run that is under way.
+
+    Args:
+        problems: Questions by id; the reference of each is its id.
+        run: Its name.
+    """
+    store = Store(str(home() / "store"), cache=home() / "cache")
+    made = Journal(run, load_config("math-demo", []).model_dump(mode="json"), "rest-em")
+    rows = [_problem(name, question) for name, question in problems.items()]
+    ref = _put(store, "problems", f"{run} problems", PROBLEM, rows)
+    made.step(_line("problems", 0, ref))
+    for number, one in enumerate(shards):
+        samples = [_sample(sample) for sample in one.samples]
+        of = _put(store, "samples", f"{run} samples {number}", SAMPLE, samples)
+        verdicts = [_verdict(sample) for sample in one.samples]
+        inputs = {"samples": of}
+        ref = _put(store, "verdicts", f"{run} verdicts {number}", VERDICT, verdicts, inputs)
+        made.step(_line(line_name("score", one.purpose), one.iteration, ref))
+    return made.folder
+
+
+def _put(
+    store: Store,
+    kind: str,
+    name: str,
+    schema: object,
+    rows: list[Row],
+    inputs: dict[str, ArtifactRef] | None = None,
+) -> ArtifactRef:
+    key = hashlib.sha256(name.encode()).hexdigest()[:32]
+    with store.draft(kind, key) as draft:
+        draft.rows = write_rows(draft.path / f"{kind}.parquet", schema, rows)
+        draft.stats = Stats(provenance=Provenance("step", 1, name, {}, inputs or {}, {}, {}))
+    ref = store.lookup(kind, key)
+    assert ref is not None
+    return ref
+
+
+def _line(step: str, iteration: int, ref: ArtifactRef) -> StepLine:
+    return StepLine(
+        iteration=iteration,
+        step=step,
+        label=f"{step} p{iteration}",
+        state="Completed",
+        took=0.5,
+        seconds=0.5,
+        tokens=0,
+        rows=ref.rows,
+        artifact=ref.location,
+        digest=ref.digest,
+    )
+
+
+def _problem(name: str, question: str) -> Row:
+    plain = {"domain": "math", "solution": "", "level": "1", "subject": "", "split": "test"}
+    return {"id": name, "question": question, "reference": name, **plain}
+
+
+def _sample(one: Made) -> Row:
+    plain = {"seed": 7, "tokens": len(one.text), "finish": "stop", "model": "m", "prompt": "p"}
+    return {"problem_id": one.problem, "index": one.index, "text": one.text, **plain}
+
+
+def _verdict(one: Made) -> Row:
+    found = {"reward": one.reward, "status": one.status.value, "extracted": one.text[-1:]}
+    return {"problem_id": one.problem, "index": one.index, "first_failure": -1, **found}
