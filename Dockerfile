@@ -28,14 +28,15 @@ RUN if [ -n "$TORCH_INDEX" ]; then \
     else \
         pip install --require-hashes --no-deps -r locks/torch.txt; \
     fi
-COPY pyproject.toml README.md LICENSE prefect.yaml ./
+COPY pyproject.toml setup.py README.md LICENSE prefect.yaml ./
+COPY restem ./restem
 COPY flows ./flows
 COPY tasks ./tasks
 COPY sandbox ./sandbox
 COPY models ./models
 COPY configs ./configs
 COPY scripts ./scripts
-# Editable, because configurations and deployments are found beside the packages.
+# Editable, because scripts and the deployments of prefect.yaml name the packages in /app.
 RUN pip install --no-deps --no-build-isolation -e .
 
 USER restem

@@ -1,7 +1,9 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 # `make check` is the quick half of the second: what to run before each commit.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
-BIN := .venv/bin
+# The Python of .venv; without one the first of 3.11 to 3.14 that is here.
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
 # Tests of one file, or of one shared part, stay in one process (tests/needs.py). More processes than
 # these share nothing but cost a Prefect server each. What is not fast waits half of its time, for a
 # server, a container or a browser: there four processes keep two cores busy.
@@ -12,18 +14,21 @@ SBOM := build/sbom-tool
 # The site of the documents; its tools have an environment of their own too.
 SITE := build/docs/tool
 
-.PHONY: setup demo check test bench ui format docs sbom _style _types _fast
+.PHONY: setup demo check check-all test bench ui format wheel docs sbom _style _types _fast
 .DEFAULT_GOAL := demo
 
-setup: .venv/.stamp
+setup: $(VENV)/.stamp
 
 # All but torch is taken by its hash (locks/, docs/supply.md); torch, of which every index has builds
 # of its own, by its version, from TORCH_INDEX alone if that is given. The stamp makes a second call
 # free.
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
-.venv/.stamp: pyproject.toml constraints.txt locks/base.txt locks/dev.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "setup: installing into .venv (minutes the first time)"
+$(VENV)/.stamp: pyproject.toml setup.py constraints.txt locks/base.txt locks/dev.txt
+	@test -x $(BIN)/python || { \
+		found=$$(scripts/pythons.sh $(PYTHON) | sed -n 's/^[^ ]* //p' | grep -m 1 .) || { \
+			echo "setup: expected a Python of 3.11 to 3.14 with venv$(PYTHON:%=, not %); make PYTHON=/path/to/one names it" >&2; exit 2; }; \
+		"$$found" -m venv $(VENV); }
+	@echo "setup: installing into $(VENV) (minutes the first time)"
 	@$(PIP) --require-hashes --no-deps -r locks/dev.txt
 	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
 	@$(PIP) --no-deps --no-build-isolation -e .
@@ -48,6 +53,10 @@ _types:
 _fast:
 	@$(PYTEST) -n logical --maxprocesses 4 -m fast
 
+# The fast tests on each of the Pythons that restem runs on, as far as they are here.
+check-all:
+	+@scripts/check_all.sh
+
 test: check
 	@vllm=$$(scripts/test_parts.sh) && RESTEM_VLLM_PYTHON="$$vllm" $(PYTEST) -n 4 -m "not fast"
 
@@ -60,6 +69,11 @@ bench: setup
 
 ui: setup
 	@$(BIN)/restem up
+
+# What `pip install` takes anywhere (docs/install.md).
+wheel: setup
+	@$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	@ls dist/restem-*.whl
 
 # Strict: a dead link or a page that cannot be made ends it. Nothing is fetched while it builds.
 docs: setup $(SITE)/.stamp

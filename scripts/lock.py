@@ -70,7 +70,7 @@ TORCH, OF_TORCH = "torch", ("cuda-", "nvidia-", "triton")
 # Where restem runs; what other platforms alone need is left out.
 PLATFORMS = [
     {"python_version": v[:4], "python_full_version": v, "sys_platform": s, "platform_machine": m}
-    for v in ("3.11.0", "3.12.9")
+    for v in ("3.11.0", "3.12.9", "3.13.9", "3.14.0")
     for s, m in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
 ]
 

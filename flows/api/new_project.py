@@ -6,12 +6,12 @@ README with the commands.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from tasks.errors import UserError
 
 CONFIG = "restem.toml"
+_FILES = Path(__file__).with_name("project")
 FILES = ("README.md", CONFIG, "problems.csv", "prompt.toml", "reward.py")
 
 
@@ -30,7 +30,7 @@ def new_project(folder: Path) -> list[Path]:
         if any(folder.iterdir()):
             raise UserError(f"{folder}: it is not empty; expected a new or an empty folder")
         for name in FILES:
-            text = (files("flows.api") / "project" / name).read_text(encoding="utf-8")
+            text = (_FILES / name).read_text(encoding="utf-8")
             with (folder / name).open("x", encoding="utf-8", newline="") as file:
                 written.append(folder / name)
                 file.write(text)

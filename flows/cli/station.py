@@ -82,7 +82,7 @@ def serve_command(port: Port = 4200, no_browser: NoBrowser = False) -> None:
         local: Any = rest_em.to_deployment(
             "local", parameters={"config": load_config("math-demo").model_dump()}
         )
-        local.entrypoint = "flows.rest_em.flow.rest_em"
+        local.entrypoint = "restem.flow.rest_em"
         if (note := read_note()) and address == note.address:
             _show(address, no_browser, "  (deployment rest-em/local)")
         else:  # a server of the user's own, of which we have no secret

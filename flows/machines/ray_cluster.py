@@ -71,7 +71,14 @@ def open_cluster(spec: WorkerSpec, say: Callable[[str], None]) -> Iterator[RayCl
     if not ray.is_initialized():
         _check(address)
         try:
-            ray.init(address, namespace="restem", log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address,
+                namespace="restem",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                # Before a worker looks for what we send it.
+                runtime_env={"worker_process_setup_hook": "restem.use_own_names"},
+            )
         except (ConnectionError, ValueError, RuntimeError) as error:
             said = str(error).split("\n")[0]
             raise UserError(f"resources.ray_address: no cluster at {address!r} ({said})") from None

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from flows.server.api import Api, ApiError
 from tasks.errors import UserError
-from tasks.paths import ROOT
+from tasks.paths import DEPLOYMENTS_FILE, ROOT
 from tasks.rows import Json
 
-DEPLOYMENTS_FILE = ROOT / "prefect.yaml"
 POOL = "restem"
 # Sources that decide the form.
 _FORM_SOURCES = ("flows/config/rest_em.py", "flows/config/evaluate.py", "tasks/settings/*.py")

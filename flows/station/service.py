@@ -79,7 +79,7 @@ class Service:
 
     def text(self) -> str:
         """The unit."""
-        command = [sys.executable, "-m", "flows.cli", "up", "--foreground"]
+        command = [sys.executable, "-P", "-m", "flows.cli", "up", "--foreground"]
         command += ["--port", str(self.port), "--pages", str(self.pages)]
         paths = {"RESTEM_HOME": self.home, "PYTHONPATH": ROOT}
         set_there = "".join(f"Environment={_quoted(f'{k}={v}')}\n" for k, v in paths.items())

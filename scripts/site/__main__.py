@@ -27,7 +27,7 @@ no key. The column *paper* says what the paper has (arXiv 2312.06585), where it 
 EVALUATION = """Every field of `restem evaluate --config FILE`. The paper has no column of its own
 here but for fields that a run has too."""
 CONFIG = "Its fields: [the configuration of a run](configuration.md)."
-PYTHON = """What `flows.api` offers, made from its docstrings; [restem from Python](../python.md)
+PYTHON = """What `restem.api` offers, made from its docstrings; [restem from Python](../python.md)
 shows how it is used."""
 
 

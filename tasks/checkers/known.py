@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from tasks.rows import Row, question_key
 
@@ -94,8 +94,10 @@ def checker_source(name: str) -> str:
         name: `module.function` of this room.
     """
     module, function = name.split(".")
-    folder = resources.files("tasks.checkers")
-    texts = ((folder / f"{one}.py").read_text(encoding="utf-8") for one in ("words", module))
+    texts = (
+        Path(__file__).with_name(f"{one}.py").read_text(encoding="utf-8")
+        for one in ("words", module)
+    )
     lines = (line for text in texts for line in text.splitlines())
     kept = "\n".join(line for line in lines if not line.startswith("from tasks.checkers."))
     return kept + "\n" + _CALL.format(name=function)

@@ -40,5 +40,6 @@ def _type(value: object) -> Json:
     return {NO_JSON: type(value).__name__}
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The body of the process."""
     serve_function(call_loader)

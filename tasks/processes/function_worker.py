@@ -9,6 +9,7 @@ Not covered: memory. The kernel is told to end this process first when the machi
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import hashlib
 import importlib
@@ -93,6 +94,7 @@ class _Worker:
             return getattr(importlib.import_module(asked.module), asked.name)
         module = ModuleType(f"restem_user_{asked.sha256[:12]}")
         module.__file__ = asked.file
+        vars(module)["__builtins__"] = builtins  # exec would hand on ours (restem/__init__.py)
         sys.modules[module.__name__] = module  # where dataclasses look for it
         lines = asked.source.splitlines(keepends=True)
         linecache.cache[asked.file] = (len(asked.source), None, lines, asked.file)

@@ -1,7 +1,8 @@
 """A process of this program that answers questions in JSON lines and can be killed.
 
-It is a module that writes one line when it is ready, then one line for each line it reads, and
-ends at end of file, which the kernel delivers however this process ends (`serve`).
+It is a module whose `main` writes one line when it is ready, then one line for each line it reads,
+and ends at end of file, which the kernel delivers however this process ends (`serve`). It may call
+what users wrote, so that names like `tasks` are theirs there (restem/__init__.py).
 
 Not covered: order, several processes, retries; see the pools that use it.
 """
@@ -22,7 +23,7 @@ from typing import TextIO
 
 from sandbox.awake import awake
 from tasks.metering import CpuWatch
-from tasks.paths import ROOT
+from tasks.paths import PACKAGE_PLACE, ROOT
 from tasks.rows import Json
 
 # A worker imports sympy, or what a user's function needs: seconds, more on a busy machine.
@@ -30,6 +31,11 @@ _START_SECONDS = 120.0
 # A process whose pipe is closed is ending by itself, and has so long until it is killed.
 _END_SECONDS = 1.0
 _CHUNK = 1 << 16
+# Last on the path: in an installed restem the place is site-packages, where it is already.
+_START = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from restem import run_beside_yours; run_beside_yours(sys.argv.pop(1))"
+)
 
 # What is asked: the texts of a pair, or the arguments of a function.
 Question = list[str] | Json
@@ -39,13 +45,14 @@ class KillableProcess:
     """The parent's end: one process and its two pipes."""
 
     def __init__(self, module: str, *arguments: str) -> None:
-        """Start `python -m module`; wait for it with `ready`."""
+        """Start a module's `main` in a process; wait for it with `ready`."""
         self.jobs = 0
         self.late = False
         self._ready = self._gone = False
         # A session of its own keeps the terminal's Ctrl-C away: the parent decides, then closes.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            # -P: the folder in which it starts is no place to import from.
+            [sys.executable, "-P", "-c", _START, str(PACKAGE_PLACE), module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -57,5 +57,6 @@ def checked_reward(value: Any) -> float:
     return number
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The body of the process."""
     serve_function(call_reward)

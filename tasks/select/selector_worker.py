@@ -42,5 +42,6 @@ def checked_choice(wanted: Any, found: list[Candidate]) -> list[int]:
     return chosen
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The body of the process."""
     serve_function(call_selector)

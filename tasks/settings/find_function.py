@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tasks.errors import UserError
+from tasks.paths import ROOT
 from tasks.settings.user_function import (
     ARGUMENTS,
     FILE,
@@ -63,7 +64,8 @@ def find_function(choice: Choice, text: str, field: str = "") -> UserFunction:
 def find_source(module: str) -> str | None:
     """The file of a module, found without importing it or the packages around it."""
     spec: ModuleSpec | None = None
-    path: Sequence[str] | None = None
+    # As its process finds it (restem/__init__.py): a package `tasks` is the user's, and not ours.
+    path: Sequence[str] | None = [one for one in sys.path if one != str(ROOT)]
     parts = module.split(".")
     for end in range(1, len(parts) + 1):
         name = ".".join(parts[:end])

@@ -13,7 +13,7 @@ import pytest
 from tasks.paths import ROOT
 
 PAGE = ROOT / "CONTRIBUTING.md"
-PARTS = ("bench", "flows", "tasks", "sandbox", "pyproject.toml")
+PARTS = ("bench", "restem", "flows", "tasks", "sandbox", "pyproject.toml")
 
 
 def blocks(kind: str) -> list[str]:

@@ -56,7 +56,7 @@ answer = model.generate(**prompt, max_new_tokens=40, do_sample=False)
 print(tokenizer.decode(answer[0], skip_special_tokens=True))
 """,
     "read.py": """\
-from flows.api import read_run
+from restem.api import read_run
 
 print(read_run("latest").metrics())
 """,

@@ -36,7 +36,7 @@ NOT_IMPORTED = {
 PACKAGE_OF = {"mlflow": "mlflow-skinny"}
 # Another environment's: tasks/generate/vllm_environment.py.
 ELSEWHERE = {"vllm"}
-OUR_OWN = {"bench", "flows", "models", "sandbox", "scripts", "tasks", "tests"}
+OUR_OWN = {"bench", "flows", "models", "restem", "sandbox", "scripts", "tasks", "tests"}
 BESIDE = {"lock", "harness"}  # files beside the one that imports them
 
 
@@ -141,7 +141,7 @@ def package(module: str) -> str:
     return canonicalize_name(PACKAGE_OF.get(module) or by_module.get(module, [module])[0])
 
 
-@pytest.mark.parametrize("folder", ["flows", "tasks", "sandbox"])
+@pytest.mark.parametrize("folder", ["restem", "flows", "tasks", "sandbox"])
 def test_what_the_product_imports_is_declared(folder: str) -> None:
     declared = names(PROJECT["dependencies"])
     declared |= {n for extra, lines in EXTRAS.items() if extra != "dev" for n in names(lines)}

@@ -9,15 +9,16 @@ import subprocess
 import sys
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from flows.station.doctor.finding import Finding
 from tasks.dag.runtime import home
 from tasks.generate.vllm_environment import HOW, check
-from tasks.paths import ROOT
+from tasks.paths import CONSTRAINTS, ROOT
 
-_PYTHONS = ((3, 11), (3, 12))
-_SETUP = "make setup"
+# What brings the versions that were tested, in a checkout and where restem was installed.
+_SETUP = "make setup" if (ROOT / "Makefile").is_file() else f"pip install -c {CONSTRAINTS} restem"
 _SHOWN = 3
 TORCH_SECONDS = 60.0
 # In a process of its own: it takes hundreds of megabytes, and a broken driver may end the process.
@@ -33,9 +34,10 @@ _SMI = "name,memory.total,memory.used,driver_version"
 def python() -> list[Finding]:
     """The Python that runs this."""
     here = sys.version.split()[0]
-    if sys.version_info[:2] in _PYTHONS:
+    wanted = SpecifierSet(importlib.metadata.metadata("restem")["Requires-Python"])
+    if wanted.contains(here, prereleases=True):
         return [Finding("python", "ok", f"{here} ({sys.executable})")]
-    return [Finding("python", "fails", here, "expected 3.11 or 3.12")]
+    return [Finding("python", "fails", here, f"expected {wanted}")]
 
 
 def packages() -> list[Finding]:
@@ -72,10 +74,7 @@ def packages() -> list[Finding]:
 
 
 def _pins() -> dict[str, str]:
-    try:
-        lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
     pairs = [line.partition("==") for line in lines if "==" in line and not line.startswith("#")]
     return {canonicalize_name(name): version for name, _, version in pairs}
 

@@ -63,7 +63,7 @@ def test_the_page_says_all_that_there_is() -> None:
 
 
 def test_importing_is_light() -> None:
-    program = f"import sys, flows.api; print([m for m in {HEAVY} if m in sys.modules])"
+    program = f"import sys, restem.api; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
 

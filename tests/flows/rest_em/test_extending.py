@@ -25,7 +25,7 @@ from tasks.settings import DataSet, FilterSettings, FinetuneSettings
 from tests.flows.conftest import ROOT, Restem
 
 PAGE = ROOT / "docs" / "extending.md"
-PARTS = ("flows", "tasks", "sandbox", "configs", "models/tiny-math")
+PARTS = ("restem", "flows", "tasks", "sandbox", "configs", "models/tiny-math")
 TINY = (
     "iterations=1",
     "evaluation.samples=0",
