@@ -117,10 +117,12 @@ def _line(number: int) -> journal.StepLine:
 
 
 def _pages() -> None:
-    """Both pages are made, and the whole run is on them."""
-    if _OTHER not in web._runs():  # pyright: ignore[reportPrivateUsage]
+    """All pages are made, and the whole run is on the list."""
+    runs = web.page_of([], "")
+    if runs is None or _OTHER.encode() not in runs.body:
         raise Violation("a broken run hides a whole one")
-    web._notices()  # pyright: ignore[reportPrivateUsage]
+    for parts in (["notices"], ["runs", _RUN], ["runs", _RUN, "samples"]):
+        web.page_of(parts, "")
 
 
 def _other() -> None:

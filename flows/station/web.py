@@ -82,7 +82,7 @@ class Pages(LimitedHandler):
             self._fail(HTTPStatus.UNAUTHORIZED, _HOW)
         elif parts == ["health"]:
             self._send(b"true", "application/json")
-        elif page := _page(parts, urlsplit(self.path).query):
+        elif page := page_of(parts, urlsplit(self.path).query):
             self._send(page.body, _TYPES[".html"], page.status, page.policy)
         elif file := _file(parts):
             self._send_file(file)
@@ -218,7 +218,7 @@ def _file(parts: list[str]) -> Path | None:
     return None
 
 
-def _page(parts: list[str], query: str) -> Html | None:
+def page_of(parts: list[str], query: str) -> Html | None:
     """The page of a request's path, or None."""
     if parts in ([], ["runs"]):
         return runs_page()
