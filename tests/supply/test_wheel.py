@@ -48,7 +48,7 @@ from restem.api import read_run
 
 print(flows.WHOSE, tasks.WHOSE, sandbox.WHOSE, sorted(set(read_run("latest").metrics().iteration)))
 """
-OWN = ("iterations=1", "filter.score=mine.py:mine", "evaluation.samples=0")
+OWN = ("iterations=1", "filter.score=mine.py:mine", "evaluation.samples=0", "sampling.samples=8")
 
 
 def repository(*places: str) -> list[str]:
@@ -161,9 +161,8 @@ def test_a_project_runs_and_its_model_needs_no_restem(installed: Installed) -> N
         (project / name).write_text(text)
     (installed.folder / "read.py").write_text(READ)
     changes = [part for one in OWN for part in ("--set", one)]
-    assert "references pass" in installed(
-        "restem", "data", "check", "problems.csv", place="project"
-    )
+    checked = installed("restem", "data", "check", "--config", "restem.toml", place="project")
+    assert "references pass" in checked
     assert "1 finetune" in installed("restem", "run", "restem.toml", *changes, place="project")
     installed("restem", "export", "latest", "--to", "policy", place="project")
     assert "####" in installed("python", "load.py", place="project")
