@@ -77,6 +77,7 @@ DONE_BY = {
     "resume": ("tests/flows/rest_em/test_review.py", '"resume"'),
     "review": ("tests/flows/rest_em/test_review.py", '"review"'),
     "run": ("tests/docs/test_own.py", "own.md"),
+    "samples": ("tests/flows/cli/test_samples.py", '"samples"'),
     "sandbox build": ("tests/conftest.py", "build_image"),
     "service install": ("tests/flows/station/test_service.py", "service"),
     "service remove": ("tests/flows/station/test_service.py", "service"),

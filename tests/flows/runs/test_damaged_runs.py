@@ -21,8 +21,8 @@ from flows.runs.journal import (
     read_head,
     read_journal,
 )
+from flows.station.pages.runs import runs_page
 from flows.station.reaper import _ended_here  # pyright: ignore[reportPrivateUsage]
-from flows.station.web import _runs  # pyright: ignore[reportPrivateUsage]
 from tasks.errors import StepError, UserError
 from tasks.facts import WrongFacts
 from tests.flows.runs.test_journal import LINE
@@ -111,7 +111,7 @@ def test_the_others_are_found(
     assert read_journal("latest")[0].run == "good"
     assert read_journal("good")[0].run == "good"
     assert at_work() == []
-    page = _runs()
+    page = runs_page().body.decode()
     assert "good" in page and "completed" in page
     assert _ended_here() == set()  # both are of this process
 
@@ -138,7 +138,7 @@ def test_a_time_that_is_none_stops_no_page(bad: Path) -> None:
     started = f'"started": {read_head(bad).started!r}'
     assert started in text
     (bad / HEAD).write_text(text.replace(started, '"started": 1e300'), encoding="utf-8")
-    assert "good" in _runs()
+    assert b"good" in runs_page().body
 
 
 def test_what_a_run_reached_is_read_around_a_torn_line(bad: Path) -> None:
