@@ -1,73 +1,19 @@
-"""The frame of a chart: canvas, axes with ticks and titles, legend, the SVG around.
-
-A chart is drawn for a phone, 420 units wide, or 860 where it has much to show, with letters of 12
-units. The page's style makes the letters smaller where the chart is shown larger. Widths of texts
-are estimates that are rather too large.
-"""
+"""The frame of a chart: its canvas, the ticks and titles of its axes, its legend."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from html import escape
-from pathlib import Path
 
-from flows.report.palette import GREY
+from flows.report.chart_parts import Axes, Key, clear, cut, legend, svg, text_width
 
-WIDTH, WIDE = 420, 860
 PLOT = 168
 _RIGHT, _GAP = 12, 7
-# Where letters and lines of text stand, in units.
-_LETTER, _LINE = 7.2, 13
-_TITLE = 18
+# Between lines of text, and what the title of the y axis takes; in units.
+_LINE, _TITLE = 13, 18
 # Labels that do not fit beside each other go up from left to right, at this angle.
 _TILT = 35
-_LONGEST_LABEL = 26
-# The part of the page's style that a picture takes along when it stands alone ends so.
-_END = "/*Up to here"
-
-
-@dataclass(frozen=True)
-class Axes:
-    """The axes of a chart, and its words.
-
-    Attributes:
-        title: For screen readers.
-        description: A sentence for screen readers.
-        x: Words at the x axis.
-        y: Words at the y axis.
-        ticks: (position, text) on the x axis.
-        percent: Whether y is a share of 1.
-        signed: Whether bars are differences, whose intervals may reach below zero.
-        wide: Whether it takes the whole width of a page.
-    """
-
-    title: str
-    description: str
-    x: str
-    y: str
-    ticks: Sequence[tuple[float, str]]
-    percent: bool = True
-    signed: bool = False
-    wide: bool = False
-
-    @property
-    def width(self) -> int:
-        """In units."""
-        return WIDE if self.wide else WIDTH
-
-
-@dataclass(frozen=True)
-class Key:
-    """An entry of a legend: what a series looks like there, and its name."""
-
-    name: str
-    colour: int
-    dashed: bool = False
-    markers: bool = True
-    square: bool = False
 
 
 @dataclass
@@ -120,7 +66,7 @@ def frame(
     """
     ticks = nice_ticks(min(ys), max(ys))
     texts = [_tick_text(tick, axes.percent) for tick in ticks]
-    widest = max(map(_width, texts))
+    widest = max(map(text_width, texts))
     left = _TITLE + _GAP + widest
     drawn, top = legend(keys, axes.width)
     canvas = Canvas(axes, x_range, (ticks[0], ticks[-1]), top, left)
@@ -167,20 +113,6 @@ def finished(canvas: Canvas, standalone: bool) -> str:
     return svg(axes, canvas.parts, round(height, 1), standalone=standalone)
 
 
-def svg(axes: Axes, parts: Sequence[str], height: float, *, standalone: bool = False) -> str:
-    """Pieces as a picture with a name; standalone, with its own style and ground."""
-    kind = "chart wide" if axes.wide else "chart"
-    head = f'class="{kind}" viewBox="0 0 {axes.width} {height:g}" role="img"'
-    paper = ""
-    if standalone:
-        size = f'width="{1.3 * axes.width:g}" height="{1.3 * height:g}"'
-        head += f' xmlns="http://www.w3.org/2000/svg" {size}'
-        ground = '<rect class="paper" width="100%" height="100%" rx="8"/>'
-        paper = f"<style>{_style()}</style>{ground}"
-    name = clear(f"{axes.title}. {axes.description}")
-    return f'<svg {head} aria-label="{name}">{paper}{"".join(parts)}</svg>'
-
-
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers that enclose [low, high], about `wanted` of them."""
     span = high - low or abs(high) or 1.0
@@ -191,72 +123,18 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(i * step, 10) for i in range(first, max(last, first + 1) + 1)]
 
 
-def legend(keys: Sequence[Key], width: float) -> tuple[str, float]:
-    """Names in rows above the plot, and where the plot begins."""
-    if not keys:
-        return "", 14.0
-    x, y, out = 4.0, 14.0, []
-    for key in keys:
-        name = _cut(key.name, int((width - 40) / _LETTER))
-        taken = 26 + _width(name)
-        if x + taken > width and x > 4:
-            x, y = 4.0, y + 18
-        text = f'<text x="{x + 21:.1f}" y="{y}">{clear(name)}</text>'
-        out.append(f'<g class="s{key.colour}">{_picture(key, x, y - 4)}{text}</g>')
-        x += taken + 8
-    return "".join(out), y + 16
-
-
-def marker(colour: int, x: float, y: float) -> str:
-    """A shape for each colour: circle, square, triangle, diamond; grey has one of its own."""
-    if colour == GREY:
-        place = f'x="{x - 5:.1f}" y="{y - 1.6:.1f}"'
-        return f'<rect class="dot" {place} width="10" height="3.2" rx="1.6"/>'
-    if colour % 4 == 0:
-        return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-    if colour % 4 == 1:
-        return f'<rect class="dot" x="{x - 3.6:.1f}" y="{y - 3.6:.1f}" width="7.2" height="7.2"/>'
-    corners = (
-        [(0, -5), (4.6, 3.6), (-4.6, 3.6)]
-        if colour % 4 == 2
-        else [(0, -5.4), (4.8, 0), (0, 5.4), (-4.8, 0)]
-    )
-    places = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
-    return f'<polygon class="dot" points="{places}"/>'
-
-
-def clear(text: str) -> str:
-    """Text that neither ends an element nor an attribute."""
-    return escape(text, quote=True)
-
-
-@cache
-def _style() -> str:
-    style = (Path(__file__).resolve().parent / "assets" / "style.css").read_text(encoding="utf-8")
-    return f"{style.partition(_END)[0]}.chart{{font:10px system-ui,sans-serif}}"
-
-
-def _picture(key: Key, x: float, y: float) -> str:
-    """What a series looks like, 16 units wide."""
-    if key.square:
-        return f'<rect class="bar" x="{x + 3:.1f}" y="{y - 5:.1f}" width="11" height="11"/>'
-    dashed = " dashed" if key.dashed else ""
-    mark = marker(key.colour, x + 8, y) if key.markers else ""
-    return f'<line class="line{dashed}" x1="{x:.1f}" x2="{x + 16:.1f}" y1="{y}" y2="{y}"/>{mark}'
-
-
 def _room(canvas: Canvas) -> float:
     """Units between two ticks."""
     return (canvas.right - canvas.left) / max(len(canvas.axes.ticks), 1)
 
 
 def _longest(canvas: Canvas) -> float:
-    return max(_width(line) for lines in canvas.labels.values() for line in lines)
+    return max(text_width(line) for lines in canvas.labels.values() for line in lines)
 
 
 def _all_labels(canvas: Canvas) -> None:
     """Every label, in two lines or else tilted, for which the first needs room at the left."""
-    texts = {place: _cut(text) for place, text in canvas.axes.ticks}
+    texts = {place: cut(text) for place, text in canvas.axes.ticks}
     room = _room(canvas)
     canvas.labels = {place: _lines(text, room) for place, text in texts.items()}
     if any(len(lines) > 2 for lines in canvas.labels.values()) or _longest(canvas) > room:
@@ -267,7 +145,7 @@ def _all_labels(canvas: Canvas) -> None:
 
 def _some_labels(canvas: Canvas) -> None:
     """As many labels as there is room for, at equal distances."""
-    widest = max((_width(text) + 6 for _, text in canvas.axes.ticks), default=1.0)
+    widest = max((text_width(text) + 6 for _, text in canvas.axes.ticks), default=1.0)
     shown = canvas.axes.ticks[:: math.ceil(widest / _room(canvas))]
     canvas.labels = {place: [text] for place, text in shown}
 
@@ -276,7 +154,7 @@ def _lines(text: str, room: float) -> list[str]:
     """A tick's text, in as many lines as its words need."""
     lines: list[str] = []
     for word in text.split():
-        if lines and _width(f"{lines[-1]} {word}") <= room:
+        if lines and text_width(f"{lines[-1]} {word}") <= room:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
@@ -285,12 +163,3 @@ def _lines(text: str, room: float) -> list[str]:
 
 def _tick_text(value: float, percent: bool) -> str:
     return (f"{100 * value:.4g}%" if percent else f"{value:g}").replace("-", "−")
-
-
-def _cut(text: str, longest: int = _LONGEST_LABEL) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _width(text: str) -> float:
-    """About how many units a text of 12 units takes."""
-    return _LETTER * len(text) + 4 * text.count("%")

@@ -1,7 +1,7 @@
 """Small SVG charts for pages: lines with interval bands, grouped bars, stacked bars.
 
 Every mark carries its text in `data-tip` (shown by the page's script) and every chart a title and a
-description for screen readers. All text is escaped here and in chart_frame.py; palette.py says what
+description for screen readers. All text is escaped by `clear`; palette.py says what
 a colour means. Charts know nothing of the algorithm.
 """
 
@@ -10,18 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flows.report.chart_frame import (
-    Axes,
-    Canvas,
-    Key,
-    clear,
-    finished,
-    frame,
-    legend,
-    marker,
-    nice_ticks,
-    svg,
-)
+from flows.report.chart_frame import Canvas, finished, frame, nice_ticks
+from flows.report.chart_parts import Axes, Key, clear, legend, marker, svg
 
 __all__ = ["Axes", "Point", "Series", "bar_chart", "line_chart", "nice_ticks", "stacked_bars"]
 # More bars than these are no longer told apart on half a page.

@@ -11,9 +11,10 @@ from __future__ import annotations
 # The classes s0, s1 ... of assets/style.css, which has the colours.
 BLUE, WRONG, RIGHT, PINK, AMBER, SKY, GREY = range(7)
 VIOLET, NAVY, TEAL, BROWN, INK, OLIVE = range(7, 13)
-_POLICIES = (BLUE, VIOLET, NAVY, TEAL, SKY)
+_POLICIES = (BLUE, VIOLET, TEAL, NAVY, SKY)
 # For parts of a whole that are neither policies nor right or wrong.
 PARTS = (AMBER, PINK, BROWN, OLIVE, INK)
+_LINES = (BLUE, AMBER, TEAL, PINK, VIOLET, BROWN, NAVY, OLIVE, SKY, INK)
 
 
 def policy_colour(number: int) -> int:
@@ -23,5 +24,4 @@ def policy_colour(number: int) -> int:
 
 def line_colour(place: int) -> int:
     """Of lines or bars of which none is compared with."""
-    colours = (*_POLICIES, *PARTS)
-    return colours[place % len(colours)]
+    return _LINES[place % len(_LINES)]

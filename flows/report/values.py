@@ -38,6 +38,11 @@ def policy_title(number: int) -> str:
     return f"iteration {number}" if number else "base policy"
 
 
+def policy_named(number: int) -> str:
+    """The same within a sentence: `the base policy` or `iteration 2`."""
+    return policy_title(number) if number else f"the {policy_title(number)}"
+
+
 def policy_tick(number: int) -> str:
     """The number for an axis; `base` for 0."""
     return str(number) if number else "base"

@@ -41,7 +41,7 @@ def reuse(account: Account) -> str:
         f"{samples.made:,.0f} of {samples.asked:,.0f} samples drawn now, {100 * reused:.0f}% "
         f"reused ({samples.shared:,.0f} shared by its runs or studies before it, "
         f"{samples.found:,.0f} in the store); {seconds.made:,.0f} of {seconds.asked:,.0f} s of "
-        f"work; {account.wall:.0f} s"
+        f"work; {account.wall:,.0f} s"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.report.charts import Axes, Point, Series, bar_chart, line_chart
 from flows.report.palette import AMBER, GREY, INK, OLIVE, PINK, RIGHT, policy_colour
 from flows.report.panel import Panel, ShownSolution, SolutionGroup, Table, charts
-from flows.report.values import percent, point, policy_title, share_cell
+from flows.report.values import percent, point, policy_named, policy_title, share_cell
 from flows.rest_em.page.policies import iteration_ticks, shown_policies
 from flows.rest_em.page.proxy import proxy
 from flows.rest_em.results import RunReport
@@ -61,7 +61,7 @@ def preference_line(report: RunReport) -> list[str]:
             f"the reward model agrees with {share_cell(last.model.accuracy)} of held-out labels "
             f"(longer wins: {longer})"
         )
-    return [f"Samples of {policy_title(number)}: {', '.join(said)}."] if said else []
+    return [f"Samples of {policy_named(number)}: {', '.join(said)}."] if said else []
 
 
 def labels(report: RunReport) -> Panel:
@@ -222,7 +222,7 @@ def pairs(report: RunReport) -> Panel:
         for mark in MARKS
         if any(one.mark == mark for one in found.shown)
     ]
-    note = f"Samples of {policy_title(number)}; drawn by the seed. Open one to read it."
+    note = f"Samples of {policy_named(number)}; drawn by the seed. Open one to read it."
     return Panel("Preference pairs", note, groups=groups, kind="long").or_nothing()
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from markupsafe import Markup
 
-from flows.report.chart_frame import WIDE, WIDTH
+from flows.report.chart_parts import WIDE, WIDTH
 from flows.report.charts import Axes, Point, Series, bar_chart, line_chart, stacked_bars
 from flows.report.panel import Panel, Table, layout
 
