@@ -82,7 +82,7 @@ class Pages(LimitedHandler):
             self._fail(HTTPStatus.UNAUTHORIZED, _HOW)
         elif parts == ["health"]:
             self._send(b"true", "application/json")
-        elif page := page_of(parts, urlsplit(self.path).query):
+        elif page := page_of(parts, self.path.partition("?")[2]):
             self._send(page.body, _TYPES[".html"], page.status, page.policy)
         elif file := _file(parts):
             self._send_file(file)
