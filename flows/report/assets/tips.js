@@ -13,7 +13,8 @@ const show = (event) => {
 for (const kind of ["pointermove", "pointerdown"]) document.addEventListener(kind, show);
 addEventListener("scroll", () => { tip.style.display = "none"; }, {capture: true, passive: true});
 // What is wider than its place says so, and can be scrolled by keys.
-const watch = new ResizeObserver((entries) => {
+// In the next frame: a class that changes a size within this one would be told of as a loop.
+const watch = new ResizeObserver((entries) => requestAnimationFrame(() => {
   for (const {target} of entries) {
     const more = target.scrollWidth > target.clientWidth + 1 ||
       (target.matches("pre") && target.scrollHeight > target.clientHeight + 1);
@@ -24,7 +25,7 @@ const watch = new ResizeObserver((entries) => {
       target.setAttribute("aria-label", `${target.dataset.title || "Text"}, can be scrolled`);
     } else for (const name of ["tabindex", "role", "aria-label"]) target.removeAttribute(name);
   }
-});
+}));
 for (const box of document.querySelectorAll(".scroll, pre")) watch.observe(box);
 addEventListener("beforeprint", () => {
   for (const part of document.querySelectorAll("details")) part.open = true;
