@@ -91,7 +91,6 @@ def test_files_of_runs(pages: int, path: str, content: str) -> None:
         "/runs/none",
         "/runs/none/samples",
         "/runs/demo-1/samples/1",
-        "http://[?text=x",
         "/runs/../runs",
         "/runs/demo-1/logs",
         "/runs/demo-1/other/engine.log",
