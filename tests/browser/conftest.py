@@ -21,11 +21,11 @@ from playwright.sync_api import (
 
 from flows.config.rest_em import load_config
 from scripts.pictures import PICTURES, shown_pictures
-from tests.flows.conftest import finished, server
+from tests.flows.conftest import copied, finished, server
 from tests.flows.station.conftest import Station, station, until
 from tests.small import SMALL, TINY
 
-__all__ = ["finished", "server", "station"]
+__all__ = ["copied", "finished", "server", "station"]
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
 PATIENCE = 300.0
 # The UI asks the server every few seconds, and later on a busy machine.

@@ -170,13 +170,20 @@ def shown(request: pytest.FixtureRequest, tmp_path: Path, home: Path) -> Iterato
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("RESTEM_HOME", str(finished.home))
             patch.setenv(CLIENT, SECRET)
+            run = finished.status()["run"]
             add_notice(json.dumps({"text": "a run failed", "link": "http://127.0.0.1:1/"}))
             with served(pages_server("127.0.0.1", 0, SECRET)) as port:
-                yield Shown(f"http://127.0.0.1:{port}{ADDRESSES[kind]}")
+                yield Shown(f"http://127.0.0.1:{port}{ADDRESSES[kind].format(run=run)}")
 
 
 # Pages of the station, by their name.
-ADDRESSES = {"runs": "/", "notices": "/notices"}
+ADDRESSES = {
+    "runs": "/",
+    "notices": "/notices",
+    "a run": "/runs/{run}",
+    "samples": "/runs/{run}/samples",
+    "samples, none": "/runs/{run}/samples?text=nothing+has+this",
+}
 
 
 @contextmanager
@@ -224,9 +231,12 @@ def test_a_mark_says_its_value_under_a_pointer_and_a_finger(
     for touch in (False, True):
         page = browser.new_page(has_touch=touch, viewport={"width": 390, "height": 900})
         page.goto(shown.address, timeout=LOAD_MS)
-        mark, tip = page.locator("[data-tip]").first, page.locator("#tip")
+        mark, tip = page.locator("[data-tip]").last, page.locator("#tip")  # on top of others
         expect(tip).to_be_hidden()
+        mark.scroll_into_view_if_needed()
+        page.wait_for_timeout(500)  # a page that still scrolls hides what a mark says
         mark.tap() if touch else mark.hover()
+        expect(tip).to_be_visible()
         expect(tip).to_have_text(mark.get_attribute("data-tip") or "")
         box = tip.bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390

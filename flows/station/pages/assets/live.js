@@ -8,7 +8,10 @@ async function renew() {
     const reply = await fetch(location.href).catch(() => null);
     const text = reply && reply.ok ? await reply.text().catch(() => "") : "";
     const found = new DOMParser().parseFromString(text, "text/html").getElementById("live");
-    if (found) live.replaceWith(found);
+    if (found) {
+      live.replaceWith(found);
+      for (const box of found.querySelectorAll(".scroll")) watch.observe(box);
+    }
   }
   begin();
 }
