@@ -43,8 +43,8 @@ def deployment_names(specs: list[Json]) -> list[str]:
 
 
 def fingerprint(file: Path = DEPLOYMENTS_FILE) -> str:
-    """Changes with the file and with the sources of the form; it is the deployments' version."""
-    digest = hashlib.sha256(file.read_bytes())
+    """Changes with the file, the sources of the form and where they lie; the deployments' version."""
+    digest = hashlib.sha256(file.read_bytes() + bytes(ROOT))
     for sources in _FORM_SOURCES:
         for source in sorted(ROOT.glob(sources)):
             digest.update(source.read_bytes())
