@@ -43,7 +43,7 @@ def deployment_names(specs: list[Json]) -> list[str]:
 
 
 def fingerprint(file: Path = DEPLOYMENTS_FILE) -> str:
-    """Changes with the file, the sources of the form and where they lie; the deployments' version."""
+    """The version of the deployments: of the file, the form's sources, and where they lie."""
     digest = hashlib.sha256(file.read_bytes() + bytes(ROOT))
     for sources in _FORM_SOURCES:
         for source in sorted(ROOT.glob(sources)):
