@@ -72,7 +72,9 @@ def measure(asked: Asked) -> bool:
                     whole = False
                     asked.told()
                     continue
-                until = time.time() + min(left, STEPS[step].seconds)
+                # Steps share a lent GPU's minutes; a CPU may be busy, and nothing is scarce.
+                limit = left if asked.small else min(left, STEPS[step].seconds)
+                until = time.time() + limit
                 done = _run(replace(base, step=step, until=until), forked, log)
                 if not done and forked and step == asked.steps[0] and not STEPS[step].starts:
                     forked = False

@@ -21,7 +21,7 @@ class Step:
 
     Attributes:
         function: module:function of bench.gpu, which takes a `Bench`.
-        seconds: It is ended then.
+        seconds: It is ended then, but for small shapes.
         starts: Whether it starts processes itself and never touches the card, so that it runs in
             the process of the bench.
     """

@@ -31,7 +31,7 @@ def asked(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Json]]:
     out = tmp_path_factory.mktemp("gpu") / "gpu.jsonl"
-    done = asked(str(out), "--cpu-small", "--seconds", "600")
+    done = asked(str(out), "--cpu-small", "--seconds", "1800")
     assert done.returncode == 0, done.stdout + done.stderr
     yield [json.loads(line) for line in out.read_text().splitlines()]
 

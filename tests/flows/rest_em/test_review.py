@@ -107,15 +107,16 @@ def test_a_fresh_seed_is_the_flow_runs_own_and_survives_in_resume(copied: Restem
     assert {s["state"] for s in copied.status()["steps"]} == {"Cached"}
 
 
-def test_the_run_page_has_metrics_and_report(finished: Restem) -> None:
-    run = finished.status()["run"]
+def test_the_run_page_has_metrics_and_report(copied: Restem) -> None:
+    copied.demo()  # all cached, and told to the server of this process
+    run = copied.status()["run"]
     (table,) = _api(
-        finished, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"metrics-{run}"]}}
+        copied, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"metrics-{run}"]}}
     )
     rows = json.loads(table["data"])
     assert [row["policy"] for row in rows] == ["p0", "p1", "p2"] and "[" in rows[2]["greedy"]
     (report,) = _api(
-        finished, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"report-{run}"]}}
+        copied, "/artifacts/latest/filter", artifacts={"key": {"any_": [f"report-{run}"]}}
     )
     assert "data:image/svg+xml" in report["data"]
 
