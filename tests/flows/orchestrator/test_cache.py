@@ -45,7 +45,7 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
     ).json()
     expected = len(copied.status()["steps"])
     tasks: list[dict] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while len(tasks) < expected and time.monotonic() < deadline:  # the server records them later
         time.sleep(0.5)
         tasks = httpx.post(
