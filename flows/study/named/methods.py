@@ -135,7 +135,7 @@ STUDY = Study(
     ],
     figures=[
         bars(
-            "Gain over the base",
+            "Accuracy of the last policy",
             {name: (name, -1) for name in (EM, RANDOM, *METHODS)},
             {"greedy": "greedy", "pass@16": "pass@16"},
         ),
