@@ -87,6 +87,7 @@ class Run:
         flipped: str = "",
         problem: str = "",
         text: str = "",
+        fate: str = "",
     ) -> Iterator[ScoredSample]:
         """Samples with their problems and verdicts, wrong ones too, one at a time.
 
@@ -99,11 +100,12 @@ class Run:
                 reverse. For purposes with one sample a problem.
             problem: Of the problem with this id or, where none has it, with this text.
             text: With this text in them.
+            fate: "kept" (trained on), "duplicate" or "over_cap", of the samples drawn to train on.
 
         Raises:
             UserError: the run has no such samples, or an artifact is gone.
         """
-        asked = SampleFilter(purpose, iteration, status, flipped, problem, text)
+        asked = SampleFilter(purpose, iteration, status, flipped, problem, text, fate)
         return self.reader.samples(asked)
 
     def policy(self, iteration: int | None = None) -> Path:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from flows.api.fates import FateReader
 from flows.runs.journal_forms import StepLine
 from flows.runs.sample_filter import SOLVED, SampleFilter
 from flows.runs.status import need_artifact
@@ -145,10 +146,13 @@ class SampleReader:
     def _found_in(self, lines: Sequence[StepLine], asked: SampleFilter) -> Iterator[_Places]:
         problems = self._problem_ids(asked.problem)
         before = self._base(asked) if asked.flipped else None
-        for line in lines:
+        fates = FateReader(self._store, self._steps, asked.fate) if asked.fate else None
+        for line in fates.of_these(lines) if fates else lines:
             shard = self._shard(line)
             path = self._store.path(shard.verdicts) / VERDICTS_FILE
             places = _judged(path, asked, problems, before)
+            if fates and len(places):
+                places = fates.among(places, line.iteration, shard.samples)
             if asked.text and len(places):
                 # Looked up here: a page of verdicts alone fetches no samples from far away.
                 ref = need_artifact(self._store, shard.samples.location)

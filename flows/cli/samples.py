@@ -28,6 +28,9 @@ def samples_command(
         str, typer.Option(help="solved: right where the base is wrong; lost: the reverse.")
     ] = "",
     text: Annotated[str, typer.Option(help="With this text in them.")] = "",
+    fate: Annotated[
+        str, typer.Option(help="kept (trained on), duplicate or over_cap, of purpose draw.")
+    ] = "",
     iteration: Annotated[
         int | None, typer.Option(help="Of this policy; 0 is the base. Default: all.", min=0)
     ] = None,
@@ -41,7 +44,13 @@ def samples_command(
     from flows.api.reading import read_run
 
     found = read_run(run).samples(
-        iteration, purpose, status=status, flipped=flipped, problem=problem, text=text
+        iteration,
+        purpose,
+        status=status,
+        flipped=flipped,
+        problem=problem,
+        text=text,
+        fate=fate,
     )
     shown = 0
     for one in found:

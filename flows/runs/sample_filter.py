@@ -12,6 +12,7 @@ from flows.report.values import UNCHECKED
 from tasks.dag.step_names import DRAW, PASS_AT_K
 from tasks.errors import UserError
 from tasks.rows import Status
+from tasks.select.results import FATES
 
 # A sample is right where the base's of the same problem is wrong, and the reverse.
 SOLVED: Final = "solved"
@@ -50,6 +51,8 @@ class SampleFilter:
             reverse. Only for purposes with one sample a problem.
         problem: Id of the problem or, where none has it, a text in its question.
         text: A text in the sample.
+        fate: What the selection made of it: `kept` (trained on), `duplicate` or `over_cap`. Only of
+            samples drawn to train on.
     """
 
     purpose: str = DRAW
@@ -58,6 +61,7 @@ class SampleFilter:
     flipped: str = ""
     problem: str = ""
     text: str = ""
+    fate: str = ""
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> SampleFilter:
@@ -93,6 +97,10 @@ class SampleFilter:
                 f"flipped: {self.flipped}: samples for {self.purpose} are several a problem; "
                 "expected another purpose, such as test"
             )
+        if self.fate and self.fate not in FATES:
+            raise UserError(f"fate: {self.fate[:80]}: expected one of: {', '.join(FATES)}")
+        if self.fate and self.purpose != DRAW:
+            raise UserError(f"fate: {self.fate}: only samples for {DRAW} are selected from")
         for name in ("problem", "text"):
             try:
                 getattr(self, name).encode()

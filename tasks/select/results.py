@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tasks.facts import FactsFile
+
+# What a selection makes of a sample that is accepted -> the field of SelectionCounts for it.
+KEPT: Final = "kept"
+DUPLICATE: Final = "duplicate"
+OVER_CAP: Final = "over_cap"
+FATES: Final = {KEPT: "kept", DUPLICATE: "dropped_duplicate", OVER_CAP: "dropped_cap"}
 
 
 @dataclass

@@ -91,7 +91,7 @@ def _rows(
         candidates: dict[str, list[Candidate]] = {}
         tried: dict[str, LevelCount] = {}
         for number, shard in enumerate(block):
-            _gather(
+            gather(
                 shard, number, problems, position, settings, prompt_of, counts, candidates, tried
             )
         turns = turns_of(block)
@@ -156,7 +156,7 @@ def blocks(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
         yield [shards[number] for number in sorted(members)]
 
 
-def _gather(
+def gather(
     shard: Shard,
     number: int,
     problems: Sequence[Row],
@@ -214,6 +214,13 @@ def _gather(
         start += len(ids)
 
 
+def first_of_each_text(found: list[Candidate], settings: FilterSettings) -> list[Candidate]:
+    """Rule 3 on the samples of one problem that rules 1 and 2 left; by index."""
+    if settings.dedup == "none":
+        return sorted(found)
+    return sorted({one.digest: one for one in sorted(found, reverse=True)}.values())
+
+
 def _choose(
     problem_id: str,
     found: list[Candidate],
@@ -225,11 +232,9 @@ def _choose(
     choose: Choose,
 ) -> list[Candidate]:
     """Rules 3 to 6 on one problem, of whose samples a share is accepted; by index."""
-    found.sort()
-    if settings.dedup != "none":
-        unique = {one.digest: one for one in reversed(found)}
-        counts.dropped_duplicate += len(found) - len(unique)
-        found = sorted(unique.values())
+    unique = first_of_each_text(found, settings)
+    counts.dropped_duplicate += len(found) - len(unique)
+    found = unique
     if found:
         wanted = choose(problem_id, found)
         lowest = min((one.reward for one in wanted), default=np.inf)

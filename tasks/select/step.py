@@ -198,19 +198,15 @@ def _make(
     """
     from tasks.select.drawn import with_ids_of
 
-    settings = dict(call.settings)
-    template = load_template(PromptChoice.of(call.hints), settings.pop("prompt"))
+    settings = call.settings
+    template = load_template(PromptChoice.of(call.hints), settings["prompt"])
     render = template.render
     if template.form == "chat":
         from tasks.decoding.chat import Chat
 
         render = Chat(runtime.store.path(call.inputs[_CHAT]), template).render
-    seed, shots = settings.pop("seed"), settings.pop("shots")
-    adaptive = settings.pop("adaptive", False)
-    settings.pop(_PAIRS, None)
-    # Functions of the user's stand there by what they are; rules read neither reward nor score.
-    own = {"score", "rewards", *(["select"] if "select" in call.hints else [])}
-    rules = FilterSettings(**{name: settings[name] for name in settings if name not in own})
+    seed, shots = settings["seed"], settings["shots"]
+    rules = rules_of(call.settings, call.hints)
     with contextlib.ExitStack() as stack:
         choose = None
         if "select" in call.hints:
@@ -227,12 +223,20 @@ def _make(
             rules,
             seed,
             lambda problem: render(problem["question"], shots, problem["subject"]),
-            adaptive=adaptive,
+            adaptive=settings.get("adaptive", False),
             choose=choose,
         )
         draft.rows = write_rows(draft.path / ROWS_FILE, schema, rows)
     counts.write(draft.path)
     return counts
+
+
+def rules_of(settings: Json, hints: Json) -> FilterSettings:
+    """The rules of a call or of what it left, from its settings and hints."""
+    # Functions of the user's stand there by what they are; rules read neither reward nor score.
+    own = {"score", "rewards", *(["select"] if "select" in hints else [])}
+    besides = {"prompt", "seed", "shots", "adaptive", _PAIRS, *own}
+    return FilterSettings(**{name: settings[name] for name in settings if name not in besides})
 
 
 def _shards(call: Call, runtime: Runtime) -> list[tuple[str, str, str]]:

@@ -70,7 +70,9 @@ def test_every_count_of_the_report_leads_to_as_many_samples(
         counts = page.locator("a[data-samples]")
         words = [words for words in counts.all_inner_texts() if words]
         links = [str(one.get_attribute("href")) for one in counts.all()]
-        assert len(words) == len(links) > 9 and any("flipped=solved" in one for one in links)
+        assert len(words) == len(links) > 9
+        for kind in ("flipped=solved", "fate=kept", "fate=duplicate", "fate=over_cap"):
+            assert any(kind in one for one in links), kind
         for text, link in zip(words, links, strict=True):
             page.goto(f"/runs/{run}/{link}")
             assert total(page) == int(re.sub(r"\D", "", text)), link

@@ -11,11 +11,11 @@ from flows.rest_em.page.policies import Shares, level_bars
 from flows.rest_em.results import PolicyReport, RunReport
 from flows.runs.sample_filter import NOT_CORRECT, SampleFilter
 from tasks.dag.step_names import DRAW
-from tasks.rows import Status
-from tasks.select.results import SelectionCounts
+from tasks.rows import Json, Status
+from tasks.select.results import FATES, OVER_CAP, SelectionCounts
 
 # What becomes of a sample: field of SelectionCounts -> words.
-FATES = {
+FATE_WORDS = {
     "kept": "kept",
     "dropped_reward": "wrong",
     "dropped_unfinished": "cut at the limit",
@@ -24,7 +24,7 @@ FATES = {
     "dropped_contaminated": "overlaps the test set",
     "dropped_band": "solved too rarely or too often",
 }
-_FATE_COLOURS = dict(zip(FATES, (RIGHT, WRONG, BROWN, PINK, AMBER, INK, OLIVE), strict=True))
+_FATE_COLOURS = dict(zip(FATE_WORDS, (RIGHT, WRONG, BROWN, PINK, AMBER, INK, OLIVE), strict=True))
 
 
 def acceptance_by_level(report: RunReport) -> Panel:
@@ -75,7 +75,7 @@ def _selections(report: RunReport) -> dict[int, SelectionCounts]:
 def _fates(report: RunReport) -> dict[str, str]:
     """The words for each fate; a sample that passes some tests is not just wrong."""
     scored = report.accepted != "correct"
-    words = FATES | ({"dropped_reward": "too little reward"} if scored else {})
+    words = FATE_WORDS | ({"dropped_reward": "too little reward"} if scored else {})
     if not any(counts.dropped_band for counts in _selections(report).values()):
         del words["dropped_band"]
     return words
@@ -114,16 +114,35 @@ def filter_table(report: RunReport) -> Panel:
 
 
 def _count(report: RunReport, now: PolicyReport, name: str) -> str:
-    """A count of a policy's selection; one that verdicts alone decide leads to the samples."""
+    """A count of a policy's selection, which leads to the samples where they can be told."""
+    asked = _asked(report, now, name)
+    shown = f"{getattr(now.selection, name) or 0:,}"
+    return samples_link(report.run, asked, shown) if asked else shown
+
+
+def _asked(report: RunReport, now: PolicyReport, name: str) -> SampleFilter | None:
+    """The samples behind a count of a policy's selection; None where they cannot be told."""
     count = getattr(now.selection, name) or 0
+    fate = next((fate for fate, counted in FATES.items() if counted == name), "")
+    if fate:
+        told = now.selection and _told(report.config["filter"], now.selection, fate)
+        return SampleFilter(DRAW, now.iteration, fate=fate) if count and told else None
     statuses = now.drawn.statuses if now.drawn else {}
     right = statuses.get(Status.CORRECT, 0)
-    asked, found = {
+    status, found = {
         "samples": ("", sum(statuses.values())),
         "correct": (Status.CORRECT.value, right),
         "dropped_reward": (NOT_CORRECT, sum(statuses.values()) - right),
     }.get(name, ("", 0))
     # Rules of the selection may count in another way.
-    if not count or count != found:
-        return f"{count:,}"
-    return samples_link(report.run, SampleFilter(DRAW, now.iteration, asked), f"{count:,}")
+    return SampleFilter(DRAW, now.iteration, status) if count and count == found else None
+
+
+def _told(rules: Json, counts: SelectionCounts, fate: str) -> bool:
+    """Whether what was selected tells which samples had a fate (flows/api/fates.py)."""
+    if counts.pairs is not None or counts.wrong is not None or rules.get("select") == "human":
+        return False
+    if rules.get("thinking", "keep") != "keep" or rules.get("pool", "last") != "last":
+        return False
+    besides = counts.samples - counts.correct != counts.dropped_reward
+    return fate != OVER_CAP or not (besides or counts.dropped_band or counts.dropped_contaminated)

@@ -16,6 +16,7 @@ from flows.station.pages.html import Html, render
 from tasks.dag.step_names import DRAW
 from tasks.errors import StepError, UserError
 from tasks.rows import Status
+from tasks.select.results import DUPLICATE, KEPT, OVER_CAP
 
 SHOWN = 20
 _FIELDS = 20
@@ -27,6 +28,7 @@ _PURPOSES = {
     "validation": "validation, greedy",
     "pass@k": "test, several (pass@k)",
 }
+_FATES = [("", "any"), (KEPT, "trained on"), (DUPLICATE, "duplicate"), (OVER_CAP, "over the cap")]
 _FLIPS = [("", "any"), (SOLVED, "newly solved"), (LOST, "newly lost")]
 
 
@@ -61,6 +63,7 @@ def samples_page(folder: Path, query: str) -> Html:
         given={field.name: "" for field in fields(SampleFilter)} | given,
         statuses=_statuses(),
         flips=_FLIPS,
+        fates=_FATES,
         policy_title=policy_title,
         **shown,
     )

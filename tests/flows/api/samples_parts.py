@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from flows.config.rest_em import load_config
 from flows.runs.journal import Journal
 from flows.runs.journal_forms import StepLine
 from tasks.dag.runtime import home
-from tasks.dag.step_names import line_name
-from tasks.rows import PROBLEM, SAMPLE, VERDICT, Row, Status, write_rows
+from tasks.dag.shard_inputs import inputs_of
+from tasks.dag.step_names import SELECT, line_name
+from tasks.rows import PROBLEM, SAMPLE, TRAINING, VERDICT, Row, Status, write_rows
+from tasks.select.results import SelectionCounts
 from tasks.store.manifest import ArtifactRef, Provenance, Stats
 from tasks.store.store import Store
 
@@ -42,25 +45,65 @@ class Shard:
     samples: Sequence[Made]
 
 
-def make_run(problems: dict[str, str], shards: Sequence[Shard], run: str = RUN) -> Path:
+@dataclass(frozen=True)
+class Selected:
+    """Rows that were selected from the samples of all shards of a policy.
+
+    Attributes:
+        rows: Of each its sample, by the number of the shard and its place there.
+    """
+
+    iteration: int
+    rows: Sequence[tuple[int, int]]
+    counts: SelectionCounts
+    rules: dict[str, Any] = field(default_factory=dict)
+    step: str = SELECT
+
+
+def make_run(
+    problems: dict[str, str],
+    shards: Sequence[Shard],
+    run: str = RUN,
+    selected: Sequence[Selected] = (),
+) -> Path:
     """The folder of a run that is under way.
 
     Args:
         problems: Questions by id; the reference of each is its id.
         run: Its name.
+        selected: In the order of their policies.
     """
     store = Store(str(home() / "store"), cache=home() / "cache")
     made = Journal(run, load_config("math-demo", []).model_dump(mode="json"), "rest-em")
     rows = [_problem(name, question) for name, question in problems.items()]
     ref = _put(store, "problems", f"{run} problems", PROBLEM, rows)
     made.step(_line("problems", 0, ref))
+    inputs, scored = {"problems": ref}, list[tuple[ArtifactRef, ArtifactRef]]()
     for number, one in enumerate(shards):
         samples = [_sample(sample) for sample in one.samples]
         of = _put(store, "samples", f"{run} samples {number}", SAMPLE, samples)
         verdicts = [_verdict(sample) for sample in one.samples]
-        inputs = {"samples": of}
-        ref = _put(store, "verdicts", f"{run} verdicts {number}", VERDICT, verdicts, inputs)
+        name = f"{run} verdicts {number}"
+        ref = _put(store, "verdicts", name, VERDICT, verdicts, {"samples": of})
+        scored.append((of, ref))
         made.step(_line(line_name("score", one.purpose), one.iteration, ref))
+    for one in selected:
+        own = [
+            refs
+            for refs, shard in zip(scored, shards, strict=True)
+            if (shard.purpose, shard.iteration) == ("draw", one.iteration)
+        ]
+        rows = [_row(shards[of].samples[at], scored[of][0].key) for of, at in one.rows]
+        ref = _put(
+            store,
+            "rows",
+            f"{run} rows {one.iteration}",
+            TRAINING,
+            rows,
+            {**inputs, **inputs_of("", *map(list, zip(*own, strict=True)))},
+            made=one,
+        )
+        made.step(_line(SELECT, one.iteration + 1, ref))
     return made.folder
 
 
@@ -71,11 +114,15 @@ def _put(
     schema: object,
     rows: list[Row],
     inputs: dict[str, ArtifactRef] | None = None,
+    made: Selected | None = None,
 ) -> ArtifactRef:
     key = hashlib.sha256(name.encode()).hexdigest()[:32]
     with store.draft(kind, key) as draft:
         draft.rows = write_rows(draft.path / f"{kind}.parquet", schema, rows)
-        draft.stats = Stats(provenance=Provenance("step", 1, name, {}, inputs or {}, {}, {}))
+        step, settings = (made.step, made.rules) if made else ("step", {})
+        draft.stats = Stats(provenance=Provenance(step, 1, name, settings, inputs or {}, {}, {}))
+        if made:
+            made.counts.write(draft.path)
     ref = store.lookup(kind, key)
     assert ref is not None
     return ref
@@ -104,6 +151,11 @@ def _problem(name: str, question: str) -> Row:
 def _sample(one: Made) -> Row:
     plain = {"seed": 7, "tokens": len(one.text), "finish": "stop", "model": "m", "prompt": "p"}
     return {"problem_id": one.problem, "index": one.index, "text": one.text, **plain}
+
+
+def _row(one: Made, samples: str) -> Row:
+    plain = {"prompt": "", "completion": one.text, "weight": 1.0}
+    return {"problem_id": one.problem, "index": one.index, "samples": samples, **plain}
 
 
 def _verdict(one: Made) -> Row:

@@ -139,6 +139,8 @@ def test_a_command_is_one_that_a_shell_takes_apart() -> None:
         ({"flipped": "lost"}, "flipped: lost: samples for draw are several a problem"),
         ({"iteration": "-1"}, "iteration: -1: expected a whole number"),
         ({"iteration": "9" * 99}, "iteration: 9999"),
+        ({"fate": "lost"}, "fate: lost: expected one of: kept, duplicate, over_cap"),
+        ({"fate": "kept", "purpose": "test"}, "fate: kept: only samples for draw"),
         ({"sort": "up"}, "sort: no such field; expected purpose, iteration"),
         ({"text": "\ud800"}, "text: expected a text in UTF-8"),
     ],
