@@ -141,16 +141,28 @@ def read_run(run_id: str = "latest") -> Run:
     Raises:
         UserError: there is no such run, or several begin so.
     """
-    return run_of(*read_journal(run_id, "rest-em"))
-
-
-def run_of(head: RunHead, steps: Sequence[StepLine]) -> Run:
-    """The run of a journal.
-
-    Raises:
-        UserError: it is of another flow, or its configuration is none.
-    """
-    if head.flow != "rest-em":
-        raise UserError(f"RUN {head.run}: its flow is {head.flow}; expected a run of the loop")
+    head, steps = read_journal(run_id, "rest-em")
     config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
     return Run(head.run, head.state, head.error, config, head, tuple(steps))
+
+
+def read_samples(run_id: str, asked: SampleFilter) -> Iterator[ScoredSample]:
+    """Samples of a run of the loop or of an evaluation; `latest` is the last run of the loop.
+
+    Raises:
+        UserError: there is no such run, it has no such samples, or an artifact is gone.
+    """
+    return reader_of(*read_journal(run_id, "rest-em" if run_id == "latest" else "")).samples(asked)
+
+
+def reader_of(head: RunHead, steps: Sequence[StepLine]) -> SampleReader:
+    """What reads the samples of a journal's run.
+
+    Raises:
+        UserError: it has none of its own, or its configuration is none.
+    """
+    if head.flow not in ("rest-em", "evaluate"):
+        raise UserError(
+            f"RUN {head.run}: its flow is {head.flow}; expected a run of the loop or an evaluation"
+        )
+    return SampleReader(store_of(head), steps)

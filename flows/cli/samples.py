@@ -35,22 +35,21 @@ def samples_command(
         int | None, typer.Option(help="Of this policy; 0 is the base. Default: all.", min=0)
     ] = None,
     purpose: Annotated[
-        str, typer.Option(help="Drawn for: draw (training), test, train, validation, pass@k.")
+        str,
+        typer.Option(
+            help="Drawn for: draw (training), test, train, validation, pass@k; of an evaluation, "
+            "such as 'gsm8k greedy'."
+        ),
     ] = "draw",
     limit: Annotated[int, typer.Option(help="Samples to show; 0: all.", min=0)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show samples of a run with what the checker said of them; --json: a line for each."""
-    from flows.api.reading import read_run
+    """Show samples of a run or an evaluation with their verdicts; --json: a line for each."""
+    from flows.api.reading import read_samples
+    from flows.runs.sample_filter import SampleFilter
 
-    found = read_run(run).samples(
-        iteration,
-        purpose,
-        status=status,
-        flipped=flipped,
-        problem=problem,
-        text=text,
-        fate=fate,
+    found = read_samples(
+        run, SampleFilter(purpose, iteration, status, flipped, problem, text, fate)
     )
     shown = 0
     for one in found:

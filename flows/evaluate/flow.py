@@ -19,7 +19,7 @@ from prefect import flow
 
 from flows.config.benchmarks import BENCHMARKS, Benchmark
 from flows.config.evaluate import EvaluateConfig
-from flows.evaluate.results import Evaluated, EvaluationResults
+from flows.evaluate.results import Evaluated, EvaluationResults, greedy_of
 from flows.evaluate.summary import results_call
 from flows.evaluate.tables import results_text
 from flows.machines.gpus import idle_gpus, visible_gpus
@@ -198,7 +198,7 @@ class Evaluation:
             label,
             asked.problems,
             policy,
-            sampler.shards(number, f"{name} greedy", policy, "test", first),
+            sampler.shards(number, greedy_of(name), policy, "test", first),
             sampler.shards(number, f"{name} {PASS_AT_K}", policy, "test", drawn, limit),
         )
         if how.by_hand:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flows.evaluate.results import BenchmarkResult, EvaluationResults
+from dataclasses import replace
+
+from flows.evaluate.results import BenchmarkResult, EvaluationResults, greedy_of
 from flows.evaluate.tables import results_table, shown_metrics
 from flows.report.charts import Axes, Point, Series, bar_chart
 from flows.report.curves import PolicyCurve, pass_at_k_panel
@@ -15,7 +17,7 @@ from flows.report.page import (
     plain,
     render_page,
 )
-from flows.report.paired import BIN_TITLES, TEST_TITLES, bin_rows, mcnemar_cells
+from flows.report.paired import BIN_TITLES, TEST_TITLES, Comparison, bin_rows, mcnemar_cells
 from flows.report.palette import BLUE, GREY
 from flows.report.panel import Panel, Table, Tile, charts, tone_of
 from flows.report.values import (
@@ -28,6 +30,8 @@ from flows.report.values import (
     share_cell,
 )
 from flows.report.win_rates import win_rates_panel, win_rates_table
+from flows.runs.sample_filter import LOST, SOLVED, SampleFilter
+from flows.runs.sample_link import samples_link
 
 
 def render(results: EvaluationResults) -> str:
@@ -166,7 +170,9 @@ def _pass_at_k(results: EvaluationResults, benchmark: BenchmarkResult) -> Panel:
 
 def _comparison(results: EvaluationResults) -> Panel:
     rows = [
-        [one.name, *mcnemar_cells(one.comparison)] for one in results.benchmarks if one.comparison
+        [one.name, *_tested(results, one.name, one.comparison)]
+        for one in results.benchmarks
+        if one.comparison
     ]
     note = (
         "Paired bootstrap over the same problems; p of McNemar's exact test of newly solved "
@@ -174,6 +180,16 @@ def _comparison(results: EvaluationResults) -> Panel:
     )
     table = Table(["", *TEST_TITLES], rows)
     return Panel("Against the other policy", note, table=table, kind="long").or_nothing()
+
+
+def _tested(results: EvaluationResults, name: str, found: Comparison) -> list[str]:
+    """Cells of a comparison; its counts lead to the samples."""
+    cells = mcnemar_cells(found)
+    for place, kind in ((1, SOLVED), (2, LOST)):
+        asked = SampleFilter(greedy_of(name), results.policies[-1].number, flipped=kind)
+        if cells[place] != "0":
+            cells[place] = samples_link(results.run, asked, cells[place])
+    return cells
 
 
 def _bins(results: EvaluationResults) -> Panel:
@@ -206,18 +222,30 @@ def _subjects(results: EvaluationResults) -> Panel:
 
 def _endings(results: EvaluationResults) -> Panel:
     columns = [
-        (f"{one.name}, {results.label(policy.number)}", policy.statuses)
+        (
+            f"{one.name}, {results.label(policy.number)}",
+            SampleFilter(greedy_of(one.name), policy.number),
+            policy.statuses,
+        )
         for one in results.benchmarks
         for policy in one.policies
         if policy.statuses
     ]
-    found = sorted({s for _, counts in columns for s in counts}, key=lambda s: (s != "correct", s))
+    found = sorted({s for *_, counts in columns for s in counts}, key=lambda s: (s != "correct", s))
     rows = [
-        [title, *(f"{counts.get(status, 0):,}" for status in found)] for title, counts in columns
+        [title, *(_ended(results, asked, status, counts.get(status, 0)) for status in found)]
+        for title, asked, counts in columns
     ]
     note = "Greedy solutions. A checker or sandbox error says nothing about the solution."
     table = Table(["", *(status.replace("_", " ") for status in found)], rows)
     return Panel("How solutions ended", note, table=table, kind="long").or_nothing()
+
+
+def _ended(results: EvaluationResults, asked: SampleFilter, status: str, count: int) -> str:
+    """How many ended so."""
+    if not count:
+        return "0"
+    return samples_link(results.run, replace(asked, status=status), f"{count:,}")
 
 
 def _changes(results: EvaluationResults, benchmark: BenchmarkResult) -> list[Panel]:

@@ -16,6 +16,11 @@ from tasks.settings import BenchmarkName
 from tasks.store.store import ArtifactRef
 
 
+def greedy_of(benchmark: str) -> str:
+    """What greedy solutions of a benchmark are drawn for, as the journal has it."""
+    return f"{benchmark} greedy"
+
+
 @dataclass
 class Evaluated:
     """One benchmark by one policy, as artifacts."""

@@ -44,8 +44,9 @@ class SampleFilter:
 
     Attributes:
         purpose: What they were drawn for: draw (training), test, train, validation, pass@k, or a
-            transfer benchmark.
-        iteration: The policy that they are of, 0 for the base; None: all.
+            transfer benchmark; of an evaluation, a benchmark with `greedy` or `pass@k` behind it.
+        iteration: The policy that they are of, 0 for the base or, in an evaluation, for the one
+            that is compared with; None: all.
         status: Their verdict, or `not_correct` or `not_checked` for several.
         flipped: `solved`: right where the base's sample of the problem is wrong; `lost`: the
             reverse. Only for purposes with one sample a problem.
@@ -92,7 +93,7 @@ class SampleFilter:
             raise UserError(f"status: {self.status[:80]}: expected one of: {', '.join(statuses)}")
         if self.flipped not in ("", SOLVED, LOST):
             raise UserError(f"flipped: {self.flipped[:80]}: expected {SOLVED} or {LOST}")
-        if self.flipped and self.purpose in (DRAW, PASS_AT_K):
+        if self.flipped and (self.purpose == DRAW or self.purpose.endswith(PASS_AT_K)):
             raise UserError(
                 f"flipped: {self.flipped}: samples for {self.purpose} are several a problem; "
                 "expected another purpose, such as test"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from flows.config.evaluate import EvaluateConfig
 from flows.config.read import parse
 from flows.config.rest_em import RestEmConfig
 from flows.report.cost import costs
@@ -165,7 +166,8 @@ def need_artifact(store: Store, location: str) -> ArtifactRef:
 
 def store_of(head: RunHead) -> Store:
     """The store that a run wrote to; a relative one begins where the run was started."""
-    config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
+    form = EvaluateConfig if head.flow == "evaluate" else RestEmConfig
+    config = parse(form, head.config, f"RUN {head.run}: its configuration")
     address = config.resources.store
     if address and "://" not in address:
         address = str(Path(head.folder, Path(address).expanduser()))

@@ -18,7 +18,6 @@ from flows.report.values import (
     share_cell,
     unchecked,
 )
-from flows.rest_em.page.links import samples_link
 from flows.rest_em.page.policies import (
     Shares,
     iteration_ticks,
@@ -27,6 +26,7 @@ from flows.rest_em.page.policies import (
 )
 from flows.rest_em.results import PolicyReport, RunReport, Transfer
 from flows.runs.sample_filter import NOT_CHECKED, SampleFilter
+from flows.runs.sample_link import samples_link
 from tasks.dag.step_names import TEST
 from tasks.evaluate.intervals import Interval
 

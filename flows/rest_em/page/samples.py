@@ -9,9 +9,9 @@ from markupsafe import Markup
 from flows.report.paired import changed_groups
 from flows.report.panel import Panel, ShownSolution, SolutionGroup, Table
 from flows.report.values import percent, policy_tick, policy_title
-from flows.rest_em.page.links import samples_link
 from flows.rest_em.results import RunReport
 from flows.runs.sample_filter import LOST, SOLVED, SampleFilter
+from flows.runs.sample_link import samples_link
 from tasks.dag.step_names import DRAW, TEST
 
 # Where nothing else happens, the accuracy says it already.

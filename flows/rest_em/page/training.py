@@ -6,10 +6,10 @@ from flows.report.charts import Axes, stacked_bars
 from flows.report.palette import AMBER, BROWN, INK, OLIVE, PINK, RIGHT, WRONG
 from flows.report.panel import Panel, Table, charts
 from flows.report.values import percent, policy_tick, policy_title
-from flows.rest_em.page.links import samples_link
 from flows.rest_em.page.policies import Shares, level_bars
 from flows.rest_em.results import PolicyReport, RunReport
 from flows.runs.sample_filter import NOT_CORRECT, SampleFilter
+from flows.runs.sample_link import samples_link
 from tasks.dag.step_names import DRAW
 from tasks.rows import Json, Status
 from tasks.select.results import FATES, OVER_CAP, SelectionCounts

@@ -87,7 +87,8 @@ def run_page(folder: Path) -> Html:
 def _links(folder: Path, head: RunHead, steps: list[StepLine]) -> list[tuple[str, str]]:
     place = f"/runs/{folder.name}"
     found = [("report", f"{place}/report.html")] if _report(folder) else []
-    if head.flow == "rest-em" and any(line.step.startswith(f"{SCORE} ") for line in steps):
+    scored = any(line.step.startswith(f"{SCORE} ") for line in steps)
+    if scored and head.flow in ("rest-em", "evaluate"):
         found.append(("samples", f"{place}/samples"))
     logs = sorted((folder / "logs").glob("*.log"))
     return found + [(path.name, f"{place}/logs/{path.name}") for path in logs]

@@ -7,10 +7,11 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
-from flows.api.reading import run_of
+from flows.api.reading import reader_of
 from flows.api.samples import SampleReader, ScoredSample
 from flows.report.values import policy_title
 from flows.runs.journal import read_live_head, read_steps
+from flows.runs.journal_forms import RunHead
 from flows.runs.sample_filter import GROUPS, LOST, SOLVED, SampleFilter, number_of
 from flows.station.pages.html import Html, render
 from tasks.dag.step_names import DRAW
@@ -43,13 +44,15 @@ def samples_page(folder: Path, query: str) -> Html:
     shown: dict[str, object] = {"purposes": [], "policies": [("", "all")], "trouble": ""}
     status = HTTPStatus.OK
     try:
-        reader = run_of(read_live_head(folder), read_steps(folder)).reader
-        shown |= _choices(reader)
+        head = read_live_head(folder)
+        reader = reader_of(head, read_steps(folder))
+        names = _names(head, reader)
+        shown |= _choices(reader, names)
         given = _given(query)
         number = max(1, number_of("page", given.pop("page", "1")))
         given["purpose"] = given.get("purpose") or _usual(reader)
         asked = SampleFilter.of(given)
-        shown |= _found(reader, asked, number, place)
+        shown |= _found(reader, names, asked, number, place)
     except (UserError, StepError, OSError) as error:
         status = HTTPStatus.BAD_REQUEST
         if not isinstance(error, UserError):
@@ -64,12 +67,13 @@ def samples_page(folder: Path, query: str) -> Html:
         statuses=_statuses(),
         flips=_FLIPS,
         fates=_FATES,
-        policy_title=policy_title,
         **shown,
     )
 
 
-def _found(reader: SampleReader, asked: SampleFilter, number: int, place: str) -> dict[str, object]:
+def _found(
+    reader: SampleReader, names: dict[int, str], asked: SampleFilter, number: int, place: str
+) -> dict[str, object]:
     """What the template shows of page `number`."""
     first = (number - 1) * SHOWN
     found = reader.page(asked, first, SHOWN)
@@ -79,7 +83,10 @@ def _found(reader: SampleReader, asked: SampleFilter, number: int, place: str) -
         return f"{place}?{asked.query}{'&' if asked.query else ''}{urlencode({'page': page})}"
 
     return {
-        "samples": [(one, f"{place}?{_others(asked, one).query}") for one in found.samples],
+        "samples": [
+            (one, names[one.iteration], f"{place}?{_others(asked, one).query}")
+            for one in found.samples
+        ],
         "count": _count(first, len(found.samples), found.total),
         "before": link(min(number - 1, last)) if number > 1 and last else "",
         "after": link(number + 1) if number < last else "",
@@ -110,12 +117,19 @@ def _others(asked: SampleFilter, one: ScoredSample) -> SampleFilter:
     return SampleFilter(asked.purpose, problem=one.problem.id)
 
 
-def _choices(reader: SampleReader) -> dict[str, object]:
-    drawn = reader.drawn
-    policies = sorted({number for numbers in drawn.values() for number in numbers})
+def _names(head: RunHead, reader: SampleReader) -> dict[int, str]:
+    """Of the policies that were sampled; an evaluation's have names of their own."""
+    own = dict[int, str]()
+    if head.flow == "evaluate":
+        own = dict(enumerate(filter(None, (head.config["against"], head.config["model"]))))
+    numbers = sorted({number for numbers in reader.drawn.values() for number in numbers})
+    return {number: own.get(number, policy_title(number).capitalize()) for number in numbers}
+
+
+def _choices(reader: SampleReader, names: dict[int, str]) -> dict[str, object]:
     return {
-        "purposes": [(name, _PURPOSES.get(name, name)) for name in drawn],
-        "policies": [("", "all"), *((str(n), policy_title(n)) for n in policies)],
+        "purposes": [(name, _PURPOSES.get(name, name)) for name in reader.drawn],
+        "policies": [("", "all"), *((str(number), name) for number, name in names.items())],
     }
 
 

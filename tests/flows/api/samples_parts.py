@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.config.evaluate import EvaluateConfig
 from flows.config.rest_em import load_config
 from flows.runs.journal import Journal
 from flows.runs.journal_forms import StepLine
@@ -65,6 +66,7 @@ def make_run(
     shards: Sequence[Shard],
     run: str = RUN,
     selected: Sequence[Selected] = (),
+    config: EvaluateConfig | None = None,
 ) -> Path:
     """The folder of a run that is under way.
 
@@ -72,9 +74,11 @@ def make_run(
         problems: Questions by id; the reference of each is its id.
         run: Its name.
         selected: In the order of their policies.
+        config: Of an evaluation; None: the run is one of the loop.
     """
     store = Store(str(home() / "store"), cache=home() / "cache")
-    made = Journal(run, load_config("math-demo", []).model_dump(mode="json"), "rest-em")
+    of = config or load_config("math-demo", [])
+    made = Journal(run, of.model_dump(mode="json"), "evaluate" if config else "rest-em")
     rows = [_problem(name, question) for name, question in problems.items()]
     ref = _put(store, "problems", f"{run} problems", PROBLEM, rows)
     made.step(_line("problems", 0, ref))

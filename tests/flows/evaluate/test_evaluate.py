@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +18,7 @@ from flows.evaluate.bbh import by_task
 from flows.evaluate.flow import resolved
 from flows.evaluate.hand import read_grades
 from flows.evaluate.results import ScoredBenchmark
+from flows.station.web import page_of
 from tasks.errors import UserError
 from tasks.evaluate.metrics import pass_at_k
 from tasks.paths import CONFIGS
@@ -61,6 +64,21 @@ def test_results_are_the_averages_of_the_samples(compared: tuple[Restem, Any]) -
             assert policy["metrics"][f"pass@{k}"]["value"] == pytest.approx(expected)
     assert {row["group"] for row in rows if row["drawn"] == "greedy"} == {-1}
     assert {row["group"] for row in rows if row["drawn"] == "sampled"} & {0, 1, 2, 3}
+
+
+def test_each_count_of_the_report_leads_to_as_many_samples(
+    compared: tuple[Restem, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restem, facts = compared
+    monkeypatch.setenv("RESTEM_HOME", str(restem.home))
+    report = (restem.home / "runs" / facts["run"] / "report.html").read_text()
+    counts = re.findall(r'<a data-samples="samples\?(.*?)" title=.*?>([\d,]+)</a>', report)
+    assert len(counts) > 3 and any("flipped=" in query for query, _ in counts)
+    for query, count in counts:
+        page = page_of(["runs", facts["run"], "samples"], html.unescape(query))
+        assert page is not None and f" of {count} sample" in page.body.decode(), query
+    said = restem("samples", facts["run"], "--purpose", "synthetic_math greedy", "--limit", "0")
+    assert said.count(" sample 0: ") == 2 * 60
 
 
 def test_the_comparison_is_of_the_same_problems(compared: tuple[Restem, Any]) -> None:

@@ -113,6 +113,21 @@ def test_hostile_text_is_shown_and_not_run(policies: int) -> None:
     assert "<script" not in said and "None" not in said
 
 
+def test_a_count_of_samples_leads_to_them() -> None:
+    counts = [a for tag, a in check(render(results())).seen if tag == "a"]
+    asked = {str(one["data-samples"]).removeprefix("samples?") for one in counts}
+    assert asked == {
+        *(f"purpose=gsm8k+greedy&iteration=1&flipped={kind}" for kind in ("solved", "lost")),
+        *(
+            f"purpose=gsm8k+greedy&iteration={number}&status={status}"
+            for number in (0, 1)
+            for status in ("correct", "checker_error")
+        ),
+    }
+    command = "restem samples evaluate-1234 --purpose 'gsm8k greedy' --iteration 1 --flipped lost"
+    assert command in {one["title"] for one in counts}
+
+
 def test_two_policies_are_compared_in_words_and_tables() -> None:
     page = check(render(results()))
     assert "Worse, greedy: gsm8k (−10.0 [−14.0,\u00a0−6.0])." in page.text

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from flows.config.evaluate import load_evaluation
 from flows.server.access import authorization
 from flows.station.web import pages_server
 from tasks.finetune.log_lines import log_line
@@ -128,6 +129,22 @@ def test_a_mistake_is_said_on_the_page(port: int, query: str, said: str) -> None
     assert said in page_of(port, f"{SAMPLES}?{query}", 400).text
 
 
+def test_an_evaluation_shows_its_samples_by_the_names_of_its_policies(port: int) -> None:
+    greedy = [
+        Shard("gsm8k greedy", number, [Made("p", 0, f"said {number}", verdict)])
+        for number, verdict in enumerate((WRONG, RIGHT))
+    ]
+    config = load_evaluation("", {"model": "demo-1:2", "against": EVIL.replace("\x00", "")})
+    make_run({"p": "q"}, greedy, "evaluate-1", config=config)
+    links = [a.get("href") for _, a in page_of(port, "/runs/evaluate-1").seen]
+    assert "/runs/evaluate-1/samples" in links
+    page = page_of(port, "/runs/evaluate-1/samples?purpose=gsm8k+greedy&flipped=solved")
+    assert "demo-1:2, sample 0 of p" in page.text and "said 1" in page.text
+    assert "1 to 1 of 1 sample" in page.text and "said 0" not in page.text
+    page = page_of(port, "/runs/evaluate-1/samples")
+    assert 'document.title="owned"' in page.text and "1 to 2 of 2 samples" in page.text
+
+
 def test_a_run_shows_its_fine_tune_as_it_comes(port: int, home: Path) -> None:
     log = home / "runs" / RUN / "logs" / "finetune.log"
     assert "training loss" not in page_of(port, f"/runs/{RUN}").text
@@ -147,10 +164,10 @@ def test_a_run_that_cannot_be_read_whole_is_shown_as_far_as_it_can(port: int, ho
     assert "steps.jsonl:1: not JSON" in page_of(port, f"/runs/{RUN}").text
     page_of(port, SAMPLES, 500)
     head = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(head | {"flow": "evaluate"}))
+    (folder / "run.json").write_text(json.dumps(head | {"flow": "study"}))
     (folder / "steps.jsonl").write_text("")
-    assert "evaluate" in page_of(port, f"/runs/{RUN}").text
-    assert "its flow is evaluate" in page_of(port, SAMPLES, 400).text
+    assert "study" in page_of(port, f"/runs/{RUN}").text
+    assert "its flow is study" in page_of(port, SAMPLES, 400).text
     (folder / "run.json").write_text("[]")
     assert "run.json: []; expected" in page_of(port, f"/runs/{RUN}", 500).text
     (folder / "run.json").unlink()
