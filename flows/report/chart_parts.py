@@ -72,7 +72,9 @@ class Key:
 def svg(axes: Axes, parts: Sequence[str], height: float, *, standalone: bool = False) -> str:
     """Pieces as a picture with a name; standalone, with its own style and ground."""
     kind = "chart wide" if axes.wide else "chart"
-    head = f'class="{kind}" viewBox="0 0 {axes.width} {height:g}" role="img"'
+    # Nothing within a picture can be reached by keys, and links have to be.
+    role = "group" if any(part.startswith("<a ") for part in parts) else "img"
+    head = f'class="{kind}" viewBox="0 0 {axes.width} {height:g}" role="{role}"'
     paper = ""
     if standalone:
         size = f'width="{1.3 * axes.width:g}" height="{1.3 * height:g}"'

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from flows.report.chart_frame import Canvas, finished, frame, nice_ticks
 from flows.report.chart_parts import Axes, Key, clear, legend, marker, svg
 
-__all__ = ["Axes", "Point", "Series", "bar_chart", "line_chart", "nice_ticks", "stacked_bars"]
+__all__ = [
+    *("Axes", "Part", "Point", "Series"),
+    *("bar_chart", "line_chart", "nice_ticks", "stacked_bars"),
+]
 # More bars than these are no longer told apart on half a page.
 _MOST_BARS = 24
 # A line without markers has so many places that say their value.
@@ -40,6 +44,20 @@ class Series:
     points: Sequence[Point]
     dashed: bool = False
     markers: bool = True
+
+
+class Part(NamedTuple):
+    """A part of a stacked bar, and the text shown for it.
+
+    Attributes:
+        samples: The address of the samples that are counted, as `data-samples` of a page has it;
+            empty: there is none.
+    """
+
+    colour: int
+    amount: float
+    tip: str
+    samples: str = ""
 
 
 def line_chart(series: Sequence[Series], axes: Axes, *, standalone: bool = False) -> str:
@@ -87,17 +105,17 @@ def bar_chart(series: Sequence[Series], axes: Axes, *, standalone: bool = False)
 
 
 def stacked_bars(
-    rows: Sequence[tuple[str, Sequence[tuple[int, float, str]]]],
+    rows: Sequence[tuple[str, Sequence[Part]]],
     axes: Axes,
     names: Sequence[tuple[int, str]],
 ) -> str:
     """Horizontal bars of stacked parts.
 
     Args:
-        rows: (label, [(colour, amount, tip), ...]).
+        rows: (label, parts).
         names: Of the colours, in the order of the legend.
     """
-    longest = max((sum(a for _, a, _ in parts) for _, parts in rows), default=0.0)
+    longest = max((sum(part.amount for part in parts) for _, parts in rows), default=0.0)
     if longest <= 0:
         return ""
     drawn, top = legend([Key(name, colour, square=True) for colour, name in names], axes.width)
@@ -115,13 +133,16 @@ def stacked_bars(
     for number, (label, parts) in enumerate(rows):
         y, x = top + number * step, left
         out.append(f'<text x="{left - 8}" y="{y + 17}" text-anchor="end">{clear(label)}</text>')
-        for colour, amount, tip in parts:
-            out.append(
-                f'<rect class="bar mark s{colour}" x="{x:.1f}" y="{y + 4}" '
-                f'width="{max(amount * scale - 0.8, 0.4):.1f}" height="18" '
-                f'data-tip="{clear(tip)}"/>'
+        for part in parts:
+            bar = (
+                f'<rect class="bar mark s{part.colour}" x="{x:.1f}" y="{y + 4}" '
+                f'width="{max(part.amount * scale - 0.8, 0.4):.1f}" height="18" '
+                f'data-tip="{clear(part.tip)}"/>'
             )
-            x += amount * scale
+            if part.samples:
+                bar = f'<a data-samples="{clear(part.samples)}">{bar}</a>'
+            out.append(bar)
+            x += part.amount * scale
     middle = (left + axes.width - 24) / 2
     at = f'x="{middle}" y="{end + 36}"'
     out.append(f'<text class="title" {at} text-anchor="middle">{clear(axes.x)}</text>')

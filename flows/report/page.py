@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from markupsafe import Markup
+
 from flows.report.panel import Panel, Table, Tile, layout
 from flows.report.values import clean
 
@@ -46,7 +48,6 @@ class Page:
 def render_page(page: Page) -> str:
     """The HTML of a page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
     script = "\n" + _asset("tips.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -109,8 +110,9 @@ def markdown_warnings(warnings: Sequence[str]) -> list[str]:
 
 
 def plain(text: str | int | float) -> str:
-    """Text that markdown neither formats nor takes for HTML."""
-    one_line = " ".join(clean(str(text)).split())
+    """Text that markdown neither formats nor takes for HTML; of HTML of ours its words."""
+    words = text.striptags() if isinstance(text, Markup) else str(text)
+    one_line = " ".join(clean(words).split())
     for sign in "\\`*_[]|#":
         one_line = one_line.replace(sign, f"\\{sign}")
     return html.escape(one_line, quote=False)

@@ -11,6 +11,11 @@ from markupsafe import Markup
 from flows.runs.sample_filter import SampleFilter
 
 
+def samples_address(asked: SampleFilter) -> str:
+    """Where samples are, from the report's own place."""
+    return f"samples?{asked.query}"
+
+
 def samples_link(run: str, asked: SampleFilter, shown: str) -> Markup:
     """A count as a page shows it.
 
@@ -19,5 +24,5 @@ def samples_link(run: str, asked: SampleFilter, shown: str) -> Markup:
         asked: The samples that are counted.
         shown: The count, in words.
     """
-    link = Markup('<a data-samples="samples?{}" title="{}">{}</a>')
-    return link.format(asked.query, asked.command(run), shown)
+    link = Markup('<a data-samples="{}" title="{}">{}</a>')
+    return link.format(samples_address(asked), asked.command(run), shown)

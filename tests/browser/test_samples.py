@@ -67,15 +67,24 @@ def test_every_count_of_the_report_leads_to_as_many_samples(
         page.goto("/")
         page.get_by_role("link", name=run).click()
         page.get_by_role("link", name="report", exact=True).click()
-        counts = page.locator("a[data-samples]")
+        counts = page.locator("a[data-samples]:not(svg a)")
         words = [words for words in counts.all_inner_texts() if words]
         links = [str(one.get_attribute("href")) for one in counts.all()]
+        bars = page.locator("svg a[data-samples]").all()
+        assert bars and all(bar.get_attribute("href") for bar in bars)
+        for bar in bars:  # `from the base policy: 1,234 kept (5.0%)`
+            counted = str(bar.get_attribute("aria-label")).partition(": ")[2]
+            words.append(counted.partition(" ")[0])
+            links.append(str(bar.get_attribute("href")))
         assert len(words) == len(links) > 9
         for kind in ("flipped=solved", "fate=kept", "fate=duplicate", "fate=over_cap"):
             assert any(kind in one for one in links), kind
         for text, link in zip(words, links, strict=True):
             page.goto(f"/runs/{run}/{link}")
             assert total(page) == int(re.sub(r"\D", "", text)), link
+        page.goto(f"/runs/{run}/report.html")
+        page.get_by_role("link", name="duplicate").first.click()
+        expect(page.get_by_label("In the selection")).to_have_value("duplicate")
         page.goto(f"/runs/{run}/report.html")
         row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="wrong answer"))
         row.get_by_role("link").first.click()

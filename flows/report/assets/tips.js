@@ -33,7 +33,9 @@ addEventListener("beforeprint", () => {
 // A station has the samples behind a count; where there is none, the count has the command's title.
 if (/^http.*\/runs\/[^/]+\/report\.html$/.test(location.origin + location.pathname)) {
   for (const count of document.querySelectorAll("a[data-samples]")) {
-    count.href = count.dataset.samples;
-    count.title = "Read these samples";
+    count.setAttribute("href", count.dataset.samples);  // of a bar the property cannot be set
+    const bar = count.querySelector("[data-tip]");
+    if (bar) count.setAttribute("aria-label", bar.dataset.tip);
+    else count.title = "Read these samples";
   }
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from flows.report.paired import p_value
 from flows.report.panel import Tile, tone_of
 from flows.report.values import (
@@ -18,6 +20,9 @@ from flows.report.values import (
 from flows.rest_em.page.learned import few_rows, nothing_accepted, why_no_gain
 from flows.rest_em.page.preferences import preference_line
 from flows.rest_em.results import AgainstBase, PolicyReport, RunReport
+from flows.runs.sample_filter import LOST, SOLVED, SampleFilter
+from flows.runs.sample_link import samples_link
+from tasks.dag.step_names import TEST
 from tasks.evaluate.intervals import Interval, square_and_add
 
 
@@ -67,7 +72,7 @@ def headline(report: RunReport) -> Headline:
             f"{len(report.iterations) - 1} on these same test problems, which flatters it a little."
         )
     why = why_no_gain(report, now, gain) if gain.low <= 0 else []
-    said = [" ".join(lines), *why, *_variety(base, last), *preference_line(report)]
+    said = [Markup(" ").join(lines), *why, *_variety(base, last), *preference_line(report)]
     return Headline(title, said, _tiles(report, now))
 
 
@@ -94,16 +99,21 @@ def _verdict(report: RunReport, found: _Gain, now: PolicyReport) -> str:
         f"{points(gain.value)}, {100 * report.confidence:g}% interval {reach} ({how} "
         f"{counted(gain.problems, 'test problem')}); {said}."
     )
-    return text + (_tested(now.against_base) if now.against_base else "")
+    return text + (_tested(report, now.iteration, now.against_base) if now.against_base else "")
 
 
-def _tested(found: AgainstBase) -> str:
-    """McNemar's exact test in words."""
+def _tested(report: RunReport, number: int, found: AgainstBase) -> Markup:
+    """McNemar's exact test in words, with its counts leading to the samples."""
     p = p_value(found.p)
-    solved = counted(found.solved_total, "problem")
-    return (
-        f" Newly solved: {solved}; newly lost: {found.lost_total:,} (McNemar "
-        f"p {p if p[0] == '<' else f'= {p}'})."
+
+    def counts(kind: str, count: int, shown: str) -> str:
+        asked = SampleFilter(TEST, number, flipped=kind)
+        return samples_link(report.run, asked, shown) if count else shown
+
+    return Markup(" Newly solved: {}; newly lost: {} (McNemar p {}).").format(
+        counts(SOLVED, found.solved_total, counted(found.solved_total, "problem")),
+        counts(LOST, found.lost_total, f"{found.lost_total:,}"),
+        p if p[0] == "<" else f"= {p}",
     )
 
 

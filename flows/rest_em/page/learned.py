@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from flows.report.values import counted, percent
 from flows.rest_em.results import PolicyReport, RunReport
+from flows.runs.sample_filter import SampleFilter
+from flows.runs.sample_link import samples_link
+from tasks.dag.step_names import DRAW
 from tasks.evaluate.intervals import Interval
 from tasks.rows import Status
 
@@ -111,6 +116,15 @@ def _ended(base: PolicyReport, report: RunReport) -> list[str]:
     if not statuses:
         return [most]
     ranked = sorted(statuses.items(), key=lambda item: -item[1])
-    ended = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in ranked[:4])
-    named = _TRY.get(ranked[0][0], most)
-    return [f"How they ended: {ended}. {named} The command restem samples {report.run} shows them."]
+    ended = Markup(", ").join(
+        Markup("{} {}").format(
+            samples_link(report.run, SampleFilter(DRAW, base.iteration, status), f"{count:,}"),
+            status.replace("_", " "),
+        )
+        for status, count in ranked[:4]
+    )
+    return [
+        Markup("How they ended: {}. {} The command restem samples {} shows them.").format(
+            ended, _TRY.get(ranked[0][0], most), report.run
+        )
+    ]

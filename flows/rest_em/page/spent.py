@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flows.report.charts import Axes, stacked_bars
+from flows.report.charts import Axes, Part, stacked_bars
 from flows.report.cost import each_table
 from flows.report.palette import GREY, PARTS
 from flows.report.panel import Panel, Table, charts
@@ -89,7 +89,7 @@ def _time_chart(seconds: dict[int, dict[str, float]]) -> str:
         if left := sum(spent for kind, spent in of.items() if kind not in shown):
             parts[_REST] = left
         marks = [
-            ((shown | rest)[kind], spent, f"{text}, {kind}: {duration(spent)}")
+            Part((shown | rest)[kind], spent, f"{text}, {kind}: {duration(spent)}")
             for kind, spent in parts.items()
         ]
         bars.append((text, marks))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flows.report.charts import Axes, stacked_bars
+from flows.report.charts import Axes, Part, stacked_bars
 from flows.report.palette import AMBER, BROWN, INK, OLIVE, PINK, RIGHT, WRONG
 from flows.report.panel import Panel, Table, charts
 from flows.report.values import percent, policy_tick, policy_title
 from flows.rest_em.page.policies import Shares, level_bars
 from flows.rest_em.results import PolicyReport, RunReport
 from flows.runs.sample_filter import NOT_CORRECT, SampleFilter
-from flows.runs.sample_link import samples_link
+from flows.runs.sample_link import samples_address, samples_link
 from tasks.dag.step_names import DRAW
 from tasks.rows import Json, Status
 from tasks.select.results import FATES, OVER_CAP, SelectionCounts
@@ -46,14 +46,16 @@ def acceptance_by_level(report: RunReport) -> Panel:
 def fates(report: RunReport) -> Panel:
     """What became of the samples drawn from each policy."""
     rows, words, found = [], _fates(report), set()
-    for number, counts in _selections(report).items():
-        amounts = {name: getattr(counts, name) for name in words if getattr(counts, name)}
+    for now in report.iterations:
+        counts, number = now.selection, now.iteration
+        amounts = {name: count for name in words if (count := getattr(counts, name, 0))}
         marks = [
-            (
+            Part(
                 _FATE_COLOURS[name],
                 count,
                 f"from {policy_title(number)}: {count:,} {words[name]} "
                 f"({percent(count / sum(amounts.values()))})",
+                samples_address(asked) if (asked := _asked(report, now, name)) else "",
             )
             for name, count in amounts.items()
         ]

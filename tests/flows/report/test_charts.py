@@ -11,7 +11,7 @@ import pytest
 from markupsafe import Markup
 
 from flows.report.chart_parts import WIDE, WIDTH
-from flows.report.charts import Axes, Point, Series, bar_chart, line_chart, stacked_bars
+from flows.report.charts import Axes, Part, Point, Series, bar_chart, line_chart, stacked_bars
 from flows.report.panel import Panel, Table, layout
 
 # Of a letter of 12 units, no less than a browser takes.
@@ -94,8 +94,17 @@ def test_long_lines_say_values_at_some_places() -> None:
 
 
 def test_a_stack_has_the_names_that_it_is_given() -> None:
-    drawn = stacked_bars([("base", [(2, 5.0, "kept: 5")])], axes([]), [(2, "kept")])
+    drawn = stacked_bars([("base", [Part(2, 5.0, "kept: 5")])], axes([]), [(2, "kept")])
     assert next(one.text for one in texts(drawn)) == "kept"
+
+
+def test_a_part_of_a_stack_leads_to_what_it_counts() -> None:
+    parts = [Part(2, 5.0, 'kept: "5"', "samples?fate=kept&iteration=0"), Part(1, 3.0, "wrong: 3")]
+    drawn = ET.fromstring(stacked_bars([("base", parts)], axes([]), []))
+    (link,) = drawn.findall("a")
+    assert link.attrib["data-samples"] == "samples?fate=kept&iteration=0"
+    assert [bar.attrib["data-tip"] for bar in link] == ['kept: "5"']
+    assert drawn.attrib["role"] == "group"  # a picture hides the links within
 
 
 def panel(title: str, *, chart: str = "", columns: int = 0, **more: str) -> Panel:
