@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -65,14 +66,12 @@ class FateReader:
         )
         if made.step != SELECT or rules.thinking == "drop":
             raise untold
-        for one in made.inputs.values():
-            need_artifact(store, one.location)
         found = with_fate(
             self._fate,
             [
                 (
-                    str(store.path(one.samples) / SAMPLES_FILE),
-                    str(store.path(one.verdicts) / VERDICTS_FILE),
+                    str(self._path(one.samples) / SAMPLES_FILE),
+                    str(self._path(one.verdicts) / VERDICTS_FILE),
                     one.samples.key,
                 )
                 for one in shards_of(made.inputs)
@@ -83,7 +82,7 @@ class FateReader:
                     store.path(ref) / ROWS_FILE, ["samples", "problem_id", "index"]
                 )
             },
-            list(read_rows(store.path(made.inputs["problems"]) / PROBLEMS_FILE)),
+            list(read_rows(self._path(made.inputs["problems"]) / PROBLEMS_FILE)),
             rules,
         )
         # Rules behind the third are not applied again; the counts say whether one besides the cap
@@ -92,3 +91,6 @@ class FateReader:
         if sum(int(had.sum()) for had in found.values()) != counted:
             raise untold
         return found
+
+    def _path(self, ref: ArtifactRef) -> Path:
+        return self._store.path(need_artifact(self._store, ref.location))

@@ -41,7 +41,12 @@ def samples_page(folder: Path, query: str) -> Html:
         query: Fields of `SampleFilter`, and `page` from 1.
     """
     given, place = dict[str, str](), f"/runs/{folder.name}/samples"
-    shown: dict[str, object] = {"purposes": [], "policies": [("", "all")], "trouble": ""}
+    shown: dict[str, object] = {
+        "purposes": [],
+        "policies": [("", "all")],
+        "fates": [],
+        "trouble": "",
+    }
     status = HTTPStatus.OK
     try:
         head = read_live_head(folder)
@@ -66,7 +71,6 @@ def samples_page(folder: Path, query: str) -> Html:
         given={field.name: "" for field in fields(SampleFilter)} | given,
         statuses=_statuses(),
         flips=_FLIPS,
-        fates=_FATES,
         **shown,
     )
 
@@ -130,6 +134,7 @@ def _choices(reader: SampleReader, names: dict[int, str]) -> dict[str, object]:
     return {
         "purposes": [(name, _PURPOSES.get(name, name)) for name in reader.drawn],
         "policies": [("", "all"), *((str(number), name) for number, name in names.items())],
+        "fates": _FATES if DRAW in reader.drawn else [],
     }
 
 

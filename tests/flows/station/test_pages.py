@@ -19,7 +19,8 @@ from flows.station.web import pages_server
 from tasks.finetune.log_lines import log_line
 from tasks.finetune.results import HistoryEntry
 from tasks.rows import Status
-from tests.flows.api.samples_parts import RUN, Made, Shard, make_run
+from tasks.select.results import SelectionCounts
+from tests.flows.api.samples_parts import RUN, Made, Selected, Shard, make_run
 from tests.flows.rest_em.report_parts import HOSTILE, Page
 from tests.flows.station.test_web import SECRET, ask
 
@@ -129,6 +130,18 @@ def test_a_mistake_is_said_on_the_page(port: int, query: str, said: str) -> None
     assert said in page_of(port, f"{SAMPLES}?{query}", 400).text
 
 
+def test_samples_are_chosen_by_what_the_selection_made_of_them(port: int) -> None:
+    drawn = [Made("p", index, text, RIGHT) for index, text in enumerate(("one", "one", "two"))]
+    counts = SelectionCounts(3, 3, dropped_duplicate=1, dropped_cap=1, kept=1)
+    run = [Shard("draw", 0, drawn), Shard("draw", 1, drawn)]
+    make_run({"p": "q"}, run, "selected-1", [Selected(0, [(0, 2)], counts)])
+    path = "/runs/selected-1/samples"
+    for fate, shown in (("kept", "sample 2"), ("duplicate", "sample 1"), ("over_cap", "sample 0")):
+        page = page_of(port, f"{path}?fate={fate}")
+        assert f"Base policy, {shown} of p" in page.text and "1 to 1 of 1 sample" in page.text
+    assert "no rows were selected" in page_of(port, f"{path}?fate=kept&iteration=1", 400).text
+
+
 def test_an_evaluation_shows_its_samples_by_the_names_of_its_policies(port: int) -> None:
     greedy = [
         Shard("gsm8k greedy", number, [Made("p", 0, f"said {number}", verdict)])
@@ -141,6 +154,7 @@ def test_an_evaluation_shows_its_samples_by_the_names_of_its_policies(port: int)
     page = page_of(port, "/runs/evaluate-1/samples?purpose=gsm8k+greedy&flipped=solved")
     assert "demo-1:2, sample 0 of p" in page.text and "said 1" in page.text
     assert "1 to 1 of 1 sample" in page.text and "said 0" not in page.text
+    assert "In the selection" not in page.text
     page = page_of(port, "/runs/evaluate-1/samples")
     assert 'document.title="owned"' in page.text and "1 to 2 of 2 samples" in page.text
 
