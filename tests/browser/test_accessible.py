@@ -181,6 +181,7 @@ ADDRESSES = {
     "runs": "/",
     "notices": "/notices",
     "a run": "/runs/{run}",
+    "report at a station": "/runs/{run}/report.html",
     "samples": "/runs/{run}/samples",
     "samples, none": "/runs/{run}/samples?text=nothing+has+this",
 }

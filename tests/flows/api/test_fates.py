@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ COUNTS = SelectionCounts(4, 3, dropped_reward=1, dropped_duplicate=1, dropped_ca
 FIRST = Selected(0, [(0, 1)], COUNTS, {"cap": 1, "seed": 3, "prompt": "x", "shots": 0})
 
 
-def found(fate: str, **asked: object) -> list[tuple[int, int, str]]:
+def found(fate: str, **asked: Any) -> list[tuple[int, int, str]]:
     samples = read_run(RUN).samples(fate=fate, **asked)
     return [(one.iteration, one.index, one.text) for one in samples]
 
