@@ -15,8 +15,14 @@ from flows.report.chart_frame import Canvas, finished, frame, nice_ticks
 from flows.report.chart_parts import Axes, Key, clear, legend, marker, svg
 
 __all__ = [
-    *("Axes", "Part", "Point", "Series"),
-    *("bar_chart", "line_chart", "nice_ticks", "stacked_bars"),
+    "Axes",
+    "Part",
+    "Point",
+    "Series",
+    "bar_chart",
+    "line_chart",
+    "nice_ticks",
+    "stacked_bars",
 ]
 # More bars than these are no longer told apart on half a page.
 _MOST_BARS = 24
