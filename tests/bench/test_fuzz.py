@@ -13,6 +13,7 @@ from bench.recovery.fuzz import TARGETS, Violation, fuzz, report, run
 COUNT = 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_hostile_inputs_are_answered_or_refused(target: str) -> None:
     found = fuzz(target, COUNT, seed=16)
@@ -21,6 +22,7 @@ def test_hostile_inputs_are_answered_or_refused(target: str) -> None:
     assert len(found.outcomes) > 3  # else the inputs reach nothing
 
 
+@pytest.mark.slow
 def test_the_same_numbers_make_the_same_inputs() -> None:
     whole = fuzz("parameters", 40, seed=3).outcomes
     assert fuzz("parameters", 20, seed=3).outcomes + fuzz("parameters", 20, 3, 20).outcomes == whole

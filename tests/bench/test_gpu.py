@@ -147,6 +147,7 @@ def test_an_error_is_a_line_with_the_end_of_its_traceback(tmp_path: Path) -> Non
     assert second["trace"][-1] == "number"
 
 
+@pytest.mark.engine
 def test_sizes_of_the_batch_are_compared(lines: list[Json]) -> None:
     ways = [line["case"].partition(", turn")[0] for line in of(lines, "shapes")]
     assert ways == [

@@ -14,6 +14,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +212,16 @@ def assert_python(words: list[str]) -> None:
         assert (ROOT / words[0]).exists(), words
 
 
+@cache
+def restem() -> Any:
+    """Our parser, which takes long to be made."""
+    return typer.main.get_command(app)
+
+
 def assert_read(words: list[str]) -> None:
     """Our parser takes a command, and the models its fields."""
     words = [STANDS_FOR.get(word, word) for word in words]
-    command: Any = typer.main.get_command(app)
+    command: Any = restem()
     path = ["restem"]
     while hasattr(command, "commands"):
         assert words and words[0] in command.commands, [*path, *words]

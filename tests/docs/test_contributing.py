@@ -12,6 +12,8 @@ import pytest
 
 from tasks.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "CONTRIBUTING.md"
 PARTS = ("bench", "restem", "flows", "tasks", "sandbox", "pyproject.toml")
 

@@ -121,8 +121,13 @@ def test_what_is_locked_needs_nothing_that_is_not() -> None:
                 assert canonicalize_name(wanted.name) in there, f"{name} needs {wanted.name}"
 
 
-def imports(folder: str) -> Iterator[tuple[str, Path]]:
+@cache
+def imports(folder: str) -> list[tuple[str, Path]]:
     """The packages of others that the files of a folder import."""
+    return list(_imports(folder))
+
+
+def _imports(folder: str) -> Iterator[tuple[str, Path]]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found = []
@@ -135,10 +140,12 @@ def imports(folder: str) -> Iterator[tuple[str, Path]]:
                     yield name, path
 
 
+by_module = cache(importlib.metadata.packages_distributions)  # reads the files of all packages
+
+
 @cache
 def package(module: str) -> str:
-    by_module = importlib.metadata.packages_distributions()
-    return canonicalize_name(PACKAGE_OF.get(module) or by_module.get(module, [module])[0])
+    return canonicalize_name(PACKAGE_OF.get(module) or by_module().get(module, [module])[0])
 
 
 @pytest.mark.parametrize("folder", ["restem", "flows", "tasks", "sandbox"])

@@ -136,18 +136,18 @@ PIECES = sorted({text for one in FAMILIES.values() for text in (*one.special, *o
 @pytest.mark.parametrize("name", FAMILIES)
 @settings(deadline=None, max_examples=40)
 @given(parts=st.lists(st.one_of(st.text(max_size=8), st.sampled_from(PIECES)), max_size=6))
-def test_no_question_speaks_for_the_template(name, parts, policies_of):
+def test_no_question_speaks_for_the_template(name, parts, chats):
     question = "".join(parts) + "?"
-    asked, own = chat(policies_of[name]), tokenizer(name)
+    asked, own = chats[name], tokenizer(name)
     control = set(own.convert_tokens_to_ids(list(FAMILIES[name].special)))
     plain, odd = asked.ids([asked.render("?", 0), asked.render(question, 0)])
     assert [one for one in odd if one in control] == [one for one in plain if one in control]
 
 
 @pytest.fixture(scope="session")
-def policies_of(policies):
-    """The same; hypothesis wants no fixture of a function."""
-    return policies
+def chats(policies):
+    """What asks them, its tokenizer loaded once for all examples."""
+    return {name: chat(folder) for name, folder in policies.items()}
 
 
 REFUSED = [

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tasks.decoding.decode import decode
-from tasks.decoding.request import Sampling
+from tasks.decoding.request import Completion, Sampling
 from tasks.decoding.shapes import EXACT, FEW, Shapes, shapes_of
 from tests.tasks.decoding.decoding_parts import make_model, make_tokenizer
 
@@ -29,25 +29,41 @@ def exact(model):
     return decode(model, make_tokenizer(), PROMPTS, REQUESTS, SAMPLING, batch_size=16)
 
 
+# One row at a time has no other rows to be padded to: a few of them show that.
+@pytest.mark.slow
 @pytest.mark.parametrize("shapes", SOME)
-@pytest.mark.parametrize("batch", [16, 5, 64, 1])
-def test_the_samples_are_those_of_exact_sizes(model, exact, shapes: Shapes, batch: int) -> None:
+@pytest.mark.parametrize(("batch", "count"), [(16, 64), (5, 64), (64, 64), (1, 16)])
+def test_the_samples_are_those_of_exact_sizes(
+    model, exact, shapes: Shapes, batch: int, count: int
+) -> None:
     found = decode(
-        model, make_tokenizer(), PROMPTS, REQUESTS, SAMPLING, batch_size=batch, shapes=shapes
+        model,
+        make_tokenizer(),
+        PROMPTS,
+        REQUESTS[:count],
+        SAMPLING,
+        batch_size=batch,
+        shapes=shapes,
     )
     # The last bit of a sum depends on the batch, so a sample may differ now and then.
-    assert sum(a == b for a, b in zip(found, exact, strict=True)) >= len(REQUESTS) - 1
+    assert sum(a == b for a, b in zip(found, exact, strict=False)) >= count - 1
 
 
-@pytest.mark.parametrize("shapes", SOME)
-def test_greedy_texts_are_those_of_exact_sizes(model, shapes: Shapes) -> None:
+def greedy(model, shapes: Shapes) -> list[Completion]:
     sampling = Sampling(temperature=0.0, max_tokens=200)
     requests = [(i, 0) for i in range(len(PROMPTS))]
-    found, expected = (
-        decode(model, make_tokenizer(), PROMPTS, requests, sampling, batch_size=3, shapes=one)
-        for one in (shapes, EXACT)
-    )
-    assert found == expected
+    return decode(model, make_tokenizer(), PROMPTS, requests, sampling, batch_size=3, shapes=shapes)
+
+
+@pytest.fixture(scope="module")
+def exact_greedy(model) -> list[Completion]:
+    return greedy(model, EXACT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shapes", SOME)
+def test_greedy_texts_are_those_of_exact_sizes(model, exact_greedy, shapes: Shapes) -> None:
+    assert greedy(model, shapes) == exact_greedy
 
 
 def sizes(model, shapes: Shapes) -> Counter[tuple[int, int]]:

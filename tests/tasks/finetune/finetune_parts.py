@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import random
 import signal
@@ -16,6 +17,17 @@ from tasks.settings import FinetuneSettings, Resources
 # Chosen so that the tests' second check is better than the first.
 SALT = 4
 CHARACTERS = "0123456789+-= .abcdefghijklmnopqrstuvwxyz?\n"
+# Starts processes that have a trainer's imports when they begin.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "trl",
+        "peft",
+        "transformers.models.llama",
+        "tasks.finetune.callbacks",
+        "tasks.decoding.decode",
+    ]
+)
 
 
 def make_tokenizer() -> Any:

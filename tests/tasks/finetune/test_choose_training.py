@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.finetune.trainer import train
-from tests.tasks.finetune.finetune_parts import make_job, make_rows, make_start, write
+from tests.tasks.finetune.finetune_parts import FORKS, make_job, make_rows, make_start, write
 
 pytestmark = pytest.mark.engine
 
@@ -49,6 +49,23 @@ class Graded:
         return {"rewards": [float(mark) for mark in marks]}
 
 
+Undisturbed = Callable[[str], tuple[dict[str, Any], dict[str, Any], Graded]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place: Path) -> Undisturbed:
+    """The job of a rule, what training gives without a kill, and what it asked; made once."""
+    done: dict[str, tuple[dict[str, Any], dict[str, Any], Graded]] = {}
+
+    def of(rule: str) -> tuple[dict[str, Any], dict[str, Any], Graded]:
+        if rule not in done:
+            job, graded = job_of(place, place / rule, rule), Graded()
+            done[rule] = job, train(job, graded), graded
+        return done[rule]
+
+    return of
+
+
 def greedy(model: Path, prompts: list[str]) -> list[str]:
     """What a kept policy answers, by transformers."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -65,9 +82,8 @@ def greedy(model: Path, prompts: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("rule", list(KEPT))
-def test_the_policy_is_that_of_the_check_that_the_rule_keeps(place, tmp_path, rule):
-    job, grade = job_of(place, tmp_path / "work", rule), Graded()
-    reply = train(job, grade)
+def test_the_policy_is_that_of_the_check_that_the_rule_keeps(undisturbed, rule):
+    job, reply, grade = undisturbed(rule)
     checks = [entry for entry in reply["history"] if "reward" in entry]
     assert len(checks) == 4
     assert reply["best_step"] == checks[KEPT[rule] - 1]["step"]
@@ -75,10 +91,10 @@ def test_the_policy_is_that_of_the_check_that_the_rule_keeps(place, tmp_path, ru
     assert greedy(Path(job["out"]), job["validation"]["prompts"]) == grade.texts[KEPT[rule] - 1]
 
 
-def test_rewards_by_problem_are_noted_where_the_rule_needs_them(place, tmp_path):
+def test_rewards_by_problem_are_noted_where_the_rule_needs_them(undisturbed):
     noted = {}
     for rule in KEPT:
-        reply = train(job_of(place, tmp_path / rule, rule), Graded())
+        _, reply, _ = undisturbed(rule)
         noted[rule] = [one.get("rewards") for one in reply["history"] if "reward" in one]
     assert noted["one_se"] == [[float(mark) for mark in marks] for marks in CHECKS]
     assert noted["best"] == noted["last"] == [None] * 4
@@ -111,20 +127,15 @@ def _killed_in(job: dict[str, Any], check: int) -> None:
 
 @pytest.mark.parametrize("rule", list(KEPT))
 @pytest.mark.parametrize("check", [3, 4])
-def test_killed_and_called_again_the_same_check_is_kept(place, tmp_path, rule, check):
-    whole = job_of(place, tmp_path / "whole", rule)
-    undisturbed = train(whole, Graded())
+def test_killed_and_called_again_the_same_check_is_kept(place, undisturbed, tmp_path, rule, check):
+    whole, expected, _ = undisturbed(rule)
     job = job_of(place, tmp_path / "killed", rule)
-    process = multiprocessing.get_context("forkserver").Process(
-        target=_killed_in, args=(job, check)
-    )
+    process = FORKS.Process(target=_killed_in, args=(job, check))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     again = train(job, Graded(first=check - 1))
-    for reply in (undisturbed, again):
-        reply.pop("seconds")
-    assert again == undisturbed
+    assert {**again, "seconds": 0} == {**expected, "seconds": 0}
     for path in Path(whole["out"]).iterdir():
         assert (Path(job["out"]) / path.name).read_bytes() == path.read_bytes(), path.name
 

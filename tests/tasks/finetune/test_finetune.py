@@ -139,6 +139,7 @@ def test_a_model_that_mixes_packed_rows_is_refused():
     check_separation(make_model())
 
 
+@pytest.mark.engine
 def test_training_lowers_the_loss_and_leaves_a_model_like_the_start(start, tmp_path):
     before = digests(start)
     rows = write(tmp_path / "rows.parquet", make_rows(60))
@@ -155,6 +156,7 @@ def test_training_lowers_the_loss_and_leaves_a_model_like_the_start(start, tmp_p
     assert sum(p.numel() for p in trained.parameters()) == make_model().num_parameters()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("settings", [{}, LORA])
 def test_the_same_job_gives_the_same_bytes(start, tmp_path, settings):
     rows = write(tmp_path / "rows.parquet", make_rows(30))
@@ -169,6 +171,7 @@ def test_the_same_job_gives_the_same_bytes(start, tmp_path, settings):
     assert outs[0]["model.safetensors"] != digests(start)["model.safetensors"]
 
 
+@pytest.mark.engine
 def test_small_forward_passes_add_up_to_the_same_step(start, tmp_path):
     rows = write(tmp_path / "rows.parquet", make_rows(61, (1.0, 0.5)))
     states = []
@@ -181,6 +184,7 @@ def test_small_forward_passes_add_up_to_the_same_step(start, tmp_path):
         assert torch.allclose(weight, states[1][name], atol=2e-4), name
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("rewards", "best", "measured"),
     [
@@ -216,6 +220,7 @@ def test_the_best_model_by_validation_reward_is_kept(start, tmp_path, rewards, b
         assert plain.split("\n")[0] == text
 
 
+@pytest.mark.engine
 def test_merged_adapters_compute_what_the_adapters_did(start, tmp_path):
     rows = write(tmp_path / "rows.parquet", make_rows(30))
     job = make_job(start, rows, tmp_path, checks=0, **LORA)
@@ -234,6 +239,7 @@ def test_merged_adapters_compute_what_the_adapters_did(start, tmp_path):
     assert (merged - base).abs().max() > 0.1
 
 
+@pytest.mark.engine
 def test_another_job_in_the_same_work_folder_starts_afresh(start, tmp_path):
     first = write(tmp_path / "first.parquet", make_rows(20))
     second = write(tmp_path / "second.parquet", make_rows(30)[10:])

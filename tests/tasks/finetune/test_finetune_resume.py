@@ -1,6 +1,5 @@
 """A fine-tune that was killed goes on where it was and ends with the same bytes."""
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -13,6 +12,7 @@ from tasks.finetune.checkpoints import CheckpointFolder, TrainingState
 from tasks.finetune.trainer import train
 from tasks.processes.child import Child
 from tests.tasks.finetune.finetune_parts import (
+    FORKS,
     grade,
     make_job,
     make_rows,
@@ -26,17 +26,6 @@ pytestmark = pytest.mark.engine
 # Sixty rows make about nine steps in three epochs; checks, and so checkpoints, after some of them.
 SETTINGS = {"epochs": 3.0, "checks": 4, "patience": 4}
 LORA = {"method": "lora", "lora_rank": 4, "learning_rate": 0.02}
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        "trl",
-        "peft",
-        "transformers.models.llama",
-        "tasks.finetune.callbacks",
-        "tasks.decoding.decode",
-    ]
-)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import multiprocessing
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tasks.problems.synthetic_math import load_split
 from tasks.prompts import load_template
 from tasks.rows import PAIR, write_rows
 from tasks.settings import FinetuneSettings
-from tests.tasks.finetune.finetune_parts import grade, make_job, make_start, train_until
+from tests.tasks.finetune.finetune_parts import FORKS, grade, make_job, make_start, train_until
 
 pytestmark = pytest.mark.engine
 
@@ -141,7 +140,7 @@ def test_a_killed_fine_tune_goes_on_from_its_checkpoint(start, tmp_path):
     path = write(tmp_path / "rows.parquet", sums(22))
     whole = train(make_pairs_job(start, path, tmp_path / "whole"), grade)
     job = make_pairs_job(start, path, tmp_path / "killed")
-    child = multiprocessing.get_context("spawn").Process(target=train_until, args=(job, "step", 5))
+    child = FORKS.Process(target=train_until, args=(job, "step", 5))
     child.start()
     child.join(120)
     assert child.exitcode == -9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from tasks.errors import UserError
 from tasks.finetune.reinforce import Passes, Reinforce
 from tasks.finetune.trainer import train
 from tasks.rows import PROMPT, write_rows
-from tests.tasks.finetune.finetune_parts import grade, make_job, make_start, train_until
+from tests.tasks.finetune.finetune_parts import FORKS, grade, make_job, make_start, train_until
 from tests.tasks.finetune.test_preference import LORA, digests
 
 PROMPTS = [f"what is {n} + {n}?\n" + "so " * (n % 3) for n in range(10)]
@@ -186,26 +185,38 @@ def test_another_seed_draws_other_samples(start: Path, prompts: Path, tmp_path: 
     assert outs[0] != outs[1]
 
 
+THREE = {"epochs": 3.0, "checks": 3}
+
+
+@pytest.fixture(scope="module")
+def whole(
+    start: Path, prompts: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a fine-tune gives that is not killed: its reply and its files."""
+    work = tmp_path_factory.mktemp("whole")
+    return train(make_rl_job(start, prompts, work, **THREE), answer), digests(work / "out")
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("point", ["step", "half of the best weights", "checkpoint without marker"])
 def test_a_fine_tune_killed_at_random_goes_on_to_the_same_bytes(
-    start: Path, prompts: Path, tmp_path: Path, point: str
+    start: Path,
+    prompts: Path,
+    whole: tuple[dict[str, Any], dict[str, str]],
+    tmp_path: Path,
+    point: str,
 ) -> None:
-    settings = {"epochs": 3.0, "checks": 3}
-    whole = train(make_rl_job(start, prompts, tmp_path / "whole", **settings), answer)
-    job = make_rl_job(start, prompts, tmp_path / "killed", **settings)
+    job = make_rl_job(start, prompts, tmp_path / "killed", **THREE)
     draw = random.Random(point)
     for _ in range(2):
         count = draw.randrange(1, 4)
-        child = multiprocessing.get_context("spawn").Process(
-            target=train_until, args=(job, point, count, answer)
-        )
+        child = FORKS.Process(target=train_until, args=(job, point, count, answer))
         child.start()
         child.join(180)
         assert child.exitcode in (-9, 0)  # the second one may have less left to do
     reply = train(job, answer)
-    assert reply["history"] == whole["history"]
-    assert digests(tmp_path / "killed" / "out") == digests(tmp_path / "whole" / "out")
+    assert reply["history"] == whole[0]["history"]
+    assert digests(tmp_path / "killed" / "out") == whole[1]
 
 
 @pytest.mark.engine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tasks.errors import UserError
 from tasks.finetune.single_labels import label_weights, mismatched
 from tasks.finetune.trainer import train
 from tasks.rows import LABELLED, write_rows
-from tests.tasks.finetune.finetune_parts import grade, make_job, make_start, train_until
+from tests.tasks.finetune.finetune_parts import FORKS, grade, make_job, make_start, train_until
 from tests.tasks.finetune.test_preference import digests
 
 pytestmark = pytest.mark.engine
@@ -130,9 +129,7 @@ def test_a_killed_fine_tune_ends_with_the_same_bytes(start: Path, tmp_path: Path
     settings = {"epochs": 3.0, "batch_size": 4, "checks": 3}
     train(job(start, path, tmp_path / "whole", **settings), grade)
     made = job(start, path, tmp_path / "cut", **settings)
-    process = multiprocessing.get_context("spawn").Process(
-        target=train_until, args=(made, "step", 5)
-    )
+    process = FORKS.Process(target=train_until, args=(made, "step", 5))
     process.start()
     process.join()
     train(made, grade)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import torch
 from tasks.finetune.soft_preference import soft_loss
 from tasks.finetune.trainer import train
 from tasks.rows import SOFT_PAIR, Row, write_rows
-from tests.tasks.finetune.finetune_parts import grade, make_start, train_until
+from tests.tasks.finetune.finetune_parts import FORKS, grade, make_start, train_until
 from tests.tasks.finetune.test_preference import (
     LORA,
     digests,
@@ -107,7 +106,7 @@ def test_a_killed_fine_tune_goes_on_to_the_same_bytes(start: Path, tmp_path: Pat
     path = write_soft(tmp_path / "rows.parquet", soft(sums(22), 0.9, 0.6, 1.0))
     whole = train(make_soft_job(start, path, tmp_path / "whole"), grade)
     job = make_soft_job(start, path, tmp_path / "killed")
-    child = multiprocessing.get_context("spawn").Process(target=train_until, args=(job, "step", 5))
+    child = FORKS.Process(target=train_until, args=(job, "step", 5))
     child.start()
     child.join(120)
     assert child.exitcode == -9

@@ -93,6 +93,7 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
+@pytest.mark.engine
 def test_it_learns_what_is_preferred(tmp_path: Path) -> None:
     facts = _facts(fit(_job(tmp_path)))
     assert facts.accuracy is not None and facts.accuracy > 0.9
@@ -101,6 +102,7 @@ def test_it_learns_what_is_preferred(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "config.json").is_file()
 
 
+@pytest.mark.engine
 def test_labels_at_random_teach_nothing(tmp_path: Path) -> None:
     facts = _facts(fit(_job(tmp_path, shuffled=True, settings={"checks": 1})))
     assert facts.accuracy is not None
@@ -108,6 +110,7 @@ def test_labels_at_random_teach_nothing(tmp_path: Path) -> None:
     assert abs(facts.accuracy - 0.5) < spread
 
 
+@pytest.mark.engine
 def test_half_of_the_held_out_problems_measure_what_was_learnt(tmp_path: Path) -> None:
     fit(_job(tmp_path, settings={"held_out": 0.6, "checks": 1}))
     rows = list(read_rows(tmp_path / "out" / HELD_OUT_FILE))
@@ -133,6 +136,7 @@ def test_models_of_shuffled_labels_are_at_one_half_within_their_interval(tmp_pat
     assert null.problems > 30 and null.low < 0.5 < null.high
 
 
+@pytest.mark.engine
 def test_a_killed_fit_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     class Killed(Exception):
         pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -11,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tasks.fit.results import FitFacts
 from tasks.fit.trainer import fit
+from tests.tasks.finetune.finetune_parts import FORKS
 from tests.tasks.fit.test_fit import _digest, _facts, _job
 
 pytestmark = pytest.mark.engine
@@ -48,25 +49,27 @@ def fit_until(job: dict[str, Any], point: str, count: int) -> None:
     fit(job, lambda *_: here() if point == "step" else None)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[FitFacts, str]:
+    """What a fit gives that is not killed: its facts, and the digest of its model."""
+    folder = tmp_path_factory.mktemp("whole")
+    return _facts(fit(_job(folder))), _digest(folder / "out")
+
+
 @pytest.mark.parametrize(
     ("point", "times"), [("step", 5), ("durable write", 2), ("best weights", 1), ("export", 1)]
 )
-def test_it_goes_on_to_the_same_bytes(tmp_path: Path, point: str, times: int) -> None:
-    folders = tmp_path / "whole", tmp_path / "killed"
-    for folder in folders:
-        folder.mkdir()
-    whole = _facts(fit(_job(folders[0])))
-    job, draw = _job(folders[1]), random.Random(point)
+def test_it_goes_on_to_the_same_bytes(
+    whole: tuple[FitFacts, str], tmp_path: Path, point: str, times: int
+) -> None:
+    job, draw = _job(tmp_path), random.Random(point)
     kills = 0
     for _ in range(2):
         count = draw.randint(1, times)
-        child = multiprocessing.get_context("spawn").Process(
-            target=fit_until, args=(job, point, count)
-        )
+        child = FORKS.Process(target=fit_until, args=(job, point, count))
         child.start()
         child.join(180)
         assert child.exitcode in (-9, 0)  # a later one may have less left to do
         kills += child.exitcode == -9
     assert kills
-    assert _facts(fit(job)) == whole
-    assert _digest(folders[1] / "out") == _digest(folders[0] / "out")
+    assert (_facts(fit(job)), _digest(tmp_path / "out")) == whole

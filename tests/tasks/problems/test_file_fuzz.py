@@ -116,6 +116,7 @@ def read(path: Path, domain: str) -> int | None:
     return len(rows) + sum(int(one[2]) - int(one[1]) for one in said if one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("name", WRITERS)
 @given(rows=ROWS)
@@ -136,6 +137,7 @@ def test_what_the_fuzzed_rows_begin_with_is_read(name: str, domain: str, tmp_pat
     assert read(tmp_path / name, domain) == len(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.csv.gz"])
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode()))
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -146,6 +148,7 @@ def test_bytes_of_any_kind_are_read_or_refused(name: str, content: bytes) -> Non
         read(path, "math")
 
 
+@pytest.mark.slow
 @given(place=st.integers(0, 2000), byte=st.integers(0, 255))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_changed_byte_of_parquet_is_read_or_refused(place: int, byte: int) -> None:

@@ -11,7 +11,10 @@ from tasks.rows import Status
 from tasks.score.math.pool import GradePool
 
 DATA = os.environ.get("RESTEM_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="RESTEM_DATA is not set")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA, reason="RESTEM_DATA is not set"),
+]
 
 
 def rows(name):

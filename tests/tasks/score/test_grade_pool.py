@@ -96,6 +96,7 @@ def test_code_in_an_answer_is_never_run(pool, tmp_path):
     assert not target.exists()
 
 
+@pytest.mark.slow
 def test_a_pair_over_the_limit_is_a_checker_error_and_others_are_not_hurt():
     with GradePool(workers=1, time_limit=1.0) as pool:
         first = next(iter(pool.grade([HONEST])))[0]
@@ -132,6 +133,7 @@ def test_a_worker_killed_from_outside_changes_no_verdict():
         assert next(iter(pool.grade([HONEST[::-1]])))[0].status is Status.CORRECT
 
 
+@pytest.mark.slow
 def test_all_idle_workers_killed_at_once_change_no_verdict():
     others = [
         (rf"\frac{{{n}}}{{\sqrt{{2}}}}", rf"\frac{{{n}\sqrt{{2}}}}{{2}}") for n in (1, 3, 5, 7)
@@ -147,6 +149,7 @@ def test_all_idle_workers_killed_at_once_change_no_verdict():
     assert results == [Status.CORRECT] * 4
 
 
+@pytest.mark.slow
 def test_a_slow_answer_in_many_samples_costs_its_time_once():
     with GradePool(workers=1, time_limit=1.0) as pool:
         results = list(pool.grade([ENDLESS] * 20))
@@ -158,6 +161,7 @@ def test_a_slow_answer_in_many_samples_costs_its_time_once():
     assert len(spare) <= 2
 
 
+@pytest.mark.slow
 def test_a_spare_worker_is_there_when_a_job_is_killed():
     with GradePool(workers=1, time_limit=2.0) as pool:
         list(pool.grade([HONEST]))
@@ -205,6 +209,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_worker_dies_with_its_parent_even_on_sigkill(busy):
     code = PARENT.format(honest=HONEST, endless=ENDLESS, busy=busy)

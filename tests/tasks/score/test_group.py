@@ -106,6 +106,7 @@ def test_problems_are_read_no_further_ahead_than_the_window(
         assert read - done <= 5
 
 
+@pytest.mark.slow
 def test_what_the_checker_cannot_decide_is_not_equal(pool: GradePool) -> None:
     answers = [*ENDLESS, "1", ENDLESS[0]]
     assert next(pool.grade([ENDLESS]))[0].status is Status.CHECKER_ERROR

@@ -17,7 +17,10 @@ from tasks.score.math.parse.values import exact
 from tasks.score.math.pool import GradePool
 
 DATA = os.environ.get("RESTEM_DATA")
-pytestmark = pytest.mark.skipif(not DATA, reason="RESTEM_DATA is not set")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA, reason="RESTEM_DATA is not set"),
+]
 PAIRS = int(os.environ.get("RESTEM_PAIRS", "20000"))
 
 FRACTION = re.compile(r"-?\\[dt]?frac\{(\d+)\}\{(\d+)\}")

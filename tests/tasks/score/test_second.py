@@ -36,6 +36,7 @@ def test_opinions_and_readings(checker):
     assert [one.answer.value for one in found] == [case["value"] for case in CASES]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("text", ENDLESS)
 def test_a_pair_that_hangs_is_undecided_and_the_next_is_right(text):
@@ -48,6 +49,7 @@ def test_a_pair_that_hangs_is_undecided_and_the_next_is_right(text):
     assert (hung.opinion, hung.why) == (Opinion.UNDECIDED, "time")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
 def test_a_hostile_text_is_not_equal_and_the_next_is_right(checker, text):
@@ -56,12 +58,14 @@ def test_a_hostile_text_is_not_equal_and_the_next_is_right(checker, text):
     assert honest.opinion is Opinion.EQUAL
 
 
+@pytest.mark.slow
 def test_an_error_of_the_library_is_undecided_not_unequal(checker):
     # sympy refuses to read so many digits; math_verify.verify alone would call it unequal.
     found = next(iter(checker.ask([("5", "9" * 10_000)])))
     assert found.opinion is Opinion.UNDECIDED and found.why
 
 
+@pytest.mark.slow
 def test_code_in_a_text_is_never_run(checker, tmp_path):
     target = tmp_path / "written"
     payloads = [
@@ -75,6 +79,7 @@ def test_code_in_a_text_is_never_run(checker, tmp_path):
     assert not target.exists()
 
 
+@pytest.mark.slow
 def test_order_is_kept_with_several_workers_and_one_that_hangs():
     pairs = [(str(n), f"The answer is {n + n % 2}.") for n in range(40)]
     pairs[7] = ("5", ENDLESS[0])
@@ -85,6 +90,7 @@ def test_order_is_kept_with_several_workers_and_one_that_hangs():
     assert rest == [n % 2 == 0 for n in range(40) if n != 7]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_from_outside_changes_no_opinion(checker):
     list(checker.ask([HONEST]))
     for pid in checker.pids():
@@ -92,6 +98,7 @@ def test_a_worker_killed_from_outside_changes_no_opinion(checker):
     assert next(iter(checker.ask([HONEST]))).opinion is Opinion.EQUAL
 
 
+@pytest.mark.slow
 def test_a_worker_is_replaced_after_its_share_of_pairs(monkeypatch):
     monkeypatch.setattr(second, "PAIRS_OF_A_WORKER", 2)
     with SecondChecker(workers=1, limit=5.0) as checker:
@@ -102,6 +109,7 @@ def test_a_worker_is_replaced_after_its_share_of_pairs(monkeypatch):
     assert seen_later and not seen & set(seen_later)
 
 
+@pytest.mark.slow
 def test_close_ends_the_workers():
     checker = SecondChecker(workers=2, limit=5.0)
     with checker:
@@ -112,6 +120,7 @@ def test_close_ends_the_workers():
         list(checker.ask([HONEST]))
 
 
+@pytest.mark.slow
 def test_closing_while_a_pair_hangs_leaves_no_process():
     with SecondChecker(workers=1, limit=60.0) as checker:
         opinions = checker.ask([HONEST, ("5", ENDLESS[0])])
@@ -120,6 +129,7 @@ def test_closing_while_a_pair_hangs_leaves_no_process():
     assert pids and not any(psutil.pid_exists(pid) for pid in pids)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_worker_ends_when_its_parent_is_killed():
     program = (
