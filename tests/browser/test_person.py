@@ -15,8 +15,8 @@ from tests.browser.conftest import PATIENCE, Person
 from tests.flows.station.conftest import LONG, until
 from tests.small import TINY
 
-# A hang guard as much as the promise: what is cancelled is gone by then.
-CANCEL_SECONDS = 10.0
+# A hang guard: what is cancelled is gone in seconds, on a busy machine later.
+CANCEL_SECONDS = 60.0
 # In the order of a run.
 SECTIONS = (
     "Problems",

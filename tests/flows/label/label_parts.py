@@ -48,7 +48,7 @@ class Client:
         self, path: str, body: Any = None, method: str = "", **headers: str
     ) -> tuple[int, Any]:
         """Status and answer, JSON read."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         given = {"Authorization": f"Bearer {TOKEN}", "Content-Type": JSON}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()

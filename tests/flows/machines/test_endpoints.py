@@ -49,7 +49,7 @@ OPTIONS = EngineOptions("float32", 16)
 SAMPLING = Sampling(temperature=0.7, top_k=5, max_tokens=12, stop=("7",))
 PROMPTS = ["3 and 4 is ", "2 and 2 is ", "9 and 1 is "]
 REQUESTS = [(i % 3, 1000 + i) for i in range(48)]
-START_SECONDS = 60.0
+START_SECONDS = 600.0
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def serving_at(place: Path, vllm: str, *changes: str) -> Iterator[tuple[str, sub
         time.sleep(0.2)
     yield f"http://127.0.0.1:{port}", process
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(300)
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_what_stands_before_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
             assert _ask(port, "/v1/completions", "POST", **good, **refused) == 403
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(300)
 
 
 def test_it_does_not_start_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_it_does_not_start_open(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _ask(port: int, path: str, method: str = "GET", **headers: str) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     link.request(method, path, headers=headers)
     status = link.getresponse().status
     link.close()

@@ -63,7 +63,7 @@ def serving(python: str, model: Path, name: str, log: Path, *flags: str) -> Iter
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(30)
+            process.wait(300)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

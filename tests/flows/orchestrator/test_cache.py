@@ -45,7 +45,7 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
     ).json()
     expected = len(copied.status()["steps"])
     tasks: list[dict] = []
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(tasks) < expected and time.monotonic() < deadline:  # the server records them later
         time.sleep(0.5)
         tasks = httpx.post(
@@ -101,11 +101,15 @@ def test_more_training_problems_sample_only_the_new_ones(copied: Restem) -> None
     assert sum(s["state"] == "Completed" for s in drawn) == 2
 
 
-KINDS = ["problems", "model", "samples", "verdicts", "rows", "metrics", "report"]
+# Every kind is built again in its own way. How damage is found does not depend on the kind: both
+# ways of it are shown for every file in tests/tasks/store/test_artifacts.py.
+DAMAGE = [
+    *(("problems", "flip"), ("model", "remove"), ("samples", "flip"), ("verdicts", "remove")),
+    *(("rows", "flip"), ("metrics", "remove"), ("report", "flip")),
+]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("how", ["flip", "remove"])
+@pytest.mark.parametrize(("kind", "how"), DAMAGE)
 def test_damage_is_found_said_and_rebuilt(copied: Restem, kind: str, how: str) -> None:
     expected = digests(copied.home)
     dice = random.Random(f"{kind} {how}")

@@ -25,7 +25,7 @@ FLAGS = [part for change in SMALL for part in ("--set", change)]
 
 
 def _api(restem: Restem, path: str, **body: Any) -> Any:
-    reply = httpx.post(f"{restem.api}{path}", json=body, timeout=30, auth=restem.auth)
+    reply = httpx.post(f"{restem.api}{path}", json=body, timeout=300, auth=restem.auth)
     reply.raise_for_status()
     return reply.json()
 

@@ -60,9 +60,9 @@ def test_who_waits_for_what_is_no_run_goes_on(home: Path) -> None:
         journal = Journal("same", {}, "rest-em")
         waiter = threading.Thread(target=wait)
         waiter.start()
-        assert waits.wait(30)
+        assert waits.wait(300)
         journal.discard()
-    waiter.join(30)
+    waiter.join(300)
     assert went.is_set() and find_run("same").is_dir()
 
 

@@ -27,7 +27,7 @@ from tasks.settings.secret import read_secret
 from tests.small import SMALL
 
 # What must come does come in seconds; on a machine that is busy with other tests it may take long.
-PATIENCE = 120.0
+PATIENCE = 300.0
 # A run that is sure to be at work when a test wants to disturb it.
 LONG = (*SMALL, "iterations=6")
 

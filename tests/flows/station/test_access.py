@@ -40,7 +40,7 @@ class Attack:
 
     def send(self, **headers: str) -> int:
         """The status that it is answered with."""
-        link = http.client.HTTPConnection("127.0.0.1", self.station.port, timeout=30)
+        link = http.client.HTTPConnection("127.0.0.1", self.station.port, timeout=300)
         link.request("POST", self.path, self.body, headers)
         status = link.getresponse().status
         link.close()
@@ -102,7 +102,7 @@ def test_even_with_the_secret_only_its_own_pages_by_its_own_name(
 
 
 def test_two_names_at_once_are_none(station: Station) -> None:
-    with socket.create_connection(("127.0.0.1", station.port), timeout=30) as link:
+    with socket.create_connection(("127.0.0.1", station.port), timeout=300) as link:
         own = f"Host: 127.0.0.1:{station.port}\r\n"
         link.sendall(f"GET /api/health HTTP/1.1\r\n{own}Host: evil.example\r\n\r\n".encode())
         assert link.recv(100).split()[1] in (b"400", b"403")
@@ -119,7 +119,7 @@ def test_websockets_are_looked_at_too(station: Station, path: str) -> None:
     address = f"ws://127.0.0.1:{station.port}{path}"
     options: dict[str, Any]
     for where, origin in ((address, EVIL), (address.replace("127.0.0.1", "evil.example"), None)):
-        sock = socket.create_connection(("127.0.0.1", station.port), timeout=30)
+        sock = socket.create_connection(("127.0.0.1", station.port), timeout=300)
         options = {"subprotocols": ["prefect"], "origin": origin, "sock": sock}
         with pytest.raises(InvalidStatus) as caught, connect(where, **options):
             pass
@@ -242,7 +242,7 @@ def test_job_variables_that_got_by_change_nothing(station: Station, attack: Atta
 
 
 def _ask(port: int, method: str, path: str, **headers: str) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     link.request(method, path, headers=headers)
     status = link.getresponse().status
     link.close()

@@ -77,7 +77,7 @@ def test_texts_that_mean_harm_are_shown(port: int) -> None:
 
 
 def test_what_a_page_may_do_is_said_to_the_browser(port: int) -> None:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     link.request("GET", SAMPLES, headers=authorization(SECRET))
     reply = link.getresponse()
     policy, text = reply.headers["Content-Security-Policy"], reply.read().decode()

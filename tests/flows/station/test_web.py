@@ -44,7 +44,7 @@ def ask(
     port: int, path: str, method: str = "GET", body: bytes | None = None, **headers: str
 ) -> tuple[int, str]:
     """With the secret, unless headers say otherwise."""
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     link.request(method, path, body, {**authorization(SECRET), **headers})
     reply = link.getresponse()
     text = reply.read().decode()

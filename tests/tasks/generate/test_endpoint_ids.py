@@ -82,7 +82,7 @@ def sampled(folder: Path, server: Plain) -> tuple[list[Row], list[str]]:
     tokenizer("adds-end").save_pretrained(policy)  # which puts an end behind every text
     store = Store(str(folder / "store"), cache=folder / "cache")
     address = f"http://127.0.0.1:{server.server_port}"
-    resources = Resources(device="cpu", endpoints=[address], stall_seconds=20)
+    resources = Resources(device="cpu", endpoints=[address], stall_seconds=200)
     with LocalMachine(store, folder, resources, lambda *_: None) as services:
         data = DataSettings(train="synthetic_math", train_limit=2, test="synthetic_math")
         problems = perform(problems_call(data), services.runtime)

@@ -119,10 +119,10 @@ def test_closing_ends_what_is_under_way(home: Path, monkeypatch: pytest.MonkeyPa
     with serving(answer) as service, engine(service, home) as made:
         with ThreadPoolExecutor(1) as threads:
             waits = threads.submit(made.sample, prompts("?"), [(0, 1)], SAMPLING)
-            assert reached.wait(30)
+            assert reached.wait(300)
             made.close()
             with pytest.raises(StepError, match="was closed"):
-                waits.result(30)
+                waits.result(300)
         never.set()
 
 

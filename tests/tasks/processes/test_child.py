@@ -111,5 +111,5 @@ def test_close_ends_a_child_that_another_thread_waits_for(log: Path) -> None:
             time.sleep(0.01)
         child.close()
         with pytest.raises((StepError, ValueError)):
-            waiting.result(timeout=30)
+            waiting.result(timeout=300)
     assert gone([child.pid])
