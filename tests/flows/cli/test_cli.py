@@ -11,7 +11,8 @@ from tests.flows.conftest import Restem
 
 
 def test_status_gives_every_metric_with_its_interval(finished: Restem) -> None:
-    facts = finished.status()
+    facts = json.loads(finished("status", "latest", "--json"))
+    assert facts == finished.status()
     assert facts["state"] == "completed"
     assert [item["iteration"] for item in facts["iterations"]] == [0, 1, 2]
     for item in facts["iterations"]:
