@@ -72,21 +72,17 @@ def commands() -> list[str]:
     return [line for line in found if "api_server" in line]
 
 
-def test_vllm_is_started_with_those_of_the_run_and_of_the_server(
+def test_vllm_is_started_with_those_of_the_run_and_of_the_server_and_policies_under_one_name(
     policy: ArtifactRef, server: EngineServer, vllm_python: Path
 ) -> None:
+    """One test of both, for each start of vLLM takes a minute.
+
+    Under the name of a policy vLLM keeps its compiled code.
+    """
     server.serve(asked(policy, {"disable_sliding_window": True}))
     (line, *_) = commands()
     for flag in ("--disable-sliding-window", "--block-size 32", "--stream-interval 4"):
         assert flag in line
-    server.serve(asked(policy, {}))  # another engine, for it samples otherwise
-    (line, *_) = commands()
-    assert "--disable-sliding-window" not in line and "--block-size 32" in line
-
-
-def test_policies_have_one_name_under_which_vllm_keeps_compiled_code(
-    policy: ArtifactRef, server: EngineServer, vllm_python: Path
-) -> None:
     store = open_store(RESOURCES)
     with store.draft("models", "b" * 32) as draft:
         save(draft.path)
@@ -95,8 +91,9 @@ def test_policies_have_one_name_under_which_vllm_keeps_compiled_code(
     assert other is not None
     lines: list[str] = []
     for one in (policy, other):
-        server.serve(asked(one, {}))
+        server.serve(asked(one, {}))  # another engine than the first, for it samples otherwise
         (line, *_) = commands()
+        assert "--disable-sliding-window" not in line and "--block-size 32" in line
         lines.append(line.replace(one.digest, "DIGEST"))
         (process, *_) = next(iter(serving(home()).values()))
         assert (Path(process.cwd()) / POLICY).samefile(store.path(one))

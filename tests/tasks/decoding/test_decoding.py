@@ -58,6 +58,7 @@ def test_prompts_with_a_long_common_start_are_decoded_as_if_they_had_none(model,
     assert [c.text for c in found] == [plain(model, tokenizer, p, 16) for p in prompts]
 
 
+@pytest.mark.slow
 def test_a_sample_depends_on_its_seed_and_on_nothing_beside_it(model, tokenizer):
     requests = [(i % len(PROMPTS), 1000 + i) for i in range(48)]
     alone = [

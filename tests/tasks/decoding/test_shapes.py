@@ -82,6 +82,7 @@ def sizes(model, shapes: Shapes) -> Counter[tuple[int, int]]:
     return seen
 
 
+@pytest.mark.slow
 def test_few_sizes_come_again_and_exact_ones_do_not(model) -> None:
     exact, few = sizes(model, EXACT), sizes(model, FEW)
     assert len(exact) > exact.total() / 2

@@ -41,6 +41,7 @@ KINDS: dict[str, Any] = {
 }
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("packing", [True, False])
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_it_is_trained(kind: str, packing: bool, tmp_path: Path) -> None:

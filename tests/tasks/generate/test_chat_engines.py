@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.decoding.chat import Chat
-from tasks.decoding.request import Sampling
+from tasks.decoding.request import Completions, Sampling
 from tasks.generate.engine import open_engine
 from tasks.generate.vllm_environment import VARIABLE
 from tasks.prompts import load_template
@@ -30,7 +30,7 @@ print("\\n" + json.dumps({
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def vllm_python() -> Path:
     named = os.environ.get(VARIABLE)
     if not named:
@@ -42,7 +42,8 @@ def asked(folder: Path) -> Chat:
     return Chat(folder, load_template("chat"))
 
 
-def sampled(name: str, folder: Path, log: Path, sampling: Sampling, count: int):
+def sampled(name: str, folder: Path, log: Path, *wanted: tuple[Sampling, int]) -> list[Completions]:
+    """What one engine gives for each of these: how to sample, and how many of both questions."""
     chat = asked(folder)
     engine = open_engine(
         name,
@@ -53,9 +54,13 @@ def sampled(name: str, folder: Path, log: Path, sampling: Sampling, count: int):
         home=log,
     )
     prompts = chat.ids([chat.render(question, 0) for question in QUESTIONS])
-    requests = [(i % len(prompts), i) for i in range(count)]
     try:
-        return engine.sample(prompts, requests, chat.sampling(sampling))
+        return [
+            engine.sample(
+                prompts, [(i % len(prompts), i) for i in range(count)], chat.sampling(sampling)
+            )
+            for sampling, count in wanted
+        ]
     finally:
         engine.close()
 
@@ -81,22 +86,24 @@ def test_vllm_reads_the_tokens_of_every_family_that_we_train_on(tmp_path, vllm_p
     assert json.loads(said.stdout.splitlines()[-1]) == expected
 
 
-def test_vllm_ends_a_turn_where_transformers_does_whatever_the_models_defaults(
-    tmp_path, vllm_python
-):
+GREEDY = Sampling(temperature=0.0, max_tokens=24), 2
+DRAWN = Sampling(temperature=0.8, top_k=20, max_tokens=12), 16
+
+
+@pytest.fixture(scope="module")
+def wild(tmp_path_factory: pytest.TempPathFactory, vllm_python: Path) -> list[Completions]:
+    """What vLLM gives of a model whose own defaults say otherwise: greedy, and drawn."""
+    folder = tmp_path_factory.mktemp("wild")
+    return sampled("vllm", save(folder / "model", "gemma", WILD), folder, GREEDY, DRAWN)
+
+
+def test_vllm_ends_a_turn_where_transformers_does_whatever_the_models_defaults(tmp_path, wild):
     plain = save(tmp_path / "plain", "gemma")
-    wild = save(tmp_path / "wild", "gemma", WILD)
-    greedy = Sampling(temperature=0.0, max_tokens=24)
-    expected = sampled("transformers", plain, tmp_path, greedy, 2)
-    assert sampled("vllm", wild, tmp_path, greedy, 2) == expected
+    assert sampled("transformers", plain, tmp_path, GREEDY) == wild[:1]
 
 
-def test_vllm_draws_with_what_is_asked_and_not_with_a_models_defaults(tmp_path, vllm_python):
-    drawn = Sampling(temperature=0.8, top_k=20, max_tokens=12)
-    plain, wild = (
-        sampled("vllm", save(tmp_path / name, "gemma", fields), tmp_path, drawn, 16)
-        for name, fields in (("plain", None), ("wild", WILD))
-    )
-    assert plain == wild
+def test_vllm_draws_with_what_is_asked_and_not_with_a_models_defaults(tmp_path, vllm_python, wild):
+    (plain,) = sampled("vllm", save(tmp_path / "plain", "gemma"), tmp_path, DRAWN)
+    assert plain == wild[1]
     assert len({one.text for one in plain}) > 4
     assert "stop" in {one.finish for one in plain}
