@@ -96,6 +96,7 @@ def test_a_number_is_a_reward_whatever_its_type_and_however_much_is_printed(
     assert [ask(obeying, body).value for _ in range(2)] == [reward, reward]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -35,6 +35,7 @@ def test_one_that_is_stopped_is_killed(log: Path) -> None:
         assert gone([child.pid])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_", [{"do": "beat", "beats": 20}, {"do": "move bytes", "seconds": 4 * LIMIT}]
 )
@@ -43,6 +44,7 @@ def test_one_that_works_is_left_alone(log: Path, request_: Message) -> None:
         assert child.call(request_, stall=LIMIT) == {}
 
 
+@pytest.mark.slow
 def test_it_owes_no_sign_while_it_is_kept_waiting(log: Path) -> None:
     def slowly(question: Message) -> Message:
         time.sleep(2 * LIMIT)
