@@ -16,7 +16,10 @@ PAIRS[ALONE + 100] = ("1", LONG + "\\boxed{1}")
 PAIRS[ALONE + 200] = (r"\sin 2x", r"2\sin x\cos x")
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize(
+    "workers",
+    [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)],
+)
 def test_each_pair_has_its_own_grade_whoever_decides(workers):
     with GradePool(workers, time_limit=10.0) as pool:
         grades = [grade for grade, _ in pool.grade(iter(PAIRS))]

@@ -76,6 +76,7 @@ def test_every_hostile_answer_gets_a_verdict_and_nothing_else(kind, pool, canary
         assert psutil.Process(pid).memory_info().rss <= WORN_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_cheap_rules_are_symmetric_and_reflexive(kind, canary):
     hostile = [extract_answer(text) for text in texts(kind, canary)]
