@@ -99,15 +99,11 @@ def test_the_seeds_stand_for_themselves():
     assert [extract_answer(text) for text in HONEST] == [gold_answer(text) for text in HONEST]
 
 
-@pytest.mark.timeout(60)  # each of these took minutes where a pattern was cubic
+@pytest.mark.timeout(300)  # each of these took minutes where a pattern was cubic
 @pytest.mark.parametrize("unit", [" ", "\t", "\u00a0", "\n", " \n", "a ", "1 ", "x,", "sq ", "is "])
-def test_long_runs_cost_no_more_than_their_length(unit):
+def test_long_runs_cost_no_more_than_their_length(unit, pool):
     for start, end in (("\\circ", "!"), ("12", ""), ("the answer is", "x"), ("$", "$")):
         text = start + unit * (4000 // len(unit)) + end
         for one, other in (("12", text), (text, "12"), ("12", text * 40)):
-            assert next(iter(_statuses([(one, other)]))) in STATUSES
-
-
-def _statuses(pairs):
-    with GradePool(workers=1, time_limit=1.0) as one:
-        yield from (grade.status for grade, _ in one.grade(pairs))
+            ((grade, _),) = pool.grade([(one, other)])
+            assert grade.status in STATUSES
