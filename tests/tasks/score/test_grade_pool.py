@@ -125,6 +125,7 @@ def test_order_is_kept_when_dear_pairs_stand_between_cheap_ones(pool):
     assert rewards == [1.0 if n % 7 == 3 or n % 2 == 0 else 0.0 for n in range(1500)]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_from_outside_changes_no_verdict():
     with GradePool(workers=1, time_limit=2.0) as pool:
         list(pool.grade([HONEST]))
@@ -187,6 +188,7 @@ def test_works_from_several_threads_at_once(pool):
     assert rewards == [1.0] * 40
 
 
+@pytest.mark.slow
 def test_close_ends_the_workers():
     pool = GradePool(workers=2, time_limit=2.0)
     with pool:
