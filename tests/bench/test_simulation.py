@@ -219,6 +219,7 @@ def test_completions_have_the_mean_that_was_asked_for() -> None:
     assert max(lengths) <= TASKS["math"].longest
 
 
+@pytest.mark.slow
 def test_more_gpus_take_less_time_and_not_fewer_gpu_hours() -> None:
     task = replace(TASKS["apps"], problems=300, test=100)
     calm = Schedule(failures=False)

@@ -70,6 +70,7 @@ def test_the_program_is_ours_where_yours_are_first(yours: Path) -> None:
     assert python(yours, "-m", "restem", "--version").startswith("restem ")
 
 
+@pytest.mark.slow
 def test_the_flow_that_prefect_is_given_is_ours(yours: Path) -> None:
     told = "import restem.flow, flows; print(restem.flow.rest_em.name, flows.__file__)"
     name, file = python(yours, "-c", told).split()

@@ -93,6 +93,7 @@ def test_a_value_equals_itself_after_the_crossing():
     assert same_value(json.dumps(value), value)
 
 
+@pytest.mark.slow
 def test_comparing_many_lines_takes_little_memory():
     many = "1\n" * 1_000_000
     tracemalloc.start()

@@ -156,6 +156,7 @@ def test_what_the_product_imports_is_declared(folder: str) -> None:
         assert package(module) in declared or module in ELSEWHERE, f"{path}: {module}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["bench", "models", "scripts", "tests"])
 def test_what_the_rest_imports_is_declared(folder: str) -> None:
     declared = names(PROJECT["dependencies"]).union(*map(names, EXTRAS.values()))

@@ -88,6 +88,7 @@ def as_made(samples: list[ScoredSample]) -> list[tuple[int, Made]]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(shard_lists(), st.lists(FILTERS, min_size=8, max_size=8), st.integers(1, 5))
 def test_a_filter_takes_what_a_pass_over_all_rows_takes(

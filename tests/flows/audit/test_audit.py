@@ -29,6 +29,7 @@ def quiet(done: int, total: int) -> None:
     assert 0 < done <= total
 
 
+@pytest.mark.slow
 def test_both_readings_of_each_disagreement(made: Path) -> None:
     facts = audit_run("made", HOW, quiet).to_json()
     accepted, refused = (facts["disagreements"][side] for side in ("accepted", "refused"))
@@ -42,6 +43,7 @@ def test_both_readings_of_each_disagreement(made: Path) -> None:
     assert facts["samples"] == 16 and sum(s["pairs"] for s in facts["strata"].values()) == 8
 
 
+@pytest.mark.slow
 def test_agreement_by_subject_and_error_rates_from_the_counts(made: Path) -> None:
     facts = audit_run("made", HOW, quiet).to_json()
     groups = facts["agreement"]["groups"]
@@ -68,6 +70,7 @@ def label(path: Path, judge: Any) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+@pytest.mark.slow
 def test_labels_turn_bounds_into_estimates(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
     audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
@@ -84,6 +87,7 @@ def test_labels_turn_bounds_into_estimates(made: Path, tmp_path: Path) -> None:
     assert facts["estimates"] == facts["bounds"]
 
 
+@pytest.mark.slow
 def test_a_part_of_the_labels_stands_for_the_rest(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
     audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
@@ -100,6 +104,7 @@ def id_of(line: str) -> str:
     return json.loads(line)["id"]
 
 
+@pytest.mark.slow
 def test_labels_survive_being_written_again(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
     audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
@@ -131,6 +136,7 @@ def test_a_draw_is_seeded_and_both_verdicts_are_seen(home: Path) -> None:
         }
 
 
+@pytest.mark.slow
 def test_weights_undo_the_strata(home: Path) -> None:
     """100 right and 300 wrong pairs: of 40 asked, half are right, but agreement is of the run."""
     right = [{"gold": str(n), "text": f"The answer is {n}."} for n in range(99)]
@@ -173,6 +179,7 @@ def test_an_error_that_was_not_seen_is_not_called_none(home: Path) -> None:
     assert "none seen, at most 60.24%" in audit_text(facts)
 
 
+@pytest.mark.slow
 def test_hostile_text_is_shown_and_not_run(home: Path) -> None:
     pair = {"gold": "5", "text": HOSTILE.replace("\ud800", "") + "\nfive", "question": "<b>"}
     level = {"level": HOSTILE.replace("\ud800", "")}

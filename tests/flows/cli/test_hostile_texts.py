@@ -37,6 +37,7 @@ def test_a_runs_error_and_warnings(home: Path) -> None:
     assert SHOWN in said
 
 
+@pytest.mark.slow
 def test_questions_and_references_of_a_file(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "problems.jsonl"
     row = {"id": HOSTILE, "question": HOSTILE, "reference": HOSTILE, "split": "train"}

@@ -47,6 +47,7 @@ def judged(home: Path, tmp_path: Path) -> RestEmConfig:
     return load_config("math-demo", [*CHANGES, *judge])
 
 
+@pytest.mark.slow
 def test_a_run_with_a_judge_has_win_rates_of_it_and_of_the_checker(
     judged: RestEmConfig, home: Path
 ) -> None:
@@ -78,6 +79,7 @@ def _preferences(folder: Path):
     return list(read_rows(folder / PREFERENCES_FILE))
 
 
+@pytest.mark.slow
 def test_a_run_without_preferences_has_none(home: Path) -> None:
     config = load_config("math-demo", [*CHANGES])
     report = _ran(config)
@@ -85,6 +87,7 @@ def test_a_run_without_preferences_has_none(home: Path) -> None:
     assert not _artifacts(home, "win_rates")
 
 
+@pytest.mark.slow
 def test_notes_have_the_oracle_without_any_judge(home: Path) -> None:
     config = load_config("notes-demo", [*CHANGES, 'judge.model=""', "reward.by=checker"])
     found = _ran(config).win_rates[1].by

@@ -273,6 +273,7 @@ def test_a_probes_roots_go_with_it(homes: Homes, shared: str) -> None:
     assert not list(Path(shared).glob(".roots/*/*"))
 
 
+@pytest.mark.slow
 def test_a_cleaning_leaves_no_artifact_that_is_half_there(homes: Homes, shared: str) -> None:
     home = homes.use("a")
     store = open_shared(shared)

@@ -28,6 +28,7 @@ def test_mcnemar_is_the_share_of_coin_tosses_at_least_as_uneven(changed: int) ->
         assert found.p == pytest.approx(share)
 
 
+@pytest.mark.slow
 def test_mcnemar_of_thousands_of_changes_is_a_number() -> None:
     before = {str(i): float(i % 2) for i in range(6000)}
     assert mcnemar(before, {k: 1 - v for k, v in before.items()}).p == 1.0

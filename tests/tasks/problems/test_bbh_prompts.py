@@ -106,6 +106,7 @@ def test_mechanical_exemplars_are_right(subject: str, one: Exemplar) -> None:
     assert MECHANICAL[subject](one.question) == one.answer
 
 
+@pytest.mark.slow
 def test_the_solvers_are_right_on_the_data(data: Path) -> None:
     seen: Counter[str] = Counter()
     for row in load_split("bbh", "test", source=str(data)):
@@ -203,6 +204,7 @@ def pieces(text: str) -> list[str]:
     return [one for one in re.split(r"(?<=[.?:!])\s+|\n", plain) if one.strip()]
 
 
+@pytest.mark.slow
 def test_no_exemplar_is_in_the_data(data: Path) -> None:
     """No run of 13 words, or the whole where it is shorter, apart from a task's fixed wording.
 

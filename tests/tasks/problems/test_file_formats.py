@@ -302,6 +302,7 @@ def test_a_hub_data_sets_splits_may_be_named(cached: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_without_a_network_the_error_is_one_line(tmp_path: Path) -> None:
     """In a child: the Hub library reads its variables at import."""
     code = (

@@ -122,6 +122,7 @@ _JSON = st.recursive(
 _FIELDS = st.sampled_from(["id", "question", "reference", "tests", "level", "domain", "split"])
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_FIELDS | st.text(), _JSON))
 def test_any_row_is_a_problem_or_a_mistake(data: dict) -> None:

@@ -219,6 +219,7 @@ def test_duplicate_ids_are_refused(tmp_path: Path) -> None:
         list(load_split("gsm8k", "train", source=str(path)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["gsm8k", "svamp", "math", "math500", "apps", "humaneval", "bbh", "hungarian"]
 )

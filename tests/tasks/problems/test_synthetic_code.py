@@ -50,6 +50,7 @@ def output(program: str, given: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_sizes_levels_and_fields(splits: dict[str, list[dict]]) -> None:
     for split, rows in splits.items():
         assert Counter(row["level"] for row in rows) == dict(
@@ -70,6 +71,7 @@ def test_same_problems_every_time(splits: dict[str, list[dict]]) -> None:
     assert list(itertools.islice(load_split("train"), 100)) == splits["train"][:100]
 
 
+@pytest.mark.slow
 def test_reference_solutions_give_the_expected_outputs(splits: dict[str, list[dict]]) -> None:
     by_level = defaultdict(list)
     for row in splits["train"]:
@@ -79,6 +81,7 @@ def test_reference_solutions_give_the_expected_outputs(splits: dict[str, list[di
             assert output(row["solution"], test["input"]) == test["output"], row["question"]
 
 
+@pytest.mark.slow
 def test_all_ways_to_write_a_program_are_right() -> None:
     for problem in itertools.islice(code_stream("corpus", seed=11), 20):
         for write in (stepwise, at_once, in_function):
@@ -126,6 +129,7 @@ def test_operations_that_commute_stay_on_one_side() -> None:
         assert len({share_of(task) for task in ways}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 7])
 def test_no_problem_has_a_twin_in_another_split_of_a_run(seed: int) -> None:
     parts = prepare_splits(DataSettings(train="synthetic_code", seed=seed, validation=200))

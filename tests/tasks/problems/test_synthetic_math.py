@@ -165,6 +165,7 @@ def test_mistakes_are_said_in_one_line(split: str, source: str, said: str) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_corpus_holds_no_problem_of_the_loop(
     maker: ModuleType, splits: dict[str, list[dict]]
 ) -> None:

@@ -25,6 +25,7 @@ def rows_of(name: str) -> list[dict]:
     return list(load_split(name, "test"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_sizes_and_fields(name: str) -> None:
     rows = rows_of(f"{name}_shift")
@@ -36,6 +37,7 @@ def test_sizes_and_fields(name: str) -> None:
     assert levels == dict.fromkeys("12345", 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_training_problem_shares_thirteen_words(name: str) -> None:
     """The size at which `select` takes a training problem for a copy."""
@@ -62,6 +64,7 @@ def test_sums_are_held_out_and_solutions_right() -> None:
             assert question != row["question"] or "How many?" not in question
 
 
+@pytest.mark.slow
 def test_tasks_are_held_out_and_solutions_right() -> None:
     trained = {row["solution"] for row in load_split("synthetic_code", "train")}
     rows = rows_of("synthetic_code_shift")

@@ -139,6 +139,7 @@ return 0.25"""
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_noise_in_the_pipe_is_no_answer(obeying: FunctionPool) -> None:
     for noise in ("noise", "[]", '{"value": 1.0}', '{"id": true, "value": 1.0}'):
         body = f"[os.write(fd, {noise + chr(10)!r}.encode()) for fd in (3, 4, 5) if _is_open(fd)]"

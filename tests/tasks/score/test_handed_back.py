@@ -25,6 +25,7 @@ def test_a_problem_that_is_handed_back_is_wrong():
     assert set(statuses(HANDED_BACK, work_out=False)) == {Status.WRONG_ANSWER}
 
 
+@pytest.mark.slow
 def test_where_it_may_be_handed_back_its_value_counts():
     assert set(statuses(HANDED_BACK, work_out=True)) == {Status.CORRECT}
     assert statuses([("55", OTHER_SUM)], work_out=True) == [Status.WRONG_ANSWER]

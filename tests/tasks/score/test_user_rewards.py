@@ -165,6 +165,7 @@ def test_a_failed_call_is_a_checker_error_that_is_counted_said_and_logged(
     assert "return 1.0 if '5' in completion else 1 / 0" in log
 
 
+@pytest.mark.slow
 def test_a_reward_that_hangs_on_one_sample_costs_that_one(runtime: Runtime, tmp_path: Path) -> None:
     source = "def reward(completion):\n    while '5' in completion: pass\n    return 1.0\n"
     # Long enough for the others on a busy machine.
