@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from sandbox.inside.frames import FAILED, NO_CHECK, OUTPUT_LIMIT, PASSED, WRONG, Names
 from sandbox.inside.lending import (
@@ -57,14 +56,14 @@ class _CheckLine(Line):
         self.calls = self.stopped = 0
         self._of_class = of_class(entry)
 
-    def describe(self, value: Any) -> tuple[str, tuple[str, ...]]:
+    def describe(self, value: object) -> tuple[str, tuple[str, ...]]:
         if type(value).__module__ == _CHECK_MODULE:
             return type(value).__name__, special_methods(value)
         if not callable(value):
             raise TypeError(f"{type(value).__name__} is not plain data")
         return type(value).__name__, ("__call__",)
 
-    def refused(self, target: Any, what: str, name: str) -> bool:
+    def refused(self, target: object, what: str, name: str) -> bool:
         own = type(target).__module__ == _CHECK_MODULE
         if what == CALL:
             return bool(name) and not (own and name in special_methods(target))
@@ -73,7 +72,14 @@ class _CheckLine(Line):
     def stand_in(self, one: Numbered) -> object:
         return stand_in(self, one, int(self._of_class))
 
-    def ask(self, what: str, number: int, name: str, arguments: Any = (), named: Any = None) -> Any:
+    def ask(
+        self,
+        what: str,
+        number: int,
+        name: str,
+        arguments: Sequence[object] = (),
+        named: Mapping[str, object] | None = None,
+    ) -> object:
         if self.stopped:
             raise _Stop
         self.calls += what == CALL
@@ -100,7 +106,7 @@ class _Candidate(StandIn):
 
     __slots__ = ()
 
-    def __call__(self, *arguments: object, **named: object) -> Any:
+    def __call__(self, *arguments: object, **named: object) -> object:
         value = self._line.ask(CALL, 0, "", arguments, named)
         if isinstance(value, StandIn) and of_class(self._one.kind):
             object.__setattr__(value, "_trusted", 2)
@@ -150,10 +156,10 @@ def _tell(word: int, detail: str) -> None:
 class _ProgramLine(Line):
     """The program's side."""
 
-    def describe(self, value: Any) -> tuple[str, tuple[str, ...]]:
+    def describe(self, value: object) -> tuple[str, tuple[str, ...]]:
         return type(value).__name__, special_methods(value)
 
-    def refused(self, target: Any, what: str, name: str) -> bool:
+    def refused(self, target: object, what: str, name: str) -> bool:
         return False
 
     def stand_in(self, one: Numbered) -> object:

@@ -21,7 +21,7 @@ import builtins
 import os
 import struct
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandbox.inside.moving import write_all
@@ -55,16 +55,16 @@ class Line:
             longest: Bytes of a frame that is read; None: any.
         """
         self._side, self._ins, self._out, self._longest = side, ins, out, longest
-        self._lent: list[Any] = []
+        self._lent: list[object] = []
         self._numbers: dict[int, int] = {}
 
     # What the two sides do differently.
-    describe: Callable[[Any], tuple[str, tuple[str, ...]]]
+    describe: Callable[[object], tuple[str, tuple[str, ...]]]
     stand_in: Callable[[Numbered], object]
-    refused: Callable[[Any, str, str], bool]
+    refused: Callable[[object, str, str], bool]
     failed: Callable[[list[str], str], BaseException]
 
-    def lend(self, value: Any) -> Numbered:
+    def lend(self, value: object) -> Numbered:
         """Give a number to an object of this side, or say which one of the other side it is."""
         if (other := getattr(type(value), "of_the_other_side", None)) is not None:
             return other(value)
@@ -93,7 +93,14 @@ class Line:
             raise ValueError(f"{name} is not lent")
         return value
 
-    def ask(self, what: str, number: int, name: str, arguments: Any = (), named: Any = None) -> Any:
+    def ask(
+        self,
+        what: str,
+        number: int,
+        name: str,
+        arguments: Sequence[object] = (),
+        named: Mapping[str, object] | None = None,
+    ) -> object:
         """Ask the other side for something of its own, answering its questions meanwhile.
 
         Raises:
@@ -132,7 +139,7 @@ class Line:
             self._answer(what, target, str(name), arguments, named)
 
     def _answer(
-        self, what: str, target: Any, name: str, arguments: list[Any], named: dict[str, Any]
+        self, what: str, target: Any, name: str, arguments: list[object], named: dict[str, object]
     ) -> None:
         try:
             if self.refused(target, what, name):
@@ -176,7 +183,7 @@ class Line:
 _CHANGEABLE = (list, set, dict, bytearray)
 
 
-def _change(given: Any, changed: Any) -> None:
+def _change(given: object, changed: Any) -> None:
     """Give what can be changed the content that the other side's copy of it has now."""
     if type(given) is not type(changed) or not isinstance(given, _CHANGEABLE):
         return
@@ -197,7 +204,7 @@ def _change(given: Any, changed: Any) -> None:
         given[:] = changed
 
 
-def _same(given: Any, changed: Any) -> Any:
+def _same(given: object, changed: object) -> object:
     if type(given) is type(changed) and isinstance(given, _CHANGEABLE):
         _change(given, changed)
         return given

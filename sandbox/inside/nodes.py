@@ -29,14 +29,16 @@ _LIST_OF = re.compile(r"\b[Ll]ist\[")
 class ListNode:
     """A node of a linked list."""
 
-    def __init__(self, val: Any = 0, next: Any = None) -> None:
+    def __init__(self, val: object = 0, next: ListNode | None = None) -> None:
         self.val, self.next = val, next
 
 
 class TreeNode:
     """A node of a binary tree."""
 
-    def __init__(self, val: Any = 0, left: Any = None, right: Any = None) -> None:
+    def __init__(
+        self, val: object = 0, left: TreeNode | None = None, right: TreeNode | None = None
+    ) -> None:
         self.val, self.left, self.right = val, left, right
 
 
@@ -47,6 +49,13 @@ class _Kind(NamedTuple):
     depth: int
 
 
+class _Classes(NamedTuple):
+    """The classes of nodes, by their names in programs; None where a program has none."""
+
+    ListNode: type[ListNode] | None
+    TreeNode: type[TreeNode] | None
+
+
 def definitions(source: str) -> Names:
     """The classes that a program names, for its builtins; its own definition hides one."""
     ours = {"ListNode": ListNode, "TreeNode": TreeNode}
@@ -54,24 +63,25 @@ def definitions(source: str) -> Names:
 
 
 def call_with_nodes(
-    function: Callable[..., Any], arguments: list[Any], names: Names, entry: str
+    function: Callable[..., object], arguments: list[object], names: Names, entry: str
 ) -> object:
     """Call a function with nodes where it takes them, and write those that it returns as lists."""
     takes, returns = _signature(function, names, entry)
-    classes: dict[str, Any] = {
-        one: names.get(one, getattr(builtins, one, None)) for one in ("ListNode", "TreeNode")
-    }
-    given: list[Any] = []
+    classes = _Classes(
+        *(names.get(one, getattr(builtins, one, None)) for one in ("ListNode", "TreeNode"))
+    )
+    given: list[object] = []
     single = False  # whether a node is given by its value alone, and so returned by it
     for place, one in enumerate(arguments):
         kind = _kind(takes[place]) if place < len(takes) else None
-        if kind is None or classes[kind.name] is None:
+        node = getattr(classes, kind.name) if kind else None
+        if kind is None or node is None:
             given.append(one)
         elif kind.depth == 0 and one is not None and not isinstance(one, list):
-            given.append(_find(given, classes[kind.name], one))
+            given.append(_find(given, node, one))
             single = True
         else:
-            given.append(_made(one, kind, classes[kind.name]))
+            given.append(_made(one, kind, classes))
     value = function(*given)
     if value is None and returns == "None" and given and isinstance(given[0], _nodes(classes)):
         value = given[0]
@@ -83,7 +93,7 @@ def call_with_nodes(
     return _written(value, classes)
 
 
-def _signature(function: Callable[..., Any], names: Names, entry: str) -> tuple[list[str], str]:
+def _signature(function: Callable[..., object], names: Names, entry: str) -> tuple[list[str], str]:
     """The annotations of the parameters, in order, and of what is returned, as text."""
     import ast  # here, as these would make the fork of every program larger
     import inspect
@@ -108,7 +118,7 @@ def _source(node: ast.expr | None) -> str:
     return "" if node is None else ast.unparse(node)
 
 
-def _text(annotation: Any) -> str:
+def _text(annotation: object) -> str:
     import inspect
 
     if annotation is inspect.Signature.empty:
@@ -125,19 +135,22 @@ def _kind(text: str) -> _Kind | None:
     return _Kind(found[1], len(_LIST_OF.findall(text, 0, found.start())))
 
 
-def _nodes(classes: dict[str, Any]) -> tuple[type, ...]:
-    return tuple(one for one in classes.values() if isinstance(one, type))
+def _nodes(classes: _Classes) -> tuple[type, ...]:
+    return tuple(one for one in classes if isinstance(one, type))
 
 
-def _made(value: Any, kind: _Kind, node: Any) -> Any:
+def _made(value: Any, kind: _Kind, classes: _Classes) -> object:
     if value is None:
         return None
     if kind.depth:
-        return [_made(one, _Kind(kind.name, kind.depth - 1), node) for one in value]
-    return _linked(value, node) if kind.name == "ListNode" else _tree(value, node)
+        return [_made(one, _Kind(kind.name, kind.depth - 1), classes) for one in value]
+    if classes.ListNode is not None and kind.name == "ListNode":
+        return _linked(value, classes.ListNode)
+    assert classes.TreeNode is not None
+    return _tree(value, classes.TreeNode)
 
 
-def _linked(values: list[Any], node: Any) -> Any:
+def _linked(values: list[object], node: type[ListNode]) -> ListNode | None:
     first = None
     for value in reversed(values):
         made = node(value)
@@ -145,7 +158,7 @@ def _linked(values: list[Any], node: Any) -> Any:
     return first
 
 
-def _tree(values: list[Any], node: Any) -> Any:
+def _tree(values: list[object], node: type[TreeNode]) -> TreeNode | None:
     if not values or values[0] is None:
         return None
     root = node(values[0])
@@ -161,7 +174,7 @@ def _tree(values: list[Any], node: Any) -> Any:
     return root
 
 
-def _find(given: list[Any], node: Any, value: Any) -> Any:
+def _find(given: list[object], node: type[ListNode] | type[TreeNode], value: object) -> object:
     """The node of an earlier argument that has a value; a new one where there is none."""
     for root in given:
         if isinstance(root, node):
@@ -178,23 +191,23 @@ def _find(given: list[Any], node: Any, value: Any) -> Any:
     return node(value)
 
 
-def _written(value: Any, classes: dict[str, Any]) -> Any:
+def _written(value: object, classes: _Classes) -> object:
     """A value with lists in the place of nodes.
 
     Raises:
         ValueError: nodes in a cycle.
     """
     if isinstance(value, list | tuple):
-        several: list[Any] = [*value]
+        several: list[object] = [*value]
         return [_written(one, classes) for one in several]
-    linked, tree = classes["ListNode"], classes["TreeNode"]
-    found: list[Any] = []
+    linked, tree = classes
+    found: list[object] = []
     if isinstance(linked, type) and isinstance(value, linked):
         while value is not None and len(found) < MOST_NODES:
             found.append(value.val)
             value = value.next
     elif isinstance(tree, type) and isinstance(value, tree):
-        waiting = deque([value])
+        waiting: deque[TreeNode | None] = deque([value])
         while waiting and len(found) < MOST_NODES:
             one = waiting.popleft()
             found.append(None if one is None else one.val)

@@ -57,7 +57,7 @@ class Numbered(NamedTuple):
     methods: tuple[str, ...] = ()
 
 
-def write_plain(value: object, lend: Callable[[Any], Numbered] | None = None) -> bytes:
+def write_plain(value: object, lend: Callable[[object], Numbered] | None = None) -> bytes:
     """The text of a value; instances of subclasses become what they hold.
 
     Args:
@@ -84,7 +84,7 @@ def read_plain(text: bytes, find: Callable[[Numbered], object] | None = None) ->
         raise ValueError(str(error)) from None  # a list as a key; nesting beyond reason
 
 
-def _pack(value: Any, lend: Callable[[Any], Numbered] | None) -> object:
+def _pack(value: object, lend: Callable[[object], Numbered] | None) -> object:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
@@ -103,7 +103,7 @@ def _pack(value: Any, lend: Callable[[Any], Numbered] | None) -> object:
         return {"range": [value.start, value.stop, value.step]}
     if isinstance(value, slice):
         return {"slice": [_pack(one, lend) for one in (value.start, value.stop, value.step)]}
-    fields: Any = getattr(value, "_fields", None)
+    fields: object = getattr(value, "_fields", None)
     if isinstance(value, tuple) and isinstance(fields, tuple):
         names = [*map(str, fields)]
         return {"named": [type(value).__name__, names, [_pack(one, lend) for one in value]]}
@@ -112,14 +112,14 @@ def _pack(value: Any, lend: Callable[[Any], Numbered] | None) -> object:
     for kind in (tuple, set, frozenset, collections.deque):
         if isinstance(value, kind):
             return {kind.__name__: [_pack(one, lend) for one in value]}
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return _pack(value.tolist(), lend)  # as lists, which is what checks compare with
+    if type(value).__module__ == "numpy" and (listed := getattr(value, "tolist", None)):
+        return _pack(listed(), lend)  # as lists, which is what checks compare with
     if lend is None:
         raise TypeError(f"{type(value).__name__} is not plain data")
     return {"numbered": [*lend(value)]}
 
 
-def _unpack(data: Any, find: Callable[[Numbered], object] | None) -> Any:
+def _unpack(data: object, find: Callable[[Numbered], object] | None) -> object:
     if isinstance(data, list):
         return [_unpack(one, find) for one in data]
     if not isinstance(data, dict):
@@ -136,7 +136,7 @@ def _unpack(data: Any, find: Callable[[Numbered], object] | None) -> Any:
         return find(Numbered(str(whose), int(number), str(kind), tuple(map(str, methods))))
     if name == "named":
         kind, fields, values = held
-        made: Any = collections.namedtuple(str(kind), fields, rename=True)
+        made = collections.namedtuple(str(kind), fields, rename=True)
         return made(*(_unpack(one, find) for one in values))
     if name not in _KINDS or not isinstance(held, list):
         raise ValueError("an object of no known type")

@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from types import CodeType
 
 from sandbox.inside.limits import BOX_BYTES
 from sandbox.inside.moving import NULL, memory_file
@@ -146,7 +146,7 @@ def make_streams() -> None:
 
 def rehearse() -> None:
     """Do what programs do, so that what Python makes at the first use is there before the forks."""
-    sample: Any = None
+    sample: CodeType | str = ""
     for _ in range(10):  # after eight runs a function has its final form
         sample = marshal.loads(marshal.dumps(compile_program(SAMPLE_PROGRAM, False)))
         given = memory_file(b"3 4\n")

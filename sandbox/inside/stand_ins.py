@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import collections
 from collections.abc import Callable
-from typing import Any
 
 from sandbox.inside.lending import CALL, GET, SET, Line
 from sandbox.inside.plain import Numbered
@@ -54,7 +53,7 @@ class StandIn:
         """Which object it is."""
         return Numbered(self._one.whose, self._one.number)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name not in ("__name__", "__doc__"):
             raise AttributeError(name)
         value = self._line.ask(GET, self._one.number, name)
@@ -86,7 +85,7 @@ class StandIn:
     def __setattr__(self, name: str, value: object) -> None:
         self._line.ask(SET, self._one.number, name, (value,))
 
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: object) -> bool:
         if isinstance(other, StandIn):
             return self._one[:2] == other._one[:2]
         return NotImplemented
@@ -103,7 +102,7 @@ class StandIn:
 
 def stand_in(line: Line, one: Numbered, trusted: int) -> StandIn:
     """What stands for an object."""
-    methods: dict[str, Any] = {"__slots__": ()}
+    methods: dict[str, object] = {"__slots__": ()}
     for name in one.methods:
         if name in SPECIAL:
             methods[name] = _special(name)

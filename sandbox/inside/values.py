@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 
-def numbered(value: Any) -> Any:
+def numbered(value: object) -> object:
     """An argument with whole numbers as keys where JSON made texts of them all.
 
     APPS was written so; `wrap` says that a job is of APPS.
@@ -38,7 +38,7 @@ def _plain(value: Any) -> object:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def _plain_keys(value: Any) -> object:
+def _plain_keys(value: object) -> object:
     if isinstance(value, dict):
         return {_plain_key(key): _plain_keys(one) for key, one in value.items()}
     return [_plain_keys(one) for one in value] if isinstance(value, list | tuple) else value
