@@ -100,7 +100,7 @@ class Facts:
     SPARSE: ClassVar[tuple[str, ...]] = ()
     STRICT: ClassVar[bool] = True
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """The fields by name; facts among them in their own form."""
         found = {one: getattr(self, one.name) for one in fields(self)}  # type: ignore
         return {
@@ -158,7 +158,7 @@ def of_json(kind: type[_T], data: object, place: str) -> _T:
     return _of(kind, data, place)
 
 
-def _of(kind: Any, data: Any, place: str) -> Any:
+def _of(kind: Any, data: object, place: str) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType) and NoneType in inner:
         [other] = [one for one in inner if one is not NoneType]
@@ -176,13 +176,13 @@ def _of(kind: Any, data: Any, place: str) -> Any:
     if origin in (list, tuple) and isinstance(data, list):
         found = [_of(inner[0], one, f"{place}: {at}") for at, one in enumerate(data)]
         return found if origin is list else tuple(found)
-    if kind is Any or (type(data) is kind) or (kind is float and type(data) is int):
+    if kind in (Any, object) or type(data) is kind or (kind is float and type(data) is int):
         return data
     name = getattr(kind, "__name__", kind) if origin is None else kind
     raise WrongFacts(f"{place}: {data!r:.80}; expected {name}")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Facts):
         return value.to_json()
     if isinstance(value, dict):
@@ -192,7 +192,7 @@ def _plain(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _dataclass(kind: Any, data: Any, place: str) -> Any:
+def _dataclass(kind: Any, data: object, place: str) -> Any:
     if not isinstance(data, dict):
         raise WrongFacts(f"{place}: {data!r:.80}; expected {kind.__name__}")
     known = {one.name: one for one in fields(kind)}
@@ -208,5 +208,5 @@ def _dataclass(kind: Any, data: Any, place: str) -> Any:
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)

@@ -62,7 +62,7 @@ class PromptChoice:
     system: str = ""
     thinking: Thinking = "default"
 
-    def hints(self) -> Json:
+    def hints(self) -> dict[str, str]:
         """As it stands in the hints of a call."""
         said = {"system": self.system} if self.system else {}
         if self.thinking != "default":

@@ -59,7 +59,7 @@ class Visible:
         for line in lines:
             self.write(line)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.raw, name)
 
     def __iter__(self) -> Iterator[str]:

@@ -159,7 +159,7 @@ def _one_order(row: Row) -> Row:
     return {**row, "p": row["p_first"], "p_second": None}
 
 
-def _engine(config: Json, options: JudgeOptions) -> Json:
+def _engine(config: Json, options: JudgeOptions) -> dict[str, object]:
     """Engine and dtype as keys have them; those of the run where nothing is said."""
     drawn, model = config.get("sampling", config), config.get("model")
     dtype = model["dtype"] if isinstance(model, dict) else config.get("dtype")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.rows import Json
 from tasks.settings import BenchmarkName, DataSet, domain_of
 
 # One word for both ways of asking, as the paper reports them.
@@ -46,7 +45,7 @@ class Benchmark:
         return not self.code and not self.by_hand
 
     @property
-    def first(self) -> Json:
+    def first(self) -> dict[str, object]:
         """How the one solution of each problem is drawn."""
         return {"temperature": self.temperature, "top_k": 0, "top_p": 1.0}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flows.config.benchmarks import BENCHMARKS, GROUPS
 from flows.config.read import change, parse, read_toml
 from tasks.paths import CONFIGS
-from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import BenchmarkName, ExecutionSettings, MeasureSettings, Resources
 from tasks.settings.place import Place
@@ -101,7 +100,7 @@ class EvaluateConfig(BaseModel):
 
     @field_validator("on", mode="before")
     @classmethod
-    def _spelled_out(cls, value: Any) -> Any:
+    def _spelled_out(cls, value: object) -> object:
         """Groups become their benchmarks; each comes once."""
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             return value
@@ -146,7 +145,7 @@ class EvaluateConfig(BaseModel):
         return self
 
     @property
-    def sandbox(self) -> Json | None:
+    def sandbox(self) -> dict[str, object] | None:
         """What an evaluation needs of the sandbox; None where no benchmark is of code."""
         code = any(BENCHMARKS[name].code for name in self.on)
         return sandbox_settings(self.execution) if code else None
@@ -165,7 +164,7 @@ class EvaluateConfig(BaseModel):
             *((f"sources.{name}", place) for name, place in self.sources.items()),
         ]
 
-    def described(self) -> Json:
+    def described(self) -> dict[str, object]:
         """The recipe as it stands in the key of results: without what is at a later default."""
         later = {name for name in ("vllm_args", "judge") if not _is_set(self, name)}
         return self.model_dump(exclude={"resources", "grades", *later})
@@ -185,7 +184,7 @@ def _is_set(config: EvaluateConfig, name: str) -> bool:
 
 
 def load_evaluation(
-    path: str | Path, fields: Json, changes: list[str] | None = None
+    path: str | Path, fields: dict[str, object], changes: list[str] | None = None
 ) -> EvaluateConfig:
     """Read an evaluation's configuration.
 

@@ -6,9 +6,10 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from flows.config.suggest import nearest, nearest_field
 from tasks.errors import UserError
@@ -21,7 +22,7 @@ _MOST_PROBLEMS = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, Any], str]:
+def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, object], str]:
     """The content of a TOML file, or of one in `folder` by its name, and its path."""
     file = Path(path)
     if not os.path.isfile(file):  # of what no file system takes, Path's own raises an error
@@ -41,14 +42,14 @@ def read_toml(path: str | Path, folder: Path) -> tuple[dict[str, Any], str]:
         raise UserError(f"{file}: {error.strerror}; expected a file that you may read") from None
 
 
-def change(raw: dict[str, Any], changes: list[str]) -> None:
+def change(raw: dict[str, object], changes: list[str]) -> None:
     """Apply `key=value` changes to plain data."""
     for one in changes:
         _apply(raw, one)
 
 
 def parse(
-    model: type[Model], raw: dict[str, Any], source: str, changes: Sequence[str] = ()
+    model: type[Model], raw: dict[str, object], source: str, changes: Sequence[str] = ()
 ) -> Model:
     """Validate plain data; every problem is named in one line.
 
@@ -98,17 +99,17 @@ def _field(names: tuple[str | int, ...]) -> str:
     return ".".join(str(one)[:_LONGEST_NAME] for one in names)
 
 
-def _plain(item: Any, model: type[BaseModel]) -> str:
+def _plain(item: ErrorDetails, model: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         return "; ".join(filter(None, ["no such field", nearest_field(model, item["loc"])]))
     if item["type"] == "value_error":
-        said = str(item["ctx"]["error"])
+        said = str(item.get("ctx", {}).get("error"))
         return said if len(said) < _LONGEST_PROBLEM else f"{said[:_LONGEST_PROBLEM]}..."
     given = repr(item["input"])
     return f"{item['msg']}, not {given if len(given) < 80 else given[:77] + '...'}"
 
 
-def _apply(raw: dict[str, Any], change: str) -> None:
+def _apply(raw: dict[str, object], change: str) -> None:
     key, sign, text = change.partition("=")
     parts = key.strip().split(".")
     if not sign or not all(parts):

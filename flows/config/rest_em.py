@@ -18,7 +18,6 @@ from flows.config.rewards import check_rewards
 from flows.config.run_file import read_config, with_whole_store
 from tasks.errors import UserError
 from tasks.generate.hosted.service import hosted_addresses
-from tasks.rows import Json
 from tasks.score.step import sandbox_settings
 from tasks.settings import (
     DataSettings,
@@ -127,7 +126,7 @@ class RestEmConfig(BaseModel):
             )
 
     @property
-    def sandbox(self) -> Json | None:
+    def sandbox(self) -> dict[str, object] | None:
         """What a run needs of the sandbox; None where no problems are of code."""
         others = {BENCHMARKS[name].data for name in self.evaluation.transfer}
         code = "code" in self.data.domains | {domain_of(name) for name in others}
@@ -206,7 +205,7 @@ class RestEmConfig(BaseModel):
             del recipe["review"]
         return f"{self.name}-{digest_of(recipe)[:8]}"
 
-    def described(self) -> Json:
+    def described(self) -> dict[str, object]:
         """The recipe as it stands in the report and in its key."""
         plain = self.model_dump(exclude={"resources", "tracking"})
         for name in plain:

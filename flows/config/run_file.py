@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from flows.config.read import read_toml
 from tasks.errors import UserError
 from tasks.paths import CONFIGS
-from tasks.rows import Json
 from tasks.settings import DataSettings, FilterSettings
 from tasks.settings.problems import OWN
 from tasks.settings.user_function import beside
 
 
-def read_config(path: str | Path, seen: tuple[str, ...] = ()) -> tuple[Json, str]:
+def read_config(path: str | Path, seen: tuple[str, ...] = ()) -> tuple[dict[str, object], str]:
     """The content of a configuration, with what it takes from the one that it is `like`.
 
     Args:
@@ -44,25 +42,27 @@ def read_config(path: str | Path, seen: tuple[str, ...] = ()) -> tuple[Json, str
     return _overlaid(other, raw), file
 
 
-def _overlaid(below: Json, above: Json) -> Json:
+def _overlaid(below: dict[str, object], above: dict[str, object]) -> dict[str, object]:
     """Fields of two configurations; where both have one, the second counts."""
     made = dict(below)
     for name, value in above.items():
-        old: Any = made.get(name)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        made[name] = _overlaid(old, value) if both else value
+        old = made.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            made[name] = _overlaid(old, value)
+        else:
+            made[name] = value
     return made
 
 
-def _begin_at(folder: Path, raw: Json) -> None:
+def _begin_at(folder: Path, raw: dict[str, object]) -> None:
     """Let paths in a file begin at its folder; those of changes begin where we are."""
     data, rules = _table(raw, "data"), _table(raw, "filter")
     more, rewards = _tables(data, "more"), _tables(rules, "rewards")
     named = [(data, name) for name in DataSettings.CHOICES]
     named += [(rules, name) for name in FilterSettings.CHOICES]
     for part, name in [*named, *((one, "reward") for one in rewards)]:
-        if isinstance(part.get(name), str):
-            part[name] = beside(part[name], folder)
+        if isinstance(text := part.get(name), str):
+            part[name] = beside(text, folder)
     sources = [(data, name) for name in ("source", "test_source")]
     sources += [(one, "source") for one in more]
     for part, name in sources:
@@ -77,7 +77,7 @@ def _begin_at(folder: Path, raw: Json) -> None:
         _whole(transfer, name, folder, own=True)
 
 
-def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:
+def _whole(part: dict[str, object], name: str, folder: Path, *, own: bool = False) -> None:
     """Make a path whole that is found in a folder.
 
     Paths of old began where we are, and their text is in run ids; so those that are found there
@@ -91,7 +91,7 @@ def _whole(part: Json, name: str, folder: Path, *, own: bool = False) -> None:
         part[name] = str((folder / path).absolute())
 
 
-def with_whole_store(raw: Json) -> None:
+def with_whole_store(raw: dict[str, object]) -> None:
     """Other commands look a run's store up from other folders; it stands in no key."""
     resources = _table(raw, "resources")
     store = resources.get("store")
@@ -99,11 +99,11 @@ def with_whole_store(raw: Json) -> None:
         resources["store"] = store if store.startswith("~") else os.path.abspath(store)
 
 
-def _table(raw: Json, name: str) -> Json:
+def _table(raw: dict[str, object], name: str) -> dict[str, object]:
     found = raw.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _tables(raw: Json, name: str) -> list[Json]:
+def _tables(raw: dict[str, object], name: str) -> list[dict[str, object]]:
     found = raw.get(name)
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

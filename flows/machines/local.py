@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.dag.contracts import WORKED_OUT, Engine, Grader
+from tasks.dag.contracts import WORKED_OUT, Engine, EngineSettings, Grader
 from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
@@ -104,12 +104,11 @@ class LocalMachine:
         other._is_first = False
         return other
 
-    def _get_engine(self, model: ArtifactRef, settings: Json) -> Engine:
+    def _get_engine(self, model: ArtifactRef, settings: EngineSettings) -> Engine:
         wanted = (
-            *(model.digest, settings["engine"], settings.get("dtype", "")),
-            json.dumps(settings.get("vllm_args", {}), sort_keys=True),
-            *settings.get("fields", []),
-            settings.get("field", ""),
+            *(model.digest, settings.engine, settings.dtype),
+            json.dumps(settings.vllm_args, sort_keys=True),
+            *(*settings.fields, settings.named_by),
         )
         with self._lock:
             if self._engine is None or self._engine_of != wanted:
@@ -122,20 +121,18 @@ class LocalMachine:
                 self.engines_started += 1
             return self._engine
 
-    def _open(self, model: ArtifactRef, settings: Json) -> Engine:
+    def _open(self, model: ArtifactRef, settings: EngineSettings) -> Engine:
         resources = self._resources
-        if settings["engine"] == HOSTED_ENGINE:
+        if settings.engine == HOSTED_ENGINE:
             return self._open_hosted(model, settings)
         if resources.endpoints:
             from tasks.decoding.policy_tokenizer import policy_tokenizer
             from tasks.generate.endpoint import EngineOptions
             from tasks.generate.endpoints import EndpointEngine
 
-            if settings["engine"] != "vllm":
+            if settings.engine != "vllm":
                 raise UserError("resources.endpoints: for sampling.engine = vllm, which they are")
-            options = EngineOptions(
-                settings["dtype"], resources.batch_size, settings.get("vllm_args", {})
-            )
+            options = EngineOptions(settings.dtype, resources.batch_size, settings.vllm_args)
             return EndpointEngine(
                 resources.endpoints,
                 model,
@@ -151,19 +148,19 @@ class LocalMachine:
             return TransformersEngine(
                 folder,
                 device=resources.device,
-                dtype=settings["dtype"],
+                dtype=settings.dtype,
                 threads=resources.threads,
                 batch_size=resources.batch_size,
             )
         from tasks.generate.engine import open_engine
 
         return open_engine(
-            settings["engine"],
+            settings.engine,
             folder,
             resources=resources,
-            dtype=settings["dtype"],
-            vllm_args=settings.get("vllm_args", {}),
-            log=self._logs / f"engine-{settings['engine']}.log",
+            dtype=settings.dtype,
+            vllm_args=settings.vllm_args,
+            log=self._logs / f"engine-{settings.engine}.log",
             home=home(),
             say=lambda text: self.runtime.say(text),
         )
@@ -181,7 +178,7 @@ class LocalMachine:
                 self._engine_of = wanted
             return self._rater
 
-    def _open_hosted(self, model: ArtifactRef, settings: Json) -> Engine:
+    def _open_hosted(self, model: ArtifactRef, settings: EngineSettings) -> Engine:
         from tasks.generate.hosted.client import TEACHER
         from tasks.generate.hosted.judge import open_hosted
         from tasks.generate.hosted.service import HostedModel
@@ -190,8 +187,8 @@ class LocalMachine:
             HostedModel.read(self._store.path(model)),
             self.runtime,
             self._resources,
-            settings.get("fields", []),
-            settings.get("field", TEACHER),
+            settings.fields,
+            settings.named_by or TEACHER,
         )
 
     def _get_grader(

@@ -16,7 +16,6 @@ from pathlib import Path
 from flows.machines.local import LocalMachine
 from tasks.dag.runtime import Runtime, home, open_store
 from tasks.dag.step import Call, perform
-from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.settings.user_function import UserFunction
 from tasks.store.store import ArtifactRef
@@ -36,7 +35,7 @@ class WorkerSpec:
     """
 
     resources: Resources
-    sandbox: Json | None
+    sandbox: dict[str, object] | None
     run: str
     home: str
     functions: tuple[UserFunction, ...] = ()
@@ -50,10 +49,10 @@ class WorkerSpec:
 
 def _runtime_here(
     resources: Resources,
-    sandbox: Json | None,
+    sandbox: dict[str, object] | None,
     run: str,
     home_there: str,
-    functions: list[Json],
+    functions: list[dict[str, object]],
 ) -> Runtime:
     """The surroundings of steps in this process, made once."""
     os.environ.setdefault("RESTEM_HOME", home_there)

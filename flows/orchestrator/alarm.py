@@ -15,7 +15,6 @@ from typing import Protocol
 from tasks.evaluate.proxy import ProxyMetrics
 from tasks.evaluate.results import Metrics
 from tasks.facts import Facts
-from tasks.rows import Json
 
 EVENT = "restem.accuracy.fell"
 PARTED = "restem.reward.parted"
@@ -33,7 +32,7 @@ class Alarm(Protocol):
         """The warning about an iteration."""
         ...
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """The figures."""
         ...
 

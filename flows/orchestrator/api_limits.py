@@ -204,7 +204,7 @@ def named_texts(config: BaseModel, before: str = "") -> Iterator[tuple[str, Rule
             yield from _sections(value, f"{before}{name}")
 
 
-def takes_text(annotation: Any) -> bool:
+def takes_text(annotation: object) -> bool:
     """Whether a field may have any text, alone or in a list or a dictionary."""
     if get_origin(annotation) is Literal:
         return False
@@ -241,7 +241,7 @@ def _real_places(config: _Config) -> _Config:
     return config.model_copy(update=changed)
 
 
-def _real_value(value: Any, rule: Rule | None) -> Any:
+def _real_value(value: object, rule: Rule | None) -> object:
     if isinstance(value, BaseModel):
         return _real_places(value)
     if isinstance(value, list):

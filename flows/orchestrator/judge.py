@@ -9,7 +9,6 @@ from tasks.dag.step import Call
 from tasks.generate.hosted.judge import hosted_judge_call
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.policy.step import base_call
-from tasks.rows import Json
 from tasks.settings import HOSTED, ModelSettings, SamplingSettings
 from tasks.settings.judge import JudgeSettings
 from tasks.store.store import ArtifactRef, Store
@@ -63,7 +62,9 @@ def spelled_judge(name: str, field: str) -> str:
     return name if name.startswith(HOSTED) else spelled_out(name, field)
 
 
-def judge_engine(settings: JudgeSettings, sampling: SamplingSettings, model: ModelSettings) -> Json:
+def judge_engine(
+    settings: JudgeSettings, sampling: SamplingSettings, model: ModelSettings
+) -> dict[str, object]:
     """Engine and number format that a judge is asked with, as keys have it: those of sampling."""
     if settings.hosted:
         return {"engine": HOSTED_ENGINE}

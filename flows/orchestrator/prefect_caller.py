@@ -113,7 +113,7 @@ class PrefectCaller:
 
     def _run(self, task: StepTask, call: Call, needed: list[FinishedTaskRun]) -> State:
         """Run a step's task here or on the cluster; an actor there works for a task here."""
-        runtime: Any = self._machine.runtime
+        runtime: Runtime | RemoteRuntime = self._machine.runtime
         if call.settings.get("engine") == HOSTED_ENGINE:
             pass  # asked from here, where the key and its answers are
         elif self._cluster is not None and call.step.name in ACTOR_STEPS:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from prefect import suspend_flow_run
 from prefect.context import FlowRunContext
@@ -85,11 +85,9 @@ class Reviews:
             )
         now = {name: getattr(sampling, name) for name in CHANGEABLE}
         text = f"Iteration {number} of {self._run_id} is done.\n\n{facts}"
-        form: Any = Review.with_initial_data(description=text, **now)
+        form = Review.with_initial_data(description=text, **now)
         # A later attempt of the same flow run finds what was answered under the key.
-        given: Any = suspend_flow_run(
-            wait_for_input=form, key=f"review-{number}", timeout=WAIT_SECONDS
-        )
+        given = suspend_flow_run(wait_for_input=form, key=f"review-{number}", timeout=WAIT_SECONDS)
         return self.decide(number, Review.model_validate(given.model_dump()))
 
     def decide(self, number: int, review: Review) -> Decision:

@@ -26,8 +26,8 @@ from tasks.generate.imported import ROLLOUTS, imported_call
 from tasks.generate.step import generate_call
 from tasks.problems.step import Block, cut_blocks
 from tasks.prompts import PromptChoice, PromptTemplate, load_template
-from tasks.rows import VERDICTS_FILE, Json, Row, read_rows
-from tasks.score.step import checking, score_call
+from tasks.rows import VERDICTS_FILE, Row, read_rows
+from tasks.score.step import Checking, checking, score_call
 from tasks.settings import ExecutionSettings, Resources
 from tasks.settings.vllm_args import VllmArgs
 from tasks.store.store import ArtifactRef
@@ -190,7 +190,7 @@ class Sampler:
         """The first `limit` problems (0: all) of a split, in blocks."""
         return cut_blocks(self._splits[split], split, self._resources.shard_problems, limit)
 
-    def checking(self, split: str, start: int = 0, stop: int | None = None) -> Json:
+    def checking(self, split: str, start: int = 0, stop: int | None = None) -> Checking:
         """What decides verdicts on problems of a split, as keys have it; nothing for math."""
         domains = [row["domain"] for row in self._splits[split][start:stop]]
         return checking(domains, self._execution)
@@ -203,7 +203,7 @@ class Sampler:
         """Exemplars in a prompt, -1 meaning all of the template."""
         return self.template.shots if wanted < 0 else wanted
 
-    def _engine_settings(self, draw: Draw) -> Json:
+    def _engine_settings(self, draw: Draw) -> dict[str, object]:
         if not draw.hosted:
             told = {"vllm_args": self._vllm_args} if self._vllm_args else {}
             return {"engine": self._engine, "dtype": self._dtype, **told}

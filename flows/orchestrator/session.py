@@ -23,7 +23,6 @@ from flows.runs.store_use import in_use
 from flows.server.cancel import watch
 from tasks.dag.runtime import home, open_store, written_folders
 from tasks.errors import StepError, UserError
-from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.settings.user_function import UserFunction
 from tasks.system_error import system_error
@@ -36,9 +35,9 @@ for _name in ("prefect.flow_runs", "prefect.task_runs"):
 @contextmanager
 def session(
     run_id: str,
-    config: Json,
+    config: dict[str, object],
     resources: Resources,
-    sandbox: Json | None,
+    sandbox: dict[str, object] | None,
     flow: str,
     *,
     functions: Sequence[UserFunction] = (),

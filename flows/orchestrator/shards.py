@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tasks.rows import Json
 from tasks.score.rewards import Rewards
 from tasks.store.store import ArtifactRef
 
-GREEDY: Json = {"temperature": 0.0, "top_k": 0, "top_p": 1.0}
+GREEDY: dict[str, object] = {"temperature": 0.0, "top_k": 0, "top_p": 1.0}
 Scored = tuple[ArtifactRef, ArtifactRef]  # samples and their verdicts
 
 
@@ -48,7 +47,7 @@ class Draw:
         fields: That its service takes beside those of the protocol.
     """
 
-    sampling: Json
+    sampling: dict[str, object]
     seed: int
     shots: int
     samples: int = 1

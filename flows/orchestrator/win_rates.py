@@ -8,6 +8,7 @@ is asked about each block of problems by itself, so that a killed run asks littl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.orchestrator.caller import Caller
@@ -16,7 +17,6 @@ from flows.orchestrator.shards import Shards
 from tasks.compare.answers import compare_answers_call
 from tasks.dag.step_names import COMPARE_ANSWERS, WIN_RATES
 from tasks.evaluate.win_rate_step import win_rates_call
-from tasks.rows import Json
 from tasks.settings import MeasureSettings
 from tasks.settings.judge import JudgeSettings
 from tasks.store.store import ArtifactRef
@@ -34,7 +34,7 @@ class AskedJudge:
 
     model: ArtifactRef
     settings: JudgeSettings
-    engine: Json
+    engine: Mapping[str, object]
 
 
 class WinRater:

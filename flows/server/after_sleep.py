@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.server.concurrency.lease_storage import filesystem
@@ -53,7 +54,7 @@ def measure_silence_anew() -> None:
     from prefect.server.events.schemas.automations import EventTrigger, Posture
 
     # No public way (3.9.1).
-    triggers: Any = prefect_triggers
+    triggers: ModuleType = prefect_triggers
     fire = triggers.fire
 
     async def fire_unless_asleep(session: AsyncSession, firing: Firing) -> None:
@@ -70,7 +71,7 @@ def measure_silence_anew() -> None:
     triggers.fire = fire_unless_asleep
 
 
-async def _wait_anew(triggers: Any, firing: Firing, within: timedelta) -> None:
+async def _wait_anew(triggers: ModuleType, firing: Firing, within: timedelta) -> None:
     """Begin the silence that was to fire again, unless a sign of life has begun another one."""
     await asyncio.sleep(_AFTER_SECONDS)
     trigger, now = firing.trigger, datetime.now(UTC)

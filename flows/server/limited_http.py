@@ -41,7 +41,7 @@ class LimitedServer(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         super().__init__(address, handler)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         """Take a connection, or close it where there are too many."""
         with self._lock:
             full = len(self._open) >= MOST
@@ -60,7 +60,7 @@ class LimitedServer(ThreadingHTTPServer):
             self._open.discard(request)
         super().shutdown_request(request)
 
-    def has_asked(self, request: Any) -> None:
+    def has_asked(self, request: socket.socket) -> None:
         """The request on a connection is there; its answer may take longer."""
         with self._lock:
             self._asking.pop(request, None)
@@ -74,7 +74,7 @@ class LimitedServer(ThreadingHTTPServer):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Say an error of ours in one line; clients that go away say nothing."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
@@ -138,7 +138,7 @@ class LimitedHandler(BaseHTTPRequestHandler):
 class _Head:
     """A file of which so many bytes may be read, line by line."""
 
-    def __init__(self, file: Any, left: int) -> None:
+    def __init__(self, file: io.BufferedIOBase, left: int) -> None:
         self._file, self._left = file, left
 
     def readline(self, most: int) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cached_property
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,7 +15,6 @@ from flows.orchestrator.api_limits import check_config, from_api
 from flows.study import named
 from flows.study.design import TASKS, Arm, Bases, Study, StudyTask
 from tasks.errors import UserError
-from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.settings.place import Place
 from tasks.settings.user_function import UserFunction
@@ -144,7 +142,7 @@ class StudyConfig(BaseModel):
         return {arm.task for study in self.studies for arm in self.arms(study)} == {"notes"}
 
     @property
-    def sandbox(self) -> Json | None:
+    def sandbox(self) -> dict[str, object] | None:
         """What the studies' runs need of the sandbox."""
         code = any(arm.task == "code" for study in self.studies for arm in self.arms(study))
         return self.bases.code.sandbox if code else None
@@ -183,7 +181,7 @@ class StudyConfig(BaseModel):
             UserError: the arm's changes do not fit the configuration.
         """
         base = self.bases.of(arm.task)
-        raw: dict[str, Any] = base.model_dump()
+        raw = base.model_dump()
         for key, value in {"seed": seed, **arm.changes}.items():
             *parts, last = key.split(".")
             section = raw
@@ -225,7 +223,7 @@ def load_study(
     Raises:
         UserError: naming the file or field and what was expected.
     """
-    raw: dict[str, Any] = {"study": study, "seeds": seeds, "changes": changes}
+    raw: dict[str, object] = {"study": study, "seeds": seeds, "changes": changes}
     if student:
         raw["student"] = student
     if configs:

@@ -17,7 +17,6 @@ from tasks.evaluate.intervals import Interval
 from tasks.evaluate.over_seeds import over_seeds
 from tasks.evaluate.results import Bin
 from tasks.facts import Facts, FactsFile
-from tasks.rows import Json
 from tasks.select.results import SelectionCounts
 
 # A quantity of one seed, or None where it was not measured.
@@ -217,7 +216,7 @@ class StudyReport(Facts):
     title: str
     question: str
     seeds: int
-    arms: dict[str, Json]
+    arms: dict[str, dict[str, object]]
     claims: list[ClaimResult]
     warnings: list[str]
     figures: list[Figure]

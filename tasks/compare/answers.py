@@ -7,7 +7,7 @@ What is settled without a judge (tasks/evaluate/answers.py) has no row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tasks.compare.draw import Pair
 from tasks.compare.judge_prompt import load_judge_prompt
@@ -22,7 +22,6 @@ from tasks.rows import (
     PREFERENCES_FILE,
     PROBLEMS_FILE,
     SAMPLES_FILE,
-    Json,
     Row,
     read_rows,
     write_rows,
@@ -44,9 +43,9 @@ def compare_answers_call(
     *,
     references: str,
     problems: ArtifactRef,
-    hints: Json,
+    hints: dict[str, object],
     judge: ArtifactRef,
-    engine: Json,
+    engine: Mapping[str, object],
 ) -> Call:
     """The call that compares two policies' samples of one block of problems.
 

@@ -14,7 +14,6 @@ from typing import Literal, NoReturn
 from tasks.errors import UserError
 from tasks.facts import is_list, is_object
 from tasks.problems.source import Record
-from tasks.rows import Json
 from tasks.settings.judge import PairColumns
 
 Role = Literal["question", "chosen", "rejected", "first", "second", "better", "strength", "p"]
@@ -57,7 +56,7 @@ class FoundColumns:
 
     def of(self, record: Record) -> Record:
         """The record with what stands in these columns alone, under their names."""
-        found: Json = {}
+        found: dict[str, object] = {}
         for name in self.names.values():
             there, value = _inside(record.data, name)
             if there:
@@ -156,7 +155,7 @@ def _usual(role: Role, there: Sequence[str], taken: set[str]) -> str:
     return next((plain[name] for name in USUAL_NAMES[role] if name in plain), "")
 
 
-def _inside(data: Json, name: str) -> tuple[bool, object]:
+def _inside(data: dict[str, object], name: str) -> tuple[bool, object]:
     """Whether there is something of this name, and what it is; a whole name goes before a path."""
     if name in data:
         return True, data[name]

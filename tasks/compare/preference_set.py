@@ -74,7 +74,7 @@ def preference_set_call(settings: JudgeSettings, seed: int) -> Call:
     Raises:
         UserError: there is nothing of this name.
     """
-    keyed: Json = {
+    keyed: dict[str, object] = {
         "source": _where(settings.source, settings.config, settings.split)[0].fingerprint(),
         "columns": {name: one for name, one in settings.columns.model_dump().items() if one},
         "config": settings.config,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tasks.compare.draw import Pair, draw_pairs
@@ -12,6 +12,7 @@ from tasks.compare.judge_prompt import JudgePrompt, load_judge_prompt
 from tasks.compare.label import JUDGED, Costs, Judge, Reasoning, by_reward
 from tasks.compare.people import read_people
 from tasks.compare.rendering import hosted_renderer, renderer
+from tasks.dag.contracts import EngineSettings
 from tasks.dag.runtime import Runtime
 from tasks.dag.shard_inputs import inputs_of, shards_of
 from tasks.dag.step import Call, step
@@ -24,7 +25,6 @@ from tasks.rows import (
     PROBLEMS_FILE,
     SAMPLES_FILE,
     VERDICTS_FILE,
-    Json,
     Row,
     read_rows,
     write_rows,
@@ -46,11 +46,11 @@ def compare_call(
     seed: int,
     references: str,
     problems: ArtifactRef,
-    hints: Json,
+    hints: dict[str, object],
     samples: Sequence[ArtifactRef],
     verdicts: Sequence[ArtifactRef],
     judge: ArtifactRef | None,
-    engine: Json,
+    engine: Mapping[str, object],
     unlike: bool = False,
 ) -> Call:
     """The call that compares samples of one block of problems.
@@ -68,7 +68,7 @@ def compare_call(
         engine: Its engine and dtype.
         unlike: Whether only samples with different verdicts are paired; not with a judge.
     """
-    keyed: Json = {
+    keyed: dict[str, object] = {
         "labels": settings.labels,
         "pairs": settings.pairs,
         "seed": seed,
@@ -76,7 +76,7 @@ def compare_call(
     }
     if settings.labels == "judge":
         assert judge is not None
-        keyed |= judging(settings) | engine
+        keyed |= {**judging(settings), **engine}
         inputs = {f"samples {n}": ref for n, ref in enumerate(samples)} | {JUDGE: judge}
         return Call(
             compare_samples,
@@ -96,10 +96,10 @@ def compare_call(
     return Call(compare_samples, label, keyed, inputs, hints, {"problems": problems})
 
 
-def judging(settings: JudgeSettings) -> Json:
+def judging(settings: JudgeSettings) -> dict[str, object]:
     """What decides a judge's labels, for cache keys."""
     prompt = load_judge_prompt(settings.prompt)
-    how: Json = {"prompt": prompt.digest, "swap": settings.swap}
+    how: dict[str, object] = {"prompt": prompt.digest, "swap": settings.swap}
     if settings.reasoning:
         how["reason_tokens"] = settings.reason_tokens
         if settings.reason_temperature:
@@ -187,7 +187,7 @@ def open_judge(call: Call, runtime: Runtime, prompt: JudgePrompt) -> Judge:
     else:
         served = bool(runtime.resources.endpoints)
         render, sampling = renderer(runtime.store.path(model), prompt, as_tokens=served)
-    engine = runtime.engine(model, how | ({"field": FIELD} if hosted else {}))
+    engine = runtime.engine(model, EngineSettings.of(how, FIELD if hosted else ""))
     reasoning = None
     if "reason_tokens" in how:
         temperature = how.get("reason_temperature", 0.0)

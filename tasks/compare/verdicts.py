@@ -5,7 +5,7 @@ For `restem audit --judge`: a judge is measured on verdicts that a run has alrea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ from tasks.dag.shard_inputs import ScoredShard, inputs_of, rows_of
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import COMPARE_VERDICTS
 from tasks.errors import UserError
-from tasks.rows import PREFERENCE, PROBLEMS_FILE, Json, Row, read_rows, write_rows
+from tasks.rows import PREFERENCE, PROBLEMS_FILE, Row, read_rows, write_rows
 from tasks.settings.judge import JudgeSettings
 from tasks.store.manifest import ArtifactRef
 from tasks.store.store import Draft
@@ -44,7 +44,7 @@ def compare_verdicts_call(
     *,
     seed: int,
     judge: ArtifactRef,
-    engine: Json,
+    engine: Mapping[str, object],
 ) -> Call:
     """The call that asks a judge about right and wrong samples.
 

@@ -6,14 +6,18 @@ The classes that do it lie in rooms above (tasks/generate, tasks/score) and sati
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+from pydantic import JsonValue
 
 from tasks.decoding.request import Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
 from tasks.processes.functions import FunctionPool
 from tasks.rows import Json, Status
+from tasks.settings.sampling import TeacherField
 from tasks.settings.user_function import UserFunction
+from tasks.settings.vllm_args import VllmArgs
 from tasks.store.manifest import ArtifactRef
 
 
@@ -84,11 +88,41 @@ class ProgramGrader(Grader, Protocol):
     image: str  # Docker's id of the sandbox's image
 
 
+@dataclass(frozen=True)
+class EngineSettings:
+    """What an engine is opened with, out of the settings of a call.
+
+    Attributes:
+        engine: transformers, vllm, or that of hosted models.
+        dtype: Number format; "" of a hosted model.
+        vllm_args: What vLLM is told besides, by its names.
+        fields: What a hosted model's service takes beside the fields of the protocol.
+        named_by: Field of the configuration that names a hosted model; "": the one of teachers.
+    """
+
+    engine: str
+    dtype: str = ""
+    vllm_args: VllmArgs = field(default_factory=dict[str, JsonValue])
+    fields: tuple[TeacherField, ...] = ()
+    named_by: str = ""
+
+    @classmethod
+    def of(cls, settings: Json, named_by: str = "") -> EngineSettings:
+        """Those of a call that asks an engine."""
+        return cls(
+            settings["engine"],
+            settings.get("dtype", ""),
+            settings.get("vllm_args", {}),
+            tuple(settings.get("fields", ())),
+            named_by,
+        )
+
+
 class OpenEngine(Protocol):
     """Gives the engine of a model, started at the first call."""
 
-    def __call__(self, model: ArtifactRef, settings: Json, /) -> Engine:
-        """Open it; of `settings` (of the generate step) the engine's are read."""
+    def __call__(self, model: ArtifactRef, settings: EngineSettings, /) -> Engine:
+        """Open it."""
         ...
 
 
@@ -99,7 +133,7 @@ WORKED_OUT = "worked_out"
 class OpenGrader(Protocol):
     """Gives what grades, started at the first call."""
 
-    def __call__(self, sandbox: Json | None, checker: str, score: str, /) -> Grader:
+    def __call__(self, sandbox: dict[str, object] | None, checker: str, score: str, /) -> Grader:
         """Open it.
 
         Args:

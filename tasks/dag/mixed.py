@@ -8,18 +8,19 @@ key has a list `checkers`, a name for each problem: "" for math, `code` for prog
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tasks.dag.contracts import Grade, Grader, OpenGrader
-from tasks.rows import Json
 
 PROGRAMS = "code"
-CHECKERS_KEY = "checkers"
+CHECKERS_KEY: Final = "checkers"
 _One = TypeVar("_One")
 _Made = TypeVar("_Made")
 
 
-def open_named(open_grader: OpenGrader, checker: str, sandbox: Json | None, score: str) -> Grader:
+def open_named(
+    open_grader: OpenGrader, checker: str, sandbox: dict[str, object] | None, score: str
+) -> Grader:
     """The grader that a name of `checkers` stands for."""
     if checker == PROGRAMS:
         return open_grader(sandbox, "", score)
@@ -50,7 +51,7 @@ def grade_mixed(
     open_grader: OpenGrader,
     pairs: Sequence[tuple[str, str]],
     checkers: Sequence[str],
-    sandbox: Json | None,
+    sandbox: dict[str, object] | None,
     score: str = "correct",
 ) -> list[Grade]:
     """The grades of (reference, text) pairs, in order.

@@ -11,7 +11,10 @@ environment's Python, loads it by its path.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # A text, or tokens where the text alone does not say which.
 Prompt = str | list[int]
@@ -19,7 +22,9 @@ Prompt = str | list[int]
 _PROBES = ("a", "0", "A", ".", "\n", " ")
 
 
-def prompt_ids(tokenizer: Any, prompts: Sequence[Prompt], *, chat: bool = False) -> list[list[int]]:
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], *, chat: bool = False
+) -> list[list[int]]:
     """Tokens of prompts.
 
     Args:
@@ -33,7 +38,7 @@ def prompt_ids(tokenizer: Any, prompts: Sequence[Prompt], *, chat: bool = False)
     return [_begun(next(found), begin) if isinstance(one, str) else one for one in prompts]
 
 
-def begin_ids(tokenizer: Any) -> list[int]:
+def begin_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Tokens that a tokenizer puts before every text."""
     for probe in _PROBES:
         (plain,) = plain_ids(tokenizer, [probe])
@@ -44,7 +49,7 @@ def begin_ids(tokenizer: Any) -> list[int]:
     return []
 
 
-def plain_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+def plain_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Tokens of texts, without any that the tokenizer adds."""
     if not texts:
         return []

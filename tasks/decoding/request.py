@@ -11,6 +11,10 @@ from tasks.rows import Json
 SampleProgress = Callable[[int, int], None]  # finished samples, all samples
 
 
+# How a sample ended.
+Finish = Literal["stop", "length", "refused", "error"]
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How completions are drawn.
@@ -36,7 +40,7 @@ class Sampling:
     ends: tuple[int, ...] = ()
     special: bool = False
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """Plain JSON for the wire."""
         return {
             "temperature": self.temperature,
@@ -69,7 +73,7 @@ class Completion:
 
     text: str
     tokens: int
-    finish: Literal["stop", "length", "refused", "error"]
+    finish: Finish
     ids: Sequence[int] | None = None
 
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import psutil
 import torch
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Cache, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from tasks.decoding.next_token import draw_tokens, uniforms
 from tasks.decoding.request import Completion, SampleProgress, Sampling
@@ -77,6 +78,19 @@ def _order(prompt: int, prompts: Sequence[list[int]]) -> tuple[int, int]:
     return -len(prompts[prompt]), prompt
 
 
+@dataclass
+class _State:
+    """What a batch keeps between steps.
+
+    Attributes:
+        cache: Of the model.
+        tokens: That it has seen, which layers without attention do not count.
+    """
+
+    cache: Any  # a DynamicCache, of which transformers wants indices of a type that no call gives
+    tokens: int = 0
+
+
 class _Group:
     """Requests with prompts of one length, a batch after the other."""
 
@@ -103,8 +117,8 @@ class _Group:
 
     def affordable(self, prompt: list[int], share: float) -> int:
         """Rows whose state fits into the memory, each as long as this prompt's can become."""
-        cache = self._new_cache()
-        self._forward(torch.tensor([prompt]), cache)
+        state = self._new_state()
+        self._forward(torch.tensor([prompt]), state)
         # What does not grow with the length is counted as if it did.
         times = (len(prompt) + self._sampling.max_tokens) / len(prompt)
         device = self._model.device
@@ -112,7 +126,7 @@ class _Group:
             free = torch.cuda.mem_get_info(device)[0]
         else:
             free = psutil.virtual_memory().available
-        return max(1, int(share * free / max(1.0, _bytes(cache) * times)))
+        return max(1, int(share * free / max(1.0, _bytes(state.cache) * times)))
 
     def run(self, places: list[int], requests: list[tuple[int, int]], at_once: int) -> None:
         """Sample one batch.
@@ -131,16 +145,16 @@ class _Group:
         # A row of the state is a request; `rows` says which.
         for part in _parts(prompts, at_once):
             unique = sorted({prompts[row] for row in part})
-            cache = self._new_cache()
+            state = self._new_state()
             ids = torch.tensor([self._prompts[prompt] for prompt in unique])
-            logits = self._forward(ids, cache)
+            logits = self._forward(ids, state)
             index = torch.tensor([unique.index(prompts[row]) for row in part], device=logits.device)
-            cache.reorder_cache(index)
-            self._sample(cache, logits[index], np.array(part), numbers, prompts, places)
+            state.cache.reorder_cache(index)
+            self._sample(state, logits[index], np.array(part), numbers, prompts, places)
 
     def _sample(
         self,
-        cache: Any,
+        state: _State,
         logits: torch.Tensor,
         rows: np.ndarray,
         numbers: np.ndarray,
@@ -164,16 +178,16 @@ class _Group:
                 return
             if (~going).sum() > _ENDED_SHARE * len(rows):
                 kept = np.flatnonzero(going)
-                cache.reorder_cache(torch.from_numpy(kept).to(logits.device))
+                state.cache.reorder_cache(torch.from_numpy(kept).to(logits.device))
                 rows, drawn, going = rows[kept], drawn[kept], going[kept]
             if before + step == self._switch:
                 # The next token is the first beyond; as `generate` does, all is computed again.
-                cache = self._new_cache()
+                state = self._new_state()
                 given = [self._prompts[prompts[row]] for row in rows]
                 ids = np.concatenate([np.array(given), drawn[:, : step + 1]], 1)
             else:
                 ids = drawn[:, step : step + 1]
-            logits = self._forward(torch.from_numpy(ids), cache)
+            logits = self._forward(torch.from_numpy(ids), state)
 
     def _ends(self, tokens: np.ndarray, full: bool) -> Completion | None:
         """What came of a row, if it ends with its newest token."""
@@ -186,23 +200,20 @@ class _Group:
             return Completion(stops.texts([ids])[0], len(ids), "length", ids)
         return None
 
-    def _forward(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
-        """Logits behind the last of these tokens, which follow what is in the cache."""
+    def _forward(self, ids: torch.Tensor, state: _State) -> torch.Tensor:
+        """Logits behind the last of these tokens, which follow those that were seen."""
         device = self._model.device
-        done = cache.seen
-        cache.seen += ids.shape[1]
-        more: dict[str, Any] = dict(self._last)
+        done = state.tokens
+        state.tokens += ids.shape[1]
+        given = {self._cache_name: state.cache, "use_cache": True, **self._last}
         if self._positions:
-            more["position_ids"] = torch.arange(done, cache.seen, device=device)[None].expand(
+            given["position_ids"] = torch.arange(done, state.tokens, device=device)[None].expand(
                 len(ids), -1
             )
-        given = {self._cache_name: cache, "use_cache": True, **more}
         return self._model(input_ids=ids.to(device), **given).logits[:, -1]
 
-    def _new_cache(self) -> Any:
-        cache: Any = DynamicCache(config=self._model.config)
-        cache.seen = 0  # tokens, which layers without attention do not count
-        return cache
+    def _new_state(self) -> _State:
+        return _State(DynamicCache(config=self._model.config))
 
     def _beat(self) -> None:
         if self.beat and time.monotonic() - self._told >= _BEAT_SECONDS:
@@ -223,7 +234,7 @@ def _parts(prompts: list[int], at_once: int) -> list[list[int]]:
     return parts
 
 
-def _bytes(cache: Any) -> int:
+def _bytes(cache: Cache) -> int:
     """Of all tensors in a cache, whatever its layers keep."""
     total = 0
     for layer in cache.layers:

@@ -134,7 +134,7 @@ def _forward(
         mask[row, width - len(ids) :] = 1
     whole = mask if seen is None else torch.cat([seen, mask], dim=1)
     positions = (whole.cumsum(1) - 1).clamp(min=0)[:, -width:]
-    output: Any = model(
+    output = model(
         input_ids=tokens.to(device),
         attention_mask=whole.to(device),
         position_ids=positions.to(device),

@@ -163,7 +163,7 @@ def measure_proxy(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.stats = Stats(note=f"rated {facts.now.proxy.value:.3f}{checked}")
 
 
-def _bounds(settings: MeasureSettings) -> Json:
+def _bounds(settings: MeasureSettings) -> dict[str, object]:
     return {"bootstrap": settings.bootstrap, "confidence": settings.confidence}
 
 

@@ -98,7 +98,7 @@ class QuietTrainer(Trainer):
         super().create_accelerator_and_postprocess()
         prepare = self.accelerator.prepare
 
-        def prepared(*given: Any, **kwargs: Any) -> Any:
+        def prepared(*given: object, **kwargs: object) -> object:
             """Keep the optimiser's parameters, which are those of the model already.
 
             accelerate finds the parameters of a split model again by their addresses, and a part

@@ -30,7 +30,7 @@ from typing import Any
 import datasets
 import torch
 from torch.utils.data import Sampler
-from transformers import AutoTokenizer, PrinterCallback
+from transformers import AutoTokenizer, PreTrainedModel, PrinterCallback
 from trl import RLOOConfig, RLOOTrainer  # type: ignore[attr-defined]
 
 from tasks.decoding.decode import decode
@@ -133,8 +133,13 @@ class Reinforce(QuietTrainer, RLOOTrainer):
         sampled, self._sampled = self._sampled, {}
         return sampled
 
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: D102 - Trainer's interface
-        loss = super().training_step(*args, **kwargs)
+    def training_step(  # noqa: D102
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        loss = super().training_step(model, inputs, num_items_in_batch)
         found = self._metrics["train"]
         names = {"sampled_reward": "reward", "kl": "kl"}
         known = {name: found[theirs][-1] for name, theirs in names.items() if found.get(theirs)}
@@ -185,11 +190,13 @@ class Reinforce(QuietTrainer, RLOOTrainer):
     def _reward(self, **_: object) -> list[float | None]:
         return self._rewards_of(self._asked, self._drawn)
 
-    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+    def _get_per_token_logps_and_entropies(
+        self, model: PreTrainedModel, *args: object, **kwargs: object
+    ) -> object:
         return super()._get_per_token_logps_and_entropies(_counted(model), *args, **kwargs)
 
 
-def _counted(model: Any) -> Callable[..., Any]:
+def _counted(model: PreTrainedModel) -> Callable[..., object]:
     """A model that is told the positions of left-padded rows, where it takes any.
 
     Rows count from their first token in sampling; TRL leaves the count to the model, and those with
@@ -198,7 +205,7 @@ def _counted(model: Any) -> Callable[..., Any]:
     plain = getattr(model, "get_base_model", lambda: model)()
     takes = "position_ids" in inspect.signature(type(plain).forward).parameters
 
-    def forward(*, attention_mask: torch.Tensor, **kwargs: Any) -> Any:
+    def forward(*, attention_mask: torch.Tensor, **kwargs: object) -> object:
         if takes:
             kwargs["position_ids"] = (attention_mask.cumsum(1) - 1).clamp(min=0)
         return model(attention_mask=attention_mask, **kwargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 
@@ -28,7 +28,7 @@ def load_reward_model(
     told = logging.get_verbosity()
     logging.set_verbosity_error()  # that the head is new is what is wanted
     try:
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
+        model = AutoModelForSequenceClassification.from_pretrained(
             folder,
             num_labels=1,
             dtype=torch.float32,

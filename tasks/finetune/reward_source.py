@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tasks.compare.step import JUDGE, judging
-from tasks.rows import Json
 from tasks.settings.judge import JudgeSettings
 from tasks.store.manifest import ArtifactRef
 
@@ -31,10 +31,10 @@ class RewardSource:
     model: ArtifactRef | None = None
     judge: ArtifactRef | None = None
     settings: JudgeSettings | None = None
-    engine: Json = field(default_factory=Json)
-    checking: Json = field(default_factory=Json)
+    engine: Mapping[str, object] = field(default_factory=dict)
+    checking: Mapping[str, object] = field(default_factory=dict)
 
-    def keyed(self) -> Json:
+    def keyed(self) -> dict[str, object]:
         """For the key."""
         if self.by == "judge":
             assert self.settings is not None
@@ -50,6 +50,6 @@ class RewardSource:
             found[JUDGE] = self.judge
         return found
 
-    def hints(self) -> Json:
+    def hints(self) -> dict[str, str]:
         """Where the judge's template lies."""
         return {JUDGE: self.settings.prompt} if self.by == "judge" and self.settings else {}

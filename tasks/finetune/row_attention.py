@@ -12,7 +12,7 @@ Does not cover the fast kernels for variable lengths of flash attention, which i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ def layout(lengths: Sequence[int]) -> Layout:
     return Layout(shapes, *(torch.from_numpy(part) for part in parts))
 
 
-def inputs(rows: Layout) -> dict[str, Any]:
+def inputs(rows: Layout) -> dict[str, object]:
     """What a model's forward pass needs beside tokens and positions."""
     return {"attention_mask": unread_mask(rows.there.device), "packed_rows": rows}
 
@@ -94,7 +94,7 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
         longest: Tokens of the longest row to come.
     """
 
-    def rows(sizes: Sequence[int]) -> dict[str, Any]:
+    def rows(sizes: Sequence[int]) -> dict[str, object]:
         return inputs(layout(sizes).to(model.device))
 
     return agrees(model, longest, ROW_ATTENTION, rows, tolerance=1e-4)
@@ -104,7 +104,7 @@ def agrees(
     model: PreTrainedModel,
     longest: int,
     attention: str,
-    apart: Callable[[Sequence[int]], dict[str, Any]],
+    apart: Callable[[Sequence[int]], dict[str, object]],
     *,
     tolerance: float,
 ) -> bool:
@@ -144,19 +144,32 @@ def agrees(
     return True
 
 
+class _Context(Protocol):
+    """Of torch.autograd: what the way there leaves for the way back."""
+
+    saved_tensors: tuple[torch.Tensor, ...]
+    unused: torch.Tensor | None
+
+    def save_for_backward(self, *tensors: torch.Tensor) -> None: ...
+
+
 class _Move(torch.autograd.Function):
     """Pick rows of a matrix, where the way back is to pick too: no sums over indices."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, to: torch.Tensor, back: torch.Tensor, unused: torch.Tensor | None
+        ctx: _Context,
+        x: torch.Tensor,
+        to: torch.Tensor,
+        back: torch.Tensor,
+        unused: torch.Tensor | None,
     ) -> torch.Tensor:
         ctx.save_for_backward(back)
         ctx.unused = unused
         return x.index_select(0, to)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: _Context, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (back,) = ctx.saved_tensors
         gradient = gradients[0].index_select(0, back)
         if ctx.unused is not None:
@@ -207,7 +220,7 @@ def _attend(
     return output.unflatten(1, (query.shape[1], -1))[None], None
 
 
-def refuse_extras(asked: dict[str, Any]) -> None:
+def refuse_extras(asked: dict[str, object]) -> None:
     """See that a layer asks for nothing that attention by row does not do.
 
     Raises:

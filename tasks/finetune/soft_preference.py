@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from trl.trainer.utils import use_adapter
 
 from tasks.finetune.preference import Preference
+from tasks.rows import Row
 
 
 class SoftPreference(Preference):
@@ -29,13 +30,13 @@ class SoftPreference(Preference):
         super().__init__(*args, **kwargs)
         plain = self.data_collator
 
-        def collate(pairs: list[dict[str, Any]]) -> dict[str, Any]:
+        def collate(pairs: list[Row]) -> dict[str, object]:
             return {**plain(pairs), "p": torch.tensor([pair["p"] for pair in pairs])}
 
         self.data_collator = collate
 
     def _compute_loss(
-        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool
+        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool
     ) -> torch.Tensor:
         labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, -100)
         rows = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}

@@ -40,7 +40,7 @@ def finetune_call(
     settings: FinetuneSettings,
     *,
     seed: int,
-    validation: Json,
+    validation: dict[str, object],
     template: PromptChoice,
     problems: ArtifactRef,
     start: ArtifactRef,
@@ -122,7 +122,7 @@ def finetune(call: Call, draft: Draft, runtime: Runtime) -> None:
         reward_answers(call, runtime, reward) if reward and MODEL not in call.inputs else None
     )
 
-    def answer(question: Json) -> Json:
+    def answer(question: Json) -> dict[str, object]:
         if "reward" in question:
             assert rewarded is not None
             return {"rewards": rewarded(question["reward"])}

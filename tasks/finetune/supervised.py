@@ -52,7 +52,7 @@ class Collator:
         self._weighted = weighted
         self._flat = flat
 
-    def __call__(self, examples: list[Row]) -> dict[str, Any]:
+    def __call__(self, examples: list[Row]) -> dict[str, object]:
         """Examples as packing.prepare gives them; tensors of [batch, longest] or [1, tokens].
 
         Where rows are attended to by a layout, its shapes are plain numbers.
@@ -76,7 +76,7 @@ class Collator:
                 labels[i, target] = ids[i, target]
                 weights[i, target] = weight
                 positions[i, start:end] = np.arange(length)
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         batch: dict[str, np.ndarray]
         batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
         if self._weighted:
@@ -175,7 +175,7 @@ class Supervised(QuietTrainer, SFTTrainer):
         return output
 
 
-def _apart(inputs: dict[str, Any]) -> dict[str, Any]:
+def _apart(inputs: dict[str, Any]) -> dict[str, object]:
     """What keeps the rows of a flat batch apart; nothing for a padded one."""
     if "row_bounds" in inputs:
         return varlen_attention.inputs(inputs["row_bounds"])

@@ -32,7 +32,7 @@ def bounds(lengths: Sequence[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
 
-def inputs(row_bounds: torch.Tensor) -> dict[str, Any]:
+def inputs(row_bounds: torch.Tensor) -> dict[str, object]:
     """What a model's forward pass needs beside tokens and positions."""
     return {"attention_mask": unread_mask(row_bounds.device), "row_bounds": row_bounds}
 
@@ -96,7 +96,7 @@ def _attend(
         raise ValueError("this PyTorch's kernel lacks what this model needs")
     # Rotary embeddings leave queries and keys in 32 bits, under autocast too.
     q, k, v = (one[0].transpose(0, 1).to(value.dtype).contiguous() for one in (query, key, value))
-    more: dict[str, Any] = {}
+    more: dict[str, object] = {}
     if (times := q.shape[1] // k.shape[1]) > 1:
         if "enable_gqa" in known:
             more["enable_gqa"] = True

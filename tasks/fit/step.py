@@ -94,7 +94,7 @@ def fit_reward_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     out = work / "out"
     shutil.rmtree(out, ignore_errors=True)
     make_folders(out)
-    job: Json = {
+    job: dict[str, object] = {
         "preferences": preferences,
         "samples": files("samples", SAMPLES_FILE),
         "prompts": {
@@ -122,7 +122,7 @@ def fit_reward_model(call: Call, draft: Draft, runtime: Runtime) -> None:
     draft.rows = facts.pairs
 
 
-def _fit(job: Json, label: str, runtime: Runtime) -> Json:
+def _fit(job: dict[str, object], label: str, runtime: Runtime) -> Json:
     def progress(done: int, total: int) -> None:
         runtime.progress(label, done, total)
 

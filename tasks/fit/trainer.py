@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.decoding.trained_ids import TrainedIds, ends_of
 from tasks.errors import UserError
@@ -30,6 +30,7 @@ from tasks.settings import FinetuneSettings, Resources
 from tasks.settings.reward import RewardSettings
 
 if TYPE_CHECKING:
+    import datasets
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Of checks in a row without a better accuracy; the schedule's later steps are small.
@@ -216,7 +217,7 @@ def _pairs(
     return pairs
 
 
-def _dataset(pairs: Sequence[TokenPair]) -> Any:
+def _dataset(pairs: Sequence[TokenPair]) -> datasets.Dataset:
     import datasets
 
     return datasets.Dataset.from_dict(
@@ -228,7 +229,7 @@ def _dataset(pairs: Sequence[TokenPair]) -> Any:
     )
 
 
-def _export(model: Any, weights: Path, start: Path, out: Path) -> None:
+def _export(model: PreTrainedModel, weights: Path, start: Path, out: Path) -> None:
     """Write the folder of a reward model."""
     import torch
     from safetensors.torch import load_file

@@ -10,7 +10,6 @@ import httpx
 from tasks.errors import UserError
 from tasks.generate.addresses import FIELD, refusal, requests_at
 from tasks.generate.engine_token import TOKEN, token_for
-from tasks.rows import Json
 from tasks.settings.vllm_args import VllmArgs
 from tasks.store.store import ArtifactRef
 
@@ -38,7 +37,7 @@ class EngineOptions:
     batch_size: int
     vllm_args: VllmArgs = field(default_factory=dict)
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """As a server is told, which may be of a version without further arguments."""
         plain = asdict(self)
         return plain if self.vllm_args else {k: v for k, v in plain.items() if k != "vllm_args"}

@@ -33,7 +33,6 @@ from tasks.rows import (
     SAMPLE,
     SAMPLES_FILE,
     SCORES_FILE,
-    Json,
     Row,
     question_key,
     text_digest,
@@ -92,7 +91,11 @@ def bring_rollouts(call: Call, draft: Draft, runtime: Runtime) -> None:
 
 
 def imported_call(
-    label: str, settings: Json, rollouts: ArtifactRef, problems: ArtifactRef, hints: Json
+    label: str,
+    settings: dict[str, object],
+    rollouts: ArtifactRef,
+    problems: ArtifactRef,
+    hints: dict[str, object],
 ) -> Call:
     """The call that gives rollouts to a block of problems; arguments as those of `generate_call`.
 
@@ -106,9 +109,9 @@ def imported_call(
 @step(IMPORT_SAMPLES, "samples")
 def import_samples(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Give each problem of a block its rollouts `samples[0] <= index < samples[1]`."""
-    settings, hints, rollouts = call.settings, call.hints, call.inputs[ROLLOUTS]
-    template = load_template(PromptChoice.of(hints), settings["prompt"])
-    block = read_block(runtime, call.context["problems"], hints)
+    settings, rollouts = call.settings, call.inputs[ROLLOUTS]
+    template = load_template(PromptChoice.of(call.hints), settings["prompt"])
+    block = read_block(call, runtime)
     if "only" in settings:
         block = [block[i] for i in settings["only"]]
     first, last = settings["samples"]

@@ -11,7 +11,6 @@ from collections.abc import Collection
 
 from tasks.decoding.request import Sampling
 from tasks.decoding.tokens import Prompt
-from tasks.rows import Json
 from tasks.settings import NeutralField
 
 # What a field is where it does nothing, by vLLM's and SGLang's rules.
@@ -25,7 +24,7 @@ NEUTRAL: dict[NeutralField, float] = {
 }
 
 # Asks for the tokens of a completion beside its text; it changes no sample.
-IDS: Json = {"return_token_ids": True}
+IDS: dict[str, object] = {"return_token_ids": True}
 
 
 def neutral(name: NeutralField, sampling: Sampling) -> float:
@@ -39,7 +38,7 @@ def neutral(name: NeutralField, sampling: Sampling) -> float:
 
 def completion_body(
     model: str, prompt: Prompt, seed: int, sampling: Sampling, without: Collection[str] = ()
-) -> Json:
+) -> dict[str, object]:
     """A request of the protocol's completions.
 
     Args:
@@ -49,7 +48,7 @@ def completion_body(
         sampling: How it is drawn.
         without: Fields that the server does not take.
     """
-    body: Json = {
+    body: dict[str, object] = {
         "model": model,
         "prompt": prompt,
         "max_tokens": sampling.max_tokens,

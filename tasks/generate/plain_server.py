@@ -23,7 +23,6 @@ from tasks.decoding.tokens import Prompt
 from tasks.errors import UserError
 from tasks.generate.addresses import FIELD
 from tasks.generate.neutral import IDS, NEUTRAL, completion_body
-from tasks.rows import Json
 
 WITHOUT = "resources.endpoints_without"
 # In the place of a number, a list or a yes: no server that reads the field takes it.
@@ -62,7 +61,7 @@ async def see_sampling(
     fields = [name for name in whole if name not in ("model", "prompt", "max_tokens", "stop")]
     bare = {name: value for name, value in whole.items() if name not in fields}
 
-    async def takes(body: Json) -> bool:
+    async def takes(body: dict[str, object]) -> bool:
         answer = await client.post(f"{url}/completions", json=body)
         if answer.is_server_error and body in (whole, bare):
             answer.raise_for_status()
@@ -91,7 +90,9 @@ def see_length(address: str, found: Completion, sampling: Sampling) -> None:
         raise _cut(address, sampling.max_tokens, f"after {found.tokens}")
 
 
-async def _see_length(client: httpx.AsyncClient, url: str, whole: Json, tokens: int) -> None:
+async def _see_length(
+    client: httpx.AsyncClient, url: str, whole: dict[str, object], tokens: int
+) -> None:
     async def takes(least: int) -> bool:
         # Of a stream nothing more is computed when we have gone.
         body = whole | {"max_tokens": tokens, "min_tokens": least, "stream": True}

@@ -16,9 +16,16 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling, Weights
+from tasks.decoding.request import (
+    Completion,
+    Completions,
+    Finish,
+    SampleProgress,
+    Sampling,
+    Weights,
+)
 from tasks.decoding.tokens import Prompt
 from tasks.errors import StepError
 from tasks.generate.connection import Connection, Died
@@ -183,7 +190,7 @@ class ChildEngine:
             self._say(text)
 
 
-def _completion(text: str, tokens: int, finish: Any, ids: list[int]) -> Completion:
+def _completion(text: str, tokens: int, finish: Finish, ids: list[int]) -> Completion:
     return Completion(text, tokens, finish, array("i", ids))
 
 
@@ -241,7 +248,7 @@ class _Replica:
         """Whether its child is there."""
         return (connection := self.connection) is not None and connection.alive
 
-    def ask(self, work: _Work[Any], places: list[int], alone: bool) -> None:
+    def ask(self, work: _Work[_Item], places: list[int], alone: bool) -> None:
         """Have requests done; raises `Died` where the child died of them, or of others."""
         with self._among(alone):
             answer = self._call(work, places)
@@ -264,7 +271,7 @@ class _Replica:
                 self.connections.append(self.connection)
             return self.connection
 
-    def _call(self, work: _Work[Any], places: list[int]) -> Message:
+    def _call(self, work: _Work[_Item], places: list[int]) -> Message:
         connection = self._connected()
         request = {**work.message(places), "positions": self._positions}
         try:

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Sequence
 
+from tasks.dag.contracts import EngineSettings
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.dag.step_names import GENERATE
@@ -27,7 +28,6 @@ from tasks.rows import (
     SAMPLE,
     SAMPLES_FILE,
     TOKEN_IDS,
-    Json,
     Row,
     read_rows,
     sample_seed,
@@ -41,10 +41,10 @@ from tasks.store.store import ArtifactRef, Draft
 
 def generate_call(
     label: str,
-    settings: Json,
+    settings: dict[str, object],
     model: ArtifactRef,
     problems: ArtifactRef,
-    hints: Json,
+    hints: dict[str, object],
 ) -> Call:
     """The call that samples one shard.
 
@@ -65,9 +65,9 @@ def generate_call(
 @step(GENERATE, "samples", version=2)
 def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     """Sample every problem of a block `samples[0] <= index < samples[1]` times."""
-    settings, hints = call.settings, call.hints
-    template = load_template(PromptChoice.of(hints), settings["prompt"])
-    block = read_block(runtime, call.context["problems"], hints)
+    settings = call.settings
+    template = load_template(PromptChoice.of(call.hints), settings["prompt"])
+    block = read_block(call, runtime)
     if (
         "only" in settings
     ):  # the problems that verdicts on earlier samples left (flows/orchestrator/sampler.py)
@@ -77,7 +77,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
     chat = None
     if template.form == "chat" and not hosted:
         chat = Chat(runtime.store.path(model), template)
-    prompts = [_prompt(template, chat, row, settings) for row in block]
+    prompts = [_prompt(template, chat, row, call) for row in block]
     lead = lead_of(template) if hosted else ""
     indices = range(*settings["samples"])
     requests = [
@@ -86,7 +86,7 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         for index in indices
     ]
     sampling = Sampling(**settings["sampling"], stop=tuple(template.stop))
-    engine = runtime.engine(model, settings)
+    engine = runtime.engine(model, EngineSettings.of(settings))
     asked: Sequence[Prompt] = prompts
     if chat:
         asked = chat.ids(prompts)
@@ -138,16 +138,18 @@ def generate_shard(call: Call, draft: Draft, runtime: Runtime) -> None:
         )
 
 
-def _prompt(template: PromptTemplate, chat: Chat | None, row: Row, settings: Json) -> str:
+def _prompt(template: PromptTemplate, chat: Chat | None, row: Row, call: Call) -> str:
     """The prompt of a problem; for a hosted model its messages, as JSON."""
+    settings = call.settings
     asked = (row["question"], settings["shots"], row["subject"])
     if settings["engine"] == HOSTED_ENGINE:
         return json.dumps(turns(template, *asked, settings.get("system", "")))
     return (chat or template).render(*asked)
 
 
-def read_block(runtime: Runtime, problems: ArtifactRef, hints: Json) -> list[Json]:
-    """The problems of a block, by its split and place."""
-    rows = read_rows(runtime.store.path(problems) / PROBLEMS_FILE)
+def read_block(call: Call, runtime: Runtime) -> list[Row]:
+    """The problems of the block that a call samples, by its split and place."""
+    hints = call.hints
+    rows = read_rows(runtime.store.path(call.context["problems"]) / PROBLEMS_FILE)
     split = [row for row in rows if row["split"] == hints["split"]]
     return split[hints["start"] : hints["stop"]]

@@ -25,9 +25,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+    from vllm import CompletionOutput, SamplingParams
+
+    from tasks.decoding.prompt_tokens import Prompt
+    from tasks.processes.wire import Wire
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
 POSITIONS_STEP = 1024
@@ -70,16 +78,16 @@ class Shard(Protocol):
     prompts: list[list[int]]
     room: int
     needs: str
-    items: list[list[Any]]
+    items: list[list[object]]
     left: int
     done: int
     seconds: float
 
-    def asks(self, positions: int) -> Iterator[tuple[str, list[int], Any]]:
+    def asks(self, positions: int) -> Iterator[tuple[str, list[int], SamplingParams]]:
         """Requests for the engine: place, tokens, vLLM's SamplingParams; they count as `left`."""
         ...
 
-    def take(self, place: str, output: Any) -> None:
+    def take(self, place: str, output: CompletionOutput) -> None:
         """Keep what the engine answered to one of them."""
         ...
 
@@ -145,12 +153,12 @@ class Engine:
 class Server:
     """Takes requests in, steps the engine, tells what is finished."""
 
-    def __init__(self, wire: Any, failure: Any) -> None:
+    def __init__(self, wire: Wire, failure: Callable[[Exception], Message]) -> None:
         self._wire, self._failure = wire, failure
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._shards: dict[int, Shard] = {}
         self._engine: Engine | None = None
-        self._tokenizer: Any = None
+        self._tokenizer: PreTrainedTokenizerBase | None = None
         self._limit = 0
         self._told = 0.0
 
@@ -220,7 +228,7 @@ class Server:
             raise UserError(wrong)
         return shards.Weighing(request, prompts, answers, choice_tokens)
 
-    def _tokens(self, prompts: list[Any]) -> list[list[int]]:
+    def _tokens(self, prompts: list[Prompt]) -> list[list[int]]:
         """Tokens of prompts, those that come as tokens as they are."""
         return _load("decoding/prompt_tokens.py").prompt_ids(self._tokenizer, prompts)
 
@@ -308,11 +316,11 @@ def _limit(model: str) -> int:
     return getattr(config, "max_position_embeddings", 0)
 
 
-def _load_wire() -> Any:
+def _load_wire() -> ModuleType:
     return _load("processes/wire.py")
 
 
-def _load(name: str) -> Any:
+def _load(name: str) -> ModuleType:
     """A module of tasks/ that imports the standard library alone, by its path there."""
     path = Path(__file__).resolve().parent.parent / name
     spec = importlib.util.spec_from_file_location(f"restem_{path.stem}", path)

@@ -13,11 +13,13 @@ stems of choices all of their prompt.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vllm import CompletionOutput, SamplingParams
 
 Message = dict[str, Any]
-# What vLLM is asked of one request: the place in the shard, tokens and sampling.
-Request = tuple[str, list[int], Any]
 
 
 class Samples:
@@ -27,13 +29,13 @@ class Samples:
         self.id = request["id"]
         self._sampling = request["sampling"]
         self.requests, self.prompts = request["requests"], prompts
-        self.items: list[list[Any]] = []  # finished and not yet told
+        self.items: list[list[object]] = []  # finished and not yet told
         self.left = self.done = 0
         self.seconds = 0.0
         self.room: int = self._sampling["max_tokens"]
         self.needs = "sampling.max_tokens: a prompt and its completion need"
 
-    def asks(self, positions: int) -> Iterator[Request]:
+    def asks(self, positions: int) -> Iterator[tuple[str, list[int], SamplingParams]]:
         """Requests for the engine; prompts that do not fit are marked `error`."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -58,7 +60,7 @@ class Samples:
             self.left += 1
             yield str(i), tokens, SamplingParams(**common, seed=None if greedy else seed)
 
-    def take(self, place: str, output: Any) -> None:
+    def take(self, place: str, output: CompletionOutput) -> None:
         """Keep what the engine answered to one request."""
         if output.finish_reason not in ("stop", "length"):
             raise RuntimeError(f"vLLM ended a request with {output.finish_reason!r}")
@@ -75,7 +77,7 @@ class Weighing:
         request: Message,
         prompts: list[list[int]],
         answers: list[list[int]],
-        choice_tokens: Any,
+        choice_tokens: ModuleType,
     ) -> None:
         """Ask nothing yet.
 
@@ -87,7 +89,7 @@ class Weighing:
         """
         self.id = request["id"]
         self.requests, self.prompts = request["requests"], prompts
-        self.items: list[list[Any]] = []
+        self.items: list[list[object]] = []
         self.left = self.done = 0
         self.seconds = 0.0
         self.room = max(map(len, answers))
@@ -96,7 +98,7 @@ class Weighing:
         self._stems = list(choice_tokens.next_tokens(answers).items())
         self._known: dict[int, Message] = {}
 
-    def asks(self, positions: int) -> Iterator[Request]:
+    def asks(self, positions: int) -> Iterator[tuple[str, list[int], SamplingParams]]:
         """Requests for the engine; prompts that do not fit get no weights."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -118,7 +120,7 @@ class Weighing:
                 asked = SamplingParams(**common, logprob_token_ids=following)
                 yield f"{i}.{n}", [*tokens, *stem], asked
 
-    def take(self, place: str, output: Any) -> None:
+    def take(self, place: str, output: CompletionOutput) -> None:
         """Keep what the engine answered to one request."""
         i, n = map(int, place.split("."))
         stem, following = self._stems[n]

@@ -83,7 +83,7 @@ class Question:
     vllm_python: str = ""
     fields: Fields = OF_RUNS
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """Plain JSON for the wire."""
         plain = {name: getattr(self, name) for name in _PLAIN}
         return plain | {

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.hub import MAIN, Found, Repository, find_commit, note_commit, snapshot_folder
 from tasks.rows import Json
+
+if TYPE_CHECKING:
+    from datasets import DatasetBuilder
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def fetch_file(repo: Repository, name: str) -> str:
     return path
 
 
-def foreign_files(builder: Any, hub: str) -> list[str]:
+def foreign_files(builder: DatasetBuilder, hub: str) -> list[str]:
     """Those of a builder's files that are not of the repository (or folder) `hub`."""
     own = os.path.realpath(hub) if os.path.isdir(hub) else ""
     files = [file for some in (builder.config.data_files or {}).values() for file in some]

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tasks.errors import UserError
 from tasks.hub import Repository, repository
@@ -260,7 +260,7 @@ def parse_object(raw: bytes, file: str, line: int) -> Record:
 
 
 def object_of(
-    text: str, file: str, line: int, pairs: Callable[[list[tuple[str, Any]]], Json] | None = None
+    text: str, file: str, line: int, pairs: Callable[[list[tuple[str, object]]], Json] | None = None
 ) -> Record:
     """The same of text; `pairs` makes each object of its fields, as json.loads takes it."""
     try:

@@ -22,7 +22,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any
 
 from tasks.processes.killable import Question, serve
 from tasks.rows import Json
@@ -35,14 +34,14 @@ LINE_CHARS = 300
 # Beyond the parent's limit.
 _ALARM_SECONDS = 5.0
 
-Function = Callable[..., Any]
+Function = Callable[..., object]
 
 
 class WrongReturn(Exception):
     """What a function returned is not what its kind has to; the message says what was expected."""
 
 
-def serve_function(call: Callable[[Function, Json], Any]) -> None:
+def serve_function(call: Callable[[Function, Json], object]) -> None:
     """Serve one function until the parent is gone.
 
     Args:
@@ -53,7 +52,7 @@ def serve_function(call: Callable[[Function, Json], Any]) -> None:
 
 
 class _Worker:
-    def __init__(self, call: Callable[[Function, Json], Any]) -> None:
+    def __init__(self, call: Callable[[Function, Json], object]) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")

@@ -16,7 +16,6 @@ from tasks.facts import is_object
 from tasks.metering import Meter, meter
 from tasks.processes.killable import KillableProcess
 from tasks.processes.killable_pool import ATTEMPTS, KillablePool
-from tasks.rows import Json
 from tasks.settings.user_function import Kind, UserFunction
 
 # What a process runs, by the kind of its function.
@@ -60,7 +59,7 @@ class FunctionPool(KillablePool):
         super().__init__(function.label, workers, _WORKERS[function.kind])
         self.function, self._seconds = function, seconds
 
-    def submit(self, given: Json) -> Future[Answer]:
+    def submit(self, given: dict[str, object]) -> Future[Answer]:
         """Call the function in a thread of the pool with what `given` has for its worker."""
         return self._threads.submit(self._call, given, meter())
 
@@ -78,7 +77,7 @@ class FunctionPool(KillablePool):
             named = f"{self.function.field}: {self.function.label}"
             raise UserError(f"{named}: it cannot be loaded: {why}")
 
-    def _call(self, given: Json, asker: Meter | None) -> Answer:
+    def _call(self, given: dict[str, object], asker: Meter | None) -> Answer:
         answer = Answer()
         for _ in range(ATTEMPTS):
             worker = self._take()
@@ -98,7 +97,7 @@ class FunctionPool(KillablePool):
         answer = self._ask(worker, {"load": self.function.to_json()}, LOAD_SECONDS)
         return replace(answer, alive=False) if answer.error else answer
 
-    def _ask(self, worker: KillableProcess, question: Json, seconds: float) -> Answer:
+    def _ask(self, worker: KillableProcess, question: dict[str, object], seconds: float) -> Answer:
         number = worker.jobs
         try:
             reply: object = worker.ask({**question, "id": number}, seconds)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.dag.contracts import Rated
 from tasks.processes.child import Child
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import Resources
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from tasks.decoding.trained_ids import TrainedIds
 
 RATER = "tasks.rate.rater:main"
 
@@ -54,7 +59,7 @@ class RewardModel:
 
 def main(wire: Wire) -> None:
     """Serve requests of `RewardModel`."""
-    loaded: list[Any] = []
+    loaded: list[tuple[TrainedIds, PreTrainedModel]] = []
 
     def handle(request: Message, wire: Wire) -> Message:
         import os
@@ -75,9 +80,9 @@ def main(wire: Wire) -> None:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             model: Any = load_reward_model(folder, tokenizer)
             trained = TrainedIds(tokenizer, chat=chat, ends=ends_of(folder))
-            loaded.extend((trained, model.to(device)))
-        trained, model = loaded
-        ids = whole_ids(trained, [tuple(one) for one in request["texts"]])
-        return {"rewards": rewards_of(model, ids, request["batch_size"])}
+            loaded.append((trained, model.to(device)))
+        [(ids_of, judge)] = loaded
+        ids = whole_ids(ids_of, [tuple(one) for one in request["texts"]])
+        return {"rewards": rewards_of(judge, ids, request["batch_size"])}
 
     answer_requests(wire, handle)

@@ -8,7 +8,7 @@ judge could not rate `engine_error`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow.parquet as pq
 
@@ -28,7 +28,6 @@ from tasks.rows import (
     TOKEN_IDS,
     VERDICT,
     VERDICTS_FILE,
-    Json,
     Row,
     Status,
     answer_of,
@@ -47,7 +46,7 @@ def rate_call(
     samples: ArtifactRef,
     references: str,
     problems: ArtifactRef,
-    hints: Json,
+    hints: dict[str, object],
     *,
     model: ArtifactRef | None = None,
     template: PromptChoice | None = None,
@@ -55,7 +54,7 @@ def rate_call(
     shots: int = 0,
     judge: ArtifactRef | None = None,
     settings: JudgeSettings | None = None,
-    engine: Json | None = None,
+    engine: Mapping[str, object] | None = None,
 ) -> Call:
     """The call that rates one shard of samples, by `model` or by `judge`.
 
@@ -73,7 +72,7 @@ def rate_call(
         settings: how,
         engine: and its engine and dtype.
     """
-    keyed: Json = {"references": references}
+    keyed: dict[str, object] = {"references": references}
     inputs, context = {_SAMPLES: samples}, {"problems": problems}
     if model is not None:
         assert template is not None

@@ -12,7 +12,6 @@ from sandbox.images import Language
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, ProgramStatus, Verdict
 from tasks.errors import UserError
-from tasks.rows import Json
 from tasks.score.code.languages import LANGUAGES
 from tasks.score.execute_row import MEMORY_MB, name_of, read_job
 
@@ -30,7 +29,7 @@ class _Line:
     mistake: str = ""
     language: Language = "python"
 
-    def malformed(self) -> Json:
+    def malformed(self) -> dict[str, object]:
         return {"id": self.name, "status": MALFORMED, "line": self.number, "error": self.mistake}
 
 
@@ -67,7 +66,7 @@ def execute_lines(
             waiting.append(_Line(number, name, language=job.language))
             yield job
 
-    def write(row: Json) -> None:
+    def write(row: dict[str, object]) -> None:
         out.write(json.dumps(row) + "\n")
         out.flush()
 
@@ -87,7 +86,7 @@ def execute_lines(
     return count
 
 
-def _judged(line: _Line, verdict: Verdict) -> Json:
+def _judged(line: _Line, verdict: Verdict) -> dict[str, object]:
     compiled = line.language != "python"
     no_program = compiled and verdict.status is ProgramStatus.COMPILE_ERROR
     return {

@@ -26,7 +26,6 @@ from sandbox.images import Language
 from sandbox.verdict import Job, Limits, checked_job
 from tasks.errors import UserError
 from tasks.facts import is_object
-from tasks.rows import Json
 from tasks.score.code.conditions import Conditions
 from tasks.score.code.languages import LANGUAGES, job_by_language, language_of, with_signature
 from tasks.score.code.program import complete_function
@@ -85,7 +84,7 @@ def name_of(line: str | bytes) -> object:
         return None
 
 
-def _read(line: str | bytes) -> Json:
+def _read(line: str | bytes) -> dict[str, object]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -95,18 +94,18 @@ def _read(line: str | bytes) -> Json:
     return row
 
 
-def _name(row: Json) -> object:
+def _name(row: dict[str, object]) -> object:
     return row["id"] if "id" in row else row.get("task_id")
 
 
-def _humaneval(row: Json, limits: Limits) -> Job:
+def _humaneval(row: dict[str, object], limits: Limits) -> Job:
     """A row as HumanEval has it, with what a model wrote."""
     head, entry, check = (_text(row, field) for field in _HUMANEVAL)
     program = complete_function(head, _text(row, "completion"), entry)
     return _checked(program, {"entry_point": entry, "check": check, "head": head}, limits)
 
 
-def _checked(program: str, tests: Json, limits: Limits) -> Job:
+def _checked(program: str, tests: dict[str, object], limits: Limits) -> Job:
     wanted = 'of "tests" with a check'
     entry, check = (_text(tests, field, wanted) for field in ("entry_point", "check"))
     if not entry.isidentifier():
@@ -117,14 +116,14 @@ def _checked(program: str, tests: Json, limits: Limits) -> Job:
     return checked_job(program, entry, check, limits)
 
 
-def _text(row: Json, field: str, where: str = "") -> str:
+def _text(row: dict[str, object], field: str, where: str = "") -> str:
     value = row.get(field)
     if not isinstance(value, str):
         raise UserError(" ".join(f'expected a text in "{field}" {where}'.split()))
     return value
 
 
-def _number(row: Json, field: str, default: float, most: float) -> float:
+def _number(row: dict[str, object], field: str, default: float, most: float) -> float:
     value = row.get(field, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         raise UserError(f'"{field}": expected a number above 0 and at most {most:g}')

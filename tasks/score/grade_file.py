@@ -10,7 +10,7 @@ from typing import TextIO
 from tasks.dag.contracts import Grader
 from tasks.errors import UserError
 from tasks.facts import is_object
-from tasks.rows import Json, Status
+from tasks.rows import Status
 
 
 def grade_lines(lines: Iterable[str | bytes], pool: Grader, out: TextIO) -> int:
@@ -25,7 +25,7 @@ def grade_lines(lines: Iterable[str | bytes], pool: Grader, out: TextIO) -> int:
     Raises:
         UserError: a line is not a JSON object with a gold and a prediction.
     """
-    waiting: deque[Json] = deque()
+    waiting: deque[dict[str, object]] = deque()
     mistakes: list[UserError] = []
 
     def pairs() -> Iterator[tuple[str, str]]:
@@ -54,7 +54,7 @@ def grade_lines(lines: Iterable[str | bytes], pool: Grader, out: TextIO) -> int:
     return count
 
 
-def _row(number: int, line: str | bytes) -> Json:
+def _row(number: int, line: str | bytes) -> dict[str, object]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.dag.contracts import OpenFunction
 from tasks.errors import StepError
 from tasks.processes.functions import Answer
-from tasks.rows import Json, Row, Status
+from tasks.rows import Row, Status
 from tasks.score.rewards import Rewards
 
 # Samples asked about ahead, so that order is kept and memory is bounded.
@@ -116,7 +116,7 @@ def _arguments(
     sample: Row,
     problems: Mapping[str, Row],
     others: Mapping[str, Mapping[int, str]],
-) -> Json:
+) -> dict[str, object]:
     """All that a reward may ask for (tasks/settings/user_function.py), as JSON."""
     own = (sample["problem_id"], sample["index"])
     if own != (verdict["problem_id"], verdict["index"]):

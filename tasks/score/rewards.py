@@ -35,7 +35,7 @@ class Part:
     weight: float = 1.0
     at_least: float = 0.0
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """For another process or machine."""
         function = self.function and self.function.to_json()
         return {**vars(self), "function": function}
@@ -55,7 +55,7 @@ class Rewards:
     seconds: float
 
     @property
-    def key(self) -> Json:
+    def key(self) -> dict[str, object]:
         """As it stands in cache keys."""
         if not self.several:
             (part,) = self.parts
@@ -93,7 +93,7 @@ class Rewards:
         total = sum(part.weight for part in self.parts)
         return min(1.0, sum(part.weight * value for part, value in pairs) / total)
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """For another process or machine."""
         parts = [part.to_json() for part in self.parts]
         return {"parts": parts, "several": self.several, "seconds": self.seconds}

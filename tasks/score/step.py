@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sandbox.images import IMAGES
 from tasks.checkers.known import judged_reference
@@ -48,7 +48,7 @@ LOG = "rewards.log"
 _TELL_EVERY = 64
 
 
-def sandbox_settings(execution: ExecutionSettings) -> Json:
+def sandbox_settings(execution: ExecutionSettings) -> dict[str, object]:
     """What decides the verdict on a program, for cache keys: limits, image, and our rules."""
     tag = IMAGES[execution.image].tag
     programs = execution.recipe()
@@ -63,7 +63,21 @@ def checker_name(domain: str, execution: ExecutionSettings) -> str:
     return PROGRAMS if domain == "code" else CHECKERS.get(domain, "")
 
 
-def checking(domains: Sequence[str], execution: ExecutionSettings) -> Json:
+class Checking(TypedDict, total=False):
+    """What decides verdicts on problems, as it stands in keys; nothing where all are of math.
+
+    Attributes:
+        sandbox: Of programs (`sandbox_settings`).
+        checker: Of all problems, where they are of one domain.
+        checkers: Of each problem, where they are of several.
+    """
+
+    sandbox: dict[str, object]
+    checker: str
+    checkers: list[str]
+
+
+def checking(domains: Sequence[str], execution: ExecutionSettings) -> Checking:
     """What decides verdicts on these problems, for cache keys.
 
     Args:
@@ -71,7 +85,7 @@ def checking(domains: Sequence[str], execution: ExecutionSettings) -> Json:
         execution: Limits of programs, and what math has to work out.
     """
     kinds = set(domains)
-    keyed: Json = {"sandbox": sandbox_settings(execution)} if "code" in kinds else {}
+    keyed: Checking = {"sandbox": sandbox_settings(execution)} if "code" in kinds else {}
     if len(kinds) > 1:
         keyed[CHECKERS_KEY] = [checker_name(domain, execution) for domain in domains]
     elif kinds and kinds != {"code"} and (name := checker_name(kinds.pop(), execution)):
@@ -84,8 +98,8 @@ def score_call(
     samples: ArtifactRef,
     references: str,
     problems: ArtifactRef,
-    hints: Json,
-    sandbox: Json | None = None,
+    hints: dict[str, object],
+    sandbox: dict[str, object] | None = None,
     checker: str = "",
     score: str = "correct",
     checkers: Sequence[str] = (),
@@ -107,7 +121,7 @@ def score_call(
         rewards: In its place, where it is not the checker's alone.
         others: The further shards of these problems, where `rewards` asks for their samples.
     """
-    keyed: Json = {"references": references}
+    keyed: dict[str, object] = {"references": references}
     if sandbox is not None:
         keyed["sandbox"] = sandbox
     if checker:

@@ -28,7 +28,6 @@ from tasks.rows import (
     TOKEN_IDS,
     TRAINING,
     VERDICTS_FILE,
-    Json,
     Row,
     read_rows,
     with_ids,
@@ -100,7 +99,7 @@ def select_call(
     keyed = {**settings.recipe(), "seed": seed, "prompt": prompt, "shots": shots}
     if adaptive:
         keyed["adaptive"] = True
-    hints: Json = template.hints()
+    hints: dict[str, object] = {**template.hints()}
     if (function := settings.functions.get("select")) is not None:
         hints["select"] = function.to_json()
     if chat is not None:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tasks.errors import UserError
 from tasks.paths import ROOT
@@ -118,7 +118,7 @@ def _arguments(where: str, kind: Kind, name: str, raw: bytes) -> tuple[str, ...]
         raise UserError(f"{where} line {error.lineno}: not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{where}: not Python ({error})") from None
-    defined: dict[str, Any] = {
+    defined = {
         one.name: one for one in body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     if name not in defined:

@@ -112,9 +112,9 @@ class UserFunction:
     arguments: tuple[str, ...]
 
     @property
-    def key(self) -> dict[str, Any]:
+    def key(self) -> dict[str, object]:
         """As it stands in cache keys: what it is, not where it lies."""
-        key = {"function": self.name, "sha256": self.sha256}
+        key: dict[str, object] = {"function": self.name, "sha256": self.sha256}
         if self.version:
             key["version"] = self.version
         return key
@@ -128,7 +128,7 @@ class UserFunction:
         """For reports: what it is, and not where it lies."""
         return f"{self.label} (sha256 {self.sha256[:12]})"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """All of it, for another process or machine."""
         return asdict(self)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pydantic import JsonValue
 
@@ -202,7 +201,7 @@ def _value(text: str) -> JsonValue:
         return text
 
 
-def _no_number(name: str) -> Any:
+def _no_number(name: str) -> object:
     raise ValueError(name)
 
 

@@ -280,7 +280,7 @@ def check_claims(manifest: Manifest, kind: str, key: str, place: str) -> None:
     see(manifest.digest == digest, "digest", manifest.digest, f"expected {digest} by its files")
 
 
-def step_key(step: str, version: int, settings: Json, inputs: dict[str, str]) -> str:
+def step_key(step: str, version: int, settings: dict[str, object], inputs: dict[str, str]) -> str:
     """The cache key of a step: 32 hex digits over all that may change its result.
 
     Args:

@@ -6,7 +6,6 @@ many rows pass through training.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from flows.study.claims import Claim
 from flows.study.design import Arm, Bases, Comparison, Study
@@ -21,14 +20,14 @@ EQUATIONS, DIVERSE, POOL = "distinct equations", "diverse choice", "pool of iter
 DPO, RPO, IPO, KTO, SPIN = "DPO", "DPO + likelihood", "IPO", "KTO", "SPIN"
 WRONG, BLEND, SEARCH = "wrong rows, low weight", "mean with the base", "searched temperature"
 
-_PAIRS: Mapping[str, Any] = {
+_PAIRS: Mapping[str, object] = {
     "finetune.improve": "dpo",
     "finetune.start_from": "last",
     "finetune.beta": 0.5,
     "finetune.batch_size": 32,
 }
 # Each by the fields in which it differs; docs/methods.md says of each what its paper changes.
-METHODS: Mapping[str, Mapping[str, Any]] = {
+METHODS: Mapping[str, Mapping[str, object]] = {
     MORE: {"finetune.epochs": 4},
     VOTE: {"filter.score": "vote"},
     ANY: {"filter.score": "any", "finetune.epochs": 1},

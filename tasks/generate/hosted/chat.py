@@ -17,7 +17,6 @@ from tasks.decoding.request import Sampling
 from tasks.generate.addresses import MALFORMED
 from tasks.generate.neutral import neutral
 from tasks.prompts import Exemplar, Message, Part, PromptTemplate
-from tasks.rows import Json
 from tasks.settings import TeacherField
 from tasks.store.manifest import digest_of
 
@@ -55,10 +54,10 @@ class Ask:
     seed: int | None
     fields: Sequence[TeacherField] = ()
 
-    def body(self, model: str) -> Json:
+    def body(self, model: str) -> dict[str, object]:
         """The request."""
         sampling = self.sampling
-        body: Json = {
+        body: dict[str, object] = {
             "model": model,
             "messages": self.messages,
             "max_tokens": sampling.max_tokens,

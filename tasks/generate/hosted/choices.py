@@ -19,7 +19,7 @@ from tasks.rows import Json
 
 # OpenAI's bound, and that of services which have a lower one.
 MOST_TOP, FEWER_TOP = 20, 5
-LOG_PROBABILITIES: Json = {"logprobs": True, "top_logprobs": MOST_TOP}
+LOG_PROBABILITIES: dict[str, object] = {"logprobs": True, "top_logprobs": MOST_TOP}
 # Tokens of an answer: a choice, and what may stand before it.
 WRITTEN = 8
 
@@ -28,7 +28,7 @@ WRITTEN = 8
 class ChoiceAsk(Ask):
     """An answer that is asked for with its log-probabilities."""
 
-    def body(self, model: str) -> Json:
+    def body(self, model: str) -> dict[str, object]:
         """The request."""
         return super().body(model) | LOG_PROBABILITIES
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.hub import Repository, repository
@@ -20,6 +21,9 @@ from tasks.problems.hub import HubData, hub_data
 from tasks.problems.own.hub_lines import hub_lines
 from tasks.problems.own.records import kind_of, read_records
 from tasks.problems.source import Record
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
 
 SPLITS = ("train", "validation", "test")
 ENDINGS = ".jsonl, .json, .csv, .tsv or .parquet, or one of the first four with .gz"
@@ -220,7 +224,7 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _only_config(where: Where, datasets: Any, data: HubData) -> str:
+def _only_config(where: Where, datasets: ModuleType, data: HubData) -> str:
     names = datasets.get_dataset_config_names(data.path, **data.more)
     if len(names) > 1 and not {"main", "default"} & set(names):
         shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
@@ -231,7 +235,7 @@ def _only_config(where: Where, datasets: Any, data: HubData) -> str:
     return next((name for name in ("main", "default") if name in names), names[0])
 
 
-def _rows(table: Any, place: str) -> Iterator[Record]:
+def _rows(table: Dataset | IterableDataset, place: str) -> Iterator[Record]:
     """Rows of a Hub data set; the names of classes in the place of their numbers."""
     named = {
         name: feature for name, feature in table.features.items() if hasattr(feature, "int2str")

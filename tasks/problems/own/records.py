@@ -15,11 +15,14 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from tasks.errors import UserError
 from tasks.problems.source import Record, object_of, short
 from tasks.rows import Json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A line of JSON, or a field of CSV, is no longer: tests of one program are some megabytes at most.
 MAX_LINE = 64 * 2**20
@@ -66,7 +69,7 @@ class _Twice(Exception):
     """A field of an object that comes twice, of which JSON readers would drop the first."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> Json:
+def _once(pairs: list[tuple[str, object]]) -> Json:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -183,7 +186,7 @@ def _parquet(path: Path) -> Iterator[Record]:
                 yield Record(_cells(batch, place, at), at.file, number, "row", "column")
 
 
-def _cells(batch: Any, place: int, at: Record) -> Json:
+def _cells(batch: pa.RecordBatch, place: int, at: Record) -> Json:
     """A row; a value that Python has no form of is named by its column."""
     cells: Json = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):

@@ -48,7 +48,7 @@ def worth_sending(block: list[Pair]) -> bool:
     return sum(len(gold) + len(prediction) for gold, prediction in block) <= 2 * _CHARACTERS
 
 
-def outcomes_json(pairs: list[list[str]], *, work_out: bool = False) -> list[Json]:
+def outcomes_json(pairs: list[list[str]], *, work_out: bool = False) -> list[dict[str, object]]:
     """A worker's reply to a block."""
     return [_json(by_rules((gold, answer), work_out=work_out)) for gold, answer in pairs]
 
@@ -58,7 +58,7 @@ def outcomes_of(reply: list[Json]) -> list[Outcome]:
     return [(_grade(*one["grade"]) if one["grade"] else None, one["seconds"]) for one in reply]
 
 
-def _json(outcome: Outcome) -> Json:
+def _json(outcome: Outcome) -> dict[str, object]:
     grade, seconds = outcome
     fields = [grade.reward, grade.status, grade.extracted] if grade else []
     return {"grade": fields, "seconds": seconds}

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable
 
 from tasks.processes.killable import Question, serve
-from tasks.rows import Json
 from tasks.score.math.limits import MEMORY_BYTES, RECURSION, WORN_BYTES
 
 # Read by the LaTeX library, and compared by simplification.
@@ -27,7 +26,7 @@ def main() -> None:
     serve(_prepare)
 
 
-def _prepare() -> Callable[[Question], Json]:
+def _prepare() -> Callable[[Question], dict[str, object]]:
     limit, work_out = float(sys.argv[1]), sys.argv[2:] == ["work_out"]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -43,11 +42,11 @@ def _prepare() -> Callable[[Question], Json]:
     same(*WARM)
     process = psutil.Process()
 
-    def answer(question: Question) -> Json:
+    def answer(question: Question) -> dict[str, object]:
         if isinstance(question, dict):
             pairs = question["pairs"]
             signal.setitimer(signal.ITIMER_PROF, limit + SECONDS_OF_A_PAIR * len(pairs))
-            reply: Json = {"outcomes": outcomes_json(pairs, work_out=work_out)}
+            reply: dict[str, object] = {"outcomes": outcomes_json(pairs, work_out=work_out)}
         else:
             signal.setitimer(signal.ITIMER_PROF, limit)
             grade = settle(question[0], question[1], same, work_out=work_out)
