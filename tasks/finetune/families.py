@@ -28,7 +28,7 @@ def mend(model: PreTrainedModel) -> None:
         for module in model.modules():
             if "RotaryEmbedding" in type(module).__name__:
                 module.forward = MethodType(_by_row, module)
-    inner: Any = getattr(model, "model", None)
+    inner: object = getattr(model, "model", None)
     if model.base_model is model and isinstance(inner, PreTrainedModel):
         # Llama 4's prefix names no part of it, so that TRL finds no layers below the head.
         model.base_model_prefix = "model"
@@ -47,7 +47,7 @@ def without_adapter(model: PreTrainedModel) -> list[str]:
 
 
 def _by_row(
-    self: nn.Module, x: torch.Tensor, position_ids: torch.Tensor, *args: Any, **kwargs: Any
+    self: nn.Module, x: torch.Tensor, position_ids: torch.Tensor, *args: object, **kwargs: object
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and sines of a batch in which each row has the factors of its own length.
 

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tasks.errors import UserError
 from tasks.facts import is_list, is_object
@@ -150,7 +150,7 @@ class _Row:
         return json.dumps({"tests": tests})
 
     def _fail(self, field: str, expected: str) -> NoReturn:
-        value: Any = self.data.get(field)
+        value: object = self.data.get(field)
         kind = value[NO_JSON] if is_object(value) and NO_JSON in value else None
         given = kind or (f"{json.dumps(value):.{_SHOWN}}" if field in self.data else "nothing")
         raise UserError(

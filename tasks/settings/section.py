@@ -48,7 +48,7 @@ class Section(BaseModel):
         data = self._without_defaults(self.LATER)
         return self._with_functions(data, {name: one.key for name, one in self.functions.items()})
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, object]:
         """The settings as they stand in a report and in its key; raises as `recipe`."""
         data = self._without_defaults(self.LATEST)
         return self._with_functions(data, {name: str(one) for name, one in self.functions.items()})
