@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from vllm import CompletionOutput, SamplingParams
 
-    from tasks.decoding.prompt_tokens import Prompt
     from tasks.processes.wire import Wire
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
@@ -228,7 +227,7 @@ class Server:
             raise UserError(wrong)
         return shards.Weighing(request, prompts, answers, choice_tokens)
 
-    def _tokens(self, prompts: list[Prompt]) -> list[list[int]]:
+    def _tokens(self, prompts: list[str | list[int]]) -> list[list[int]]:
         """Tokens of prompts, those that come as tokens as they are."""
         return _load("decoding/prompt_tokens.py").prompt_ids(self._tokenizer, prompts)
 
@@ -277,7 +276,7 @@ def main() -> None:
     for.
     """
     os.environ.update(ENVIRONMENT)
-    wire = _load_wire()
+    wire = _load("processes/wire.py")
     Server(wire.wire_from_argv(sys.argv), wire.failure).run()
 
 
@@ -314,10 +313,6 @@ def _limit(model: str) -> int:
 
     config = AutoConfig.from_pretrained(model, trust_remote_code=False).get_text_config()
     return getattr(config, "max_position_embeddings", 0)
-
-
-def _load_wire() -> ModuleType:
-    return _load("processes/wire.py")
 
 
 def _load(name: str) -> ModuleType:
