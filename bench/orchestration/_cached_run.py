@@ -75,7 +75,7 @@ def make(config: str, changes: list[str]) -> None:
     with DirectCaller(settings) as caller:
         shelf: list[Shelf] = []
 
-        def engine(model: ArtifactRef, _settings: Json) -> Shelf:
+        def engine(model: ArtifactRef, _settings: object) -> Shelf:
             if not shelf:
                 problems = next(ref for group, ref in caller.done if group == "problems")
                 shelf.append(_shelf(settings, caller.store.path(problems)))
