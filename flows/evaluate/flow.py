@@ -29,6 +29,7 @@ from flows.orchestrator.hub_commits import warn_of_moved
 from flows.orchestrator.judge import FIELD as JUDGE
 from flows.orchestrator.judge import named_judge, spelled_judge
 from flows.orchestrator.model_look import ModelLook, Use, shortest_of
+from flows.orchestrator.run_name import named_by
 from flows.orchestrator.sampler import Sampler
 from flows.orchestrator.session import session
 from flows.orchestrator.shards import Draw, Shards
@@ -227,7 +228,7 @@ class Evaluation:
         return self.caller.call(call, number, f"{GROUP_ANSWERS} {asked.name}")
 
 
-@flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
+@flow(name=FLOW, flow_run_name=named_by(lambda config: config.run_id), validate_parameters=True)
 def evaluate(config: EvaluateConfig) -> dict[str, str]:
     """Measure a policy on benchmarks and return where the report and the results are."""
     opened = resolved(checked(config))

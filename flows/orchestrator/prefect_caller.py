@@ -209,7 +209,9 @@ class PrefectCaller:
         made = self.store.path(report)
         page = write_page(made, self.journal.folder, then)
         markdown = (made / "report.md").read_text(encoding="utf-8")
-        self.show("\n".join([markdown, "", "```", *then.lines, "```", ""]) if then else markdown)
+        self.show(markdown)
+        if then is not None:
+            self._page.model(then.lines)
         return page
 
     def show(self, markdown: str) -> None:

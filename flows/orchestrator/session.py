@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from prefect import get_run_logger
+from prefect.client.orchestration import get_client
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
+from flows.config.deployment_file import tags_of
 from flows.machines.local import LocalMachine
 from flows.machines.ray_worker import WorkerSpec
 from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
-from flows.orchestrator.review import AwaitsReview
+from flows.orchestrator.review import AwaitsReview, deployed
 from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
 from flows.runs.journal import Journal, sole
@@ -27,6 +29,8 @@ from tasks.settings import Resources
 from tasks.settings.user_function import UserFunction
 from tasks.system_error import system_error
 
+# The deployment of all studies, which have no name of their own.
+STUDIES = "studies"
 # The loggers of Prefect's engines, which would write a traceback for every exception.
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     logging.getLogger(_name).addFilter(OneLine())
@@ -53,6 +57,7 @@ def session(
         brief: Of many runs in one flow: no line and no table row for each step.
     """
     logger = get_run_logger()
+    _tag(flow, config)
     with Console(run_id, brief=brief) as console:
 
         def said(text: str) -> None:
@@ -101,6 +106,18 @@ def session(
                 if refused:
                     raise StepError(refused) from error
                 raise
+
+
+def _tag(flow: str, config: Json) -> None:
+    """Give a run of the command line the tags that one of a deployment has.
+
+    Not by Prefect's `tags`, which its task runs would have too: each asks the server for them.
+    """
+    if deployed() or flow_run.tags:
+        return
+    if tags := tags_of(flow, config.get("name", STUDIES)):
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(flow_run.id, tags=tags)
 
 
 def _system_error(error: BaseException, store: str) -> str:

@@ -37,6 +37,7 @@ from prefect.states import Completed
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.api_limits import checked
 from flows.orchestrator.review import AwaitsReview
+from flows.orchestrator.run_name import named_by
 from flows.orchestrator.session import session
 from flows.rest_em.ending import FLOW, TITLE, Ending
 from flows.rest_em.loop import Loop
@@ -49,13 +50,13 @@ from tasks.rows import Json
 AWAITS = "AwaitsReview"
 
 
-@flow(name=FLOW, flow_run_name="{config.first_name}", validate_parameters=True)
+@flow(name=FLOW, flow_run_name=named_by(lambda config: config.first_name), validate_parameters=True)
 def rest_em(config: RestEmConfig) -> Json | State:
     """Improve a policy by ReST^EM and return where the report and the artifacts are."""
     opened = checked(config).seeded(str(flow_run.id))
     named = config.first_name
     config = config.seeded(str(flow_run.id))
-    if config.run_id != named:
+    if flow_run.name == named != config.run_id:
         _rename(config.run_id)
     try:
         return _run(config, opened)

@@ -9,7 +9,7 @@ is being restarted delays it for a while, and one that stays away loses it, neve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +79,16 @@ class RunPage:
             "The whole report",
             "The report page with all tables and pictures.",
         )
+
+    def model(self, lines: Sequence[str]) -> None:
+        """Say where the model of a run of the loop is and what can be done; link to its samples."""
+        self._show(
+            create_markdown_artifact,
+            key=f"model-{self._run_id}",
+            markdown="\n".join(["```", *lines, "```"]),
+            description=f"Where the model of {self._run_id} is, and what can be done with it.",
+        )
+        self._link("samples", "/samples", "Samples", "All samples of the run with their verdicts.")
 
     def _link(self, kind: str, path: str, text: str, description: str) -> None:
         if pages := pages_address():

@@ -1,7 +1,8 @@
 """Registers the deployments of prefect.yaml with a server.
 
 `prefect deploy --all` reads the same file and does nearly the same; what this adds: every field of
-a configuration is given, since the UI's form fills in only what a deployment's parameters name;
+a configuration is given, since the UI's form fills in only what a deployment's parameters name; the
+form has sections that open (form.py);
 schedules that were switched on or off in the UI stay so; and when nothing has changed since, it
 costs one request.
 """
@@ -12,34 +13,24 @@ import hashlib
 import shlex
 from pathlib import Path
 
+from flows.config.deployment_file import flow_name, read_specs
 from flows.server.api import Api, ApiError
+from flows.station.form import form
 from tasks.errors import UserError
 from tasks.paths import DEPLOYMENTS_FILE, ROOT
 from tasks.rows import Json
 
 POOL = "restem"
 # Sources that decide the form.
-_FORM_SOURCES = ("flows/config/rest_em.py", "flows/config/evaluate.py", "tasks/settings/*.py")
-
-
-def read_specs(file: Path = DEPLOYMENTS_FILE) -> list[Json]:
-    """The deployments of a prefect.yaml.
-
-    Raises:
-        UserError: it is missing, or not such a file.
-    """
-    import yaml  # which the supervisor does without
-
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return list(content["deployments"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise UserError(f"{file}: expected a list `deployments` in YAML: {error}") from None
+_FORM_SOURCES = (
+    *("flows/config/rest_em.py", "flows/config/evaluate.py", "flows/study/config.py"),
+    *("flows/station/form.py", "tasks/settings/*.py"),
+)
 
 
 def deployment_names(specs: list[Json]) -> list[str]:
     """Such as rest-em/math-demo."""
-    return [f"{_flow_name(spec['entrypoint'])}/{spec['name']}" for spec in specs]
+    return [f"{flow_name(spec['entrypoint'])}/{spec['name']}" for spec in specs]
 
 
 def fingerprint(file: Path = DEPLOYMENTS_FILE) -> str:
@@ -74,7 +65,7 @@ def register_deployments(api: Api, file: Path = DEPLOYMENTS_FILE) -> list[str]:
             continue
         entrypoint = spec["entrypoint"]
         if entrypoint not in flow_ids:
-            flow_ids[entrypoint] = api.post("/flows/", {"name": _flow_name(entrypoint)})["id"]
+            flow_ids[entrypoint] = api.post("/flows/", {"name": flow_name(entrypoint)})["id"]
         try:
             payload = _payload(spec, version, old)
             api.post("/deployments/", payload | {"flow_id": flow_ids[entrypoint]})
@@ -135,7 +126,7 @@ def is_closed(template: Json) -> bool:
     return not template.get("variables", {}).get("properties")
 
 
-def full_parameters(entrypoint: str, parameters: Json) -> dict[str, object]:
+def full_parameters(entrypoint: str, parameters: Json) -> Json:
     """Parameters with every field that they leave out at its default.
 
     Raises:
@@ -147,7 +138,7 @@ def full_parameters(entrypoint: str, parameters: Json) -> dict[str, object]:
     from flows.study.config import StudyConfig
 
     models = {"evaluate": EvaluateConfig, "study": StudyConfig}
-    model = models.get(_flow_name(entrypoint), RestEmConfig)
+    model = models.get(flow_name(entrypoint), RestEmConfig)
     extra = set(parameters) - {"config"}
     if extra:
         raise UserError(f"parameters: expected config alone, not {', '.join(sorted(extra))}")
@@ -155,9 +146,23 @@ def full_parameters(entrypoint: str, parameters: Json) -> dict[str, object]:
     return {"config": config.model_dump(mode="json")}
 
 
-def _flow_name(entrypoint: str) -> str:
-    """Of an entrypoint such as flows/rest_em/flow.py:rest_em; as prefect's @flow names it."""
-    return entrypoint.rpartition(":")[2].replace("_", "-")
+def form_of(entrypoint: str, parameters: Json) -> Json:
+    """The parameters' JSON schema, which is the UI's form.
+
+    Args:
+        entrypoint: Of the flow.
+        parameters: As the deployment has them, with every field.
+    """
+    from prefect.utilities.callables import parameter_schema
+
+    name = flow_name(entrypoint)
+    if name == "evaluate":
+        from flows.evaluate.flow import evaluate as found
+    elif name == "study":
+        from flows.study.flow import study as found
+    else:
+        from flows.rest_em.flow import rest_em as found
+    return form(parameter_schema(found).model_dump(exclude_unset=True), parameters)
 
 
 def _payload(spec: Json, version: str, old: Json | None) -> dict[str, object]:
@@ -181,7 +186,7 @@ def _payload(spec: Json, version: str, old: Json | None) -> dict[str, object]:
                 {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
             ],
             "parameters": parameters,
-            "parameter_openapi_schema": _form(entrypoint),
+            "parameter_openapi_schema": form_of(entrypoint, parameters),
             "enforce_parameter_schema": True,
             "work_pool_name": spec["work_pool"]["name"],
             "job_variables": {},
@@ -205,18 +210,3 @@ def _schedule(given: Json, entrypoint: str, old: Json | None) -> dict[str, objec
         "slug": given["slug"],
         "parameters": full_parameters(entrypoint, given.get("parameters", {})),
     }
-
-
-def _form(entrypoint: str) -> dict[str, object]:
-    """The parameters' JSON schema, which is the UI's form."""
-    from prefect.utilities.callables import parameter_schema
-
-    name = _flow_name(entrypoint)
-    if name == "evaluate":
-        from flows.evaluate.flow import evaluate as found
-    elif name == "study":
-        from flows.study.flow import study as found
-    else:
-        from flows.rest_em.flow import rest_em as found
-    schema = parameter_schema(found).model_dump(exclude_unset=True)
-    return {**schema, "additionalProperties": False}

@@ -21,6 +21,7 @@ from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.api_limits import check_config
 from flows.orchestrator.prefect_caller import PrefectCaller
 from flows.orchestrator.review import deployed
+from flows.orchestrator.run_name import named_by
 from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop
 from flows.rest_em.results import RunReport
@@ -39,7 +40,7 @@ FLOW = "study"
 FACTS = "study.json"
 
 
-@flow(name=FLOW, flow_run_name="{config.run_id}", validate_parameters=True)
+@flow(name=FLOW, flow_run_name=named_by(lambda config: config.run_id), validate_parameters=True)
 def study(config: StudyConfig) -> dict[str, str]:
     """Run a study, or all, and return where the pages are and what was shared."""
     if deployed():

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
+    Locator,
     Page,
     Route,
     TimeoutError,
@@ -20,6 +21,7 @@ from playwright.sync_api import (
 )
 
 from flows.config.rest_em import load_config
+from flows.station.deployments import form_of
 from scripts.pictures import PICTURES, shown_pictures
 from tests.flows.conftest import copied, finished, server
 from tests.flows.station.conftest import Station, station, until
@@ -86,6 +88,19 @@ class Person:
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Custom run").click()
         expect(self.page.get_by_role("heading", name="Parameters")).to_be_visible()
+
+    def open_section(self, title: str) -> None:
+        """Open a section of the form."""
+        self.section(title).get_by_role("tab", name="Change").first.click()
+
+    def close_section(self, title: str) -> None:
+        """Go back to what the deployment has."""
+        self.section(title).get_by_role("tab", name="As set").first.click()
+
+    def section(self, title: str) -> Locator:
+        """A part of the form, of this title."""
+        label = self.page.get_by_text(f"{title} (Optional)", exact=True)
+        return self.page.locator("div.group").filter(has=label).last
 
     def fill(self, field: str, value: str) -> None:
         """Fill the first field of this title."""
@@ -195,10 +210,11 @@ def small(station: Station) -> str:
         "entrypoint",
         "path",
         "pull_steps",
-        "parameter_openapi_schema",
         "enforce_parameter_schema",
         "work_pool_name",
     )
     fields = {name: known[name] for name in copied}
-    station.api.post("/deployments/", {**fields, "name": "small", "parameters": {"config": config}})
+    fields |= {"name": "small", "parameters": {"config": config}}
+    fields["parameter_openapi_schema"] = form_of(known["entrypoint"], fields["parameters"])
+    station.api.post("/deployments/", fields)
     return "small"

@@ -17,22 +17,26 @@ from tests.small import TINY
 
 # A hang guard: what is cancelled is gone in seconds, on a busy machine later.
 CANCEL_SECONDS = 60.0
-# In the order of a run.
+# In the order of a run, and what few runs change last.
 SECTIONS = (
     "Problems",
     "Base policy",
     "Generate (E-step)",
     "Filter",
-    "Execute (code), and how math is checked",
     "Finetune (M-step)",
     "Evaluate",
+    "Execute (code), and how math is checked",
+    "Judge (preferences)",
+    "Reward (preferences)",
     "Resources (change no result)",
 )
 
 
 def test_every_field_of_the_form_has_its_words(person: Person) -> None:
     person.open_form("small")
-    expect(person.page.get_by_text("Finetune (M-step)")).to_be_visible()
+    for title in SECTIONS:
+        person.open_section(title)
+    expect(person.section(SECTIONS[-1]).get_by_text("Device (Optional)")).to_be_visible()
     text = person.page.inner_text("main")
     schema = RestEmConfig.model_json_schema()
     # What a list holds is shown when a person adds one.
@@ -50,6 +54,46 @@ def test_every_field_of_the_form_has_its_words(person: Person) -> None:
             assert " ".join(words.split(". ")[0].split()) in " ".join(text.split()), name
     places = [text.index(f"\n{title} (Optional)") for title in SECTIONS]
     assert places == sorted(places)
+
+
+def test_a_section_opens_with_the_deployments_values_and_its_advanced_fields_last(
+    person: Person,
+) -> None:
+    person.open_form("small")
+    part = person.section("Generate (E-step)")
+    expect(part.get_by_text("samples = 8, max_tokens = 40", exact=True)).to_be_visible()
+    samples = part.get_by_label("Samples (Optional)", exact=True)
+    assert samples.count() == 0
+    person.open_section("Generate (E-step)")
+    expect(samples).to_have_value("8")
+    expect(part.get_by_text("APPS 64). Default: 32.")).to_be_visible()
+    labels = [text for text in part.locator("label").all_inner_texts() if "(Optional)" in text][1:]
+    advanced = [text.startswith("Advanced: ") for text in labels]
+    assert labels[:2] == ["Engine (Optional)", "Samples (Optional)"]
+    assert advanced == sorted(advanced) and any(advanced)
+    samples.fill("5")
+    person.close_section("Generate (E-step)")
+    expect(samples).to_be_hidden()
+
+
+def test_a_run_has_the_name_that_a_person_gave_and_what_they_changed(person: Person) -> None:
+    person.open_form("small")
+    page = person.page
+    person.open_section("Filter")
+    person.section("Filter").get_by_label("Cap (Optional)", exact=True).fill("3")
+    page.get_by_label("Run Name").fill("My first run")
+    run = person.submit()
+    person.sees_state(run, "Completed")
+    found = person.station.api.get(f"/flow_runs/{run}")
+    asked = load_config("math-demo", [*TINY, "iterations=1", "filter.cap=3"])
+    assert RestEmConfig.model_validate(found["parameters"]["config"]) == asked
+    assert found["name"] == "My first run"
+    person.open_run(run, "Artifacts")
+    expect(page.get_by_label("breadcrumb").get_by_text("My first run")).to_be_visible()
+    for key in ("model", "samples"):
+        expect(page.get_by_role("link", name=f"{key}-{asked.run_id}").first).to_be_visible()
+    person.open_artifact(f"model-{asked.run_id}")
+    expect(page.get_by_text(f"restem export {asked.run_id} --to model").first).to_be_visible()
 
 
 def test_a_value_out_of_bounds_is_refused_in_the_form(person: Person) -> None:

@@ -57,6 +57,18 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
     assert {task["state"]["name"] for task in tasks} == {"Cached"}
 
 
+def test_a_run_of_the_command_line_has_the_tags_of_its_deployment(copied: Restem) -> None:
+    import httpx
+
+    copied.demo()
+    found = httpx.post(
+        f"{copied.api}/flow_runs/filter",
+        json={"limit": 1, "sort": "START_TIME_DESC"},
+        auth=copied.auth,
+    ).json()
+    assert sorted(found[0]["tags"]) == ["cpu", "demo", "math"]
+
+
 def test_a_run_with_a_server_of_its_own_ends_in_silence(copied: Restem) -> None:
     flags = [part for change in SMALL for part in ("--set", change)]
     said = copied("demo", *flags, "--set", "evaluation.pass_k=[1,2]", PREFECT_API_URL="")
