@@ -108,14 +108,14 @@ def session(
                 raise
 
 
-def _tag(flow: str, config: Json) -> None:
+def _tag(flow: str, config: dict[str, object]) -> None:
     """Give a run of the command line the tags that one of a deployment has.
 
     Not by Prefect's `tags`, which its task runs would have too: each asks the server for them.
     """
     if deployed() or flow_run.tags:
         return
-    if tags := tags_of(flow, config.get("name", STUDIES)):
+    if tags := tags_of(flow, str(config.get("name", STUDIES))):
         with get_client(sync_client=True) as client:
             client.update_flow_run(flow_run.id, tags=tags)
 

@@ -28,6 +28,7 @@ from tasks.rows import (
     TOKEN_IDS,
     TRAINING,
     VERDICTS_FILE,
+    Json,
     Row,
     read_rows,
     with_ids,
