@@ -9,7 +9,7 @@ import pytest
 
 from flows.config.rest_em import load_config
 from flows.orchestrator.allowed_paths import check_places
-from flows.station.deployments import _form
+from flows.station.deployments import form_of, full_parameters
 from flows.study.config import task_of_config
 from tasks.errors import UserError
 from tasks.settings import DataSettings
@@ -93,7 +93,8 @@ def test_a_file_below_an_allowed_folder_may_be_named(
 
 def test_the_form_has_flat_fields_with_words_and_choices() -> None:
     """The UI shows a union as unnamed forms, and a field without a description as its name."""
-    form = _form("flows/rest_em/flow.py:rest_em")["definitions"]
+    entrypoint = "flows/rest_em/flow.py:rest_em"
+    form = form_of(entrypoint, full_parameters(entrypoint, {}))["definitions"]
     own = {
         name: form[name]["properties"] for name in ("DataSettings", "MoreData", "ColumnSettings")
     }
