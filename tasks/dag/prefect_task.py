@@ -59,6 +59,8 @@ def prefect_task_of(step: Step) -> StepTask:
             cache_policy=StepKey(),
             persist_result=True,
             result_serializer="json",
+            # A cache that all threads share and none locks: of a thousand records it fails.
+            cache_result_in_memory=False,
         )
     return _TASKS[step.name]
 
