@@ -34,7 +34,7 @@ PATIENCE = 300.0
 UI_MS = 120_000
 expect.set_options(timeout=UI_MS)
 # The first answer of a page; a server that has just started is busy with itself.
-LOAD_MS = 60_000
+LOAD_MS = 180_000
 SIZE = ViewportSize(width=1280, height=800)
 # Chromium's own errands, which have nothing to do with a page and cost a busy machine its cores.
 FLAGS = (

@@ -219,7 +219,7 @@ def test_a_server_of_a_run_opens_by_a_link_too(window: BrowserContext, tmp_path:
         expect(page.get_by_role("link", name="local", exact=True)).to_be_visible()
     finally:
         served.terminate()
-        served.wait(60)
+        served.wait(300)
 
 
 def _open(page: Page, link: str) -> None:

@@ -62,7 +62,7 @@ def served(there: Restem, tmp_path: Path) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)
 
 
 def test_vllm_serves_the_policy_with_the_answers_of_the_run(served: str) -> None:

@@ -67,6 +67,6 @@ def test_cancel_under_serve(station: Station, tmp_path) -> None:
     finally:
         serve.terminate()
         pids = family(serve.pid)
-        serve.wait(60)
+        serve.wait(300)
     served.gone(pids)
     assert served.processes() == []

@@ -113,7 +113,7 @@ def serving(answer: Answer) -> Iterator[Service]:
 
         def send(self, reply: Reply) -> None:
             if reply.wait is not None:
-                reply.wait.wait(60)
+                reply.wait.wait(300)
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             try:
                 self.send_response(reply.status)

@@ -66,7 +66,7 @@ def test_two_small_shards_at_once_do_not_wait_for_the_same_child(folder, tmp_pat
     both = threading.Barrier(2)
 
     def shard(_: int) -> None:
-        both.wait(60)
+        both.wait(300)
         engine.sample(PROMPTS, ONE_EACH, Sampling(temperature=0.0, max_tokens=64))
 
     try:

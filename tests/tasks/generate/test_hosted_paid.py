@@ -148,7 +148,7 @@ def test_a_kill_in_the_middle_pays_again_for_what_was_under_way_alone(home: Path
     with serving(answer) as service:
         command = [sys.executable, "-c", KILLED, service.address, str(home)]
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
-        assert held.wait(60)
+        assert held.wait(300)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert len(service.requests) == 16
