@@ -27,7 +27,7 @@ from flows.orchestrator.allowed_paths import (
     check_functions,
     check_places,
 )
-from flows.orchestrator.review import deployed
+from flows.orchestrator.deployed import deployed
 from tasks.errors import UserError
 from tasks.generate.hosted.service import hosted_addresses
 from tasks.settings import HOSTED, IMPORTED

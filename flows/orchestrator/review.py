@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from prefect import suspend_flow_run
-from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from pydantic import Field
 
 from flows.orchestrator.decision import CHANGEABLE, Decision
+from flows.orchestrator.deployed import deployed
 from tasks.durable import write_durably
 from tasks.facts import of_json, read_json
 from tasks.settings import SamplingSettings
@@ -26,13 +26,6 @@ from tasks.settings import SamplingSettings
 REVIEWS_FILE = "reviews.json"
 # A person may be away for a weekend and a week; then Prefect ends the run, and Retry asks again.
 WAIT_SECONDS = 14 * 24 * 3600
-
-
-def deployed() -> bool:
-    """Whether the current flow run was started through a deployment, as those of the API are."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context is not None else None
-    return run is not None and run.deployment_id is not None
 
 
 class AwaitsReview(Exception):

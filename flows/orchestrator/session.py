@@ -14,8 +14,9 @@ from prefect.runtime import flow_run
 from flows.config.deployment_file import tags_of
 from flows.machines.local import LocalMachine
 from flows.machines.ray_worker import WorkerSpec
+from flows.orchestrator.deployed import deployed
 from flows.orchestrator.prefect_caller import OneLine, PrefectCaller
-from flows.orchestrator.review import AwaitsReview, deployed
+from flows.orchestrator.review import AwaitsReview
 from flows.runs.child_logs import ChildLogs
 from flows.runs.console import Console
 from flows.runs.journal import Journal, sole

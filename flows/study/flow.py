@@ -19,8 +19,8 @@ from prefect import flow
 
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.api_limits import check_config
+from flows.orchestrator.deployed import deployed
 from flows.orchestrator.prefect_caller import PrefectCaller
-from flows.orchestrator.review import deployed
 from flows.orchestrator.run_name import named_by
 from flows.orchestrator.session import session
 from flows.rest_em.loop import Loop
