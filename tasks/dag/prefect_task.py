@@ -59,7 +59,7 @@ def prefect_task_of(step: Step) -> StepTask:
             cache_policy=StepKey(),
             persist_result=True,
             result_serializer="json",
-            # A cache that all threads share and none locks: of a thousand records it fails.
+            # Threads share that cache without a lock, and fail on it once it is full.
             cache_result_in_memory=False,
         )
     return _TASKS[step.name]

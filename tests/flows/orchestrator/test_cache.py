@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from bench.recovery.resume import digests, leftovers
@@ -34,15 +36,19 @@ def test_an_identical_run_is_all_cached_and_starts_nothing(copied: Restem) -> No
     assert list(copied.home.glob("runs/*/logs/*")) == []  # an engine or trainer would have one
 
 
-def test_prefect_itself_says_cached(copied: Restem) -> None:
-    import httpx
-
-    copied.demo()
-    flows = httpx.post(
-        f"{copied.api}/flow_runs/filter",
+def _last_flow_run(restem: Restem) -> dict[str, Any]:
+    """As Prefect's server has it."""
+    (run,) = httpx.post(
+        f"{restem.api}/flow_runs/filter",
         json={"limit": 1, "sort": "START_TIME_DESC"},
-        auth=copied.auth,
+        auth=restem.auth,
     ).json()
+    return run
+
+
+def test_prefect_itself_says_cached(copied: Restem) -> None:
+    copied.demo()
+    flow_run = _last_flow_run(copied)
     expected = len(copied.status()["steps"])
     tasks: list[dict] = []
     deadline = time.monotonic() + 300
@@ -50,7 +56,7 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
         time.sleep(0.5)
         tasks = httpx.post(
             f"{copied.api}/task_runs/filter",
-            json={"flow_runs": {"id": {"any_": [flows[0]["id"]]}}, "limit": 200},
+            json={"flow_runs": {"id": {"any_": [flow_run["id"]]}}, "limit": 200},
             auth=copied.auth,
         ).json()
     assert len(tasks) == expected
@@ -58,15 +64,8 @@ def test_prefect_itself_says_cached(copied: Restem) -> None:
 
 
 def test_a_run_of_the_command_line_has_the_tags_of_its_deployment(copied: Restem) -> None:
-    import httpx
-
     copied.demo()
-    found = httpx.post(
-        f"{copied.api}/flow_runs/filter",
-        json={"limit": 1, "sort": "START_TIME_DESC"},
-        auth=copied.auth,
-    ).json()
-    assert sorted(found[0]["tags"]) == ["cpu", "demo", "math"]
+    assert sorted(_last_flow_run(copied)["tags"]) == ["cpu", "demo", "math"]
 
 
 def test_a_run_with_a_server_of_its_own_ends_in_silence(copied: Restem) -> None:
