@@ -55,6 +55,7 @@ BENCHMARKS: dict[BenchmarkName, Benchmark] = {
     "math500": Benchmark("math500", "math", 768),
     "gsm8k": Benchmark("gsm8k", "gsm8k", 320),
     "svamp": Benchmark("svamp", "svamp", 160),
+    "svamp_code": Benchmark("svamp_code", "svamp_code", 64),
     # 164 functions; the longest reference body has about 250 tokens.
     "humaneval": Benchmark("humaneval", "humaneval", 512),
     "apps": Benchmark("apps", "apps", 1024),

@@ -28,6 +28,7 @@ from tasks.settings.problems import OWN
 LOADERS = {
     "gsm8k": ("tasks.problems.gsm8k", "load_split"),
     "svamp": ("tasks.problems.svamp", "load_split"),
+    "svamp_code": ("tasks.problems.svamp", "load_code_split"),
     "math": ("tasks.problems.math", "load_split"),
     "math500": ("tasks.problems.math", "load_split_500"),
     "apps": ("tasks.problems.apps", "load_split"),

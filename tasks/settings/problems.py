@@ -16,6 +16,7 @@ DataSet = Literal[
     "synthetic_math",
     "gsm8k",
     "svamp",
+    "svamp_code",
     "math",
     "math500",
     "synthetic_code",
@@ -28,7 +29,7 @@ DataSet = Literal[
     "synthetic_code_shift",
     "synthetic_notes",
 ]
-CODE_SETS = {"synthetic_code", "synthetic_code_shift", "apps", "humaneval"}
+CODE_SETS = {"synthetic_code", "synthetic_code_shift", "svamp_code", "apps", "humaneval"}
 OWN = "file"
 # What problems are of, which decides how samples are checked. `hand` is a person's to grade.
 Domain = Literal["math", "text", "choice", "code"]
@@ -39,6 +40,7 @@ BenchmarkName = Literal[
     "math500",
     "gsm8k",
     "svamp",
+    "svamp_code",
     "humaneval",
     "apps",
     "bbh-cot",

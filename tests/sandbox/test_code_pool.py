@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Limits
+from tasks.problems.loading import load_split as load_any
 from tasks.problems.synthetic_code import load_split
 from tasks.score.code.pool import CodePool
 
@@ -45,6 +47,19 @@ def test_a_completion_gets_its_status(
     assert grade.status.value == status
     assert grade.reward == (1.0 if status == "correct" else 0.0)
     assert seconds >= 0
+
+
+def test_a_program_for_svamp_is_right_by_its_number(pool: SandboxPool, data: Path) -> None:
+    numbers = [float(row["reference"]) for row in load_any("svamp", "test", source=str(data))]
+    references = [row["reference"] for row in load_any("svamp_code", "test", source=str(data))]
+    assert len(references) == len(numbers) == 300
+    # As a division and as a whole number where it is one; then one too many, and another text.
+    forms = ("print({0} * 2 / 2)", "print({0:.12g})", "print({0} + 1)", "print('about {0:.12g}')")
+    pairs = [
+        (r, form.format(n)) for r, n in zip(references, numbers, strict=True) for form in forms
+    ]
+    grades = [grade.reward for grade, _ in CodePool(pool, Limits()).grade(pairs)]
+    assert grades == [1.0, 1.0, 0.0, 0.0] * 300
 
 
 def test_many_grades_come_in_order(pool: SandboxPool) -> None:

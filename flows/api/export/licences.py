@@ -30,6 +30,7 @@ class Origin:
 _KNOWN = {
     "gsm8k": ("openai/gsm8k", "mit"),
     "svamp": ("ChilleD/SVAMP", "mit"),
+    "svamp_code": ("ChilleD/SVAMP", "mit"),
     "math": ("EleutherAI/hendrycks_math", "mit"),
     "math500": ("HuggingFaceH4/MATH-500", "mit"),
     "apps": ("codeparrot/apps", "mit"),

@@ -168,6 +168,9 @@ def test_svamp_question_has_the_story_in_it(tmp_path: Path) -> None:
     ]
     assert [row["reference"] for row in found] == ["3", "2.5"]
     assert found[0]["id"] == "svamp/test/chal-1"
+    programs = list(load_split("svamp_code", "test", source=str(path)))
+    assert [row["question"] for row in programs] == [row["question"] for row in found]
+    assert programs[0]["id"] == "svamp_code/test/chal-1"
 
 
 @pytest.mark.parametrize("case", CASES["malformed"], ids=lambda c: f"{c['set']}: {c['why']}")

@@ -101,6 +101,10 @@ PROGRAMS = [
     ("synthetic_code", 0, "2\n1\n", "7"),
     ("synthetic_code", 1, "1 2 3\n", "22 8"),
     ("synthetic_code", 2, "12\n", "144"),
+    ("svamp_code", 0, "", "8"),
+    ("svamp_code", 1, "", "84"),
+    ("svamp_code", 2, "", "54"),
+    ("svamp_code", 3, "", "5.0"),
 ]
 
 
