@@ -1,9 +1,11 @@
 """Renew docs/pictures: the report's first screen, and Prefect's UI as the browser tests see it.
 
     restem run math-demo && python scripts/pictures.py
+    python scripts/pictures.py --run RUN --name gemma --samples --only-report
 
-Takes the latest run of RESTEM_HOME, and starts a station of its own for the UI (some minutes). A
-picture is renewed where a document shows it. Look at them before you commit them.
+The first takes the latest run of RESTEM_HOME, and starts a station of its own for the UI (some
+minutes). A picture of it is renewed where a document shows it. The second is for a run of
+svamp-code-gemma270m, a real model. Look at them before you commit them.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,18 +37,37 @@ def shown_pictures() -> set[str]:
     return {name for text in texts for name in re.findall(r"pictures/([\w-]+)\.png\)", text)}
 
 
-def report(page: Path, home: Path) -> None:
-    """Keep what is seen first of a report, light, on a desk."""
+def shoot(address: str, home: Path, name: str, cookie: dict[str, str] | None = None) -> None:
+    """Keep what is seen first of a page, light, on a desk."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        shown = browser.new_page(viewport={"width": 1200, "height": 780}, color_scheme="light")
-        shown.goto(page.as_uri())
+        window = browser.new_context(viewport={"width": 1200, "height": 780}, color_scheme="light")
+        if cookie:
+            window.add_cookies([cookie])  # type: ignore[list-item]
+        shown = window.new_page()
+        shown.goto(address)
+        shown.wait_for_load_state("networkidle")
         shown.evaluate(HIDE_HOME, str(home))
-        shown.screenshot(path=str(PICTURES / f"{REPORT}.png"))
+        shown.screenshot(path=str(PICTURES / f"{name}.png"))
         browser.close()
+
+
+def samples(run: str, home: Path) -> None:
+    """The page of a run's samples, as the station shows it."""
+    from flows.server.access import COOKIE, derived
+    from flows.station.web import pages_server
+
+    secret = "restem:of-the-picture"
+    server = pages_server("127.0.0.1", 0, secret)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_address[1]}"
+    cookie = {"name": COOKIE, "value": derived(secret, "pages"), "url": base}
+    shoot(f"{base}/runs/{run}/samples", home, "samples", cookie)
+    server.shutdown()
+    server.server_close()
 
 
 def main() -> None:
@@ -53,6 +75,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", default="latest", help="a finished run; default: the latest")
     parser.add_argument("--only-report", action="store_true", help="leave out Prefect's UI")
+    parser.add_argument("--name", default=REPORT, help="of the report's picture")
+    parser.add_argument("--samples", action="store_true", help="its page of samples too")
     given = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from flows.runs.journal import find_run
@@ -61,9 +85,11 @@ def main() -> None:
 
     try:
         folder = find_run(given.run, "rest-em")
-        report((folder / "report.html").resolve(strict=True), home())
+        shoot((folder / "report.html").resolve(strict=True).as_uri(), home(), given.name)
     except (UserError, FileNotFoundError) as error:
         sys.exit(f"--run {given.run}: {error}")
+    if given.samples:
+        samples(folder.name, home())
     if not given.only_report:
         tests = [sys.executable, "-m", "pytest", "-q", "tests/browser/test_run.py"]
         tests.append("tests/browser/test_person.py")
