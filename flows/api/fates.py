@@ -85,8 +85,7 @@ class FateReader:
             list(read_rows(self._path(made.inputs["problems"]) / PROBLEMS_FILE)),
             rules,
         )
-        # Rules behind the third are not applied again; the counts say whether one besides the cap
-        # dropped anything.
+        # Not all rules are applied again; the counts say whether another one dropped anything.
         counted = getattr(SelectionCounts.read(store.path(ref)), FATES[self._fate])
         if sum(int(had.sum()) for had in found.values()) != counted:
             raise untold

@@ -88,6 +88,7 @@ class Run:
         problem: str = "",
         text: str = "",
         fate: str = "",
+        finish: str = "",
     ) -> Iterator[ScoredSample]:
         """Samples with their problems and verdicts, wrong ones too, one at a time.
 
@@ -100,12 +101,15 @@ class Run:
                 reverse. For purposes with one sample a problem.
             problem: Of the problem with this id or, where none has it, with this text.
             text: With this text in them.
-            fate: "kept" (trained on), "duplicate" or "over_cap", of the samples drawn to train on.
+            fate: What the selection made of an accepted one of those drawn to train on: "kept"
+                (trained on), "unfinished", "duplicate", "outside_band" (of a problem solved too
+                rarely or too often) or "over_cap".
+            finish: That ended so: "stop", "length" (cut at max_tokens), "refused" or "error".
 
         Raises:
             UserError: the run has no such samples, or an artifact is gone.
         """
-        asked = SampleFilter(purpose, iteration, status, flipped, problem, text, fate)
+        asked = SampleFilter(purpose, iteration, status, flipped, problem, text, fate, finish)
         return self.reader.samples(asked)
 
     def policy(self, iteration: int | None = None) -> Path:

@@ -68,7 +68,8 @@ class ScoredSample:
         seed: That it alone was drawn with.
         answer: What was checked: the text, of a chat model without its thoughts.
         tokens: Their number, the one that ended it included.
-        finish: "stop", "length" (cut at max_tokens), or "error" where the engine gave none.
+        finish: "stop", "length" (cut at max_tokens), "refused", or "error" where the engine gave
+            none.
         reward: In [0, 1].
         status: Why it got that reward.
         extracted: The answer that the checker found in the text.
@@ -153,10 +154,15 @@ class SampleReader:
             places = _judged(path, asked, problems, before)
             if fates and len(places):
                 places = fates.among(places, line.iteration, shard.samples)
-            if asked.text and len(places):
+            if (asked.text or asked.finish) and len(places):
                 # Looked up here: a page of verdicts alone fetches no samples from far away.
                 ref = need_artifact(self._store, shard.samples.location)
-                places = _with_text(self._store.path(ref) / SAMPLES_FILE, places, asked.text)
+                samples = self._store.path(ref) / SAMPLES_FILE
+                if asked.finish:
+                    ends = _columns(samples, "finish")["finish"]
+                    places = places[np.asarray(pc.equal(ends, asked.finish))[places]]
+                if asked.text:
+                    places = _with_text(samples, places, asked.text)
             yield line, shard, places
 
     def _lines(self, asked: SampleFilter) -> list[StepLine]:

@@ -29,7 +29,15 @@ def samples_command(
     ] = "",
     text: Annotated[str, typer.Option(help="With this text in them.")] = "",
     fate: Annotated[
-        str, typer.Option(help="kept (trained on), duplicate or over_cap, of purpose draw.")
+        str,
+        typer.Option(
+            help="kept (trained on), unfinished, duplicate, outside_band (of a problem solved too "
+            "rarely or too often) or over_cap, of purpose draw."
+        ),
+    ] = "",
+    finish: Annotated[
+        str,
+        typer.Option(help="That ended so: stop, length (cut at the limit), refused or error."),
     ] = "",
     iteration: Annotated[
         int | None, typer.Option(help="Of this policy; 0 is the base. Default: all.", min=0)
@@ -49,7 +57,7 @@ def samples_command(
     from flows.runs.sample_filter import SampleFilter
 
     found = read_samples(
-        run, SampleFilter(purpose, iteration, status, flipped, problem, text, fate)
+        run, SampleFilter(purpose, iteration, status, flipped, problem, text, fate, finish)
     )
     shown = 0
     for one in found:

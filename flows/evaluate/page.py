@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.evaluate.results import BenchmarkResult, EvaluationResults, greedy_of
+from flows.evaluate.results import (
+    BenchmarkResult,
+    EvaluationResults,
+    PolicyMetrics,
+    greedy_of,
+)
 from flows.evaluate.tables import results_table, shown_metrics
 from flows.report.charts import Axes, Point, Series, bar_chart
 from flows.report.curves import PolicyCurve, pass_at_k_panel
@@ -30,7 +35,7 @@ from flows.report.values import (
     share_cell,
 )
 from flows.report.win_rates import win_rates_panel, win_rates_table
-from flows.runs.sample_filter import LOST, SOLVED, SampleFilter
+from flows.runs.sample_filter import CUT, LOST, SOLVED, SampleFilter
 from flows.runs.sample_link import samples_link
 
 
@@ -138,14 +143,21 @@ def _all_results(results: EvaluationResults) -> Panel:
     place = 0
     for one in results.benchmarks:
         for policy in one.policies:
-            tokens, cut = policy.mean_tokens, policy.truncated
+            tokens = policy.mean_tokens
             cells = [share_cell(policy.metrics.get(key)) for key in rest]
-            cells += [f"{tokens:.1f}" if tokens else "–", "–" if cut is None else percent(cut)]
+            cells += [f"{tokens:.1f}" if tokens else "–", _cut(results, one, policy)]
             rows[place][-len(cells) :] = cells
             place += 1
         place += (len(one.hand.points) if one.hand else 0) + bool(one.comparison)
     note = "A difference is between the two policies on the same problems, in percentage points."
     return Panel("All results", note, table=Table(head, rows), kind="long")
+
+
+def _cut(results: EvaluationResults, benchmark: BenchmarkResult, policy: PolicyMetrics) -> str:
+    if not policy.truncated:
+        return "–" if policy.truncated is None else percent(0.0)
+    asked = SampleFilter(greedy_of(benchmark.name), policy.number, finish=CUT)
+    return samples_link(results.run, asked, percent(policy.truncated))
 
 
 def _rank(key: str) -> tuple[str, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlencode
 
 from flows.report.values import UNCHECKED
 from tasks.dag.step_names import DRAW, PASS_AT_K
+from tasks.decoding.request import Finish
 from tasks.errors import UserError
 from tasks.rows import Status
 from tasks.select.results import FATES
@@ -24,6 +25,8 @@ GROUPS: Final = {
     NOT_CORRECT: frozenset(Status) - {Status.CORRECT},
     NOT_CHECKED: frozenset(UNCHECKED),
 }
+FINISHES: Final[tuple[str, ...]] = get_args(Finish)
+CUT: Final[Finish] = "length"
 _DIGITS = 9
 
 
@@ -52,8 +55,10 @@ class SampleFilter:
             reverse. Only for purposes with one sample a problem.
         problem: Id of the problem or, where none has it, a text in its question.
         text: A text in the sample.
-        fate: What the selection made of it: `kept` (trained on), `duplicate` or `over_cap`. Only of
-            samples drawn to train on.
+        fate: What the selection made of it, where it is accepted: `kept` (trained on), `unfinished`
+            (cut at the token limit), `duplicate`, `outside_band` (of a problem solved too rarely or
+            too often) or `over_cap`. Only of samples drawn to train on.
+        finish: How it ended: `stop`, `length` (cut at the token limit), `refused` or `error`.
     """
 
     purpose: str = DRAW
@@ -63,6 +68,7 @@ class SampleFilter:
     problem: str = ""
     text: str = ""
     fate: str = ""
+    finish: str = ""
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> SampleFilter:
@@ -102,6 +108,8 @@ class SampleFilter:
             raise UserError(f"fate: {self.fate[:80]}: expected one of: {', '.join(FATES)}")
         if self.fate and self.purpose != DRAW:
             raise UserError(f"fate: {self.fate}: only samples for {DRAW} are selected from")
+        if self.finish and self.finish not in FINISHES:
+            raise UserError(f"finish: {self.finish[:80]}: expected one of: {', '.join(FINISHES)}")
         for name in ("problem", "text"):
             try:
                 getattr(self, name).encode()

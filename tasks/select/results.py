@@ -9,9 +9,17 @@ from tasks.facts import FactsFile
 
 # What a selection makes of a sample that is accepted -> the field of SelectionCounts for it.
 KEPT: Final = "kept"
+UNFINISHED: Final = "unfinished"
 DUPLICATE: Final = "duplicate"
+OUTSIDE_BAND: Final = "outside_band"
 OVER_CAP: Final = "over_cap"
-FATES: Final = {KEPT: "kept", DUPLICATE: "dropped_duplicate", OVER_CAP: "dropped_cap"}
+FATES: Final = {
+    KEPT: "kept",
+    UNFINISHED: "dropped_unfinished",
+    DUPLICATE: "dropped_duplicate",
+    OUTSIDE_BAND: "dropped_band",
+    OVER_CAP: "dropped_cap",
+}
 
 
 @dataclass

@@ -25,7 +25,7 @@ from flows.rest_em.page.policies import (
     shown_policies,
 )
 from flows.rest_em.results import PolicyReport, RunReport, Transfer
-from flows.runs.sample_filter import NOT_CHECKED, SampleFilter
+from flows.runs.sample_filter import CUT, NOT_CHECKED, SampleFilter
 from flows.runs.sample_link import samples_link
 from tasks.dag.step_names import TEST
 from tasks.evaluate.intervals import Interval
@@ -125,9 +125,8 @@ def all_metrics(report: RunReport) -> Panel:
     tokens = [now.mean_tokens for now in policies]
     if any(tokens):
         rows.append(["mean tokens", *(f"{mean:.1f}" if mean else "–" for mean in tokens)])
-    cut = [now.truncated for now in policies]
-    if any(share is not None for share in cut):
-        rows.append(["cut at the limit", *(percent(share or 0.0) for share in cut)])
+    if any(now.truncated is not None for now in policies):
+        rows.append(["cut at the limit", *(_cut(report, now) for now in policies)])
     if any(now.statuses for now in policies):
         rows.append(["not checked (error)", *(_unchecked(report, now) for now in policies)])
     digests = (Markup("<code>{}</code>").format(now.model[:12]) for now in policies)
@@ -141,6 +140,12 @@ def _unchecked(report: RunReport, now: PolicyReport) -> str:
     asked = SampleFilter(TEST, now.iteration, NOT_CHECKED)
     count = unchecked(now.statuses)
     return samples_link(report.run, asked, f"{count:,}") if count else "0"
+
+
+def _cut(report: RunReport, now: PolicyReport) -> str:
+    asked = SampleFilter(TEST, now.iteration, finish=CUT)
+    shown = percent(now.truncated or 0.0)
+    return samples_link(report.run, asked, shown) if now.truncated else shown
 
 
 def _rank(key: str) -> tuple[int, str, int]:

@@ -12,7 +12,8 @@ from flows.runs.sample_filter import NOT_CORRECT, SampleFilter
 from flows.runs.sample_link import samples_address, samples_link
 from tasks.dag.step_names import DRAW
 from tasks.rows import Json, Status
-from tasks.select.results import FATES, OVER_CAP, SelectionCounts
+from tasks.select.results import FATES, OUTSIDE_BAND, OVER_CAP, SelectionCounts
+from tasks.select.selectors import SELECTORS, every
 
 # What becomes of a sample: field of SelectionCounts -> words.
 FATE_WORDS = {
@@ -24,6 +25,8 @@ FATE_WORDS = {
     "dropped_contaminated": "overlaps the test set",
     "dropped_band": "solved too rarely or too often",
 }
+# Selectors that want all of a problem's samples.
+_ALL = {name for name, selector in SELECTORS.items() if selector is every}
 _FATE_COLOURS = dict(zip(FATE_WORDS, (RIGHT, WRONG, BROWN, PINK, AMBER, INK, OLIVE), strict=True))
 
 
@@ -146,5 +149,9 @@ def _told(rules: Json, counts: SelectionCounts, fate: str) -> bool:
         return False
     if rules.get("thinking", "keep") != "keep" or rules.get("pool", "last") != "last":
         return False
-    besides = counts.samples - counts.correct != counts.dropped_reward
-    return fate != OVER_CAP or not (besides or counts.dropped_band or counts.dropped_contaminated)
+    # A selector that leaves samples out does so before the band.
+    banded = not counts.dropped_band or rules.get("select", "threshold") in _ALL
+    if fate == OVER_CAP:
+        besides = counts.samples - counts.correct != counts.dropped_reward
+        return banded and not (besides or counts.dropped_contaminated)
+    return banded or fate != OUTSIDE_BAND

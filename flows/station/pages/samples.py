@@ -12,12 +12,20 @@ from flows.api.samples import SampleReader, ScoredSample
 from flows.report.values import policy_title
 from flows.runs.journal import read_live_head, read_steps
 from flows.runs.journal_forms import RunHead
-from flows.runs.sample_filter import GROUPS, LOST, SOLVED, SampleFilter, number_of
+from flows.runs.sample_filter import (
+    CUT,
+    FINISHES,
+    GROUPS,
+    LOST,
+    SOLVED,
+    SampleFilter,
+    number_of,
+)
 from flows.station.pages.html import Html, render
 from tasks.dag.step_names import DRAW
 from tasks.errors import StepError, UserError
 from tasks.rows import Status
-from tasks.select.results import DUPLICATE, KEPT, OVER_CAP
+from tasks.select.results import DUPLICATE, KEPT, OUTSIDE_BAND, OVER_CAP, UNFINISHED
 
 SHOWN = 20
 _FIELDS = 20
@@ -29,7 +37,18 @@ _PURPOSES = {
     "validation": "validation, greedy",
     "pass@k": "test, several (pass@k)",
 }
-_FATES = [("", "any"), (KEPT, "trained on"), (DUPLICATE, "duplicate"), (OVER_CAP, "over the cap")]
+_FATES = [
+    ("", "any"),
+    (KEPT, "trained on"),
+    (UNFINISHED, "cut at the limit"),
+    (DUPLICATE, "duplicate"),
+    (OUTSIDE_BAND, "solved too rarely or too often"),
+    (OVER_CAP, "over the cap"),
+]
+_FINISHES = [
+    ("", "any"),
+    *((name, "cut at the limit" if name == CUT else name) for name in FINISHES),
+]
 _FLIPS = [("", "any"), (SOLVED, "newly solved"), (LOST, "newly lost")]
 
 
@@ -71,6 +90,7 @@ def samples_page(folder: Path, query: str) -> Html:
         given={field.name: "" for field in fields(SampleFilter)} | given,
         statuses=_statuses(),
         flips=_FLIPS,
+        finishes=_FINISHES,
         **shown,
     )
 

@@ -31,6 +31,7 @@ class Made:
     index: int
     text: str
     status: Status
+    finish: str = "stop"
 
     @property
     def reward(self) -> float:
@@ -153,8 +154,9 @@ def _problem(name: str, question: str) -> Row:
 
 
 def _sample(one: Made) -> Row:
-    plain = {"seed": 7, "tokens": len(one.text), "finish": "stop", "model": "m", "prompt": "p"}
-    return {"problem_id": one.problem, "index": one.index, "text": one.text, **plain}
+    plain = {"seed": 7, "tokens": len(one.text), "model": "m", "prompt": "p"}
+    of = {"problem_id": one.problem, "index": one.index, "text": one.text, "finish": one.finish}
+    return {**of, **plain}
 
 
 def _row(one: Made, samples: str) -> Row:

@@ -43,6 +43,25 @@ def test_each_accepted_sample_has_the_fate_that_was_counted(home: Path) -> None:
         found("kept", iteration=1)
 
 
+def test_samples_cut_at_the_limit_and_outside_the_band_are_told(home: Path) -> None:
+    drawn = [
+        *(Made("p", 0, "a", RIGHT), Made("p", 1, "b", RIGHT, "length"), Made("p", 2, "c", WRONG)),
+        *(Made("q", 0, "d", RIGHT), Made("q", 1, "e", RIGHT)),
+    ]
+    counts = SelectionCounts(
+        5, 4, dropped_reward=1, dropped_unfinished=1, dropped_band=2, dropped_cap=0, kept=1
+    )
+    rules = {"cap": 1, "max_pass_rate": 0.8, "seed": 3, "prompt": "x", "shots": 0}
+    run = [Shard("draw", 0, drawn)]
+    make_run({"p": "?", "q": "?"}, run, selected=[Selected(0, [(0, 0)], counts, rules)])
+    assert found("kept") == [(0, 0, "a")]
+    assert found("unfinished") == [(0, 1, "b")]
+    assert found("outside_band") == [(0, 0, "d"), (0, 1, "e")]
+    assert found("over_cap") == []
+    (cut,) = read_run(RUN).samples(finish="length")
+    assert cut.text == "b"
+
+
 @pytest.mark.parametrize(
     ("selected", "fate"),
     [
@@ -50,6 +69,7 @@ def test_each_accepted_sample_has_the_fate_that_was_counted(home: Path) -> None:
         (replace(FIRST, rules={**FIRST.rules, "thinking": "drop"}), "duplicate"),
         (replace(FIRST, rules={**FIRST.rules, "dedup": "none"}), "duplicate"),
         (replace(FIRST, counts=replace(COUNTS, dropped_cap=0, dropped_band=1)), "over_cap"),
+        (replace(FIRST, counts=replace(COUNTS, dropped_cap=0, dropped_band=1)), "outside_band"),
     ],
 )
 def test_what_the_rows_do_not_tell_is_not_shown(home: Path, selected: Selected, fate: str) -> None:

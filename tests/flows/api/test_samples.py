@@ -21,6 +21,7 @@ from tests.flows.api.samples_parts import RUN, Made, Shard, make_run
 PROBLEMS = {"7": "What is 3 + 4?", "p7": "Is 7 even?", "x=1": "x\u202e", "none": "nobody tried"}
 TRIED = [name for name in PROBLEMS if name != "none"]
 TEXTS = ["", "#### 7", "so 3 + 4 = 7", "\u202e☃ é", "%_.*\\"]
+ENDS = ["stop", "length"]
 MANY, ONE = ("draw", "pass@k"), ("test", "validation")
 
 
@@ -32,7 +33,13 @@ def shard_lists(draw: st.DrawFn) -> list[Shard]:
         for purpose in (*MANY, *ONE):
             most = 5 if purpose in MANY else 1
             samples = [
-                Made(name, index, draw(st.sampled_from(TEXTS)), draw(st.sampled_from(Status)))
+                Made(
+                    name,
+                    index,
+                    draw(st.sampled_from(TEXTS)),
+                    draw(st.sampled_from(Status)),
+                    draw(st.sampled_from(ENDS)),
+                )
                 for name in draw(st.permutations(TRIED))
                 for index in range(draw(st.integers(0, most)))
             ]
@@ -49,6 +56,7 @@ FILTERS = st.builds(
     st.sampled_from(["", "solved", "lost"]),
     st.sampled_from(["", "7", "p7", "3 + 4", "even", "x=1", "no such"]),
     st.sampled_from(["", "7", "#### ", "☃", "\\", "no such"]),
+    finish=st.sampled_from(["", *ENDS, "error"]),
 )
 
 
@@ -77,14 +85,15 @@ def taken(asked: SampleFilter, shards: list[Shard]) -> list[tuple[int, Made]]:
             if asked.flipped:
                 pair = (base.get(one.problem), one.reward)
                 right &= pair == ((0, 1) if asked.flipped == "solved" else (1, 0))
-            if right and asked.text in one.text:
+            if right and asked.text in one.text and asked.finish in ("", one.finish):
                 found.append((shard.iteration, one))
     return found
 
 
 def as_made(samples: list[ScoredSample]) -> list[tuple[int, Made]]:
     return [
-        (one.iteration, Made(one.problem.id, one.index, one.text, one.status)) for one in samples
+        (one.iteration, Made(one.problem.id, one.index, one.text, one.status, one.finish))
+        for one in samples
     ]
 
 
@@ -140,7 +149,8 @@ def test_a_command_is_one_that_a_shell_takes_apart() -> None:
         ({"flipped": "lost"}, "flipped: lost: samples for draw are several a problem"),
         ({"iteration": "-1"}, "iteration: -1: expected a whole number"),
         ({"iteration": "9" * 99}, "iteration: 9999"),
-        ({"fate": "lost"}, "fate: lost: expected one of: kept, duplicate, over_cap"),
+        ({"fate": "lost"}, "fate: lost: expected one of: kept, unfinished, duplicate, outside_"),
+        ({"finish": "eos"}, "finish: eos: expected one of: stop, length, refused, error"),
         ({"fate": "kept", "purpose": "test"}, "fate: kept: only samples for draw"),
         ({"sort": "up"}, "sort: no such field; expected purpose, iteration"),
         ({"text": "\ud800"}, "text: expected a text in UTF-8"),

@@ -38,7 +38,8 @@ def test_a_count_of_samples_has_the_command_that_shows_them() -> None:
         "purpose=test&iteration=1&status=not_checked",
         "iteration=0&status=time_limit",
         "iteration=0&status=not_correct",
-        *("iteration=0&fate=kept", "iteration=2&fate=duplicate"),
+        "purpose=test&iteration=1&finish=length",
+        *("iteration=0&fate=kept", "iteration=2&fate=duplicate", "iteration=1&fate=unfinished"),
         "iteration=0",
     } <= asked
     assert "iteration=0&fate=over_cap" not in asked  # another rule dropped some, too
@@ -46,6 +47,23 @@ def test_a_count_of_samples_has_the_command_that_shows_them() -> None:
     titles = {str(one["title"]) for one in counts if "title" in one}  # a bar has none
     assert all(title.startswith("restem samples '</pre>") for title in titles)
     assert any(title.endswith(" --iteration 0 --status not_correct") for title in titles)
+
+
+@pytest.mark.parametrize(
+    ("select", "told"), [("threshold", True), ("best", False), ("own.py:function", False)]
+)
+def test_a_count_outside_the_band_leads_to_its_samples_where_the_band_alone_decides(
+    select: str, told: bool
+) -> None:
+    report = full()
+    report["config"]["filter"]["select"] = select
+    now = report["iterations"][0]["selection"]
+    now |= {"dropped_band": now["dropped_contaminated"], "dropped_contaminated": 0}
+    seen = check(page_of(report)).seen
+    asked = {str(one.get("data-samples", "")).removeprefix("samples?") for _, one in seen}
+    banded = {"iteration=0&fate=outside_band", "iteration=0&fate=over_cap"}
+    assert banded & asked == (banded if told else set())
+    assert {"iteration=0&fate=kept", "iteration=0&fate=unfinished"} <= asked
 
 
 def test_long_model_text_is_cut_and_says_so() -> None:

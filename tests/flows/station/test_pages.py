@@ -142,6 +142,14 @@ def test_samples_are_chosen_by_what_the_selection_made_of_them(port: int) -> Non
     assert "no rows were selected" in page_of(port, f"{path}?fate=kept&iteration=1", 400).text
 
 
+def test_samples_are_chosen_by_how_they_ended(port: int) -> None:
+    drawn = [Made("p", 0, "whole", RIGHT), Made("p", 1, "half", RIGHT, "length")]
+    make_run({"p": "q"}, [Shard("draw", 0, drawn)], "ended-1")
+    for finish, shown in (("stop", "sample 0"), ("length", "sample 1")):
+        page = page_of(port, f"/runs/ended-1/samples?finish={finish}")
+        assert f"Base policy, {shown} of p" in page.text and "1 to 1 of 1 sample" in page.text
+
+
 def test_an_evaluation_shows_its_samples_by_the_names_of_its_policies(port: int) -> None:
     greedy = [
         Shard("gsm8k greedy", number, [Made("p", 0, f"said {number}", verdict)])

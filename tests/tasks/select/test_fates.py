@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.select.fates import with_fate
-from tasks.select.results import DUPLICATE, FATES, KEPT, OVER_CAP
+from tasks.select.results import DUPLICATE, FATES, KEPT, OUTSIDE_BAND, OVER_CAP, UNFINISHED
 from tasks.settings import FilterSettings
 from tests.tasks.select.test_select import OFF, problem, run, sample, shard
 
@@ -29,6 +29,8 @@ RULES = st.fixed_dictionaries(
         "dedup": st.sampled_from(["exact", "none"]),
         "finished_only": st.booleans(),
         "first": st.sampled_from([0, 3]),
+        "max_pass_rate": st.sampled_from([1.0, 0.6]),
+        "min_pass_rate": st.sampled_from([0.0, 0.3]),
         "min_reward": st.sampled_from([0.7, 1.0]),
         "select": st.sampled_from(["threshold", "diverse"]),
     }
@@ -55,18 +57,25 @@ def test_fates_are_those_of_a_pass_over_all_samples(
     keys = {(row["samples"], row["problem_id"], row["index"]) for row in rows}
 
     expected: dict[str, list[tuple[str, int]]] = {fate: [] for fate in FATES}
-    seen = set()
+    seen, shares = set(), dict[str, float]()
+    for name in "ab":
+        rewards = [one["reward"] for one in made if one["problem_id"] == name]
+        rewards = rewards[: rules["first"] or None]
+        shares[name] = sum(r >= rules["min_reward"] for r in rewards) / max(1, len(rewards))
     for one in made:
         place = one["problem_id"], one["index"]
         if one["reward"] < rules["min_reward"] or 0 < rules["first"] <= one["index"]:
             continue
         if rules["finished_only"] and one["finish"] != "stop":
+            expected[UNFINISHED].append(place)
             continue
         said = one["problem_id"], one["text"].strip()
         again = rules["dedup"] == "exact" and said in seen
         seen.add(said)
         is_row = place in {key[1:] for key in keys}
-        expected[DUPLICATE if again else KEPT if is_row else OVER_CAP].append(place)
+        inside = rules["min_pass_rate"] <= shares[one["problem_id"]] <= rules["max_pass_rate"]
+        left = KEPT if is_row else OVER_CAP if inside else OUTSIDE_BAND
+        expected[DUPLICATE if again else left].append(place)
 
     for fate, counted in FATES.items():
         found = with_fate(fate, shards, keys, problems, FilterSettings(**OFF | rules))
