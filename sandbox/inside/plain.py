@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _WRITTEN = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction)
+_Exact = datetime.date | datetime.time | datetime.timedelta | decimal.Decimal | fractions.Fraction
 _READ: dict[str, Callable[[Any], object]] = {
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
@@ -42,10 +43,10 @@ _KINDS: dict[str, Callable[[Any], object]] = {
 _VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 
 
-def _written(value: Any) -> object:
+def _written(value: _Exact) -> object:
     if isinstance(value, datetime.timedelta):
         return [value.days, value.seconds, value.microseconds]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
 
 
 class Numbered(NamedTuple):

@@ -16,7 +16,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from sandbox.inside.frames import (
     HEAD,
@@ -183,13 +183,18 @@ def _as_a_script(source: str) -> None:
         resource.setrlimit = _set_limit  # type: ignore[assignment]
 
 
-def _set_limit(what: int, limits: tuple[int, int], set_limit: Any = resource.setrlimit) -> None:
+def _set_limit(
+    what: int,
+    limits: tuple[int, int],
+    set_limit: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
+) -> None:
     """A limit; of the stack, for which programs ask without end, as much as there may be."""
     if what != resource.RLIMIT_STACK:
         return set_limit(what, limits)
     hard = resource.getrlimit(what)[1]
     known = hard != resource.RLIM_INFINITY
-    set_limit(what, tuple(hard if known and (one < 0 or one > hard) else one for one in limits))
+    soft, most = (hard if known and (one < 0 or one > hard) else one for one in limits)
+    set_limit(what, (soft, most))
 
 
 def compile_program(source: str, wrap: bool) -> types.CodeType:
