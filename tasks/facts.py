@@ -21,6 +21,7 @@ from typing import (
     TypeGuard,
     TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -120,7 +121,7 @@ class Facts:
         Raises:
             WrongFacts: naming the place and the field.
         """
-        return _dataclass(cls, data, place or cls.__name__)
+        return cast(Self, _dataclass(cls, data, place or cls.__name__))
 
 
 class FactsFile(Facts):
@@ -155,10 +156,10 @@ def of_json(kind: type[_T], data: object, place: str) -> _T:
     Raises:
         WrongFacts: naming the place and the field.
     """
-    return _of(kind, data, place)
+    return cast(_T, _of(kind, data, place))
 
 
-def _of(kind: Any, data: object, place: str) -> Any:
+def _of(kind: object, data: object, place: str) -> object:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType) and NoneType in inner:
         [other] = [one for one in inner if one is not NoneType]
@@ -169,7 +170,7 @@ def _of(kind: Any, data: object, place: str) -> Any:
         return kind.from_json(data, place)
     if isinstance(kind, type) and issubclass(kind, Enum) and data in list(kind):
         return kind(data)
-    if is_dataclass(kind):
+    if is_dataclass(kind) and isinstance(kind, type):
         return _dataclass(kind, data, place)
     if origin is dict and isinstance(data, dict):
         return {name: _of(inner[1], one, f"{place}: {name}") for name, one in data.items()}
@@ -192,7 +193,7 @@ def _plain(value: object) -> object:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _dataclass(kind: Any, data: object, place: str) -> Any:
+def _dataclass(kind: type, data: object, place: str) -> object:
     if not isinstance(data, dict):
         raise WrongFacts(f"{place}: {data!r:.80}; expected {kind.__name__}")
     known = {one.name: one for one in fields(kind)}
@@ -208,5 +209,5 @@ def _dataclass(kind: Any, data: object, place: str) -> Any:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, object]:
     return get_type_hints(kind)

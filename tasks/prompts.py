@@ -32,7 +32,7 @@ _FIELDS = {"name", "form", "example", "query", "stop", "exemplars", "subjects", 
 _BEFORE = {"text": "preamble", "chat": "system"}
 _THINKING = ("default", "on", "off")
 # A conversation says by itself where a turn begins and ends.
-_CHAT_DEFAULTS: dict[str, Any] = {
+_CHAT_DEFAULTS: dict[str, object] = {
     "system": "",
     "thinking": "default",
     "example": "{solution}",
@@ -257,13 +257,13 @@ def _only_chat(choice: PromptChoice, path: Path) -> None:
 
 def _tables(raw: Json, path: Path) -> tuple[Json, Path]:
     """The tables of the subjects, and the file that has them."""
-    given: Any = raw.get("subjects", {})
+    given = raw.get("subjects", {})
     other = raw.get("subjects_from")
     if other is not None:
         _expect("subjects" not in raw, path, "subjects", "no such field beside subjects_from")
         file = path.parent / f"{other}.toml"
         _expect(file.is_file(), path, "subjects_from", f"a template beside this one, not {other!r}")
-        given, path = _read(file).get("subjects"), file
+        given, path = _read(file).get("subjects", {}), file
         _expect(bool(given), path, "subjects", "tables, as another template takes them from here")
     _expect(isinstance(given, dict), path, "subjects", "tables, one for each subject")
     return given, path

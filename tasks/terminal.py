@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import locale
 import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 # C0 without tab and line feed, DEL, C1; marks of direction; line separators; annotations; halves of
 # surrogate pairs, which no encoding has; and the tags, which no terminal shows.
@@ -102,4 +103,6 @@ def use_utf8() -> None:
     given = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # closed, or a test's
-            cast(Any, stream).reconfigure(encoding=given or own, errors="backslashreplace")
+            cast(io.TextIOWrapper, stream).reconfigure(
+                encoding=given or own, errors="backslashreplace"
+            )

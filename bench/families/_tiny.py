@@ -30,7 +30,6 @@ class Family:
         config: Name of transformers' configuration class.
         examples: Public models of it.
         more: Fields beside the common ones; a text is a multiple of the size, as in `2*size`.
-        bare: Fields of `common` that the class does not take.
     """
 
     name: str
@@ -41,8 +40,10 @@ class Family:
 
 _HEAD = {"head_dim": "size/4"}
 _EXPERTS = {"num_experts_per_tok": 2, "router_aux_loss_coef": 0.01}
+_MANY_EXPERTS = {**_EXPERTS, "num_experts": 4, "moe_intermediate_size": "size"}
 _SLIDING = {"sliding_window": WINDOW}
-_ALTERNATE = ["sliding_attention", "full_attention"] * 2
+_ALTERNATE = {**_SLIDING, "layer_types": ["sliding_attention", "full_attention"] * 2}
+_GEMMA = {**_HEAD, **_ALTERNATE, "query_pre_attn_scalar": 8}
 _LINEAR = {
     "linear_num_key_heads": 2,
     "linear_num_value_heads": 4,
@@ -109,37 +110,20 @@ FAMILIES = (
         "Qwen2-MoE",
         "Qwen2MoeConfig",
         "Qwen1.5-MoE, Qwen2-57B-A14B",
-        {
-            **_EXPERTS,
-            "num_experts": 4,
-            "moe_intermediate_size": "size",
-            "shared_expert_intermediate_size": "size",
-        },
+        {**_MANY_EXPERTS, "shared_expert_intermediate_size": "size"},
     ),
     Family("Qwen3", "Qwen3Config", "Qwen 3", {**_HEAD}),
     Family(
         "Qwen3-MoE",
         "Qwen3MoeConfig",
         "Qwen3-30B-A3B",
-        {
-            **_EXPERTS,
-            **_HEAD,
-            "num_experts": 4,
-            "moe_intermediate_size": "size",
-        },
+        {**_MANY_EXPERTS, **_HEAD},
     ),
     Family(
         "Qwen3-Next",
         "Qwen3NextConfig",
         "Qwen3-Next-80B-A3B",
-        {
-            **_EXPERTS,
-            **_HEAD,
-            **_LINEAR,
-            "num_experts": 4,
-            "moe_intermediate_size": "size",
-            "shared_expert_intermediate_size": "size",
-        },
+        {**_MANY_EXPERTS, **_HEAD, **_LINEAR, "shared_expert_intermediate_size": "size"},
     ),
     Family("Qwen3.5", "Qwen3_5TextConfig", "Qwen 3.5 (its text part)", {**_HEAD, **_LINEAR}),
     Family("Gemma", "GemmaConfig", "Gemma 1", {**_HEAD}),
@@ -147,13 +131,13 @@ FAMILIES = (
         "Gemma 2",
         "Gemma2Config",
         "Gemma 2",
-        {**_HEAD, **_SLIDING, "layer_types": _ALTERNATE, "query_pre_attn_scalar": 8},
+        _GEMMA,
     ),
     Family(
         "Gemma 3",
         "Gemma3TextConfig",
         "Gemma 3 270M and 1B",
-        {**_HEAD, **_SLIDING, "layer_types": _ALTERNATE, "query_pre_attn_scalar": 8},
+        _GEMMA,
     ),
     Family("Gemma 3, multimodal", "Gemma3Config", "Gemma 3 4B to 27B"),
     Family(
@@ -162,8 +146,7 @@ FAMILIES = (
         "Gemma 3n E2B and E4B (their text part)",
         {
             **_HEAD,
-            **_SLIDING,
-            "layer_types": _ALTERNATE,
+            **_ALTERNATE,
             "num_kv_shared_layers": 2,
             "vocab_size_per_layer_input": VOCABULARY,
             "hidden_size_per_layer_input": 16,
@@ -179,7 +162,7 @@ FAMILIES = (
     Family("Phi-MoE", "PhimoeConfig", "Phi-3.5-MoE", {**_EXPERTS, "num_local_experts": 4}),
     Family("OLMo", "OlmoConfig", "OLMo 1"),
     Family("OLMo 2", "Olmo2Config", "OLMo 2"),
-    Family("OLMo 3", "Olmo3Config", "OLMo 3", {**_SLIDING, "layer_types": _ALTERNATE}),
+    Family("OLMo 3", "Olmo3Config", "OLMo 3", {**_ALTERNATE}),
     Family("OLMoE", "OlmoeConfig", "OLMoE", {**_EXPERTS, "num_experts": 4}),
     Family("Granite", "GraniteConfig", "Granite 3"),
     Family(
@@ -251,9 +234,8 @@ FAMILIES = (
         {
             **_HEAD,
             **_EXPERTS,
-            **_SLIDING,
+            **_ALTERNATE,
             "num_local_experts": 4,
-            "layer_types": _ALTERNATE,
             "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
         },
     ),
@@ -276,7 +258,7 @@ FAMILIES = (
     Family("SmolLM 3", "SmolLM3Config", "SmolLM 3"),
     Family("Nemotron", "NemotronConfig", "Minitron, Nemotron 4", {**_HEAD}),
     Family("Nemotron-H", "NemotronHConfig", "Nemotron-H, Nano 2"),
-    Family("EXAONE 4", "Exaone4Config", "EXAONE 4", {**_SLIDING, "layer_types": _ALTERNATE}),
+    Family("EXAONE 4", "Exaone4Config", "EXAONE 4", {**_ALTERNATE}),
     Family("Seed-OSS", "SeedOssConfig", "Seed-OSS", {**_HEAD}),
     Family("ERNIE 4.5", "Ernie4_5Config", "ERNIE 4.5", {**_HEAD}),
     Family("RecurrentGemma", "RecurrentGemmaConfig", "RecurrentGemma"),

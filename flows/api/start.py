@@ -5,13 +5,15 @@ A process can do this for one home only: Prefect reads its settings when it is i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from tasks.errors import StepError
 from tasks.rows import Json
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from prefect import State
 
     from flows.config.rest_em import RestEmConfig
 
@@ -44,7 +46,7 @@ def start(config: RestEmConfig) -> Json:
         from flows.rest_em.flow import AWAITS, rest_em
 
         try:
-            state: Any = rest_em(config, return_state=True)
+            state = cast("State[dict[str, object]]", rest_em(config, return_state=True))
         except KeyboardInterrupt:  # typer would end with a word of its own
             raise StepError("interrupted; the same command resumes it") from None
         if state.name == AWAITS:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Protocol
 
 import typer
 from typer.core import TyperGroup
@@ -40,7 +40,7 @@ from tasks.errors import StepError, UserError
 from tasks.terminal import shown, use_utf8, visible
 
 # Verbs by what they are for, in the order of the help.
-VERBS: dict[str, dict[str, Callable[..., Any] | typer.Typer]] = {
+VERBS: dict[str, dict[str, Callable[..., object] | typer.Typer]] = {
     "Run": {
         "demo": demo,
         "init": init_command,
@@ -148,7 +148,11 @@ def main() -> None:
         _exit(1, _system_error(error) or failure(error))
 
 
-def _show_data(command: Any) -> None:
+class _Verb(Protocol):
+    callback: Callable[..., object] | None
+
+
+def _show_data(command: _Verb) -> None:
     """Let no verb print what a terminal would obey; typer's own help may have its colours."""
     for verb in getattr(command, "commands", {}).values():
         _show_data(verb)

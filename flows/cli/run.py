@@ -17,7 +17,6 @@ from tasks.errors import UserError
 
 if TYPE_CHECKING:
     from flows.config.rest_em import RestEmConfig
-    from tasks.rows import Json
 
 
 class Domain(StrEnum):
@@ -154,7 +153,7 @@ def review(
     config = parse(RestEmConfig, head.config, f"RUN {head.run}: its configuration")
     earlier = [found for n in range(1, number) if (found := reviews.decided(n))]
     now = earlier[-1] if earlier else config.sampling
-    raw: Json = {name: getattr(now, name) for name in CHANGEABLE}
+    raw: dict[str, object] = {name: getattr(now, name) for name in CHANGEABLE}
     change(raw, changes or [])
     raw |= {"decision": "stop" if stop else "continue", "note": note}
     if unknown := sorted(set(raw) - {*CHANGEABLE, "decision", "note"}):

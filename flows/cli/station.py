@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
 
 NoBrowser = Annotated[
     bool, typer.Option("--no-browser", help="Print the link that opens the UI; open no browser.")
@@ -79,9 +82,8 @@ def serve_command(port: Port = 4200, no_browser: NoBrowser = False) -> None:
         # other way, to pickle the function, loses what its annotations mean.
         path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-        local: Any = rest_em.to_deployment(
-            "local", parameters={"config": load_config("math-demo").model_dump()}
-        )
+        parameters = {"config": load_config("math-demo").model_dump()}
+        local = cast("RunnerDeployment", rest_em.to_deployment("local", parameters=parameters))
         local.entrypoint = "restem.flow.rest_em"
         if (note := read_note()) and address == note.address:
             _show(address, no_browser, "  (deployment rest-em/local)")

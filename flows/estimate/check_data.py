@@ -104,7 +104,7 @@ class DataFacts:
     not_checked: str = ""
     failures: list[Failure] = field(default_factory=list)
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """For `--json`."""
         return asdict(self)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from flows.config.rest_em import RestEmConfig
 from flows.estimate.costs import Costs
@@ -69,14 +70,14 @@ def _probed(config: RestEmConfig) -> tuple[PlanCaller, Costs]:
         if not any(one.call.step.name == GENERATE for one in caller.to_do):
             raise UserError("--probe: all samples of this run are there; expected some to be drawn")
         planning = time.perf_counter() - at
-        flow: Any = probe
         try:
-            raw = flow(config, caller.splits, return_state=True).result()
+            raw = probe(config, caller.splits, return_state=True).result()
         except KeyboardInterrupt:
             raise StepError("interrupted; the probe left nothing behind") from None
         at = time.perf_counter()
-    start = before + raw["start"] - began - planning + time.perf_counter() - at
-    costs = Costs.from_json({**raw, "start": start})
+    costs = Costs.from_json(raw)
+    start = before + costs.start - began - planning + time.perf_counter() - at
+    costs = replace(costs, start=start)
     keep_costs(config, costs)
     return caller, costs
 

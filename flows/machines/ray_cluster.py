@@ -19,7 +19,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from prefect import State
 
@@ -245,8 +245,7 @@ class ActorPool:
     def _actor(self, slot: int) -> ActorHandle:
         with self._lock:
             if slot not in self._actors:
-                started: Any = self._new_actor.remote(self._spec)
-                self._actors[slot] = started
+                self._actors[slot] = cast("ActorHandle", self._new_actor.remote(self._spec))
             return self._actors[slot]
 
     def _forget(self, slot: int, actor: ActorHandle) -> None:

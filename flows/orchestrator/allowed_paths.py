@@ -11,7 +11,7 @@ into RESTEM_HOME, and installed ones (`package.module:function`, or an entry poi
 listed in RESTEM_FUNCTIONS, with commas; so are packages of models (`package:MODULE`), whose code
 assembles them, but for those that a shipped configuration names.
 
-Which field obeys which of these: flows/orchestrator/api_limits.py.
+Which field obeys which of these: flows/orchestrator/api_fields.py.
 """
 
 from __future__ import annotations

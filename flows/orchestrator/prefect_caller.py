@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
+from uuid import UUID
 
 from prefect import State, get_run_logger
 from prefect.utilities.annotations import quote
@@ -101,13 +102,13 @@ class PrefectCaller:
         # A policy that another run made has no state in this one.
         made = [self._made.get(ref.location) for ref in call.inputs.values()]
         needed = [one for one in made if one is not None]
-        state: Any = self._run(task, call, needed)
+        state = self._run(task, call, needed)
         if state.is_failed() or state.is_crashed():
             state.result()  # raises what the step raised
         cached = state.name == "Cached"
         ref = there if cached else self.store.lookup(call.step.kind, call.key)
         assert ref is not None, "a step that ended well left no artifact"
-        self._made[ref.location] = FinishedTaskRun(state.state_details.task_run_id)
+        self._made[ref.location] = FinishedTaskRun(cast(UUID, state.state_details.task_run_id))
         self._log(call, ref, iteration, group, cached, started)
         return ref
 
@@ -121,10 +122,8 @@ class PrefectCaller:
         elif self._cluster is not None and call.step.name in TASK_STEPS:
             return self._cluster.run(task, call)
         # Quoted: Prefect would walk through all settings and inputs, looking for states.
-        asked: Any = quote(call)
-        surroundings: Any = quote(runtime)
-        state: Any = task(asked, surroundings, wait_for=needed, return_state=True)
-        return state
+        state = task(quote(call), quote(runtime), wait_for=needed, return_state=True)
+        return cast(State, state)
 
     @property
     def runtime(self) -> Runtime:

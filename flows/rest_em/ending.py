@@ -12,7 +12,6 @@ from flows.rest_em.iterations import LoopResult
 from flows.rest_em.results import RunReport
 from flows.rest_em.warning_lines import alarm_lines
 from flows.runs.next_steps import NextSteps, next_steps
-from tasks.rows import Json
 from tasks.store.store import ArtifactRef, Store
 
 FLOW = "rest-em"
@@ -49,9 +48,9 @@ class Ending:
         then = next_steps(config, policies, store)
         return cls(config.run_id, found, policies, table, then)
 
-    def to_json(self, page: Path) -> Json:
+    def to_json(self, page: Path) -> dict[str, object]:
         """What the flow returns."""
-        made: Json = {"run": self.run, "report": str(page), "policies": self.policies}
+        made: dict[str, object] = {"run": self.run, "report": str(page), "policies": self.policies}
         made |= {"model": self.then.model, "next": self.then.commands}
         if rates := self.report.win_rates:
             made["win_rates"] = {str(number): one.to_json() for number, one in rates.items()}

@@ -14,7 +14,6 @@ from flows.rest_em.verified import Verifier
 from tasks.dag.step_names import DIVERSITY, GROUP_ANSWERS, MEASURE, PASS_AT_K, TEST
 from tasks.evaluate.diversity_step import diversity_call
 from tasks.evaluate.step import measure_call
-from tasks.rows import Json
 from tasks.score.group_step import group_call
 from tasks.store.store import ArtifactRef
 
@@ -127,5 +126,5 @@ class Evaluator:
         for now in done:
             now.verified = verifier.verify(now.number, model, now.sampled, now.groups, shots)
 
-    def _with_limit(self, settings: Json) -> Json:
+    def _with_limit(self, settings: dict[str, object]) -> dict[str, object]:
         return {**settings, "max_tokens": self._config.sampling.max_tokens}

@@ -27,7 +27,6 @@ from tasks.finetune.number_format import CONFIG, FLOAT32, format_of
 from tasks.finetune.objectives import OBJECTIVES
 from tasks.finetune.reward_source import RewardSource
 from tasks.finetune.step import finetune_call
-from tasks.rows import Json
 from tasks.select.prompts import prompts_call
 from tasks.select.step import labelled_call, pairs_call, select_call
 from tasks.settings import FilterSettings
@@ -175,7 +174,7 @@ class Improver:
         reward: RewardSource | None = None,
         base: ArtifactRef | None = None,
     ) -> Call:
-        validation: Json = {
+        validation: dict[str, object] = {
             "prompt": self.sampler.template.digest,
             "shots": self.shots,
             "max_tokens": self.config.sampling.max_tokens,

@@ -9,11 +9,10 @@ sent hangs on how much a child writes.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
+from logging import Logger, LoggerAdapter
 from pathlib import Path
-from typing import Any
 
 from tasks.processes.capped_log import cap_log
 from tasks.terminal import visible
@@ -32,7 +31,7 @@ _CHUNK_BYTES = 1_000_000
 class ChildLogs:
     """Follows the log files of a folder; a context manager."""
 
-    def __init__(self, folder: Path, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+    def __init__(self, folder: Path, logger: Logger | LoggerAdapter[Logger]) -> None:
         """What stands in the files already is of an earlier attempt and is left out.
 
         Args:

@@ -20,7 +20,6 @@ from flows.runs.lost_store import removed
 from flows.runs.store_at import store_at
 from tasks.dag.runtime import home
 from tasks.errors import UserError
-from tasks.rows import Json
 from tasks.store.garbage import Ground, Waste, old_folders, remove_paths
 from tasks.store.heal import make_room
 from tasks.store.manifest import Damage
@@ -74,7 +73,7 @@ class Collected:
     homes: list[OtherHome] = field(default_factory=list[OtherHome])
     left: list[str] = field(default_factory=list[str])
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, object]:
         """For `--json`; what came later is left out where there is nothing of it."""
         first = ("kept", "garbage", "copies", "deleted")
         return {name: value for name, value in asdict(self).items() if name in first or value}

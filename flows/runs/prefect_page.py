@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -100,7 +99,7 @@ class RunPage:
                 description=description,
             )
 
-    def _show(self, create: Callable[..., Any], **content: Any) -> None:
+    def _show(self, create: Callable[..., object], **content: object) -> None:
         deadline = awake() + _PATIENCE_SECONDS
         while True:
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from flows.config.evaluate import EvaluateConfig
 from flows.config.read import parse
@@ -113,7 +112,7 @@ def _evaluation(run: str) -> dict[str, object]:
 def _studies(run: str) -> dict[str, object]:
     """What came of a run's studies, where they came to their end."""
     path = home() / "runs" / run / "study.json"
-    found = of_json(list[dict[str, Any]], read_json(path), str(path)) if path.exists() else []
+    found = of_json(list[dict[str, object]], read_json(path), str(path)) if path.exists() else []
     kept = [{name: v for name, v in one.items() if name != "figures"} for one in found]
     return {"studies": kept}
 

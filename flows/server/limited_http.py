@@ -17,7 +17,7 @@ import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import cast
 
 # The longest head that a browser of ours sends has a few kilobytes: cookies of all of 127.0.0.1.
 HEAD_BYTES = 64 * 1024
@@ -26,6 +26,8 @@ MOST = 64
 # A pause in what a client sends or takes, and all that it may take to ask.
 PAUSE_SECONDS, ASK_SECONDS = 15.0, 30.0
 _LONGEST_LENGTH = 12  # digits
+# What servers of UDP are given stands in socketserver's types too.
+_Request = socket.socket | tuple[bytes, socket.socket]
 
 
 class LimitedServer(ThreadingHTTPServer):
@@ -41,8 +43,9 @@ class LimitedServer(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         super().__init__(address, handler)
 
-    def process_request(self, request: Any, client_address: object) -> None:
+    def process_request(self, request: _Request, client_address: object) -> None:
         """Take a connection, or close it where there are too many."""
+        assert isinstance(request, socket.socket), "a server of TCP"
         with self._lock:
             full = len(self._open) >= MOST
             if not full:
@@ -53,8 +56,9 @@ class LimitedServer(ThreadingHTTPServer):
         else:
             super().process_request(request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:
+    def shutdown_request(self, request: _Request) -> None:
         """Close a connection, and count it no more."""
+        assert isinstance(request, socket.socket), "a server of TCP"
         self.has_asked(request)
         with self._lock:
             self._open.discard(request)

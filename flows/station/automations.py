@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from flows.server import access
@@ -62,7 +62,7 @@ def register_automations(pages: str, silence: timedelta = SILENCE) -> None:
         blocks.append(_webhook("restem-notify", given))
     for wanted in _automations(blocks, silence):
         try:
-            known: Any = Automation.read(name=wanted.name)
+            known = cast(Automation, Automation.read(name=wanted.name))
         except ValueError:
             wanted.create()
             continue
@@ -77,8 +77,8 @@ def _webhook(name: str, address: str, authorization: str = "") -> UUID:
     from pydantic import SecretStr
 
     headers = SecretDict({"Authorization": authorization} if authorization else {})
-    saved: Any = Webhook(url=SecretStr(address), headers=headers).save(name, overwrite=True)
-    return saved
+    block = Webhook(url=SecretStr(address), headers=headers)
+    return cast(UUID, block.save(name, overwrite=True))
 
 
 def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
@@ -88,17 +88,15 @@ def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
 
     # Their types do not know of plain dictionaries and of defaults, which they take.
     library: Any = prefect.automations
-    Automation, EventTrigger = library.Automation, library.EventTrigger
-    ChangeFlowRunState = library.ChangeFlowRunState
 
     def notify(payload: str) -> list[CallWebhook]:
         return [CallWebhook(block_document_id=block, payload=payload) for block in blocks]
 
-    def alarm(name: str, description: str, event: str, kind: str) -> Any:
-        return Automation(
+    def alarm(name: str, description: str, event: str, kind: str) -> Automation:
+        return library.Automation(
             name=name,
             description=description,
-            trigger=EventTrigger(
+            trigger=library.EventTrigger(
                 match={"prefect.resource.id": "restem.run.*"},
                 expect={event},
                 posture=Posture.Reactive,
@@ -110,10 +108,10 @@ def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
 
     run = {"prefect.resource.id": "prefect.flow-run.*"}
     return [
-        Automation(
+        library.Automation(
             name="restem: notice of a failed run",
             description="Tells the pages server (and RESTEM_NOTIFY_URL) of failed, crashed runs.",
-            trigger=EventTrigger(
+            trigger=library.EventTrigger(
                 match=run,
                 expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
                 for_each={"prefect.resource.id"},
@@ -122,10 +120,10 @@ def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
             ),
             actions=notify(_FAILED),
         ),
-        Automation(
+        library.Automation(
             name="restem: heartbeat stopped",
             description="Marks a run Crashed that has sent no heartbeat for two minutes.",
-            trigger=EventTrigger(
+            trigger=library.EventTrigger(
                 match=run,
                 after={"prefect.flow-run.heartbeat"},
                 expect={"prefect.flow-run.heartbeat", *_ENDS},
@@ -135,7 +133,7 @@ def _automations(blocks: list[UUID], silence: timedelta) -> list[Automation]:
                 within=silence,
             ),
             actions=[
-                ChangeFlowRunState(
+                library.ChangeFlowRunState(
                     state=StateType.CRASHED,
                     message="No sign of life for two minutes. Retry resumes the run.",
                 )

@@ -13,8 +13,8 @@ parameters that were stored before are as good as new ones.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
 
+from tasks.facts import is_object
 from tasks.rows import Json
 
 AS_SET, CHANGE, ADVANCED = "As set", "Change", "Advanced: "
@@ -122,10 +122,11 @@ def _fields(definitions: dict[str, Json], definition: Json, value: Json) -> Json
     return {"type": "object", "properties": fields}
 
 
-def _shown(definitions: dict[str, Json], field: Json, value: Any) -> Json:
+def _shown(definitions: dict[str, Json], field: Json, value: object) -> Json:
     about = {name: field[name] for name in ("title", "description") if name in field}
     if "$ref" in field:
         definition = definitions[_name(field)]
+        assert is_object(value), "a section's value has its fields"
         return {
             "description": definition.get("description", ""),
             **about,
@@ -135,7 +136,7 @@ def _shown(definitions: dict[str, Json], field: Json, value: Any) -> Json:
     return {**kept, **about, "default": value}
 
 
-def _default(definitions: dict[str, Json], field: Json) -> Any:
+def _default(definitions: dict[str, Json], field: Json) -> object:
     if "$ref" not in field:
         return field.get("default", [])
     fields = definitions[_name(field)]["properties"]

@@ -111,7 +111,7 @@ def _parse(raw: dict[str, Any], path: Path) -> JudgePrompt:
     unknown = raw.keys() - {"name", *_OPTIONAL, *_TEXTS, *_LISTS}
     _expect(not unknown, path, ", ".join(sorted(unknown)), "no such field")
     digest = digest_of({name: raw[name] for name in sorted(raw) if name != "name"})
-    lists: dict[str, Any] = {name: tuple(raw[name]) for name in _LISTS}
+    lists: dict[str, tuple[str, ...]] = {name: tuple(raw[name]) for name in _LISTS}
     return JudgePrompt(**{**raw, **lists, "digest": digest})
 
 

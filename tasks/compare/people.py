@@ -17,7 +17,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.compare.draw import Pair
 from tasks.compare.label import preference_row
@@ -97,7 +96,7 @@ def read_people(path: Path, digest: str, pairs: Sequence[Pair]) -> Iterator[Row]
 
 def _label(line: bytes, place: str) -> Label:
     try:
-        row: Any = json.loads(line.decode("utf-8"))
+        row: object = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{place}: expected a JSON object ({error})") from None
     if not is_object(row):

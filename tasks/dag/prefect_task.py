@@ -33,7 +33,7 @@ class StepKey(CachePolicy):
     """The cache key is the step's key; nothing else about the task matters."""
 
     def compute_key(
-        self, task_ctx: Any, inputs: dict[str, Any], flow_parameters: dict[str, Any], **_: Any
+        self, task_ctx: object, inputs: dict[str, Call], flow_parameters: object, **_: object
     ) -> str:
         """Key of the call that the task was given."""
         return record_key(inputs["call"])

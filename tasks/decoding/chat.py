@@ -71,7 +71,7 @@ class Chat:
                 "template of text"
             ) from None
         self._control, self._asked_control = _control_tokens(self._tokenizer, written)
-        self._asked: dict[str, Any] = {}
+        self._asked: dict[str, bool] = {}
         if template.thinking != "default":
             self._asked = _thinking(template.thinking == "on")
             self._see_that_it_thinks()
@@ -120,7 +120,8 @@ class Chat:
         """Tokens that end an assistant's turn."""
         return (end_id(self._tokenizer, chat=True),)
 
-    def _rendered(self, said: list[Message], **asked: Any) -> str:
+    def _rendered(self, said: list[Message], **asked: bool) -> str:
+        options: dict[str, Any] = {**self._asked, **asked}
         return str(
             self._tokenizer.apply_chat_template(
                 said,
@@ -128,7 +129,7 @@ class Chat:
                 add_generation_prompt=True,
                 chat_template=self._written,
                 date_string=DATE.strftime("%d %b %Y"),
-                **{**self._asked, **asked},
+                **options,
             )
         )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import Cache, PreTrainedModel
@@ -106,11 +105,13 @@ def compute_groups(
         Keys and values; which of their columns are tokens, int64 [prompts, columns]; the logits at
         the `last` tokens of each prompt, [prompts, last, vocabulary].
     """
-    cache: Any = Cache(layers=[DynamicLayer() for _ in range(plain_layers(model))])
+    layers = [DynamicLayer() for _ in range(plain_layers(model))]
+    cache = Cache(layers=[*layers])
     heads = [prompts[group.places[0]][: group.start] for group in groups]
     seen, _ = _forward(model, heads, None, cache, 1)
     rows = torch.tensor([n for n, group in enumerate(groups) for _ in group.places])
-    for layer in cache.layers:
+    for layer in layers:
+        assert layer.keys is not None and layer.values is not None
         at = rows.to(layer.keys.device)
         layer.keys, layer.values = layer.keys[at], layer.values[at]
     tails = [prompts[place][group.start :] for group in groups for place in group.places]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import datasets
 import numpy as np
@@ -122,8 +122,9 @@ class QuietTrainer(Trainer):
         return None
 
     def _get_train_sampler(self, train_dataset: datasets.Dataset | None = None) -> Order:
-        dataset: Any = self.train_dataset if train_dataset is None else train_dataset
-        return Order(self.sequences, self.args.seed, len(dataset) - self.sequences)
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        count = len(cast(datasets.Dataset, dataset))
+        return Order(self.sequences, self.args.seed, count - self.sequences)
 
 
 def without_adapters(model: PreTrainedModel) -> PreTrainedModel:

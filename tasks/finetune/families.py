@@ -8,11 +8,11 @@ else stands here are mends of what transformers, TRL and peft do not agree upon.
 from __future__ import annotations
 
 from types import MethodType
-from typing import Any
+from typing import cast
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from tasks.decoding.kv_cache import longrope_switch
 
@@ -58,15 +58,14 @@ def _by_row(
         args: Of the module's own forward.
         kwargs: The same.
     """
-    module: Any = self
-    plain = type(module).forward
-    switch = longrope_switch(module.config)
+    plain = type(self).forward
+    switch = longrope_switch(cast(PreTrainedConfig, self.config))
     assert switch is not None
     rows = (position_ids == 0).cumsum(1)
     last = position_ids.new_zeros(len(rows), rows.shape[1] + 1)
     last = last.scatter_reduce(1, rows, position_ids, "amax")
     is_long = (last.gather(1, rows) >= switch)[..., None]
     # Positions of long rows are replaced, so that the longest of what is left is short.
-    short = plain(module, x, position_ids.masked_fill(is_long[..., 0], 0), *args, **kwargs)
-    long = plain(module, x, position_ids.where(is_long[..., 0], switch), *args, **kwargs)
+    short = plain(self, x, position_ids.masked_fill(is_long[..., 0], 0), *args, **kwargs)
+    long = plain(self, x, position_ids.where(is_long[..., 0], switch), *args, **kwargs)
     return torch.where(is_long, long[0], short[0]), torch.where(is_long, long[1], short[1])

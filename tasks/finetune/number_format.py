@@ -14,7 +14,7 @@ import struct
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ ADAPTER = ".lora_"
 _SHORT = ("bfloat16", "float16")
 
 
-def format_of(config: Mapping[str, Any]) -> str:
+def format_of(config: Mapping[str, object]) -> str:
     """The number format that a model's configuration names.
 
     Args:
@@ -35,7 +35,8 @@ def format_of(config: Mapping[str, Any]) -> str:
     Returns:
         bfloat16, float16 or float32; float32 for any other and for none.
     """
-    for part in (config, config.get("text_config") or {}):
+    text = config.get("text_config")
+    for part in (config, text if isinstance(text, Mapping) else {}):
         for name in ("dtype", "torch_dtype"):
             if part.get(name):
                 said = str(part[name]).removeprefix("torch.")

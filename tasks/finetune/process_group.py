@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from tasks.errors import StepError
 
@@ -64,7 +64,7 @@ class Ranks:
             return find()
         from torch.distributed import broadcast_object_list
 
-        found: list[Any] = [None, False]
+        found: list[object] = [None, False]
         try:
             if self.first:
                 found = [find(), True]
@@ -72,7 +72,7 @@ class Ranks:
             broadcast_object_list(found, src=0)
         if not found[1]:
             raise StepError("the first of the training processes failed")
-        return found[0]
+        return cast(_T, found[0])
 
     def total(self, number: float) -> float:
         """The sum over all processes."""
@@ -84,7 +84,7 @@ class Ranks:
             return [mine]
         from torch.distributed import all_gather_object
 
-        found: list[Any] = [None] * self.count
+        found = [mine] * self.count
         all_gather_object(found, mine)
         return found
 

@@ -25,7 +25,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import torch
@@ -183,7 +183,7 @@ class Reinforce(QuietTrainer, RLOOTrainer):
         finally:
             model.train()
         # Of what the engine could not give there is nothing to learn: it has no reward.
-        end: Any = self._tokenizer.eos_token_id
+        end = cast(int, self._tokenizer.eos_token_id)
         drawn: list[list[int]] = [list(one.ids or [end]) for one in self._drawn]
         return ids, drawn, [one.text for one in self._drawn]
 

@@ -17,7 +17,6 @@ several processes, packing, or row weights.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import datasets
 from transformers import AutoTokenizer, PrinterCallback
@@ -36,7 +35,7 @@ from tasks.settings import FinetuneSettings
 class SingleLabels(TokenisedRows, QuietTrainer, KTOTrainer):
     """KTOTrainer on tokenised rows (labelled_rows.py)."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         """Take KTOTrainer's arguments."""
         super().__init__(*args, **kwargs)
         plain = self.data_collator

@@ -25,7 +25,7 @@ from tasks.rows import Row
 class SoftPreference(Preference):
     """`Preference` on pairs with a column `p`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         """Take DPOTrainer's arguments."""
         super().__init__(*args, **kwargs)
         plain = self.data_collator

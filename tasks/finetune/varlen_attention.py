@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -48,7 +48,8 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return False
-    _register(varlen_attn, longest)
+    # It returns more than a tensor only where it is asked to.
+    _register(cast(Callable[..., torch.Tensor], varlen_attn), longest)
     device = model.device
     with torch.autocast(device.type, torch.bfloat16):
         return agrees(
@@ -60,7 +61,7 @@ def fits(model: PreTrainedModel, longest: int) -> bool:
         )
 
 
-def _register(varlen_attn: Any, longest: int) -> None:
+def _register(varlen_attn: Callable[..., torch.Tensor], longest: int) -> None:
     attend = functools.partial(
         _attend, varlen_attn, frozenset(inspect.signature(varlen_attn).parameters), longest
     )
@@ -69,7 +70,7 @@ def _register(varlen_attn: Any, longest: int) -> None:
 
 
 def _attend(
-    varlen_attn: Any,
+    varlen_attn: Callable[..., torch.Tensor],
     known: frozenset[str],
     longest: int,
     module: torch.nn.Module,

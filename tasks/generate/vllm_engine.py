@@ -28,13 +28,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from vllm import CompletionOutput, SamplingParams
 
-    from tasks.processes.wire import Wire
+    from tasks.processes.wire import Message, Wire
 
 # Positions are made in blocks of this size, so that most requests fit into the first engine.
 POSITIONS_STEP = 1024
@@ -55,8 +55,6 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
 }
-
-Message = dict[str, Any]
 
 
 class Shard(Protocol):

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vllm import CompletionOutput, SamplingParams
 
-Message = dict[str, Any]
+    from tasks.processes.wire import Message
 
 
 class Samples:

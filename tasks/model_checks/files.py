@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.rows import Json
@@ -86,7 +86,7 @@ def _check_size(file: Path, field: str) -> None:
         # A broken length may be any number.
         text = stream.read(length) if length < size else b""
     try:
-        header: dict[str, Any] = json.loads(text)
+        header: dict[str, dict[str, list[int]]] = json.loads(text)
         ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
         whole = _LENGTH_BYTES + length + max(ends, default=0)
     except (ValueError, KeyError, TypeError, AttributeError):

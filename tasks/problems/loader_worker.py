@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tasks.processes.function_worker import Function, WrongReturn, serve_function
 from tasks.rows import Json
@@ -22,7 +21,7 @@ def call_loader(function: Function, given: Json) -> int:
     Raises:
         WrongReturn: it gave nothing to go through, or never ends.
     """
-    rows: Any = function(**given["arguments"])
+    rows: object = function(**given["arguments"])
     if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | dict):
         raise WrongReturn(f"it returned {type(rows).__name__}; expected rows, a dict each")
     count = 0
@@ -36,7 +35,7 @@ def call_loader(function: Function, given: Json) -> int:
     return count
 
 
-def _type(value: object) -> Json:
+def _type(value: object) -> dict[str, str]:
     return {NO_JSON: type(value).__name__}
 
 

@@ -13,7 +13,7 @@ from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.hub import noting_commits
 from tasks.problems.own.places import Where
-from tasks.rows import PROBLEM, PROBLEMS_FILE, Row, read_rows, write_rows
+from tasks.rows import PROBLEM, PROBLEMS_FILE, Json, Row, read_rows, write_rows
 from tasks.settings import DataSettings
 from tasks.settings.problems import OWN
 from tasks.store.manifest import Stats, digest_of
@@ -37,7 +37,7 @@ class Block:
 def problems_call(settings: DataSettings) -> Call:
     """The call that reads, shuffles and splits the problems."""
     functions = settings.functions
-    keyed = settings.recipe()
+    keyed: Json = settings.recipe()
     del keyed["source"], keyed["test_source"]
     both = "test" in functions or (settings.test == "same" and "train" in functions)
     keyed["sources"] = [

@@ -122,7 +122,7 @@ class CodeTask:
         Raises:
             ValueError: The largest or smallest of no number at all.
         """
-        value: Any = list(values) if self.kind == LIST else values[0]
+        value: int | list[int] = list(values) if self.kind == LIST else values[0]
         for step in self.steps:
             operand = values[1] if step.operand == "b" else int(step.operand or 0)
             value = TABLES[self.kind][step.name].meaning(value, operand)

@@ -23,7 +23,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from tasks.paths import GUARD, ROOT
 from tasks.processes.guard import PR_SET_PDEATHSIG
@@ -125,6 +125,13 @@ class ForkServer:
         return int(reply)
 
 
+class _Request(TypedDict):
+    """What a child is to run: module:function, and what its environment has beside ours."""
+
+    target: str
+    env: dict[str, str]
+
+
 def main() -> None:
     """Import, then fork on request until the other end closes. The body of the process."""
     link = socket.socket(fileno=int(sys.argv[1]))
@@ -150,7 +157,7 @@ def main() -> None:
         link.sendall(str(reply).encode())
 
 
-def _child(request: dict[str, Any], fds: list[int], parent: int) -> None:
+def _child(request: _Request, fds: list[int], parent: int) -> None:
     """The forked process: never returns."""
     code = 1
     try:

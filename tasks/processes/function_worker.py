@@ -59,9 +59,9 @@ class _Worker:
         self._call, self._pid = call, os.getpid()
         self._file = ""
 
-    def answer(self, question: Question) -> Json:
+    def answer(self, question: Question) -> dict[str, object]:
         assert isinstance(question, dict)
-        reply: Json = {"id": question["id"]}
+        reply: dict[str, object] = {"id": question["id"]}
         try:
             if "load" in question:
                 self._function = self._load(UserFunction.from_json(question["load"]))

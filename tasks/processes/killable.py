@@ -150,7 +150,7 @@ class KillableProcess:
         return json.loads(line)
 
 
-def serve(prepare: Callable[[], Callable[[Question], Json]]) -> None:
+def serve(prepare: Callable[[], Callable[[Question], dict[str, object]]]) -> None:
     """The process's end: prepare, say so, then answer in the main thread until the parent is gone.
 
     Args:
@@ -165,7 +165,7 @@ def serve(prepare: Callable[[], Callable[[Question], Json]]) -> None:
     answer = prepare()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, requests), daemon=True).start()
-    reply: Json = {"ready": True}
+    reply: dict[str, object] = {"ready": True}
     while True:
         replies.write(json.dumps(reply) + "\n")
         replies.flush()

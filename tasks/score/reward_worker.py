@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
 from tasks.dag.contracts import Grade
 from tasks.processes.function_worker import Function, WrongReturn, serve_function
@@ -40,13 +39,14 @@ def call_reward(function: Function, given: Json) -> float:
     return checked_reward(function(**arguments))
 
 
-def checked_reward(value: Any) -> float:
+def checked_reward(value: object) -> float:
     """A reward as a float; a truth value is 1 or 0, a scalar of a library its number.
 
     Raises:
         WrongReturn: it is no finite number in [0, 1].
     """
-    plain = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    item = getattr(value, "item", None)
+    plain = item() if item is not None and getattr(value, "ndim", None) == 0 else value
     if not isinstance(plain, Real):
         raise WrongReturn(
             f"it returned {type(value).__name__} ({value!r:.{_SHOWN}}); expected a number in [0, 1]"

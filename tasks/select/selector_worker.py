@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tasks.processes.function_worker import Function, WrongReturn, serve_function
 from tasks.rows import Json
 from tasks.select.selectors import Candidate
@@ -22,7 +20,7 @@ def call_selector(function: Function, given: Json) -> list[int]:
     return checked_choice(function(candidates=list(found)), found)
 
 
-def checked_choice(wanted: Any, found: list[Candidate]) -> list[int]:
+def checked_choice(wanted: object, found: list[Candidate]) -> list[int]:
     """The places of the chosen candidates.
 
     Raises:

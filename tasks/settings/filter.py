@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -188,10 +188,13 @@ class FilterSettings(Section):
         """What the checker is asked for, whatever is made of its verdicts afterwards."""
         return "correct" if self.score in UNCHECKED else self.score
 
-    def _with_functions(self, data: dict[str, Any], said: Mapping[str, object]) -> dict[str, Any]:
+    def _with_functions(
+        self, data: dict[str, object], said: Mapping[str, object]
+    ) -> dict[str, object]:
         data = super()._with_functions(data, said)
         for place, one in enumerate(self.rewards):
-            data["rewards"][place]["reward"] = data.pop(f"rewards[{place}]", one.reward)
+            parts = cast(list[dict[str, object]], data["rewards"])
+            parts[place]["reward"] = data.pop(f"rewards[{place}]", one.reward)
         return data
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,7 +39,7 @@ class Section(BaseModel):
             if (text := getattr(self, name)) not in choice.names
         }
 
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> dict[str, object]:
         """The settings as they stand in cache keys and run ids.
 
         Raises:
@@ -53,11 +53,13 @@ class Section(BaseModel):
         data = self._without_defaults(self.LATEST)
         return self._with_functions(data, {name: str(one) for name, one in self.functions.items()})
 
-    def _with_functions(self, data: dict[str, Any], said: Mapping[str, object]) -> dict[str, Any]:
+    def _with_functions(
+        self, data: dict[str, object], said: Mapping[str, object]
+    ) -> dict[str, object]:
         """The settings with what is said of each function in the place of its name."""
         return {**data, **said}
 
-    def _without_defaults(self, names: frozenset[str]) -> dict[str, Any]:
+    def _without_defaults(self, names: frozenset[str]) -> dict[str, object]:
         data = self.model_dump()
         for name in data:
             data[name] = _nested(getattr(self, name), data[name])
@@ -72,10 +74,10 @@ class Section(BaseModel):
         return getattr(self, name) == field.get_default(call_default_factory=True)
 
 
-def _nested(value: object, data: Any) -> Any:
+def _nested(value: object, data: object) -> object:
     """What a section inside a section, or a list of them, is in a key."""
     if isinstance(value, Section):
         return value._without_defaults(value.LATER)  # pyright: ignore[reportPrivateUsage]
-    if isinstance(value, list):
+    if isinstance(value, list) and isinstance(data, list):
         return [_nested(one, part) for one, part in zip(value, data, strict=True)]
     return data

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import fsspec  # pyright: ignore[reportMissingTypeStubs]
 
@@ -56,6 +56,7 @@ _OWN_MISTAKES = (
 )
 _ETAGS = ("ETag", "etag", "md5Hash")
 _T = TypeVar("_T")
+_FSSPEC: Any = fsspec  # a library without types
 
 
 def open_fs(address: str) -> tuple[Any, str]:
@@ -68,9 +69,9 @@ def open_fs(address: str) -> tuple[Any, str]:
         # One of its own: credentials and the endpoint are read anew from the environment.
         options = {"use_listings_cache": False, "skip_instance_cache": True}
         if address.startswith(("/", "~")) or "://" not in address:  # `::` in a folder is its name
-            fs = cast(Any, fsspec).filesystem("file", **options)
+            fs = _FSSPEC.filesystem("file", **options)
             return fs, str(fs._strip_protocol(address)).rstrip("/")
-        fs, root = cast(Any, fsspec).core.url_to_fs(address, **options)
+        fs, root = _FSSPEC.core.url_to_fs(address, **options)
     except ImportError as error:
         extra = "; pip install restem[s3]" if address.startswith("s3") else ""
         raise UserError(f"resources.store: {address}: {_line(error)}{extra}") from None

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.api.export.policy import write_tokenizer
 from flows.api.export.source import Source
@@ -31,6 +31,7 @@ from tasks.store.manifest import ArtifactRef
 
 if TYPE_CHECKING:
     import torch
+    from safetensors import safe_open
 
 # Columns of the random matrix beyond the rank.
 _MORE = 8
@@ -156,11 +157,11 @@ def _weights(before: Path, after: Path) -> Iterator[_Pair]:
             yield _Pair(module, two, one, isinstance(kind, Conv1D), rounding)
 
 
-def _open(folder: Path, stack: ExitStack) -> dict[str, Any]:
+def _open(folder: Path, stack: ExitStack) -> dict[str, safe_open]:
     """The open weights file of each tensor of a model folder."""
     from safetensors import safe_open
 
-    found: dict[str, Any] = {}
+    found: dict[str, safe_open] = {}
     for path in sorted(folder.glob("*.safetensors")):
         file = stack.enter_context(safe_open(path, framework="pt"))
         found |= dict.fromkeys(file.keys(), file)

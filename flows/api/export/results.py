@@ -19,7 +19,6 @@ from flows.api.export.licences import Origin, data_origin, public_name
 from flows.api.export.source import Source
 from flows.report.tables import metric_order
 from tasks.evaluate.intervals import Interval
-from tasks.rows import Json
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -93,7 +92,7 @@ def write_every_eval_ever(folder: Path, source: Source) -> None:
         )
 
 
-def _record(source: Source, results: list[Json]) -> Json:
+def _record(source: Source, results: list[dict[str, object]]) -> dict[str, object]:
     name = f"{source.run}:{source.number}"
     digest = source.policy(source.number).digest
     when = f"{source.head.ended or source.head.started:.0f}"
@@ -125,7 +124,7 @@ def _record(source: Source, results: list[Json]) -> Json:
     }
 
 
-def _records(source: Source) -> Iterator[Json]:
+def _records(source: Source) -> Iterator[dict[str, object]]:
     config = source.config
     origin = data_origin(config.data, "test")
     for one in measured(source):
@@ -165,7 +164,7 @@ def _records(source: Source) -> Iterator[Json]:
         }
 
 
-def _data(origin: Origin, problems: int) -> Json:
+def _data(origin: Origin, problems: int) -> dict[str, str | int]:
     if origin.hub:
         return {
             "dataset_name": origin.name,

@@ -7,13 +7,21 @@ itself, a place elsewhere. What was told of the run before is removed first.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Protocol
 
 from flows.rest_em.tracking.record import TrackedRun
 
 PROJECT = "restem"
+
+
+class _Run(Protocol):
+    """A run, as Trackio gives it."""
+
+    name: str
+
+    def delete(self) -> object: ...
 
 
 def write(run: TrackedRun, home: Path) -> str:
@@ -43,7 +51,7 @@ def write(run: TrackedRun, home: Path) -> str:
     return f"trackio show --project {PROJECT} (TRACKIO_DIR={os.environ['TRACKIO_DIR']})"
 
 
-def _runs(trackio: Any) -> Iterable[Any]:
+def _runs(trackio: ModuleType) -> list[_Run]:
     """What it knows of the project on this machine."""
     try:
         return list(trackio.Api().runs(PROJECT))

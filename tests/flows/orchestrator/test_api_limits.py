@@ -1,23 +1,19 @@
-"""Every field of a deployed flow's parameters has a rule, and a run from the API obeys it."""
+"""What a run from the API may name in its parameters, and how it is refused."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from flows.config.evaluate import EvaluateConfig
 from flows.config.rest_em import RestEmConfig
 from flows.orchestrator.allowed_paths import PACKAGE, SHIPPED_PACKAGES
-from flows.orchestrator.api_limits import FIELDS, check_config, checked, takes_text
-from flows.orchestrator.review import Review
+from flows.orchestrator.api_limits import check_config, checked
 from flows.study.config import StudyConfig
 from tasks.errors import UserError
 from tasks.paths import CONFIGS, ROOT
@@ -25,43 +21,6 @@ from tasks.policy.step import local_model, model_fingerprint
 from tasks.settings import ModelSettings
 
 PREFECT = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-
-
-def forms() -> set[type[BaseModel]]:
-    """The models that the parameters of deployed flows are made of, and the form of a review."""
-    found: set[type[BaseModel]] = set()
-    waiting: list[Any] = [Review]
-    for entry in {one["entrypoint"] for one in PREFECT["deployments"]}:
-        file, _, name = entry.partition(":")
-        module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
-        function = inspect.unwrap(getattr(module, name).fn)
-        waiting += [kind for at, kind in get_type_hints(function).items() if at != "return"]
-    while waiting:
-        kind = waiting.pop()
-        waiting += get_args(kind)
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in found:
-            found.add(kind)
-            waiting += [field.annotation for field in kind.model_fields.values()]
-    return found
-
-
-def text_fields() -> Iterator[str]:
-    for form in forms():
-        for name, field in form.model_fields.items():
-            if takes_text(field.annotation):
-                yield f"{form.__name__}.{name}"
-
-
-def test_every_field_that_takes_a_text_has_a_rule_and_no_rule_is_left_over() -> None:
-    assert set(text_fields()) == set(FIELDS)
-
-
-def test_a_field_without_a_rule_is_nobodys_to_set() -> None:
-    class Grown(RestEmConfig):
-        webhook: str = ""
-
-    with pytest.raises(UserError, match="a run from the API may not set it"):
-        check_config(Grown())
 
 
 def test_shipped_packages_are_those_of_shipped_configurations() -> None:
