@@ -123,6 +123,7 @@ def test_a_count_of_samples_leads_to_them() -> None:
             for number in (0, 1)
             for status in ("correct", "checker_error")
         ),
+        *(f"purpose=gsm8k+greedy&iteration={number}&finish=length" for number in (0, 1)),
     }
     command = "restem samples evaluate-1234 --purpose 'gsm8k greedy' --iteration 1 --flipped lost"
     assert command in {one["title"] for one in counts}
