@@ -6,10 +6,9 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from flows.config.suggest import nearest, nearest_field
 from tasks.errors import UserError
@@ -99,7 +98,7 @@ def _field(names: tuple[str | int, ...]) -> str:
     return ".".join(str(one)[:_LONGEST_NAME] for one in names)
 
 
-def _plain(item: ErrorDetails, model: type[BaseModel]) -> str:
+def _plain(item: Any, model: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         return "; ".join(filter(None, ["no such field", nearest_field(model, item["loc"])]))
     if item["type"] == "value_error":
