@@ -53,8 +53,8 @@ def test_a_program_for_svamp_is_right_by_its_number(pool: SandboxPool, data: Pat
     numbers = [float(row["reference"]) for row in load_any("svamp", "test", source=str(data))]
     references = [row["reference"] for row in load_any("svamp_code", "test", source=str(data))]
     assert len(references) == len(numbers) == 300
-    # As a division and as a whole number where it is one; then one too many, and another text.
-    forms = ("print({0} * 2 / 2)", "print({0:.12g})", "print({0} + 1)", "print('about {0:.12g}')")
+    # As a division and as a whole number where it is one; then two too many, and another text.
+    forms = ("print({0} * 2 / 2)", "print({0:.12g})", "print({0} + 2)", "print('about {0:.12g}')")
     pairs = [
         (r, form.format(n)) for r, n in zip(references, numbers, strict=True) for form in forms
     ]
