@@ -1,7 +1,7 @@
 """Renew docs/pictures: the report's first screen, and Prefect's UI as the browser tests see it.
 
     restem run math-demo && python scripts/pictures.py
-    python scripts/pictures.py --run RUN --name gemma --samples --only-report
+    python scripts/pictures.py --run RUN --real
 
 The first takes the latest run of RESTEM_HOME, and starts a station of its own for the UI (some
 minutes). A picture of it is renewed where a document shows it. The second is for a run of
@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 REPORT = "report-page"
+# The report and the samples of a real model.
+REAL = ("gemma", "samples")
 # Where a run lies on this machine is nobody's business.
 HIDE_HOME = """home => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -65,7 +67,7 @@ def samples(run: str, home: Path) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_address[1]}"
     cookie = {"name": COOKIE, "value": derived(secret, "pages"), "url": base}
-    shoot(f"{base}/runs/{run}/samples", home, "samples", cookie)
+    shoot(f"{base}/runs/{run}/samples", home, REAL[1], cookie)
     server.shutdown()
     server.server_close()
 
@@ -75,8 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", default="latest", help="a finished run; default: the latest")
     parser.add_argument("--only-report", action="store_true", help="leave out Prefect's UI")
-    parser.add_argument("--name", default=REPORT, help="of the report's picture")
-    parser.add_argument("--samples", action="store_true", help="its page of samples too")
+    parser.add_argument("--real", action="store_true", help="of a real model: report and samples")
     given = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from flows.runs.journal import find_run
@@ -85,12 +86,13 @@ def main() -> None:
 
     try:
         folder = find_run(given.run, "rest-em")
-        shoot((folder / "report.html").resolve(strict=True).as_uri(), home(), given.name)
+        page = (folder / "report.html").resolve(strict=True).as_uri()
     except (UserError, FileNotFoundError) as error:
         sys.exit(f"--run {given.run}: {error}")
-    if given.samples:
+    shoot(page, home(), REAL[0] if given.real else REPORT)
+    if given.real:
         samples(folder.name, home())
-    if not given.only_report:
+    elif not given.only_report:
         tests = [sys.executable, "-m", "pytest", "-q", "tests/browser/test_run.py"]
         tests.append("tests/browser/test_person.py")
         environment = {**os.environ, "RESTEM_PICTURES": "1"}
