@@ -113,12 +113,7 @@ FAMILIES = (
         {**_MANY_EXPERTS, "shared_expert_intermediate_size": "size"},
     ),
     Family("Qwen3", "Qwen3Config", "Qwen 3", {**_HEAD}),
-    Family(
-        "Qwen3-MoE",
-        "Qwen3MoeConfig",
-        "Qwen3-30B-A3B",
-        {**_MANY_EXPERTS, **_HEAD},
-    ),
+    Family("Qwen3-MoE", "Qwen3MoeConfig", "Qwen3-30B-A3B", {**_MANY_EXPERTS, **_HEAD}),
     Family(
         "Qwen3-Next",
         "Qwen3NextConfig",
@@ -127,18 +122,8 @@ FAMILIES = (
     ),
     Family("Qwen3.5", "Qwen3_5TextConfig", "Qwen 3.5 (its text part)", {**_HEAD, **_LINEAR}),
     Family("Gemma", "GemmaConfig", "Gemma 1", {**_HEAD}),
-    Family(
-        "Gemma 2",
-        "Gemma2Config",
-        "Gemma 2",
-        _GEMMA,
-    ),
-    Family(
-        "Gemma 3",
-        "Gemma3TextConfig",
-        "Gemma 3 270M and 1B",
-        _GEMMA,
-    ),
+    Family("Gemma 2", "Gemma2Config", "Gemma 2", _GEMMA),
+    Family("Gemma 3", "Gemma3TextConfig", "Gemma 3 270M and 1B", _GEMMA),
     Family("Gemma 3, multimodal", "Gemma3Config", "Gemma 3 4B to 27B"),
     Family(
         "Gemma 3n",
