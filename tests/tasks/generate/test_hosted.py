@@ -6,6 +6,7 @@ import threading
 import time
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,13 +136,23 @@ def test_a_run_that_a_slow_answer_ended_goes_on_from_there(home: Path) -> None:
     assert [one.text for one in found] == ["4"] * 3 and len(service.requests) == 4
 
 
-def test_nobody_asks_before_the_time_that_a_busy_service_gives(home: Path) -> None:
-    busy = failed(429, headers={"Retry-After": "1"})
+def test_nobody_asks_before_the_time_that_a_busy_service_gives(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, wait_seconds = threading.Event(), patience.wait_seconds
+
+    def noting(*given: Any) -> float:
+        told.set()
+        return wait_seconds(*given)
+
+    monkeypatch.setattr(client, "wait_seconds", noting)
+    # What was sent beside the refused one is answered when that one's refusal was read.
+    replies = [failed(429, headers={"Retry-After": "1"}), *[Reply(said("4").body, wait=told)] * 3]
     asked = [(0, seed) for seed in range(12)]
-    found, service = sampled(in_turn([busy], said("4")), home, asked, "?")
-    first, *others = service.times
-    # Those that were under way already had been sent.
-    assert len(found) == 12 and sum(one - first < 1.0 for one in others) <= 3
+    found, service = sampled(in_turn(replies, said("4")), home, asked, "?")
+    first, *others = sorted(service.times)
+    assert len(found) == 12 and len(others) == 12
+    assert all(one - first >= 1.0 for one in others[3:])
 
 
 def test_a_date_to_retry_after_is_a_time_as_well() -> None:
