@@ -88,6 +88,8 @@ class PolicyReport(Metrics):
         checks: Of that fine-tune, with intervals; not in the file. None where there were none.
         transfer: By name of the benchmark.
         against_base: None for the base. In the file its fields stand beside the others.
+        pass_gain: Over the base in pass@k at the largest k, paired by problem; not in the file.
+            None for the base, and where there are no such samples.
         labels: Of the pairs of samples drawn from it, and the reward model that was fit on them;
             None, and not in the file, where nothing was labelled.
         proxy: What it was trained for beside what is meant; None, and not in the file, where that
@@ -112,6 +114,7 @@ class PolicyReport(Metrics):
     checks: Checks | None = None
     transfer: dict[str, Transfer] = field(default_factory=dict)
     against_base: AgainstBase | None = None
+    pass_gain: Interval | None = None
     labels: LabelMetrics | None = None
     proxy: ProxyMetrics | None = None
     win_rates: WinRates | None = None
@@ -125,7 +128,7 @@ class PolicyReport(Metrics):
     def to_json(self) -> dict[str, object]:
         """As in report.json."""
         data = super().to_json()
-        del data["against_base"], data["checks"]
+        del data["against_base"], data["checks"], data["pass_gain"]
         return data | (self.against_base.to_json() if self.against_base else {})
 
     @classmethod

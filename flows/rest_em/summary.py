@@ -26,7 +26,7 @@ from flows.rest_em.warning_lines import narrowed_line
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, step
 from tasks.evaluate.intervals import interval
-from tasks.evaluate.metrics import paired_gain, scores
+from tasks.evaluate.metrics import paired_gain, paired_pass_gain, scores
 from tasks.evaluate.paired import difficulty_bins, mcnemar
 from tasks.evaluate.solved_and_lost import solved_and_lost
 from tasks.rows import SAMPLES_FILE, VERDICTS_FILE, Row, Status, read_rows
@@ -99,6 +99,11 @@ def _policies(inputs: RunInputs, how: EvaluationSettings) -> list[PolicyReport]:
             transfer=_transfer(inputs, number, how),
             against_base=_against_base(
                 base, inputs.solutions(number, kinds.GREEDY), drawn, inputs.splits["test"], how
+            )
+            if number
+            else None,
+            pass_gain=paired_pass_gain(
+                drawn, inputs.verdicts(number, kinds.SAMPLED), how, _BOOTSTRAP_SEED
             )
             if number
             else None,

@@ -138,7 +138,30 @@ def paired_gain(
     base_greedy: Iterable[Row], now_greedy: Iterable[Row], settings: MeasureSettings, seed: int
 ) -> Interval | None:
     """Gain in greedy accuracy on the problems that both policies tried; None if there is none."""
-    base, now = scores(base_greedy), scores(now_greedy)
+    return _paired(scores(base_greedy), scores(now_greedy), settings, seed)
+
+
+def paired_pass_gain(
+    base_sampled: Iterable[Row], now_sampled: Iterable[Row], settings: MeasureSettings, seed: int
+) -> Interval | None:
+    """Gain in pass@k at the largest k of the settings, on the problems that both policies tried.
+
+    Returns:
+        None where there is no such k, or no such problem.
+
+    Raises:
+        UserError: as `sampled_scores`.
+    """
+    if not settings.pass_k:
+        return None
+    k = f"pass@{max(settings.pass_k)}"
+    base, now = (sampled_scores(rows, settings).get(k, {}) for rows in (base_sampled, now_sampled))
+    return _paired(base, now, settings, seed)
+
+
+def _paired(
+    base: Mapping[str, float], now: Mapping[str, float], settings: MeasureSettings, seed: int
+) -> Interval | None:
     both = [key for key in base if key in now]
     if not both:
         return None

@@ -124,7 +124,8 @@ def _variety(base: PolicyReport, last: PolicyReport) -> list[str]:
     before, after = base.metrics.get(key), last.metrics.get(key)
     if not before or not after or sizes[-1] < 2:
         return []
-    low, high = square_and_add(after, before)
+    found = last.pass_gain
+    low, high = (found.low, found.high) if found else square_and_add(after, before)
     was, now = percent(before.value), percent(after.value)
     if high < 0:
         return [f"{key} fell below the base policy's, {was} → {now}: the policy lost variety."]

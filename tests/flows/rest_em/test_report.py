@@ -92,6 +92,16 @@ def test_a_lost_variety_is_said() -> None:
     assert "pass@4 fell below the base policy's" in check(page_of(report)).text
 
 
+def test_a_change_of_variety_is_a_paired_one_where_there_is_one() -> None:
+    report = full()
+    last = report["iterations"][-1]
+    last["metrics"]["pass@4"] = dict(report["iterations"][0]["metrics"]["pass@4"])
+    last["pass_gain"] = {"value": 0.12, "low": 0.01, "high": 0.23, "problems": 100}
+    assert "pass@4 rose too" in check(page_of(report)).text
+    last["pass_gain"]["low"], last["metrics"]["pass@4"] = -0.01, estimate(0.9)
+    assert "within noise" in check(page_of(report)).text
+
+
 def test_no_gain_is_not_called_one() -> None:
     report = full()
     for now in report["iterations"][1:]:

@@ -21,6 +21,7 @@ from tasks.evaluate.metrics import (
     majority_correct,
     measure,
     paired_gain,
+    paired_pass_gain,
     pass_at_k,
 )
 from tasks.evaluate.results import Change
@@ -253,3 +254,13 @@ def test_paired_gain_uses_only_problems_that_both_tried() -> None:
     gain = paired_gain(base, now, SETTINGS, 1)
     assert gain is not None and (gain.value, gain.problems) == (1.0, 2)
     assert paired_gain(base, [], SETTINGS, 1) is None
+
+
+def test_a_paired_gain_in_pass_at_k_is_at_the_largest_k() -> None:
+    k = max(SETTINGS.pass_k)
+    base = [row(key, index=i, right=False) for key in "abc" for i in range(k)]
+    now = [row(key, index=i, right=not i) for key in "bcd" for i in range(k)]
+    gain = paired_pass_gain(base, now, SETTINGS, 1)
+    assert k > 1 and gain is not None and (gain.value, gain.problems) == (1.0, 2)
+    assert paired_pass_gain(base, [], SETTINGS, 1) is None
+    assert paired_pass_gain(base, now, SETTINGS.model_copy(update={"pass_k": []}), 1) is None
