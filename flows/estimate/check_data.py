@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from flows.config.read import change, parse
 from flows.config.rest_em import RestEmConfig
@@ -122,7 +121,7 @@ def data_config(source: str, config: str, changes: list[str]) -> RestEmConfig:
     """
     if not source and not config:
         raise UserError("SOURCE: expected a file, a folder or a Hub id, or --config")
-    raw: dict[str, Any]
+    raw: Json
     raw, file = read_config(config) if config else (dict(_NO_CONFIG), "--set")
     if source:
         raw["data"] = {**raw.get("data", {}), "train": OWN, "source": source}

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from flows.server.access import authorization, secret_for
+from tasks.rows import Json
 
 SECONDS = 10.0
 # A server on SQLite says 503 when another of its own writers came between, however long it had
@@ -146,7 +147,7 @@ class Api:
             raise ApiError(f"{method} {path}: {error}") from None
 
 
-def _flow_run(answer: Any) -> FlowRun:
+def _flow_run(answer: Json) -> FlowRun:
     try:
         state = answer["state"]
         return FlowRun(

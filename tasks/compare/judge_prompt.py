@@ -20,9 +20,9 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.errors import UserError
+from tasks.rows import Json
 from tasks.store.manifest import digest_of
 
 JUDGES = Path(__file__).resolve().parent / "prompts"
@@ -95,7 +95,7 @@ def load_judge_prompt(name: str, digest: str = "") -> JudgePrompt:
     return found
 
 
-def _parse(raw: dict[str, Any], path: Path) -> JudgePrompt:
+def _parse(raw: Json, path: Path) -> JudgePrompt:
     for name in ("name", *_OPTIONAL, *_TEXTS):
         _expect(isinstance(raw.get(name), str), path, name, "a text")
     for name, marks in _TEXTS.items():
