@@ -16,7 +16,6 @@ import termios
 import threading
 import tty
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import docker
 
@@ -74,11 +73,11 @@ def open_shell(client: docker.DockerClient, image: str, command: list[str] | Non
     try:
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = api.attach_socket(made, params=streams)
-        with ThreadPoolExecutor(1) as waiter, contextlib.closing(attached):
-            # Asked before the start: the engine forgets the container when it ends.
-            end: Future[dict[str, int]] = waiter.submit(
-                api.wait, made, timeout=None, condition="removed"
-            )
+        # The engine forgets the container when it ends, so it is asked for the exit code before the
+        # start. It has heard that when it sends the head of its answer; api.wait reads all of it.
+        asked = f"{api.base_url}/v{api.api_version}/containers/{made}/wait?condition=removed"
+        with contextlib.closing(attached), api.post(asked, timeout=None, stream=True) as end:
+            end.raise_for_status()
             api.start(made)
             line = getattr(attached, "_sock", attached)
             if terminal:
@@ -87,7 +86,7 @@ def open_shell(client: docker.DockerClient, image: str, command: list[str] | Non
             else:
                 threading.Thread(target=_feed, args=(line,), daemon=True).start()
                 _show(line)
-            return end.result()["StatusCode"]
+            return end.json()["StatusCode"]
     finally:
         remove(client, made)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.needs import Watch, group_of, lacking, needs_of, place_of
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("restem", deadline=None)
+# How long an example takes, or is made, says how busy the machine is.
+settings.register_profile("restem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("restem")
 
 _watch = Watch()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from bench.sampling import _local_s3
 from bench.sampling._local_s3 import BUCKET, local_s3
+from tests.ports import free_ports
 
 __all__ = ["BUCKET", "S3", "Door", "filesystem", "s3_server"]
 
@@ -19,13 +20,13 @@ class Door:
     """Passes connections on to a port of this machine; shut, it refuses them."""
 
     target: int
-    port: int = 0
+    port: int  # no other process gets it while the door is shut
     _listener: socket.socket | None = None
     _open: list[socket.socket] = field(default_factory=list)
 
     def open(self) -> None:
         listener = socket.create_server(("127.0.0.1", self.port))
-        self.port, self._listener = listener.getsockname()[1], listener
+        self._listener = listener
         threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
 
     def shut(self) -> None:
@@ -77,7 +78,7 @@ class S3:
 def s3_server(**variables: str) -> Iterator[S3]:
     """A moto server, with its bucket made by s3fs; its environment may be given variables."""
     with local_s3(**variables) as port:
-        door = Door(port)
+        door = Door(port, *free_ports(1))
         try:
             door.open()
             yield S3(f"http://127.0.0.1:{door.port}", port, door)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 
 from tasks.errors import StepError, UserError
 
 BUCKET = "artifacts"
 KEY, SECRET = "key", "secret"
-S3_START_SECONDS = 60.0
+# It takes a port that is free and says which: one that was chosen here could be taken meanwhile.
+_SERVER = """
+import threading
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+threading.Event().wait()
+"""
 
 
 def variables(address: str) -> dict[str, str]:
@@ -37,28 +42,29 @@ def local_s3(**environment: str) -> Iterator[int]:
 
     Raises:
         UserError: moto is not installed.
-        StepError: it does not answer.
+        StepError: it does not start.
     """
     try:
         import moto  # noqa: F401
     except ImportError:
         raise UserError("no S3 server to start; pip install 'moto[server]'") from None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVER],
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="ascii",
         env={**os.environ, **environment},
-    )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/moto-api/")
-        filesystem(port).mkdir(BUCKET)
-        yield port
-    finally:
-        server.kill()
-        server.wait()
+    ) as server:
+        assert server.stdout
+        try:
+            if not (line := server.stdout.readline()):
+                raise StepError("moto's server did not start")
+            port = int(line)
+            filesystem(port).mkdir(BUCKET)
+            yield port
+        finally:
+            server.kill()
 
 
 def filesystem(port: int):
@@ -72,15 +78,3 @@ def filesystem(port: int):
         use_listings_cache=False,
         skip_instance_cache=True,
     )
-
-
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + S3_START_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise StepError(f"{address} does not answer") from None
-            time.sleep(0.1)

@@ -38,9 +38,9 @@ KILLS = ((0.15, "container"), (0.3, "container"), (0.45, "container"), (0.6, "po
 KILLS += ((0.8, "daemon"),)
 DOWN_SECONDS = 3.0
 # A container that is being removed is listed until it is gone.
-CONTAINERS_GONE_SECONDS = 10.0
+CONTAINERS_GONE_SECONDS = 300.0
 # Until there is a container to kill.
-LISTED_SECONDS = 30.0
+LISTED_SECONDS = 300.0
 SAMPLES = 400
 # The first part of a life is its warm-up; with fewer samples there is no line to fit.
 WARM_UP, FEWEST = 0.2, 20

@@ -119,11 +119,12 @@ class ChildEngine:
         parts = deal(prompts, requests, len(self._replicas), self._least)
         seats = self._seats.take([*map(len, parts)], lambda seat: self._replicas[seat].alive)
         done: list[dict[int, _Item]] = [{} for _ in parts]
-        over = threading.Event()
+        over, telling = threading.Event(), threading.Lock()
 
         def advance() -> None:
             if progress:
-                progress(sum(map(len, done)), len(requests))
+                with telling:  # else a thread might tell a count after a later one was told
+                    progress(sum(map(len, done)), len(requests))
 
         def run(number: int) -> float:
             part = [requests[i] for i in parts[number]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -22,11 +23,13 @@ from tests.compose.topology import Topology
 from tests.compose.topology_local import PREFIX
 from tests.small import TINY
 
+# A busy machine may take long to answer.
+SECONDS = 300.0
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 def client(topology: Topology) -> httpx.Client:
-    return httpx.Client(base_url=topology.api, auth=auth(topology), timeout=60)
+    return httpx.Client(base_url=topology.api, auth=auth(topology), timeout=SECONDS)
 
 
 def auth(topology: Topology) -> tuple[str, str]:
@@ -73,28 +76,35 @@ def processes(folder: Path) -> list[str]:
         except psutil.Error:
             continue
         if process.pid != os.getpid() and any(str(folder) in word for word in words):
-            found.append(" ".join(process.cmdline()))
+            found.append(" ".join(words))
     return found
 
 
 def databases() -> list[Path]:
     """Folders of this process's databases, which lie outside the topology's."""
-    notes = Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner")
-    return [note.parent for note in notes if note.read_text() == str(os.getpid())]
+    found = []
+    for note in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/owner"):
+        with contextlib.suppress(FileNotFoundError):  # another's, who is just removing it
+            if note.read_text() == str(os.getpid()):
+                found.append(note.parent)
+    return found
 
 
 def test_the_api_answers_nobody_without_the_password(topology: Topology):
-    assert httpx.get(f"{topology.api}/health").status_code == 200
+    assert httpx.get(f"{topology.api}/health", timeout=SECONDS).status_code == 200
     for wrong in (None, ("restem", "wrong"), ("", "")):
-        given = httpx.post(f"{topology.api}/flows/filter", json={}, auth=wrong)
+        ask = f"{topology.api}/flows/filter"
+        given = httpx.post(ask, json={}, auth=wrong, timeout=SECONDS)
         assert given.status_code == 401, wrong
-        assert httpx.get(topology.pages, auth=wrong).status_code == 401, wrong
+        given = httpx.get(topology.pages, auth=wrong, timeout=SECONDS)
+        assert given.status_code == 401, wrong
     for name in ("Host", "Origin"):
         headers = {name: "http://evil.example" if name == "Origin" else "evil.example"}
         ask = f"{topology.api}/flows/filter"
-        given = httpx.post(ask, json={}, auth=auth(topology), headers=headers)
+        given = httpx.post(ask, json={}, auth=auth(topology), headers=headers, timeout=SECONDS)
         assert given.status_code == 403
-    evil = httpx.get(topology.pages, auth=auth(topology), headers={"Host": "evil.example"})
+    headers = {"Host": "evil.example"}
+    evil = httpx.get(topology.pages, auth=auth(topology), headers=headers, timeout=SECONDS)
     assert evil.status_code == 403
     with client(topology) as api:
         assert api.post("/flows/filter", json={}).status_code == 200
@@ -111,7 +121,8 @@ def test_redis_and_postgres_ask_for_their_passwords(topology: Topology):
 
     async def enter() -> None:
         where = {"host": "127.0.0.1", "port": topology.ports[5432]}
-        await asyncpg.connect(user="prefect", database="prefect", password="wrong", **where)
+        who = {"user": "prefect", "database": "prefect", "password": "wrong"}
+        await asyncpg.connect(**who, **where, timeout=SECONDS)
 
     with pytest.raises(asyncpg.InvalidPasswordError):
         asyncio.run(enter())
@@ -155,14 +166,14 @@ def test_a_run_completes_although_postgres_is_killed_twice(topology: Topology):
     assert ended["type"] == "COMPLETED", ended
     name = next(topology.home.glob("runs/*/run.json")).parent.name
     report = f"{topology.pages}/runs/{name}/report.html"
-    assert httpx.get(report, auth=auth(topology)).status_code == 200
-    assert name in httpx.get(topology.pages, auth=auth(topology)).text
+    assert httpx.get(report, auth=auth(topology), timeout=SECONDS).status_code == 200
+    assert name in httpx.get(topology.pages, auth=auth(topology), timeout=SECONDS).text
 
 
 def test_a_run_whose_worker_is_killed_is_marked_and_a_retry_completes_it(topology: Topology):
     before = artifacts(topology)
     run = create(topology, "seed=5")
-    until(lambda: artifacts(topology) >= before + 4)
+    until(lambda: artifacts(topology) >= before + 2)  # and long before it is over
     topology.crash("worker")
     ended = end(topology, run)
     assert ended["type"] == "CRASHED", ended

@@ -30,7 +30,8 @@ import psutil
 
 from tasks.paths import ROOT
 from tests.compose.compose_file import EXAMPLE, ComposeError, Service, read_env, read_services
-from tests.compose.topology_local import Postgres, Translation, free_ports, missing
+from tests.compose.topology_local import Postgres, Translation, missing
+from tests.ports import free_ports
 
 GUARD = ROOT / "tasks" / "processes" / "guard.py"
 # A hang guard: on a busy machine Prefect alone took a minute to start.

@@ -77,7 +77,9 @@ def test_no_fault_that_shows_in_the_output_passes(
     image: str, faults: list[Fault], passed: list[Fault]
 ) -> None:
     assert len(faults) >= LEAST
-    found = reports(image, LIMITS.memory, [fault.job for fault in passed])
+    # They ended within their own limits; that the machine is busier now says nothing of them.
+    again = [dataclasses.replace(fault.job, limits=LIMITS) for fault in passed]
+    found = reports(image, LIMITS.memory, again)
     other = [
         fault.mutant
         for fault, seen in zip(passed, found, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -42,6 +43,12 @@ def client() -> Iterator[docker.DockerClient]:
     client.close()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy engine may take long to remove a container; a pool that closes waits for it."""
+    monkeypatch.setattr(owner, "GONE_SECONDS", 300.0)
+
+
 def left(client: docker.DockerClient, name: str) -> bool:
     return bool(labelled_containers(client, POOL_LABEL, name))
 
@@ -73,7 +80,7 @@ def gone_process() -> int:
 def test_what_is_left_over(
     client: docker.DockerClient, image: str, changed: dict[str, str], goes: bool
 ) -> None:
-    name = "test " + " ".join(changed.values())
+    name = secrets.token_hex(8)
     marks = {**labels(name), **changed}
     if marks[LABEL] == "dead":
         marks[LABEL] = str(gone_process())
@@ -89,11 +96,12 @@ def test_an_owner_that_nobody_waited_for_is_gone(client: docker.DockerClient, im
     child = subprocess.Popen([sys.executable, "-c", "print(1)"], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.read()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, but still in the table
-    marks = {**labels("test unwaited"), LABEL: str(child.pid)}
+    name = secrets.token_hex(8)
+    marks = {**labels(name), LABEL: str(child.pid)}
     made = client.api.create_container(image, ["sleep", "9"], labels=marks)["Id"]
     try:
         remove_leftovers(client)
-        assert goes_away(client, "test unwaited")
+        assert goes_away(client, name)
     finally:
         child.wait()
         remove(client, made)
@@ -104,12 +112,12 @@ import sys, time
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, Test
 with SandboxPool(sys.argv[1], workers=1) as pool:
-    job = Job("import time\\ntime.sleep(60)", (Test("", ""),), limits=Limits(cpu=30.0))
+    job = Job("import time\\ntime.sleep(900)", (Test("", ""),), limits=Limits(cpu=300.0))
     pool.submit(job)
     while not pool.started:
         time.sleep(0.01)
     print(pool._name, flush=True)
-    time.sleep(60)
+    time.sleep(900)
 """
 
 

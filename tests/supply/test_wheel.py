@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +16,7 @@ import pytest
 
 from tasks.paths import ROOT
 from tests.flows.conftest import Restem
+from tests.ports import free_ports
 from tests.small import TINY
 
 pytestmark = pytest.mark.engine
@@ -171,10 +171,7 @@ def test_a_project_runs_and_its_model_needs_no_restem(installed: Installed) -> N
 
 
 def test_a_station_starts_with_its_deployments(installed: Installed) -> None:
-    with socket.socket() as one, socket.socket() as two:
-        for probe in (one, two):
-            probe.bind(("127.0.0.1", 0))
-        ports = [str(probe.getsockname()[1]) for probe in (one, two)]
+    ports = [*map(str, free_ports(2))]
     try:
         said = installed("restem", "up", "--no-browser", "--port", ports[0], "--pages", ports[1])
         assert "rest-em/math-demo" in said

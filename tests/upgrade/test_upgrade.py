@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from flows.runs.store import verify_store
-from tests.flows.station.conftest import Station, free_port
+from tests.flows.station.conftest import Station
+from tests.ports import free_ports
 from tests.upgrade.old_home import CHANGES, OLD_REVISION, RUN, STEPS, unpack
 
 
@@ -26,7 +27,7 @@ def revision(database: Path) -> str:
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """The old home under a station of this version."""
-    station = Station(tmp_path_factory.mktemp("upgrade"), free_port(), free_port())
+    station = Station(tmp_path_factory.mktemp("upgrade"), *free_ports(2))
     unpack(station.home)
     station.up()
     yield station

@@ -8,7 +8,6 @@ makes the comparison in a process of its own, which a test may kill.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from flows.machines.local import LocalMachine
@@ -28,14 +27,12 @@ NOTES = ModelSettings(base="embedded:tiny-notes", prompt="notes", shots=0)
 ENGINE: Json = {"engine": "transformers", "dtype": "float32"}
 
 
-def machine(home: Path, say: Callable[[str], None] = lambda text: None) -> LocalMachine:
+def machine(home: Path) -> LocalMachine:
     """With a store in `home`."""
     resources = Resources(device="cpu", threads=2, engines=2, batch_size=64)
-    found = LocalMachine(
+    return LocalMachine(
         Store(str(home / "store"), cache=home / "cache"), home, resources, lambda *_: None
     )
-    found.runtime.say = say
-    return found
 
 
 def drawn(services: LocalMachine, judge: JudgeSettings) -> Call:

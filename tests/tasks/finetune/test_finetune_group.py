@@ -92,7 +92,6 @@ def check_same(job: dict, reply: dict, asked: list, expected: tuple) -> None:
         assert torch.allclose(weight, weights[name], atol=1e-4), name
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("strategy", "settings"), [("ddp", {}), ("fsdp", {}), ("fsdp", LORA)], ids=str
 )
@@ -120,7 +119,7 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
         # Who is the first to notice, the launcher or the other process, is a matter of luck.
         with pytest.raises(StepError, match=r"died|reset by peer|closed"):
             child.call(job, on_ask=kill)
-        assert not any(one.is_running() and one.status() != "zombie" for one in killed)
+        assert not psutil.wait_procs(killed, 300)[1]
     saved = {path.name for path in (tmp_path / "checkpoints").rglob("*")}
     assert ("pytorch_model_fsdp_0" in saved) == (strategy == "fsdp")  # it was split, or not
     steps, again = [], []
@@ -135,7 +134,6 @@ def test_a_group_that_lost_a_process_goes_on_and_gives_what_one_process_gives(
     check_same(job, result, asked[: 3 - len(again)] + again, expected)
 
 
-@pytest.mark.timeout(600)
 def test_a_split_model_with_weights_of_fewer_rows_than_processes_trains_as_a_whole_one(tmp_path):
     start = tmp_path / "start"
     torch.manual_seed(0)
@@ -171,7 +169,6 @@ def on_two_machines(place: Path, work: Path, **settings) -> dict:
     return job
 
 
-@pytest.mark.timeout(600)
 def test_machines_that_the_operators_command_reaches_train_together(place, tmp_path, monkeypatch):
     seen = tmp_path / "started"
     monkeypatch.setenv("RESTEM_MACHINE_COMMAND", f"{ELSEWHERE} {seen} {{rank}}")
@@ -185,7 +182,6 @@ def test_machines_that_the_operators_command_reaches_train_together(place, tmp_p
     assert "model.safetensors" in {path.name for path in (work / "out").iterdir()}
 
 
-@pytest.mark.timeout(600)
 def test_a_machine_that_cannot_be_reached_ends_the_fine_tune(place, tmp_path, monkeypatch):
     monkeypatch.setenv("RESTEM_MACHINE_COMMAND", "false")
     with (
@@ -206,7 +202,6 @@ def test_without_a_command_that_reaches_other_machines_there_is_one_line(
         child.call(on_two_machines(place, tmp_path), on_ask=grade)
 
 
-@pytest.mark.timeout(600)
 def test_a_mistake_in_a_group_is_the_users_one_line(place, tmp_path):
     job = job_in(place, tmp_path, 2, batch_size=3)
     with (

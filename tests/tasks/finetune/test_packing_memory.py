@@ -48,7 +48,6 @@ def rows(count: int) -> Iterator[Row]:
         }
 
 
-@pytest.mark.timeout(300)
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     peaks = []
     for count in (SMALL, LARGE):

@@ -23,6 +23,7 @@ def main(wire: Wire) -> None:
             if text.startswith("kill") or request["model"] == "always":
                 os.kill(os.getpid(), signal.SIGKILL)
             if text.startswith("hang"):
+                Path(text.split()[1]).touch()
                 time.sleep(3600)
             if text.startswith("slow"):
                 time.sleep(3)

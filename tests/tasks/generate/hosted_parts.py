@@ -156,7 +156,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_SECONDS", 0.01)
     monkeypatch.setattr(patience, "MOST_SECONDS", 0.05)
     monkeypatch.setattr(client, "SPREAD_SECONDS", 0.01)
-    monkeypatch.setattr(hosted, "GRACE_SECONDS", 5.0)
+    monkeypatch.setattr(hosted, "GRACE_SECONDS", 300.0)
 
 
 def prompts(*questions: str) -> list[str]:
@@ -169,7 +169,7 @@ def engine(
     home: Path,
     *,
     requests: int = 4,
-    stall: float = 30.0,
+    stall: float = 300.0,
     words: list[str] | None = None,
     fields: Sequence[TeacherField] = (),
     field: str = "sampling.teacher",

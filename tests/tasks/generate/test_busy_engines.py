@@ -66,8 +66,15 @@ def test_two_small_shards_at_once_do_not_wait_for_the_same_child(folder, tmp_pat
     both = threading.Barrier(2)
 
     def shard(_: int) -> None:
-        both.wait(300)
-        engine.sample(PROMPTS, ONE_EACH, Sampling(temperature=0.0, max_tokens=64))
+        begun = threading.Event()
+
+        def wait_for_the_other(done: int, total: int) -> None:
+            if not begun.is_set():
+                begun.set()
+                both.wait(300)
+
+        sampling = Sampling(temperature=0.0, max_tokens=64)
+        engine.sample(PROMPTS, ONE_EACH, sampling, wait_for_the_other)
 
     try:
         with ThreadPoolExecutor(2) as threads:

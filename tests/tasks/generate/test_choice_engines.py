@@ -20,7 +20,7 @@ from tasks.settings import Resources
 from tests.needs import lacking
 from tests.tasks.decoding.decoding_parts import make_model, make_tokenizer, save
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engine
 POST = "3 and 4 is 7. 5 and 5 is: 10\n" * 3
 PROMPTS = [f"{POST}note 1: {a} note 2: {b}\nbetter: " for a in "abc" for b in "abcdefg"]
 # One token each; several, of which some begin alike; of different lengths.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -65,9 +66,12 @@ def test_samples_of_several_children_are_those_of_one_process_in_order(folder, t
     # The last bit of a sum depends on the batch, so one sample in a thousand may differ.
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 598
     assert seen[-1] == (600, 600)
-    commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
     # Only the fork server and its guard stay. (Checker processes of other tests may live beside
-    # them.)
+    # them, or just be ending.)
+    commands = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            commands.append(" ".join(process.cmdline()))
     assert sum("tasks.processes.fork_server" in command for command in commands) <= 2
 
 
@@ -117,10 +121,11 @@ def test_a_folder_without_a_model_fails_with_the_log(tmp_path):
 
 
 def test_an_engine_that_is_not_asked_starts_nothing(folder, tmp_path):
-    before = len(psutil.Process().children(recursive=True))
+    before = {one.pid for one in psutil.Process().children(recursive=True)}
     engine = opened("transformers", folder, tmp_path)
     assert engine.sample(PROMPTS, [], GREEDY) == []
-    assert len(psutil.Process().children(recursive=True)) == before
+    # Those of tests before may be ending.
+    assert {one.pid for one in psutil.Process().children(recursive=True)} <= before
     engine.close()
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from email.utils import formatdate
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,9 +53,13 @@ def test_a_sample_is_a_request_with_all_that_decides_it(home: Path) -> None:
 def test_completions_come_in_the_order_that_they_were_asked_for(home: Path) -> None:
     asked = [(i % 3, 100 + i) for i in range(30)]
 
+    later = threading.Event()
+
     def answer(request: dict, number: int) -> Reply:
-        time.sleep(0.03 if number % 4 == 0 else 0)
-        return said(f"{question(request)} {request['seed']}")
+        if number == 3:
+            later.set()
+        body = said(f"{question(request)} {request['seed']}").body
+        return Reply(body, wait=later if number == 0 else None)  # the first one is answered late
 
     found, service = sampled(answer, home, asked, "a", "b", "c")
     assert [one.text for one in found] == [f"{'abc'[p]} {seed}" for p, seed in asked]
@@ -121,19 +126,28 @@ def test_a_fault_that_passes_costs_no_sample(home: Path, fault: Reply) -> None:
 
 
 def test_a_run_that_a_slow_answer_ended_goes_on_from_there(home: Path) -> None:
-    never = threading.Event()
-    late = Reply(said("late").body, wait=never)
-    answer = in_turn([said("4"), late], said("4"))
+    slow, never = threading.Event(), threading.Event()
+
+    def answer(request: dict, number: int) -> Reply:
+        return Reply(said("4").body, wait=never if slow.is_set() else None)
+
+    asked = [(0, 1), (0, 2), (0, 3)]
     with serving(answer) as service:
+        with engine(service, home) as made:
+            made.sample(prompts("?"), asked[:1], SAMPLING)
+        slow.set()
         with (
             engine(service, home, requests=1, stall=1.0) as made,
             pytest.raises(StepError, match="no answer for"),
         ):
-            made.sample(prompts("?"), [(0, 1), (0, 2), (0, 3)], SAMPLING)
+            made.sample(prompts("?"), asked, SAMPLING)
+        slow.clear()
+        before = len(service.requests)
         with engine(service, home) as made:
-            found = made.sample(prompts("?"), [(0, 1), (0, 2), (0, 3)], SAMPLING)
+            found = made.sample(prompts("?"), asked, SAMPLING)
         never.set()
-    assert [one.text for one in found] == ["4"] * 3 and len(service.requests) == 4
+    assert before > 1 and len(service.requests) == before + 2
+    assert [one.text for one in found] == ["4"] * 3
 
 
 def test_nobody_asks_before_the_time_that_a_busy_service_gives(
@@ -155,9 +169,10 @@ def test_nobody_asks_before_the_time_that_a_busy_service_gives(
     assert all(one - first >= 1.0 for one in others[3:])
 
 
-def test_a_date_to_retry_after_is_a_time_as_well() -> None:
-    wait = patience.wait_seconds(1, {"retry-after": formatdate(time.time() + 100, usegmt=True)})
-    assert 90 < wait <= 100
+def test_a_date_to_retry_after_is_a_time_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_800_000_000
+    monkeypatch.setattr(patience, "time", SimpleNamespace(time=lambda: now))
+    assert patience.wait_seconds(1, {"retry-after": formatdate(now + 100, usegmt=True)}) == 100
 
 
 @pytest.mark.parametrize("given", ["soon", "-3", "nan", ""])
@@ -172,22 +187,33 @@ def test_waits_grow_to_a_bound_and_differ() -> None:
 
 
 def test_a_request_that_always_fails_is_given_up_while_others_are_answered(home: Path) -> None:
+    heard, good = threading.Event(), count(1)
+
     def answer(request: dict, number: int) -> Reply:
-        return failed(500) if question(request) == "bad" else said("4")
+        if question(request) == "bad":
+            return Reply(None, 500, wait=heard)
+        if next(good) == 4:  # of three at once beside the bad one: then the first is answered
+            heard.set()
+        return said("4")
 
     asked = [(0, 1), *((1, seed) for seed in range(40))]
     found, service = sampled(answer, home, asked, "bad", "good")
     assert [one.finish for one in found] == ["error", *["stop"] * 40]
-    assert sum(question(one) == "bad" for one in service.requests) <= 2 * client.TRIES
+    assert sum(question(one) == "bad" for one in service.requests) == client.TRIES
 
 
-def test_a_service_that_is_down_makes_no_sample_an_error(home: Path) -> None:
+def test_a_service_that_is_down_makes_no_sample_an_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence = count(0, 10)  # seconds, at each look
+    monkeypatch.setattr(client, "silent_since", lambda _: next(silence))
     with (
         serving(lambda *_: failed(503, "down")) as service,
-        engine(service, home, stall=0.5) as made,
+        engine(service, home) as made,
         pytest.raises(StepError, match=r"^OPENAI_BASE_URL: 127.* no answer for .*HTTP 503"),
     ):
         made.sample(prompts("?"), [(0, 1), (0, 2)], SAMPLING)
+    assert len(service.requests) > client.TRIES
 
 
 def test_a_time_beyond_our_patience_ends_the_run_at_once(home: Path) -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,9 +73,12 @@ def test_what_is_asked_otherwise_is_asked_anew(home: Path, change: Callable[[], 
 
 
 def test_two_shards_at_once_share_the_bound(home: Path) -> None:
+    third = threading.Event()
+
     def answer(request: dict, number: int) -> Reply:
-        time.sleep(0.005)
-        return said(str(request["seed"]))
+        if number == 2:
+            third.set()
+        return Reply(said(str(request["seed"])).body, wait=third if number < 2 else None)
 
     with serving(answer) as service, engine(service, home, requests=3) as made:
         shards = [[(0, 100 * shard + i) for i in range(20)] for shard in (1, 2)]

@@ -41,7 +41,7 @@ def sampled(
 ) -> Completions:
     with serving(server):
         engine = EndpointEngine(
-            [server.address], POLICY, EngineOptions("float32", 4), stall=60.0, without=without
+            [server.address], POLICY, EngineOptions("float32", 4), stall=600.0, without=without
         )
         return engine.sample(PROMPTS, REQUESTS, sampling)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError
+from tasks.generate import connection
 from tasks.generate.replicas import ChildEngine
 from tasks.processes.child import Child, close_fork_server
 
@@ -25,12 +28,14 @@ def fork_server():
 class Engine(ChildEngine):
     """Counts starts and keeps what was said."""
 
-    def __init__(self, log: Path, *, model: str = "", stall: float = 60.0, replicas: int = 1):
+    def __init__(self, log: Path, *, model: str = "", stall: float = 300.0, replicas: int = 1):
         self.said: list[str] = []
         self.starts = 0
+        self.hung = log.with_name("hung")  # which a child makes that was told to hang
 
         def start(_: int) -> Child:
             self.starts += 1
+            self.hung.unlink(missing_ok=True)
             return Child.module("tests.tasks.generate.dying_engine:main", log=log)
 
         super().__init__(
@@ -73,10 +78,13 @@ def test_a_death_from_outside_costs_no_sample(log: Path, tmp_path: Path):
     assert len(engine.said) == 1 and "SIGKILL" in engine.said[0]
 
 
-def test_a_prompt_that_hangs_the_engine_is_found_too(log: Path):
+def test_a_prompt_that_hangs_the_engine_is_found_too(log: Path, monkeypatch: pytest.MonkeyPatch):
     engine = Engine(log, stall=0.5)
+    # Nobody but the one that hangs is silent, however busy the machine is.
+    silence = {True: math.inf, False: 0.0}
+    monkeypatch.setattr(connection, "silent_since", lambda _: silence[engine.hung.exists()])
     try:
-        finishes = texts(engine, ["a", "hang", "b"])
+        finishes = texts(engine, ["a", f"hang {engine.hung}", "b"])
     finally:
         engine.close()
     assert finishes == ["stop", "error", "stop"]
@@ -120,3 +128,17 @@ def test_engine_seconds_are_those_of_all_children(log: Path):
     finally:
         engine.close()
     assert found.engine_seconds == 1.0
+
+
+def test_progress_never_goes_back(log: Path):
+    engine, told = Engine(log, replicas=2), list[int]()
+
+    def slowly(done: int, total: int) -> None:
+        time.sleep(0.002 * (len(told) % 3))  # others come in between, unless they have to wait
+        told.append(done)
+
+    try:
+        engine.sample(["a", "b"], [(i % 2, i) for i in range(200)], Sampling(), slowly)
+    finally:
+        engine.close()
+    assert told == sorted(told) and told[-1] == 200

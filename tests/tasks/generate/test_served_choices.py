@@ -28,7 +28,7 @@ def weighed(server: ChoiceServer, choices: tuple[str, ...], prompts: list[str]) 
         options = EngineOptions("float32", 4)
         tokenizer = make_tokenizer()
         engine = EndpointEngine(
-            [server.address], POLICY, options, stall=60.0, tokenizer=lambda: tokenizer
+            [server.address], POLICY, options, stall=600.0, tokenizer=lambda: tokenizer
         )
         return engine.choose(prompts, choices)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import pytest
 
 from tasks.decoding.request import Sampling
 from tasks.errors import StepError, UserError
+from tasks.generate import served_shard
 from tasks.generate.endpoint import EngineOptions
 from tasks.generate.endpoints import EndpointEngine
 from tasks.generate.engine_token import TOKEN, token_file, token_for
@@ -78,8 +80,8 @@ def _server(host: str) -> tuple[ThreadingHTTPServer, Far]:
 
 
 def sample(address: str) -> None:
-    """Ask an endpoint for one sample, for at most a second."""
-    engine = EndpointEngine([address], POLICY, EngineOptions("float32", 1), stall=1.0)
+    """Ask an endpoint for one sample."""
+    engine = EndpointEngine([address], POLICY, EngineOptions("float32", 1), stall=300.0)
     engine.sample(["a"], [(0, 1)], Sampling(temperature=1.0, top_k=0, max_tokens=4, stop=()))
 
 
@@ -116,6 +118,10 @@ def test_an_endpoint_may_name_another_port_and_its_own_number(
 ) -> None:
     named, _ = servers
     monkeypatch.setenv(TOKEN, SECRET)
+    # It answers no request for samples; once it was sent one, we have waited for long enough.
+    monkeypatch.setattr(
+        served_shard, "silent_since", lambda _: math.inf if len(named.heard) > 1 else 0.0
+    )
     port = named.address.rpartition(":")[2]
     named.answer = (200, {}, {"url": f"{named.address}/v1"})
     with pytest.raises(StepError):  # it samples nothing, but was asked for it
@@ -129,7 +135,7 @@ def test_a_redirection_gets_no_key_of_a_hosted_model(servers: tuple[Far, Far], s
     named.answer = (status, {"Location": f"{other.address}/v1/chat/completions"}, {})
 
     async def ask() -> None:
-        client = Client(HostedModel("m", f"{named.address}/v1"), SECRET, requests=1, stall=5.0)
+        client = Client(HostedModel("m", f"{named.address}/v1"), SECRET, requests=1, stall=300.0)
         try:
             await client.answer(Ask([{"role": "user", "content": "a"}], _sampling(), 1))
         finally:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.machines.local import LocalMachine
@@ -123,7 +123,6 @@ _FIELDS = st.sampled_from(["id", "question", "reference", "tests", "level", "dom
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_FIELDS | st.text(), _JSON))
 def test_any_row_is_a_problem_or_a_mistake(data: dict) -> None:
     try:

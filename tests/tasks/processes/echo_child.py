@@ -1,4 +1,4 @@
-"""A child process for test_stage.py: answers, asks, fails, or leaves a mess, as told."""
+"""A child process for tests: answers, asks, fails, or leaves a mess, as told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tasks.processes.wire import Message, Wire, answer_requests
 
@@ -40,17 +41,16 @@ def handle(request: Message, wire: Wire) -> Message:
         wire.alive()
         signal.pause()
     if what == "move bytes":
-        _move_bytes(request["seconds"])
+        _move_bytes(Path(request["until"]))
     if what == "sleep":
         time.sleep(600)
     return {}
 
 
-def _move_bytes(seconds: float) -> None:
-    """Write a file for so long, without a word, as a checkpoint is saved."""
-    began = time.monotonic()
+def _move_bytes(until: Path) -> None:
+    """Write a file until another one is there, without a word, as a checkpoint is saved."""
     with tempfile.TemporaryFile() as file:
-        while time.monotonic() - began < seconds:
+        while not until.exists():
             file.seek(0)
             file.write(b"0" * 2**22)
             time.sleep(0.05)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("light")
 ECHO = "tests.tasks.processes.echo_child:main"
 
 
-def gone(pids: list[int], seconds: float = 60.0) -> bool:
+def gone(pids: list[int], seconds: float = 300.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         alive = [p for p in pids if psutil.pid_exists(p) and _running(p)]

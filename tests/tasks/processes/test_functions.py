@@ -16,6 +16,7 @@ from tasks.processes.function_worker import TRACE_CHARS
 from tasks.processes.functions import Answer, FunctionPool
 from tasks.settings.filter import SCORE
 from tasks.settings.find_function import find_function
+from tests.tasks.processes.test_child import gone
 
 # Longer than any of them needs on a busy machine, but for those that never end.
 PLENTY = 120.0
@@ -133,10 +134,7 @@ return 0.25"""
         assert [ask(pool, "answer").value for _ in range(5)] == [0.25] * 5
         assert ask(pool, "stay").value == 0.25
         child = int(note.read_text())
-    deadline = time.monotonic() + 60
-    while psutil.pid_exists(child) and psutil.Process(child).status() != "zombie":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert gone([child])
 
 
 @pytest.mark.slow
@@ -201,6 +199,7 @@ def test_closing_leaves_no_process(tmp_path: Path) -> None:
         asked = pool.submit({"completion": ""})
         while not pool.pids():
             time.sleep(0.01)
-        pids = pool.pids()
+        processes = [psutil.Process(pid) for pid in pool.pids()]
     assert asked.done() or asked.cancelled()
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    # By more than its id, which another process may have by now.
+    assert processes and not any(process.is_running() for process in processes)

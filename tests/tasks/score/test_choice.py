@@ -43,7 +43,6 @@ def test_any_text_gets_a_grade(text: str) -> None:
     assert grade.reward == float(chosen_letters(text) == ["B"])
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text", ["answer is ", "A, ", "(", "<answer>", "answer ", "answer\n", "(A) ", "\\boxed{"]
 )

@@ -41,7 +41,7 @@ def pool(canary):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(canary.parent))
         patch.syspath_prepend(str(canary.parent))
-        with GradePool(workers=2, time_limit=1.0) as one:
+        with GradePool(workers=2, time_limit=3.0) as one:
             yield one
 
 

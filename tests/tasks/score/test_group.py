@@ -33,7 +33,7 @@ ENDLESS = (
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GradePool]:
-    with GradePool(workers=1, time_limit=1.0) as started:
+    with GradePool(workers=1, time_limit=3.0) as started:
         yield started
 
 

@@ -14,6 +14,7 @@ from flows.machines.local import LocalMachine
 from tasks.dag.runtime import Runtime
 from tasks.dag.step import Call, perform, step
 from tasks.errors import UserError
+from tasks.processes.killable import Question
 from tasks.rows import (
     PROBLEM,
     PROBLEMS_FILE,
@@ -29,6 +30,7 @@ from tasks.score.rewards import Part, Rewards, rewards_of
 from tasks.score.step import LOG, score_call, score_shard
 from tasks.settings import FilterSettings, Resources
 from tasks.store.store import ArtifactRef, Draft, Store
+from tests.tasks.processes.patience import patient_but_with
 
 PROBLEMS = [
     {"id": "a", "question": "1 + 2?", "reference": "3", "level": "1", "subject": "sums"},
@@ -166,10 +168,16 @@ def test_a_failed_call_is_a_checker_error_that_is_counted_said_and_logged(
 
 
 @pytest.mark.slow
-def test_a_reward_that_hangs_on_one_sample_costs_that_one(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_reward_that_hangs_on_one_sample_costs_that_one(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(question: Question) -> bool:
+        given = question.get("given") if isinstance(question, dict) else None
+        return isinstance(given, dict) and "5" in str(given["completion"])
+
+    patient_but_with(monkeypatch, endless, 300.0)
     source = "def reward(completion):\n    while '5' in completion: pass\n    return 1.0\n"
-    # Long enough for the others on a busy machine.
-    verdicts, _ = score(runtime, own(tmp_path, source, function_seconds=5.0))
+    verdicts, _ = score(runtime, own(tmp_path, source, function_seconds=1.0))
     errors = [row["index"] for row in verdicts if row["status"] == "checker_error"]
     assert errors == [1]
     assert sum(row["reward"] for row in verdicts) == 7

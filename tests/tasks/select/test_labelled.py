@@ -14,7 +14,8 @@ from tasks.settings import FilterSettings
 from tests.tasks.select.test_select import OFF, problem
 
 OFTEN = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Each sample: whether it is right, whether it is finished, and one of few texts.
 DRAWN = st.dictionaries(

@@ -16,7 +16,8 @@ from tests.tasks.select.test_select import LONG, problem, run, sample, shard
 samples = st.tuples(st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.8, 1.0]), st.sampled_from("abcd"))
 problems = st.lists(st.lists(samples, min_size=1, max_size=8), min_size=1, max_size=5)
 often = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

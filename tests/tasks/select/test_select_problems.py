@@ -11,7 +11,8 @@ from tasks.solutions import bigrams, distance, equations, most_unlike
 from tests.tasks.select.test_select import problem, run, sample, shard
 
 MANY = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 PROBLEMS = st.dictionaries(
     st.sampled_from("abcd"), st.lists(st.booleans(), min_size=1, max_size=9), min_size=1

@@ -82,7 +82,10 @@ def test_who_waits_is_told_once_and_comes_in(tmp_path: Path) -> None:
     assert inside.is_set() and told == ["waits"]
 
 
-def test_a_store_that_vanishes_is_waited_for_and_not_made_anew(tmp_path: Path) -> None:
+def test_a_store_that_vanishes_is_waited_for_and_not_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.store.store.STORE_GONE_SECONDS", 600.0)
     store = Store(str(tmp_path / "store"), cache=tmp_path / "cache")
     with store.draft("kind", "key") as draft:
         (draft.path / "file").write_text("payload")
