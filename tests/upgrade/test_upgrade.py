@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from flows.runs.store import verify_store
-from tests.flows.station.conftest import Station, free_port
+from tests.flows.station.conftest import Station
+from tests.ports import free_port
 from tests.upgrade.old_home import CHANGES, OLD_REVISION, RUN, STEPS, unpack
 
 
@@ -31,8 +32,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     station.up()
     yield station
     station.command("down")
-    for process in station.processes():
-        process.kill()
+    station.end()
 
 
 def test_every_artifact_of_an_old_store_is_whole(home: Path) -> None:
