@@ -126,7 +126,7 @@ def test_a_page_renews_itself_until_the_run_ends(browser: Browser, home: Path) -
             expect(chart).to_be_visible()
             stop = page.get_by_role("button", name="Stop updates")
             asked: list[Route] = []
-            page.route(f"**/runs/{RUN}", asked.append)
+            page.route(f"**/runs/{RUN}", lambda route: asked.append(route))
             while not asked:  # the next look is under way, and its answer has to wait
                 page.wait_for_timeout(100)
             stop.click()

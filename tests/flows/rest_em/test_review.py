@@ -35,9 +35,9 @@ def _api(restem: Restem, path: str, **body: Any) -> Any:
 
 def _logged(restem: Restem, flow_run: str, wanted: str) -> list[str]:
     """Prefect's log of a run, once a text is in it: what is logged is sent behind the run."""
-    deadline = time.monotonic() + 300
+    lines, deadline = list[str](), time.monotonic() + 300
     while time.monotonic() < deadline:
-        lines: list[str] = []
+        lines = []
         while more := _api(
             restem,
             "/logs/filter",
