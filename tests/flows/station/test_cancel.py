@@ -28,12 +28,14 @@ def test_cancel_a_run_that_died(station: Station) -> None:
     run = station.start(*LONG, "seed=33")
     pid = station.wait_for_work(run)
     # Neither may report the run before a person has pressed Cancel.
-    witnesses = [station.pid("worker"), station.pid("pid")]
-    for one in witnesses:
-        os.kill(one, signal.SIGSTOP)
-    os.kill(pid, signal.SIGKILL)
-    station.set_state(run, "Cancelling")
-    os.kill(witnesses[1], signal.SIGCONT)
+    worker, supervisor = station.pid("worker"), station.pid("pid")
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        station.set_state(run, "Cancelling")
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
     station.kill("worker")
     assert station.wait_for(run, "CANCELLED")
     until(lambda: station.slots() == 0)
