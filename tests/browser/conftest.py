@@ -29,7 +29,7 @@ from tests.small import SMALL, TINY
 
 __all__ = ["copied", "finished", "server", "station"]
 # A run of the small demo takes under a minute; beside other tests on two cores, several.
-PATIENCE = 300.0
+PATIENCE = 600.0
 # The UI asks the server every few seconds, and later on a busy machine.
 UI_MS = 120_000
 expect.set_options(timeout=UI_MS)

@@ -27,7 +27,7 @@ from tests.ports import free_port
 from tests.small import SMALL
 
 # What must come does come in seconds; on a machine that is busy with other tests it may take long.
-PATIENCE = 300.0
+PATIENCE = 600.0
 # A run that is sure to be at work when a test wants to disturb it; nobody waits for its end.
 LONG = (*SMALL, "iterations=20")
 
@@ -88,7 +88,7 @@ class Station:
             env=self.environment(**env),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=900,
         )
 
     def popen(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
