@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bench.sampling import _local_s3
 from bench.sampling._local_s3 import BUCKET, local_s3
-from tests.ports import free_ports
+from tests.ports import free_port
 
 __all__ = ["BUCKET", "S3", "Door", "filesystem", "s3_server"]
 
@@ -78,7 +78,7 @@ class S3:
 def s3_server(**variables: str) -> Iterator[S3]:
     """A moto server, with its bucket made by s3fs; its environment may be given variables."""
     with local_s3(**variables) as port:
-        door = Door(port, *free_ports(1))
+        door = Door(port, free_port())
         try:
             door.open()
             yield S3(f"http://127.0.0.1:{door.port}", port, door)

@@ -32,8 +32,9 @@ from tasks.paths import GUARD, ROOT
 from tasks.processes.capped_log import cap_log
 from tasks.terminal import warn
 
-# The first start migrates the database, which took over a minute on slow disks.
-START_SECONDS = 180.0
+# A hang guard: a server that died is seen at once. The first start migrates the database, which
+# took over a minute on slow disks, and over three on a machine whose cores others had.
+START_SECONDS = 480.0
 SEND_SECONDS = 5.0
 _POLL = 0.1
 # What a run by itself has no use for: schedules, work pools, automations. It leaves the processor

@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from flows.server import access
 from tests.browser.conftest import FLAGS, LOAD_MS, SIZE, UI_MS
-from tests.flows.station.conftest import Station, free_port
+from tests.flows.station.conftest import Station, until
+from tests.ports import free_port
 from tests.small import TINY
 
 # What the page tries; each gives the status that it could see, or that it could see none.
@@ -185,7 +186,7 @@ def test_restem_up_opens_the_browser_where_there_is_a_display(
     ports = ("--port", str(station.port), "--pages", str(station.pages))
     done = station.command("up", *ports, DISPLAY=":0", BROWSER=str(stub))
     assert done.returncode == 0 and "/open#" not in done.stdout, done.stderr
-    file = Path(said.read_text().strip().removeprefix("file://"))
+    file = Path(until(said.read_text).strip().removeprefix("file://"))
     assert file.stat().st_mode & 0o777 == 0o600
     page = window.new_page()
     page.goto(file.as_uri())

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 from flows.audit.flow import Options, audit_run
 from flows.audit.page import render as audit_page
@@ -30,7 +30,7 @@ from flows.study.page import overview
 from flows.study.page import render as study_page
 from tasks.paths import ROOT
 from tests.browser.conftest import FLAGS, LOAD_MS, UI_MS
-from tests.flows.audit.audit_parts import PAIRS, make_run
+from tests.flows.audit.audit_parts import LIMIT, PAIRS, make_run
 from tests.flows.conftest import Restem
 from tests.flows.evaluate.test_evaluate_report import plain_results
 from tests.flows.label.label_parts import TOKEN, session
@@ -72,12 +72,21 @@ SCROLLING = """() => [...document.querySelectorAll(".scroll")]
   .map(box => [box.dataset.title, box.tabIndex, getComputedStyle(box, "::before").content])"""
 
 
+# The page's script does it in the frame after one in which a thing has changed its size.
+ALL_SAY_SO = f"""() => ({SCROLLING})().every(([, stop, words]) =>
+  stop === 0 && words.includes("scroll sideways"))"""
+
+
 @pytest.fixture(scope="module")
 def axe() -> str:
     """The source of axe-core, or a skip that says what is missing."""
     if not AXE.is_file():
         lacking(f"no {AXE.relative_to(ROOT)} (scripts/test_parts.sh brings it)")
     return AXE.read_text(encoding="utf-8")
+
+
+# A page tells of its scrolling at the beginning of a frame.
+TWO_FRAMES = "() => new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))"
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +158,7 @@ def shown(request: pytest.FixtureRequest, tmp_path: Path, home: Path) -> Iterato
         yield file(tmp_path, page_of(barren()))
     elif kind == "audit":
         make_run(home, PAIRS)
-        facts = audit_run("made", Options(pairs=0, limit=3.0, workers=1), lambda *_: None)
+        facts = audit_run("made", Options(pairs=0, limit=LIMIT, workers=1), lambda *_: None)
         yield file(tmp_path, audit_page(facts))
     elif kind == "evaluation":
         yield file(tmp_path, evaluation_page(EvaluationResults.from_json(plain_results())))
@@ -213,6 +222,8 @@ def test_a_page_can_be_used_by_everybody(browser: Browser, shown: Shown, axe: st
         assert page.evaluate(TOUCHING) == [], look
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, look
         assert faults(page, axe) == [], look
+        with suppress(TimeoutError):  # what is wrong then is said below
+            page.wait_for_function(ALL_SAY_SO)
         for title, stop, words in page.evaluate(SCROLLING):
             assert stop == 0 and "scroll sideways" in words, (title, look)
         page.close()
@@ -231,11 +242,12 @@ def test_a_mark_says_its_value_under_a_pointer_and_a_finger(
     shown = file(tmp_path, page_of(full()))
     for touch in (False, True):
         page = browser.new_page(has_touch=touch, viewport={"width": 390, "height": 900})
+        page.set_default_timeout(UI_MS)
         page.goto(shown.address, timeout=LOAD_MS)
         mark, tip = page.locator("[data-tip]").last, page.locator("#tip")  # on top of others
         expect(tip).to_be_hidden()
         mark.scroll_into_view_if_needed()
-        page.wait_for_timeout(500)  # a page that still scrolls hides what a mark says
+        page.evaluate(TWO_FRAMES)  # a page that still scrolls hides what a mark says
         mark.tap() if touch else mark.hover()
         expect(tip).to_be_visible()
         expect(tip).to_have_text(mark.get_attribute("data-tip") or "")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.conftest import FLAGS, LOAD_MS, UI_MS
 from tests.flows.conftest import Restem
 from tests.flows.label.label_parts import labelling
-from tests.flows.station.conftest import free_port
+from tests.ports import free_port
 
 WIDTHS = (390, 768, 1400)
 # Luminance and contrast as WCAG 2 has them, of every text that is shown.

@@ -15,8 +15,6 @@ from tests.browser.conftest import PATIENCE, Person
 from tests.flows.station.conftest import LONG, until
 from tests.small import TINY
 
-# A hang guard: what is cancelled is gone in seconds, on a busy machine later.
-CANCEL_SECONDS = 60.0
 # In the order of a run, and what few runs change last.
 SECTIONS = (
     "Problems",
@@ -137,10 +135,10 @@ def test_cancel_leaves_no_process(person: Person) -> None:
     parts = _pids(person)
     run = person.station.start(*LONG, "seed=11", name="rest-em/small")
     person.station.wait_for_work(run)
-    assert len(_pids(person) - parts) > 2  # the flow, its fork server, an engine
+    until(lambda: len(_pids(person) - parts) > 2)  # the flow, its fork server, an engine
     person.open_run(run)
     person.choose("Cancel")
-    until(lambda: not _pids(person) - parts, CANCEL_SECONDS)
+    until(lambda: not _pids(person) - parts)
     person.sees_state(run, "Cancelled")
     person.open_run(run)
     person.take("cancelled")
@@ -158,7 +156,7 @@ def test_cancel_leaves_no_container(person: Person, image: str) -> None:
         mine = until(lambda: theirs(pids := _pids(person) - parts) and pids, PATIENCE)
         person.open_run(run)
         person.choose("Cancel")
-        until(lambda: not theirs(mine) and not _pids(person) - parts, CANCEL_SECONDS)
+        until(lambda: not theirs(mine) and not _pids(person) - parts)
     person.sees_state(run, "Cancelled")
 
 

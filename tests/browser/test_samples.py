@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from flows.runs.journal import sole
 from flows.server.access import COOKIE, derived
@@ -17,7 +17,7 @@ from flows.station.web import pages_server
 from tasks.finetune.log_lines import log_line
 from tasks.finetune.results import HistoryEntry
 from tasks.rows import Status
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FLAGS, LOAD_MS, UI_MS
 from tests.flows.api.samples_parts import RUN, Made, Shard, make_run
 from tests.flows.conftest import Restem
 from tests.flows.rest_em.report_parts import HOSTILE
@@ -43,6 +43,8 @@ def station_page(browser: Browser, width: int = 1280) -> Iterator[Page]:
     window = browser.new_context(base_url=base, viewport={"width": width, "height": 800})
     cookie = derived(SECRET, "pages")
     window.add_cookies([{"name": COOKIE, "value": cookie, "url": base}])
+    window.set_default_timeout(UI_MS)
+    window.set_default_navigation_timeout(LOAD_MS)
     page = window.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -96,7 +98,7 @@ def test_every_count_of_the_report_leads_to_as_many_samples(
         expect(page.get_by_text("No such sample.")).to_be_visible()
     report = finished.home / "runs" / run / "report.html"
     page = browser.new_page()
-    page.goto(report.as_uri())
+    page.goto(report.as_uri(), timeout=LOAD_MS)
     count = page.locator("a[data-samples]").first
     assert count.get_attribute("href") is None
     assert f"restem samples {run} --" in str(count.get_attribute("title"))
@@ -123,8 +125,16 @@ def test_a_page_renews_itself_until_the_run_ends(browser: Browser, home: Path) -
             chart = page.get_by_role("img", name="Fine-tuning: training loss")
             expect(chart).to_be_visible()
             stop = page.get_by_role("button", name="Stop updates")
+            asked: list[Route] = []
+            page.route(f"**/runs/{RUN}", lambda route: asked.append(route))
+            while not asked:  # the next look is under way, and its answer has to wait
+                page.wait_for_timeout(100)
             stop.click()
             log.unlink()
+            with page.expect_response(f"**/runs/{RUN}") as looked:
+                asked.pop().continue_()
+            looked.value.finished()
+            page.unroute(f"**/runs/{RUN}")
             page.wait_for_timeout(7_000)  # longer than the page waits between two looks
             expect(chart).to_be_visible()
             stop.click()

@@ -31,7 +31,7 @@ import psutil
 from tasks.paths import ROOT
 from tests.compose.compose_file import EXAMPLE, ComposeError, Service, read_env, read_services
 from tests.compose.topology_local import Postgres, Translation, missing
-from tests.ports import free_ports
+from tests.ports import free_port
 
 GUARD = ROOT / "tasks" / "processes" / "guard.py"
 # A hang guard: on a busy machine Prefect alone took a minute to start.
@@ -91,7 +91,7 @@ class Topology:
         env["PREFECT_AUTH"] = f"restem:{env['PREFECT_AUTH']}"
         self.services = read_services(env)
         ports = [port for service in self.services.values() for port in service.ports]
-        self.ports = dict(zip(ports, free_ports(len(ports)), strict=True))
+        self.ports = dict(((port, free_port()) for port in ports))
         self._translation = Translation(self.services, self.ports, self.folder, engine)
         self._postgres = Postgres(self.folder)
         self._parts = {

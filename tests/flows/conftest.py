@@ -36,7 +36,7 @@ class Restem:
             env={**self.environment(), **env},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1200,
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr

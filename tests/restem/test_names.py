@@ -89,7 +89,7 @@ def test_a_reward_has_your_packages(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(yours)]))
     monkeypatch.setattr(sys, "path", [str(ROOT), str(yours), *sys.path])
     function = find_function(SCORE, place.format(folder=yours))
-    with FunctionPool(function, 1, 60.0) as pool:
+    with FunctionPool(function, 1, 600.0) as pool:
         answer = pool.submit({"completion": ""}).result()
     assert (answer.value, answer.trace) == (1.0, "")
 

@@ -16,7 +16,7 @@ import pytest
 
 from tasks.paths import ROOT
 from tests.flows.conftest import Restem
-from tests.ports import free_ports
+from tests.ports import free_port
 from tests.small import TINY
 
 pytestmark = pytest.mark.engine
@@ -171,7 +171,7 @@ def test_a_project_runs_and_its_model_needs_no_restem(installed: Installed) -> N
 
 
 def test_a_station_starts_with_its_deployments(installed: Installed) -> None:
-    ports = [*map(str, free_ports(2))]
+    ports = [str(free_port()), str(free_port())]
     try:
         said = installed("restem", "up", "--no-browser", "--port", ports[0], "--pages", ports[1])
         assert "rest-em/math-demo" in said

@@ -11,7 +11,7 @@ import pytest
 
 from flows.runs.store import verify_store
 from tests.flows.station.conftest import Station
-from tests.ports import free_ports
+from tests.ports import free_port
 from tests.upgrade.old_home import CHANGES, OLD_REVISION, RUN, STEPS, unpack
 
 
@@ -27,13 +27,12 @@ def revision(database: Path) -> str:
 @pytest.fixture(scope="module")
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """The old home under a station of this version."""
-    station = Station(tmp_path_factory.mktemp("upgrade"), *free_ports(2))
+    station = Station(tmp_path_factory.mktemp("upgrade"), free_port(), free_port())
     unpack(station.home)
     station.up()
     yield station
     station.command("down")
-    for process in station.processes():
-        process.kill()
+    station.end()
 
 
 def test_every_artifact_of_an_old_store_is_whole(home: Path) -> None:

@@ -56,7 +56,7 @@ def nothing_is_left(home: Path) -> None:
 def test_an_interrupt_ends_the_run_in_order_and_is_raised(restem: Restem) -> None:
     process = started(restem)
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=120)
+    said, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     assert said.endswith("interrupted: interrupted\n")
     assert resume._survivors(restem.home) == 0

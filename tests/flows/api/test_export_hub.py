@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,8 +91,9 @@ def test_what_cannot_be_pushed_is_one_line(
 
 
 def test_a_hub_that_is_not_there_is_one_line(there: Restem) -> None:
-    with serving() as hub:
-        pass
-    printed = push(there, hub, "latest", "--to", "hub:me/policy", code=1)
+    with socket.socket() as nobody:  # the port is taken, and nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        hub = Hub(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        printed = push(there, hub, "latest", "--to", "hub:me/policy", code=1)
     assert "the Hub was not reached" in printed
     assert len(printed.strip().splitlines()) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tasks.generate.vllm_environment import VARIABLE
 from tests.flows.api.export_parts import greedy_answers
 from tests.flows.conftest import Restem
 from tests.needs import lacking
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 ASKED = 20
@@ -35,9 +35,7 @@ def served(there: Restem, tmp_path: Path) -> Iterator[str]:
     """Address of a vLLM that serves the exported policy."""
     python = os.environ.get(VARIABLE) or lacking(f"{VARIABLE} is not set: no vLLM")
     folder = export("latest:2", str(tmp_path / "policy"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = (tmp_path / "vllm.log").open("w")
     process = subprocess.Popen(
         [
@@ -55,7 +53,7 @@ def served(there: Restem, tmp_path: Path) -> Iterator[str]:
         while True:
             assert process.poll() is None, (tmp_path / "vllm.log").read_text()[-3000:]
             try:
-                httpx.get(f"{address}/health", timeout=5, trust_env=False).raise_for_status()
+                httpx.get(f"{address}/health", timeout=60, trust_env=False).raise_for_status()
                 break
             except httpx.HTTPError:
                 time.sleep(0.5)

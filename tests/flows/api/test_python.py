@@ -47,7 +47,7 @@ def test_the_page_runs_as_a_notebook_runs_it(copied: Restem, project: Path) -> N
         env=copied.environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("steps: 0 run, ") == 2  # run, then resume

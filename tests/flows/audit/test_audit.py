@@ -19,10 +19,10 @@ from flows.audit.sample import Stratum, draw_pairs, shares
 from flows.audit.tables import audit_text
 from tasks.errors import UserError
 from tasks.score.second.opinion import Opinion, Second
-from tests.flows.audit.audit_parts import PAIRS, make_run
+from tests.flows.audit.audit_parts import LIMIT, PAIRS, make_run
 from tests.flows.rest_em.report_parts import HOSTILE, check
 
-HOW = Options(pairs=0, limit=3.0, workers=2)
+HOW = Options(pairs=0, limit=LIMIT, workers=2)
 
 
 def quiet(done: int, total: int) -> None:
@@ -73,26 +73,26 @@ def label(path: Path, judge: Any) -> None:
 @pytest.mark.slow
 def test_labels_turn_bounds_into_estimates(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
-    audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
+    audit_run("made", Options(pairs=0, limit=LIMIT, out=file), quiet)
     assert all(json.loads(line)["label"] == "" for line in file.read_text().splitlines())
     # Five is 5 and 12:30 is 12:30; 1/2004! is not 1/2006!: our checker is right throughout.
     label(file, lambda row: "unequal" if "!" in row["reference"] else "equal")
-    facts = audit_run("made", Options(pairs=0, limit=3.0, labels=file), quiet).to_json()
+    facts = audit_run("made", Options(pairs=0, limit=LIMIT, labels=file), quiet).to_json()
     for name, estimate in facts["estimates"].items():
         assert estimate["value"] == 0.0, name
         assert 0 < estimate["high"] <= 1
     assert facts["labels"]["accepted"] == {"disagreements": 2, "labelled": 2, "ours_wrong": 0}
     label(file, lambda row: "equal" if "!" in row["reference"] else "unequal")
-    facts = audit_run("made", Options(pairs=0, limit=3.0, labels=file), quiet).to_json()
+    facts = audit_run("made", Options(pairs=0, limit=LIMIT, labels=file), quiet).to_json()
     assert facts["estimates"] == facts["bounds"]
 
 
 @pytest.mark.slow
 def test_a_part_of_the_labels_stands_for_the_rest(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
-    audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
+    audit_run("made", Options(pairs=0, limit=LIMIT, out=file), quiet)
     label(file, lambda row: "equal" if row["reference"] == "5" else "")
-    facts = audit_run("made", Options(pairs=0, limit=3.0, labels=file), quiet).to_json()
+    facts = audit_run("made", Options(pairs=0, limit=LIMIT, labels=file), quiet).to_json()
     assert facts["labels"]["accepted"] == {"disagreements": 2, "labelled": 1, "ours_wrong": 0}
     seen, most = facts["estimates"]["accepted_wrong"], facts["bounds"]["accepted_wrong"]
     # One label in our favour: the estimate is none, and yet nearly all of the bound is possible.
@@ -107,10 +107,10 @@ def id_of(line: str) -> str:
 @pytest.mark.slow
 def test_labels_survive_being_written_again(made: Path, tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
-    audit_run("made", Options(pairs=0, limit=3.0, out=file), quiet)
+    audit_run("made", Options(pairs=0, limit=LIMIT, out=file), quiet)
     label(file, lambda row: "equal")
     before = file.read_text()
-    audit_run("made", Options(pairs=0, limit=3.0, out=file, labels=file), quiet)
+    audit_run("made", Options(pairs=0, limit=LIMIT, out=file, labels=file), quiet)
     assert file.read_text() == before
     # A smaller draw that meets only one of them loses none.
     judged = [one for one in draw_pairs("made", 0, 0).pairs if one.extracted == "five"]
@@ -142,10 +142,10 @@ def test_weights_undo_the_strata(home: Path) -> None:
     right = [{"gold": str(n), "text": f"The answer is {n}."} for n in range(99)]
     wrong = [{"gold": "3", "text": f"The answer is {n}."} for n in range(100, 400)]
     make_run(home, [*right, {"gold": "5", "text": "five"}, *wrong])
-    facts = audit_run("made", Options(pairs=0, limit=5.0, workers=2), quiet).to_json()
+    facts = audit_run("made", Options(pairs=0, limit=LIMIT, workers=2), quiet).to_json()
     assert facts["agreement"]["overall"]["value"] == pytest.approx(1 - 1 / 400)
     assert facts["bounds"]["accepted_wrong"]["value"] == pytest.approx(1 / 100)
-    part = audit_run("made", Options(pairs=200, limit=5.0, workers=2), quiet).to_json()
+    part = audit_run("made", Options(pairs=200, limit=LIMIT, workers=2), quiet).to_json()
     assert {side: one["asked"] for side, one in part["strata"].items()} == {
         "accepted": 100,
         "refused": 100,

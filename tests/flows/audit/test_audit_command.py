@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.runs.journal import Journal
 from tasks.rows import read_rows
-from tests.flows.audit.audit_parts import PAIRS, make_run
+from tests.flows.audit.audit_parts import LIMIT, PAIRS, make_run
 from tests.flows.conftest import Restem
 from tests.flows.rest_em.report_parts import check
 
@@ -71,7 +71,7 @@ class TestCommand:
         assert f'{file}, line 2: label "same"; expected "equal"' in said
         assert said.count("\n") == 1
         file.write_text('{"id": "a", "label": "equal"}\n')
-        said = restem("audit", "--labels", str(file), "--limit", "3", code=2)
+        said = restem("audit", "--labels", str(file), "--limit", f"{LIMIT}", code=2)
         assert "none of its ids is a disagreement" in said and said.count("\n") == 1
 
     def test_files_that_are_refused(self, made: Path, finished: Restem, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ SHOWN = "\\x1b]0;owned\\x07\\u202etxt\\x9b2Jend"
 
 def _restem(*arguments: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments], cwd=ROOT, capture_output=True, timeout=300
+        [sys.executable, "-m", "flows.cli", *arguments], cwd=ROOT, capture_output=True, timeout=600
     )
     said = done.stdout.decode() + done.stderr.decode()
     assert not set("\x1b\x07\x9b\u202e\r") & set(said), repr(said)

@@ -131,7 +131,8 @@ def read_only(copied: Restem) -> Iterator[Restem]:
         subprocess.run(["mount", "-o", "remount,bind,ro", store], check=True)
         yield copied
     finally:
-        subprocess.run(["umount", store], check=True)
+        # At once, though a process of the run that is about to end may still look into it.
+        subprocess.run(["umount", "-l", store], check=True)
 
 
 def test_a_store_that_is_only_read_serves_all_that_is_in_it(read_only: Restem) -> None:

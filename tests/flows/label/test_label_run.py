@@ -22,7 +22,7 @@ SMALL_NOTES = (
     *("finetune.epochs=1", "finetune.checks=0", "evaluation.samples=2", "evaluation.pass_k=[1,2]"),
     *("evaluation.sampled_problems=8", "evaluation.train_problems=0", "resources.threads=1"),
 )
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def run(restem: Restem, *changes: str) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def ask(link: str, path: str, body: dict[str, str] | None = None) -> dict[str, A
         data=json.dumps(body).encode() if body else None,
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as reply:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
         return json.load(reply)
 
 

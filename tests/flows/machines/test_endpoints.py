@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -40,7 +38,9 @@ from tasks.paths import ROOT
 from tasks.settings import Resources
 from tasks.settings.secret import read_secret
 from tasks.store.store import ArtifactRef, Store
+from tests.flows.station.conftest import until
 from tests.needs import lacking
+from tests.ports import free_port
 from tests.tasks.chat_parts import WILD
 from tests.tasks.decoding.decoding_parts import save
 
@@ -90,7 +90,7 @@ def policy(place: Path) -> ArtifactRef:
 @contextlib.contextmanager
 def serving_at(place: Path, vllm: str, *changes: str) -> Iterator[tuple[str, subprocess.Popen]]:
     """A machine that serves: its address and its process."""
-    port = _two_free_ports()
+    port = free_port(2)  # its own, and that of vLLM behind it
     flags = [part for change in (*CHANGES, *changes) for part in ("--set", change)]
     command = ["engine", "serve", "--port", str(port), *flags, "--", "--max-model-len", "1024"]
     process = subprocess.Popen(
@@ -116,21 +116,11 @@ def serving_at(place: Path, vllm: str, *changes: str) -> Iterator[tuple[str, sub
 def address(place: Path, vllm: str) -> Iterator[str]:
     with serving_at(place, vllm) as (found, process):
         yield found
-    assert _serving(place) == []  # nothing is left behind
+    until(lambda: not _serving(place))  # nothing is left behind
     process.communicate()
 
 
 CHANGES = ("resources.device=cpu", "resources.threads=1", "resources.cpu_cache_gb=0.5")
-
-
-def _two_free_ports() -> int:
-    """Two in a row, of those that the system gives to no connection: other tests make many."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
-            first.bind(("127.0.0.1", port))
-            second.bind(("127.0.0.1", port + 1))
-            return port
 
 
 def _serving(place: Path) -> list[int]:
@@ -309,6 +299,6 @@ def test_a_plain_server_with_another_model_is_refused(policy: ArtifactRef) -> No
 
 
 def test_no_server_at_all_is_said_after_the_time_to_wait(policy: ArtifactRef) -> None:
-    engine = opened(policy, f"http://127.0.0.1:{_two_free_ports()}", stall=1.0)
+    engine = opened(policy, f"http://127.0.0.1:{free_port()}", stall=1.0)
     with pytest.raises(StepError, match=r"^resources\.endpoints: none answers"):
         engine.sample(PROMPTS, [(0, 1)], SAMPLING)

@@ -19,7 +19,8 @@ from tasks.generate.engine_token import TOKEN, token_for
 from tasks.generate.in_vllm.restem_access import Access
 from tasks.generate.vllm_environment import VARIABLE
 from tasks.settings.secret import read_secret
-from tests.flows.station.conftest import ROOT, free_port, until
+from tests.flows.station.conftest import PATIENCE, ROOT, until
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def served(home: Path) -> Iterator[int]:
     assert read_secret(home / "engine-token") not in command
     yield port
     process.terminate()
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert str(home / "engine-token") in said
     assert read_secret(home / "engine-token") not in said
 

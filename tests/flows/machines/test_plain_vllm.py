@@ -23,12 +23,12 @@ from tests.flows.machines.test_endpoints import (
     PROMPTS,
     REQUESTS,
     SAMPLING,
-    _two_free_ports,
     opened,
     place,  # noqa: F401 - fixture
     policy,  # noqa: F401 - fixture
     vllm,  # noqa: F401 - fixture
 )
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]  # vLLM is started three times
 START_SECONDS = 300.0
@@ -37,7 +37,7 @@ START_SECONDS = 300.0
 @contextlib.contextmanager
 def serving(python: str, model: Path, name: str, log: Path, *flags: str) -> Iterator[str]:
     """The address of a vLLM server."""
-    port = _two_free_ports()
+    port = free_port()
     command = [
         *(python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)),
         *("--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)),

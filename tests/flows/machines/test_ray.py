@@ -41,7 +41,7 @@ def test_a_lost_worker_changes_no_digest(finished: Restem, tmp_path: Path) -> No
         while process.poll() is None and not _drawn(restem.home):
             time.sleep(0.1)
         ray.kill(0)
-        output, _ = process.communicate(timeout=600)
+        output, _ = process.communicate(timeout=800)
         assert process.returncode == 0, output
         assert "a worker was lost" in output
         assert resume.digests(restem.home) == resume.digests(finished.home)
@@ -70,7 +70,7 @@ def test_the_text_of_a_function_travels_to_a_worker(home: Path, tmp_path: Path) 
     packed = pickle.dumps((spec, found.to_json()))
     path.unlink()
     runtime, travelled = pickle.loads(packed)
-    pool = runtime.functions(UserFunction.from_json(travelled), 60.0)
+    pool = runtime.functions(UserFunction.from_json(travelled), 600.0)
     assert pool.submit({"completion": ""}).result().value == 0.25
     pool.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tasks.settings import Resources
 from tasks.settings.vllm_args import VllmArgs
 from tasks.store.store import ArtifactRef
 from tests.needs import lacking
+from tests.ports import free_port
 from tests.tasks.decoding.decoding_parts import save
 
 RESOURCES = Resources(
@@ -49,10 +49,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArtifactRef:
 
 @pytest.fixture
 def server(policy: ArtifactRef) -> Iterator[EngineServer]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    made = EngineServer("127.0.0.1", port, RESOURCES, ["--max-model-len", "512"], "token")
+    made = EngineServer("127.0.0.1", free_port(2), RESOURCES, ["--max-model-len", "512"], "token")
     yield made
     made.end()
 

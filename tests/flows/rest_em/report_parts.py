@@ -204,6 +204,6 @@ def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -62,8 +63,14 @@ class Watched:
     commands: list[str] = field(default_factory=list)
     containers: list[str] = field(default_factory=list)
 
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
     def answer(self, request: dict[str, Any], number: int) -> Reply:
         """Some faults, one refusal of a kind, and otherwise a right program."""
+        with self.lock:  # several are asked at once
+            return self._answer(request, number)
+
+    def _answer(self, request: dict[str, Any], number: int) -> Reply:
         if number % 25 == 0:
             self.look()
         faults = {
@@ -96,7 +103,7 @@ class Watched:
             except OSError:
                 continue
         client = connect()
-        for one in client.containers.list(filters={"label": LABEL}):
+        for one in client.containers.list(filters={"label": LABEL}, ignore_removed=True):
             self.containers.append(json.dumps(one.attrs["Config"]))
         client.close()
 
@@ -212,7 +219,8 @@ def test_the_key_is_nowhere(ran: Ran) -> None:
     assert any(path.name == "prefect.db" for path in files)
     assert any(path.name == "answers.sqlite" for path in files)
     for path in files:
-        assert secret not in path.read_bytes(), path
+        with contextlib.suppress(FileNotFoundError):  # its server may be about to end
+            assert secret not in path.read_bytes(), path
         if path.suffix == ".parquet":  # compressed
             assert KEY not in repr(list(read_rows(path))), path
     assert not any(KEY in text for text in ran.said)

@@ -12,7 +12,7 @@ from tests.flows.api.hub_server import serving
 from tests.flows.conftest import Restem
 from tests.small import SMALLEST
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engine
 POLICY = "models/me/tiny"
 CHANGES = (*SMALLEST, "iterations=1", "model.base=me/tiny", "sampling.teacher=me/tiny@v1")
 

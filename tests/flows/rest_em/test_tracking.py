@@ -150,7 +150,7 @@ class Told:
         self.lines: list[str] = []
         self.warnings: list[str] = []
 
-    def __call__(self, name: TrackerName, run: TrackedRun = RUN, limit: float = 180.0) -> None:
+    def __call__(self, name: TrackerName, run: TrackedRun = RUN, limit: float = 600.0) -> None:
         log = self.home / "logs" / f"tracking-{name}.log"
         tell(name, run, self.home, log, self.lines.append, self.warnings.append, limit)
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,19 @@ from tasks.store.store import Damage, Store
 from tasks.store.usage import Lease
 from tests.flows.runs.store_parts import DAY, Homes, age, at_work, has_run, journal, put
 
+# A cleaning that kills itself after so many changes, of which the first puts an artifact aside.
 _CLEAN = """
-import sys
+import os, signal, sys
 from flows.runs.garbage import collect
+left, begun = int(sys.argv[2]), False
+def count(event, given):
+    global left, begun
+    if event in ("os.rename", "os.remove", "os.rmdir"):
+        begun = begun or "/.trash/" in str(given[1])
+        left -= begun
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
 collect([], True, sys.argv[1], others=True)
 """
 KEYS = [f"{number:032x}" for number in range(10)]
@@ -280,27 +289,21 @@ def test_a_cleaning_leaves_no_artifact_that_is_half_there(homes: Homes, shared: 
     ref = put(store, "model", KEYS[0])
     whole = Path(shared).parent / "whole"
     shutil.move(Path(shared) / ref.location, whole)
-    kills = 0
-    for moment in range(5):
+    for changes in (0, 1, 2, 50, 301):
         for number in range(200):
             copy = Path(shared) / "samples" / f"{number:032x}"
             if not copy.exists():
                 shutil.copytree(whole, copy)
         age(Path(shared))
-        process = subprocess.Popen(
-            [sys.executable, "-c", _CLEAN, shared],
+        done = subprocess.run(
+            [sys.executable, "-c", _CLEAN, shared, str(changes)],
             cwd=ROOT,
             env={**os.environ, "RESTEM_HOME": str(home), "PYTHONPATH": str(ROOT)},
+            check=False,
         )
-        there = set((Path(shared) / "samples").iterdir())
-        while process.poll() is None and set((Path(shared) / "samples").iterdir()) == there:
-            time.sleep(0.001)
-        time.sleep(moment * 0.002)
-        process.kill()
-        kills += process.wait() == -signal.SIGKILL
+        assert done.returncode == -signal.SIGKILL
         for path in (Path(shared) / "samples").iterdir():
             assert sorted(os.listdir(path)) == ["manifest.json", "payload.txt"]
-    assert kills
     collect([], True, shared, others=True)
     assert not list(Path(shared).glob(".trash/*")) and locations(shared) == []
 

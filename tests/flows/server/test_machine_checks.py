@@ -20,7 +20,7 @@ ADDRESS = "from flows.server.local import prefect_server\nwith prefect_server():
 def _run(shell: str, program: str) -> str:
     env = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     command = [*shell.split(), sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=600)
     return done.stdout.decode() + done.stderr.decode()
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,25 +23,21 @@ from flows.server.api import Api, ApiError
 from flows.station.processes import engines
 from tasks.paths import ROOT
 from tasks.settings.secret import read_secret
+from tests.ports import free_port
 from tests.small import SMALL
 
 # What must come does come in seconds; on a machine that is busy with other tests it may take long.
-PATIENCE = 300.0
-# A run that is sure to be at work when a test wants to disturb it.
-LONG = (*SMALL, "iterations=6")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+PATIENCE = 600.0
+# A run that is sure to be at work when a test wants to disturb it; nobody waits for its end.
+LONG = (*SMALL, "iterations=20")
 
 
 def until(what: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Wait for something true, and return it."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        with contextlib.suppress(ApiError, OSError, ValueError, LookupError):
+        # What is looked at may not be there yet, or not any more.
+        with contextlib.suppress(ApiError, OSError, ValueError, LookupError, psutil.Error):
             if found := what():
                 return found
         time.sleep(0.2)
@@ -93,7 +88,7 @@ class Station:
             env=self.environment(**env),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
 
     def popen(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
@@ -205,6 +200,12 @@ class Station:
     def gone(self, pids: list[int], patience: float = PATIENCE) -> None:
         until(lambda: not any(_lives(pid) for pid in pids), patience)
 
+    def end(self) -> None:
+        """Kill what is left of this home, some of which may be about to end by itself."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def steps(self, run: str) -> list[dict[str, Any]]:
         """The journal of a run's last attempt."""
         name = self.api.get(f"/flow_runs/{run}")["name"]
@@ -225,8 +226,10 @@ def _lives(pid: int) -> bool:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    """A process and all that descend from it; it may have ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return []
 
 
 @pytest.fixture(scope="session")
@@ -236,5 +239,4 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     station.up()
     yield station
     station.command("down")
-    for process in station.processes():
-        process.kill()
+    station.end()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.station.conftest import LONG, Station, free_port
+from tests.flows.station.conftest import LONG, Station
+from tests.ports import free_port
 from tests.small import TINY
 
 pytestmark = pytest.mark.station
@@ -45,5 +46,4 @@ def test_a_back_up_of_a_station_at_work_is_a_station(station: Station, tmp_path:
         assert refused.returncode == 2 and "restem down" in refused.stderr
     finally:
         other.command("down")
-        for process in other.processes():
-            process.kill()
+        other.end()

@@ -12,6 +12,7 @@ import pytest
 from flows.server.database import FILE
 from flows.station.deployments import is_closed
 from tests.flows.station.conftest import Station, until
+from tests.ports import free_port
 from tests.small import TINY
 
 
@@ -100,14 +101,14 @@ def test_one_of_a_newer_prefect_is_left_and_up_says_what_to_do(station: Station)
 def test_a_server_that_cannot_start_ends_the_station_with_its_log(
     tmp_path: Path, station: Station
 ) -> None:
-    other = Station(tmp_path / "other", station.port + 2, station.pages + 2)
+    other = Station(tmp_path / "other", free_port(), free_port())
     ports = ("--port", str(other.port), "--pages", str(other.pages), "--no-browser")
     done = other.command(
         "up", *ports, PREFECT_API_DATABASE_CONNECTION_URL="sqlite+aiosqlite:////proc/x.db"
     )
     assert done.returncode == 1
     assert done.stderr.startswith("restem: the Prefect server did not start (log: ")
-    assert other.processes() == []
+    until(lambda: not other.processes())
 
 
 @pytest.mark.station

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tasks.paths import ROOT
-from tests.flows.station.conftest import PATIENCE, Station, free_port, until
+from tests.flows.station.conftest import PATIENCE, Station, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.station
 
@@ -23,8 +24,7 @@ def own(tmp_path: Path) -> Iterator[Station]:
     """A home of its own, in which nothing is up yet."""
     station = Station(tmp_path / "own", free_port(), free_port())
     yield station
-    for process in station.processes():
-        process.kill()
+    station.end()
 
 
 def begin(station: Station) -> subprocess.Popen[str]:

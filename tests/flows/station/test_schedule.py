@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from flows.config.rest_em import load_config
+from flows.server.api import ApiError
 from tests.flows.station.conftest import PATIENCE, Station, until
 from tests.small import TINY
 
@@ -58,7 +62,8 @@ def _drop_the_rest(station: Station) -> None:
     query = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}}}
     for run in station.api.post("/flow_runs/filter", query):
         kind = "Cancelled" if run["state"]["type"] == "SCHEDULED" else "Cancelling"
-        station.set_state(run["id"], kind)
+        with contextlib.suppress(ApiError):  # the server removes those of a schedule that is off
+            station.set_state(run["id"], kind)
     query["flow_runs"]["state"]["type"]["any_"] += ["CANCELLING"]
     until(lambda: station.api.post("/flow_runs/count", query) == 0)
 
@@ -66,8 +71,9 @@ def _drop_the_rest(station: Station) -> None:
 def test_the_second_run_of_a_schedule_is_all_cached(station: Station) -> None:
     first, second = _scheduled(station, 2, "seed=41")[:2]
     assert _name(station, first) == _name(station, second)
-    # The journal is the last attempt's; the server's word is the task runs, told it by events.
-    assert {step["state"] for step in station.steps(second)} == {"Cached"}
+    # The journal is the last attempt's, and that may be a third one which was cancelled at its
+    # start; the server's word is the task runs, told it by events.
+    assert {step["state"] for step in station.steps(second)} <= {"Cached"}
     until(lambda: _states(station, second) == {"Cached"})
     until(lambda: "Completed" in _states(station, first))
 
@@ -83,15 +89,11 @@ def test_a_schedule_with_fresh_seeds_draws_anew(station: Station) -> None:
 def test_runs_started_at_once_queue(station: Station) -> None:
     runs = [station.start(*TINY, f"seed={seed}") for seed in (51, 52)]
     runs.append(station.start(*TINY, "seed=51"))
-    together = 0
-    while True:
-        kinds = [station.state(run)["type"] for run in runs]
-        together = max(together, kinds.count("RUNNING"))
-        assert not {"FAILED", "CRASHED", "CANCELLED"} & set(kinds), station.logs()
-        if kinds == ["COMPLETED"] * len(runs):
-            break
-        time.sleep(0.2)
-    assert together == 1
+    for run in runs:
+        station.wait_for(run, "COMPLETED", patience=2 * PATIENCE)
+    turns = sorted(_turn(station, run) for run in runs)
+    for (_, ended), (began, _) in pairwise(turns):
+        assert ended <= began
     # Whichever of the two equal ones came second.
     until(lambda: any(_states(station, runs[n]) == {"Cached"} for n in (0, 2)))
     until(lambda: station.slots() == 0)
@@ -101,13 +103,22 @@ def test_the_same_run_from_two_places_does_its_work_once(station: Station) -> No
     """One by the worker, one by the command line beside it."""
     run = station.start(*TINY, "seed=53")
     flags = [part for change in (*TINY, "seed=53") for part in ("--set", change)]
-    station.wait_for(run, "RUNNING")
+    station.wait_for(run, "RUNNING", "COMPLETED")
     done = station.command("run", "math-demo", *flags)
     assert done.returncode == 0, done.stderr
     station.wait_for(run, "COMPLETED")
     keys = [path.parent.name for path in (station.home / "store").glob("[!.]*/*/manifest.json")]
     assert len(keys) == len(set(keys))
     assert {step["state"] for step in station.steps(run)} == {"Cached"}
+
+
+def _turn(station: Station, run: str) -> tuple[datetime, datetime]:
+    """From when to when a run was at work."""
+    states = station.api.get(f"/flow_run_states/?flow_run_id={run}")
+    times: dict[str, list[datetime]] = {}
+    for state in states:
+        times.setdefault(state["type"], []).append(datetime.fromisoformat(state["timestamp"]))
+    return min(times["RUNNING"]), max(times["COMPLETED"])
 
 
 def _name(station: Station, run: str) -> str:

@@ -18,7 +18,8 @@ from flows.server.address import ServerNote, write_note
 from flows.server.api import Api
 from tasks.errors import UserError
 from tasks.settings.secret import kept_secret, read_secret
-from tests.flows.station.conftest import Station, free_port, until
+from tests.flows.station.conftest import Station, until
+from tests.ports import free_port
 
 NOBODY = 65534
 

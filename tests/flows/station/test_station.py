@@ -11,7 +11,8 @@ import urllib.request
 import pytest
 
 from flows.server.access import authorization
-from tests.flows.station.conftest import LONG, Station, free_port, until
+from tests.flows.station.conftest import LONG, Station, until
+from tests.ports import free_port
 from tests.small import TINY
 
 
@@ -39,17 +40,18 @@ def test_a_run_with_its_own_server_is_said(tmp_path) -> None:
     other = Station(tmp_path / "other", free_port(), free_port())
     (other.home / "prefect").mkdir(parents=True)
     lock = (
-        "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_SH); "
-        "print(1, flush=True); time.sleep(60)"
+        "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_SH); "
+        "print(1, flush=True); sys.stdin.read()"
     )
     path = str(other.home / "prefect" / "users.lock")
-    holder = subprocess.Popen([sys.executable, "-c", lock, path], stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", lock, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     try:
         assert holder.stdout and holder.stdout.readline()
         done = other.command("up", "--port", str(other.port), "--pages", str(other.pages))
     finally:
-        holder.kill()
-        holder.wait()
+        holder.communicate()
     assert done.returncode == 2
     assert "a run in this RESTEM_HOME has a server of its own" in done.stderr
 
@@ -61,7 +63,7 @@ def test_a_killed_part_comes_back(station: Station, part: str) -> None:
     page = urllib.request.Request(
         f"http://127.0.0.1:{station.pages}/", headers=authorization(station.secret)
     )
-    assert until(lambda: urllib.request.urlopen(page, timeout=5).status) == 200
+    assert until(lambda: urllib.request.urlopen(page, timeout=60).status) == 200
     run = station.start(*TINY)
     station.wait_for(run, "COMPLETED")
 
@@ -70,8 +72,9 @@ def test_a_run_outlives_its_worker(station: Station) -> None:
     run = station.start(*TINY, "seed=11")
     pid = station.wait_for_work(run)
     station.kill("worker")
-    assert station.engine(run) == pid
+    assert station.engine(run) in (pid, None)  # it may be done by now, and nobody started another
     station.wait_for(run, "COMPLETED")
+    assert station.api.get(f"/flow_runs/{run}")["run_count"] == 1
 
 
 def test_a_run_outlives_its_server(station: Station) -> None:
@@ -92,12 +95,18 @@ def test_nothing_is_left(station: Station, how: str) -> None:
     else:
         os.kill(station.note()["pid" if how == "supervisor" else "guard"], signal.SIGKILL)
         station.gone(pids)
+        until(lambda: not station.processes())
     assert station.processes() == []
     # The run is there, is said to be dead, and is resumed by Retry.
     station.up()
     assert station.wait_for(run, "CRASHED")["message"]
-    done = station.steps(run)
+    done = {step["artifact"] for step in station.steps(run)}
     station.retry(run)
-    until(lambda: len(station.steps(run)) > len(done))
-    assert [s["state"] for s in station.steps(run)[: len(done)]] == ["Cached"] * len(done)
+
+    def goes_on() -> dict[str, str] | None:
+        states = {step["artifact"]: step["state"] for step in station.steps(run)}
+        return states if done < states.keys() else None
+
+    states = until(goes_on)
+    assert {states[artifact] for artifact in done} == {"Cached"}
     station.cancel(run)

@@ -85,7 +85,7 @@ def test_the_page_shows_claims_figures_and_cost(
         [chromium, *flags, f"--user-data-dir={tmp_path}", f"file://{cap['report']}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert "CONSOLE" not in done.stderr
     assert "The paper's claims" in done.stdout

@@ -64,8 +64,11 @@ def test_a_study_that_is_ended_leaves_nothing_and_goes_on(server: str, tmp_path:
         stderr=subprocess.PIPE,
         text=True,
     )
-    # Until two fine-tunes are under way.
-    while process.poll() is None and len(list((home.home / "work").glob("*"))) < 2:
+    # Until two fine-tunes are under way; where one was done before the other began, the third is.
+    seen, now = set[Path](), set[Path]()
+    while process.poll() is None and len(now) < 2 and len(seen) < 3:
+        now = set((home.home / "work").glob("*"))
+        seen |= now
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate()  # pytest-timeout bounds it

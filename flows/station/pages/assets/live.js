@@ -1,14 +1,15 @@
 // A page of a run that goes on shows what is new, unless its reader is in the middle of it.
 const EVERY = 5000;
 const pause = document.getElementById("pause");
+const wanted = (live) => pause.getAttribute("aria-pressed") === "false" &&
+  !live.contains(document.activeElement) && !document.hidden;
 async function renew() {
   const live = document.getElementById("live");
-  const busy = live.contains(document.activeElement) || document.hidden;
-  if (!busy && pause.getAttribute("aria-pressed") === "false") {
+  if (wanted(live)) {
     const reply = await fetch(location.href).catch(() => null);
     const text = reply && reply.ok ? await reply.text().catch(() => "") : "";
     const found = new DOMParser().parseFromString(text, "text/html").getElementById("live");
-    if (found) {
+    if (found && wanted(live)) {  // who stopped it meanwhile keeps what is there
       live.replaceWith(found);
       for (const box of found.querySelectorAll(".scroll")) watch.observe(box);
     }
