@@ -91,7 +91,7 @@ class Topology:
         env["PREFECT_AUTH"] = f"restem:{env['PREFECT_AUTH']}"
         self.services = read_services(env)
         ports = [port for service in self.services.values() for port in service.ports]
-        self.ports = dict(((port, free_port()) for port in ports))
+        self.ports = {port: free_port() for port in ports}
         self._translation = Translation(self.services, self.ports, self.folder, engine)
         self._postgres = Postgres(self.folder)
         self._parts = {
