@@ -26,7 +26,8 @@ def test_hostile_inputs_are_answered_or_refused(target: str) -> None:
 def test_the_same_numbers_make_the_same_inputs() -> None:
     whole = fuzz("parameters", 40, seed=3).outcomes
     assert fuzz("parameters", 20, seed=3).outcomes + fuzz("parameters", 20, 3, 20).outcomes == whole
-    assert fuzz("parameters", 40, seed=4).outcomes != whole
+    # Only counts are compared, and those of one other seed may be the same by chance.
+    assert any(fuzz("parameters", 40, seed=seed).outcomes != whole for seed in (4, 5, 6, 7))
 
 
 class Bad:
