@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 # server, a container or a browser: there four processes keep two cores busy.
 PYTEST := $(BIN)/python -m pytest tests -q
 
+# Where it is set, each process compiles all of restem, and pytest rewrites every test, anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A list of all that is installed, as CycloneDX; the tool has an environment of its own.
 SBOM := build/sbom-tool
 # The site of the documents; its tools have an environment of their own too.

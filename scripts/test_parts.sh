@@ -38,7 +38,7 @@ part() {
     $there || miss "$name" "apt-get install $* did not bring it"
 }
 
-has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+has_chromium() { command -v chromium-headless-shell || command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 has_compose() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' && command -v redis-server && command -v docker-compose
 } >/dev/null
@@ -47,7 +47,7 @@ has_systemd() { command -v systemd-analyze; } >/dev/null
 has_docker() { command -v dockerd && command -v debootstrap; } >/dev/null
 answers() { [ -n "${DOCKER_HOST:-}" ] || { [ -S /var/run/docker.sock ] && docker info >/dev/null 2>&1; }; }
 
-part Chromium has_chromium chromium
+part Chromium has_chromium chromium-headless-shell
 part strace has_strace strace
 part "systemd-analyze" has_systemd systemd
 part "PostgreSQL, Redis and docker-compose" has_compose postgresql redis-server docker-compose

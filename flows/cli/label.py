@@ -14,7 +14,7 @@ from flows.cli.station import NoBrowser
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
-    from flows.label.session import LabelState
+    from flows.audit.label.session import LabelState
     from tasks.evaluate.intervals import Interval
 
 
@@ -40,7 +40,7 @@ def label_command(
     as_json: AsJson = False,
 ) -> None:
     """Say which of two samples is better, pair by pair, on a page of this machine."""
-    from flows.label.flow import LabelOptions, open_labelling, state_lines
+    from flows.audit.label.flow import LabelOptions, open_labelling, state_lines
 
     if as_json and not agreement:
         raise UserError("--json: it is of --agreement; a page has nothing to print")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from flows.server import open_page
 from flows.server.access import SERVER, shows
 from flows.server.hosts import HostNames, host_names
+from flows.server.new_database import make_database
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def run(host: str, port: int, *, services: bool) -> None:
     secret, own = os.environ.get(SERVER, ""), host_names(port)
     if not secret:
         raise UserError(f"{SERVER} is not set: this server answers nobody without a secret")
+    make_database()
     # Prefect's own answer to browsers: which pages may read what it says.
     os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(sorted(own.origins))
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
+    Browser,
     Locator,
     Page,
     Route,
@@ -45,6 +46,8 @@ FLAGS = (
     "--disable-sync",
     "--disable-quic",
     "--disable-gpu",
+    # Names that lead here, as a page from elsewhere would have its own name do.
+    "--host-resolver-rules=MAP *.example 127.0.0.1",
 )
 # Before a picture is taken: the graph of a run has drawn itself, and notices have gone.
 DRAWN_MS = 15_000
@@ -176,20 +179,34 @@ class Person:
             self.page.screenshot(path=PICTURES / f"{name}.png")
 
 
-@pytest.fixture
-def person(chromium: str, station: Station, small: str) -> Iterator[Person]:
-    """A browser window of its own for each test."""
+@pytest.fixture(scope="package")
+def launched(chromium: str) -> Iterator[Browser]:
+    """The browser's processes, which take longer to start than most pages to load."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport=SIZE)
-        page.set_default_timeout(UI_MS)
-        page.route(lambda address: urlsplit(address).hostname not in (None, "127.0.0.1"), _refuse)
-        page.goto(station.link, timeout=LOAD_MS)
-        page.wait_for_url("**/dashboard*", timeout=LOAD_MS)
-        person = Person(page, station)
-        person.is_in()
-        yield person
-        browser.close()
+        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def browser(launched: Browser) -> Iterator[Browser]:
+    """A browser that knows nothing yet; its windows are closed when the test ends."""
+    yield launched
+    for context in launched.contexts:
+        context.close()
+
+
+@pytest.fixture
+def person(browser: Browser, station: Station, small: str) -> Person:
+    """A browser window of its own for each test."""
+    page = browser.new_page(viewport=SIZE)
+    page.set_default_timeout(UI_MS)
+    page.route(lambda address: urlsplit(address).hostname not in (None, "127.0.0.1"), _refuse)
+    page.goto(station.link, timeout=LOAD_MS)
+    page.wait_for_url("**/dashboard*", timeout=LOAD_MS)
+    person = Person(page, station)
+    person.is_in()
+    return person
 
 
 def _refuse(route: Route) -> None:
@@ -197,7 +214,7 @@ def _refuse(route: Route) -> None:
     route.abort()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def small(station: Station) -> str:
     """A deployment with a smaller demo's parameters, as an operator would add one.
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from flows.server import access
-from tests.browser.conftest import FLAGS, LOAD_MS, SIZE, UI_MS
+from tests.browser.conftest import LOAD_MS, SIZE, UI_MS
 from tests.flows.station.conftest import Station, until
 from tests.ports import free_port
 from tests.small import TINY
@@ -62,16 +62,6 @@ def elsewhere() -> Iterator[int]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
-
-
-@pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
-    # Names that lead here, as a page from elsewhere would have its own name do.
-    names = "--host-resolver-rules=MAP *.example 127.0.0.1"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, names])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from flows.audit.flow import Options, audit_run
+from flows.audit.label.server import label_server
 from flows.audit.page import render as audit_page
 from flows.evaluate.page import render as evaluation_page
 from flows.evaluate.results import EvaluationResults
-from flows.label.server import label_server
 from flows.server.access import CLIENT
 from flows.server.limited_http import LimitedServer
 from flows.station.web import add_notice, pages_server
@@ -29,11 +29,11 @@ from flows.study.config import StudyConfig, study_names
 from flows.study.page import overview
 from flows.study.page import render as study_page
 from tasks.paths import ROOT
-from tests.browser.conftest import FLAGS, LOAD_MS, UI_MS
+from tests.browser.conftest import LOAD_MS, UI_MS
 from tests.flows.audit.audit_parts import LIMIT, PAIRS, make_run
+from tests.flows.audit.label.label_parts import TOKEN, session
 from tests.flows.conftest import Restem
 from tests.flows.evaluate.test_evaluate_report import plain_results
-from tests.flows.label.label_parts import TOKEN, session
 from tests.flows.rest_em.report_parts import full, page_of
 from tests.flows.rest_em.test_learned import barren
 from tests.flows.study.study_parts import finished_study
@@ -87,14 +87,6 @@ def axe() -> str:
 
 # A page tells of its scrolling at the beginning of a frame.
 TWO_FRAMES = "() => new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield launched
-        launched.close()
 
 
 @dataclass

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import FLAGS, LOAD_MS, UI_MS
+from tests.browser.conftest import LOAD_MS, UI_MS
+from tests.flows.audit.label.label_parts import labelling
 from tests.flows.conftest import Restem
-from tests.flows.label.label_parts import labelling
 from tests.ports import free_port
 
 WIDTHS = (390, 768, 1400)
@@ -51,14 +50,6 @@ TRY = """async ([address, options]) => {
   try { const reply = await fetch(address, options); return `${reply.type} ${reply.status}`; }
   catch (error) { return "refused"; }
 }"""
-
-
-@pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield launched
-        launched.close()
 
 
 def opened(browser: Browser, link: str, width: int = 1280, **more: Any) -> Page:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from flows.runs.journal import sole
 from flows.server.access import COOKIE, derived
@@ -17,21 +17,13 @@ from flows.station.web import pages_server
 from tasks.finetune.log_lines import log_line
 from tasks.finetune.results import HistoryEntry
 from tasks.rows import Status
-from tests.browser.conftest import FLAGS, LOAD_MS, UI_MS
+from tests.browser.conftest import LOAD_MS, UI_MS
 from tests.flows.api.samples_parts import RUN, Made, Shard, make_run
 from tests.flows.conftest import Restem
 from tests.flows.rest_em.report_parts import HOSTILE
 
 SECRET = "restem:of-the-test"
 EVIL = HOSTILE.replace("\ud800", "")
-
-
-@pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield launched
-        launched.close()
 
 
 @contextmanager

@@ -20,8 +20,8 @@ def new_topology(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Topol
     return lambda: Topology(tmp_path_factory.mktemp("topology"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def topology(new_topology: Callable[[], Topology]) -> Iterator[Topology]:
-    """A topology that is up."""
+    """A topology that is up for this folder's tests."""
     with new_topology() as found:
         yield found

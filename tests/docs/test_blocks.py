@@ -72,7 +72,7 @@ DONE_BY = {
     "grade": ("tests/flows/cli/test_cli.py", '"grade"'),
     "import": ("tests/docs/test_export.py", "export.md"),
     "init": ("tests/docs/test_own.py", "own.md"),
-    "label": ("tests/flows/label/label_parts.py", '"label"'),
+    "label": ("tests/flows/audit/label/label_parts.py", '"label"'),
     "report": ("tests/docs/test_own.py", "own.md"),
     "restore": ("tests/flows/station/test_backup_station.py", '"restore"'),
     "resume": ("tests/flows/rest_em/test_review.py", '"resume"'),

@@ -232,9 +232,12 @@ def family(pid: int) -> list[int]:
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    """A station that is up; a test that disturbs it leaves it up."""
+    """A station that is up for a folder's tests; one that disturbs it leaves it up.
+
+    It ends with them: its services ask each second, all the time.
+    """
     station = Station(tmp_path_factory.mktemp("station"), free_port(), free_port())
     station.up()
     yield station

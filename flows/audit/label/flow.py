@@ -19,10 +19,10 @@ import getpass
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.label.labels import LabelFile
-from flows.label.pairs import pairs_of_run
-from flows.label.server import label_server
-from flows.label.session import LabelState, Session
+from flows.audit.label.labels import LabelFile
+from flows.audit.label.pairs import pairs_of_run
+from flows.audit.label.server import label_server
+from flows.audit.label.session import LabelState, Session
 from flows.runs.journal import find_run
 from flows.server.access import derived, home_secret
 from flows.server.limited_http import LimitedServer

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from flows.label.server import label_server
+from flows.audit.label.server import label_server
 from tasks.errors import UserError
-from tests.flows.label.label_parts import TOKEN, Client, serving, session
+from tests.flows.audit.label.label_parts import TOKEN, Client, serving, session
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.label.labels import LabelFile
-from flows.label.pairs import AskedPair, AskedPairs
-from flows.label.server import label_server
-from flows.label.session import Session
+from flows.audit.label.labels import LabelFile
+from flows.audit.label.pairs import AskedPair, AskedPairs
+from flows.audit.label.server import label_server
+from flows.audit.label.session import Session
 from tasks.compare.draw import Pair
 from tasks.evaluate.alignment import PairKey
 from tests.flows.conftest import Restem

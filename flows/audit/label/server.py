@@ -21,7 +21,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flows.label.session import Says, Session, UnknownPair
+from flows.audit.label.session import Says, Session, UnknownPair
 from flows.server.hosts import HostNames, host_names
 from flows.server.limited_http import LimitedHandler, LimitedServer
 from tasks.errors import UserError

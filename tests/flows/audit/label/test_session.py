@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.label.labels import LabelFile
-from flows.label.session import AgreementLine, Says, agreements
+from flows.audit.label.labels import LabelFile
+from flows.audit.label.session import AgreementLine, Says, agreements
 from tasks.errors import UserError
-from tests.flows.label.label_parts import asked, session
+from tests.flows.audit.label.label_parts import asked, session
 
 
 def keyed(values: list[float | None]) -> dict[tuple[str, int, int], float | None]:

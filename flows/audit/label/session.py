@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from flows.label.labels import LabelFile, LabelKey, key_of
-from flows.label.pairs import AskedPair, AskedPairs
+from flows.audit.label.labels import LabelFile, LabelKey, key_of
+from flows.audit.label.pairs import AskedPair, AskedPairs
 from tasks.compare.people import Label
 from tasks.evaluate.kappa import KappaFacts, Preference, RatedPair, agreement_of
 from tasks.facts import Facts

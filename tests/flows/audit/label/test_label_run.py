@@ -11,8 +11,8 @@ import pytest
 
 from tasks.compare.people import parse_labels
 from tasks.rows import PREFERENCES_FILE, read_rows
+from tests.flows.audit.label.label_parts import labelling
 from tests.flows.conftest import Restem
-from tests.flows.label.label_parts import labelling
 
 pytestmark = pytest.mark.engine
 
