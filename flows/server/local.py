@@ -37,6 +37,8 @@ from tasks.terminal import warn
 START_SECONDS = 480.0
 SEND_SECONDS = 5.0
 _POLL = 0.1
+# Whoever connects to somewhere in the seconds before the server binds its port may be given it.
+_PORT_TRIES = 3
 # What a run by itself has no use for: schedules, work pools, automations. It leaves the processor
 # to the run; recording events and task runs stays on, so that the UI shows them.
 _IDLE_SERVICES = (
@@ -122,33 +124,60 @@ def _join_or_start(folder: Path, port: int) -> str:
             if _answers(address):
                 return address
         check_machine()
-        fixed = port != 0
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                raise UserError(f"--port {port}: taken; expected a free port") from None
-            port = probe.getsockname()[1]
         if said := mend_database():
             warn(said)
-        address = f"http://127.0.0.1:{port}/api"
-        secret = access.new_server_secret()
-        holder = subprocess.Popen(
-            [sys.executable, "-m", "flows.server.local", str(port), "full" if fixed else "lean"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd=ROOT,
-            env={**os.environ, access.SERVER: secret},
-        )
-        deadline = time.monotonic() + START_SECONDS
-        while not healthy(address):
-            if holder.poll() is not None or time.monotonic() > deadline:
-                raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
-            time.sleep(_POLL)
-        write_note(ServerNote(address=address, pid=holder.pid))
-        return address
+        for _ in range(_PORT_TRIES):
+            if address := _start(folder, port):
+                return address
+        raise StepError("other programs took each free port before the Prefect server could")
+
+
+def _start(folder: Path, wanted: int) -> str | None:
+    """Start the shared server; its address, or None where its free port was taken meanwhile.
+
+    Raises:
+        UserError: the port that was asked for is taken.
+        StepError: the server ended, or did not answer for long.
+    """
+    try:
+        port = _bind(wanted)
+    except OSError:
+        raise UserError(f"--port {wanted}: taken; expected a free port") from None
+    address = f"http://127.0.0.1:{port}/api"
+    secret = access.new_server_secret()
+    holder = subprocess.Popen(
+        [sys.executable, "-m", "flows.server.local", str(port), "full" if wanted else "lean"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=ROOT,
+        env={**os.environ, access.SERVER: secret},
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while not healthy(address):
+        if holder.poll() is not None or time.monotonic() > deadline:
+            if not wanted and holder.poll() is not None and _is_taken(port):
+                return None
+            raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
+        time.sleep(_POLL)
+    write_note(ServerNote(address=address, pid=holder.pid))
+    return address
+
+
+def _bind(port: int) -> int:
+    """The number of a port that is free now; it is bound seconds later."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        _bind(port)
+    except OSError:
+        return True
+    return False
 
 
 def server_is_there() -> bool:
