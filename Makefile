@@ -35,6 +35,7 @@ $(VENV)/.stamp: pyproject.toml setup.py constraints.txt locks/base.txt locks/dev
 	@$(PIP) --require-hashes --no-deps -r locks/dev.txt
 	@$(PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(BIN)/python scripts/prefect_schema.py
 	@touch $@
 
 demo: setup

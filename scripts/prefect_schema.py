@@ -1,8 +1,8 @@
-"""Write flows/server/prefect_schema.sql anew, after another version of Prefect was pinned.
+"""Write down what the installed Prefect's database is made of, for flows/server/new_database.py.
 
     python scripts/prefect_schema.py
 
-Prefect makes a database by its migrations, in a folder of its own; what they left is written down.
+Prefect makes one by its migrations, in a folder that goes again. `make setup` runs this.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from flows.server.new_database import SCHEMA, first_line
 
 
 def migrated(folder: Path) -> Path:
-    """A database in `folder`, made by the installed Prefect's migrations."""
+    """The database in `folder`, made or brought up to date by Prefect's migrations."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     subprocess.run(
         [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
@@ -52,15 +52,14 @@ def schema(path: Path) -> str:
     return "\n".join([*lines, f"INSERT INTO alembic_version VALUES ('{revision}');"]) + "\n"
 
 
-def main() -> None:
-    """The command line of the module's docstring."""
-    sys.path.insert(0, str(ROOT))
-    from flows.server.new_database import SCHEMA, first_line
-
+def write(place: Path) -> None:
+    """Write the file that `make_database` reads."""
     with tempfile.TemporaryDirectory() as folder:
-        SCHEMA.write_text(f"{first_line()}\n{schema(migrated(Path(folder)))}", encoding="utf-8")
-    print(SCHEMA.relative_to(ROOT))
+        text = schema(migrated(Path(folder)))
+    draft = place.with_suffix(".draft")
+    draft.write_text(f"{first_line()}\n{text}", encoding="utf-8")
+    draft.rename(place)
 
 
 if __name__ == "__main__":
-    main()
+    write(SCHEMA)

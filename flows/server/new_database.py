@@ -1,10 +1,10 @@
 """The database of a new home, made at once from a written schema.
 
 Prefect builds its own by all migrations that it ever had, which takes five seconds of a core and
-most of a first start. What they come to is one and the same for a version of Prefect, so it lies
-beside this file (prefect_schema.sql, made by scripts/prefect_schema.py, and a test compares the
-two). Prefect finds it up to date and goes on as ever. With another version of Prefect than the one
-that it is of, or where anything fails, nothing is made here, and Prefect's migrations do it.
+most of a first start. What they come to is one and the same for a version of Prefect, so
+`make setup` lets them run once and writes it down beside this file (scripts/prefect_schema.py); a
+wheel has it too. Prefect finds such a database up to date and goes on as ever. Where nothing was
+written, or of another version of Prefect, or anything fails, Prefect's migrations make it.
 """
 
 from __future__ import annotations
