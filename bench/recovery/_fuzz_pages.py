@@ -43,7 +43,7 @@ class Pages:
         self._server = pages_server("127.0.0.1", 0, _SECRET)
         self._server.handle_error = self._failed  # type: ignore[method-assign]
         self._port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self._wire, self._tried = Wire(self._port), 0
         self._names = [f"Host: 127.0.0.1:{self._port}"]
         basic = f"Authorization: {authorization(_SECRET)['Authorization']}"

@@ -191,7 +191,7 @@ ADDRESSES = {
 @contextmanager
 def served(server: LimitedServer) -> Iterator[int]:
     """A server that answers while it is looked at; its port."""
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()

@@ -187,7 +187,7 @@ def test_a_page_from_elsewhere_neither_labels_nor_reads(
         labelling(finished, "--out", str(file)) as (link, _),
         ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as other,
     ):
-        threading.Thread(target=other.serve_forever, daemon=True).start()
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
         window = browser.new_context()
         mine = window.new_page()
         mine.goto(link, timeout=LOAD_MS)

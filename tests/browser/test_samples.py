@@ -30,7 +30,7 @@ EVIL = HOSTILE.replace("\ud800", "")
 def station_page(browser: Browser, width: int = 1280) -> Iterator[Page]:
     """A window that may read the pages of the environment's home; relative addresses are theirs."""
     server = pages_server("127.0.0.1", 0, SECRET)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     base = f"http://127.0.0.1:{server.server_address[1]}"
     window = browser.new_context(base_url=base, viewport={"width": width, "height": 800})
     cookie = derived(SECRET, "pages")

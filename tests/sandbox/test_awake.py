@@ -60,6 +60,7 @@ def test_it_never_goes_back() -> None:
     assert read == sorted(read)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_stopped_did_not_wait() -> None:
     code = (
         "import sys, time; from sandbox.awake import awake\n"

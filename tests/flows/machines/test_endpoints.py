@@ -291,7 +291,7 @@ class Plain(BaseHTTPRequestHandler):
 
 def test_a_plain_server_with_another_model_is_refused(policy: ArtifactRef) -> None:
     with HTTPServer(("127.0.0.1", 0), Plain) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         with pytest.raises(UserError, match=r"serves another-model, and this step samples from"):
             opened(policy, address).sample(PROMPTS, [(0, 1)], SAMPLING)

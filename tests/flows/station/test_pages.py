@@ -40,7 +40,7 @@ def port(home: Path) -> Iterator[int]:
     shards = [Shard("draw", 0, drawn), Shard("test", 0, greedy), Shard("test", 1, better)]
     make_run(problems, shards)
     server = pages_server("127.0.0.1", 0, SECRET)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()

@@ -56,7 +56,7 @@ def test_the_secret_goes_to_this_homes_own_server_alone(
             pass
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/api"
         own = access.new_server_secret()
         monkeypatch.setenv(access.API, address)  # of the user's own server

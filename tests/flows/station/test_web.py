@@ -34,7 +34,7 @@ def pages(home: Path) -> Iterator[int]:
     (home / "runs" / "broken").mkdir()
     (home / "runs" / "broken" / "run.json").write_text("{")
     server = pages_server("127.0.0.1", 0, SECRET)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()
@@ -162,7 +162,7 @@ def test_a_notice_needs_the_secret_or_the_value_of_the_automations(pages: int) -
 def test_other_names_are_listed(home: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTEM_HOSTS", f"elsewhere, {name}")
     server = pages_server("0.0.0.0", 0, SECRET)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     port = server.server_address[1]
     try:
         assert ask(port, "/", Host=name.removeprefix("https://").removesuffix("/x"))[0] == 200

@@ -47,7 +47,7 @@ class _Server(BaseHTTPRequestHandler):
 def _serving(served: list[int]) -> Iterator[int]:
     handler = type("Counting", (_Server,), {"served": served})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server.server_address[1]
     finally:

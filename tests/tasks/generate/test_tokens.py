@@ -75,7 +75,7 @@ def _server(host: str) -> tuple[ThreadingHTTPServer, Far]:
 
     server = ThreadingHTTPServer((host, 0), Handler)
     far.address = f"http://{host}:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     return server, far
 
 

@@ -63,7 +63,7 @@ class Client:
 @contextmanager
 def serving(file: Path, person: str = "ann", pairs: AskedPairs | None = None) -> Iterator[Client]:
     server = label_server(0, TOKEN, session(file, person, pairs))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield Client(server.server_address[1])
     finally:
