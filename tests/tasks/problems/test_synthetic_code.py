@@ -66,6 +66,7 @@ def test_sizes_levels_and_fields(splits: dict[str, list[dict]]) -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.slow
 def test_same_problems_every_time(splits: dict[str, list[dict]]) -> None:
     random.seed(5)  # the global state of random must not matter
     assert list(itertools.islice(load_split("train"), 100)) == splits["train"][:100]
