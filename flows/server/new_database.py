@@ -45,7 +45,7 @@ def make_database(schema: Path = SCHEMA) -> bool:
         with contextlib.closing(sqlite3.connect(draft)) as database:
             database.executescript(f"BEGIN; {statements} COMMIT;")
         draft.rename(path)
-    except (OSError, sqlite3.Error):
+    except (OSError, ValueError, sqlite3.Error):
         with contextlib.suppress(OSError):
             draft.unlink()
         return False

@@ -92,6 +92,8 @@ def test_a_schema_of_another_version_is_not_used(path: Path, small: Path, text: 
 def test_half_a_schema_leaves_nothing(path: Path, small: Path) -> None:
     small.write_text(f"{first_line()}\nCREATE TABLE a (b);\nCREATE TABLE a (b);\n", "utf-8")
     assert not make_database(small)
+    small.write_bytes(b"\xff")  # no text
+    assert not make_database(small)
     assert list(path.parent.iterdir()) == []
 
 
