@@ -117,7 +117,7 @@ def strace() -> str:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is, or a skip that says what is missing."""
-    # The shell is Chromium without the windows that nobody sees, at half the processor time.
+    # The shell is Chromium without the windows that nobody sees, and costs less.
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     return found or lacking("no chromium on the PATH (Debian: apt-get install chromium)")

@@ -139,10 +139,9 @@ def _start(folder: Path, wanted: int) -> str | None:
         UserError: the port that was asked for is taken.
         StepError: the server ended, or did not answer for long.
     """
-    try:
-        port = _bind(wanted)
-    except OSError:
-        raise UserError(f"--port {wanted}: taken; expected a free port") from None
+    if wanted and not is_free(wanted):
+        raise UserError(f"--port {wanted}: taken; expected a free port")
+    port = wanted or _free_port()
     address = f"http://127.0.0.1:{port}/api"
     secret = access.new_server_secret()
     holder = subprocess.Popen(
@@ -156,28 +155,31 @@ def _start(folder: Path, wanted: int) -> str | None:
     )
     deadline = time.monotonic() + START_SECONDS
     while not healthy(address):
-        if holder.poll() is not None or time.monotonic() > deadline:
-            if not wanted and holder.poll() is not None and _is_taken(port):
-                return None
+        ended = holder.poll() is not None
+        if ended and not wanted and not is_free(port):
+            return None
+        if ended or time.monotonic() > deadline:
             raise StepError(f"the Prefect server did not start (log: {folder / 'server.log'})")
         time.sleep(_POLL)
     write_note(ServerNote(address=address, pid=holder.pid))
     return address
 
 
-def _bind(port: int) -> int:
-    """The number of a port that is free now; it is bound seconds later."""
+def is_free(port: int) -> bool:
+    """Whether a server may listen on a port of this machine."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _is_taken(port: int) -> bool:
-    try:
-        _bind(port)
-    except OSError:
-        return True
-    return False
 
 
 def server_is_there() -> bool:

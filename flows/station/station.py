@@ -11,7 +11,6 @@ import fcntl
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,7 +27,7 @@ from flows.server.address import (
 )
 from flows.server.api import Api
 from flows.server.database import mend_database
-from flows.server.local import START_SECONDS, prefect_environment
+from flows.server.local import START_SECONDS, is_free, prefect_environment
 from flows.server.machine_checks import check_machine
 from flows.station.register import alone, register
 from flows.station.supervisor import GRACE_SECONDS
@@ -128,17 +127,6 @@ def _wait_for_lean_server() -> None:
         if time.monotonic() > deadline:
             raise UserError(f"up: a server of this RESTEM_HOME still runs (process {note.pid})")
         time.sleep(_POLL)
-
-
-def is_free(port: int) -> bool:
-    """Whether a server may listen on a port of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _check_port(flag: str, port: int) -> None:

@@ -13,9 +13,8 @@ import psutil
 
 from flows.server.access import API, secret_file
 from flows.server.address import read_note, station
-from flows.server.local import healthy
+from flows.server.local import healthy, is_free
 from flows.station.doctor.finding import Finding
-from flows.station.station import is_free
 from tasks.dag.runtime import home
 from tasks.errors import UserError
 from tasks.settings.secret import read_secret
