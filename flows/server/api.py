@@ -17,8 +17,8 @@ from flows.server.access import authorization, secret_for
 from tasks.rows import Json
 
 SECONDS = 10.0
-# A server on SQLite says 503 when another of its own writers came between, however long it had
-# waited; Prefect's clients try again as well.
+# A server on SQLite that is not ours (flows/server/write_lock.py) says 503 when another of its own
+# writers came between, however long it had waited; Prefect's clients try again as well.
 _BUSY_WAITS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 

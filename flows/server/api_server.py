@@ -167,9 +167,11 @@ def run(host: str, port: int, *, services: bool) -> None:
     from prefect.settings import get_current_settings
 
     from flows.server.after_sleep import measure_silence_anew
+    from flows.server.write_lock import write_in_turn
 
     pass_over_broken_clients()
     measure_silence_anew()
+    write_in_turn()
     settings = get_current_settings().server
     uvicorn.run(
         GuardedApp(create_app(final=True, webserver_only=not services), own, secret),

@@ -27,7 +27,7 @@ from tasks.errors import UserError
 
 FILE = "prefect.db"
 # SQLite's own, which belong to one database and would damage another of the same name.
-_BESIDE = ("-wal", "-shm", "-journal")
+BESIDE = ("-wal", "-shm", "-journal")
 _SETTINGS = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
 _PLACES = ("CONNECTION_URL", "DRIVER", "HOST", "NAME")
 _URL = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
@@ -82,7 +82,7 @@ def mend_database(seconds: float = _LOCK_SECONDS) -> str:
         check(path, seconds)
     except Damaged as damage:
         aside = path.with_name(f"{FILE}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-        for end in ("", *_BESIDE):
+        for end in ("", *BESIDE):
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(FILE + end).rename(aside.with_name(aside.name + end))
         return (
@@ -204,7 +204,7 @@ def _refuse(path: Path, error: sqlite3.OperationalError) -> NoReturn:
 def _holders(path: Path) -> list[str]:
     """Ids of the processes that hold a lock on the database."""
     inodes = set()
-    for end in ("", *_BESIDE):
+    for end in ("", *BESIDE):
         with contextlib.suppress(OSError):
             inodes.add(str(path.with_name(path.name + end).stat().st_ino))
     with contextlib.suppress(OSError):

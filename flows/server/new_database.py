@@ -15,7 +15,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from flows.server.database import database_file
+from flows.server.database import BESIDE, database_file
 
 SCHEMA = Path(__file__).with_name("prefect_schema.sql")
 
@@ -44,6 +44,8 @@ def make_database(schema: Path = SCHEMA) -> bool:
         draft.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(draft)) as database:
             database.executescript(f"BEGIN; {statements} COMMIT;")
+        for end in BESIDE:  # of a file that was removed; SQLite would read them into this one
+            path.with_name(path.name + end).unlink(missing_ok=True)
         draft.rename(path)
     except (OSError, ValueError, sqlite3.Error):
         with contextlib.suppress(OSError):

@@ -111,3 +111,18 @@ def test_it_is_not_made_over_half_a_draft(path: Path, small: Path) -> None:
     left.close()
     assert make_database(small)
     check(path, serving=True)
+
+
+def test_what_a_removed_one_had_not_yet_taken_in_does_not_come_back(
+    path: Path, small: Path
+) -> None:
+    with sqlite3.connect(path) as old:
+        old.execute("PRAGMA journal_mode = WAL")
+        old.execute("CREATE TABLE of_the_old (one INTEGER)")
+        old.commit()
+        left = path.with_name(f"{FILE}-wal").read_bytes()
+    old.close()
+    path.unlink()
+    path.with_name(f"{FILE}-wal").write_bytes(left)
+    assert make_database(small)
+    assert f"{first_line()}\n{schema(path)}" == SMALL
