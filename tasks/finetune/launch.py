@@ -88,15 +88,15 @@ def _start(resources: Message, stdin: socket.socket) -> Generator[subprocess.Pop
     machines = resources.get("train_machines", 1)
     words = _command(machines)
     place = _place() if machines > 1 else "127.0.0.1"
-    port = _free_port()
     others: list[subprocess.Popen[bytes]] = []
     try:
-        for rank in range(1, machines):
-            start = [word.format(rank=rank) for word in words]
-            others.append(_launch(start, resources, rank, place, port, subprocess.DEVNULL))
-        with _launch([], resources, 0, place, port, stdin.fileno()) as group:
-            threading.Thread(target=_watch, args=(group, others), daemon=True).start()
-            yield group
+        with _kept_port() as port:
+            for rank in range(1, machines):
+                start = [word.format(rank=rank) for word in words]
+                others.append(_launch(start, resources, rank, place, port, subprocess.DEVNULL))
+            with _launch([], resources, 0, place, port, stdin.fileno()) as group:
+                threading.Thread(target=_watch, args=(group, others), daemon=True).start()
+                yield group
     finally:
         for other in others:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -163,10 +163,17 @@ def _watch(group: subprocess.Popen[bytes], others: list[subprocess.Popen[bytes]]
         time.sleep(_LOOK_SECONDS)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def _kept_port() -> Generator[int]:
+    """A port of this machine that no other program is given while the group starts.
+
+    The group can listen there all the same: it asks for the address as reused, as we do, and only
+    one of the two listens.
+    """
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("", 0))
+        yield int(kept.getsockname()[1])
 
 
 if __name__ == "__main__":

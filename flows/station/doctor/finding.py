@@ -41,7 +41,7 @@ class Check:
 
     name: str
     look: Callable[[], list[Finding]]
-    seconds: float = 10.0
+    seconds: float = 30.0  # a busy machine is slow, and waits for nothing else
     needed: bool = False
 
 
