@@ -43,7 +43,8 @@ def shoot(address: str, home: Path, name: str, cookie: dict[str, str] | None = N
     """Keep what is seen first of a page, light, on a desk."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-headless-shell", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         window = browser.new_context(viewport={"width": 1200, "height": 780}, color_scheme="light")

@@ -15,7 +15,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.needs import Watch, group_of, lacking, needs_of, place_of
+from tests.needs import CHROMIUMS, Watch, group_of, lacking, needs_of, place_of
 
 if TYPE_CHECKING:
     from tests.s3 import S3
@@ -117,9 +117,7 @@ def strace() -> str:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is, or a skip that says what is missing."""
-    # The shell is Chromium without the windows that nobody sees, and costs less.
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     return found or lacking("no chromium on the PATH (Debian: apt-get install chromium)")
 
 

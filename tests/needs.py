@@ -40,11 +40,13 @@ OF_FIXTURE = {
 SHARED = frozenset({"tests/browser", "tests/compose", "tests/flows/station"})
 # What takes longest is begun first, so that no process is left with it at the end.
 FIRST = ("tests/bench", "tests/browser", "tests/compose", "tests/docs", "tests/flows/station")
+# Names of a Chromium. The shell is one without the windows that nobody sees, and costs less.
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Words of a command and the need that it has; each must be among the command's words.
 COMMANDS = {
     "docker": [{"docker"}, {"dockerd"}, {"docker-compose"}],
     "prefect": [{"prefect", "server"}, {"prefect", "worker"}, {"uvicorn"}],
-    "browser": [{"chromium"}, {"google-chrome"}],
+    "browser": [{name} for name in CHROMIUMS],
     "compose": [{"redis-server"}, {"postgres"}, {"initdb"}],
     "ray": [{"ray"}, {"raylet"}],
     "s3": [{"moto_server"}],

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.needs import SHARED, Watch, group_of, lacking, needs_of, place_of
+from tests.needs import CHROMIUMS, SHARED, Watch, group_of, lacking, needs_of, place_of
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def watch() -> Watch:
         ([sys.executable, "-m", "flows.cli", "demo", "--set", "seed=2"], "engine"),
         ([sys.executable, "-m", "flows.cli", "up"], "station"),
         ([sys.executable, "-m", "prefect", "server", "start"], "prefect"),
-        (["/usr/bin/chromium", "--headless"], "browser"),
+        *((["/usr/bin/" + name, "--headless"], "browser") for name in CHROMIUMS),
         (["docker", "info"], "docker"),
         ("redis-server --port 0", "compose"),
     ],

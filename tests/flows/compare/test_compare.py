@@ -221,7 +221,7 @@ def test_the_console_and_the_page_say_the_same(runs: Runs, chromium: str, tmp_pa
     elsewhere = tmp_path / "page.html"
     runs.restem("compare", runs.first, runs.other, f"--out={elsewhere}", "--flips=0")
     assert "0 shown)" in elsewhere.read_text()
-    dom, console = browse(page, tmp_path / "profile")
+    dom, console = browse(chromium, page, tmp_path / "profile")
     assert console == [] and f"{runs.other}:1 against {runs.first}:2</h1>" in dom
 
 

@@ -153,5 +153,5 @@ def test_cells_stand_under_their_titles() -> None:
 def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(render(results()), encoding="utf-8")
-    _, console = browse(page, tmp_path / "profile")
+    _, console = browse(chromium, page, tmp_path / "profile")
     assert console == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,12 +15,6 @@ from tasks.metering import COST_NAMES
 HOSTILE = (
     '</pre></script><script>document.title="owned"</script>'
     "<img src=x onerror=\"document.title='owned'\">&lt;b&gt; {{ 7*7 }} \"'`\x00\x1b[31m\u202e\ud800"
-)
-
-
-CHROMIUM = next(
-    (path for n in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(n))),
-    None,
 )
 
 
@@ -188,11 +181,11 @@ def without(report: dict[str, Any], *keys: str) -> dict[str, Any]:
     return report
 
 
-def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
+def browse(chromium: str, path: Path, profile: Path) -> tuple[str, list[str]]:
     """The page's text after its scripts ran, and what the browser's console said."""
     done = subprocess.run(
         [
-            str(CHROMIUM),
+            chromium,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",

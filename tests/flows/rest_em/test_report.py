@@ -250,12 +250,12 @@ def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[flo
 def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(page_of(full()), encoding="utf-8")
-    dom, console = browse(page, tmp_path / "profile")
+    dom, console = browse(chromium, page, tmp_path / "profile")
     assert console == []
     title = re.search(r"<title>(.*?)</title>", dom, re.S)
     assert title is not None and title[1].endswith("in iteration 2")
     # The same look finds an error where there is one, and the policy stops a script of another's.
     page.write_text(page.read_text().replace("</main>", "<script>document.title=1</script></main>"))
-    dom, console = browse(page, tmp_path / "profile")
+    dom, console = browse(chromium, page, tmp_path / "profile")
     assert any("Content Security Policy" in line for line in console)
     assert "<title>1</title>" not in dom

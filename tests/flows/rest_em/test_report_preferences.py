@@ -143,5 +143,5 @@ def test_a_line_joins_what_one_model_rated() -> None:
 def test_a_browser_opens_it_without_an_error(chromium: str, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text(page_of(_report()), encoding="utf-8")
-    dom, console = browse(page, tmp_path / "profile")
+    dom, console = browse(chromium, page, tmp_path / "profile")
     assert console == [] and "Preference pairs" in dom
