@@ -7,7 +7,6 @@ Not covered: programs, whose verdict is that of tests; errors that both checkers
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from flows.audit.sample import AuditSample, draw_pairs
 from flows.audit.summary import summarise
 from flows.report.values import counted
 from tasks.errors import UserError
+from tasks.processes.cores import usable_cores
 from tasks.score.second.math_verify import LIMIT_SECONDS, SecondChecker
 
 # Enough pairs that a rate of 1% has an interval of about a point; minutes of work.
@@ -83,7 +83,7 @@ def _ask(
     drawn: AuditSample, options: Options, progress: Callable[[int, int], None]
 ) -> list[CheckedPair]:
     checked: list[CheckedPair] = []
-    with SecondChecker(options.workers or os.cpu_count() or 1, options.limit) as checker:
+    with SecondChecker(options.workers or usable_cores(), options.limit) as checker:
         opinions = checker.ask((pair.gold, pair.text) for pair in drawn.pairs)
         for pair, opinion in zip(drawn.pairs, opinions, strict=True):
             checked.append(CheckedPair(pair, opinion))

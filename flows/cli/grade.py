@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tasks.errors import UserError
+from tasks.processes.cores import usable_cores
 
 
 def grade_command(
@@ -26,6 +26,5 @@ def grade_command(
     if str(file) != "-" and not file.is_file():
         raise UserError(f"{file}: no such file; expected JSON lines with gold and prediction")
     stream = sys.stdin.buffer if str(file) == "-" else file.open("rb")
-    workers = os.cpu_count() or 1
-    with stream, GradePool(workers, GRADE_SECONDS, work_out=work_out) as pool:
+    with stream, GradePool(usable_cores(), GRADE_SECONDS, work_out=work_out) as pool:
         grade_lines(stream, pool, sys.stdout)

@@ -40,6 +40,7 @@ from tasks.generate.engine_token import TOKEN, server_token
 from tasks.generate.vllm_engine import ENVIRONMENT, POLICY
 from tasks.generate.vllm_environment import python_of, supported
 from tasks.paths import GUARD, ROOT
+from tasks.processes.cores import usable_cores
 from tasks.rows import Json
 from tasks.settings import Resources
 from tasks.settings.vllm_args import flags, not_for_anybody, parse_vllm_args
@@ -167,7 +168,7 @@ class EngineServer:
         # One name for all policies, so that they share compiled code (by_one_name of its engine).
         (place / POLICY).unlink(missing_ok=True)
         (place / POLICY).symlink_to(folder.absolute())
-        threads = resources.threads or os.cpu_count() or 1
+        threads = resources.threads or usable_cores()
         with log.open("ab") as sink:
             begin = sink.tell()
             self._process = subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from tasks.dag.runtime import Runtime, StepProgress, home
 from tasks.errors import UserError
 from tasks.generate.hosted.service import ENGINE as HOSTED_ENGINE
 from tasks.processes.child import close_fork_server, fork_server, preload
+from tasks.processes.cores import usable_cores
 from tasks.processes.functions import LOAD_SECONDS, FunctionPool
 from tasks.rows import Json
 from tasks.settings import Resources
@@ -205,7 +205,7 @@ class LocalMachine:
             }
             return named[checker]()
         with self._lock:
-            workers = self._resources.score_workers or os.cpu_count() or 1
+            workers = self._resources.score_workers or usable_cores()
             if sandbox is not None:
                 from tasks.score.code.conditions import Conditions
                 from tasks.score.code.pool import CodePool
@@ -232,7 +232,7 @@ class LocalMachine:
         asked = (json.dumps(function.to_json()), seconds)
         with self._lock:
             if asked not in self._functions:
-                workers = self._resources.score_workers or os.cpu_count() or 1
+                workers = self._resources.score_workers or usable_cores()
                 pool = self._functions[asked] = FunctionPool(function, workers, seconds)
                 pool.check()
             return self._functions[asked]

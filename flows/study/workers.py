@@ -7,7 +7,6 @@ does not depend on it: each artifact has its own key and one thread's sums.
 from __future__ import annotations
 
 import contextvars
-import os
 import queue
 import threading
 from collections import deque
@@ -18,6 +17,7 @@ from typing import TypeVar
 from flows.machines.gpus import visible_gpus
 from flows.orchestrator.pipeline import END_SECONDS
 from flows.orchestrator.prefect_caller import PrefectCaller
+from tasks.processes.cores import usable_cores
 from tasks.settings import Resources
 
 Job = TypeVar("Job")
@@ -45,7 +45,7 @@ def open_workers(
     caller: PrefectCaller, resources: Resources, jobs: int
 ) -> Iterator[list[PrefectCaller]]:
     """A caller for each worker, at most one a job: the study's own, and others beside it."""
-    wanted = min(jobs, workers_of(resources, visible_gpus(), len(os.sched_getaffinity(0))))
+    wanted = min(jobs, workers_of(resources, visible_gpus(), usable_cores()))
     with ExitStack() as stack:
         more = [stack.enter_context(caller.beside(number)) for number in range(2, wanted + 1)]
         workers = [caller, *more]

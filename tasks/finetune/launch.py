@@ -31,6 +31,7 @@ if __name__ == "__main__":
 from tasks.errors import StepError, UserError
 from tasks.finetune.process_group import TRAIN_GROUP
 from tasks.paths import CONFIGS, ROOT
+from tasks.processes.cores import usable_cores
 from tasks.processes.wire import Message, Wire, answer_requests, wire_from_argv
 
 # The operator's, in the environment and in no field: it is run.
@@ -111,7 +112,7 @@ def _launch(
     """The launcher, behind the words that bring it to its machine."""
     count = resources["train_processes"]
     here = count // resources.get("train_machines", 1)
-    threads = resources["threads"] or max(1, len(os.sched_getaffinity(0)) // here)
+    threads = resources["threads"] or max(1, usable_cores() // here)
     try:
         return subprocess.Popen(
             [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import os
 
 from tasks.finetune.process_group import Ranks
+from tasks.processes.cores import usable_cores
 from tasks.settings import Resources
 
 # glibc's mallopt options, and the size up to which freed blocks stay in the process.
@@ -38,7 +38,7 @@ def set_up_torch(resources: Resources) -> str:
     """Set the number of threads; the device: cpu or cuda."""
     import torch
 
-    cores = max(1, len(os.sched_getaffinity(0)) // Ranks().count)
+    cores = max(1, usable_cores() // Ranks().count)
     torch.set_num_threads(resources.threads or cores)
     if resources.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

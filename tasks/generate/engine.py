@@ -18,6 +18,7 @@ from tasks.errors import UserError
 from tasks.generate.replicas import ChildEngine
 from tasks.generate.vllm_environment import folder_of, python_of, supported
 from tasks.processes.child import Child
+from tasks.processes.cores import usable_cores
 from tasks.processes.wire import Message
 from tasks.settings import Resources
 from tasks.settings.vllm_args import VllmArgs, parse_vllm_args
@@ -57,7 +58,7 @@ def open_engine(
     Raises:
         UserError: there is no such engine, or vLLM's environment is missing or of another version.
     """
-    threads = resources.threads or os.cpu_count() or 1
+    threads = resources.threads or usable_cores()
     on_cpu = runs_on_cpu(resources)
     common: Message = {
         "model": str(model_dir.resolve()),

@@ -6,7 +6,6 @@ tasks/decoding/decode.py, which the validation during fine-tuning shares.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from tasks.decoding.request import Completion, Completions, SampleProgress, Sampling, Weights
 from tasks.decoding.tokens import Prompt
+from tasks.processes.cores import usable_cores
 from tasks.processes.wire import Message, Wire, answer_requests
 
 
@@ -35,7 +35,7 @@ class TransformersEngine:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        torch.set_num_threads(threads or os.cpu_count() or 1)
+        torch.set_num_threads(threads or usable_cores())
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = AutoTokenizer.from_pretrained(model_dir, trust_remote_code=False)

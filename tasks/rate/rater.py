@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.dag.contracts import Rated
 from tasks.processes.child import Child
+from tasks.processes.cores import usable_cores
 from tasks.processes.wire import Message, Wire, answer_requests
 from tasks.settings import Resources
 
@@ -62,8 +63,6 @@ def main(wire: Wire) -> None:
     loaded: list[tuple[TrainedIds, PreTrainedModel]] = []
 
     def handle(request: Message, wire: Wire) -> Message:
-        import os
-
         import torch
         from transformers import AutoTokenizer
 
@@ -73,7 +72,7 @@ def main(wire: Wire) -> None:
 
         folder, chat = Path(request["model"]), request["chat"]
         if not loaded:
-            torch.set_num_threads(request["threads"] or os.cpu_count() or 1)
+            torch.set_num_threads(request["threads"] or usable_cores())
             device = request["device"]
             if device == "auto":
                 device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -33,7 +33,10 @@ class Resources(Section):
         default="auto", description="Device of engines and trainers."
     )
     threads: int = Field(
-        default=0, ge=0, le=1024, description="CPU threads of a child process; 0: all cores."
+        default=0,
+        ge=0,
+        le=1024,
+        description="CPU threads of a child process; 0: all cores it may use.",
     )
     batch_size: int = Field(
         default=256,

@@ -211,3 +211,21 @@ def test_the_vllm_script_imports_nothing_of_this_project_but_the_wire():
         [sys.executable, "-I", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_an_engine_uses_the_cores_that_it_may_use(folder, tmp_path):
+    """As `taskset` and a cluster's scheduler bind a process; on one core alone nothing is seen."""
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "import torch\n"
+        "from tasks.generate.transformers_engine import TransformersEngine\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "TransformersEngine(\n"
+        "    Path(sys.argv[1]), device='cpu', dtype='float32', threads=0, batch_size=8)\n"
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout == "1\n", done.stderr
