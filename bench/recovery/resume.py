@@ -155,7 +155,7 @@ def _wait_for_work(process: subprocess.Popen[bytes], home: Path, commits: int) -
 def _wait_for_moment(
     process: subprocess.Popen[bytes], home: Path, commits: int, seconds: float
 ) -> None:
-    """So long, but not over the end of the step: it may be quicker than in the undisturbed run."""
+    """Wait, but not over the end of the step, which may be quicker than in the undisturbed run."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None and len(_commits(home)) <= commits:
         time.sleep(0.02)

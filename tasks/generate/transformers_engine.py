@@ -29,7 +29,7 @@ class TransformersEngine:
             model_dir: Folder with configuration, tokenizer and safetensors.
             device: `auto`, `cpu` or `cuda`.
             dtype: `float32`, `bfloat16` or `float16`.
-            threads: CPU threads; 0: all cores.
+            threads: CPU threads; 0: all cores it may use.
             batch_size: Most sequences decoded at once.
         """
         import torch

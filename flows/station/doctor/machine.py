@@ -15,6 +15,7 @@ import psutil
 
 from flows.station.doctor.finding import Finding, State
 from tasks.dag.runtime import home
+from tasks.processes.cores import usable_cores
 
 _GIB = 2**30
 # A math demo takes 100 MB; a policy of 7 billion parameters with its optimiser 100 GB.
@@ -94,7 +95,7 @@ def _memory_limit() -> int | None:
 
 def processors() -> list[Finding]:
     """How many this process may use."""
-    allowed, value = len(os.sched_getaffinity(0)), f"{os.cpu_count()} cores"
+    allowed, value = usable_cores(), f"{os.cpu_count()} cores"
     if allowed != os.cpu_count():
         value += f", {allowed} of them allowed"
     quota, _, period = _read(Path("/sys/fs/cgroup/cpu.max")).partition(" ")

@@ -213,7 +213,7 @@ def test_the_vllm_script_imports_nothing_of_this_project_but_the_wire():
     assert run.stdout.strip() == "[]"
 
 
-def test_an_engine_uses_the_cores_that_it_may_use(folder, tmp_path):
+def test_an_engine_uses_the_cores_that_it_may_use(folder):
     """As `taskset` and a cluster's scheduler bind a process; on one core alone nothing is seen."""
     program = (
         "import os, sys\n"

@@ -8,13 +8,14 @@ import sys
 
 from tasks.paths import ROOT
 
-PROGRAM = "from tasks.processes.cores import usable_cores; print(usable_cores())"
-
 
 def test_a_process_that_is_bound_to_one_core_has_one() -> None:
     core = min(os.sched_getaffinity(0))
-    bound = f"import os; os.sched_setaffinity(0, {{{core}}}); {PROGRAM}"
+    program = (
+        "import os; from tasks.processes.cores import usable_cores;"
+        f"os.sched_setaffinity(0, {{{core}}}); print(usable_cores())"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", bound], capture_output=True, text=True, cwd=ROOT, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout == "1\n"
